@@ -1,0 +1,106 @@
+//! What can be said on the command line.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::model::DeviceId;
+
+/// Compiles one homelab.kdl into a client-certificate authority, a .p12 per device, a Caddyfile that
+/// lets in exactly those devices, and an install guide per person.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Begin a homelab: a commented homelab.kdl, a root secret, and what git needs to know
+    Init(Init),
+    /// Say everything that is wrong with homelab.kdl; needs no secret and changes nothing
+    Check(Check),
+    /// Make the output tree what homelab.kdl says
+    Build(Build),
+    /// Print the password of a device's .p12
+    Password(Password),
+}
+
+/// The declaration that a command is about.
+#[derive(Debug, Args)]
+pub struct Declaration {
+    /// The declaration; homelab.lock, homelab.age and templates/ stand beside it
+    #[arg(short, long, value_name = "FILE", default_value = "homelab.kdl")]
+    pub file: PathBuf,
+}
+
+/// How the root secret is opened.
+#[derive(Debug, Args)]
+pub struct Secret {
+    /// The age identity that opens homelab.age [default: $HOMELAB_IDENTITY, or
+    /// $XDG_CONFIG_HOME/homelab/identity.txt]
+    #[arg(short, long, value_name = "FILE")]
+    pub identity: Option<PathBuf>,
+    /// A command, run by sh, that prints the root secret, such as `age -d -i key.txt homelab.age`
+    #[arg(long, value_name = "CMD", conflicts_with = "identity")]
+    pub root_command: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The domain that the services are to stand under
+    #[arg(default_value = "home.example.com")]
+    pub domain: String,
+    /// The declaration to write
+    #[command(flatten)]
+    pub declaration: Declaration,
+    /// The age identity to encrypt the root secret to [default: $HOMELAB_IDENTITY, or
+    /// $XDG_CONFIG_HOME/homelab/identity.txt, which is made where there is none]
+    #[arg(short, long, value_name = "FILE")]
+    pub identity: Option<PathBuf>,
+    /// Encrypt the root secret with a passphrase, asked for on the terminal
+    #[arg(long, conflicts_with = "identity")]
+    pub passphrase: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    #[command(flatten)]
+    pub declaration: Declaration,
+}
+
+#[derive(Debug, Args)]
+pub struct Build {
+    #[command(flatten)]
+    pub declaration: Declaration,
+    /// The output tree [default: out/ beside the declaration]
+    #[arg(short, long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Refuse to change homelab.lock: exit 4 where something would be issued or retired
+    #[arg(long)]
+    pub locked: bool,
+    /// Write nothing: make everything anew in memory, compare, and exit 4 with each difference
+    #[arg(long, conflicts_with = "edge")]
+    pub check: bool,
+    /// Make only out/edge/, which needs no secret
+    #[arg(long)]
+    pub edge: bool,
+    /// How many artifacts are made at once [default: one per processor]
+    #[arg(short, long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+    #[command(flatten)]
+    pub secret: Secret,
+}
+
+#[derive(Debug, Args)]
+pub struct Password {
+    /// The device, such as alice/pixel
+    #[arg(value_name = "PERSON/DEVICE")]
+    pub device: DeviceId,
+    #[command(flatten)]
+    pub declaration: Declaration,
+    #[command(flatten)]
+    pub secret: Secret,
+}

@@ -1,0 +1,47 @@
+//! `homelab check`.
+
+use super::arguments::Check;
+use super::failure::Failure;
+use super::report;
+use super::workspace::Workspace;
+use crate::lock::{Lock, reconcile};
+
+/// Says everything that is wrong with the declaration, the templates and the lock.
+pub fn check(arguments: &Check) -> Result<(), Failure> {
+    let workspace = Workspace::of(&arguments.declaration.file);
+    let homelab = workspace.homelab()?;
+    workspace.templates()?;
+    let lock = workspace.lock()?;
+    let devices = homelab.devices().count();
+    report::result(format_args!(
+        "{} is right: {}, {}, {}",
+        workspace.declaration().display(),
+        counted(homelab.people.len(), "person", "people"),
+        counted(devices, "device", "devices"),
+        counted(homelab.services.len(), "service", "services"),
+    ));
+    let (new, gone) = match &lock {
+        Some(lock) => changes(&homelab, lock),
+        None => (devices, 0),
+    };
+    if new > 0 {
+        let devices = counted(new, "device", "devices");
+        report::result(format_args!(
+            "the next build issues certificates to {devices}"
+        ));
+    }
+    if gone > 0 {
+        let devices = counted(gone, "device", "devices");
+        report::result(format_args!("the next build retires {devices}"));
+    }
+    Ok(())
+}
+
+fn changes(homelab: &crate::model::Homelab, lock: &Lock) -> (usize, usize) {
+    let reconciliation = reconcile(homelab, lock);
+    (reconciliation.issue.len(), reconciliation.retire.len())
+}
+
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}

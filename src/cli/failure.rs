@@ -1,0 +1,60 @@
+//! What a command ends with.
+
+use std::process::ExitCode;
+
+use miette::{Diagnostic, Report};
+
+use crate::diagnostic::Mistakes;
+
+/// How a command ended, for scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// As asked.
+    Done = 0,
+    /// The declaration, or a template, is wrong.
+    Declaration = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// The environment is: files, secrets, disk, clock.
+    Environment = 3,
+    /// `--locked` or `--check` found a difference.
+    Difference = 4,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit as u8)
+    }
+}
+
+/// Why a command could not do what was asked.
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit code.
+    pub exit: Exit,
+    /// What to tell the user.
+    pub reports: Vec<Report>,
+}
+
+impl Failure {
+    /// One error that ends the command.
+    pub fn new(exit: Exit, error: impl Diagnostic + Send + Sync + 'static) -> Failure {
+        Failure {
+            exit,
+            reports: vec![Report::new(error)],
+        }
+    }
+
+    /// An error of the environment: most are.
+    pub fn environment(error: impl Diagnostic + Send + Sync + 'static) -> Failure {
+        Failure::new(Exit::Environment, error)
+    }
+
+    /// All the mistakes of a source.
+    pub fn mistakes(exit: Exit, mistakes: Mistakes) -> Failure {
+        Failure {
+            exit,
+            reports: mistakes.into_reports().collect(),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! `homelab init`.
+
+use std::path::{Path, PathBuf};
+
+use age::secrecy::ExposeSecret;
+use miette::Diagnostic;
+use thiserror::Error;
+
+use super::arguments::Init;
+use super::failure::{Exit, Failure};
+use super::mint::{self, Minted, Standing};
+use super::report;
+use super::secret::{self, SecretError};
+use super::workspace::Workspace;
+use crate::lock::Lock;
+use crate::model::Domain;
+use crate::root::seal_with_passphrase;
+use crate::tree::{Existing, Mode, write_durably};
+
+#[derive(Debug, Error, Diagnostic)]
+enum InitError {
+    #[error("`{}` is there already", path.display())]
+    #[diagnostic(
+        code("init::exists"),
+        help("edit it, and run `homelab build`; or begin elsewhere with `--file DIR/homelab.kdl`")
+    )]
+    Exists { path: PathBuf },
+
+    #[error("certificates have been issued here, though `{}` is missing", path.display())]
+    #[diagnostic(
+        code("init::issued"),
+        help("bring it back: `git checkout -- homelab.kdl`")
+    )]
+    Issued { path: PathBuf },
+
+    #[error("`{domain}` cannot be the domain: {why}")]
+    #[diagnostic(
+        code("init::bad-domain"),
+        help("write it as a browser shows it, such as `home.example.com`")
+    )]
+    BadDomain { domain: String, why: &'static str },
+}
+
+/// Writes what a new homelab begins with. The declaration comes last: where it is, all else is.
+pub fn init(arguments: &Init) -> Result<(), Failure> {
+    let domain = Domain::new(&arguments.domain).map_err(|why| {
+        let domain = arguments.domain.clone();
+        Failure::new(Exit::Usage, InitError::BadDomain { domain, why })
+    })?;
+    let workspace = Workspace::of(&arguments.declaration.file);
+    let path = workspace.declaration();
+    let _held = workspace.hold()?;
+    if path.symlink_metadata().is_ok() {
+        let path = path.to_owned();
+        return Err(Failure::environment(InitError::Exists { path }));
+    }
+    match mint::standing(&workspace, &workspace.path("out"), false)? {
+        Standing::Fresh => {
+            let minted = minted(arguments, &workspace)?;
+            mint::establish(&workspace, &minted, &Lock::new(minted.root.id()))?;
+        }
+        // An init that was interrupted; what it made is taken up.
+        Standing::Begun(lock) if lock.authority.is_none() => {}
+        Standing::Begun(_) => {
+            let path = path.to_owned();
+            return Err(Failure::environment(InitError::Issued { path }));
+        }
+    }
+    add_lines(
+        &workspace,
+        ".gitignore",
+        &["/out/", "/.homelab.age.pending"],
+    )?;
+    add_lines(&workspace, ".gitattributes", &["homelab.lock merge=union"])?;
+    write(path, &declaration(&domain), Existing::Refuse)?;
+    report::result(format_args!(
+        "Wrote {}: edit it, then run `homelab build`.",
+        path.display()
+    ));
+    Ok(())
+}
+
+fn minted(arguments: &Init, workspace: &Workspace) -> Result<Minted, Failure> {
+    if !arguments.passphrase {
+        return mint::mint_for_identity(workspace, arguments.identity.as_deref());
+    }
+    let passphrase = secret::ask("New passphrase for homelab.age: ")?;
+    let again = secret::ask("Once more: ")?;
+    let wrong = |what| Failure::environment(SecretError::Passphrase { what });
+    if passphrase.expose_secret() != again.expose_secret() {
+        return Err(wrong("was not the same both times"));
+    }
+    if passphrase.expose_secret().chars().count() < 12 {
+        return Err(wrong(
+            "has fewer than 12 characters, and whoever has your repository can try them all",
+        ));
+    }
+    mint::mint(|root| seal_with_passphrase(root, &passphrase))
+}
+
+/// Adds lines to a file of git's, where it does not have them.
+fn add_lines(workspace: &Workspace, name: &str, lines: &[&str]) -> Result<(), Failure> {
+    let path = workspace.path(name);
+    let present = workspace.read(&path, 1 << 20)?.unwrap_or_default();
+    let mut text = String::from_utf8_lossy(&present).into_owned();
+    let missing = lines
+        .iter()
+        .filter(|line| !text.lines().any(|present| present.trim() == **line));
+    let missing: Vec<&&str> = missing.collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    for line in missing {
+        text.push_str(line);
+        text.push('\n');
+    }
+    write(&path, &text, Existing::Replace)
+}
+
+fn write(path: &Path, text: &str, existing: Existing) -> Result<(), Failure> {
+    write_durably(path, Mode::Public, text.as_bytes(), existing).map_err(Failure::environment)
+}
+
+/// The commented declaration. What is not commented out is a homelab that builds as it is.
+fn declaration(domain: &Domain) -> String {
+    include_str!("init.kdl").replace("home.example.com", domain.as_str())
+}

@@ -1,0 +1,186 @@
+//! Making the root secret: only where there is nothing yet that another one was used for.
+//!
+//! Two files have to come into being together, homelab.lock, which pins the secret, and homelab.age.
+//! The sealed secret is first kept aside in `.homelab.age.pending`; the lock then decides: where it
+//! is written, the secret counts and is put in its place by whoever comes next; where it is not,
+//! nothing was ever made with the secret and it is dropped.
+
+use std::path::{Path, PathBuf};
+
+use miette::Diagnostic;
+use thiserror::Error;
+
+use super::failure::Failure;
+use super::report;
+use super::secret::{self, LIMIT, SecretError};
+use super::workspace::Workspace;
+use crate::lock::Lock;
+use crate::root::{Identity, IssuanceId, RootSecret, SealError, seal};
+use crate::tree::{Existing, Mode, write_durably};
+
+const PENDING: &str = ".homelab.age.pending";
+
+#[derive(Debug, Error, Diagnostic)]
+pub enum MintError {
+    #[error("`homelab.lock` is missing, but `{}` is there", witness.display())]
+    #[diagnostic(
+        code("lock::missing"),
+        help("bring it back, `git checkout -- homelab.lock`: what has been issued stands in it. To begin anew and lock every device out, move `{}` away", witness.display())
+    )]
+    LockMissing { witness: PathBuf },
+
+    #[error("the lock records no authority, but `{}` was built with one", witness.display())]
+    #[diagnostic(
+        code("lock::no-authority-but-tree"),
+        help("bring it back, `git checkout -- homelab.lock`, or move `{}` away to begin anew", witness.display())
+    )]
+    AuthorityMissing { witness: PathBuf },
+
+    #[error("the system gives no random bytes")]
+    #[diagnostic(code("root::no-randomness"), help("try again later"))]
+    NoRandomness,
+
+    #[error("the root secret cannot be encrypted")]
+    #[diagnostic(code("root::cannot-seal"), help("check the identity file"))]
+    CannotSeal {
+        #[source]
+        source: SealError,
+    },
+}
+
+/// Where a workspace stands.
+pub enum Standing {
+    /// Nothing has been made: a root secret may be.
+    Fresh,
+    /// There is a lock, and the root secret that it pins, or a command that prints it.
+    Begun(Lock),
+}
+
+/// Finds out where a workspace stands, completing what an interrupted command has left. An error
+/// where something is missing that was there: never a new authority by surprise.
+pub fn standing(
+    workspace: &Workspace,
+    out: &Path,
+    root_elsewhere: bool,
+) -> Result<Standing, Failure> {
+    let sealed = workspace.path("homelab.age");
+    let tree = out.join(".homelab");
+    let Some(lock) = workspace.lock()? else {
+        let witnesses = [&sealed, &tree];
+        let witness = witnesses
+            .into_iter()
+            .find(|path| path.symlink_metadata().is_ok());
+        return match witness {
+            Some(witness) => Err(Failure::environment(MintError::LockMissing {
+                witness: witness.clone(),
+            })),
+            None => Ok(Standing::Fresh),
+        };
+    };
+    complete_pending(workspace)?;
+    if !root_elsewhere && workspace.read(&sealed, LIMIT)?.is_none() {
+        return Err(Failure::environment(SecretError::Missing { path: sealed }));
+    }
+    if lock.authority.is_none() && tree.join("manifest.kdl").symlink_metadata().is_ok() {
+        let witness = out.to_owned();
+        return Err(Failure::environment(MintError::AuthorityMissing {
+            witness,
+        }));
+    }
+    Ok(Standing::Begun(lock))
+}
+
+/// Puts a pending secret in its place, now that the lock is there.
+fn complete_pending(workspace: &Workspace) -> Result<(), Failure> {
+    let pending = workspace.path(PENDING);
+    let Some(bytes) = workspace.read(&pending, LIMIT)? else {
+        return Ok(());
+    };
+    let sealed = workspace.path("homelab.age");
+    if workspace.read(&sealed, LIMIT)?.is_none() {
+        write_durably(&sealed, Mode::Public, &bytes, Existing::Refuse)
+            .map_err(Failure::environment)?;
+    }
+    // Left behind, it would do no harm.
+    let _ = std::fs::remove_file(&pending);
+    Ok(())
+}
+
+/// A root secret that is not yet in its place.
+pub struct Minted {
+    /// The secret.
+    pub root: RootSecret,
+    sealed: Vec<u8>,
+}
+
+/// Draws a root secret and seals it with `seal`.
+pub fn mint(
+    seal: impl FnOnce(&RootSecret) -> Result<Vec<u8>, SealError>,
+) -> Result<Minted, Failure> {
+    let root = RootSecret::new(random()?);
+    let sealed =
+        seal(&root).map_err(|source| Failure::environment(MintError::CannotSeal { source }))?;
+    Ok(Minted { root, sealed })
+}
+
+/// Draws a root secret and seals it to an identity, which is made where there is none and none was
+/// named.
+pub fn mint_for_identity(workspace: &Workspace, named: Option<&Path>) -> Result<Minted, Failure> {
+    let path = secret::identity_path(named)?;
+    let identity = match secret::read_identities(workspace, &path)? {
+        Some(identities) => identities
+            .into_iter()
+            .next()
+            .expect("a file without any is refused"),
+        None if named.is_some() || std::env::var_os("HOMELAB_IDENTITY").is_some() => {
+            return Err(Failure::environment(SecretError::NoIdentity { path }));
+        }
+        None => new_identity(&path)?,
+    };
+    mint(|root| seal(root, &identity))
+}
+
+fn new_identity(path: &Path) -> Result<Identity, Failure> {
+    let identity = Identity::generate();
+    if let Some(directory) = path.parent() {
+        secret::make_private_directory(directory)?;
+    }
+    let written = write_durably(
+        path,
+        Mode::Secret,
+        identity.to_file().as_bytes(),
+        Existing::Refuse,
+    );
+    written.map_err(Failure::environment)?;
+    report::note(format_args!(
+        "Made a new identity, {}: back it up, for without it nothing can be issued or renewed.",
+        path.display()
+    ));
+    Ok(identity)
+}
+
+/// Writes a minted secret and the lock that pins it, in the order that survives a crash.
+pub fn establish(workspace: &Workspace, minted: &Minted, lock: &Lock) -> Result<(), Failure> {
+    let pending = workspace.path(PENDING);
+    write_durably(&pending, Mode::Public, &minted.sealed, Existing::Replace)
+        .map_err(Failure::environment)?;
+    workspace.write_lock(lock)?;
+    complete_pending(workspace)?;
+    report::note(format_args!(
+        "Made a new root secret, {}: keep it in git together with homelab.lock.",
+        workspace.path("homelab.age").display()
+    ));
+    Ok(())
+}
+
+/// A new issuance id.
+pub fn new_issuance_id() -> Result<IssuanceId, Failure> {
+    random().map(IssuanceId::new)
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Failure> {
+    let mut bytes = [0; N];
+    let drawn = getrandom::fill(&mut bytes);
+    drawn.map_err(|_| Failure::environment(MintError::NoRandomness))?;
+    Ok(bytes)
+}

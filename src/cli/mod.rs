@@ -1,0 +1,66 @@
+//! The command line: arguments, files, clock, environment, terminal, exit codes.
+//!
+//! Results go to stdout, all else to stderr. Everything that the pipeline is not allowed to do,
+//! reading files, the clock and the environment, asking for a passphrase, printing, is done here.
+
+mod arguments;
+mod build;
+mod check;
+mod clock;
+mod failure;
+mod init;
+mod mint;
+mod password;
+mod report;
+mod secret;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+use failure::{Exit, Failure};
+
+/// Runs homelab with the arguments of the process.
+pub fn main() -> ExitCode {
+    refuse_core_dumps();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        // Help and versions are "errors" to clap; a real one is a matter of usage.
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Done
+            }
+            .into();
+        }
+    };
+    report::set_up();
+    let done = match arguments.command {
+        Command::Init(arguments) => init::init(&arguments),
+        Command::Check(arguments) => check::check(&arguments),
+        Command::Build(arguments) => build::build(&arguments),
+        Command::Password(arguments) => password::password(&arguments),
+    };
+    match done {
+        Ok(()) => Exit::Done.into(),
+        Err(Failure { exit, reports }) => {
+            for failure in reports {
+                report::failure(&failure);
+            }
+            exit.into()
+        }
+    }
+}
+
+/// A core dump would hold the root secret.
+fn refuse_core_dumps() {
+    let none = rustix::process::Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
+}

@@ -1,0 +1,46 @@
+//! `homelab password PERSON/DEVICE`.
+
+use miette::Diagnostic;
+use thiserror::Error;
+
+use super::arguments::Password;
+use super::failure::Failure;
+use super::workspace::Workspace;
+use super::{report, secret};
+use crate::diagnostic::did_you_mean;
+use crate::model::DeviceId;
+
+#[derive(Debug, Error, Diagnostic)]
+enum PasswordError {
+    #[error("no certificate has been issued to `{device}`")]
+    #[diagnostic(code("lock::unknown-device"))]
+    UnknownDevice {
+        device: DeviceId,
+        #[help]
+        help: String,
+    },
+}
+
+/// Prints the password of a device's .p12, and nothing else.
+pub fn password(arguments: &Password) -> Result<(), Failure> {
+    let workspace = Workspace::of(&arguments.declaration.file);
+    let lock = workspace.lock()?;
+    let active = lock.as_ref().map(|lock| lock.active()).unwrap_or_default();
+    let (Some(lock), Some(issued)) = (&lock, active.get(&arguments.device)) else {
+        let known: Vec<String> = active.keys().map(ToString::to_string).collect();
+        let help = match known.as_slice() {
+            [] => String::from("run `homelab build` first"),
+            known => did_you_mean(
+                &arguments.device.to_string(),
+                known.iter().map(String::as_str),
+            ),
+        };
+        return Err(Failure::environment(PasswordError::UnknownDevice {
+            device: arguments.device.clone(),
+            help,
+        }));
+    };
+    let root = secret::unlock(&workspace, &arguments.secret, Some(lock.root))?;
+    report::result(root.password(&issued.id, &issued.device).expose());
+    Ok(())
+}

@@ -1,0 +1,34 @@
+//! What the user sees. Nothing here fails where a stream is closed: the exit code still tells.
+
+use std::fmt::Display;
+use std::io::Write;
+
+use miette::{MietteHandlerOpts, Report};
+
+/// Chooses how diagnostics are drawn.
+pub fn set_up() {
+    // Fails only where a hook is set already, and then that one is as good.
+    let _ = miette::set_hook(Box::new(|_| {
+        Box::new(
+            MietteHandlerOpts::new()
+                .terminal_links(false)
+                .width(100)
+                .build(),
+        )
+    }));
+}
+
+/// A result, on stdout.
+pub fn result(line: impl Display) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// What the user should know besides, on stderr.
+pub fn note(line: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// An error, on stderr.
+pub fn failure(report: &Report) {
+    let _ = writeln!(std::io::stderr(), "{report:?}");
+}

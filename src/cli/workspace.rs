@@ -1,0 +1,229 @@
+//! The directory that a declaration stands in, and the files beside it.
+
+use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use miette::Diagnostic;
+use thiserror::Error;
+use walkdir::WalkDir;
+
+use super::failure::{Exit, Failure};
+use crate::lock::{self, Lock};
+use crate::model::Homelab;
+use crate::parse;
+use crate::source::Source;
+use crate::template::Templates;
+use crate::tree::{Existing, Mode, write_durably};
+
+/// How long a build waits for another in the same directory.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Bytes of a lock, at the most: more than 100,000 certificates.
+const LOCK_LIMIT: u64 = 64 << 20;
+
+/// The directory of a declaration.
+pub struct Workspace {
+    directory: PathBuf,
+    declaration: PathBuf,
+}
+
+/// A workspace that this process alone may change.
+pub struct Held {
+    _lock: File,
+}
+
+#[derive(Debug, Error, Diagnostic)]
+pub enum WorkspaceError {
+    #[error("there is no `{}`", path.display())]
+    #[diagnostic(
+        code("workspace::no-declaration"),
+        help("write one with `homelab init DOMAIN`, or name another with `--file FILE`")
+    )]
+    NoDeclaration { path: PathBuf },
+
+    #[error("cannot read `{}`", path.display())]
+    #[diagnostic(
+        code("workspace::cannot-read"),
+        help("see that it is a file that you may read")
+    )]
+    CannotRead {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+
+    #[error("another homelab is at work in `{}`; waited {} s for it", path.display(), PATIENCE.as_secs())]
+    #[diagnostic(
+        code("workspace::locked"),
+        help("wait until it has ended, then try again")
+    )]
+    Locked { path: PathBuf },
+
+    #[error("the output tree cannot be the directory of the declaration, `{}`", path.display())]
+    #[diagnostic(
+        code("workspace::out-is-here"),
+        help("give it a directory of its own, such as `--out out`")
+    )]
+    OutIsHere { path: PathBuf },
+}
+
+impl Workspace {
+    /// The workspace of a declaration, which need not exist yet.
+    pub fn of(declaration: &Path) -> Workspace {
+        let directory = match declaration.parent() {
+            Some(parent) if parent != Path::new("") => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        Workspace {
+            directory,
+            declaration: declaration.to_owned(),
+        }
+    }
+
+    /// A file or directory beside the declaration, as a user would write its path.
+    pub fn path(&self, name: &str) -> PathBuf {
+        match self.directory.as_path() {
+            here if here == Path::new(".") => PathBuf::from(name),
+            directory => directory.join(name),
+        }
+    }
+
+    /// The declaration itself.
+    pub fn declaration(&self) -> &Path {
+        &self.declaration
+    }
+
+    /// The output tree that a command names, or `out/`; it must not be the workspace itself.
+    pub fn out(&self, named: Option<&Path>) -> Result<PathBuf, Failure> {
+        let out = named.map_or_else(|| self.path("out"), Path::to_owned);
+        let is_here = match (out.canonicalize(), self.directory.canonicalize()) {
+            (Ok(out), Ok(here)) => out == here,
+            _ => false,
+        };
+        match is_here {
+            true => Err(Failure::new(
+                Exit::Usage,
+                WorkspaceError::OutIsHere { path: out },
+            )),
+            false => Ok(out),
+        }
+    }
+
+    /// Holds the workspace against every other homelab that would change it, waiting for a while.
+    pub fn hold(&self) -> Result<Held, Failure> {
+        let cannot_read = |source| {
+            Failure::environment(WorkspaceError::CannotRead {
+                path: self.directory.clone(),
+                source,
+            })
+        };
+        let directory = File::open(&self.directory).map_err(cannot_read)?;
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match directory.try_lock() {
+                Ok(()) => return Ok(Held { _lock: directory }),
+                Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let path = self.directory.clone();
+                    return Err(Failure::environment(WorkspaceError::Locked { path }));
+                }
+                Err(TryLockError::Error(source)) => return Err(cannot_read(source)),
+            }
+        }
+    }
+
+    /// Reads and resolves the declaration.
+    pub fn homelab(&self) -> Result<Homelab, Failure> {
+        let limit = parse::SIZE_LIMIT as u64;
+        let Some(bytes) = self.read(&self.declaration, limit)? else {
+            let path = self.declaration.clone();
+            return Err(Failure::environment(WorkspaceError::NoDeclaration { path }));
+        };
+        let name = self.declaration.display().to_string();
+        let wrong = |mistakes| Failure::mistakes(Exit::Declaration, mistakes);
+        let source = parse::source(name, bytes).map_err(wrong)?;
+        crate::compile(&source).map_err(wrong)
+    }
+
+    /// Reads the lock; `None` if there is none.
+    pub fn lock(&self) -> Result<Option<Lock>, Failure> {
+        let path = self.path("homelab.lock");
+        let Some(bytes) = self.read(&path, LOCK_LIMIT)? else {
+            return Ok(None);
+        };
+        // What is not UTF-8 is damage, and the lines around it tell where.
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let source = Source::new(path.display().to_string(), text);
+        let lock = lock::read(&source);
+        lock.map(Some)
+            .map_err(|mistakes| Failure::mistakes(Exit::Environment, mistakes))
+    }
+
+    /// Writes the lock, if it says anything else than the one that is there.
+    pub fn write_lock(&self, lock: &Lock) -> Result<(), Failure> {
+        let path = self.path("homelab.lock");
+        let text = lock.to_string();
+        if self.read(&path, LOCK_LIMIT)?.as_deref() == Some(text.as_bytes()) {
+            return Ok(());
+        }
+        let written = write_durably(&path, Mode::Public, text.as_bytes(), Existing::Replace);
+        written.map_err(Failure::environment)
+    }
+
+    /// The built-in templates under those in `templates/`.
+    pub fn templates(&self) -> Result<Templates, Failure> {
+        let root = self.path("templates");
+        let mut overrides = BTreeMap::new();
+        if root.is_dir() {
+            for entry in WalkDir::new(&root).follow_links(true).max_depth(8) {
+                let entry = entry.map_err(|error| {
+                    let path = error.path().unwrap_or(&root).to_owned();
+                    let source = error.into();
+                    Failure::environment(WorkspaceError::CannotRead { path, source })
+                })?;
+                if let Some((name, text)) = self.override_at(&root, entry.path())? {
+                    overrides.insert(name, text);
+                }
+            }
+        }
+        Templates::new(overrides).map_err(|error| Failure::new(Exit::Declaration, error))
+    }
+
+    /// The override in a file below `templates/`; other files there are the user's own affair.
+    fn override_at(&self, root: &Path, path: &Path) -> Result<Option<(String, String)>, Failure> {
+        let name = path.strip_prefix(root).ok().and_then(Path::to_str);
+        let Some(name) = name.filter(|name| name.ends_with(".j2") && path.is_file()) else {
+            return Ok(None);
+        };
+        let read = std::fs::read_to_string(path).map_err(|source| {
+            let path = path.to_owned();
+            Failure::environment(WorkspaceError::CannotRead { path, source })
+        });
+        Ok(Some((name.to_owned(), read?)))
+    }
+
+    /// A file's bytes, one more than `limit` at the most; `None` if there is none.
+    pub fn read(&self, path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Failure> {
+        let read = || -> io::Result<Vec<u8>> {
+            let mut bytes = Vec::new();
+            File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        match read() {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => {
+                let path = path.to_owned();
+                Err(Failure::environment(WorkspaceError::CannotRead {
+                    path,
+                    source,
+                }))
+            }
+        }
+    }
+}

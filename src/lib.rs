@@ -1,0 +1,45 @@
+//! One declaration in, a homelab's edge out.
+//!
+//! `homelab.kdl` says which people and devices there are and which services they may use. From it,
+//! and from what `homelab.lock` records, come a client-certificate authority, a .p12 per device, a
+//! Caddyfile that lets in exactly those devices, and an install guide per person:
+//!
+//! 1. [`parse`]: text becomes declarations as they were written, each with its place.
+//! 2. [`resolve`]: declarations become a [`model::Homelab`], valid by construction.
+//! 3. [`lock`]: `reconcile` finds what is to be issued and retired; [`issue`] does it, from the
+//!    secret in [`root`].
+//! 4. [`mod@plan`]: the homelab and its lock become a sorted list of derivations, each with all that its
+//!    artifact is made from.
+//! 5. [`realise`]: what is not up to date is rendered ([`render`], [`template`], [`pki`]) in parallel
+//!    and handed to the output [`tree`].
+//!
+//! Nothing but [`cli`] reads the clock or the environment, prints, or asks. ARCHITECTURE.md has the
+//! map and the invariants.
+
+pub mod catalogue;
+pub mod cli;
+pub mod diagnostic;
+pub mod issue;
+pub mod lock;
+pub mod model;
+pub mod parse;
+pub mod pki;
+pub mod plan;
+pub mod realise;
+pub mod record;
+pub mod render;
+pub mod resolve;
+pub mod root;
+pub mod source;
+pub mod template;
+pub mod tree;
+
+use diagnostic::Mistakes;
+use model::Homelab;
+use source::Source;
+
+/// Reads a declaration and resolves it, or says everything that is wrong with it.
+pub fn compile(source: &Source) -> Result<Homelab, Mistakes> {
+    let declaration = parse::parse(source)?;
+    resolve::resolve(source, &declaration)
+}

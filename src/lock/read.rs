@@ -1,0 +1,418 @@
+//! The lock from text. Anything that homelab would not have written is refused, with a remedy.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use data_encoding::{BASE64, HEXLOWER};
+use jiff::Timestamp;
+use miette::Diagnostic;
+use thiserror::Error;
+
+use super::write::check;
+use super::{Authority, Issued, Lock, State, VERSION};
+use crate::diagnostic::Mistakes;
+use crate::model::{Domain, Email};
+use crate::pki::{Certificate, Validity};
+use crate::record::Record;
+use crate::source::{Source, Span};
+
+/// Why a text is not a lock that this homelab can build from.
+#[derive(Debug, Error, Diagnostic)]
+#[allow(missing_docs)] // Each variant's message says what it is.
+pub enum LockError {
+    #[error("the lock is not one, or its beginning is lost")]
+    #[diagnostic(
+        code("lock::not-a-lock"),
+        help("bring back the last good one: `git checkout -- homelab.lock`")
+    )]
+    NotALock {
+        #[label("`homelab-lock version=\"1\"` was expected here")]
+        span: Span,
+    },
+
+    #[error("the lock was written by a newer homelab, in version {found}")]
+    #[diagnostic(
+        code("lock::newer"),
+        help("update homelab: this one reads version {VERSION}")
+    )]
+    Newer {
+        found: String,
+        #[label("this version")]
+        span: Span,
+    },
+
+    #[error("the lock is cut off: its last line is not `end`")]
+    #[diagnostic(
+        code("lock::cut-off"),
+        help("bring back the last good one: `git checkout -- homelab.lock`")
+    )]
+    CutOff {
+        #[label("ends here")]
+        span: Span,
+    },
+
+    #[error("the lock has a conflict of a merge in it")]
+    #[diagnostic(
+        code("lock::merge-conflict"),
+        help(
+            "keep the lines of both sides, remove git's marks, and build again; with `homelab.lock merge=union` in .gitattributes git does so itself"
+        )
+    )]
+    MergeConflict {
+        #[label("git's mark")]
+        span: Span,
+    },
+
+    #[error("a line of the lock is damaged: {why}")]
+    #[diagnostic(
+        code("lock::damaged"),
+        help("bring back the last good one: `git checkout -- homelab.lock`")
+    )]
+    Damaged {
+        why: String,
+        #[label("this line")]
+        span: Span,
+    },
+
+    #[error("the lock has {what} twice")]
+    #[diagnostic(code("lock::duplicate"), help("{help}"))]
+    Duplicate {
+        what: String,
+        help: &'static str,
+        #[label("again here")]
+        span: Span,
+        #[label("first here")]
+        first: Span,
+    },
+
+    #[error("the lock does not say which root secret it belongs to")]
+    #[diagnostic(
+        code("lock::no-root"),
+        help("bring back the last good one: `git checkout -- homelab.lock`")
+    )]
+    NoRoot {
+        #[label("`root` was expected after this")]
+        span: Span,
+    },
+
+    #[error("`{device}` was issued by an authority that the lock does not have")]
+    #[diagnostic(
+        code("lock::no-authority"),
+        help("bring back the line that begins with `authority`: `git checkout -- homelab.lock`")
+    )]
+    NoAuthority {
+        device: String,
+        #[label("issued by another")]
+        span: Span,
+    },
+}
+
+const KEEP_ONE: &str = "two branches issued it each: keep the line whose .p12 is on the device, delete the other, and build again";
+const KEEP_ONE_LAB: &str = "two homelabs were merged: keep the lines of one, those that your devices have certificates from";
+
+/// Reads a lock, or says everything that is wrong with it.
+pub fn read(source: &Source) -> Result<Lock, Mistakes> {
+    read_lines(source.text()).map_err(|mistakes| Mistakes::new(source, mistakes))
+}
+
+/// A line and where it stands.
+#[derive(Clone, Copy)]
+struct Line<'a> {
+    text: &'a str,
+    span: Span,
+}
+
+fn read_lines(text: &str) -> Result<Lock, Vec<LockError>> {
+    let lines = lines(text);
+    let mut lines = lines
+        .iter()
+        .copied()
+        .filter(|line| !line.text.starts_with("//"));
+    begins(lines.next())?;
+    let mut body: Vec<Line> = lines.collect();
+    match body.pop() {
+        Some(last) if last.text == "end" && text.ends_with('\n') => {}
+        _ => {
+            let span = Span::from((text.len().saturating_sub(1), text.len().min(1)));
+            return Err(vec![LockError::CutOff { span }]);
+        }
+    }
+    let mut reading = Reading::default();
+    for line in body {
+        if let Err(mistake) = reading.line(line) {
+            reading.mistakes.push(mistake);
+        }
+    }
+    reading.finish()
+}
+
+fn lines(text: &str) -> Vec<Line<'_>> {
+    let mut at = 0;
+    let mut lines = Vec::new();
+    for line in text.split_inclusive('\n') {
+        let content = line.trim_end_matches('\n');
+        lines.push(Line {
+            text: content,
+            span: Span::from((at, content.len())),
+        });
+        at += line.len();
+    }
+    lines
+}
+
+/// The first line says that this is a lock, and of which version, before anything else is believed.
+fn begins(first: Option<Line<'_>>) -> Result<(), Vec<LockError>> {
+    let Some(line) = first else {
+        let span = Span::from((0, 0));
+        return Err(vec![LockError::NotALock { span }]);
+    };
+    let record = Record::parse(line.text).ok();
+    let version = record
+        .as_ref()
+        .filter(|record| record.name == "homelab-lock")
+        .and_then(|record| record.value("version"));
+    match version.map(|version| (version, version.parse::<u32>())) {
+        Some((_, Ok(VERSION))) => Ok(()),
+        Some((found, Ok(number))) if number > VERSION => Err(vec![LockError::Newer {
+            found: found.to_owned(),
+            span: line.span,
+        }]),
+        _ if line.text.starts_with("<<<<<<<") => {
+            Err(vec![LockError::MergeConflict { span: line.span }])
+        }
+        _ => Err(vec![LockError::NotALock { span: line.span }]),
+    }
+}
+
+/// What has been read so far, and where.
+#[derive(Default)]
+struct Reading {
+    root: Option<(crate::root::RootId, Span)>,
+    authority: Option<(Authority, Span)>,
+    certificates: Vec<(Issued, Span)>,
+    mistakes: Vec<LockError>,
+}
+
+impl Reading {
+    fn line(&mut self, line: Line<'_>) -> Result<(), LockError> {
+        let is_mark = |mark: &str| line.text.starts_with(mark);
+        if ["<<<<<<<", "=======", ">>>>>>>", "|||||||"]
+            .into_iter()
+            .any(is_mark)
+        {
+            return Err(LockError::MergeConflict { span: line.span });
+        }
+        let damaged = |why: String| LockError::Damaged {
+            why,
+            span: line.span,
+        };
+        let record =
+            Record::parse(line.text).map_err(|malformed| damaged(malformed.to_string()))?;
+        verify_check(line.text, &record).map_err(|why| damaged(why.to_owned()))?;
+        let fields = Fields { record: &record };
+        match record.name {
+            "root" => {
+                let root = fields.argument().map_err(damaged)?;
+                place(&mut self.root, root, line.span, "its root", KEEP_ONE_LAB)
+            }
+            "authority" => {
+                let authority = fields.authority().map_err(damaged)?;
+                place(
+                    &mut self.authority,
+                    authority,
+                    line.span,
+                    "an authority",
+                    KEEP_ONE_LAB,
+                )
+            }
+            "certificate" => {
+                let issued = fields.certificate().map_err(damaged)?;
+                self.certificates.push((issued, line.span));
+                Ok(())
+            }
+            other => Err(damaged(format!("`{other}` is not known"))),
+        }
+    }
+
+    fn finish(mut self) -> Result<Lock, Vec<LockError>> {
+        self.refuse_duplicates();
+        if let Some((authority, _)) = &self.authority {
+            for (issued, span) in &self.certificates {
+                if issued.authority != authority.id {
+                    self.mistakes.push(LockError::NoAuthority {
+                        device: issued.device.to_string(),
+                        span: *span,
+                    });
+                }
+            }
+        } else if let Some((issued, span)) = self.certificates.first() {
+            self.mistakes.push(LockError::NoAuthority {
+                device: issued.device.to_string(),
+                span: *span,
+            });
+        }
+        let Some((root, _)) = self.root else {
+            let span = Span::from((0, 0));
+            self.mistakes.push(LockError::NoRoot { span });
+            return Err(self.mistakes);
+        };
+        if !self.mistakes.is_empty() {
+            return Err(self.mistakes);
+        }
+        Ok(Lock {
+            root,
+            authority: self.authority.map(|(authority, _)| authority),
+            certificates: self
+                .certificates
+                .into_iter()
+                .map(|(issued, _)| issued)
+                .collect(),
+        })
+    }
+
+    /// One device has one active certificate, and one id stands in one line.
+    fn refuse_duplicates(&mut self) {
+        let mut active = BTreeMap::new();
+        let mut ids = BTreeMap::new();
+        for (issued, span) in &self.certificates {
+            let same_device = match issued.state {
+                State::Active => active.insert(&issued.device, *span),
+                State::Retired => None,
+            };
+            let same_id = ids.insert(issued.id, *span);
+            if let Some(first) = same_device.or(same_id) {
+                self.mistakes.push(LockError::Duplicate {
+                    what: format!("`{}`", issued.device),
+                    help: KEEP_ONE,
+                    span: *span,
+                    first,
+                });
+            }
+        }
+    }
+}
+
+/// Fills a place that may be filled once.
+fn place<T>(
+    slot: &mut Option<(T, Span)>,
+    value: T,
+    span: Span,
+    what: &str,
+    help: &'static str,
+) -> Result<(), LockError> {
+    match slot {
+        Some((_, first)) => Err(LockError::Duplicate {
+            what: what.to_owned(),
+            help,
+            span,
+            first: *first,
+        }),
+        None => {
+            *slot = Some((value, span));
+            Ok(())
+        }
+    }
+}
+
+fn verify_check(line: &str, record: &Record<'_>) -> Result<(), &'static str> {
+    let Some(("check", written)) = record.properties.last().map(|(key, value)| (*key, value))
+    else {
+        return Err("it has no check");
+    };
+    let before = line.len() - format!(" check=\"{written}\"").len();
+    match check(&line[..before]) == *written {
+        true => Ok(()),
+        false => Err("its check does not match what it says"),
+    }
+}
+
+/// The fields of a line whose check matches; a field that cannot be read is still told.
+struct Fields<'r> {
+    record: &'r Record<'r>,
+}
+
+impl Fields<'_> {
+    fn authority(&self) -> Result<Authority, String> {
+        self.only(&["domain", "not-before", "not-after", "key", "certificate"])?;
+        let der = BASE64.decode(self.text("certificate")?.as_bytes());
+        let der = der.map_err(|_| unreadable("certificate"))?;
+        Ok(Authority {
+            id: self.argument()?,
+            domain: Domain::new(self.text("domain")?).map_err(|_| unreadable("domain"))?,
+            validity: self.validity()?,
+            key: self.digest("key")?,
+            certificate: Certificate::from_der(der).map_err(|_| unreadable("certificate"))?,
+        })
+    }
+
+    fn certificate(&self) -> Result<Issued, String> {
+        self.only(&[
+            "id",
+            "authority",
+            "email",
+            "not-before",
+            "not-after",
+            "serial",
+            "fingerprint",
+            "profile",
+            "state",
+        ])?;
+        if self.text("profile")? != "p256-1" {
+            return Err(unreadable("profile"));
+        }
+        Ok(Issued {
+            device: self.argument()?,
+            id: self.parsed("id")?,
+            authority: self.parsed("authority")?,
+            email: Email::new(self.text("email")?).map_err(|_| unreadable("email"))?,
+            validity: self.validity()?,
+            serial: self.parsed("serial")?,
+            fingerprint: self.digest("fingerprint")?,
+            state: match self.text("state")? {
+                "active" => State::Active,
+                "retired" => State::Retired,
+                _ => return Err(unreadable("state")),
+            },
+        })
+    }
+
+    fn validity(&self) -> Result<Validity, String> {
+        let from: Timestamp = self.parsed("not-before")?;
+        let until: Timestamp = self.parsed("not-after")?;
+        Validity::new(from, until).map_err(|error| error.to_string())
+    }
+
+    fn argument<T: FromStr>(&self) -> Result<T, String> {
+        let argument = self.record.argument.as_deref();
+        let argument = argument.ok_or_else(|| format!("`{}` says no name", self.record.name))?;
+        argument.parse().map_err(|_| unreadable(self.record.name))
+    }
+
+    fn text(&self, key: &str) -> Result<&str, String> {
+        let value = self.record.value(key);
+        value.ok_or_else(|| format!("`{key}` is missing"))
+    }
+
+    fn parsed<T: FromStr>(&self, key: &str) -> Result<T, String> {
+        self.text(key)?.parse().map_err(|_| unreadable(key))
+    }
+
+    fn digest(&self, key: &str) -> Result<[u8; 32], String> {
+        let bytes = HEXLOWER.decode(self.text(key)?.as_bytes());
+        let bytes = bytes.ok().and_then(|bytes| bytes.try_into().ok());
+        bytes.ok_or_else(|| unreadable(key))
+    }
+
+    fn only(&self, known: &[&str]) -> Result<(), String> {
+        let unknown = |key: &&str| !known.contains(key) && *key != "check";
+        let keys = self.record.properties.iter().map(|(key, _)| *key);
+        match { keys }.find(unknown) {
+            Some(key) => Err(format!("`{key}` is not known")),
+            None => Ok(()),
+        }
+    }
+}
+
+fn unreadable(key: &str) -> String {
+    format!("`{key}` cannot be read")
+}

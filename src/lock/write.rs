@@ -1,0 +1,75 @@
+//! The lock as text.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::{Authority, Issued, Lock, VERSION};
+use crate::record::Record;
+
+const HEADER: &str =
+    "// What has been issued, and when. Written by homelab; keep it in git, do not edit it.";
+
+impl Display for Lock {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{HEADER}")?;
+        let version = VERSION.to_string();
+        writeln!(
+            f,
+            "{}",
+            Record::new("homelab-lock").property("version", version)
+        )?;
+        let root = Record::new("root").argument(self.root.to_string());
+        writeln!(f, "{}", checked(root))?;
+        if let Some(authority) = &self.authority {
+            writeln!(f, "{}", checked(authority_record(authority)))?;
+        }
+        let mut certificates: Vec<&Issued> = self.certificates.iter().collect();
+        certificates
+            .sort_by_key(|issued| (&issued.device, issued.validity.not_before(), issued.id));
+        for issued in certificates {
+            writeln!(f, "{}", checked(certificate_record(issued)))?;
+        }
+        writeln!(f, "end")
+    }
+}
+
+fn authority_record(authority: &Authority) -> Record<'static> {
+    Record::new("authority")
+        .argument(authority.id.to_string())
+        .property("domain", authority.domain.to_string())
+        .property("not-before", authority.validity.not_before().to_string())
+        .property("not-after", authority.validity.not_after().to_string())
+        .property("key", data_encoding::HEXLOWER.encode(&authority.key))
+        .property(
+            "certificate",
+            data_encoding::BASE64.encode(authority.certificate.der()),
+        )
+}
+
+fn certificate_record(issued: &Issued) -> Record<'static> {
+    Record::new("certificate")
+        .argument(issued.device.to_string())
+        .property("id", issued.id.to_string())
+        .property("authority", issued.authority.to_string())
+        .property("email", issued.email.to_string())
+        .property("not-before", issued.validity.not_before().to_string())
+        .property("not-after", issued.validity.not_after().to_string())
+        .property("serial", issued.serial.to_hex())
+        .property(
+            "fingerprint",
+            data_encoding::HEXLOWER.encode(&issued.fingerprint),
+        )
+        // The layout of the certificate, should a later homelab issue another.
+        .property("profile", "p256-1")
+        .property("state", issued.state.as_str())
+}
+
+/// A record with the check of its own text at its end.
+fn checked(record: Record<'static>) -> Record<'static> {
+    let check = check(&record.to_string());
+    record.property("check", check)
+}
+
+/// Sixteen hexadecimal digits of BLAKE3 of a line's text before its check.
+pub fn check(line: &str) -> String {
+    blake3::hash(line.as_bytes()).to_hex()[..16].to_owned()
+}

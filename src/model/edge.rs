@@ -1,0 +1,171 @@
+//! The settings of the edge itself.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use super::text::Email;
+
+/// How the Caddyfile as a whole is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edge {
+    /// The ACME account's address.
+    pub email: Option<Email>,
+    /// Where the sites' own certificates come from.
+    pub certificates: SiteCertificates,
+    /// What counts as the LAN; empty for Caddy's `private_ranges`.
+    pub lan: Vec<IpRange>,
+    /// The oldest Caddy that must take the file.
+    pub caddy: CaddyVersion,
+}
+
+/// Where the sites' own certificates come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SiteCertificates {
+    /// From a public authority by ACME over HTTP or TLS.
+    Acme,
+    /// From Caddy's own internal authority.
+    Internal,
+    /// By ACME over DNS; Caddy must be built with the provider's plugin.
+    Dns {
+        /// The provider, as Caddy's plugin for it is called.
+        provider: String,
+        /// The environment variable of Caddy's process that holds the provider's token.
+        token_env: String,
+    },
+    /// From files on the Caddy host.
+    Files {
+        /// The certificate chain, PEM.
+        cert: String,
+        /// The key, PEM.
+        key: String,
+    },
+}
+
+/// Addresses in CIDR notation, such as `192.168.0.0/16`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct IpRange {
+    address: IpAddr,
+    prefix: u8,
+}
+
+impl IpRange {
+    /// Takes an address, or an address and a prefix length; otherwise says why not.
+    pub fn new(text: &str) -> Result<IpRange, &'static str> {
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| "it is no IP address")?;
+        let bits = match address {
+            IpAddr::V4(_) => 32,
+            IpAddr::V6(_) => 128,
+        };
+        let prefix = match prefix {
+            None => bits,
+            Some(digits) if digits.len() <= 3 && digits.bytes().all(|b| b.is_ascii_digit()) => {
+                digits
+                    .parse()
+                    .map_err(|_| "its prefix length is no number")?
+            }
+            Some(_) => return Err("its prefix length is no number"),
+        };
+        if prefix > bits {
+            return Err("its prefix is longer than the address");
+        }
+        if prefix == 0 {
+            return Err("it covers every address: `open \"everyone\"` says that");
+        }
+        Ok(IpRange { address, prefix })
+    }
+}
+
+impl fmt::Display for IpRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
+/// A version of Caddy 2, such as `2.11`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CaddyVersion {
+    minor: u16,
+}
+
+impl CaddyVersion {
+    /// The oldest version that takes what is generated.
+    pub const OLDEST: CaddyVersion = CaddyVersion { minor: 6 };
+    /// The first with `trust_pool`; it warns of the directive that older ones take.
+    pub const TRUST_POOL: CaddyVersion = CaddyVersion { minor: 8 };
+
+    /// Takes `2.6` or later; otherwise says why not.
+    pub fn new(text: &str) -> Result<CaddyVersion, &'static str> {
+        let numbers: Vec<&str> = text.split('.').collect();
+        let (major, minor) = match numbers.as_slice() {
+            [major, minor] | [major, minor, _] => (*major, *minor),
+            _ => return Err("it is no version such as `2.11`"),
+        };
+        let is_number = |text: &&str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        if !numbers.iter().all(is_number) {
+            return Err("it is no version such as `2.11`");
+        }
+        if major != "2" {
+            return Err("only Caddy 2 is known");
+        }
+        let minor = minor
+            .parse()
+            .map_err(|_| "it is no version such as `2.11`")?;
+        let version = CaddyVersion { minor };
+        if version < CaddyVersion::OLDEST {
+            return Err("versions before 2.6 do not take what is generated");
+        }
+        Ok(version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_read() {
+        for (text, shown) in [
+            ("192.168.0.0/16", "192.168.0.0/16"),
+            ("fd00::/8", "fd00::/8"),
+            ("10.0.0.1", "10.0.0.1/32"),
+        ] {
+            assert_eq!(IpRange::new(text).unwrap().to_string(), shown);
+        }
+        for bad in [
+            "",
+            "x",
+            "10.0.0.0/33",
+            "10.0.0.0/-1",
+            "10.0.0.0/+8",
+            "0.0.0.0/0",
+            "::/0",
+            "10.0/8",
+        ] {
+            assert!(IpRange::new(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn caddy_versions_are_read() {
+        assert!(CaddyVersion::new("2.6").unwrap() < CaddyVersion::TRUST_POOL);
+        assert!(CaddyVersion::new("2.11.4").unwrap() > CaddyVersion::TRUST_POOL);
+        for bad in [
+            "",
+            "2",
+            "1.0",
+            "3.0",
+            "2.5",
+            "2.x",
+            "2.11-beta",
+            "2.",
+            "2.+6",
+            "2.6.1.0",
+        ] {
+            assert!(CaddyVersion::new(bad).is_err(), "{bad}");
+        }
+    }
+}

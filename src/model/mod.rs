@@ -1,0 +1,107 @@
+//! A homelab, valid by construction: every name it holds is declared, every value says what it may.
+//!
+//! [`crate::resolve`] makes it from declarations; nothing else can.
+
+mod access;
+mod edge;
+mod host;
+mod lifetime;
+mod name;
+mod platform;
+mod text;
+mod upstream;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use access::{Access, Admission, Allowed, CertificateMode, PublicPath};
+pub use edge::{CaddyVersion, Edge, IpRange, SiteCertificates};
+pub use host::{Domain, Host};
+pub use lifetime::{Lifetime, NotALifetime};
+pub use name::{DeviceId, Name, NotADeviceId, NotAName};
+pub use platform::Platform;
+pub use text::{DisplayName, Email, sayable};
+pub use upstream::{Scheme, Upstream};
+
+use crate::catalogue::App;
+
+/// All that a declaration says.
+#[derive(Debug)]
+pub struct Homelab {
+    /// The domain under which the services stand.
+    pub domain: Domain,
+    /// How long certificates are valid.
+    pub validity: ValidityPolicy,
+    /// The edge's own settings.
+    pub edge: Edge,
+    /// The people, by name.
+    pub people: BTreeMap<Name, Person>,
+    /// The services, by name.
+    pub services: BTreeMap<Name, Service>,
+}
+
+impl Homelab {
+    /// Every device with its owner, sorted by owner and name.
+    pub fn devices(&self) -> impl Iterator<Item = (&Person, &Device)> {
+        let of = |person| move |device| (person, device);
+        self.people
+            .values()
+            .flat_map(move |person| person.devices.values().map(of(person)))
+    }
+
+    /// A device by its name.
+    pub fn device(&self, id: &DeviceId) -> Option<&Device> {
+        self.people.get(&id.person)?.devices.get(&id.device)
+    }
+}
+
+/// How long certificates are valid.
+#[derive(Debug)]
+pub struct ValidityPolicy {
+    /// The authority's certificate.
+    pub authority: Lifetime,
+    /// How long before a certificate's end its renewal is due.
+    pub renew: Lifetime,
+}
+
+/// Somebody who has devices.
+#[derive(Debug)]
+pub struct Person {
+    /// The name that everything else refers to.
+    pub name: Name,
+    /// The name to show.
+    pub display_name: DisplayName,
+    /// The person's address; it stands in the certificates.
+    pub email: Email,
+    /// The groups that the person is in.
+    pub groups: BTreeSet<Name>,
+    /// The person's devices, by name.
+    pub devices: BTreeMap<Name, Device>,
+}
+
+/// A device that gets a certificate of its own.
+#[derive(Debug)]
+pub struct Device {
+    /// Whose it is, and which.
+    pub id: DeviceId,
+    /// What it runs.
+    pub platform: Platform,
+    /// The platform's major version, where the declaration says it.
+    pub version: Option<u32>,
+    /// How long a certificate issued to it is valid.
+    pub validity: Lifetime,
+}
+
+/// Something behind the edge.
+#[derive(Debug)]
+pub struct Service {
+    /// The service's name.
+    pub name: Name,
+    /// The hosts it answers to; at least one.
+    pub hosts: Vec<Host>,
+    /// Where its requests go.
+    pub upstream: Upstream,
+    /// Who may reach it.
+    pub access: Access,
+    /// The app behind it, where the catalogue knows it.
+    pub app: Option<&'static App>,
+}

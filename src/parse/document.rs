@@ -1,0 +1,229 @@
+//! A KDL text as a tree of nodes with places: the one file that knows the `kdl` crate.
+
+use kdl::{KdlDiagnostic, KdlEntry, KdlNode, KdlValue};
+
+use super::mistake::Mistake;
+use super::scan::{Event, is_invisible, scan};
+use crate::source::{Source, Span, Spanned};
+
+/// Syntax mistakes after which reading stops: more are rarely more than echoes.
+const MISTAKES_SHOWN: usize = 20;
+
+/// A node as it was written.
+#[derive(Debug)]
+pub struct Node {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// Its values without a name, in their order.
+    pub arguments: Vec<Spanned<Value>>,
+    /// Its values with a name, in their order; no name stands twice.
+    pub properties: Vec<(Spanned<String>, Spanned<Value>)>,
+    /// The nodes between its braces; `None` where it has none.
+    pub block: Option<Vec<Node>>,
+    /// The statement from its name to its last value.
+    pub span: Span,
+}
+
+impl Node {
+    /// The nodes of its block; none where it has no block.
+    pub fn children(&self) -> &[Node] {
+        self.block.as_deref().unwrap_or_default()
+    }
+}
+
+/// A value of KDL.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// Text, its escapes resolved.
+    String(String),
+    /// A whole number.
+    Integer(i128),
+    /// `#true` or `#false`.
+    Boolean(bool),
+    /// A fraction, `#null`, `#inf`, `#nan`: nothing here takes one.
+    Other(&'static str),
+}
+
+impl Value {
+    /// What this is, for "expected …, found …".
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Value::String(_) => "a text",
+            Value::Integer(_) => "a whole number",
+            Value::Boolean(_) => "`#true` or `#false`",
+            Value::Other(kind) => kind,
+        }
+    }
+}
+
+/// Reads a text into its nodes, or says everything that is wrong with it.
+pub fn document(source: &Source) -> Result<Vec<Node>, Vec<Mistake>> {
+    let events = scan(source.text()).map_err(|mistake| vec![mistake])?;
+    let mut mistakes = Vec::new();
+    let mut blocks: Vec<Vec<Node>> = vec![Vec::new()];
+    for event in events {
+        match event {
+            Event::Statement { start, end } | Event::Open { start, end } => {
+                let opens = matches!(event, Event::Open { .. });
+                let mut node = statement(source, start, end, &mut mistakes);
+                if mistakes.len() >= MISTAKES_SHOWN {
+                    return Err(mistakes);
+                }
+                node.block = opens.then(Vec::new);
+                blocks
+                    .last_mut()
+                    .expect("the scan closes no more than it opened")
+                    .push(node);
+                if opens {
+                    blocks.push(Vec::new());
+                }
+            }
+            Event::Close => {
+                let block = blocks.pop().expect("the scan closes only what is open");
+                blocks
+                    .last_mut()
+                    .and_then(|outer| outer.last_mut())
+                    .expect("a block belongs to the statement that opened it")
+                    .block = Some(block);
+            }
+        }
+    }
+    let nodes = blocks.pop().expect("the outermost block is never closed");
+    if mistakes.is_empty() {
+        Ok(nodes)
+    } else {
+        Err(mistakes)
+    }
+}
+
+/// One statement, without its block. A broken one is reported and stands in as an empty node, so
+/// that the statements around it are still read.
+fn statement(source: &Source, start: usize, end: usize, mistakes: &mut Vec<Mistake>) -> Node {
+    let text = &source.text()[start..end];
+    let mut node = Node {
+        name: Spanned::new(String::new(), Span::from((start, 0))),
+        arguments: Vec::new(),
+        properties: Vec::new(),
+        block: None,
+        span: Span::from((start, end - start)),
+    };
+    match text.parse::<KdlNode>() {
+        Ok(parsed) => read_statement(&parsed, start, &mut node, mistakes),
+        Err(error) => {
+            // The crate's later complaints about one statement only echo its first.
+            let first = error.diagnostics.first();
+            mistakes.push(first.map_or_else(|| unreadable(node.span), |d| syntax(d, text, start)));
+        }
+    }
+    node
+}
+
+fn read_statement(parsed: &KdlNode, start: usize, node: &mut Node, mistakes: &mut Vec<Mistake>) {
+    refuse_annotation(parsed.ty(), start, mistakes);
+    let name = parsed.name();
+    node.name = Spanned::new(name.value().to_owned(), shifted(name.span(), start));
+    for entry in parsed.entries() {
+        refuse_annotation(entry.ty(), start, mistakes);
+        let value = read_value(entry, start, mistakes);
+        let Some(key) = entry.name() else {
+            node.arguments.push(value);
+            continue;
+        };
+        let key = Spanned::new(key.value().to_owned(), shifted(key.span(), start));
+        match node.properties.iter().find(|(k, _)| k.value == key.value) {
+            Some((first, _)) => mistakes.push(Mistake::RepeatedProperty {
+                name: key.value,
+                span: key.span,
+                first: first.span,
+            }),
+            None => node.properties.push((key, value)),
+        }
+    }
+}
+
+fn read_value(entry: &KdlEntry, start: usize, mistakes: &mut Vec<Mistake>) -> Spanned<Value> {
+    let whole = shifted(entry.span(), start);
+    // The entry's place covers `key=value`; the value ends where the entry ends.
+    let length = match (entry.name(), entry.format()) {
+        (Some(_), Some(format)) => format.value_repr.len().min(whole.len()),
+        _ => whole.len(),
+    };
+    let span = Span::from((whole.offset() + whole.len() - length, length));
+    let value = match entry.value() {
+        KdlValue::String(text) => {
+            if let Some(hidden) = text.chars().find(|character| is_invisible(*character)) {
+                mistakes.push(Mistake::InvisibleCharacter {
+                    codepoint: u32::from(hidden),
+                    span,
+                });
+            }
+            Value::String(text.clone())
+        }
+        KdlValue::Integer(number) => Value::Integer(*number),
+        KdlValue::Bool(truth) => Value::Boolean(*truth),
+        KdlValue::Float(_) => Value::Other("a fraction"),
+        KdlValue::Null => Value::Other("`#null`"),
+    };
+    Spanned::new(value, span)
+}
+
+fn refuse_annotation(
+    annotation: Option<&kdl::KdlIdentifier>,
+    start: usize,
+    mistakes: &mut Vec<Mistake>,
+) {
+    if let Some(annotation) = annotation {
+        mistakes.push(Mistake::TypeAnnotation {
+            annotation: annotation.value().to_owned(),
+            span: shifted(annotation.span(), start),
+        });
+    }
+}
+
+fn syntax(diagnostic: &KdlDiagnostic, text: &str, start: usize) -> Mistake {
+    let offset = diagnostic.span.offset().min(text.len());
+    let length = diagnostic.span.len().min(text.len() - offset);
+    let message = diagnostic
+        .message
+        .as_deref()
+        .unwrap_or("this cannot be read");
+    let written = text.get(offset..offset + length).unwrap_or_default();
+    Mistake::Syntax {
+        message: lower_first(message.trim_end_matches('.')),
+        label: diagnostic
+            .label
+            .clone()
+            .unwrap_or_else(|| "here".to_owned()),
+        span: Span::from((start + offset, length)),
+        help: hint(written).or_else(|| diagnostic.help.clone()),
+    }
+}
+
+/// What KDL 2 writes differently from KDL 1 and from its relatives.
+fn hint(written: &str) -> Option<String> {
+    let word = written.rsplit('=').next().unwrap_or(written).trim();
+    match word {
+        "true" | "false" | "null" => Some(format!("write `#{word}`: KDL 2 marks its keywords")),
+        _ => None,
+    }
+}
+
+fn unreadable(span: Span) -> Mistake {
+    Mistake::Syntax {
+        message: String::from("this cannot be read"),
+        label: String::from("here"),
+        span,
+        help: None,
+    }
+}
+
+fn shifted(span: Span, by: usize) -> Span {
+    Span::from((span.offset() + by, span.len()))
+}
+
+fn lower_first(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| {
+        first.to_lowercase().chain(characters).collect()
+    })
+}

@@ -1,0 +1,209 @@
+//! PKCS#12 bundles (RFC 7292): a private key and its certificate in one file under a password.
+//!
+//! ```text
+//! PFX
+//! ├ authSafe, over which the MAC goes
+//! │ ├ EncryptedData: CertBag, the certificate
+//! │ └ Data: PKCS8ShroudedKeyBag, the private key, encrypted by itself
+//! └ macData
+//! ```
+//!
+//! The leaf is alone: its issuer's certificate would make some importers offer to trust that
+//! issuer.
+
+mod encryption;
+mod mac;
+mod nonce;
+mod profile;
+mod read_back;
+
+use cms::cert::x509::attr::{Attribute, AttributeValue, Attributes};
+use cms::content_info::{CmsVersion, ContentInfo};
+use cms::encrypted_data::EncryptedData;
+use cms::enveloped_data::EncryptedContentInfo;
+use der::asn1::{BmpString, ObjectIdentifier, OctetString, SetOfVec};
+use der::{Any, Encode};
+use pkcs12::pbe_params::EncryptedPrivateKeyInfo;
+use pkcs12::pfx::{Pfx, Version};
+use pkcs12::safe_bag::SafeBag;
+use pkcs12::{CertBag, PKCS_12_CERT_BAG_OID, PKCS_12_PKCS8_KEY_BAG_OID, PKCS_12_X509_CERT_OID};
+use thiserror::Error;
+
+use self::encryption::Encryption;
+pub use self::profile::{BundleProfile, UnknownBundleProfile};
+use super::{Certificate, PrivateKey};
+
+/// id-data (RFC 5652 §4).
+const DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1");
+/// id-encryptedData (RFC 5652 §8).
+const ENCRYPTED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.6");
+/// pkcs-9-at-friendlyName (RFC 2985 §5.5.1).
+const FRIENDLY_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.20");
+/// pkcs-9-at-localKeyId (RFC 2985 §5.5.2).
+const LOCAL_KEY_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.21");
+
+/// pkcs-9-ub-friendlyName (RFC 2985 appendix A): 255 characters.
+const LONGEST_FRIENDLY_NAME: usize = 255;
+
+/// What a bundle holds.
+#[derive(Debug, Clone, Copy)]
+pub struct BundleContent<'a> {
+    /// The private key.
+    pub key: &'a PrivateKey,
+    /// The certificate of its public key.
+    pub certificate: &'a Certificate,
+    /// The name under which importers list the pair.
+    pub friendly_name: &'a str,
+}
+
+/// The bundle of `content` under `password`, read back before it is returned.
+///
+/// `nonce_key` is secret. Salts and initialization vectors are derived from it and from what they
+/// protect, so that no pair of key and vector ever meets another content, and the same arguments
+/// give the same bytes.
+///
+/// # Errors
+/// A [`BundleError`]: the password is not usable everywhere, the friendly name does not fit, the
+/// certificate is of another key, or what was written does not read back as what went in.
+pub fn bundle(
+    profile: BundleProfile,
+    content: &BundleContent<'_>,
+    password: &str,
+    nonce_key: &[u8; 32],
+) -> Result<Vec<u8>, BundleError> {
+    // An empty password has two encodings (RFC 7292 §B.1), and readers differ on characters beyond
+    // ASCII.
+    if password.is_empty() || !password.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Err(BundleError::Password);
+    }
+    if content.certificate.spki_der()? != content.key.public_key().spki_der() {
+        return Err(BundleError::OtherKey);
+    }
+    let attributes = attributes(content)?;
+    let encryption = Encryption {
+        profile,
+        password,
+        nonce_key,
+    };
+    let safes = [
+        certificate_safe(content.certificate, &attributes, &encryption)?,
+        key_safe(content.key, &attributes, &encryption)?,
+    ];
+    let auth_safe = safes.to_vec().to_der()?;
+    let pfx = Pfx {
+        version: Version::V3,
+        mac_data: Some(mac::mac_data(&encryption, &auth_safe)?),
+        auth_safe: data(auth_safe)?,
+    };
+    let bundle = pfx.to_der()?;
+    read_back::check(&bundle, content, password)?;
+    Ok(bundle)
+}
+
+/// What key and certificate both carry: Apple's importer pairs them by these and by nothing else.
+fn attributes(content: &BundleContent<'_>) -> Result<Attributes, BundleError> {
+    let friendly_name = content.friendly_name;
+    if !(1..=LONGEST_FRIENDLY_NAME).contains(&friendly_name.chars().count())
+        || friendly_name.contains(char::is_control)
+    {
+        return Err(BundleError::FriendlyName);
+    }
+    let friendly_name =
+        BmpString::from_utf8(friendly_name).map_err(|_| BundleError::FriendlyName)?;
+    let local_key_id = OctetString::new(content.key.public_key().key_id())?;
+    Ok(SetOfVec::try_from(vec![
+        attribute(FRIENDLY_NAME, Any::encode_from(&friendly_name)?)?,
+        attribute(LOCAL_KEY_ID, Any::encode_from(&local_key_id)?)?,
+    ])?)
+}
+
+fn attribute(oid: ObjectIdentifier, value: AttributeValue) -> Result<Attribute, der::Error> {
+    Ok(Attribute {
+        oid,
+        values: SetOfVec::try_from(vec![value])?,
+    })
+}
+
+/// The certificate in a bag, encrypted together with the bag's attributes.
+fn certificate_safe(
+    certificate: &Certificate,
+    attributes: &Attributes,
+    encryption: &Encryption<'_>,
+) -> Result<ContentInfo, der::Error> {
+    let bag = SafeBag {
+        bag_id: PKCS_12_CERT_BAG_OID,
+        bag_value: CertBag {
+            cert_id: PKCS_12_X509_CERT_OID,
+            cert_value: OctetString::new(certificate.der())?,
+        }
+        .to_der()?,
+        bag_attributes: Some(attributes.clone()),
+    };
+    let (content_enc_alg, ciphertext) = encryption.encrypt("certificate", &vec![bag].to_der()?)?;
+    let encrypted = EncryptedData {
+        // RFC 5652 §8: version 0 without unprotected attributes.
+        version: CmsVersion::V0,
+        enc_content_info: EncryptedContentInfo {
+            content_type: DATA,
+            content_enc_alg,
+            encrypted_content: Some(OctetString::new(ciphertext)?),
+        },
+        unprotected_attrs: None,
+    };
+    Ok(ContentInfo {
+        content_type: ENCRYPTED_DATA,
+        content: Any::encode_from(&encrypted)?,
+    })
+}
+
+/// The key in a shrouded bag: importers ignore one that only an outer EncryptedData protects.
+fn key_safe(
+    key: &PrivateKey,
+    attributes: &Attributes,
+    encryption: &Encryption<'_>,
+) -> Result<ContentInfo, der::Error> {
+    let (encryption_algorithm, ciphertext) = encryption.encrypt("key", &key.to_pkcs8_der())?;
+    let shrouded = EncryptedPrivateKeyInfo {
+        encryption_algorithm,
+        encrypted_data: OctetString::new(ciphertext)?,
+    };
+    let bag = SafeBag {
+        bag_id: PKCS_12_PKCS8_KEY_BAG_OID,
+        bag_value: shrouded.to_der()?,
+        bag_attributes: Some(attributes.clone()),
+    };
+    data(vec![bag].to_der()?)
+}
+
+fn data(bytes: Vec<u8>) -> Result<ContentInfo, der::Error> {
+    Ok(ContentInfo {
+        content_type: DATA,
+        content: Any::encode_from(&OctetString::new(bytes)?)?,
+    })
+}
+
+/// Why there is no bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum BundleError {
+    /// Some importer would not take the password, or take it for another one.
+    #[error("bundle password is not one or more printable ASCII characters")]
+    Password,
+    /// The name does not fit a BMPString of 1 to 255 characters.
+    #[error(
+        "friendly name is not 1 to {LONGEST_FRIENDLY_NAME} characters, \
+         none a control character, all in the basic multilingual plane"
+    )]
+    FriendlyName,
+    /// Key and certificate do not belong together.
+    #[error("certificate is not of the bundle's key")]
+    OtherKey,
+    /// The encoder refused the content.
+    #[error("bundle cannot be encoded")]
+    Encoding(#[from] der::Error),
+    /// What was written is not what went in: a bug, or a machine that miscalculates.
+    #[error("bundle does not read back: {0}")]
+    ReadBack(String),
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! Certificates as bytes.
+
+use std::fmt;
+
+use cms::cert::x509;
+use data_encoding::{BASE64, HEXLOWER};
+use der::{Decode, Encode};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+/// An X.509 certificate in DER.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Certificate {
+    der: Vec<u8>,
+}
+
+impl Certificate {
+    /// The certificate that `der` encodes. Only its form is checked: neither its signature nor its
+    /// fields.
+    ///
+    /// # Errors
+    /// [`MalformedCertificate`] if `der` is not exactly one certificate.
+    pub fn from_der(der: impl Into<Vec<u8>>) -> Result<Certificate, MalformedCertificate> {
+        let der = der.into();
+        x509::Certificate::from_der(&der).map_err(MalformedCertificate)?;
+        Ok(Certificate { der })
+    }
+
+    /// The DER encoding.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// The PEM encoding: 64 columns, lines ended by LF on every platform, the last one too.
+    pub fn pem(&self) -> String {
+        // RFC 7468 §2: exactly 64 characters a line, that is 48 octets.
+        let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
+        for line in self.der.chunks(48) {
+            BASE64.encode_append(line, &mut pem);
+            pem.push('\n');
+        }
+        pem.push_str("-----END CERTIFICATE-----\n");
+        pem
+    }
+
+    /// SHA-256 of the DER encoding.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        Sha256::digest(&self.der).into()
+    }
+
+    /// The `SubjectPublicKeyInfo` in DER.
+    pub(super) fn spki_der(&self) -> Result<Vec<u8>, der::Error> {
+        let certificate = x509::Certificate::from_der(&self.der)?;
+        certificate
+            .tbs_certificate()
+            .subject_public_key_info()
+            .to_der()
+    }
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fingerprint = HEXLOWER.encode(&self.fingerprint());
+        f.debug_struct("Certificate")
+            .field("fingerprint", &fingerprint)
+            .finish()
+    }
+}
+
+/// Bytes that are not one X.509 certificate in DER.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("not an X.509 certificate in DER")]
+pub struct MalformedCertificate(#[source] der::Error);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pki::golden;
+
+    #[test]
+    fn only_exactly_one_certificate_is_taken() {
+        let der = golden::authority().der().to_vec();
+        assert_eq!(Certificate::from_der(der.clone()).unwrap().der(), der);
+
+        assert!(Certificate::from_der([]).is_err());
+        assert!(Certificate::from_der(&der[..der.len() - 1]).is_err());
+        assert!(Certificate::from_der([der.as_slice(), &[0]].concat()).is_err());
+        assert!(Certificate::from_der(golden::authority().pem()).is_err());
+    }
+
+    #[test]
+    fn pem_has_64_columns_and_decodes_to_the_der() {
+        let certificate = golden::authority();
+        let pem = certificate.pem();
+        let lines: Vec<&str> = pem.strip_suffix('\n').unwrap().split('\n').collect();
+        let (last, full) = lines[1..lines.len() - 1].split_last().unwrap();
+        assert!(full.iter().all(|line| line.len() == 64) && !last.is_empty() && last.len() <= 64);
+
+        let (label, decoded) = der::pem::decode_vec(pem.as_bytes()).unwrap();
+        assert_eq!(
+            (label, decoded.as_slice()),
+            ("CERTIFICATE", certificate.der())
+        );
+        assert_eq!(
+            pem,
+            der::pem::encode_string("CERTIFICATE", der::pem::LineEnding::LF, certificate.der())
+                .unwrap()
+        );
+    }
+}

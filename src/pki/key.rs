@@ -1,0 +1,262 @@
+//! P-256 keys: private ones from a seed, public ones as certificates name them.
+
+use std::fmt;
+
+use p256::SecretKey;
+use p256::ecdsa::signature::{Signer, Verifier};
+use p256::ecdsa::{Signature, SigningKey};
+use p256::pkcs8::EncodePrivateKey;
+use rcgen::PublicKeyData;
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use super::keygen;
+
+/// A P-256 private key: redacted in `Debug`, wiped when dropped, never cloned.
+pub struct PrivateKey {
+    /// Wipes itself (`ZeroizeOnDrop`).
+    signing: SigningKey,
+    public: PublicKey,
+}
+
+impl PrivateKey {
+    /// The key that `seed` stands for, by C2SP det-keygen. Seeds should hold at least 192 bits of
+    /// entropy.
+    ///
+    /// # Errors
+    /// [`SeedLength`] for a seed shorter than 16 octets.
+    pub fn from_seed(seed: &[u8]) -> Result<PrivateKey, SeedLength> {
+        if seed.len() < keygen::SHORTEST_SEED {
+            return Err(SeedLength { octets: seed.len() });
+        }
+        let secret = keygen::secret_key(seed)
+            .expect("no seed is known that misses the order of P-256 twice");
+        Ok(PrivateKey::from_secret(&secret))
+    }
+
+    fn from_secret(secret: &SecretKey) -> PrivateKey {
+        let signing = SigningKey::from(secret);
+        let point = signing.verifying_key().to_sec1_point(false);
+        let point = point
+            .as_bytes()
+            .try_into()
+            .expect("an uncompressed P-256 point has 65 octets");
+        let public = PublicKey { point };
+        PrivateKey { signing, public }
+    }
+
+    /// The public key that belongs to this key.
+    pub fn public_key(&self) -> PublicKey {
+        self.public.clone()
+    }
+
+    /// The key as an unencrypted PKCS#8 `PrivateKeyInfo` (RFC 5958) with the public key inside (RFC
+    /// 5915).
+    pub fn to_pkcs8_der(&self) -> Zeroizing<Vec<u8>> {
+        let document = SecretKey::from(&self.signing).to_pkcs8_der();
+        document
+            .expect("a P-256 key has one fixed-length encoding")
+            .to_bytes()
+    }
+
+    /// The ECDSA signature of `message` with SHA-256, in DER (RFC 3279 §2.2.3); its nonce is RFC
+    /// 6979's.
+    ///
+    /// # Errors
+    /// [`Fault`] if the signature does not verify.
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Fault> {
+        let signature: Signature = self.signing.try_sign(message).map_err(|_| Fault)?;
+        // Two signatures of one message under one nonce, one of them miscalculated, give the
+        // private key away.
+        self.signing
+            .verifying_key()
+            .verify(message, &signature)
+            .map_err(|_| Fault)?;
+        Ok(signature.to_der().as_bytes().to_vec())
+    }
+}
+
+impl fmt::Debug for PrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PrivateKey").finish_non_exhaustive()
+    }
+}
+
+/// A P-256 public key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PublicKey {
+    /// Uncompressed (SEC 1 §2.3.3): what a certificate's bit string holds.
+    point: [u8; 65],
+}
+
+impl PublicKey {
+    /// The key as a `SubjectPublicKeyInfo` in DER (RFC 5480).
+    pub fn spki_der(&self) -> Vec<u8> {
+        self.subject_public_key_info()
+    }
+
+    /// SHA-256 of [`spki_der`](Self::spki_der): what pins a key whichever certificate carries it.
+    pub fn spki_sha256(&self) -> [u8; 32] {
+        Sha256::digest(self.spki_der()).into()
+    }
+
+    /// The key identifier of certificates (SKI, AKI) and bundles.
+    pub fn key_id(&self) -> [u8; 20] {
+        // RFC 7093 §2 method 1: the leftmost 160 bits of the SHA-256 of the bit string, without
+        // tag, length, unused bits.
+        let digest: [u8; 32] = Sha256::digest(self.point).into();
+        *digest.first_chunk().expect("32 octets begin with 20")
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key_id = data_encoding::HEXLOWER.encode(&self.key_id());
+        f.debug_struct("PublicKey")
+            .field("key_id", &key_id)
+            .finish()
+    }
+}
+
+impl PublicKeyData for PublicKey {
+    fn der_bytes(&self) -> &[u8] {
+        &self.point
+    }
+
+    fn algorithm(&self) -> &'static rcgen::SignatureAlgorithm {
+        &rcgen::PKCS_ECDSA_P256_SHA256
+    }
+}
+
+impl PublicKeyData for PrivateKey {
+    fn der_bytes(&self) -> &[u8] {
+        self.public.der_bytes()
+    }
+
+    fn algorithm(&self) -> &'static rcgen::SignatureAlgorithm {
+        self.public.algorithm()
+    }
+}
+
+impl rcgen::SigningKey for PrivateKey {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        // Signing is the only "remote" operation that rcgen knows, so this error stands for `Fault`
+        // alone.
+        PrivateKey::sign(self, message).map_err(|Fault| rcgen::Error::RemoteKeyError)
+    }
+}
+
+/// A seed too short to make a key from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("key seed has {octets} octets, fewer than {}", keygen::SHORTEST_SEED)]
+pub struct SeedLength {
+    /// How many octets it has.
+    pub octets: usize,
+}
+
+/// A signature that was just made and does not verify: the machine miscalculates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("a signature just made does not verify: this machine miscalculates")]
+pub struct Fault;
+
+#[cfg(test)]
+mod tests {
+    use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
+    use p256::pkcs8::EncodePublicKey;
+
+    use super::*;
+
+    #[test]
+    fn det_keygen_vectors_hold() {
+        // C2SP det-keygen/ecdsa.json, "secp256r1": seed and PKCS#8; the last one takes the retry of
+        // step 11.
+        let vectors = [
+            (
+                "QkJCQkJCQkJCQkJCQkJCQg==",
+                "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgFXAP+MY43FEcYRph/xtnRepvbgTZns3Ypd4s3KHG2PWhRANCAARK9xANzNgkarQJXzjfxNcfIXaj0GD+TwPBH2ihYsDSLmCVD3nI5EhogDuptztLvWJGXiYCoETbV3UZ/SzASU0v",
+            ),
+            (
+                "QkJCQkJCQkJCQkJCQkJCQkJCQkJC",
+                "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgfypiGNS2nMg0+rGylgdqWWOTWEG6lfl3YCLGW1nj0mqhRANCAATf8c2vos8cNd5TfyuKI2u06LhRPDsHiHxwf3l69ayzAs2MyL6ivpv1qlVUVSkHssJGEt7VlLd/QwYYk0cN9Ehx",
+            ),
+            (
+                "QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJC",
+                "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgGyGF1fZ+2czLp6D54LtG6V44boaPOXX8CbnPWaEt8tihRANCAAQ06+841WvjBR0iYrBCq1PNHu4pmMEcBdz4riE/PH1CltOxxiPj9BNlVFuXoGd1PsAz10VbM9saDS/GlQkKPbgU",
+            ),
+            (
+                "QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJC",
+                "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgte+KqUo2LvucQS/I+7SnAZykNox1/sUTxzbWSQpTICOhRANCAARppwCEmwMGkCDsckjYdQn+JLTdOAEA4eTEnL+rbr6bjR/EJ9GEt31prHZGnnd5V57qLMnEMr7Kn47Ullx2Nbn4",
+            ),
+            (
+                "QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJC",
+                "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgYwGnU54dourLPWG1tVTBJp9XsDxBz2w8s+wWxtfExSChRANCAARRn/XSye5/iB83UvVy2iS1uLFZ7XXF97JlRMOSBCntXn2tq16nZ96Gh5h9DUFu1/5tpWh6zJxw0xwCsaZ0xTVP",
+            ),
+            (
+                "tDL5vjCJBIApghhRBVmu1w==",
+                "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgjjMHhWW9fR+fgQEfqLeIYyr4QAdKsOsx+AIrd1R9YfOhRANCAAQL4vM/F5MfdZGkNZ76xFsUcBv2wGOLFeR6UUdMjcVKdVJVGy54GBTj+RMMDNq2ptG07tEKwNRKmC3Sq1HX9q4e",
+            ),
+        ];
+        for (seed, pkcs8) in vectors {
+            let key = PrivateKey::from_seed(&BASE64.decode(seed.as_bytes()).unwrap()).unwrap();
+            assert_eq!(BASE64.encode(&key.to_pkcs8_der()), pkcs8, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn a_short_seed_is_refused() {
+        assert_eq!(
+            PrivateKey::from_seed(&[7; 15]).unwrap_err(),
+            SeedLength { octets: 15 }
+        );
+        assert!(PrivateKey::from_seed(&[7; 16]).is_ok());
+    }
+
+    #[test]
+    fn rfc_6979_vectors_hold() {
+        // RFC 6979 §A.2.5, with SHA-256. The first s is the high one: it stays as it is.
+        let secret = unhex("C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721");
+        let key = PrivateKey::from_secret(&SecretKey::from_slice(&secret).unwrap());
+        let vectors = [
+            (
+                "sample",
+                "EFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716",
+                "F7CB1C942D657C41D436C7A1B6E29F65F3E900DBB9AFF4064DC4AB2F843ACDA8",
+            ),
+            (
+                "test",
+                "F1ABB023518351CD71D881567B1EA663ED3EFCF6C5132B354F28D3B0B7D38367",
+                "019F4113742A2B14BD25926B49C649155F267E60D3814B4C0CC84250E46F0083",
+            ),
+        ];
+        for (message, r, s) in vectors {
+            let signature = Signature::from_der(&key.sign(message.as_bytes()).unwrap()).unwrap();
+            assert_eq!(
+                signature.to_bytes().as_slice(),
+                [unhex(r), unhex(s)].concat(),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_public_key_is_encoded_as_p256_encodes_it() {
+        let key = PrivateKey::from_seed(&[7; 32]).unwrap();
+        let expected = key.signing.verifying_key().to_public_key_der().unwrap();
+        assert_eq!(key.public_key().spki_der(), expected.as_bytes());
+        assert_eq!(
+            key.public_key().key_id(),
+            Sha256::digest(&expected.as_bytes()[26..])[..20]
+        );
+    }
+
+    #[test]
+    fn debug_tells_nothing_of_a_private_key() {
+        let key = PrivateKey::from_seed(&[7; 32]).unwrap();
+        assert_eq!(format!("{key:?}"), "PrivateKey { .. }");
+    }
+
+    fn unhex(digits: &str) -> Vec<u8> {
+        HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).unwrap()
+    }
+}

@@ -1,0 +1,29 @@
+//! X.509 certificates and PKCS#12 bundles for client authentication, as pure functions.
+//!
+//! A seed becomes a [`PrivateKey`]; a key signs its own authority certificate ([`self_sign`]) or a
+//! leaf's ([`issue`]); a key and its certificate become a bundle that a platform imports
+//! ([`bundle`]). No clock, no randomness, no files: the same arguments give the same bytes on every
+//! machine, and golden tests pin those bytes.
+//!
+//! What is absent on purpose: any algorithm but ECDSA P-256 with SHA-256, any certificate that
+//! could serve a TLS server, and any way to read a foreign private key.
+
+mod bundle;
+mod certificate;
+mod issue;
+mod key;
+mod keygen;
+mod serial;
+mod subject;
+mod validity;
+
+#[cfg(test)]
+mod golden;
+
+pub use bundle::{BundleContent, BundleError, BundleProfile, UnknownBundleProfile, bundle};
+pub use certificate::{Certificate, MalformedCertificate};
+pub use issue::{AuthorityProfile, IssueError, Issuer, LeafProfile, issue, self_sign};
+pub use key::{Fault, PrivateKey, PublicKey, SeedLength};
+pub use serial::{Serial, SerialFormat};
+pub use subject::SubjectError;
+pub use validity::{Validity, ValidityError};

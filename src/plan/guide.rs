@@ -1,0 +1,125 @@
+//! What a person's install guide says, as data.
+
+use data_encoding::HEXUPPER;
+use jiff::tz::Offset;
+use serde::Serialize;
+
+use crate::lock::Issued;
+use crate::model::{Admission, Device, Homelab, Person};
+
+/// A person's guide.
+#[derive(Debug, Serialize)]
+pub struct Guide {
+    /// The domain.
+    pub domain: String,
+    /// The name to show.
+    pub display_name: String,
+    /// Whom to ask: the edge's address, where one is declared.
+    pub admin: Option<String>,
+    /// The devices, sorted by name; at least one.
+    pub devices: Vec<DevicePart>,
+    /// The services that the person may use, sorted by name.
+    pub services: Vec<ServiceLink>,
+}
+
+/// The part about one device.
+#[derive(Debug, Serialize)]
+pub struct DevicePart {
+    /// The device's name.
+    pub name: String,
+    /// The certificate's common name.
+    pub common_name: String,
+    /// The platform's word, which names the template of its steps.
+    pub platform: &'static str,
+    /// The platform's name.
+    pub platform_title: &'static str,
+    /// The .p12's name.
+    pub file: String,
+    /// The first day on which it is no longer valid all day, `2027-11-23` in UTC.
+    pub expires: String,
+    /// SHA-256 of the certificate, in hexadecimal pairs as certificate viewers show it.
+    pub fingerprint: String,
+}
+
+/// A service that the person may use.
+#[derive(Debug, Serialize)]
+pub struct ServiceLink {
+    /// The app's name, or the service's.
+    pub title: String,
+    /// Its addresses.
+    pub addresses: Vec<String>,
+    /// Whether the certificate opens it from outside.
+    pub with_certificate: bool,
+    /// Whether it can be reached at home without one.
+    pub at_home: bool,
+    /// Whether everyone can reach it without one.
+    pub everyone: bool,
+    /// What is known about the app's own clients.
+    pub notes: Vec<String>,
+}
+
+impl DevicePart {
+    /// The part about a device with this certificate in this file.
+    pub fn new(device: &Device, issued: &Issued, file: &str) -> DevicePart {
+        let pairs: Vec<String> = issued
+            .fingerprint
+            .iter()
+            .map(|b| HEXUPPER.encode(&[*b]))
+            .collect();
+        DevicePart {
+            name: device.id.device.to_string(),
+            common_name: device.id.common_name(),
+            platform: device.platform.as_str(),
+            platform_title: device.platform.title(),
+            file: file.to_owned(),
+            expires: Offset::UTC
+                .to_datetime(issued.validity.not_after())
+                .date()
+                .to_string(),
+            fingerprint: pairs.join(":"),
+        }
+    }
+}
+
+impl Guide {
+    /// The guide of a person with these devices.
+    pub fn new(homelab: &Homelab, person: &Person, devices: Vec<DevicePart>) -> Guide {
+        let mut services = Vec::new();
+        for service in homelab.services.values() {
+            let (with_certificate, at_home, everyone) = match service.access.admits(&person.name) {
+                Admission::Nowhere => continue,
+                Admission::Everyone => (false, false, true),
+                Admission::LanOnly => (false, true, false),
+                Admission::WithCertificate { lan } => (true, lan, false),
+            };
+            let app = service.app;
+            services.push(ServiceLink {
+                title: app.map_or_else(|| service.name.to_string(), |app| app.title.clone()),
+                addresses: service
+                    .hosts
+                    .iter()
+                    .map(|host| format!("https://{host}/"))
+                    .collect(),
+                with_certificate,
+                at_home,
+                everyone,
+                notes: app
+                    .filter(|_| with_certificate)
+                    .map(|app| {
+                        app.clients
+                            .iter()
+                            .map(|client| client.note.clone())
+                            .collect()
+                    })
+                    .unwrap_or_default(),
+            });
+        }
+        Guide {
+            domain: homelab.domain.to_string(),
+            display_name: person.display_name.to_string(),
+            admin: homelab.edge.email.as_ref().map(ToString::to_string),
+            devices,
+            services,
+        }
+    }
+}

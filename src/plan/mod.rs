@@ -1,0 +1,168 @@
+//! What is to be made: a [`Homelab`] and its lock become a sorted list of derivations.
+//!
+//! Pure and total: no secret, no clock, no file. A [`Derivation`] holds all that its artifact is made
+//! from, apart from the root secret and the templates, as plain data; that data is what is hashed
+//! to know whether the artifact is up to date.
+
+mod edge;
+mod guide;
+
+use serde::Serialize;
+
+pub use edge::{Edge, Person as EdgePerson, Site};
+pub use guide::{DevicePart, Guide, ServiceLink};
+
+use crate::lock::{Authority, Issued, Lock};
+use crate::model::{Device, Homelab};
+use crate::pki::BundleProfile;
+use crate::tree::{Mode, OutputPath};
+
+/// An artifact to be, and what it is made from.
+#[derive(Debug)]
+pub struct Derivation {
+    /// Where it stands in the output tree.
+    pub path: OutputPath,
+    /// Who may read it.
+    pub mode: Mode,
+    /// What it is made from.
+    pub recipe: Recipe,
+}
+
+/// What an artifact is made from. Nothing secret is in it.
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Recipe {
+    /// A constant text.
+    Text {
+        /// The text.
+        text: String,
+    },
+    /// A device's .p12.
+    Bundle(Box<Bundle>),
+    /// The Caddyfile.
+    Caddyfile(Edge),
+    /// A person's install guide.
+    Guide(Guide),
+}
+
+/// What a device's .p12 is made from, apart from the root secret.
+#[derive(Debug, Serialize)]
+pub struct Bundle {
+    /// The certificate, as the lock records it.
+    #[serde(serialize_with = "as_recorded")]
+    pub issued: Issued,
+    /// The kind of .p12.
+    #[serde(serialize_with = "as_word")]
+    pub profile: BundleProfile,
+    /// The name that the importing device shows.
+    pub friendly_name: String,
+    /// The hash of the file that the root secret is sealed in.
+    pub sealed_root: Option<String>,
+}
+
+/// Every artifact of the homelab, sorted by path.
+///
+/// `sealed_root` is the hash of the file that the root secret is sealed in, where there is one: a
+/// bundle is not up to date where another file has taken its place.
+///
+/// Devices that the lock has no certificate of are left out: reconciling comes first.
+pub fn plan(homelab: &Homelab, lock: &Lock, sealed_root: Option<blake3::Hash>) -> Vec<Derivation> {
+    let mut derivations = edge(homelab, lock);
+    derivations.push(Derivation {
+        path: path(".gitignore"),
+        mode: Mode::Public,
+        recipe: Recipe::Text {
+            text: String::from("# What is secret here stays out of git.\n*\n"),
+        },
+    });
+    let active = lock.active();
+    for person in homelab.people.values() {
+        let name = &person.name;
+        let mut parts = Vec::new();
+        for device in person.devices.values() {
+            let Some(issued) = active.get(&device.id) else {
+                continue;
+            };
+            derivations.push(bundle(device, issued, sealed_root));
+            parts.push(DevicePart::new(device, issued, &bundle_file(device)));
+        }
+        if !parts.is_empty() {
+            derivations.push(Derivation {
+                path: path(&format!("people/{name}/guide.html")),
+                mode: Mode::Public,
+                recipe: Recipe::Guide(Guide::new(homelab, person, parts)),
+            });
+        }
+    }
+    derivations.sort_by(|a, b| a.path.cmp(&b.path));
+    derivations
+}
+
+/// The artifacts below `edge/`, which need no secret, sorted by path.
+pub fn edge(homelab: &Homelab, lock: &Lock) -> Vec<Derivation> {
+    let Some(authority) = &lock.authority else {
+        return Vec::new();
+    };
+    vec![
+        Derivation {
+            path: path("edge/Caddyfile"),
+            mode: Mode::Public,
+            recipe: Recipe::Caddyfile(Edge::new(homelab, authority, lock)),
+        },
+        Derivation {
+            path: path("edge/ca.pem"),
+            mode: Mode::Public,
+            recipe: ca_pem(authority),
+        },
+    ]
+}
+
+fn ca_pem(authority: &Authority) -> Recipe {
+    Recipe::Text {
+        text: authority.certificate.pem(),
+    }
+}
+
+fn bundle(device: &Device, issued: &Issued, sealed_root: Option<blake3::Hash>) -> Derivation {
+    let id = &device.id;
+    Derivation {
+        path: path(&format!(
+            "people/{}/{}/{}",
+            id.person,
+            id.device,
+            bundle_file(device)
+        )),
+        mode: Mode::Secret,
+        recipe: Recipe::Bundle(Box::new(Bundle {
+            issued: issued.clone(),
+            profile: device.platform.bundle_profile(device.version),
+            friendly_name: id.common_name(),
+            sealed_root: sealed_root.map(|hash| hash.to_hex().to_string()),
+        })),
+    }
+}
+
+/// The .p12's name. Android proposes it, up to its last dot, as the certificate's name.
+fn bundle_file(device: &Device) -> String {
+    format!("{}.p12", device.id.common_name())
+}
+
+fn path(text: &str) -> OutputPath {
+    OutputPath::new(text).expect("names are [a-z0-9-], and so are the paths made of them")
+}
+
+/// A certificate is what its fingerprint says; the rest of its line follows from that.
+fn as_recorded<S: serde::Serializer>(issued: &Issued, serializer: S) -> Result<S::Ok, S::Error> {
+    let fingerprint = data_encoding::HEXLOWER.encode(&issued.fingerprint);
+    serializer.collect_str(&format_args!(
+        "{} {} {fingerprint}",
+        issued.device, issued.id
+    ))
+}
+
+fn as_word<S: serde::Serializer>(
+    profile: &BundleProfile,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(profile)
+}

@@ -1,0 +1,197 @@
+//! Makes the output tree what the plan says: runs what missed, in parallel, and hands bytes to `tree`.
+
+use rayon::prelude::*;
+
+use miette::Diagnostic;
+use thiserror::Error;
+
+use crate::plan::Derivation;
+use crate::render::{Artifact, RenderError, Secrets, render};
+use crate::template::Templates;
+use crate::tree::{Found, OutputPath, Scope, Tree, TreeError, View, Wanted};
+
+/// Why the tree could not be made.
+#[derive(Debug, Error, Diagnostic)]
+#[allow(missing_docs)] // Each variant is what it wraps.
+pub enum RealiseError {
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Tree(#[from] TreeError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Render(#[from] RenderError),
+}
+
+/// What a build did, each list sorted.
+#[derive(Debug, Default)]
+pub struct Built {
+    /// Artifacts that are new or have changed.
+    pub built: Vec<OutputPath>,
+    /// Artifacts that somebody had changed or removed, made again.
+    pub restored: Vec<OutputPath>,
+    /// Artifacts that nothing declares any more.
+    pub removed: Vec<OutputPath>,
+    /// How many artifacts were left as they are.
+    pub unchanged: usize,
+}
+
+/// The derivations whose artifact is not up to date, with the reason.
+pub fn missed<'d>(
+    derivations: &'d [Derivation],
+    view: &View,
+    templates: &Templates,
+) -> Result<Vec<(&'d Derivation, Miss)>, TreeError> {
+    let checked = derivations.par_iter().map(|derivation| {
+        let miss = miss(derivation, view, templates)?;
+        Ok(miss.map(|miss| (derivation, miss)))
+    });
+    let checked: Result<Vec<_>, TreeError> = checked.collect();
+    Ok(checked?.into_iter().flatten().collect())
+}
+
+/// Why an artifact is not up to date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Miss {
+    /// It is new, or what it is made from has changed.
+    Input,
+    /// What stands on disk is not what was written.
+    Altered,
+}
+
+fn miss(
+    derivation: &Derivation,
+    view: &View,
+    templates: &Templates,
+) -> Result<Option<Miss>, TreeError> {
+    let Some(entry) = view.entry(&derivation.path) else {
+        return Ok(Some(Miss::Input));
+    };
+    let input = input_hash(derivation, &entry.templates, templates);
+    if input != entry.input || entry.mode != derivation.mode {
+        return Ok(Some(Miss::Input));
+    }
+    match view.inspect(&derivation.path)? {
+        Found::Intact => Ok(None),
+        _ => Ok(Some(Miss::Altered)),
+    }
+}
+
+/// Renders what missed, and commits the whole.
+pub fn realise(
+    tree: Tree,
+    derivations: &[Derivation],
+    missed: &[(&Derivation, Miss)],
+    scope: &Scope,
+    templates: &Templates,
+    secrets: Option<&Secrets>,
+) -> Result<Built, RealiseError> {
+    let staged = missed.par_iter().map(|(derivation, _)| {
+        let artifact = render(&derivation.recipe, templates, secrets)?;
+        let staged = tree.stage(&derivation.path, derivation.mode, &artifact.bytes)?;
+        Ok(Wanted::Put {
+            staged,
+            input: input_hash(derivation, &artifact.templates, templates),
+            templates: artifact.templates,
+        })
+    });
+    let mut wanted = staged.collect::<Result<Vec<Wanted>, RealiseError>>()?;
+    // Both lists are sorted by path, as the plan is.
+    let mut misses = missed
+        .iter()
+        .map(|(derivation, _)| &derivation.path)
+        .peekable();
+    for derivation in derivations {
+        match misses.next_if_eq(&&derivation.path) {
+            Some(_) => {}
+            None => wanted.push(Wanted::Keep(derivation.path.clone())),
+        }
+    }
+    let outcome = tree.commit(wanted, scope)?;
+    let altered = |path: &OutputPath| {
+        let of_path = |(derivation, miss): &(&Derivation, Miss)| {
+            derivation.path == *path && *miss == Miss::Altered
+        };
+        missed.iter().any(of_path)
+    };
+    let (restored, built) = outcome.written.into_iter().partition(altered);
+    Ok(Built {
+        built,
+        restored,
+        removed: outcome.removed,
+        unchanged: outcome.unchanged + outcome.adopted.len(),
+    })
+}
+
+/// How a tree differs from the plan, one line each: what `build --check` finds.
+pub fn differences(
+    view: &View,
+    derivations: &[Derivation],
+    templates: &Templates,
+    secrets: Option<&Secrets>,
+) -> Result<Vec<Difference>, RealiseError> {
+    let compared = derivations.par_iter().map(|derivation| {
+        let artifact = render(&derivation.recipe, templates, secrets)?;
+        difference(view, derivation, &artifact)
+    });
+    let compared: Result<Vec<_>, RealiseError> = compared.collect();
+    let mut differences: Vec<Difference> = compared?.into_iter().flatten().collect();
+    for entry in view.entries() {
+        let planned = derivations.binary_search_by(|derivation| derivation.path.cmp(&entry.path));
+        if planned.is_err() {
+            differences.push(Difference {
+                path: entry.path.clone(),
+                what: "is no longer declared",
+            });
+        }
+    }
+    differences.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(differences)
+}
+
+/// One way in which a tree is not what the plan says.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Where.
+    pub path: OutputPath,
+    /// What, to be read behind the path.
+    pub what: &'static str,
+}
+
+fn difference(
+    view: &View,
+    derivation: &Derivation,
+    artifact: &Artifact,
+) -> Result<Option<Difference>, RealiseError> {
+    let what = match view.read(&derivation.path)? {
+        None => "is missing",
+        Some(contents) if contents.bytes != artifact.bytes => "has other bytes",
+        Some(contents) if contents.mode != derivation.mode.permissions() => "has another mode",
+        Some(_) if view.entry(&derivation.path).is_none() => "is not in the manifest",
+        Some(_) => return Ok(None),
+    };
+    Ok(Some(Difference {
+        path: derivation.path.clone(),
+        what,
+    }))
+}
+
+/// The hash of all that an artifact is made from: the program's version, the recipe, the templates.
+///
+/// The root secret is not in it: a bundle's certificate is, and no other root could have signed it.
+fn input_hash(derivation: &Derivation, used: &[String], templates: &Templates) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new_derive_key("homelab input hash v1");
+    let recipe = serde_json::to_vec(&derivation.recipe);
+    let recipe = recipe.expect("a recipe is plain data with text for keys");
+    let mut field = |bytes: &[u8]| {
+        hasher.update(&(bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes);
+    };
+    field(env!("CARGO_PKG_VERSION").as_bytes());
+    field(derivation.path.as_str().as_bytes());
+    field(&recipe);
+    for name in used {
+        field(name.as_bytes());
+        field(templates.digest(name).as_bytes());
+    }
+    hasher.finalize()
+}

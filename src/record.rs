@@ -1,0 +1,422 @@
+//! The one-line form in which homelab writes its own files, the lock and the manifest.
+//!
+//! `name "argument" key="value" key="value"`: every value a quoted string, one space between, none at the end. Each
+//! such line is KDL 2 and means the same there, so any KDL tool can read these files. They are not read with the `kdl`
+//! crate because that takes a second per megabyte, and these files have a line per certificate and per artifact that
+//! every build reads. Reading is strict: only what [`Record`]'s `Display` writes is accepted, so that a line that was
+//! damaged or edited is noticed rather than guessed at.
+
+use std::borrow::Cow;
+use std::fmt::{self, Display, Formatter, Write};
+
+/// The most properties that one line may have; with more, looking for a duplicate key would cost too much.
+pub const MOST_PROPERTIES: usize = 32;
+
+/// One line: a name, perhaps an argument, and properties in the order written.
+///
+/// What was read borrows from the text of the file where no escape had to be resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// What kind of line this is: `[a-z][a-z0-9-]*`.
+    pub name: &'a str,
+    /// What the line is about.
+    pub argument: Option<Cow<'a, str>>,
+    /// Keys, each `[a-z][a-z0-9-]*` and none twice, with their values.
+    pub properties: Vec<(&'a str, Cow<'a, str>)>,
+}
+
+/// Why a line is not a [`Record`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected {expected} at byte {column} of the line")]
+pub struct Malformed {
+    /// Where in the line, as an offset in bytes.
+    pub column: usize,
+    /// What should have stood there.
+    pub expected: &'static str,
+}
+
+impl<'a> Record<'a> {
+    /// Starts a line; `name` and the keys that follow are words of the program, never of a user.
+    pub fn new(name: &'a str) -> Self {
+        debug_assert!(
+            is_word(name),
+            "`{name}` is not a name that a record can have"
+        );
+        Record {
+            name,
+            argument: None,
+            properties: Vec::new(),
+        }
+    }
+
+    /// Says what the line is about.
+    pub fn argument(mut self, value: impl Into<Cow<'a, str>>) -> Self {
+        self.argument = Some(value.into());
+        self
+    }
+
+    /// Adds a property at the end.
+    pub fn property(mut self, key: &'a str, value: impl Into<Cow<'a, str>>) -> Self {
+        debug_assert!(is_word(key), "`{key}` is not a key that a record can have");
+        debug_assert!(self.value(key).is_none(), "`{key}` is there already");
+        debug_assert!(
+            self.properties.len() < MOST_PROPERTIES,
+            "too many properties for one record"
+        );
+        self.properties.push((key, value.into()));
+        self
+    }
+
+    /// The value of the property `key`.
+    pub fn value(&self, key: &str) -> Option<&str> {
+        self.properties
+            .iter()
+            .find(|(k, _)| *k == key)
+            .map(|(_, value)| value.as_ref())
+    }
+
+    /// Reads a line, given without its newline.
+    ///
+    /// (Not `FromStr`, since a record borrows from its line.)
+    pub fn parse(line: &'a str) -> Result<Self, Malformed> {
+        let mut cursor = Cursor { line, at: 0 };
+        let mut record = Record {
+            name: cursor.word("a name")?,
+            argument: None,
+            properties: Vec::new(),
+        };
+        while !cursor.rest().is_empty() {
+            cursor.expect(' ', "one space")?;
+            if cursor.rest().starts_with('"')
+                && record.argument.is_none()
+                && record.properties.is_empty()
+            {
+                record.argument = Some(cursor.string()?);
+                continue;
+            }
+            let column = cursor.at;
+            let key = cursor.word("a key")?;
+            if record.value(key).is_some() {
+                return Err(Malformed {
+                    column,
+                    expected: "each key once",
+                });
+            }
+            if record.properties.len() == MOST_PROPERTIES {
+                return Err(Malformed {
+                    column,
+                    expected: "fewer properties",
+                });
+            }
+            cursor.expect('=', "`=`")?;
+            record.properties.push((key, cursor.string()?));
+        }
+        Ok(record)
+    }
+}
+
+impl Display for Record<'_> {
+    /// Writes the line, without a newline.
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)?;
+        if let Some(argument) = &self.argument {
+            f.write_char(' ')?;
+            write_string(f, argument)?;
+        }
+        for (key, value) in &self.properties {
+            write!(f, " {key}=")?;
+            write_string(f, value)?;
+        }
+        Ok(())
+    }
+}
+
+fn write_string(f: &mut Formatter<'_>, value: &str) -> fmt::Result {
+    f.write_char('"')?;
+    let mut plain = 0;
+    for (at, c) in value.char_indices().filter(|(_, c)| must_be_escaped(*c)) {
+        f.write_str(&value[plain..at])?;
+        write_escape(f, c)?;
+        plain = at + c.len_utf8();
+    }
+    f.write_str(&value[plain..])?;
+    f.write_char('"')
+}
+
+/// Writes the only escape of `c` that [`Record::parse`] takes.
+fn write_escape(f: &mut impl Write, c: char) -> fmt::Result {
+    match c {
+        '"' => f.write_str("\\\""),
+        '\\' => f.write_str("\\\\"),
+        '\n' => f.write_str("\\n"),
+        '\r' => f.write_str("\\r"),
+        '\t' => f.write_str("\\t"),
+        other => write!(f, "\\u{{{:x}}}", u32::from(other)),
+    }
+}
+
+/// Whether `c` may not stand as itself: KDL 2 forbids it, takes it for a newline, or it would show another text than
+/// there is.
+fn must_be_escaped(c: char) -> bool {
+    matches!(
+        c,
+        '"' | '\\'
+            | '\0'..='\u{1F}'
+            | '\u{7F}'..='\u{9F}' // U+0085, a newline, among them
+            | '\u{200E}' | '\u{200F}' // KDL 2 §3.18: disallowed literal code points
+            | '\u{2028}' | '\u{2029}' // newlines
+            | '\u{202A}'..='\u{202E}'
+            | '\u{2066}'..='\u{2069}'
+            | '\u{FEFF}'
+    )
+}
+
+fn is_plain_ascii(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')
+}
+
+/// Whether `text` is `[a-z][a-z0-9-]*` and not one of the words that KDL 2 does not take unquoted.
+fn is_word(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.bytes().all(is_word_byte)
+        && !matches!(text, "true" | "false" | "null" | "inf" | "nan")
+}
+
+fn is_word_byte(byte: u8) -> bool {
+    matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-')
+}
+
+/// A place in a line.
+struct Cursor<'a> {
+    line: &'a str,
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn rest(&self) -> &'a str {
+        &self.line[self.at..]
+    }
+
+    fn malformed(&self, expected: &'static str) -> Malformed {
+        Malformed {
+            column: self.at,
+            expected,
+        }
+    }
+
+    fn expect(&mut self, c: char, expected: &'static str) -> Result<(), Malformed> {
+        if !self.rest().starts_with(c) {
+            return Err(self.malformed(expected));
+        }
+        self.at += c.len_utf8();
+        Ok(())
+    }
+
+    fn word(&mut self, expected: &'static str) -> Result<&'a str, Malformed> {
+        let rest = self.rest();
+        let length = rest
+            .bytes()
+            .position(|byte| !is_word_byte(byte))
+            .unwrap_or(rest.len());
+        let word = &rest[..length];
+        if !is_word(word) {
+            return Err(self.malformed(expected));
+        }
+        self.at += length;
+        Ok(word)
+    }
+
+    fn string(&mut self) -> Result<Cow<'a, str>, Malformed> {
+        self.expect('"', "a string in quotes")?;
+        let mut resolved = String::new();
+        loop {
+            let plain = self.plain_text();
+            if self.rest().starts_with('\\') {
+                resolved.push_str(plain);
+                resolved.push(self.escape()?);
+                continue;
+            }
+            self.expect('"', "a closing quote, or an escape")?;
+            if resolved.is_empty() {
+                return Ok(Cow::Borrowed(plain));
+            }
+            resolved.push_str(plain);
+            return Ok(Cow::Owned(resolved));
+        }
+    }
+
+    /// What stands here up to the next quote, backslash or character that must be escaped.
+    fn plain_text(&mut self) -> &'a str {
+        let rest = self.rest();
+        let mut length = 0;
+        loop {
+            // Nearly all is ASCII, which need not be decoded.
+            let ascii = rest.as_bytes()[length..].iter();
+            length += ascii.take_while(|byte| is_plain_ascii(**byte)).count();
+            match rest[length..].chars().next() {
+                Some(c) if !must_be_escaped(c) => length += c.len_utf8(),
+                _ => break,
+            }
+        }
+        self.at += length;
+        &rest[..length]
+    }
+
+    fn escape(&mut self) -> Result<char, Malformed> {
+        let rest = self.rest();
+        let c = match rest.as_bytes().get(1) {
+            Some(b'"') => Some('"'),
+            Some(b'\\') => Some('\\'),
+            Some(b'n') => Some('\n'),
+            Some(b'r') => Some('\r'),
+            Some(b't') => Some('\t'),
+            Some(b'u') => code_point(rest),
+            _ => None,
+        };
+        let c = c
+            .filter(|c| must_be_escaped(*c))
+            .ok_or_else(|| self.malformed("an escape"))?;
+        let mut canonical = String::new();
+        write_escape(&mut canonical, c).expect("writing to a String cannot fail");
+        if !rest.starts_with(&canonical) {
+            return Err(self.malformed("the shortest escape"));
+        }
+        self.at += canonical.len();
+        Ok(c)
+    }
+}
+
+/// The character that an escape such as `\u{202e}`, which `text` starts with, stands for.
+fn code_point(text: &str) -> Option<char> {
+    let (digits, _) = text.strip_prefix("\\u{")?.split_once('}')?;
+    char::from_u32(u32::from_str_radix(digits, 16).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Characters that a quoted string treats specially, in KDL or on a screen, among ordinary ones.
+    fn value() -> impl Strategy<Value = String> {
+        let special = prop::sample::select(
+            "\"\\\n\r\t\u{0}\u{8}\u{b}\u{c}\u{1b}\u{7f}\u{85}\u{9f}\u{a0}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\
+             \u{202e}\u{2066}\u{2069}\u{feff} #{}/u="
+                .chars()
+                .collect::<Vec<_>>(),
+        );
+        prop::collection::vec(prop_oneof![special, any::<char>()], 0..12)
+            .prop_map(|chars| chars.into_iter().collect())
+    }
+
+    fn word() -> impl Strategy<Value = String> {
+        "[a-z][a-z0-9-]{0,8}".prop_filter("a reserved word", |word| is_word(word))
+    }
+
+    fn record_of<'a>(
+        name: &'a str,
+        argument: &'a Option<String>,
+        properties: &'a std::collections::BTreeMap<String, String>,
+    ) -> Record<'a> {
+        let mut record = Record::new(name);
+        if let Some(argument) = argument {
+            record = record.argument(argument);
+        }
+        for (key, value) in properties {
+            record = record.property(key, value);
+        }
+        record
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(
+            name in word(), argument in prop::option::of(value()), properties in prop::collection::btree_map(word(), value(), 0..6)
+        ) {
+            let record = record_of(&name, &argument, &properties);
+            let line = record.to_string();
+            prop_assert_eq!(Record::parse(&line), Ok(record));
+        }
+
+        #[test]
+        fn a_line_means_the_same_in_kdl(
+            name in word(), argument in prop::option::of(value()), properties in prop::collection::btree_map(word(), value(), 0..6)
+        ) {
+            let line = record_of(&name, &argument, &properties).to_string();
+            let document: kdl::KdlDocument = line.parse().expect("the line is KDL 2");
+            prop_assert_eq!(document.nodes().len(), 1);
+            let node = &document.nodes()[0];
+            prop_assert_eq!(node.name().value(), &name);
+            prop_assert_eq!(node.get(0).and_then(|value| value.as_string()), argument.as_deref());
+            prop_assert_eq!(node.entries().len(), properties.len() + usize::from(argument.is_some()));
+            for (key, value) in &properties {
+                prop_assert_eq!(node.get(key.as_str()).and_then(|value| value.as_string()), Some(value.as_str()));
+            }
+        }
+
+        #[test]
+        fn a_line_that_is_accepted_is_the_one_that_would_be_written(
+            name in word(), properties in prop::collection::btree_map(word(), value(), 0..4), at in any::<prop::sample::Index>(), with in any::<char>()
+        ) {
+            let mut chars: Vec<char> = record_of(&name, &None, &properties).to_string().chars().collect();
+            let at = at.index(chars.len());
+            chars[at] = with;
+            let line: String = chars.into_iter().collect();
+            if let Ok(record) = Record::parse(&line) {
+                prop_assert_eq!(record.to_string(), line);
+            }
+        }
+
+        #[test]
+        fn no_text_panics(line in value(), rest in any::<String>()) {
+            let _ = Record::parse(&line);
+            let _ = Record::parse(&format!("a \"{rest}"));
+        }
+    }
+
+    #[test]
+    fn each_departure_from_the_form_is_refused_where_it_is() {
+        for (line, column, expected) in [
+            ("", 0, "a name"),
+            ("File", 0, "a name"),
+            ("9a", 0, "a name"),
+            ("true", 0, "a name"),
+            (" a", 0, "a name"),
+            ("a ", 2, "a key"),
+            ("a  b=\"\"", 2, "a key"),
+            ("a\tb=\"\"", 1, "one space"),
+            ("a \"x\"b=\"\"", 5, "one space"),
+            ("a \"x\" \"y\"", 6, "a key"),
+            ("a b=\"\" \"x\"", 7, "a key"),
+            ("a b=1", 4, "a string in quotes"),
+            ("a b", 3, "`=`"),
+            ("a nan=\"\"", 2, "a key"),
+            ("a b=\"\" b=\"\"", 7, "each key once"),
+            ("a \"x", 4, "a closing quote, or an escape"),
+            ("a \"\n\"", 3, "a closing quote, or an escape"),
+            ("a \"\u{202e}\"", 3, "a closing quote, or an escape"),
+            (r#"a "\s""#, 3, "an escape"),
+            (r#"a "\u{41}""#, 3, "an escape"),
+            (r#"a "\u{d800}""#, 3, "an escape"),
+            (r#"a "\u{a}""#, 3, "the shortest escape"),
+            (r#"a "\u{202E}""#, 3, "the shortest escape"),
+            (r#"a "\u{0085}""#, 3, "the shortest escape"),
+        ] {
+            assert_eq!(
+                Record::parse(line),
+                Err(Malformed { column, expected }),
+                "{line:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_line_has_a_bounded_number_of_properties() {
+        let line = |count: usize| -> String {
+            (0..count).fold("a".to_owned(), |line, n| format!("{line} k{n}=\"\""))
+        };
+        assert!(Record::parse(&line(MOST_PROPERTIES)).is_ok());
+        let refused = Record::parse(&line(MOST_PROPERTIES + 1)).expect_err("one too many");
+        assert_eq!(refused.expected, "fewer properties");
+    }
+}

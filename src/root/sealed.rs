@@ -1,0 +1,203 @@
+//! The root secret at rest: an age file (<https://c2sp.org/age>), for an identity or a passphrase.
+//!
+//! The file is armoured, so that git shows a change of it, and `age -d -i identity.txt homelab.age`
+//! opens it without homelab.
+
+use std::io::{BufReader, Read, Write};
+use std::str::FromStr;
+
+use age::armor::{ArmoredReader, ArmoredWriter, Format};
+use age::secrecy::{ExposeSecret, SecretString};
+use age::{Decryptor, Encryptor, scrypt, x25519};
+use zeroize::Zeroizing;
+
+use super::RootSecret;
+
+/// An age X25519 identity: the private key to sealed files.
+pub struct Identity(x25519::Identity);
+
+/// What a sealed file is opened with.
+pub enum Key {
+    /// Identities, of which one must fit.
+    Identities(Vec<Identity>),
+    /// A passphrase.
+    Passphrase(SecretString),
+}
+
+/// Why a root secret could not be sealed or opened.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)] // Each variant's message says what it is.
+pub enum SealError {
+    #[error("it is not an age file, or a damaged one")]
+    Damaged,
+    #[error("no identity given is one that it was encrypted to")]
+    WrongIdentity,
+    #[error("the passphrase is wrong")]
+    WrongPassphrase,
+    #[error("it is encrypted with a passphrase, and an identity was given")]
+    NeedsPassphrase,
+    #[error("it is encrypted to an identity, and a passphrase was given")]
+    NeedsIdentity,
+    #[error("what it holds is not a root secret")]
+    NotARoot,
+    #[error("it could not be encrypted")]
+    NotSealed,
+}
+
+impl Identity {
+    /// Makes a new identity from the system's randomness.
+    pub fn generate() -> Identity {
+        Identity(x25519::Identity::generate())
+    }
+
+    /// The `age1…` text that files are encrypted to.
+    pub fn recipient(&self) -> String {
+        self.0.to_public().to_string()
+    }
+
+    /// An identity file as `age-keygen` writes it.
+    pub fn to_file(&self) -> Zeroizing<String> {
+        let secret = self.0.to_string();
+        Zeroizing::new(format!(
+            "# A key to homelab.age. Keep a copy of this file somewhere safe: without it nothing\n\
+             # can be issued or renewed. Never put it into git.\n\
+             # public key: {}\n{}\n",
+            self.recipient(),
+            secret.expose_secret()
+        ))
+    }
+
+    /// Every X25519 identity in a file's text; `None` if a line is something else or there is none.
+    pub fn from_file(text: &str) -> Option<Vec<Identity>> {
+        let lines = text.lines().map(str::trim);
+        let keys = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let identities: Result<Vec<_>, _> = keys.map(x25519::Identity::from_str).collect();
+        let identities = identities
+            .ok()
+            .filter(|identities| !identities.is_empty())?;
+        Some(identities.into_iter().map(Identity).collect())
+    }
+}
+
+/// Seals a root secret to an identity.
+pub fn seal(root: &RootSecret, identity: &Identity) -> Result<Vec<u8>, SealError> {
+    let recipient = identity.0.to_public();
+    let encryptor = Encryptor::with_recipients(std::iter::once(&recipient as _));
+    write_sealed(root, encryptor.map_err(|_| SealError::NotSealed)?)
+}
+
+/// Seals a root secret with a passphrase (scrypt, about a second of work).
+pub fn seal_with_passphrase(
+    root: &RootSecret,
+    passphrase: &SecretString,
+) -> Result<Vec<u8>, SealError> {
+    write_sealed(root, Encryptor::with_user_passphrase(passphrase.clone()))
+}
+
+fn write_sealed(root: &RootSecret, encryptor: Encryptor) -> Result<Vec<u8>, SealError> {
+    let write = || -> std::io::Result<Vec<u8>> {
+        let armor = ArmoredWriter::wrap_output(Vec::new(), Format::AsciiArmor)?;
+        let mut plain = encryptor.wrap_output(armor)?;
+        plain.write_all(root.to_text().as_bytes())?;
+        plain.finish()?.finish()
+    };
+    write().map_err(|_| SealError::NotSealed)
+}
+
+/// Whether a sealed file wants a passphrase rather than an identity.
+pub fn is_sealed_with_passphrase(sealed: &[u8]) -> Result<bool, SealError> {
+    Ok(decryptor(sealed)?.is_scrypt())
+}
+
+/// Opens a sealed root secret.
+pub fn unseal(sealed: &[u8], key: &Key) -> Result<RootSecret, SealError> {
+    let decryptor = decryptor(sealed)?;
+    let plain = match (key, decryptor.is_scrypt()) {
+        (Key::Identities(_), true) => return Err(SealError::NeedsPassphrase),
+        (Key::Passphrase(_), false) => return Err(SealError::NeedsIdentity),
+        (Key::Identities(identities), false) => {
+            let identities = identities
+                .iter()
+                .map(|identity| &identity.0 as &dyn age::Identity);
+            decryptor.decrypt(identities)
+        }
+        (Key::Passphrase(passphrase), true) => {
+            let identity = scrypt::Identity::new(passphrase.clone());
+            decryptor.decrypt(std::iter::once(&identity as &dyn age::Identity))
+        }
+    };
+    let plain = plain.map_err(|error| match (error, key) {
+        (age::DecryptError::NoMatchingKeys, Key::Identities(_)) => SealError::WrongIdentity,
+        (age::DecryptError::DecryptionFailed, Key::Passphrase(_)) => SealError::WrongPassphrase,
+        _ => SealError::Damaged,
+    })?;
+    let mut text = Zeroizing::new(String::with_capacity(128));
+    plain
+        .take(1024)
+        .read_to_string(&mut text)
+        .map_err(|_| SealError::Damaged)?;
+    RootSecret::from_text(&text).ok_or(SealError::NotARoot)
+}
+
+fn decryptor(sealed: &[u8]) -> Result<Decryptor<impl Read + '_>, SealError> {
+    let armor = ArmoredReader::new(sealed);
+    Decryptor::new_buffered(BufReader::new(armor)).map_err(|_| SealError::Damaged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sealed_root_opens_with_its_identity_only() {
+        let root = RootSecret::new([3; 32]);
+        let identity = Identity::generate();
+        let sealed = seal(&root, &identity).unwrap();
+        assert!(sealed.starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----\n"));
+        assert!(!is_sealed_with_passphrase(&sealed).unwrap());
+        let file = identity.to_file();
+        let read = Identity::from_file(&file).unwrap();
+        let opened = unseal(&sealed, &Key::Identities(read)).unwrap();
+        assert_eq!(opened.id(), root.id());
+        let other = Key::Identities(vec![Identity::generate()]);
+        assert!(matches!(
+            unseal(&sealed, &other),
+            Err(SealError::WrongIdentity)
+        ));
+        let passphrase = Key::Passphrase(SecretString::from("x"));
+        assert!(matches!(
+            unseal(&sealed, &passphrase),
+            Err(SealError::NeedsIdentity)
+        ));
+    }
+
+    #[test]
+    fn damage_anywhere_is_noticed() {
+        let identity = Identity::generate();
+        let sealed = seal(&RootSecret::new([3; 32]), &identity).unwrap();
+        let key = Key::Identities(vec![identity]);
+        for end in 0..sealed.len() - 1 {
+            assert!(unseal(&sealed[..end], &key).is_err(), "cut at {end}");
+        }
+        for at in 0..sealed.len() {
+            let mut flipped = sealed.clone();
+            flipped[at] ^= 1;
+            // A flip in the armour's white space may change nothing; any other must not open.
+            if let Ok(root) = unseal(&flipped, &key) {
+                assert_eq!(root.id(), RootSecret::new([3; 32]).id(), "flip at {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn identity_files_hold_identities_only() {
+        for bad in [
+            "",
+            "# only a comment\n",
+            "AGE-SECRET-KEY-1NO",
+            "ssh-ed25519 AAAA",
+        ] {
+            assert!(Identity::from_file(bad).is_none(), "{bad}");
+        }
+    }
+}

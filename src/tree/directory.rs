@@ -1,0 +1,388 @@
+//! An open directory, and what is done beneath it without following a symbolic link.
+//!
+//! Everything goes through a file descriptor, so that what was looked at is what is changed, wherever the directory is
+//! moved meanwhile. A path is opened in one step by `openat2` where the kernel has it, and component by component
+//! elsewhere.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use blake3::{Hash, Hasher};
+use rustix::buffer::spare_capacity;
+use rustix::fs::{AtFlags, FileType, Mode as FileMode, OFlags, Stat};
+use rustix::io::{Errno, retry_on_intr};
+
+use super::error::TreeError;
+use super::path::split;
+
+/// How much of a file is held at once while it is hashed.
+const PIECE: usize = 64 * 1024;
+
+/// A directory that is open, and how a user would name it.
+#[derive(Debug)]
+pub(super) struct Directory {
+    descriptor: OwnedFd,
+    path: PathBuf,
+}
+
+/// What stands at a path.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    Nothing,
+    File {
+        content: Hash,
+        mode: FileMode,
+    },
+    /// Something else, or a file that may not be read.
+    Other(FileType),
+}
+
+impl Directory {
+    /// Opens the directory at `path`, to which links may lead; `None` if there is nothing.
+    pub fn at(path: &Path) -> Result<Option<Directory>, TreeError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        match retry_on_intr(|| rustix::fs::open(path, flags, FileMode::empty())) {
+            Ok(descriptor) => Ok(Some(Directory {
+                descriptor,
+                path: path.to_owned(),
+            })),
+            Err(Errno::NOENT) => Ok(None),
+            Err(Errno::NOTDIR) => Err(TreeError::SomethingInTheWay {
+                path: path.to_owned(),
+                found: "not a directory",
+                expected: "its output directory",
+            }),
+            Err(errno) => Err(cannot_read(path, errno)),
+        }
+    }
+
+    /// How a user would name `below`.
+    pub fn named(&self, below: &str) -> PathBuf {
+        match below {
+            "." => self.path.clone(),
+            below => self.path.join(below),
+        }
+    }
+
+    /// Opens the directory at `below`; `None` if there is nothing.
+    pub fn descend(&self, below: &str) -> Result<Option<Directory>, TreeError> {
+        match self.open_below(below, OFlags::RDONLY | OFlags::DIRECTORY) {
+            Ok(descriptor) => Ok(Some(Directory {
+                descriptor,
+                path: self.named(below),
+            })),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(self.no_directory(below, cannot_read(&self.named(below), errno))),
+        }
+    }
+
+    /// Opens the directory at `below`; `None` if there is nothing, or if a file has taken the place of any on the way.
+    pub fn descend_if_directory(&self, below: &str) -> Result<Option<Directory>, TreeError> {
+        match self.descend(below) {
+            Err(TreeError::SomethingInTheWay { .. }) => Ok(None),
+            answer => answer,
+        }
+    }
+
+    /// Opens the directory at `below`, which has just been seen or made.
+    pub fn enter(&self, below: &str) -> Result<Directory, TreeError> {
+        self.descend(below)?
+            .ok_or_else(|| cannot_write(&self.named(below), Errno::NOENT))
+    }
+
+    /// What `below` is, itself; `None` if there is nothing, or if what should hold it is no directory.
+    ///
+    /// Links among the directories that lead to `below` are followed: they are for the caller to look at first.
+    pub fn status(&self, below: &str) -> Result<Option<Stat>, TreeError> {
+        match retry_on_intr(|| rustix::fs::statat(self, below, AtFlags::SYMLINK_NOFOLLOW)) {
+            Ok(status) => Ok(Some(status)),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            Err(errno) => Err(cannot_read(&self.named(below), errno)),
+        }
+    }
+
+    /// What stands at `below`, read to its end if it is a file.
+    pub fn examine(&self, below: &str) -> Result<Standing, TreeError> {
+        let Some(descriptor) = self.open_to_read(below)? else {
+            let status = self.status(below)?;
+            return Ok(status.map_or(Standing::Nothing, |status| Standing::Other(kind(&status))));
+        };
+        let read = || -> Result<Standing, Errno> {
+            let status = rustix::fs::fstat(&descriptor)?;
+            let kind = FileType::from_raw_mode(status.st_mode);
+            if kind != FileType::RegularFile {
+                return Ok(Standing::Other(kind));
+            }
+            Ok(Standing::File {
+                content: hash(&descriptor)?,
+                mode: FileMode::from_raw_mode(status.st_mode),
+            })
+        };
+        read().map_err(|errno| cannot_read(&self.named(below), errno))
+    }
+
+    /// The file at `below`; `None` if there is none, or if it is something else than a file.
+    pub fn file(&self, below: &str) -> Result<Option<File>, TreeError> {
+        let Some(descriptor) = self.open_to_read(below)? else {
+            return Ok(None);
+        };
+        let file = File::from(descriptor);
+        let metadata = file.metadata().map_err(|source| TreeError::CannotRead {
+            path: self.named(below),
+            source,
+        })?;
+        Ok(metadata.is_file().then_some(file))
+    }
+
+    /// Makes a file that must not be there yet, for its owner alone.
+    pub fn create_file(&self, below: &str) -> Result<File, Errno> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        self.open_with_mode(below, flags, FileMode::RUSR | FileMode::WUSR)
+            .map(File::from)
+    }
+
+    /// Makes the directory `name` with exactly `mode`, unless it is there; then it is left as it is. Says whether it did.
+    pub fn create_directory(&self, name: &str, mode: FileMode) -> Result<bool, TreeError> {
+        match retry_on_intr(|| rustix::fs::mkdirat(self, name, mode)) {
+            Ok(()) => self.set_directory_mode(name, mode).map(|()| true),
+            Err(Errno::EXIST) => Ok(false),
+            Err(errno) => Err(cannot_write(&self.named(name), errno)),
+        }
+    }
+
+    /// Gives the directory at `below` exactly `mode`, whatever the umask took away.
+    pub fn set_directory_mode(&self, below: &str, mode: FileMode) -> Result<(), TreeError> {
+        let set = || -> Result<(), Errno> {
+            match self.open_below(below, OFlags::RDONLY | OFlags::DIRECTORY) {
+                Ok(directory) => retry_on_intr(|| rustix::fs::fchmod(&directory, mode)),
+                // A umask that denies the owner: it cannot be opened before it has its mode.
+                Err(Errno::ACCESS) => {
+                    retry_on_intr(|| rustix::fs::chmodat(self, below, mode, AtFlags::empty()))
+                }
+                Err(errno) => Err(errno),
+            }
+        };
+        set().map_err(|errno| self.no_directory(below, cannot_write(&self.named(below), errno)))
+    }
+
+    /// Moves the file `from` of this directory to `name` in `to`, over what is there.
+    pub fn rename(&self, from: &str, to: &Directory, name: &str) -> Result<(), TreeError> {
+        match retry_on_intr(|| rustix::fs::renameat(self, from, to, name)) {
+            Ok(()) => Ok(()),
+            Err(Errno::XDEV) => Err(TreeError::OtherFileSystem {
+                path: to.path.clone(),
+            }),
+            Err(Errno::ISDIR | Errno::NOTEMPTY | Errno::EXIST) => {
+                Err(TreeError::SomethingInTheWay {
+                    path: to.named(name),
+                    found: "a directory",
+                    expected: "a file",
+                })
+            }
+            Err(errno) => Err(cannot_write(&to.named(name), errno)),
+        }
+    }
+
+    /// Removes the file, link or other thing `name`, if it is there and no directory; says whether it did.
+    pub fn remove_file(&self, name: &str) -> Result<bool, TreeError> {
+        match retry_on_intr(|| rustix::fs::unlinkat(self, name, AtFlags::empty())) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOENT | Errno::ISDIR) => Ok(false),
+            // macOS says so of a directory; elsewhere it means that the file may not be removed.
+            Err(Errno::PERM) if self.is_directory(name)? => Ok(false),
+            Err(errno) => Err(cannot_write(&self.named(name), errno)),
+        }
+    }
+
+    /// Removes the directory `name` if it is there and empty; says whether it did.
+    pub fn remove_empty_directory(&self, name: &str) -> Result<bool, TreeError> {
+        match retry_on_intr(|| rustix::fs::unlinkat(self, name, AtFlags::REMOVEDIR)) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => Ok(false),
+            Err(errno) => Err(cannot_write(&self.named(name), errno)),
+        }
+    }
+
+    /// The names of what is in it.
+    pub fn names(&self) -> Result<Vec<String>, TreeError> {
+        let list = || -> Result<Vec<String>, Errno> {
+            let mut names = Vec::new();
+            for found in rustix::fs::Dir::read_from(self)? {
+                names.push(found?.file_name().to_string_lossy().into_owned());
+            }
+            names.retain(|name| name != "." && name != "..");
+            Ok(names)
+        };
+        list().map_err(|errno| cannot_read(&self.path, errno))
+    }
+
+    fn is_directory(&self, name: &str) -> Result<bool, TreeError> {
+        Ok(self
+            .status(name)?
+            .is_some_and(|status| kind(&status) == FileType::Directory))
+    }
+
+    /// Opens what is at `below` for reading; `None` if nothing is, or what cannot be opened.
+    fn open_to_read(&self, below: &str) -> Result<Option<OwnedFd>, TreeError> {
+        // NONBLOCK: a named pipe that someone put there must not hold the build up.
+        let errno = match self.open_below(below, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)
+        {
+            Ok(descriptor) => return Ok(Some(descriptor)),
+            Err(Errno::NOENT) => return Ok(None),
+            Err(errno) => errno,
+        };
+        match self.obstacle(below) {
+            Some((at, FileType::Symlink)) if at < below.len() => {
+                Err(in_the_way(self.named(&below[..at]), FileType::Symlink))
+            }
+            Some((at, FileType::RegularFile)) if at == below.len() && errno != Errno::ACCESS => {
+                Err(cannot_read(&self.named(below), errno))
+            }
+            Some(_) => Ok(None),
+            None => Err(cannot_read(&self.named(below), errno)),
+        }
+    }
+
+    /// Where on the way to `below`, its own end included, the first thing is that is no directory, and what it is.
+    fn obstacle(&self, below: &str) -> Option<(usize, FileType)> {
+        let ends = below
+            .match_indices('/')
+            .map(|(at, _)| at)
+            .chain([below.len()]);
+        for end in ends {
+            let status = self.status(&below[..end]).ok()??;
+            if kind(&status) != FileType::Directory {
+                return Some((end, kind(&status)));
+            }
+        }
+        None
+    }
+
+    /// The error for a directory at `below` that could not be opened.
+    fn no_directory(&self, below: &str, error: TreeError) -> TreeError {
+        match self.obstacle(below) {
+            Some((at, kind)) => in_the_way(self.named(&below[..at]), kind),
+            None => error,
+        }
+    }
+
+    fn open_below(&self, below: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+        self.open_with_mode(below, flags | OFlags::CLOEXEC, FileMode::empty())
+    }
+
+    #[cfg(target_os = "linux")]
+    fn open_with_mode(&self, below: &str, flags: OFlags, mode: FileMode) -> Result<OwnedFd, Errno> {
+        use rustix::fs::ResolveFlags;
+        let flags = flags | OFlags::NOFOLLOW;
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+        match retry_on_intr(|| rustix::fs::openat2(self, below, flags, mode, resolve)) {
+            // Kernels before 5.6, sandboxes that do not know the call, and a rename that raced with it.
+            Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => {
+                self.open_by_components(below, flags, mode)
+            }
+            answer => answer,
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn open_with_mode(&self, below: &str, flags: OFlags, mode: FileMode) -> Result<OwnedFd, Errno> {
+        self.open_by_components(below, flags | OFlags::NOFOLLOW, mode)
+    }
+
+    fn open_by_components(
+        &self,
+        below: &str,
+        flags: OFlags,
+        mode: FileMode,
+    ) -> Result<OwnedFd, Errno> {
+        let open = |directory: BorrowedFd<'_>, name: &str, flags: OFlags| {
+            retry_on_intr(|| rustix::fs::openat(directory, name, flags, mode))
+        };
+        let (Some(way), name) = split(below) else {
+            return open(self.as_fd(), below, flags);
+        };
+        let step = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut components = way.split('/');
+        let first = components
+            .next()
+            .expect("splitting a text gives at least one part");
+        let mut directory = open(self.as_fd(), first, step)?;
+        for component in components {
+            directory = open(directory.as_fd(), component, step)?;
+        }
+        open(directory.as_fd(), name, flags)
+    }
+}
+
+impl AsFd for Directory {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}
+
+/// The directory that holds `path`, which may be relative.
+pub(super) fn parent_of(path: &Path) -> &Path {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
+}
+
+/// What kind of thing has this status.
+pub(super) fn kind(status: &Stat) -> FileType {
+    FileType::from_raw_mode(status.st_mode)
+}
+
+/// A kind of thing, as a message names it.
+pub(super) fn describe(kind: FileType) -> &'static str {
+    match kind {
+        FileType::RegularFile => "a file",
+        FileType::Directory => "a directory",
+        FileType::Symlink => "a symbolic link",
+        FileType::Fifo => "a named pipe",
+        FileType::Socket => "a socket",
+        _ => "a device",
+    }
+}
+
+/// The error for something that stands where a directory should.
+pub(super) fn in_the_way(path: PathBuf, kind: FileType) -> TreeError {
+    match kind {
+        FileType::Symlink => TreeError::LinkInTheWay { path },
+        other => TreeError::SomethingInTheWay {
+            path,
+            found: describe(other),
+            expected: "a directory",
+        },
+    }
+}
+
+pub(super) fn cannot_read(path: &Path, source: impl Into<io::Error>) -> TreeError {
+    TreeError::CannotRead {
+        path: path.to_owned(),
+        source: source.into(),
+    }
+}
+
+pub(super) fn cannot_write(path: &Path, source: impl Into<io::Error>) -> TreeError {
+    TreeError::CannotWrite {
+        path: path.to_owned(),
+        source: source.into(),
+    }
+}
+
+/// The hash of the rest of an open file.
+fn hash(descriptor: &OwnedFd) -> Result<Hash, Errno> {
+    let mut hasher = Hasher::new();
+    let mut piece = Vec::with_capacity(PIECE);
+    loop {
+        piece.clear();
+        let length = retry_on_intr(|| rustix::io::read(descriptor, spare_capacity(&mut piece)))?;
+        if length == 0 {
+            return Ok(hasher.finalize());
+        }
+        hasher.update(&piece);
+    }
+}

@@ -1,0 +1,189 @@
+//! What can go wrong with the output tree, each with its remedy.
+
+use std::fmt::Write;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use miette::Diagnostic;
+use thiserror::Error;
+
+/// Why the output tree could not be read, or not be made what it should be.
+///
+/// Nothing that stood there is lost by any of them: what was interrupted is completed by the next build.
+#[derive(Debug, Error, Diagnostic)]
+pub enum TreeError {
+    /// A symbolic link stands where a directory or a file of ours should be.
+    #[error("`{path}` is a symbolic link, and homelab follows none below its output directory")]
+    #[diagnostic(
+        code("tree::link-in-the-way"),
+        help("remove the link `{}`, then build again; what it leads to is left alone", path.display())
+    )]
+    LinkInTheWay {
+        /// The link.
+        path: PathBuf,
+    },
+
+    /// Something else stands there, such as a directory where a file should be.
+    #[error("`{path}` is {found}, where homelab keeps {expected}")]
+    #[diagnostic(
+        code("tree::something-in-the-way"),
+        help("move `{}` away, then build again", path.display())
+    )]
+    SomethingInTheWay {
+        /// What stands in the way.
+        path: PathBuf,
+        /// What it is, with its article.
+        found: &'static str,
+        /// What should be there, with its article.
+        expected: &'static str,
+    },
+
+    /// Files that homelab did not write stand where it would write; nothing was changed.
+    #[error(
+        "not written by homelab, and in the way of what it would write:{}",
+        lines(paths)
+    )]
+    #[diagnostic(code("tree::not-ours"), help("{}", remedy_for_foreign(directory, *damaged)))]
+    NotOurs {
+        /// The output directory.
+        directory: PathBuf,
+        /// All such files.
+        paths: Vec<PathBuf>,
+        /// Whether the manifest could not be read, so that they may well be homelab's.
+        damaged: bool,
+    },
+
+    /// Another process holds the output directory.
+    #[error("another build holds `{directory}`; waited {} s for it", patience.as_secs_f32())]
+    #[diagnostic(
+        code("tree::locked"),
+        help("wait until the other homelab has ended, then try again")
+    )]
+    Locked {
+        /// The output directory.
+        directory: PathBuf,
+        /// How long was waited.
+        patience: Duration,
+    },
+
+    /// The directory cannot be locked at all.
+    #[error("cannot lock `{directory}`")]
+    #[diagnostic(
+        code("tree::cannot-lock"),
+        help(
+            "choose an output directory on a local disk: some network file systems have no locks"
+        )
+    )]
+    CannotLock {
+        /// The output directory.
+        directory: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+
+    /// The manifest was written by a newer homelab.
+    #[error("`{path}` has version {found}, and this homelab knows version {known}")]
+    #[diagnostic(
+        code("tree::newer-manifest"),
+        help("build with the newer homelab that wrote it, or choose another output directory")
+    )]
+    NewerManifest {
+        /// The manifest.
+        path: PathBuf,
+        /// Its version.
+        found: u64,
+        /// The newest version known here.
+        known: u64,
+    },
+
+    /// The directory holds the output of another homelab.
+    #[error("`{directory}` belongs to another homelab: `{found}`, not `{expected}`")]
+    #[diagnostic(
+        code("tree::another-homelab"),
+        help("choose another output directory, or move `{}` away: it can be rebuilt whole", directory.display())
+    )]
+    AnotherHomelab {
+        /// The output directory.
+        directory: PathBuf,
+        /// Whose output it is.
+        found: String,
+        /// Whose it should be.
+        expected: String,
+    },
+
+    /// A directory in the tree is a mount point, so files cannot be moved into it in one step.
+    #[error("`{path}` is on another file system than the output directory it is in")]
+    #[diagnostic(
+        code("tree::other-file-system"),
+        help("unmount it, or mount the whole output directory rather than a part of it")
+    )]
+    OtherFileSystem {
+        /// The directory.
+        path: PathBuf,
+    },
+
+    /// A file that should be new is there already.
+    #[error("`{path}` is there already")]
+    #[diagnostic(code("tree::exists"), help("move `{}` away if it is no longer needed", path.display()))]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// The system did not let a file or directory be read.
+    #[error("cannot read `{path}`")]
+    #[diagnostic(code("tree::cannot-read"), help("{}", remedy(source)))]
+    CannotRead {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+
+    /// The system did not let a file or directory be written, or not be made durable.
+    #[error("cannot write `{path}`")]
+    #[diagnostic(code("tree::cannot-write"), help("{}", remedy(source)))]
+    CannotWrite {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+fn lines(paths: &[PathBuf]) -> String {
+    paths.iter().fold(String::new(), |mut text, path| {
+        let _ = write!(text, "\n  {}", path.display());
+        text
+    })
+}
+
+fn remedy_for_foreign(directory: &Path, damaged: bool) -> String {
+    if damaged {
+        let directory = directory.display();
+        return format!(
+            "the manifest is damaged, so homelab cannot tell its own files from others: move `{directory}` away and \
+             build again; it can be rebuilt whole"
+        );
+    }
+    "move them away, then build again; nothing was changed".to_owned()
+}
+
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull => "make room on the disk, then try again",
+        io::ErrorKind::QuotaExceeded => "make room within your quota, then try again",
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "the file system is read-only: remount it, or choose another directory"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "let your user read and write there, or choose another directory"
+        }
+        io::ErrorKind::NotFound => "make the directory that should hold it",
+        _ if error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) => {
+            "let more files be open (`ulimit -n`), then try again"
+        }
+        _ => "try again; if it says the same, look at the disk and the system's log",
+    }
+}

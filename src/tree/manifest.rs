@@ -1,0 +1,320 @@
+//! The manifest: what homelab wrote in the output directory, and from what.
+//!
+//! A comment, a header, a line for each file in the order of their paths, and an end mark with the digest of all that
+//! stands above it:
+//!
+//! ```text
+//! // What homelab wrote here. Do not edit it: ...
+//! homelab-manifest version="1" owner="..."
+//! file "edge/Caddyfile" mode="0644" content="<64 hex>" input="<64 hex>" templates="caddyfile"
+//! end digest="<64 hex>"
+//! ```
+//!
+//! The digest is there because a manifest decides what is deleted: with a flipped bit in a path, it would name a file
+//! that is not ours.
+
+use std::fmt::Write;
+
+use blake3::Hash;
+use rayon::prelude::*;
+use rustix::fs::Mode as FileMode;
+
+use super::path::OutputPath;
+use crate::record::Record;
+
+/// The manifest's name in homelab's own directory.
+pub(super) const FILE: &str = "manifest.kdl";
+
+/// The version that is written, and the newest that is read.
+pub(super) const VERSION: u64 = 1;
+
+const COMMENT: &str = "// What homelab wrote in this directory. Not to be edited: without it, homelab could not tell its files from yours.";
+
+/// Who may read a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mode {
+    /// Everybody: 0644. A directory with nothing else below it is 0755.
+    Public,
+    /// Only the owner: 0600. A directory with such a file below it is 0700.
+    Secret,
+}
+
+/// What the manifest says of one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManifestEntry {
+    /// Where it is.
+    pub path: OutputPath,
+    /// Who may read it.
+    pub mode: Mode,
+    /// The hash of its bytes.
+    pub content: Hash,
+    /// The hash of all that it was made from.
+    pub input: Hash,
+    /// The names of the templates that were used, none with a space.
+    pub templates: Vec<String>,
+}
+
+/// What the bytes of a manifest turned out to be.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    Whole(Vec<ManifestEntry>),
+    /// Truncated, changed, or not a manifest.
+    Damaged,
+    Newer(u64),
+    Foreign(String),
+}
+
+impl Mode {
+    /// The permissions of such a file, as `chmod` takes them.
+    pub fn permissions(self) -> u32 {
+        self.of_file().as_raw_mode()
+    }
+
+    pub(super) fn of_file(self) -> FileMode {
+        match self {
+            Mode::Public => FileMode::from_raw_mode(0o644),
+            Mode::Secret => FileMode::from_raw_mode(0o600),
+        }
+    }
+
+    pub(super) fn of_directory(self) -> FileMode {
+        match self {
+            Mode::Public => FileMode::from_raw_mode(0o755),
+            Mode::Secret => FileMode::from_raw_mode(0o700),
+        }
+    }
+
+    fn as_written(self) -> &'static str {
+        match self {
+            Mode::Public => "0644",
+            Mode::Secret => "0600",
+        }
+    }
+
+    fn from_written(text: &str) -> Option<Self> {
+        [Mode::Public, Mode::Secret]
+            .into_iter()
+            .find(|mode| mode.as_written() == text)
+    }
+}
+
+/// Writes the manifest of `owner`; `entries` are in the order of their paths.
+pub(super) fn render(entries: &[&ManifestEntry], owner: &str) -> String {
+    let version = VERSION.to_string();
+    let header = Record::new("homelab-manifest")
+        .property("version", version)
+        .property("owner", owner);
+    let mut text = format!("{COMMENT}\n{header}\n");
+    for entry in entries {
+        let line = Record::new("file")
+            .argument(entry.path.as_str())
+            .property("mode", entry.mode.as_written())
+            .property("content", entry.content.to_hex().as_str().to_owned())
+            .property("input", entry.input.to_hex().as_str().to_owned())
+            .property("templates", entry.templates.join(" "));
+        writeln!(text, "{line}").expect("writing to a String cannot fail");
+    }
+    let end = end_mark(&text);
+    text.push_str(&end);
+    text
+}
+
+/// Reads the manifest that `owner` should have.
+pub(super) fn read(bytes: &[u8], owner: &str) -> Reading {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return Reading::Damaged;
+    };
+    // The version is looked at before all else: what a newer homelab writes around it is not known here.
+    if let Some(version) = version(text).filter(|version| *version > VERSION) {
+        return Reading::Newer(version);
+    }
+    whole(text, owner).unwrap_or(Reading::Damaged)
+}
+
+fn version(text: &str) -> Option<u64> {
+    let header = header(text)?;
+    header.value("version")?.parse().ok()
+}
+
+fn header(text: &str) -> Option<Record<'_>> {
+    let line = text.lines().find(|line| !line.starts_with("//"))?;
+    Record::parse(line)
+        .ok()
+        .filter(|header| header.name == "homelab-manifest")
+}
+
+/// What the manifest says, if it is as it was written.
+fn whole(text: &str, owner: &str) -> Option<Reading> {
+    let end = text.rfind("\nend ")? + 1;
+    let (body, end) = text.split_at(end);
+    if end != end_mark(body) {
+        return None;
+    }
+    let lines = body.strip_prefix(COMMENT)?.strip_prefix('\n')?;
+    let (first, files) = lines.split_once('\n')?;
+    let header = header(first)?;
+    if header.value("version")?.parse() != Ok(VERSION) {
+        return None;
+    }
+    let found = header.value("owner")?;
+    if found != owner {
+        return Some(Reading::Foreign(found.to_owned()));
+    }
+    let entries: Vec<ManifestEntry> = files.par_lines().map(entry).collect::<Option<_>>()?;
+    let ordered = entries.is_sorted_by(|earlier, later| earlier.path < later.path);
+    ordered.then_some(Reading::Whole(entries))
+}
+
+fn entry(line: &str) -> Option<ManifestEntry> {
+    let record = Record::parse(line).ok()?;
+    if record.name != "file" || record.properties.len() != 4 {
+        return None;
+    }
+    let templates = record.value("templates")?.split(' ');
+    Some(ManifestEntry {
+        path: OutputPath::new(record.argument.as_deref()?).ok()?,
+        mode: Mode::from_written(record.value("mode")?)?,
+        content: Hash::from_hex(record.value("content")?).ok()?,
+        input: Hash::from_hex(record.value("input")?).ok()?,
+        templates: templates
+            .filter(|name| !name.is_empty())
+            .map(str::to_owned)
+            .collect(),
+    })
+}
+
+/// The last line of a manifest that begins with `body`.
+fn end_mark(body: &str) -> String {
+    let digest = blake3::hash(body.as_bytes()).to_hex();
+    let end = Record::new("end").property("digest", digest.as_str());
+    format!("{end}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries() -> Vec<ManifestEntry> {
+        let entry = |path: &str, mode, templates: &[&str]| ManifestEntry {
+            path: OutputPath::new(path).expect("a path"),
+            mode,
+            content: blake3::hash(path.as_bytes()),
+            input: blake3::hash(b"input"),
+            templates: templates.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        vec![
+            entry(
+                "edge/Caddyfile",
+                Mode::Public,
+                &["caddyfile", "snippets/mtls"],
+            ),
+            entry("people/alice/pixel/alice-pixel.p12", Mode::Secret, &[]),
+        ]
+    }
+
+    fn rendered(entries: &[ManifestEntry]) -> String {
+        render(&entries.iter().collect::<Vec<_>>(), "lab \"one\"")
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let entries = entries();
+        let text = rendered(&entries);
+        assert_eq!(
+            read(text.as_bytes(), "lab \"one\""),
+            Reading::Whole(entries)
+        );
+        assert_eq!(
+            read(rendered(&[]).as_bytes(), "lab \"one\""),
+            Reading::Whole(vec![])
+        );
+    }
+
+    #[test]
+    fn it_is_kdl() {
+        let document: kdl::KdlDocument = rendered(&entries()).parse().expect("KDL 2");
+        let names: Vec<_> = document
+            .nodes()
+            .iter()
+            .map(|node| node.name().value())
+            .collect();
+        assert_eq!(names, ["homelab-manifest", "file", "file", "end"]);
+    }
+
+    #[test]
+    fn another_owner_and_a_newer_version_are_told_apart_from_damage() {
+        let text = rendered(&entries());
+        assert_eq!(
+            read(text.as_bytes(), "lab two"),
+            Reading::Foreign("lab \"one\"".to_owned())
+        );
+        let newer =
+            "// other words\nhomelab-manifest version=\"2\" owner=\"x\" more=\"y\"\nwhat ever {\n";
+        assert_eq!(read(newer.as_bytes(), "x"), Reading::Newer(2));
+    }
+
+    #[test]
+    fn an_entry_that_is_out_of_order_or_there_twice_is_damage() {
+        let mut twice = entries();
+        twice.push(twice[1].clone());
+        let reversed: Vec<_> = entries().into_iter().rev().collect();
+        for entries in [twice, reversed] {
+            assert_eq!(
+                read(rendered(&entries).as_bytes(), "lab \"one\""),
+                Reading::Damaged
+            );
+        }
+    }
+
+    #[test]
+    fn a_valid_digest_does_not_make_a_line_valid() {
+        let text = rendered(&entries());
+        let body = &text[..text.rfind("end ").expect("an end mark")];
+        for (from, to) in [
+            ("mode=\"0600\"", "mode=\"0640\""),
+            ("edge/Caddyfile", "edge/../x"),
+            ("file \"edge", "fill \"edge"),
+            ("templates=\"\"", "templates=\"\" more=\"\""),
+            ("version=\"1\"", "version=\"0\""),
+            ("Not to be edited", "To be edited"),
+        ] {
+            let body = body.replace(from, to);
+            let text = format!("{body}{}", end_mark(&body));
+            assert_eq!(
+                read(text.as_bytes(), "lab \"one\""),
+                Reading::Damaged,
+                "{to}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_truncation_and_no_flipped_bit_goes_unnoticed() {
+        let text = rendered(&entries());
+        for length in 0..text.len() {
+            assert_eq!(
+                read(&text.as_bytes()[..length], "lab \"one\""),
+                Reading::Damaged
+            );
+        }
+        for at in 0..text.len() {
+            for bit in 0..8 {
+                let mut bytes = text.clone().into_bytes();
+                bytes[at] ^= 1 << bit;
+                let reading = read(&bytes, "lab \"one\"");
+                assert!(
+                    matches!(reading, Reading::Damaged | Reading::Newer(_)),
+                    "{at} {bit}: {reading:?}"
+                );
+            }
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_panic(bytes: Vec<u8>, text: String) {
+            let _ = read(&bytes, "x");
+            let _ = read(format!("{COMMENT}\n{text}\nend {text}").as_bytes(), "x");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! The output tree: the only room that writes below the output directory.
+//!
+//! It knows no homelab. It is given paths, modes, bytes and the hashes of what they were made from, and makes a
+//! directory hold exactly that, next to whatever else is there. Files are first *staged*, in `.homelab/staging`, so
+//! that nothing unfinished ever lies among what users copy away; then one *commit* moves them to their places and
+//! removes what is no longer wanted.
+//!
+//! What holds at every instant, so that a build that is killed or loses power is completed by the next one:
+//! - the manifest on the disk names every file that is ours, so none is ever left behind or taken for a user's;
+//! - a file that the manifest does not name is not touched;
+//! - each file is either the old or the new one, whole, with its mode;
+//! - below the root, no symbolic link is followed.
+//!
+//! There is no clock here, no randomness, no environment, and nothing is printed.
+
+mod apply;
+mod change;
+mod directory;
+mod durable;
+mod error;
+mod manifest;
+mod path;
+mod survey;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+pub use change::{Scope, Staged, Wanted};
+pub use durable::{Existing, write_durably};
+pub use error::TreeError;
+pub use manifest::{ManifestEntry, Mode};
+pub use path::{InvalidPath, OutputPath};
+pub use view::{Contents, Found, View};
+
+use change::{Change, Put};
+use directory::{Directory, cannot_write};
+use survey::Survey;
+use view::Access;
+
+/// An output directory that this process alone holds, to be built in.
+///
+/// It can be looked at as a [`View`]. Staging can be done from many threads at once.
+#[derive(Debug)]
+pub struct Tree {
+    view: View,
+    /// Made when the first file is staged, so that a build with nothing to do writes nothing.
+    staging: Mutex<Option<Arc<Directory>>>,
+    staged: AtomicUsize,
+}
+
+/// What a commit did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Files that were written.
+    pub written: Vec<OutputPath>,
+    /// Files that the manifest did not have, and that turned out to be just what was wanted.
+    pub adopted: Vec<OutputPath>,
+    /// Files that are no longer wanted.
+    pub removed: Vec<OutputPath>,
+    /// Directories whose mode was set back.
+    pub modes_restored: Vec<PathBuf>,
+    /// How many files stayed as they were.
+    pub unchanged: usize,
+}
+
+impl Tree {
+    /// Opens `directory`, the output of `owner`, to be built in, making it and those above it if they are absent.
+    ///
+    /// Waits as long as `patience` for another build to end, and removes what a killed one has left.
+    pub fn open(directory: &Path, owner: &str, patience: Duration) -> Result<Tree, TreeError> {
+        let tree = Tree {
+            view: View::open_as(Access::Alone, directory, owner, patience)?,
+            staging: Mutex::new(None),
+            staged: AtomicUsize::new(0),
+        };
+        apply::recover(tree.root(), &tree.view.entries)?;
+        Ok(tree)
+    }
+
+    /// Writes `bytes` to a new file in the staging directory, with its final mode.
+    ///
+    /// It is made durable, with all others, by [`Tree::commit`]; without one it is gone when the tree is dropped.
+    pub fn stage(&self, path: &OutputPath, mode: Mode, bytes: &[u8]) -> Result<Staged, TreeError> {
+        let staging = self.staging()?;
+        let name = self.staged.fetch_add(1, Ordering::Relaxed).to_string();
+        match durable::write_new(&staging, &name, mode, bytes) {
+            Ok(_) => Ok(Staged {
+                path: path.clone(),
+                mode,
+                content: blake3::hash(bytes),
+                name,
+            }),
+            // What the user knows is the file that this was to be.
+            Err(TreeError::CannotWrite { source, .. }) => {
+                Err(cannot_write(&self.root().named(path.as_str()), source))
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Makes the tree hold exactly what is `wanted`, in the part of it that `scope` says.
+    ///
+    /// Where nothing has to change, nothing is written at all. An error leaves what was there in place: either all of
+    /// it, if something that is not homelab's is in the way, or so that the next build completes this one.
+    ///
+    /// # Panics
+    /// If a path is wanted twice or from outside the scope, or one is to be kept that the manifest does not have.
+    pub fn commit(self, wanted: Vec<Wanted>, scope: &Scope) -> Result<Outcome, TreeError> {
+        let (root, owner) = (self.root(), &self.view.owner);
+        let change = Change::between(&self.view.entries, wanted, scope);
+        let folders = change.folders();
+        let survey = survey::survey(root, &change, &folders, self.damaged())?;
+        let stale = self.damaged() || survey.manifest_altered;
+        if !stale && !change.alters_manifest() && !survey.finds_work() {
+            return Ok(outcome(root, &change, &survey));
+        }
+
+        // Even if there is nothing in it: as long as it is there, the next build knows that this one is not complete.
+        let staging = self.staging()?;
+        apply::make_staged_durable(&staging, &survey.moves)?;
+        if stale || change.adds_to_manifest() {
+            apply::write_manifest(root, &change.entries_meanwhile(), owner)?;
+        }
+        if change.has_orphans_in_the_way(&folders) {
+            apply::remove_orphans(root, &change, &folders)?;
+        }
+        apply::make_folders(root, &survey)?;
+        apply::move_into_place(&staging, root, &survey.moves)?;
+        apply::remove_orphans(root, &change, &folders)?;
+        apply::make_names_durable(root, &change, &survey, &folders)?;
+        if !change.orphans.is_empty() {
+            apply::write_manifest(root, &change.entries_afterwards(), owner)?;
+        }
+        apply::remove_leftovers(root)?;
+        Ok(outcome(root, &change, &survey))
+    }
+
+    fn root(&self) -> &Directory {
+        let root = self.view.root.as_ref();
+        root.expect("a directory that is opened to be built in is made if it is absent")
+    }
+
+    fn staging(&self) -> Result<Arc<Directory>, TreeError> {
+        let mut staging = self.staging.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(staging) = &*staging {
+            return Ok(Arc::clone(staging));
+        }
+        let made = Arc::new(apply::make_staging(self.root())?);
+        Ok(Arc::clone(staging.insert(made)))
+    }
+}
+
+impl Deref for Tree {
+    type Target = View;
+
+    fn deref(&self) -> &View {
+        &self.view
+    }
+}
+
+impl Drop for Tree {
+    /// Removes what was staged for nothing, as far as that is possible; the next build removes the rest.
+    fn drop(&mut self) {
+        let staging = self
+            .staging
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        if staging.is_some() {
+            let _ = apply::remove_leftovers(self.root());
+        }
+    }
+}
+
+fn outcome(root: &Directory, change: &Change<'_>, survey: &Survey<'_>) -> Outcome {
+    let paths = |puts: &[&Put]| {
+        puts.iter()
+            .map(|put| put.entry.path.clone())
+            .collect::<Vec<_>>()
+    };
+    let adopted = paths(&survey.adopted);
+    let mut written = paths(&survey.moves);
+    written.retain(|path| adopted.binary_search(path).is_err());
+    Outcome {
+        removed: change
+            .orphans
+            .iter()
+            .map(|orphan| orphan.path.clone())
+            .collect(),
+        modes_restored: survey
+            .altered
+            .iter()
+            .map(|folder| root.named(folder.path))
+            .collect(),
+        unchanged: change.kept + change.puts.len() - written.len() - adopted.len(),
+        written,
+        adopted,
+    }
+}

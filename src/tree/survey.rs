@@ -1,0 +1,173 @@
+//! The look at the disk before anything is changed: what is there already, what is in the way.
+
+use std::path::PathBuf;
+
+use rayon::prelude::*;
+use rustix::fs::{FileType, Mode as FileMode};
+
+use super::change::{Change, Folder, Put, folder_of};
+use super::directory::{Directory, Standing, in_the_way, kind};
+use super::error::TreeError;
+use super::manifest::{self, Mode};
+use super::path::OWN;
+
+/// How many directories are looked at in a row, at least: for so few it is not worth it to share the work.
+const FEW: usize = 256;
+
+/// What is left to do, given what is on the disk.
+#[derive(Debug, Default)]
+pub(super) struct Survey<'c> {
+    /// Directories to be made, each after the one that it is in.
+    pub absent: Vec<Folder<'c>>,
+    /// Directories with another mode than they should have.
+    pub altered: Vec<Folder<'c>>,
+    /// Staged files that have to be moved to their places.
+    pub moves: Vec<&'c Put<'c>>,
+    /// Files that are not in the manifest, and are just what is wanted.
+    pub adopted: Vec<&'c Put<'c>>,
+    /// Whether the manifest's own mode is another than it should be.
+    pub manifest_altered: bool,
+    foreign: Vec<PathBuf>,
+}
+
+/// Compares `change` with what is below `root`; an error if anything that is not ours is in the way.
+pub(super) fn survey<'c>(
+    root: &Directory,
+    change: &'c Change<'_>,
+    folders: &[Folder<'c>],
+    damaged: bool,
+) -> Result<Survey<'c>, TreeError> {
+    let mut survey = Survey::default();
+    let device = root.status(".")?.map(|status| status.st_dev);
+    for own in [".", OWN] {
+        let own = Folder {
+            path: own,
+            mode: Some(Mode::Secret),
+        };
+        if condition(root, device, change, &own)? == Condition::Altered {
+            survey.altered.push(own);
+        }
+    }
+    // In parallel, since a large tree has a directory for each device; the first error in order is the one reported.
+    let conditions: Vec<_> = folders
+        .par_iter()
+        .with_min_len(FEW)
+        .map(|folder| condition(root, device, change, folder))
+        .collect();
+    for (folder, condition) in folders.iter().zip(conditions) {
+        match condition? {
+            Condition::Absent if folder.mode.is_some() => survey.absent.push(*folder),
+            Condition::Altered => survey.altered.push(*folder),
+            Condition::Absent | Condition::Fine => {}
+        }
+    }
+    for put in &change.puts {
+        survey.look_at(root, change, put)?;
+    }
+    if !survey.foreign.is_empty() {
+        return Err(TreeError::NotOurs {
+            directory: root.named("."),
+            paths: survey.foreign,
+            damaged,
+        });
+    }
+    let manifest = root.status(&format!("{OWN}/{}", manifest::FILE))?;
+    survey.manifest_altered = manifest
+        .is_some_and(|status| FileMode::from_raw_mode(status.st_mode) != Mode::Secret.of_file());
+    Ok(survey)
+}
+
+#[derive(PartialEq, Eq)]
+enum Condition {
+    Absent,
+    /// Its mode is another than it should be.
+    Altered,
+    Fine,
+}
+
+fn condition(
+    root: &Directory,
+    device: Option<u64>,
+    change: &Change<'_>,
+    folder: &Folder<'_>,
+) -> Result<Condition, TreeError> {
+    let Some(status) = root.status(folder.path)? else {
+        return Ok(Condition::Absent);
+    };
+    let path = root.named(folder.path);
+    match kind(&status) {
+        FileType::Directory if Some(status.st_dev) != device => {
+            Err(TreeError::OtherFileSystem { path })
+        }
+        FileType::Directory => {
+            let mode = FileMode::from_raw_mode(status.st_mode);
+            let altered = folder
+                .mode
+                .is_some_and(|wanted| wanted.of_directory() != mode);
+            Ok(if altered {
+                Condition::Altered
+            } else {
+                Condition::Fine
+            })
+        }
+        FileType::Symlink => Err(in_the_way(path, FileType::Symlink)),
+        // Something has taken the place of a directory from which all was to be removed.
+        _ if folder.mode.is_none() => Ok(Condition::Absent),
+        // It will be gone when the directory is made.
+        _ if change.has_orphan_at(folder.path) => Ok(Condition::Absent),
+        other => Err(in_the_way(path, other)),
+    }
+}
+
+impl<'c> Survey<'c> {
+    /// Whether anything on the disk, but for the manifest and what has to go, is not as it should be.
+    pub fn finds_work(&self) -> bool {
+        !(self.absent.is_empty() && self.altered.is_empty() && self.moves.is_empty())
+    }
+
+    fn look_at(
+        &mut self,
+        root: &Directory,
+        change: &Change<'_>,
+        put: &'c Put<'c>,
+    ) -> Result<(), TreeError> {
+        let path = put.entry.path.as_str();
+        if self.is_absent(folder_of(path)) {
+            self.moves.push(put);
+            return Ok(());
+        }
+        match root.examine(path)? {
+            Standing::Nothing => self.moves.push(put),
+            Standing::File { content, mode }
+                if put.known.is_some() || content == put.entry.content =>
+            {
+                if put.known.is_none() {
+                    self.adopted.push(put);
+                }
+                if content != put.entry.content || mode != put.entry.mode.of_file() {
+                    self.moves.push(put);
+                }
+            }
+            // It will be gone when it matters.
+            Standing::Other(FileType::Directory) if change.has_orphan_below(path) => {
+                self.moves.push(put)
+            }
+            Standing::Other(FileType::Directory) if put.known.is_some() => {
+                return Err(TreeError::SomethingInTheWay {
+                    path: root.named(path),
+                    found: "a directory",
+                    expected: "a file",
+                });
+            }
+            Standing::Other(_) if put.known.is_some() => self.moves.push(put),
+            Standing::File { .. } | Standing::Other(_) => self.foreign.push(root.named(path)),
+        }
+        Ok(())
+    }
+
+    fn is_absent(&self, folder: &str) -> bool {
+        self.absent
+            .binary_search_by(|absent| absent.path.cmp(folder))
+            .is_ok()
+    }
+}

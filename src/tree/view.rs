@@ -1,0 +1,277 @@
+//! The output tree as it stands, to be looked at.
+
+use std::fs::{DirBuilder, Permissions, set_permissions};
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
+
+use rustix::fs::{FileType, FlockOperation};
+use rustix::io::{Errno, retry_on_intr};
+
+use super::directory::{Directory, Standing, cannot_read, cannot_write, describe, kind, parent_of};
+use super::durable::flush_directory;
+use super::error::TreeError;
+use super::manifest::{self, ManifestEntry, Reading};
+use super::path::{OWN, OutputPath};
+
+/// How long to wait between two tries for the lock.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// An output directory that is open for reading, and what its manifest says.
+///
+/// As long as it is open, no build changes it. Every method can be called from many threads at once.
+#[derive(Debug)]
+pub struct View {
+    pub(super) root: Option<Directory>,
+    pub(super) directory: PathBuf,
+    pub(super) owner: String,
+    pub(super) entries: Vec<ManifestEntry>,
+    damaged: bool,
+}
+
+/// How what stands on the disk at a path compares with the manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing is there.
+    Missing,
+    /// The manifest has it, and its bytes and mode are as recorded.
+    Intact,
+    /// The manifest has it, but its bytes or mode are others, or it is no longer a file.
+    Altered,
+    /// Something is there that the manifest does not have.
+    Unowned,
+}
+
+/// A file that stands in the tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contents {
+    /// What it holds.
+    pub bytes: Vec<u8>,
+    /// Its permissions: the last twelve bits of its mode.
+    pub mode: u32,
+}
+
+/// Whether others may hold the directory at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    Shared,
+    Alone,
+}
+
+impl View {
+    /// Opens `directory`, the output of `owner`, only to be looked at: nothing is made or changed.
+    ///
+    /// A directory that is not there is an empty tree. Waits as long as `patience` for a build to end.
+    pub fn open(directory: &Path, owner: &str, patience: Duration) -> Result<View, TreeError> {
+        View::open_as(Access::Shared, directory, owner, patience)
+    }
+
+    pub(super) fn open_as(
+        access: Access,
+        directory: &Path,
+        owner: &str,
+        patience: Duration,
+    ) -> Result<View, TreeError> {
+        let root = hold(access, directory, patience)?;
+        let mut view = View {
+            root,
+            directory: directory.to_owned(),
+            owner: owner.to_owned(),
+            entries: Vec::new(),
+            damaged: false,
+        };
+        view.read_manifest()?;
+        Ok(view)
+    }
+
+    /// Whether there is a manifest that cannot be read, so that nothing is known of what stands in the directory.
+    pub fn damaged(&self) -> bool {
+        self.damaged
+    }
+
+    /// What the manifest has, in the order of the paths.
+    pub fn entries(&self) -> impl Iterator<Item = &ManifestEntry> {
+        self.entries.iter()
+    }
+
+    /// What the manifest has at `path`.
+    pub fn entry(&self, path: &OutputPath) -> Option<&ManifestEntry> {
+        let place = self.entries.binary_search_by(|entry| entry.path.cmp(path));
+        place.ok().map(|at| &self.entries[at])
+    }
+
+    /// Compares what stands on the disk at `path` with the manifest; reads the file to its end.
+    pub fn inspect(&self, path: &OutputPath) -> Result<Found, TreeError> {
+        let Some(root) = &self.root else {
+            return Ok(Found::Missing);
+        };
+        let Some(entry) = self.entry(path) else {
+            let there = root.examine(path.as_str())? != Standing::Nothing;
+            return Ok(if there {
+                Found::Unowned
+            } else {
+                Found::Missing
+            });
+        };
+        Ok(match root.examine(path.as_str())? {
+            Standing::Nothing => Found::Missing,
+            Standing::File { content, mode }
+                if content == entry.content && mode == entry.mode.of_file() =>
+            {
+                Found::Intact
+            }
+            Standing::File { .. } | Standing::Other(_) => Found::Altered,
+        })
+    }
+
+    /// The file that stands at `path`; `None` if there is none, or something else than a file.
+    pub fn read(&self, path: &OutputPath) -> Result<Option<Contents>, TreeError> {
+        match &self.root {
+            Some(root) => read(root, path.as_str()),
+            None => Ok(None),
+        }
+    }
+
+    fn read_manifest(&mut self) -> Result<(), TreeError> {
+        let Some(root) = &self.root else {
+            return Ok(());
+        };
+        let Some(own) = root.descend(OWN)? else {
+            return Ok(());
+        };
+        let path = own.named(manifest::FILE);
+        match own.status(manifest::FILE)?.map(|status| kind(&status)) {
+            None => return Ok(()),
+            Some(FileType::RegularFile) => {}
+            Some(FileType::Symlink) => return Err(TreeError::LinkInTheWay { path }),
+            Some(other) => {
+                return Err(TreeError::SomethingInTheWay {
+                    path,
+                    found: describe(other),
+                    expected: "a file",
+                });
+            }
+        }
+        let contents =
+            read(&own, manifest::FILE)?.ok_or_else(|| cannot_read(&path, Errno::ACCESS))?;
+        match manifest::read(&contents.bytes, &self.owner) {
+            Reading::Whole(entries) => self.entries = entries,
+            Reading::Damaged => self.damaged = true,
+            Reading::Newer(found) => {
+                let known = manifest::VERSION;
+                return Err(TreeError::NewerManifest { path, found, known });
+            }
+            Reading::Foreign(found) => {
+                return Err(TreeError::AnotherHomelab {
+                    directory: self.directory.clone(),
+                    found,
+                    expected: self.owner.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read(directory: &Directory, below: &str) -> Result<Option<Contents>, TreeError> {
+    let Some(mut file) = directory.file(below)? else {
+        return Ok(None);
+    };
+    let mut bytes = Vec::new();
+    let mode = file
+        .metadata()
+        .and_then(|metadata| {
+            file.read_to_end(&mut bytes)
+                .map(|_| metadata.mode() & 0o7777)
+        })
+        .map_err(|source| cannot_read(&directory.named(below), source))?;
+    Ok(Some(Contents { bytes, mode }))
+}
+
+/// Opens and locks the directory, which only [`Access::Alone`] makes if it is absent.
+fn hold(access: Access, path: &Path, patience: Duration) -> Result<Option<Directory>, TreeError> {
+    loop {
+        if access == Access::Alone {
+            make(path)?;
+        }
+        let directory = match Directory::at(path)? {
+            Some(directory) => directory,
+            None if access == Access::Shared => return Ok(None),
+            // A link that leads nowhere.
+            None => return Err(cannot_write(path, Errno::NOENT)),
+        };
+        lock(&directory, access, path, patience)?;
+        // While this waited, the directory may have been moved away, and the lock with it.
+        if is_still_at(&directory, path)? {
+            return Ok(Some(directory));
+        }
+    }
+}
+
+/// Makes the directory and those above it that are absent, for the owner alone, and makes their names durable.
+fn make(path: &Path) -> Result<(), TreeError> {
+    let absent: Vec<&Path> = path
+        .ancestors()
+        .take_while(|ancestor| !ancestor.as_os_str().is_empty() && !ancestor.exists())
+        .collect();
+    for directory in absent.into_iter().rev() {
+        match DirBuilder::new().mode(0o700).create(directory) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+            Err(error) => return Err(cannot_write(directory, error)),
+        }
+        // The umask may have taken something away.
+        set_permissions(directory, Permissions::from_mode(0o700))
+            .map_err(|error| cannot_write(directory, error))?;
+        if let Some(parent) = Directory::at(parent_of(directory))? {
+            flush_directory(&parent)?;
+        }
+    }
+    Ok(())
+}
+
+fn lock(
+    directory: &Directory,
+    access: Access,
+    path: &Path,
+    patience: Duration,
+) -> Result<(), TreeError> {
+    let operation = match access {
+        Access::Shared => FlockOperation::NonBlockingLockShared,
+        Access::Alone => FlockOperation::NonBlockingLockExclusive,
+    };
+    let mut waited = Duration::ZERO;
+    loop {
+        match retry_on_intr(|| rustix::fs::flock(directory, operation)) {
+            Ok(()) => return Ok(()),
+            Err(Errno::WOULDBLOCK) if waited < patience => {
+                let pause = PAUSE.min(patience - waited);
+                sleep(pause);
+                waited += pause;
+            }
+            Err(Errno::WOULDBLOCK) => {
+                return Err(TreeError::Locked {
+                    directory: path.to_owned(),
+                    patience,
+                });
+            }
+            Err(errno) => {
+                return Err(TreeError::CannotLock {
+                    directory: path.to_owned(),
+                    source: errno.into(),
+                });
+            }
+        }
+    }
+}
+
+fn is_still_at(directory: &Directory, path: &Path) -> Result<bool, TreeError> {
+    let held = rustix::fs::fstat(directory).map_err(|errno| cannot_read(path, errno))?;
+    match rustix::fs::stat(path) {
+        Ok(named) => Ok((named.st_dev, named.st_ino) == (held.st_dev, held.st_ino)),
+        Err(Errno::NOENT) => Ok(false),
+        Err(errno) => Err(cannot_read(path, errno)),
+    }
+}

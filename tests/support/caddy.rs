@@ -1,0 +1,378 @@
+//! A real Caddy, of either version, on the loopback address.
+//!
+//! ```ignore
+//! let (ports, immich) = (Ports::reserve(), Upstream::start("immich"));
+//! let upstreams = [("http://immich.local:2283", immich.address())];
+//! for version in Version::ALL {
+//!     let caddy = Caddy::start(version, &rewrite(&generated, &ports, &upstreams), &lab.path().join("out/edge"));
+//!     caddy.visit("immich.home.example.com", "/").p12(&bundle, &password).run().has_status(200);
+//! }
+//! ```
+
+use std::fs::{self, File};
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::{self, sleep};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::curl::Curl;
+use super::outcome::{self, Outcome};
+use super::port::Port;
+use super::tools;
+
+/// The oldest Caddy that generated files must suit, and the current one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    Old,
+    New,
+}
+
+/// Where a rewritten Caddyfile listens.
+pub struct Ports {
+    pub http: Port,
+    pub https: Port,
+    pub admin: Port,
+}
+
+/// A running Caddy; it is stopped when it is dropped, and its log is shown when that is because the test failed.
+pub struct Caddy {
+    version: Version,
+    process: Child,
+    state: State,
+    admin: String,
+    https: u16,
+    http: u16,
+}
+
+/// What a Caddy reads and writes of its own: home, configuration, certificates, log.
+struct State {
+    place: TempDir,
+    /// The working directory, from which the Caddyfile's relative paths start.
+    directory: PathBuf,
+}
+
+impl Version {
+    pub const ALL: [Self; 2] = [Self::Old, Self::New];
+
+    /// `caddy validate`: loads the configuration as far as it goes without listening.
+    #[track_caller]
+    pub fn validate(self, caddyfile: &str, directory: &Path) -> Outcome {
+        self.read("validate", caddyfile, directory)
+    }
+
+    /// `caddy adapt`: the configuration as JSON on stdout.
+    #[track_caller]
+    pub fn adapt(self, caddyfile: &str, directory: &Path) -> Outcome {
+        self.read("adapt", caddyfile, directory)
+    }
+
+    /// What `caddy fmt` would change, as a unified diff: empty where the file is as `caddy fmt` writes it.
+    #[track_caller]
+    pub fn fmt_diff(self, caddyfile: &str) -> String {
+        let state = State::new(Path::new("/"));
+        let before = state.write("Caddyfile", caddyfile.as_bytes());
+        // Its exit code says only, and only in the new version, that something would change.
+        let formatted = outcome::run(state.command(self).arg("fmt").arg(&before), b"");
+        assert!(
+            formatted.status.success() || !formatted.stdout.is_empty(),
+            "caddy fmt reads the file\n{formatted}"
+        );
+        let after = state.write("Caddyfile.formatted", &formatted.stdout);
+        let mut diff = tools::command("diff");
+        diff.args(["-u", "--label", "given", "--label", "formatted"])
+            .args([before, after]);
+        let diff = outcome::run(&mut diff, b"");
+        assert!(
+            matches!(diff.status.code(), Some(0 | 1)),
+            "diff compares\n{diff}"
+        );
+        diff.stdout().to_owned()
+    }
+
+    fn read(self, verb: &str, caddyfile: &str, directory: &Path) -> Outcome {
+        let state = State::new(directory);
+        let file = state.write("Caddyfile", caddyfile.as_bytes());
+        let mut command = state.command(self);
+        command
+            .args([verb, "--adapter", "caddyfile", "--config"])
+            .arg(file);
+        outcome::run(&mut command, b"")
+    }
+
+    fn tool(self) -> &'static str {
+        match self {
+            Self::Old => "caddy-old",
+            Self::New => "caddy-new",
+        }
+    }
+}
+
+impl Ports {
+    pub fn reserve() -> Self {
+        Self {
+            http: Port::reserve(),
+            https: Port::reserve(),
+            admin: Port::reserve(),
+        }
+    }
+}
+
+/// Makes a generated Caddyfile testable and leaves it as it is otherwise: it listens on these ports of the loopback address, takes
+/// certificates from a CA of its own, and each address in `upstreams` is replaced by the one beside it.
+///
+/// Panics where an upstream would be left that is not on this machine, or one of `upstreams` is not in the file.
+#[track_caller]
+pub fn rewrite(caddyfile: &str, ports: &Ports, upstreams: &[(&str, String)]) -> String {
+    let (first, rest) = caddyfile.split_once('\n').unwrap_or((caddyfile, ""));
+    assert_eq!(
+        first, "{",
+        "a generated Caddyfile begins with its global options"
+    );
+    let [http, https, admin] = [&ports.http, &ports.https, &ports.admin].map(Port::number);
+    let mut text = format!(
+        "{{
+\thttp_port {http}
+\thttps_port {https}
+\tadmin {localhost}:{admin}
+\tdefault_bind {localhost}
+\tlocal_certs
+\tskip_install_trust
+",
+        localhost = Ipv4Addr::LOCALHOST
+    );
+    let mut unused: Vec<&str> = upstreams.iter().map(|(from, _)| *from).collect();
+    for line in rest.lines() {
+        let indent = &line[..line.len() - line.trim_start().len()];
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if let ["reverse_proxy" | "to", addresses @ ..] = &words[..] {
+            let replaced = addresses.iter().map(|word| {
+                unused.retain(|from| from != word);
+                replace(word, upstreams)
+            });
+            let replaced: Vec<&str> = replaced.collect();
+            text += &format!("{indent}{} {}\n", words[0], replaced.join(" "));
+        } else {
+            text += line;
+            text.push('\n');
+        }
+    }
+    assert!(
+        unused.is_empty(),
+        "no `reverse_proxy` names {unused:?}:\n{caddyfile}"
+    );
+    text
+}
+
+#[track_caller]
+fn replace<'a>(word: &'a str, upstreams: &'a [(&str, String)]) -> &'a str {
+    if let Some((_, address)) = upstreams.iter().find(|(from, _)| *from == word) {
+        return address;
+    }
+    let is_address = !(word == "{" || word.starts_with(['@', '/', '*']));
+    let address = word.split_once("://").map_or(word, |(_, address)| address);
+    assert!(
+        !is_address || address.starts_with("127.0.0.1:"),
+        "the test must say what stands for the upstream `{word}`"
+    );
+    word
+}
+
+impl Caddy {
+    /// How long a start or a reload may take until every site answers.
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    /// Starts a Caddy in `directory` with a Caddyfile that [`rewrite`] gave, and waits until every site answers.
+    #[track_caller]
+    pub fn start(version: Version, caddyfile: &str, directory: &Path) -> Self {
+        let state = State::new(directory);
+        let file = state.write("Caddyfile", caddyfile.as_bytes());
+        let log = File::create(state.log()).expect("the log can be made");
+        let both = log
+            .try_clone()
+            .expect("a file can be written to from two places");
+        let process = state
+            .command(version)
+            .args(["run", "--adapter", "caddyfile", "--config"])
+            .arg(file)
+            .stdin(Stdio::null())
+            .stdout(both)
+            .stderr(log)
+            .spawn()
+            .expect("Caddy starts");
+        let mut caddy = Self {
+            version,
+            process,
+            state,
+            admin: option(caddyfile, "admin").to_owned(),
+            https: option(caddyfile, "https_port").parse().expect("a port"),
+            http: option(caddyfile, "http_port").parse().expect("a port"),
+        };
+        // Its own word first, so that no other Caddy on these ports is taken for this one.
+        caddy.wait("the end of the start", |caddy| {
+            caddy.log().contains("serving initial configuration")
+        });
+        caddy.await_sites(caddyfile);
+        caddy
+    }
+
+    /// `caddy reload`, with another Caddyfile for the same ports; where that succeeds, waits until every site answers.
+    #[track_caller]
+    pub fn reload(&mut self, caddyfile: &str) -> Outcome {
+        assert_eq!(
+            option(caddyfile, "admin"),
+            self.admin,
+            "a reload is for the same ports"
+        );
+        let file = self.state.write("Caddyfile", caddyfile.as_bytes());
+        let mut command = self.state.command(self.version);
+        command
+            .args([
+                "reload",
+                "--adapter",
+                "caddyfile",
+                "--address",
+                &self.admin,
+                "--config",
+            ])
+            .arg(file);
+        let outcome = outcome::run(&mut command, b"");
+        if outcome.status.success() {
+            self.await_sites(caddyfile);
+        }
+        outcome
+    }
+
+    /// A request to a site over TLS, which believes this Caddy's own CA.
+    pub fn visit(&self, host: &str, target: &str) -> Curl {
+        Curl::https(host, self.https, target).root(&self.root_certificate())
+    }
+
+    /// A request to a site on the port without TLS.
+    pub fn visit_plain(&self, host: &str, target: &str) -> Curl {
+        Curl::http(host, self.http, target)
+    }
+
+    pub fn https_port(&self) -> u16 {
+        self.https
+    }
+
+    /// The root of the CA that signs the sites' certificates.
+    pub fn root_certificate(&self) -> PathBuf {
+        let data = self.state.path().join("data");
+        data.join("caddy/pki/authorities/local/root.crt")
+    }
+
+    /// All that it has said until now, on both outputs.
+    pub fn log(&self) -> String {
+        fs::read(self.state.log()).map_or_else(
+            |error| format!("no log: {error}"),
+            |log| String::from_utf8_lossy(&log).into_owned(),
+        )
+    }
+
+    /// Waits until each site presents a certificate: a Caddy gets them after it has begun to listen.
+    #[track_caller]
+    fn await_sites(&mut self, caddyfile: &str) {
+        let mut silent = sites(caddyfile);
+        assert!(
+            !silent.is_empty(),
+            "the Caddyfile has no site:\n{caddyfile}"
+        );
+        self.wait("a certificate for each site", |caddy| {
+            silent.retain(|host| !caddy.visit(host, "/").presents_certificate());
+            silent.is_empty()
+        });
+    }
+
+    #[track_caller]
+    fn wait(&mut self, what: &str, mut done: impl FnMut(&Self) -> bool) {
+        let deadline = Instant::now() + Self::PATIENCE;
+        while !done(self) {
+            if let Some(status) = self.process.try_wait().expect("it is a child") {
+                panic!("waiting for {what}: Caddy ended with {status}");
+            }
+            assert!(
+                Instant::now() < deadline,
+                "waited {:?} for {what}",
+                Self::PATIENCE
+            );
+            sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Caddy {
+    fn drop(&mut self) {
+        // Both fail only where it has ended already.
+        _ = self.process.kill();
+        _ = self.process.wait();
+        if thread::panicking() {
+            eprintln!("the log of Caddy {:?}:\n{}", self.version, self.log());
+        }
+    }
+}
+
+impl State {
+    #[track_caller]
+    fn new(directory: &Path) -> Self {
+        assert!(
+            directory.is_dir(),
+            "{} is no directory",
+            directory.display()
+        );
+        let place = tempfile::tempdir().expect("a temporary directory can be made");
+        let directory = directory.to_owned();
+        Self { place, directory }
+    }
+
+    fn path(&self) -> &Path {
+        self.place.path()
+    }
+
+    fn log(&self) -> PathBuf {
+        self.path().join("log")
+    }
+
+    fn write(&self, name: &str, content: &[u8]) -> PathBuf {
+        let path = self.path().join(name);
+        fs::write(&path, content).expect("a temporary directory can be written to");
+        path
+    }
+
+    fn command(&self, version: Version) -> Command {
+        let mut command = tools::command(version.tool());
+        command
+            .current_dir(&self.directory)
+            .env("HOME", self.path())
+            .env("XDG_DATA_HOME", self.path().join("data"))
+            .env("XDG_CONFIG_HOME", self.path().join("config"));
+        command
+    }
+}
+
+/// The value of a global option in a rewritten Caddyfile.
+#[track_caller]
+fn option<'a>(caddyfile: &'a str, name: &str) -> &'a str {
+    caddyfile
+        .lines()
+        .take_while(|line| *line != "}")
+        .find_map(|line| line.trim_start().strip_prefix(name)?.strip_prefix(' '))
+        .unwrap_or_else(|| panic!("the Caddyfile is not rewritten: no {name}\n{caddyfile}"))
+}
+
+/// The names of the sites of a Caddyfile in canonical form, each of which serves TLS on the usual port.
+fn sites(caddyfile: &str) -> Vec<String> {
+    caddyfile
+        .lines()
+        .filter(|line| {
+            line.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '*')
+        })
+        .filter(|line| !line.starts_with("import "))
+        .flat_map(|line| line.split([',', ' ', '{']))
+        .filter(|word| !word.is_empty() && !word.contains(':'))
+        .map(|name| name.replace('*', "any"))
+        .collect()
+}

@@ -1,0 +1,198 @@
+//! One homelab in a directory of its own, and commands run in it with an environment of its own.
+//!
+//! ```ignore
+//! let lab = Lab::new().declare(r#"domain "home.example.com""#);
+//! lab.command(["build"]).umask(0o077).faketime("2030-01-01 00:00:00").run().succeeds();
+//! assert!(lab.read("out/edge/Caddyfile").starts_with("{"));
+//! ```
+
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use super::files::{self, Entry};
+use super::outcome::{self, Outcome};
+use super::tools::tool;
+
+/// A homelab's directory and, beside it, its user's home; both go when it is dropped.
+pub struct Lab {
+    place: TempDir,
+}
+
+impl Lab {
+    pub fn new() -> Self {
+        let lab = Self::nowhere();
+        for directory in [lab.path(), lab.home()] {
+            fs::create_dir(directory).expect("a new directory is empty");
+        }
+        lab
+    }
+
+    fn nowhere() -> Self {
+        let place = tempfile::tempdir().expect("a temporary directory can be made");
+        Self { place }
+    }
+
+    /// Writes `homelab.kdl`, in place of what it held.
+    #[track_caller]
+    pub fn declare(self, text: &str) -> Self {
+        self.write("homelab.kdl", text);
+        self
+    }
+
+    /// The directory that holds `homelab.kdl`.
+    pub fn path(&self) -> PathBuf {
+        self.place.path().join("lab")
+    }
+
+    /// The user's home, which holds `.config/homelab/identity.txt`.
+    pub fn home(&self) -> PathBuf {
+        self.place.path().join("home")
+    }
+
+    /// Writes a file of the homelab, and the directories above it.
+    #[track_caller]
+    pub fn write(&self, path: &str, content: impl AsRef<[u8]>) {
+        let path = self.path().join(path);
+        let directory = path.parent().expect("a file lies in a directory");
+        fs::create_dir_all(directory)
+            .and_then(|()| fs::write(&path, content))
+            .unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()));
+    }
+
+    /// A text file of the homelab.
+    #[track_caller]
+    pub fn read(&self, path: &str) -> String {
+        String::from_utf8(self.read_bytes(path))
+            .unwrap_or_else(|error| panic!("{path} is not UTF-8: {error}"))
+    }
+
+    #[track_caller]
+    pub fn read_bytes(&self, path: &str) -> Vec<u8> {
+        fs::read(self.path().join(path))
+            .unwrap_or_else(|error| panic!("cannot read {path}: {error}"))
+    }
+
+    /// All files of the homelab, `out/` included.
+    #[track_caller]
+    pub fn snapshot(&self) -> BTreeMap<String, Entry> {
+        files::snapshot(&self.path())
+    }
+
+    /// A second homelab, elsewhere, with the same files and the same home.
+    #[track_caller]
+    pub fn copy(&self) -> Self {
+        let copy = Self::nowhere();
+        files::copy(&self.path(), &copy.path());
+        files::copy(&self.home(), &copy.home());
+        copy
+    }
+
+    /// `homelab` with these arguments, to be run in the homelab's directory.
+    pub fn command<Argument: Into<OsString>>(
+        &self,
+        arguments: impl IntoIterator<Item = Argument>,
+    ) -> Invocation {
+        let home = self.home();
+        let own = [
+            ("HOME", home.clone()),
+            ("XDG_CONFIG_HOME", home.join(".config")),
+            ("TMPDIR", self.place.path().to_owned()),
+            ("TZ", "UTC".into()),
+        ];
+        let environment = own.map(|(name, value)| (name.into(), value.into()));
+        Invocation {
+            wrappers: Vec::new(),
+            arguments: arguments.into_iter().map(Into::into).collect(),
+            directory: self.path(),
+            environment: BTreeMap::from(environment),
+            stdin: Vec::new(),
+        }
+    }
+}
+
+/// One run of `homelab`, about to start. It sees no environment but its own and the caller's PATH.
+#[must_use = "nothing happens before `run`"]
+pub struct Invocation {
+    wrappers: Vec<Vec<OsString>>,
+    arguments: Vec<OsString>,
+    directory: PathBuf,
+    environment: BTreeMap<OsString, OsString>,
+    stdin: Vec<u8>,
+}
+
+impl Invocation {
+    /// Sets a variable, in place of what the lab gives it.
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.environment
+            .insert(name.into(), value.as_ref().to_owned());
+        self
+    }
+
+    /// Takes away a variable that the lab gives: HOME, XDG_CONFIG_HOME, TMPDIR or TZ.
+    #[track_caller]
+    pub fn without_env(mut self, name: &str) -> Self {
+        let taken = self.environment.remove(OsStr::new(name));
+        assert!(taken.is_some(), "there is no {name} to take away");
+        self
+    }
+
+    pub fn directory(mut self, directory: &Path) -> Self {
+        self.directory = directory.to_owned();
+        self
+    }
+
+    /// What the command reads; nothing otherwise.
+    pub fn stdin(mut self, content: impl Into<Vec<u8>>) -> Self {
+        self.stdin = content.into();
+        self
+    }
+
+    pub fn umask(self, mask: u32) -> Self {
+        // A shell, because the test process cannot change its own umask for one child without unsafe code.
+        self.through([
+            "sh".to_owned(),
+            "-c".to_owned(),
+            format!(r#"umask {mask:04o} && exec "$@""#),
+            "sh".to_owned(),
+        ])
+    }
+
+    /// Stops the clock at that time, `YYYY-MM-DD hh:mm:ss` in UTC.
+    pub fn faketime(self, time: &str) -> Self {
+        self.through(["faketime", "--exclude-monotonic", "-f", time])
+    }
+
+    /// Runs the command as arguments of another: `strace -o trace`, say. The last wrapper is the outermost.
+    #[track_caller]
+    pub fn through<Word: Into<OsString>>(
+        mut self,
+        wrapper: impl IntoIterator<Item = Word>,
+    ) -> Self {
+        let mut words: Vec<OsString> = wrapper.into_iter().map(Into::into).collect();
+        let program = words.first_mut().expect("a wrapper names a program");
+        *program = tool(program.to_str().expect("a program's name is UTF-8")).into();
+        self.wrappers.push(words);
+        self
+    }
+
+    /// Runs it to its end.
+    pub fn run(self) -> Outcome {
+        let mut words: Vec<OsString> = self.wrappers.into_iter().rev().flatten().collect();
+        words.push(env!("CARGO_BIN_EXE_homelab").into());
+        words.extend(self.arguments);
+        let mut command = Command::new(&words[0]);
+        command
+            .args(&words[1..])
+            .current_dir(self.directory)
+            .env_clear()
+            .envs(env::var_os("PATH").map(|path| ("PATH", path)))
+            .envs(self.environment);
+        outcome::run(&mut command, &self.stdin)
+    }
+}

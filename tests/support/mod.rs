@@ -1,0 +1,24 @@
+//! What the integration tests share: a homelab in a directory of its own, snapshots of trees, and real programs (Caddy, curl,
+//! openssl, …) that say what they think of the output. A program that is missing fails the test: `tests/run` installs it.
+//!
+//! | module | gives |
+//! |---|---|
+//! | [`lab`] | one homelab: its declaration, its environment, its commands |
+//! | [`outcome`] | what a command did, with assertions that show all of it |
+//! | [`files`] | trees compared by content, kind and mode |
+//! | [`tools`] | the programs of others |
+//! | [`caddy`] | a running Caddy of either version, and a generated Caddyfile made to listen on free ports |
+//! | [`upstream`] | the web server behind Caddy; it tells what arrived |
+//! | [`curl`] | a visitor, with a certificate or without |
+//! | [`port`] | ports that no other test has |
+
+#![allow(dead_code, reason = "each test binary uses a part of these modules")]
+
+pub mod caddy;
+pub mod curl;
+pub mod files;
+pub mod lab;
+pub mod outcome;
+pub mod port;
+pub mod tools;
+pub mod upstream;

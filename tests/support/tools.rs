@@ -1,0 +1,51 @@
+//! The programs of others that the tests run.
+
+use std::env;
+use std::ffi::OsStr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::outcome::{self, Outcome};
+
+/// Where `tests/run` puts the tools that are not Debian packages.
+const INSTALLED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/test-tools/bin");
+
+/// The program of that name; panics where it is missing, so that no test passes without it.
+#[track_caller]
+pub fn tool(name: &str) -> PathBuf {
+    let path = env::var_os("PATH").unwrap_or_default();
+    [PathBuf::from(INSTALLED)]
+        .into_iter()
+        .chain(env::split_paths(&path))
+        // Administrators' commands may lie outside a user's PATH.
+        .chain(["/usr/sbin".into(), "/sbin".into()])
+        .map(|directory| directory.join(name))
+        .find(|candidate| is_program(candidate))
+        .unwrap_or_else(|| panic!("`{name}` is missing. Run tests/run: it installs {name}."))
+}
+
+/// A command for that tool, with nothing of the caller's environment but the PATH.
+#[track_caller]
+pub fn command(name: &str) -> Command {
+    let mut command = Command::new(tool(name));
+    command.env_clear().env("LC_ALL", "C.UTF-8");
+    if let Some(path) = env::var_os("PATH") {
+        command.env("PATH", path);
+    }
+    command
+}
+
+/// Runs that tool with no input.
+#[track_caller]
+pub fn run<Argument: AsRef<OsStr>>(
+    name: &str,
+    arguments: impl IntoIterator<Item = Argument>,
+) -> Outcome {
+    outcome::run(command(name).args(arguments), b"")
+}
+
+fn is_program(path: &Path) -> bool {
+    path.metadata()
+        .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}

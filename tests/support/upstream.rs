@@ -1,0 +1,138 @@
+//! The web server behind Caddy: it answers 200, and its body tells who it is and what arrived.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// A small HTTP/1.1 server on the loopback address, for as long as the test's process runs.
+pub struct Upstream {
+    port: u16,
+    arrivals: Arc<Mutex<Vec<Arrival>>>,
+}
+
+/// A request as it came over the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    pub method: String,
+    /// The request target: path and query.
+    pub target: String,
+    /// In the order and the case in which they came.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Upstream {
+    /// Starts a server that calls itself `name`.
+    pub fn start(name: &str) -> Self {
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a loopback port is free");
+        let port = listener.local_addr().expect("it is bound").port();
+        let arrivals = Arc::new(Mutex::new(Vec::new()));
+        let (name, seen) = (name.to_owned(), Arc::clone(&arrivals));
+        thread::spawn(move || {
+            for connection in listener.incoming().flatten() {
+                let (name, seen) = (name.clone(), Arc::clone(&seen));
+                // A client that goes away in the middle is not the server's fault.
+                thread::spawn(move || _ = serve(connection, &name, &seen));
+            }
+        });
+        Self { port, arrivals }
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub fn address(&self) -> String {
+        format!("{}:{}", Ipv4Addr::LOCALHOST, self.port)
+    }
+
+    /// What has arrived until now: empty where Caddy let nothing through.
+    pub fn arrivals(&self) -> Vec<Arrival> {
+        self.arrivals
+            .lock()
+            .expect("no server thread panics")
+            .clone()
+    }
+}
+
+impl Arrival {
+    /// Reads back the body of an upstream's answer; `None` where it is not from one.
+    pub fn from_body(body: &str) -> Option<Self> {
+        let (_name, head) = body.strip_prefix("upstream ")?.split_once('\n')?;
+        Self::from_head(head)
+    }
+
+    /// The values of all headers of that name, in whatever case.
+    pub fn header(&self, name: &str) -> Vec<&str> {
+        self.headers
+            .iter()
+            .filter(|(found, _)| found.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+            .collect()
+    }
+
+    fn from_head(head: &str) -> Option<Self> {
+        let mut lines = head.lines();
+        let mut words = lines.next()?.split(' ');
+        let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
+        let headers = lines
+            .take_while(|line| !line.is_empty())
+            .map(|line| {
+                let (name, value) = line.split_once(':')?;
+                Some((name.to_owned(), value.trim().to_owned()))
+            })
+            .collect::<Option<_>>()?;
+        Some(Self {
+            method,
+            target,
+            headers,
+        })
+    }
+}
+
+/// Answers one request, and closes the connection.
+fn serve(connection: TcpStream, name: &str, seen: &Mutex<Vec<Arrival>>) -> io::Result<()> {
+    let mut reader = BufReader::new(&connection);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if reader.read_line(&mut head)? == 0 {
+            return Ok(());
+        }
+    }
+    let malformed = || io::Error::other("not a request");
+    let arrival = Arrival::from_head(&head).ok_or_else(malformed)?;
+    // Known before the answer is sent, so that a test that has the answer finds the arrival.
+    seen.lock()
+        .expect("no server thread panics")
+        .push(arrival.clone());
+    skip_body(&mut reader, &arrival)?;
+
+    let body = format!("upstream {name}\n{head}");
+    let mut answer = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    if arrival.method != "HEAD" {
+        answer.push_str(&body);
+    }
+    (&connection).write_all(answer.as_bytes())
+}
+
+/// Reads the body away: closing over unread bytes would reset the connection.
+fn skip_body(reader: &mut impl BufRead, arrival: &Arrival) -> io::Result<()> {
+    let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+    if let [length] = arrival.header("Content-Length")[..] {
+        let length = length.parse().map_err(invalid)?;
+        io::copy(&mut reader.take(length), &mut io::sink())?;
+    } else if arrival.header("Transfer-Encoding") == ["chunked"] {
+        loop {
+            let mut size = String::new();
+            reader.read_line(&mut size)?;
+            let size = u64::from_str_radix(size.trim_end(), 16).map_err(invalid)?;
+            // Each chunk, the last and empty one too, ends with CR LF.
+            io::copy(&mut reader.take(size + 2), &mut io::sink())?;
+            if size == 0 {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
