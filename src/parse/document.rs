@@ -50,7 +50,7 @@ impl Value {
         match self {
             Value::String(_) => "a text",
             Value::Integer(_) => "a whole number",
-            Value::Boolean(_) => "`#true` or `#false`",
+            Value::Boolean(_) => "a truth value",
             Value::Other(kind) => kind,
         }
     }
@@ -226,4 +226,152 @@ fn lower_first(text: &str) -> String {
     characters.next().map_or_else(String::new, |first| {
         first.to_lowercase().chain(characters).collect()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kdl::KdlDocument;
+    use proptest::prelude::*;
+
+    /// Pieces of KDL that mean something beside each other.
+    const PIECES: [&str; 26] = [
+        "a",
+        "b ",
+        " ",
+        "\n",
+        ";",
+        "{",
+        "}",
+        " {\n",
+        "}\n",
+        "\"x\"",
+        " \"a b\" ",
+        "\"{\"",
+        " \"/*\" ",
+        "#\"r\"#",
+        " #\"\"\"# ",
+        "/-",
+        " /-",
+        "/* c */",
+        "// c\n",
+        " \\\n",
+        "k=1 ",
+        "k=\"}\"",
+        "\"\"\"\n x\n \"\"\"",
+        "\"\\\"\"",
+        " #true ",
+        "=",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2048))]
+
+        /// What is read statement by statement is what the crate reads as a whole.
+        #[test]
+        fn statements_add_up_to_the_document(
+            pieces in proptest::collection::vec(proptest::sample::select(&PIECES[..]), 0..14)
+        ) {
+            let text = pieces.concat();
+            let ours = document(&Source::new("test", text.as_str()));
+            let whole = text.parse::<KdlDocument>();
+            match (ours, whole) {
+                (Ok(nodes), Ok(whole)) => prop_assert_eq!(outline(&nodes), outline_of(&whole)),
+                // What `/-` takes out is not read any further.
+                (Ok(_), Err(error)) => prop_assert!(text.contains("/-"), "only we read {text:?}: {error:?}"),
+                (Err(mistakes), Ok(_)) => {
+                    let stricter = |mistake: &Mistake| match mistake {
+                        Mistake::NestedSlashdash { .. } | Mistake::RepeatedProperty { .. } => true,
+                        Mistake::Syntax { message, .. } => message.contains("after its block"),
+                        _ => false,
+                    };
+                    prop_assert!(mistakes.iter().any(stricter), "only kdl reads {text:?}: {mistakes:?}");
+                }
+                (Err(_), Err(_)) => {}
+            }
+        }
+
+        #[test]
+        fn no_text_panics(text in "[ab{}/*\\\\\"#;=\n -]{0,64}") {
+            let _ = document(&Source::new("test", text.as_str()));
+        }
+    }
+
+    #[test]
+    fn what_hurts_the_crate_is_refused_at_once() {
+        let large = 1 << 19;
+        for (bomb, code) in [
+            ("a /-{\n".repeat(64), "nested"),
+            ("/-\n".repeat(10_000), "nested"),
+            ("a /-".to_owned() + &"/-\n".repeat(2_000), "nested"),
+            ("a {\n".repeat(2_000), "deep"),
+            ("/*\n".repeat(4_000), "deep"),
+            ("}\n".repeat(2_000), "unmatched"),
+            ("b =\n".repeat(large / 4), "syntax"),
+            ("=\n".repeat(large / 2), "syntax"),
+            ("(\n".repeat(large / 2), "syntax"),
+            ("a=".repeat(large / 2), "line"),
+            ("a=\\\n".repeat(large / 4), "statement"),
+        ] {
+            let shown: String = bomb.chars().take(20).collect();
+            let mistakes = document(&Source::new("test", bomb)).unwrap_err();
+            let expected = |mistake: &Mistake| match mistake {
+                Mistake::NestedSlashdash { .. } => code == "nested",
+                Mistake::TooDeep { .. } => code == "deep",
+                Mistake::UnmatchedBrace { .. } => code == "unmatched",
+                Mistake::Syntax { .. } => code == "syntax",
+                Mistake::LineTooLong { .. } => code == "line",
+                Mistake::StatementTooLong { .. } => code == "statement",
+                _ => false,
+            };
+            assert!(
+                mistakes.iter().any(expected),
+                "{shown:?}: {:?}",
+                mistakes.first()
+            );
+            assert!(mistakes.len() <= MISTAKES_SHOWN, "{shown:?}");
+        }
+    }
+
+    fn outline(nodes: &[Node]) -> String {
+        let outline_one = |node: &Node| {
+            let arguments = node
+                .arguments
+                .iter()
+                .map(|argument| format!("{:?}", argument.value));
+            let properties = node
+                .properties
+                .iter()
+                .map(|(key, value)| format!("{}={:?}", key.value, value.value));
+            let values: Vec<String> = arguments.chain(properties).collect();
+            format!(
+                "{}[{}]{{{}}}",
+                node.name.value,
+                values.join(" "),
+                outline(node.children())
+            )
+        };
+        nodes.iter().map(outline_one).collect()
+    }
+
+    fn outline_of(whole: &KdlDocument) -> String {
+        let outline_one = |node: &KdlNode| {
+            let value = |entry: &KdlEntry| match entry.value() {
+                KdlValue::String(text) => format!("{:?}", Value::String(text.clone())),
+                KdlValue::Integer(number) => format!("{:?}", Value::Integer(*number)),
+                KdlValue::Bool(truth) => format!("{:?}", Value::Boolean(*truth)),
+                _ => String::from("other"),
+            };
+            let arguments = node.entries().iter().filter(|entry| entry.name().is_none());
+            let properties = node.entries().iter().filter(|entry| entry.name().is_some());
+            let named = |entry: &KdlEntry| {
+                let key = entry.name().map_or("", |key| key.value());
+                format!("{key}={}", value(entry))
+            };
+            let values: Vec<String> = arguments.map(value).chain(properties.map(named)).collect();
+            let block = node.children().map_or_else(String::new, outline_of);
+            format!("{}[{}]{{{block}}}", node.name().value(), values.join(" "))
+        };
+        whole.nodes().iter().map(outline_one).collect()
+    }
 }

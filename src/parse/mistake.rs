@@ -59,16 +59,27 @@ pub enum Mistake {
         outer: Span,
     },
 
-    #[error("a statement of {size} bytes; {limit} are read at the most")]
+    // Neither of the two points into the text: what is shown would be as long as what is refused.
+    #[error("the statement in line {line} has {size} bytes; {limit} are read at the most")]
     #[diagnostic(
         code("parse::statement-too-long"),
-        help("write it in several: groups can be split, and names be shorter")
+        help("say it in several: a group of 1,000 people fits")
     )]
     StatementTooLong {
+        line: usize,
         size: usize,
         limit: usize,
-        #[label("begins here")]
-        span: Span,
+    },
+
+    #[error("line {line} has {size} bytes; {limit} are read at the most")]
+    #[diagnostic(
+        code("parse::line-too-long"),
+        help("break it: a `\\` at the end of a line continues a statement in the next")
+    )]
+    LineTooLong {
+        line: usize,
+        size: usize,
+        limit: usize,
     },
 
     #[error("{what} is never closed")]
@@ -134,7 +145,7 @@ pub enum Mistake {
         help: Option<String>,
     },
 
-    #[error("`{node}` says no {what}")]
+    #[error("`{node}` lacks {what}")]
     #[diagnostic(code("parse::missing-argument"), help("write `{example}`"))]
     MissingArgument {
         node: String,

@@ -17,6 +17,8 @@ pub const SIZE_LIMIT: usize = 1 << 20;
 const DEPTH_LIMIT: usize = 32;
 /// Bytes of one statement without its block: a group of 1,000 people.
 const STATEMENT_LIMIT: usize = 16 << 10;
+/// Bytes of one line, so that a diagnostic which shows it stays readable.
+const LINE_LIMIT: usize = 4 << 10;
 
 /// One step through the text, in its order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +36,7 @@ pub fn scan(text: &str) -> Result<Vec<Event>, Mistake> {
     if text.len() > SIZE_LIMIT {
         return Err(Mistake::TooLarge { limit: SIZE_LIMIT });
     }
+    refuse_long_lines(text)?;
     refuse_invisible(text)?;
     let mut scanner = Scanner {
         text,
@@ -44,6 +47,18 @@ pub fn scan(text: &str) -> Result<Vec<Event>, Mistake> {
     };
     scanner.run()?;
     Ok(scanner.events)
+}
+
+fn refuse_long_lines(text: &str) -> Result<(), Mistake> {
+    let mut lines = text.split(['\n', '\r']).enumerate();
+    match lines.find(|(_, line)| line.len() > LINE_LIMIT) {
+        Some((before, line)) => Err(Mistake::LineTooLong {
+            line: before + 1,
+            size: line.len(),
+            limit: LINE_LIMIT,
+        }),
+        None => Ok(()),
+    }
 }
 
 /// KDL 2 forbids these code points in its text ("disallowed literal code points"), escaped or not:
@@ -138,9 +153,9 @@ impl Scanner<'_> {
                     end = self.at;
                     if end - start > STATEMENT_LIMIT {
                         return Err(Mistake::StatementTooLong {
+                            line: self.text[..start].lines().count().max(1),
                             size: end - start,
                             limit: STATEMENT_LIMIT,
-                            span: Span::from((start, 1)),
                         });
                     }
                 }
@@ -175,6 +190,7 @@ impl Scanner<'_> {
         if end == start {
             return Err(self.syntax("a statement without a name", "a name was expected here"));
         }
+        self.skip_semicolon();
         if let Some((_, depth)) = self.taken_out {
             if depth == self.blocks.len() {
                 self.taken_out = None;
@@ -236,7 +252,10 @@ impl Scanner<'_> {
         loop {
             self.skip_within()?;
             match self.peek() {
-                None | Some('\n' | '\r' | ';' | '}') => return Ok(()),
+                None | Some('\n' | '\r' | ';' | '}') => {
+                    self.skip_semicolon();
+                    return Ok(());
+                }
                 Some('/') if self.rest().starts_with("/-") => {
                     let slashdash = self.at;
                     self.at += 2;
@@ -248,6 +267,13 @@ impl Scanner<'_> {
                 }
                 Some(_) => return Err(self.after_block()),
             }
+        }
+    }
+
+    /// The `;` that ends a statement; one that ends nothing is a mistake.
+    fn skip_semicolon(&mut self) {
+        if self.peek() == Some(';') {
+            self.at += 1;
         }
     }
 
@@ -281,7 +307,6 @@ impl Scanner<'_> {
                         outer: Span::from((slashdash, 2)),
                     });
                 }
-                Some('\\') => self.escaped_line_end()?,
                 Some(_) => self.word()?,
             }
         }
@@ -339,7 +364,8 @@ impl Scanner<'_> {
     fn skip_between(&mut self) -> Result<(), Mistake> {
         loop {
             match self.peek() {
-                Some('\n' | '\r' | ';') => self.at += 1,
+                Some('\n' | '\r') => self.at += 1,
+                Some('\\') => self.escaped_line_end()?,
                 _ if self.skip_space_or_comment()? => {}
                 _ => return Ok(()),
             }

@@ -157,14 +157,13 @@ pub(super) fn remove_leftovers(root: &Directory) -> Result<(), TreeError> {
         return Ok(());
     };
     own.remove_file(&temporary_name(manifest::FILE))?;
-    let Some(staging) = own.descend(STAGING)? else {
-        return Ok(());
-    };
-    for name in staging.names()? {
-        staging.remove_file(&name)?;
+    if let Some(staging) = own.descend(STAGING)? {
+        for name in staging.names()? {
+            staging.remove_file(&name)?;
+        }
+        own.remove_empty_directory(STAGING)?;
     }
-    own.remove_empty_directory(STAGING)?;
-    // A build that failed before it had anything to record.
+    // A build that ended before it had anything to record.
     root.remove_empty_directory(OWN)?;
     Ok(())
 }

@@ -1,11 +1,9 @@
 //! An open directory, and what is done beneath it without following a symbolic link.
 //!
 //! Everything goes through a file descriptor, so that what was looked at is what is changed, wherever the directory is
-//! moved meanwhile. A path is opened in one step by `openat2` where the kernel has it, and component by component
-//! elsewhere.
+//! moved meanwhile.
 
 use std::fs::File;
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -14,8 +12,8 @@ use rustix::buffer::spare_capacity;
 use rustix::fs::{AtFlags, FileType, Mode as FileMode, OFlags, Stat};
 use rustix::io::{Errno, retry_on_intr};
 
-use super::error::TreeError;
-use super::path::split;
+use super::beneath::open_beneath;
+use super::error::{TreeError, cannot_read, cannot_write, in_the_way};
 
 /// How much of a file is held at once while it is hashed.
 const PIECE: usize = 64 * 1024;
@@ -138,9 +136,8 @@ impl Directory {
 
     /// Makes a file that must not be there yet, for its owner alone.
     pub fn create_file(&self, below: &str) -> Result<File, Errno> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        self.open_with_mode(below, flags, FileMode::RUSR | FileMode::WUSR)
-            .map(File::from)
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+        open_beneath(self, below, flags, FileMode::RUSR | FileMode::WUSR).map(File::from)
     }
 
     /// Makes the directory `name` with exactly `mode`, unless it is there; then it is left as it is. Says whether it did.
@@ -269,50 +266,7 @@ impl Directory {
     }
 
     fn open_below(&self, below: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
-        self.open_with_mode(below, flags | OFlags::CLOEXEC, FileMode::empty())
-    }
-
-    #[cfg(target_os = "linux")]
-    fn open_with_mode(&self, below: &str, flags: OFlags, mode: FileMode) -> Result<OwnedFd, Errno> {
-        use rustix::fs::ResolveFlags;
-        let flags = flags | OFlags::NOFOLLOW;
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-        match retry_on_intr(|| rustix::fs::openat2(self, below, flags, mode, resolve)) {
-            // Kernels before 5.6, sandboxes that do not know the call, and a rename that raced with it.
-            Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => {
-                self.open_by_components(below, flags, mode)
-            }
-            answer => answer,
-        }
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn open_with_mode(&self, below: &str, flags: OFlags, mode: FileMode) -> Result<OwnedFd, Errno> {
-        self.open_by_components(below, flags | OFlags::NOFOLLOW, mode)
-    }
-
-    fn open_by_components(
-        &self,
-        below: &str,
-        flags: OFlags,
-        mode: FileMode,
-    ) -> Result<OwnedFd, Errno> {
-        let open = |directory: BorrowedFd<'_>, name: &str, flags: OFlags| {
-            retry_on_intr(|| rustix::fs::openat(directory, name, flags, mode))
-        };
-        let (Some(way), name) = split(below) else {
-            return open(self.as_fd(), below, flags);
-        };
-        let step = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut components = way.split('/');
-        let first = components
-            .next()
-            .expect("splitting a text gives at least one part");
-        let mut directory = open(self.as_fd(), first, step)?;
-        for component in components {
-            directory = open(directory.as_fd(), component, step)?;
-        }
-        open(directory.as_fd(), name, flags)
+        open_beneath(self, below, flags, FileMode::empty())
     }
 }
 
@@ -333,44 +287,6 @@ pub(super) fn parent_of(path: &Path) -> &Path {
 /// What kind of thing has this status.
 pub(super) fn kind(status: &Stat) -> FileType {
     FileType::from_raw_mode(status.st_mode)
-}
-
-/// A kind of thing, as a message names it.
-pub(super) fn describe(kind: FileType) -> &'static str {
-    match kind {
-        FileType::RegularFile => "a file",
-        FileType::Directory => "a directory",
-        FileType::Symlink => "a symbolic link",
-        FileType::Fifo => "a named pipe",
-        FileType::Socket => "a socket",
-        _ => "a device",
-    }
-}
-
-/// The error for something that stands where a directory should.
-pub(super) fn in_the_way(path: PathBuf, kind: FileType) -> TreeError {
-    match kind {
-        FileType::Symlink => TreeError::LinkInTheWay { path },
-        other => TreeError::SomethingInTheWay {
-            path,
-            found: describe(other),
-            expected: "a directory",
-        },
-    }
-}
-
-pub(super) fn cannot_read(path: &Path, source: impl Into<io::Error>) -> TreeError {
-    TreeError::CannotRead {
-        path: path.to_owned(),
-        source: source.into(),
-    }
-}
-
-pub(super) fn cannot_write(path: &Path, source: impl Into<io::Error>) -> TreeError {
-    TreeError::CannotWrite {
-        path: path.to_owned(),
-        source: source.into(),
-    }
 }
 
 /// The hash of the rest of an open file.

@@ -8,8 +8,8 @@ use std::path::Path;
 use rustix::fs::AtFlags;
 use rustix::io::{Errno, retry_on_intr};
 
-use super::directory::{Directory, cannot_write, parent_of};
-use super::error::TreeError;
+use super::directory::{Directory, parent_of};
+use super::error::{TreeError, cannot_write};
 use super::manifest::Mode;
 
 /// What to do about a file that is there already.
@@ -203,4 +203,64 @@ fn flush_drive(directory: &Directory) -> Result<(), TreeError> {
         return flush_directory(directory);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt, symlink};
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn code_of(result: Result<(), TreeError>) -> String {
+        let error = result.expect_err("an error");
+        miette::Diagnostic::code(&error)
+            .expect("each error has a code")
+            .to_string()
+    }
+
+    #[test]
+    fn a_single_file_is_written_whole() {
+        let around = TempDir::new().expect("a temporary directory");
+        let file = around.path().join("homelab.lock");
+        fs::write(around.path().join(".homelab.lock.tmp"), "half").expect("what a killed run left");
+        write_durably(&file, Mode::Secret, b"one", Existing::Refuse).expect("written");
+        let refused = write_durably(&file, Mode::Secret, b"two", Existing::Refuse);
+        assert_eq!(code_of(refused), "tree::exists");
+        assert_eq!(fs::read(&file).expect("a file"), b"one");
+        write_durably(&file, Mode::Public, b"two", Existing::Replace).expect("written");
+        assert_eq!(fs::read(&file).expect("a file"), b"two");
+        assert_eq!(
+            fs::metadata(&file).expect("metadata").mode() & 0o7777,
+            0o644
+        );
+        assert_eq!(fs::read_dir(around.path()).expect("a directory").count(), 1);
+        let nowhere = around.path().join("nowhere/file");
+        assert_eq!(
+            code_of(write_durably(
+                &nowhere,
+                Mode::Public,
+                b"",
+                Existing::Replace
+            )),
+            "tree::cannot-write"
+        );
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_a_single_file_is_replaced_itself() {
+        let around = TempDir::new().expect("a temporary directory");
+        let (file, target) = (around.path().join("file"), around.path().join("target"));
+        fs::write(&target, "mine").expect("written");
+        symlink(&target, &file).expect("a link");
+        assert_eq!(
+            code_of(write_durably(&file, Mode::Public, b"new", Existing::Refuse)),
+            "tree::exists"
+        );
+        write_durably(&file, Mode::Public, b"new", Existing::Replace).expect("written");
+        assert_eq!(fs::read(&target).expect("a file"), b"mine");
+        assert!(!fs::symlink_metadata(&file).expect("metadata").is_symlink());
+    }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use miette::Diagnostic;
+use rustix::fs::FileType;
 use thiserror::Error;
 
 /// Why the output tree could not be read, or not be made what it should be.
@@ -150,6 +151,44 @@ pub enum TreeError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+/// A kind of thing, as a message names it.
+pub(super) fn describe(kind: FileType) -> &'static str {
+    match kind {
+        FileType::RegularFile => "a file",
+        FileType::Directory => "a directory",
+        FileType::Symlink => "a symbolic link",
+        FileType::Fifo => "a named pipe",
+        FileType::Socket => "a socket",
+        _ => "a device",
+    }
+}
+
+/// The error for something that stands where a directory should.
+pub(super) fn in_the_way(path: PathBuf, kind: FileType) -> TreeError {
+    match kind {
+        FileType::Symlink => TreeError::LinkInTheWay { path },
+        other => TreeError::SomethingInTheWay {
+            path,
+            found: describe(other),
+            expected: "a directory",
+        },
+    }
+}
+
+pub(super) fn cannot_read(path: &Path, source: impl Into<io::Error>) -> TreeError {
+    TreeError::CannotRead {
+        path: path.to_owned(),
+        source: source.into(),
+    }
+}
+
+pub(super) fn cannot_write(path: &Path, source: impl Into<io::Error>) -> TreeError {
+    TreeError::CannotWrite {
+        path: path.to_owned(),
+        source: source.into(),
+    }
 }
 
 fn lines(paths: &[PathBuf]) -> String {

@@ -67,7 +67,10 @@ pub(super) enum Reading {
 impl Mode {
     /// The permissions of such a file, as `chmod` takes them.
     pub fn permissions(self) -> u32 {
-        self.of_file().as_raw_mode()
+        match self {
+            Mode::Public => 0o644,
+            Mode::Secret => 0o600,
+        }
     }
 
     pub(super) fn of_file(self) -> FileMode {

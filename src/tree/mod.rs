@@ -14,10 +14,12 @@
 //! There is no clock here, no randomness, no environment, and nothing is printed.
 
 mod apply;
+mod beneath;
 mod change;
 mod directory;
 mod durable;
 mod error;
+mod hold;
 mod manifest;
 mod path;
 mod survey;
@@ -39,9 +41,10 @@ pub use path::{InvalidPath, OutputPath};
 pub use view::{Contents, Found, View};
 
 use change::{Change, Put};
-use directory::{Directory, cannot_write};
+use directory::Directory;
+use error::cannot_write;
+use hold::Access;
 use survey::Survey;
-use view::Access;
 
 /// An output directory that this process alone holds, to be built in.
 ///
@@ -121,8 +124,8 @@ impl Tree {
             return Ok(outcome(root, &change, &survey));
         }
 
-        // Even if there is nothing in it: as long as it is there, the next build knows that this one is not complete.
-        let staging = self.staging()?;
+        // From here on what is staged stays if this fails: it tells the next build that this one is not complete.
+        let staging = self.take_staging()?;
         apply::make_staged_durable(&staging, &survey.moves)?;
         if stale || change.adds_to_manifest() {
             apply::write_manifest(root, &change.entries_meanwhile(), owner)?;
@@ -154,6 +157,13 @@ impl Tree {
         let made = Arc::new(apply::make_staging(self.root())?);
         Ok(Arc::clone(staging.insert(made)))
     }
+
+    /// The staging directory, made even if nothing was staged; dropping the tree no longer removes it.
+    fn take_staging(&self) -> Result<Arc<Directory>, TreeError> {
+        let taken = self.staging()?;
+        *self.staging.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        Ok(taken)
+    }
 }
 
 impl Deref for Tree {
@@ -165,7 +175,7 @@ impl Deref for Tree {
 }
 
 impl Drop for Tree {
-    /// Removes what was staged for nothing, as far as that is possible; the next build removes the rest.
+    /// Removes what was staged and not committed, as far as that is possible; the next build removes the rest.
     fn drop(&mut self) {
         let staging = self
             .staging

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use rayon::prelude::*;
-use rustix::fs::{FileType, Mode as FileMode};
+use rustix::fs::{FileType, Mode as FileMode, Stat};
+use rustix::io::Errno;
 
 use super::change::{Change, Folder, Put, folder_of};
-use super::directory::{Directory, Standing, in_the_way, kind};
-use super::error::TreeError;
+use super::directory::{Directory, Standing, kind};
+use super::error::{TreeError, cannot_read, in_the_way};
 use super::manifest::{self, Mode};
 use super::path::OWN;
 
@@ -38,13 +39,15 @@ pub(super) fn survey<'c>(
     damaged: bool,
 ) -> Result<Survey<'c>, TreeError> {
     let mut survey = Survey::default();
-    let device = root.status(".")?.map(|status| status.st_dev);
+    let whole = root
+        .status(".")?
+        .ok_or_else(|| cannot_read(&root.named("."), Errno::NOENT))?;
     for own in [".", OWN] {
         let own = Folder {
             path: own,
             mode: Some(Mode::Secret),
         };
-        if condition(root, device, change, &own)? == Condition::Altered {
+        if condition(root, &whole, change, &own)? == Condition::Altered {
             survey.altered.push(own);
         }
     }
@@ -52,7 +55,7 @@ pub(super) fn survey<'c>(
     let conditions: Vec<_> = folders
         .par_iter()
         .with_min_len(FEW)
-        .map(|folder| condition(root, device, change, folder))
+        .map(|folder| condition(root, &whole, change, folder))
         .collect();
     for (folder, condition) in folders.iter().zip(conditions) {
         match condition? {
@@ -87,7 +90,7 @@ enum Condition {
 
 fn condition(
     root: &Directory,
-    device: Option<u64>,
+    whole: &Stat,
     change: &Change<'_>,
     folder: &Folder<'_>,
 ) -> Result<Condition, TreeError> {
@@ -96,7 +99,7 @@ fn condition(
     };
     let path = root.named(folder.path);
     match kind(&status) {
-        FileType::Directory if Some(status.st_dev) != device => {
+        FileType::Directory if status.st_dev != whole.st_dev => {
             Err(TreeError::OtherFileSystem { path })
         }
         FileType::Directory => {

@@ -1,23 +1,18 @@
 //! The output tree as it stands, to be looked at.
 
-use std::fs::{DirBuilder, Permissions, set_permissions};
-use std::io::{self, Read};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::thread::sleep;
 use std::time::Duration;
 
-use rustix::fs::{FileType, FlockOperation};
-use rustix::io::{Errno, retry_on_intr};
+use rustix::fs::FileType;
+use rustix::io::Errno;
 
-use super::directory::{Directory, Standing, cannot_read, cannot_write, describe, kind, parent_of};
-use super::durable::flush_directory;
-use super::error::TreeError;
+use super::directory::{Directory, Standing, kind};
+use super::error::{TreeError, cannot_read, describe};
+use super::hold::{Access, hold};
 use super::manifest::{self, ManifestEntry, Reading};
 use super::path::{OWN, OutputPath};
-
-/// How long to wait between two tries for the lock.
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// An output directory that is open for reading, and what its manifest says.
 ///
@@ -51,13 +46,6 @@ pub struct Contents {
     pub bytes: Vec<u8>,
     /// Its permissions: the last twelve bits of its mode.
     pub mode: u32,
-}
-
-/// Whether others may hold the directory at the same time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
-    Shared,
-    Alone,
 }
 
 impl View {
@@ -188,90 +176,4 @@ fn read(directory: &Directory, below: &str) -> Result<Option<Contents>, TreeErro
         })
         .map_err(|source| cannot_read(&directory.named(below), source))?;
     Ok(Some(Contents { bytes, mode }))
-}
-
-/// Opens and locks the directory, which only [`Access::Alone`] makes if it is absent.
-fn hold(access: Access, path: &Path, patience: Duration) -> Result<Option<Directory>, TreeError> {
-    loop {
-        if access == Access::Alone {
-            make(path)?;
-        }
-        let directory = match Directory::at(path)? {
-            Some(directory) => directory,
-            None if access == Access::Shared => return Ok(None),
-            // A link that leads nowhere.
-            None => return Err(cannot_write(path, Errno::NOENT)),
-        };
-        lock(&directory, access, path, patience)?;
-        // While this waited, the directory may have been moved away, and the lock with it.
-        if is_still_at(&directory, path)? {
-            return Ok(Some(directory));
-        }
-    }
-}
-
-/// Makes the directory and those above it that are absent, for the owner alone, and makes their names durable.
-fn make(path: &Path) -> Result<(), TreeError> {
-    let absent: Vec<&Path> = path
-        .ancestors()
-        .take_while(|ancestor| !ancestor.as_os_str().is_empty() && !ancestor.exists())
-        .collect();
-    for directory in absent.into_iter().rev() {
-        match DirBuilder::new().mode(0o700).create(directory) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
-            Err(error) => return Err(cannot_write(directory, error)),
-        }
-        // The umask may have taken something away.
-        set_permissions(directory, Permissions::from_mode(0o700))
-            .map_err(|error| cannot_write(directory, error))?;
-        if let Some(parent) = Directory::at(parent_of(directory))? {
-            flush_directory(&parent)?;
-        }
-    }
-    Ok(())
-}
-
-fn lock(
-    directory: &Directory,
-    access: Access,
-    path: &Path,
-    patience: Duration,
-) -> Result<(), TreeError> {
-    let operation = match access {
-        Access::Shared => FlockOperation::NonBlockingLockShared,
-        Access::Alone => FlockOperation::NonBlockingLockExclusive,
-    };
-    let mut waited = Duration::ZERO;
-    loop {
-        match retry_on_intr(|| rustix::fs::flock(directory, operation)) {
-            Ok(()) => return Ok(()),
-            Err(Errno::WOULDBLOCK) if waited < patience => {
-                let pause = PAUSE.min(patience - waited);
-                sleep(pause);
-                waited += pause;
-            }
-            Err(Errno::WOULDBLOCK) => {
-                return Err(TreeError::Locked {
-                    directory: path.to_owned(),
-                    patience,
-                });
-            }
-            Err(errno) => {
-                return Err(TreeError::CannotLock {
-                    directory: path.to_owned(),
-                    source: errno.into(),
-                });
-            }
-        }
-    }
-}
-
-fn is_still_at(directory: &Directory, path: &Path) -> Result<bool, TreeError> {
-    let held = rustix::fs::fstat(directory).map_err(|errno| cannot_read(path, errno))?;
-    match rustix::fs::stat(path) {
-        Ok(named) => Ok((named.st_dev, named.st_ino) == (held.st_dev, held.st_ino)),
-        Err(Errno::NOENT) => Ok(false),
-        Err(errno) => Err(cannot_read(path, errno)),
-    }
 }

@@ -1,0 +1,107 @@
+//! Opening: locks, links to the root, whose tree it is, and looking without writing.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::time::Duration;
+
+use super::*;
+
+#[test]
+fn the_root_may_be_reached_through_a_link() {
+    let lab = Lab::new();
+    let real = lab.out.with_file_name("real");
+    fs::create_dir(&real).expect("a directory");
+    symlink(&real, &lab.out).expect("a link");
+    lab.build(&FIRST).expect("a build");
+    assert_eq!(
+        fs::read_to_string(real.join("edge/Caddyfile")).expect("a file"),
+        "caddy"
+    );
+    fs::remove_dir_all(&real).expect("removed");
+    assert_eq!(code_of(lab.build(&FIRST)), "tree::cannot-write");
+}
+
+#[test]
+fn a_newer_manifest_and_another_homelab_are_refused() {
+    let lab = Lab::built(&FIRST);
+    let error = Tree::open(&lab.out, "other", SHORT).expect_err("another lab");
+    assert_eq!(code(&error), "tree::another-homelab");
+    let manifest = lab
+        .text(".homelab/manifest.kdl")
+        .replace("version=\"1\"", "version=\"7\"");
+    lab.write(".homelab/manifest.kdl", &manifest);
+    let before = lab.stand();
+    let error = lab.build(&FIRST).expect_err("a newer manifest");
+    assert_eq!(code(&error), "tree::newer-manifest");
+    assert!(
+        error.to_string().contains("version 7") && error.to_string().contains("version 1"),
+        "{error}"
+    );
+    assert_eq!(lab.stand(), before);
+}
+
+#[test]
+fn one_build_at_a_time() {
+    let lab = Lab::built(&FIRST);
+    let view = View::open(&lab.out, OWNER, SHORT).expect("a view");
+    View::open(&lab.out, OWNER, SHORT).expect("views do not exclude each other");
+    assert_eq!(code_of(lab.open()), "tree::locked");
+    drop(view);
+    let tree = lab.open().expect("a tree");
+    assert_eq!(code_of(lab.open()), "tree::locked");
+    assert_eq!(
+        code_of(View::open(&lab.out, OWNER, Duration::ZERO)),
+        "tree::locked"
+    );
+    std::thread::scope(|scope| {
+        let waiting =
+            scope.spawn(|| Tree::open(&lab.out, OWNER, Duration::from_secs(30)).map(drop));
+        std::thread::sleep(SHORT);
+        drop(tree);
+        waiting
+            .join()
+            .expect("no panic")
+            .expect("the lock, after a while");
+    });
+}
+
+#[test]
+fn a_directory_that_was_moved_away_while_waiting_is_made_anew() {
+    let lab = Lab::built(&FIRST);
+    let tree = lab.open().expect("a tree");
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| Tree::open(&lab.out, OWNER, Duration::from_secs(30)));
+        std::thread::sleep(SHORT);
+        fs::rename(&lab.out, lab.out.with_file_name("old")).expect("moved");
+        drop(tree);
+        let tree = waiting.join().expect("no panic").expect("a tree");
+        assert_eq!(tree.entries().count(), 0);
+        assert!(lab.out.exists());
+    });
+}
+
+#[test]
+fn looking_changes_nothing() {
+    let lab = Lab::new();
+    let view = View::open(&lab.out, OWNER, SHORT).expect("an empty view");
+    assert_eq!(view.inspect(&path("a")).expect("inspected"), Found::Missing);
+    assert_eq!(view.read(&path("a")).expect("read"), None);
+    assert!(!lab.out.exists());
+    let lab = Lab::built(&FIRST);
+    fs::create_dir(lab.at(".homelab/staging")).expect("what a killed build left");
+    let before = lab.traces();
+    let view = View::open(&lab.out, OWNER, SHORT).expect("a view");
+    let contents = view
+        .read(&path("index.html"))
+        .expect("read")
+        .expect("a file");
+    assert_eq!(
+        contents,
+        Contents {
+            bytes: b"index".to_vec(),
+            mode: 0o600
+        }
+    );
+    assert_eq!(view.read(&path("people")).expect("read"), None);
+    assert_eq!(lab.traces(), before);
+}

@@ -1,0 +1,184 @@
+//! Every mistake that a declaration, a lock or a template can have, as the user sees it.
+//!
+//! `tests/diagnostics/<phase>/<slug>.kdl` makes the mistake `<phase>::<slug>`, and the snapshot
+//! beside it is what is shown. Snapshots are renewed with `INSTA_UPDATE=always`; read them then.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use homelab::diagnostic::Mistakes;
+use homelab::source::Source;
+use homelab::template::{TemplateError, Templates};
+use homelab::{compile, lock, parse};
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
+
+#[test]
+fn parsing_tells_what_is_wrong() {
+    each_fixture("parse", |name, bytes| mistakes(declaration(name, bytes)));
+}
+
+#[test]
+fn resolving_tells_what_is_wrong() {
+    each_fixture("resolve", |name, bytes| mistakes(declaration(name, bytes)));
+}
+
+#[test]
+fn a_lock_is_refused_with_a_remedy() {
+    each_fixture("lock", |_, bytes| {
+        let text = String::from_utf8(bytes).expect("the fixtures are UTF-8");
+        mistakes(lock::read(&Source::new("homelab.lock", text)).map(drop))
+    });
+}
+
+#[test]
+fn a_template_is_refused_with_its_place() {
+    each_fixture("template", |name, bytes| {
+        let text = String::from_utf8(bytes).expect("the fixtures are UTF-8");
+        let templates = Templates::new(BTreeMap::from([(name.to_owned(), text)]));
+        let empty = BTreeMap::<&str, &str>::new();
+        let error = match templates {
+            Ok(templates) => templates.render(name, &empty).expect_err("it is broken"),
+            Err(error) => error,
+        };
+        shown_template(error)
+    });
+}
+
+/// A fixture that nobody could tell from another, or a code without one, would go unnoticed.
+#[test]
+fn every_code_has_its_fixture_and_every_fixture_its_code() {
+    for phase in ["parse", "resolve", "lock", "template"] {
+        let fixtures: BTreeSet<String> = fixtures(phase).iter().map(|path| slug(path)).collect();
+        let mut codes = codes_in_source(phase);
+        // Files too large for the repository, or about more than one file; tested elsewhere.
+        for (phase_of, elsewhere) in [
+            ("parse", "too-large"),
+            ("lock", "missing"),
+            ("lock", "no-authority-but-tree"),
+            ("lock", "would-change"),
+            ("lock", "nothing-issued"),
+            ("lock", "unknown-device"),
+        ] {
+            if phase == phase_of {
+                assert!(codes.remove(elsewhere), "{phase}::{elsewhere} is no more");
+            }
+        }
+        assert_eq!(fixtures, codes, "fixtures and codes of {phase}");
+    }
+}
+
+#[test]
+fn a_declaration_that_is_too_large_is_refused_before_it_is_read() {
+    let large = vec![b' '; parse::SIZE_LIMIT + 1];
+    let refused = parse::source("homelab.kdl", large).expect_err("it is too large");
+    assert_eq!(refused.codes(), ["parse::too-large"]);
+    assert!(parse::source("homelab.kdl", vec![b' '; parse::SIZE_LIMIT]).is_ok());
+}
+
+/// What a fixture shows, and the codes in it.
+struct Shown {
+    text: String,
+    codes: Vec<String>,
+}
+
+fn each_fixture(phase: &str, show: impl Fn(&str, Vec<u8>) -> Shown) {
+    let fixtures = fixtures(phase);
+    assert!(!fixtures.is_empty(), "there are fixtures for {phase}");
+    let mut failures = Vec::new();
+    for path in fixtures {
+        let slug = slug(&path);
+        let bytes = fs::read(&path).expect("a fixture can be read");
+        let name = path.file_name().and_then(|name| name.to_str());
+        let shown = show(name.expect("fixtures have plain names"), bytes);
+        let code = format!("{phase}::{slug}");
+        if !shown.codes.contains(&code) {
+            failures.push(format!("{code} is not among {:?}", shown.codes));
+        }
+        insta::with_settings!({
+            snapshot_path => path.parent().expect("it is in a directory"),
+            prepend_module_to_snapshot => false,
+            omit_expression => true,
+        }, {
+            insta::assert_snapshot!(slug, shown.text);
+        });
+    }
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+fn declaration(name: &str, bytes: Vec<u8>) -> Result<(), Mistakes> {
+    compile(&parse::source(name, bytes)?).map(drop)
+}
+
+fn mistakes(result: Result<(), Mistakes>) -> Shown {
+    let mistakes = result.expect_err("the fixture has a mistake in it");
+    let codes = mistakes.codes();
+    let reports = mistakes.into_reports();
+    let texts: Vec<String> = reports.map(|report| draw(report.as_ref())).collect();
+    Shown {
+        text: texts.join("\n"),
+        codes,
+    }
+}
+
+fn shown_template(error: TemplateError) -> Shown {
+    let code = error.code().map(|code| code.to_string());
+    Shown {
+        text: draw(&error),
+        codes: code.into_iter().collect(),
+    }
+}
+
+fn draw(diagnostic: &dyn Diagnostic) -> String {
+    let theme = GraphicalTheme::unicode_nocolor();
+    let handler = GraphicalReportHandler::new_themed(theme).with_width(100);
+    let mut text = String::new();
+    let drawn = handler
+        .with_links(false)
+        .render_report(&mut text, diagnostic);
+    drawn.expect("a text takes everything");
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    lines.join("\n") + "\n"
+}
+
+fn fixtures(phase: &str) -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/diagnostics")
+        .join(phase);
+    let entries = fs::read_dir(directory).expect("every phase has its fixtures");
+    let paths = entries.map(|entry| entry.expect("it can be listed").path());
+    let is_fixture = |path: &PathBuf| path.extension().is_none_or(|ending| ending != "snap");
+    let mut fixtures: Vec<PathBuf> = paths.filter(is_fixture).collect();
+    fixtures.sort();
+    fixtures
+}
+
+fn slug(path: &Path) -> String {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let name = name.expect("fixtures have plain names");
+    name.split('.').next().unwrap_or(name).to_owned()
+}
+
+/// The slugs of all `code("<phase>::<slug>")` in the sources.
+fn codes_in_source(phase: &str) -> BTreeSet<String> {
+    let mut codes = BTreeSet::new();
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for entry in walkdir::WalkDir::new(sources) {
+        let entry = entry.expect("the sources can be listed");
+        if entry
+            .path()
+            .extension()
+            .is_some_and(|ending| ending == "rs")
+        {
+            let text = fs::read_to_string(entry.path()).expect("a source can be read");
+            let mark = format!("code(\"{phase}::");
+            let marked = text.split(&mark).skip(1);
+            codes.extend(
+                marked
+                    .filter_map(|rest| rest.split('"').next())
+                    .map(str::to_owned),
+            );
+        }
+    }
+    codes
+}
