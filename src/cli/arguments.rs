@@ -1,6 +1,5 @@
 //! What can be said on the command line.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -87,9 +86,9 @@ pub struct Build {
     /// Make only out/edge/, which needs no secret
     #[arg(long)]
     pub edge: bool,
-    /// How many artifacts are made at once [default: one per processor]
-    #[arg(short, long, value_name = "N")]
-    pub jobs: Option<NonZeroUsize>,
+    /// How many artifacts are made at once, 1 to 256 [default: one per processor]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: Option<u16>,
     #[command(flatten)]
     pub secret: Secret,
 }

@@ -18,7 +18,8 @@ use crate::lock::Lock;
 use crate::root::{Identity, IssuanceId, RootSecret, SealError, seal};
 use crate::tree::{Existing, Mode, write_durably};
 
-const PENDING: &str = ".homelab.age.pending";
+/// Where the sealed secret is kept until the lock that pins it is written.
+pub const PENDING: &str = ".homelab.age.pending";
 
 #[derive(Debug, Error, Diagnostic)]
 pub enum MintError {

@@ -9,6 +9,7 @@ mod check;
 mod clock;
 mod failure;
 mod init;
+mod issuing;
 mod mint;
 mod password;
 mod report;

@@ -11,12 +11,13 @@ use thiserror::Error;
 use walkdir::WalkDir;
 
 use super::failure::{Exit, Failure};
+use super::mint;
 use crate::lock::{self, Lock};
 use crate::model::Homelab;
 use crate::parse;
 use crate::source::Source;
 use crate::template::Templates;
-use crate::tree::{Existing, Mode, write_durably};
+use crate::tree::{Existing, Mode, remove_unfinished, write_durably};
 
 /// How long a build waits for another in the same directory.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -112,8 +113,17 @@ impl Workspace {
         }
     }
 
-    /// Holds the workspace against every other homelab that would change it, waiting for a while.
+    /// Holds the workspace against every other homelab that would change it, waiting for a while, and
+    /// removes what one that was killed has left half written.
     pub fn hold(&self) -> Result<Held, Failure> {
+        let held = self.hold_directory()?;
+        for name in ["homelab.lock", "homelab.age", mint::PENDING, "homelab.kdl"] {
+            remove_unfinished(&self.path(name)).map_err(Failure::environment)?;
+        }
+        Ok(held)
+    }
+
+    fn hold_directory(&self) -> Result<Held, Failure> {
         let cannot_read = |source| {
             Failure::environment(WorkspaceError::CannotRead {
                 path: self.directory.clone(),

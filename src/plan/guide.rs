@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::lock::Issued;
 use crate::model::{Admission, Device, Homelab, Person};
+use crate::pki::Validity;
 
 /// A person's guide.
 #[derive(Debug, Serialize)]
@@ -35,7 +36,7 @@ pub struct DevicePart {
     pub platform_title: &'static str,
     /// The .p12's name.
     pub file: String,
-    /// The first day on which it is no longer valid all day, `2027-11-23` in UTC.
+    /// When it ends, as [`shown_end`] says it.
     pub expires: String,
     /// SHA-256 of the certificate, in hexadecimal pairs as certificate viewers show it.
     pub fingerprint: String,
@@ -58,6 +59,17 @@ pub struct ServiceLink {
     pub notes: Vec<String>,
 }
 
+/// The end of a validity for people: a day, and for a short one the minute too, in UTC.
+pub fn shown_end(validity: &Validity) -> String {
+    const SHORT_HOURS: i64 = 7 * 24;
+    let end = Offset::UTC.to_datetime(validity.not_after());
+    let seconds = validity.not_after().as_second() - validity.not_before().as_second();
+    match seconds / 3600 <= SHORT_HOURS {
+        true => format!("{} UTC", end.strftime("%Y-%m-%d %H:%M")),
+        false => end.date().to_string(),
+    }
+}
+
 impl DevicePart {
     /// The part about a device with this certificate in this file.
     pub fn new(device: &Device, issued: &Issued, file: &str) -> DevicePart {
@@ -72,10 +84,7 @@ impl DevicePart {
             platform: device.platform.as_str(),
             platform_title: device.platform.title(),
             file: file.to_owned(),
-            expires: Offset::UTC
-                .to_datetime(issued.validity.not_after())
-                .date()
-                .to_string(),
+            expires: shown_end(&issued.validity),
             fingerprint: pairs.join(":"),
         }
     }

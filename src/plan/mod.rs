@@ -10,7 +10,7 @@ mod guide;
 use serde::Serialize;
 
 pub use edge::{Edge, Person as EdgePerson, Site};
-pub use guide::{DevicePart, Guide, ServiceLink};
+pub use guide::{DevicePart, Guide, ServiceLink, shown_end};
 
 use crate::lock::{Authority, Issued, Lock};
 use crate::model::{Device, Homelab};

@@ -139,7 +139,7 @@ pub(super) fn make_names_durable(
 /// That its staging directory is still there tells of it. What it moved stands in its place already, so no later commit
 /// would see that it may not be durable yet.
 pub(super) fn recover(root: &Directory, entries: &[ManifestEntry]) -> Result<(), TreeError> {
-    if root.status(OWN)?.is_some() && root.status(&format!("{OWN}/{STAGING}"))?.is_some() {
+    if root.status(&format!("{OWN}/{STAGING}"))?.is_some() {
         let change = Change::between(entries, Vec::new(), &Scope::All);
         let folders = change.folders();
         let touched: Vec<&str> = [".", OWN]
@@ -162,10 +162,10 @@ pub(super) fn remove_leftovers(root: &Directory) -> Result<(), TreeError> {
             staging.remove_file(&name)?;
         }
         own.remove_empty_directory(STAGING)?;
+        flush_directory(&own)?;
     }
     // A build that ended before it had anything to record.
-    root.remove_empty_directory(OWN)?;
-    Ok(())
+    root.remove_empty_directory(OWN)
 }
 
 /// Opens homelab's own directory, making it if it is absent.

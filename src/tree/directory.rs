@@ -182,22 +182,20 @@ impl Directory {
         }
     }
 
-    /// Removes the file, link or other thing `name`, if it is there and no directory; says whether it did.
-    pub fn remove_file(&self, name: &str) -> Result<bool, TreeError> {
+    /// Removes the file, link or other thing `name`, if it is there and no directory.
+    pub fn remove_file(&self, name: &str) -> Result<(), TreeError> {
         match retry_on_intr(|| rustix::fs::unlinkat(self, name, AtFlags::empty())) {
-            Ok(()) => Ok(true),
-            Err(Errno::NOENT | Errno::ISDIR) => Ok(false),
+            Ok(()) | Err(Errno::NOENT | Errno::ISDIR) => Ok(()),
             // macOS says so of a directory; elsewhere it means that the file may not be removed.
-            Err(Errno::PERM) if self.is_directory(name)? => Ok(false),
+            Err(Errno::PERM) if self.is_directory(name)? => Ok(()),
             Err(errno) => Err(cannot_write(&self.named(name), errno)),
         }
     }
 
-    /// Removes the directory `name` if it is there and empty; says whether it did.
-    pub fn remove_empty_directory(&self, name: &str) -> Result<bool, TreeError> {
+    /// Removes the directory `name` if it is there and empty.
+    pub fn remove_empty_directory(&self, name: &str) -> Result<(), TreeError> {
         match retry_on_intr(|| rustix::fs::unlinkat(self, name, AtFlags::REMOVEDIR)) {
-            Ok(()) => Ok(true),
-            Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => Ok(false),
+            Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => Ok(()),
             Err(errno) => Err(cannot_write(&self.named(name), errno)),
         }
     }

@@ -38,6 +38,15 @@ pub fn write_durably(
     place(&directory, name, mode, bytes, existing)
 }
 
+/// Removes what a killed [`write_durably`] of `path` may have left beside it.
+pub fn remove_unfinished(path: &Path) -> Result<(), TreeError> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    match (Directory::at(parent_of(path))?, name) {
+        (Some(directory), Some(name)) => directory.remove_file(&temporary_name(name)).map(drop),
+        _ => Ok(()),
+    }
+}
+
 /// Writes the file `name` in `directory`, as [`write_durably`] does.
 pub(super) fn place(
     directory: &Directory,
@@ -229,6 +238,7 @@ mod tests {
         write_durably(&file, Mode::Secret, b"one", Existing::Refuse).expect("written");
         let refused = write_durably(&file, Mode::Secret, b"two", Existing::Refuse);
         assert_eq!(code_of(refused), "tree::exists");
+        assert_eq!(fs::read_dir(around.path()).expect("a directory").count(), 1);
         assert_eq!(fs::read(&file).expect("a file"), b"one");
         write_durably(&file, Mode::Public, b"two", Existing::Replace).expect("written");
         assert_eq!(fs::read(&file).expect("a file"), b"two");

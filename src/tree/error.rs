@@ -226,3 +226,26 @@ fn remedy(error: &io::Error) -> &'static str {
         _ => "try again; if it says the same, look at the disk and the system's log",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn the_remedy_fits_the_failure() {
+        for (errno, word) in [
+            (Errno::NOSPC, "room on the disk"),
+            (Errno::DQUOT, "quota"),
+            (Errno::ROFS, "read-only"),
+            (Errno::ACCESS, "let your user"),
+            (Errno::NOENT, "make the directory"),
+            (Errno::MFILE, "ulimit"),
+            (Errno::IO, "try again"),
+        ] {
+            let help = remedy(&errno.into());
+            assert!(help.contains(word), "{errno:?}: {help}");
+        }
+    }
+}

@@ -20,7 +20,7 @@ use super::path::{OWN, OutputPath};
 #[derive(Debug)]
 pub struct View {
     pub(super) root: Option<Directory>,
-    pub(super) directory: PathBuf,
+    directory: PathBuf,
     pub(super) owner: String,
     pub(super) entries: Vec<ManifestEntry>,
     damaged: bool,
@@ -72,6 +72,11 @@ impl View {
         };
         view.read_manifest()?;
         Ok(view)
+    }
+
+    /// The output directory, as it was given.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// Whether there is a manifest that cannot be read, so that nothing is known of what stands in the directory.

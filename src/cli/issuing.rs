@@ -1,0 +1,168 @@
+//! Bringing the lock up to date with the declaration, before anything is built from it.
+
+use super::arguments::Secret;
+use super::failure::Failure;
+use super::workspace::Workspace;
+use super::{build, clock, mint, report, secret};
+use crate::issue::{Signer, new_authority, new_certificates};
+use crate::lock::{Issued, Lock, NewDevice, reconcile};
+use crate::model::{DeviceId, Homelab};
+use crate::plan;
+use crate::render::Secrets;
+use crate::root::{IssuanceId, RootSecret};
+
+/// One build's dealings with the root secret, which is opened once and only where it is needed.
+pub struct Issuing<'a> {
+    workspace: &'a Workspace,
+    options: &'a Secret,
+    homelab: &'a Homelab,
+    root: Option<RootSecret>,
+}
+
+impl<'a> Issuing<'a> {
+    /// Nothing is opened yet.
+    pub fn new(
+        workspace: &'a Workspace,
+        options: &'a Secret,
+        homelab: &'a Homelab,
+    ) -> Issuing<'a> {
+        Issuing {
+            workspace,
+            options,
+            homelab,
+            root: None,
+        }
+    }
+
+    /// The first build: makes the root secret, unless a command prints it, the authority and every
+    /// certificate, and writes the lock.
+    pub fn begin(&mut self) -> Result<Lock, Failure> {
+        let lock = if self.options.root_command.is_some() {
+            let root = secret::unlock(self.workspace, self.options, None)?;
+            let new = self.issue(Lock::new(root.id()), &root)?;
+            self.workspace.write_lock(&new.lock)?;
+            self.root = Some(root);
+            new.announced()
+        } else {
+            let identity = self.options.identity.as_deref();
+            let minted = mint::mint_for_identity(self.workspace, identity)?;
+            let new = self.issue(Lock::new(minted.root.id()), &minted.root)?;
+            mint::establish(self.workspace, &minted, &new.lock)?;
+            self.root = Some(minted.root);
+            new.announced()
+        };
+        Ok(lock)
+    }
+
+    /// A later build: adds to the lock what is newly declared, retires what is no longer, and writes
+    /// it if that changes anything.
+    pub fn go_on(&mut self, lock: Lock) -> Result<Lock, Failure> {
+        let reconciliation = reconcile(self.homelab, &lock);
+        if reconciliation.is_empty() && lock.authority.is_some() {
+            return Ok(lock);
+        }
+        let new = if reconciliation.issue.is_empty() && lock.authority.is_some() {
+            // Retiring takes no secret.
+            Changed::retiring(lock, reconciliation.retire)
+        } else {
+            self.open(&lock)?;
+            let root = self.root.as_ref().expect("it has just been opened");
+            self.issue(lock, root)?
+        };
+        self.workspace.write_lock(&new.lock)?;
+        Ok(new.announced())
+    }
+
+    /// The root secret and the authority derived from it, held against the lock.
+    pub fn secrets(mut self, lock: &Lock) -> Result<Secrets, Failure> {
+        self.open(lock)?;
+        let root = self.root.expect("it has just been opened");
+        let authority = lock.authority.as_ref();
+        let authority = authority.expect("what is built from has an authority");
+        let signer = Signer::derive(&root, authority).map_err(Failure::environment)?;
+        Ok(Secrets { root, signer })
+    }
+
+    fn open(&mut self, lock: &Lock) -> Result<(), Failure> {
+        if self.root.is_none() {
+            self.root = Some(secret::unlock(self.workspace, self.options, Some(lock.root))?);
+        }
+        Ok(())
+    }
+
+    /// Issues what is declared and not yet issued, the authority first.
+    fn issue(&self, lock: Lock, root: &RootSecret) -> Result<Changed, Failure> {
+        let now = clock::now()?;
+        if let Some(last) = lock.last_issue().filter(|last| now < *last) {
+            report::note(format_args!(
+                "The clock says {now}, but something was issued on {last}: is the clock right?"
+            ));
+        }
+        let reconciliation = reconcile(self.homelab, &lock);
+        let mut changed = Changed::retiring(lock, reconciliation.retire);
+        let authority = match changed.lock.authority.take() {
+            Some(authority) => authority,
+            None => {
+                let (domain, lifetime) = (&self.homelab.domain, &self.homelab.validity.authority);
+                let id = mint::new_issuance_id()?;
+                new_authority(root, id, domain, lifetime, now).map_err(Failure::environment)?
+            }
+        };
+        let new: Result<Vec<(IssuanceId, NewDevice)>, Failure> = reconciliation
+            .issue
+            .into_iter()
+            .map(|device| Ok((mint::new_issuance_id()?, device)))
+            .collect();
+        let issued = new_certificates(root, &authority, &new?, now);
+        changed.issued = issued.map_err(Failure::environment)?;
+        changed.lock.authority = Some(authority);
+        changed.lock.add(changed.issued.clone(), now);
+        Ok(changed)
+    }
+}
+
+/// A lock that is to be written, and what is new in it.
+struct Changed {
+    lock: Lock,
+    issued: Vec<Issued>,
+    retired: Vec<DeviceId>,
+}
+
+impl Changed {
+    fn retiring(mut lock: Lock, retired: Vec<DeviceId>) -> Changed {
+        lock.retire(&retired);
+        Changed {
+            lock,
+            issued: Vec::new(),
+            retired,
+        }
+    }
+
+    /// Tells what is new; the lock is written by now.
+    fn announced(self) -> Lock {
+        for certificate in &self.issued {
+            let until = plan::shown_end(&certificate.validity);
+            report::result(format_args!("issued {} until {until}", certificate.device));
+        }
+        for device in &self.retired {
+            report::result(format_args!("retired {device}"));
+        }
+        self.lock
+    }
+}
+
+/// Fails where the lock does not say already what the declaration says.
+pub fn refuse_changes(homelab: &Homelab, lock: &Lock) -> Result<(), Failure> {
+    let reconciliation = reconcile(homelab, lock);
+    let authority = lock.authority.is_none();
+    let authority = authority.then(|| String::from("the authority is to be made"));
+    let new = reconciliation.issue.iter();
+    let new = new.map(|new| format!("{} is to be issued", new.device));
+    let gone = reconciliation.retire.iter();
+    let gone = gone.map(|device| format!("{device} is to be retired"));
+    let changes: Vec<String> = authority.into_iter().chain(new).chain(gone).collect();
+    match changes.is_empty() {
+        true => Ok(()),
+        false => Err(build::would_change(changes)),
+    }
+}
