@@ -85,26 +85,28 @@ fn build_all(
     let _held = workspace.hold()?;
     let mut issuing = Issuing::new(workspace, &arguments.secret, homelab);
     let root_elsewhere = arguments.secret.root_command.is_some();
-    let (lock, tree) = match mint::standing(workspace, out, root_elsewhere)? {
+    let lock = match mint::standing(workspace, out, root_elsewhere)? {
         Standing::Fresh if arguments.locked => {
             let changes = vec![String::from("the root secret is to be made")];
             return Err(would_change(changes));
         }
-        Standing::Fresh => {
-            let lock = issuing.begin()?;
-            let tree = open(out, &lock)?;
-            (lock, tree)
-        }
+        Standing::Fresh => issuing.begin()?,
         Standing::Begun(lock) => {
             if arguments.locked {
                 refuse_changes(homelab, &lock)?;
             }
-            // First the tree: where it cannot be built in, nothing is issued either.
-            let tree = open(out, &lock)?;
-            (issuing.go_on(lock)?, tree)
+            // Where the tree cannot be built in, nothing is issued either.
+            View::open(out, &lock.root.to_string(), PATIENCE).map_err(Failure::environment)?;
+            issuing.go_on(lock)?
         }
     };
     let derivations = plan::plan(homelab, &lock, sealed_hash(workspace)?);
+    let needs_secrets = |derivation: &Derivation| derivation.recipe.needs_secrets();
+    if out.symlink_metadata().is_err() && derivations.iter().any(needs_secrets) {
+        // Everything is to be made: what cannot be opened is told before a directory is there.
+        issuing.open(&lock)?;
+    }
+    let tree = open(out, &lock)?;
     make(tree, &derivations, &Scope::All, templates, || {
         issuing.secrets(&lock)
     })
@@ -196,7 +198,14 @@ fn make(
         true => Some(unlock()?),
         false => None,
     };
-    let built = realise::realise(tree, derivations, &missed, scope, templates, secrets.as_ref());
+    let built = realise::realise(
+        tree,
+        derivations,
+        &missed,
+        scope,
+        templates,
+        secrets.as_ref(),
+    );
     tell(&out, &built.map_err(realise_failure)?);
     Ok(())
 }

@@ -21,11 +21,7 @@ pub struct Issuing<'a> {
 
 impl<'a> Issuing<'a> {
     /// Nothing is opened yet.
-    pub fn new(
-        workspace: &'a Workspace,
-        options: &'a Secret,
-        homelab: &'a Homelab,
-    ) -> Issuing<'a> {
+    pub fn new(workspace: &'a Workspace, options: &'a Secret, homelab: &'a Homelab) -> Issuing<'a> {
         Issuing {
             workspace,
             options,
@@ -83,9 +79,14 @@ impl<'a> Issuing<'a> {
         Ok(Secrets { root, signer })
     }
 
-    fn open(&mut self, lock: &Lock) -> Result<(), Failure> {
+    /// Opens the root secret, if it is not open yet.
+    pub fn open(&mut self, lock: &Lock) -> Result<(), Failure> {
         if self.root.is_none() {
-            self.root = Some(secret::unlock(self.workspace, self.options, Some(lock.root))?);
+            self.root = Some(secret::unlock(
+                self.workspace,
+                self.options,
+                Some(lock.root),
+            )?);
         }
         Ok(())
     }

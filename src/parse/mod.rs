@@ -4,6 +4,7 @@
 //! each statement with the `kdl` crate, [`declaration`] knows which nodes there are.
 
 pub mod catalogue;
+mod cursor;
 pub mod declaration;
 mod document;
 mod fields;

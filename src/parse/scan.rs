@@ -8,13 +8,12 @@
 //!
 //! Follows the grammar of KDL 2.0.0 for strings, raw strings, comments, escaped line ends and `/-`.
 
+use super::cursor::{Cursor, DEPTH_LIMIT};
 use super::mistake::Mistake;
 use crate::source::Span;
 
 /// Bytes of a whole declaration.
 pub const SIZE_LIMIT: usize = 1 << 20;
-/// Levels of braces, and of block comments.
-const DEPTH_LIMIT: usize = 32;
 /// Bytes of one statement without its block: a group of 1,000 people.
 const STATEMENT_LIMIT: usize = 16 << 10;
 /// Bytes of one line, so that a diagnostic which shows it stays readable.
@@ -39,8 +38,7 @@ pub fn scan(text: &str) -> Result<Vec<Event>, Mistake> {
     refuse_long_lines(text)?;
     refuse_invisible(text)?;
     let mut scanner = Scanner {
-        text,
-        at: if text.starts_with('\u{feff}') { 3 } else { 0 },
+        cursor: Cursor::at_the_start(text),
         blocks: Vec::new(),
         taken_out: None,
         events: Vec::new(),
@@ -88,8 +86,7 @@ pub fn is_invisible(character: char) -> bool {
 }
 
 struct Scanner<'a> {
-    text: &'a str,
-    at: usize,
+    cursor: Cursor<'a>,
     /// Where each open block's brace stands.
     blocks: Vec<usize>,
     /// The innermost `/-` whose statement or block is being left out: where it stands, and how many
@@ -101,59 +98,59 @@ struct Scanner<'a> {
 impl Scanner<'_> {
     fn run(&mut self) -> Result<(), Mistake> {
         loop {
-            self.skip_between()?;
-            match self.peek() {
+            self.cursor.skip_between()?;
+            match self.cursor.peek() {
                 None => break,
                 Some('}') => self.close()?,
                 Some(_) => self.statement()?,
             }
         }
         match self.blocks.last() {
-            Some(&brace) => Err(self.unclosed("a block", "}", brace, 1)),
+            Some(&brace) => Err(self.cursor.unclosed("a block", "}", brace, 1)),
             None => Ok(()),
         }
     }
 
     /// One statement, up to its end or up to and with the brace that opens its block.
     fn statement(&mut self) -> Result<(), Mistake> {
-        if self.rest().starts_with("/-") {
+        if self.cursor.rest().starts_with("/-") {
             self.take_out()?;
-            self.skip_between()?;
+            self.cursor.skip_between()?;
         }
-        let start = self.at;
+        let start = self.cursor.at;
         let mut end = start;
         loop {
-            self.skip_within()?;
-            match self.peek() {
+            self.cursor.skip_within()?;
+            match self.cursor.peek() {
                 None | Some('\n' | '\r' | ';' | '}') => {
                     return self.finish(start, end, Event::Statement { start, end });
                 }
                 Some('{') => return self.open(start, end),
-                Some('/') if self.rest().starts_with("/-") => {
-                    let slashdash = self.at;
-                    self.at += 2;
-                    self.skip_between()?;
-                    match self.peek() {
+                Some('/') if self.cursor.rest().starts_with("/-") => {
+                    let slashdash = self.cursor.at;
+                    self.cursor.at += 2;
+                    self.cursor.skip_between()?;
+                    match self.cursor.peek() {
                         Some('{') => {
                             self.skip_block(slashdash)?;
                             // After a block, taken out or not, nothing but blocks may follow.
                             return self.after_taken_out_block(start, end);
                         }
-                        Some('/') if self.rest().starts_with("/-") => {
+                        Some('/') if self.cursor.rest().starts_with("/-") => {
                             return Err(Mistake::NestedSlashdash {
-                                span: Span::from((self.at, 2)),
+                                span: Span::from((self.cursor.at, 2)),
                                 outer: Span::from((slashdash, 2)),
                             });
                         }
-                        _ => end = self.at,
+                        _ => end = self.cursor.at,
                     }
                 }
                 Some(_) => {
-                    self.word()?;
-                    end = self.at;
+                    self.cursor.word()?;
+                    end = self.cursor.at;
                     if end - start > STATEMENT_LIMIT {
                         return Err(Mistake::StatementTooLong {
-                            line: self.text[..start].lines().count().max(1),
+                            line: self.cursor.text[..start].lines().count().max(1),
                             size: end - start,
                             limit: STATEMENT_LIMIT,
                         });
@@ -166,14 +163,14 @@ impl Scanner<'_> {
     /// What may follow `node /-{ … }`: more of the same, the real block, or the statement's end.
     fn after_taken_out_block(&mut self, start: usize, end: usize) -> Result<(), Mistake> {
         loop {
-            self.skip_within()?;
-            match self.peek() {
+            self.cursor.skip_within()?;
+            match self.cursor.peek() {
                 Some('{') => return self.open(start, end),
-                Some('/') if self.rest().starts_with("/-") => {
-                    let slashdash = self.at;
-                    self.at += 2;
-                    self.skip_between()?;
-                    if self.peek() != Some('{') {
+                Some('/') if self.cursor.rest().starts_with("/-") => {
+                    let slashdash = self.cursor.at;
+                    self.cursor.at += 2;
+                    self.cursor.skip_between()?;
+                    if self.cursor.peek() != Some('{') {
                         return Err(self.after_block());
                     }
                     self.skip_block(slashdash)?;
@@ -188,7 +185,9 @@ impl Scanner<'_> {
 
     fn finish(&mut self, start: usize, end: usize, event: Event) -> Result<(), Mistake> {
         if end == start {
-            return Err(self.syntax("a statement without a name", "a name was expected here"));
+            return Err(self
+                .cursor
+                .syntax("a statement without a name", "a name was expected here"));
         }
         self.skip_semicolon();
         if let Some((_, depth)) = self.taken_out {
@@ -203,19 +202,19 @@ impl Scanner<'_> {
 
     /// A `/-` before a statement: everything up to that statement's end is left out.
     fn take_out(&mut self) -> Result<(), Mistake> {
-        let slashdash = self.at;
+        let slashdash = self.cursor.at;
         if let Some((outer, _)) = self.taken_out {
             return Err(Mistake::NestedSlashdash {
                 span: Span::from((slashdash, 2)),
                 outer: Span::from((outer, 2)),
             });
         }
-        self.at += 2;
+        self.cursor.at += 2;
         self.taken_out = Some((slashdash, self.blocks.len()));
-        self.skip_between()?;
-        if self.rest().starts_with("/-") {
+        self.cursor.skip_between()?;
+        if self.cursor.rest().starts_with("/-") {
             return Err(Mistake::NestedSlashdash {
-                span: Span::from((self.at, 2)),
+                span: Span::from((self.cursor.at, 2)),
                 outer: Span::from((slashdash, 2)),
             });
         }
@@ -224,13 +223,15 @@ impl Scanner<'_> {
 
     fn open(&mut self, start: usize, end: usize) -> Result<(), Mistake> {
         if end == start {
-            return Err(self.syntax("a block without a name", "a name was expected before this"));
+            return Err(self
+                .cursor
+                .syntax("a block without a name", "a name was expected before this"));
         }
         if self.blocks.len() == DEPTH_LIMIT {
-            return Err(self.too_deep(self.at));
+            return Err(self.cursor.too_deep(self.cursor.at));
         }
-        self.blocks.push(self.at);
-        self.at += 1;
+        self.blocks.push(self.cursor.at);
+        self.cursor.at += 1;
         if self.taken_out.is_none() {
             self.events.push(Event::Open { start, end });
         }
@@ -240,27 +241,27 @@ impl Scanner<'_> {
     fn close(&mut self) -> Result<(), Mistake> {
         if self.blocks.pop().is_none() {
             return Err(Mistake::UnmatchedBrace {
-                span: Span::from((self.at, 1)),
+                span: Span::from((self.cursor.at, 1)),
             });
         }
-        self.at += 1;
+        self.cursor.at += 1;
         match self.taken_out {
             Some((_, depth)) if depth == self.blocks.len() => self.taken_out = None,
             Some(_) => {}
             None => self.events.push(Event::Close),
         }
         loop {
-            self.skip_within()?;
-            match self.peek() {
+            self.cursor.skip_within()?;
+            match self.cursor.peek() {
                 None | Some('\n' | '\r' | ';' | '}') => {
                     self.skip_semicolon();
                     return Ok(());
                 }
-                Some('/') if self.rest().starts_with("/-") => {
-                    let slashdash = self.at;
-                    self.at += 2;
-                    self.skip_between()?;
-                    if self.peek() != Some('{') {
+                Some('/') if self.cursor.rest().starts_with("/-") => {
+                    let slashdash = self.cursor.at;
+                    self.cursor.at += 2;
+                    self.cursor.skip_between()?;
+                    if self.cursor.peek() != Some('{') {
                         return Err(self.after_block());
                     }
                     self.skip_block(slashdash)?;
@@ -272,8 +273,8 @@ impl Scanner<'_> {
 
     /// The `;` that ends a statement; one that ends nothing is a mistake.
     fn skip_semicolon(&mut self) {
-        if self.peek() == Some(';') {
-            self.at += 1;
+        if self.cursor.peek() == Some(';') {
+            self.cursor.at += 1;
         }
     }
 
@@ -281,210 +282,41 @@ impl Scanner<'_> {
     fn skip_block(&mut self, slashdash: usize) -> Result<(), Mistake> {
         let mut open = Vec::new();
         loop {
-            self.skip_between()?;
-            match self.peek() {
+            self.cursor.skip_between()?;
+            match self.cursor.peek() {
                 None => {
-                    let brace = open.last().copied().unwrap_or(self.at);
-                    return Err(self.unclosed("a block", "}", brace, 1));
+                    let brace = open.last().copied().unwrap_or(self.cursor.at);
+                    return Err(self.cursor.unclosed("a block", "}", brace, 1));
                 }
                 Some('{') => {
                     if self.blocks.len() + open.len() >= DEPTH_LIMIT {
-                        return Err(self.too_deep(self.at));
+                        return Err(self.cursor.too_deep(self.cursor.at));
                     }
-                    open.push(self.at);
-                    self.at += 1;
+                    open.push(self.cursor.at);
+                    self.cursor.at += 1;
                 }
                 Some('}') => {
                     open.pop();
-                    self.at += 1;
+                    self.cursor.at += 1;
                     if open.is_empty() {
                         return Ok(());
                     }
                 }
-                Some('/') if self.rest().starts_with("/-") => {
+                Some('/') if self.cursor.rest().starts_with("/-") => {
                     return Err(Mistake::NestedSlashdash {
-                        span: Span::from((self.at, 2)),
+                        span: Span::from((self.cursor.at, 2)),
                         outer: Span::from((slashdash, 2)),
                     });
                 }
-                Some(_) => self.word()?,
+                Some(_) => self.cursor.word()?,
             }
         }
-    }
-
-    /// One string, raw string, or character of anything else.
-    fn word(&mut self) -> Result<(), Mistake> {
-        let start = self.at;
-        let hashes = self.rest().bytes().take_while(|byte| *byte == b'#').count();
-        if !self.rest()[hashes..].starts_with('"') {
-            self.at += match hashes {
-                0 => self.peek().map_or(0, char::len_utf8),
-                some => some,
-            };
-            return Ok(());
-        }
-        let quotes = match self.rest()[hashes..].starts_with("\"\"\"") {
-            true => "\"\"\"",
-            false => "\"",
-        };
-        let closing = format!("{quotes}{}", "#".repeat(hashes));
-        self.at += hashes + quotes.len();
-        // `""` is an empty string, not the start of one of three quotes.
-        while !self.rest().starts_with(&closing) {
-            match self.peek() {
-                Some('\\') if hashes == 0 => {
-                    self.at += 1;
-                    self.at += self.peek().map_or(0, char::len_utf8);
-                    self.skip_escaped_whitespace();
-                }
-                Some('\n' | '\r') if quotes.len() == 1 => {
-                    return Err(self.unclosed("a string", &closing, start, hashes + 1));
-                }
-                Some(character) => self.at += character.len_utf8(),
-                None => {
-                    return Err(self.unclosed("a string", &closing, start, hashes + quotes.len()));
-                }
-            }
-        }
-        self.at += closing.len();
-        Ok(())
-    }
-
-    /// A backslash in a string swallows all the white space behind it, line ends included.
-    fn skip_escaped_whitespace(&mut self) {
-        if !self.text[..self.at].ends_with(char::is_whitespace) {
-            return;
-        }
-        while self.peek().is_some_and(char::is_whitespace) {
-            self.at += self.peek().map_or(0, char::len_utf8);
-        }
-    }
-
-    /// White space, comments and line ends between statements.
-    fn skip_between(&mut self) -> Result<(), Mistake> {
-        loop {
-            match self.peek() {
-                Some('\n' | '\r') => self.at += 1,
-                Some('\\') => self.escaped_line_end()?,
-                _ if self.skip_space_or_comment()? => {}
-                _ => return Ok(()),
-            }
-        }
-    }
-
-    /// White space, comments and escaped line ends within a statement.
-    fn skip_within(&mut self) -> Result<(), Mistake> {
-        loop {
-            match self.peek() {
-                Some('\\') => self.escaped_line_end()?,
-                _ if self.skip_space_or_comment()? => {}
-                _ => return Ok(()),
-            }
-        }
-    }
-
-    fn skip_space_or_comment(&mut self) -> Result<bool, Mistake> {
-        let rest = self.rest();
-        if let Some(space) = self
-            .peek()
-            .filter(|c| c.is_whitespace() && !matches!(c, '\n' | '\r'))
-        {
-            self.at += space.len_utf8();
-        } else if rest.starts_with("//") {
-            self.at += rest.find(['\n', '\r']).unwrap_or(rest.len());
-        } else if rest.starts_with("/*") {
-            self.block_comment()?;
-        } else {
-            return Ok(false);
-        }
-        Ok(true)
-    }
-
-    fn block_comment(&mut self) -> Result<(), Mistake> {
-        let mut open = Vec::new();
-        loop {
-            let rest = self.rest();
-            if rest.starts_with("/*") {
-                if open.len() == DEPTH_LIMIT {
-                    return Err(self.too_deep(self.at));
-                }
-                open.push(self.at);
-                self.at += 2;
-            } else if rest.starts_with("*/") {
-                open.pop();
-                self.at += 2;
-                if open.is_empty() {
-                    return Ok(());
-                }
-            } else if let Some(character) = self.peek() {
-                self.at += character.len_utf8();
-            } else {
-                let opening = open.last().copied().unwrap_or(self.at);
-                return Err(self.unclosed("a comment", "*/", opening, 2));
-            }
-        }
-    }
-
-    /// `\` at a line's end: the statement goes on in the next line.
-    fn escaped_line_end(&mut self) -> Result<(), Mistake> {
-        let backslash = self.at;
-        self.at += 1;
-        while self.skip_space_or_comment()? {}
-        match self.peek() {
-            Some('\r') if self.rest().starts_with("\r\n") => self.at += 2,
-            Some('\n' | '\r') => self.at += 1,
-            None => {}
-            Some(_) => {
-                return Err(Mistake::Syntax {
-                    message: String::from("a `\\` that is not at the end of its line"),
-                    label: String::from("here"),
-                    span: Span::from((backslash, 1)),
-                    help: Some(String::from(
-                        "remove it, or quote the text that it belongs to",
-                    )),
-                });
-            }
-        }
-        Ok(())
-    }
-
-    fn rest(&self) -> &str {
-        &self.text[self.at..]
-    }
-
-    fn peek(&self) -> Option<char> {
-        self.rest().chars().next()
     }
 
     fn after_block(&self) -> Mistake {
-        self.syntax(
+        self.cursor.syntax(
             "a statement goes on after its block",
             "a new line or `;` was expected here",
         )
-    }
-
-    fn syntax(&self, message: &str, label: &str) -> Mistake {
-        let length = self.peek().map_or(0, char::len_utf8);
-        Mistake::Syntax {
-            message: message.to_owned(),
-            label: label.to_owned(),
-            span: Span::from((self.at, length)),
-            help: None,
-        }
-    }
-
-    fn too_deep(&self, at: usize) -> Mistake {
-        Mistake::TooDeep {
-            limit: DEPTH_LIMIT,
-            span: Span::from((at, 1)),
-        }
-    }
-
-    fn unclosed(&self, what: &'static str, closing: &str, at: usize, length: usize) -> Mistake {
-        Mistake::Unclosed {
-            what,
-            closing: closing.to_owned(),
-            span: Span::from((at, length)),
-        }
     }
 }

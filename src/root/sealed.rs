@@ -13,6 +13,12 @@ use zeroize::Zeroizing;
 
 use super::RootSecret;
 
+/// scrypt's cost, as a power of two, of a passphrase: what age itself uses, 256 MiB and about a
+/// second. The crate would measure the machine, so that another one might refuse the file.
+const WORK_FACTOR: u8 = 18;
+/// The highest cost that is paid, for files that another program has sealed.
+const WORK_FACTOR_LIMIT: u8 = 22;
+
 /// An age X25519 identity: the private key to sealed files.
 pub struct Identity(x25519::Identity);
 
@@ -34,6 +40,8 @@ pub enum SealError {
     WrongIdentity,
     #[error("the passphrase is wrong")]
     WrongPassphrase,
+    #[error("its passphrase takes more than 4 GiB of memory to check")]
+    ExcessiveWork,
     #[error("it is encrypted with a passphrase, and an identity was given")]
     NeedsPassphrase,
     #[error("it is encrypted to an identity, and a passphrase was given")]
@@ -86,12 +94,15 @@ pub fn seal(root: &RootSecret, identity: &Identity) -> Result<Vec<u8>, SealError
     write_sealed(root, encryptor.map_err(|_| SealError::NotSealed)?)
 }
 
-/// Seals a root secret with a passphrase (scrypt, about a second of work).
+/// Seals a root secret with a passphrase (scrypt).
 pub fn seal_with_passphrase(
     root: &RootSecret,
     passphrase: &SecretString,
 ) -> Result<Vec<u8>, SealError> {
-    write_sealed(root, Encryptor::with_user_passphrase(passphrase.clone()))
+    let mut recipient = scrypt::Recipient::new(passphrase.clone());
+    recipient.set_work_factor(WORK_FACTOR);
+    let encryptor = Encryptor::with_recipients(std::iter::once(&recipient as _));
+    write_sealed(root, encryptor.map_err(|_| SealError::NotSealed)?)
 }
 
 fn write_sealed(root: &RootSecret, encryptor: Encryptor) -> Result<Vec<u8>, SealError> {
@@ -122,13 +133,15 @@ pub fn unseal(sealed: &[u8], key: &Key) -> Result<RootSecret, SealError> {
             decryptor.decrypt(identities)
         }
         (Key::Passphrase(passphrase), true) => {
-            let identity = scrypt::Identity::new(passphrase.clone());
+            let mut identity = scrypt::Identity::new(passphrase.clone());
+            identity.set_max_work_factor(WORK_FACTOR_LIMIT);
             decryptor.decrypt(std::iter::once(&identity as &dyn age::Identity))
         }
     };
     let plain = plain.map_err(|error| match (error, key) {
         (age::DecryptError::NoMatchingKeys, Key::Identities(_)) => SealError::WrongIdentity,
         (age::DecryptError::DecryptionFailed, Key::Passphrase(_)) => SealError::WrongPassphrase,
+        (age::DecryptError::ExcessiveWork { .. }, _) => SealError::ExcessiveWork,
         _ => SealError::Damaged,
     })?;
     let mut text = Zeroizing::new(String::with_capacity(128));

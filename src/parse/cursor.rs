@@ -1,0 +1,192 @@
+//! Steps through a KDL 2 text: white space, comments, strings.
+
+use super::mistake::Mistake;
+use crate::source::Span;
+
+/// Levels of braces, and of block comments.
+pub const DEPTH_LIMIT: usize = 32;
+
+/// A place in a text.
+pub struct Cursor<'a> {
+    /// The whole text.
+    pub text: &'a str,
+    /// The place, in bytes.
+    pub at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    /// The start of a text, behind its byte order mark if it has one.
+    pub fn at_the_start(text: &'a str) -> Cursor<'a> {
+        let at = if text.starts_with('\u{feff}') { 3 } else { 0 };
+        Cursor { text, at }
+    }
+
+    /// One string, raw string, or character of anything else.
+    pub fn word(&mut self) -> Result<(), Mistake> {
+        let start = self.at;
+        let hashes = self.rest().bytes().take_while(|byte| *byte == b'#').count();
+        if !self.rest()[hashes..].starts_with('"') {
+            self.at += match hashes {
+                0 => self.peek().map_or(0, char::len_utf8),
+                some => some,
+            };
+            return Ok(());
+        }
+        let quotes = match self.rest()[hashes..].starts_with("\"\"\"") {
+            true => "\"\"\"",
+            false => "\"",
+        };
+        let closing = format!("{quotes}{}", "#".repeat(hashes));
+        self.at += hashes + quotes.len();
+        // `""` is an empty string, not the start of one of three quotes.
+        while !self.rest().starts_with(&closing) {
+            match self.peek() {
+                Some('\\') if hashes == 0 => {
+                    self.at += 1;
+                    self.at += self.peek().map_or(0, char::len_utf8);
+                    self.skip_escaped_whitespace();
+                }
+                Some('\n' | '\r') if quotes.len() == 1 => {
+                    return Err(self.unclosed("a string", &closing, start, hashes + 1));
+                }
+                Some(character) => self.at += character.len_utf8(),
+                None => {
+                    return Err(self.unclosed("a string", &closing, start, hashes + quotes.len()));
+                }
+            }
+        }
+        self.at += closing.len();
+        Ok(())
+    }
+
+    /// A backslash in a string swallows all the white space behind it, line ends included.
+    fn skip_escaped_whitespace(&mut self) {
+        if !self.text[..self.at].ends_with(char::is_whitespace) {
+            return;
+        }
+        while self.peek().is_some_and(char::is_whitespace) {
+            self.at += self.peek().map_or(0, char::len_utf8);
+        }
+    }
+
+    /// White space, comments and line ends between statements.
+    pub fn skip_between(&mut self) -> Result<(), Mistake> {
+        loop {
+            match self.peek() {
+                Some('\n' | '\r') => self.at += 1,
+                Some('\\') => self.escaped_line_end()?,
+                _ if self.skip_space_or_comment()? => {}
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// White space, comments and escaped line ends within a statement.
+    pub fn skip_within(&mut self) -> Result<(), Mistake> {
+        loop {
+            match self.peek() {
+                Some('\\') => self.escaped_line_end()?,
+                _ if self.skip_space_or_comment()? => {}
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    fn skip_space_or_comment(&mut self) -> Result<bool, Mistake> {
+        let rest = self.rest();
+        if let Some(space) = self
+            .peek()
+            .filter(|c| c.is_whitespace() && !matches!(c, '\n' | '\r'))
+        {
+            self.at += space.len_utf8();
+        } else if rest.starts_with("//") {
+            self.at += rest.find(['\n', '\r']).unwrap_or(rest.len());
+        } else if rest.starts_with("/*") {
+            self.block_comment()?;
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    fn block_comment(&mut self) -> Result<(), Mistake> {
+        let mut open = Vec::new();
+        loop {
+            let rest = self.rest();
+            if rest.starts_with("/*") {
+                if open.len() == DEPTH_LIMIT {
+                    return Err(self.too_deep(self.at));
+                }
+                open.push(self.at);
+                self.at += 2;
+            } else if rest.starts_with("*/") {
+                open.pop();
+                self.at += 2;
+                if open.is_empty() {
+                    return Ok(());
+                }
+            } else if let Some(character) = self.peek() {
+                self.at += character.len_utf8();
+            } else {
+                let opening = open.last().copied().unwrap_or(self.at);
+                return Err(self.unclosed("a comment", "*/", opening, 2));
+            }
+        }
+    }
+
+    /// `\` at a line's end: the statement goes on in the next line.
+    fn escaped_line_end(&mut self) -> Result<(), Mistake> {
+        let backslash = self.at;
+        self.at += 1;
+        while self.skip_space_or_comment()? {}
+        match self.peek() {
+            Some('\r') if self.rest().starts_with("\r\n") => self.at += 2,
+            Some('\n' | '\r') => self.at += 1,
+            None => {}
+            Some(_) => {
+                return Err(Mistake::Syntax {
+                    message: String::from("a `\\` that is not at the end of its line"),
+                    label: String::from("here"),
+                    span: Span::from((backslash, 1)),
+                    help: Some(String::from(
+                        "remove it, or quote the text that it belongs to",
+                    )),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    pub fn rest(&self) -> &str {
+        &self.text[self.at..]
+    }
+
+    pub fn peek(&self) -> Option<char> {
+        self.rest().chars().next()
+    }
+
+    pub fn syntax(&self, message: &str, label: &str) -> Mistake {
+        let length = self.peek().map_or(0, char::len_utf8);
+        Mistake::Syntax {
+            message: message.to_owned(),
+            label: label.to_owned(),
+            span: Span::from((self.at, length)),
+            help: None,
+        }
+    }
+
+    pub fn too_deep(&self, at: usize) -> Mistake {
+        Mistake::TooDeep {
+            limit: DEPTH_LIMIT,
+            span: Span::from((at, 1)),
+        }
+    }
+
+    pub fn unclosed(&self, what: &'static str, closing: &str, at: usize, length: usize) -> Mistake {
+        Mistake::Unclosed {
+            what,
+            closing: closing.to_owned(),
+            span: Span::from((at, length)),
+        }
+    }
+}
