@@ -13,6 +13,18 @@ use crate::source::{Source, Span};
 pub struct Mistakes {
     source: Source,
     mistakes: Vec<Box<dyn Diagnostic + Send + Sync>>,
+    untold: usize,
+}
+
+/// Mistakes that are told in one run; more would only be scrolled past.
+const TOLD: usize = 100;
+
+/// What stands behind the mistakes that are told, where there are more.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("and {untold} more")]
+#[diagnostic(help("mend these first"))]
+struct Untold {
+    untold: usize,
 }
 
 impl Mistakes {
@@ -23,7 +35,10 @@ impl Mistakes {
     {
         debug_assert!(!mistakes.is_empty(), "no mistakes is success");
         mistakes.sort_by_key(first_offset);
+        let untold = mistakes.len().saturating_sub(TOLD);
+        mistakes.truncate(TOLD);
         Mistakes {
+            untold,
             source: source.clone(),
             mistakes: mistakes.into_iter().map(|m| Box::new(m) as _).collect(),
         }
@@ -32,9 +47,12 @@ impl Mistakes {
     /// The reports to draw, one per mistake, each with the source it points into.
     pub fn into_reports(self) -> impl Iterator<Item = miette::Report> {
         let source = self.source.to_named();
+        let untold = self.untold;
+        let more = (untold > 0).then(|| miette::Report::new(Untold { untold }));
         self.mistakes
             .into_iter()
             .map(move |mistake| miette::Report::new_boxed(mistake).with_source_code(source.clone()))
+            .chain(more)
     }
 
     /// The mistakes' codes, such as `resolve::unknown-person`.

@@ -108,10 +108,8 @@ pub fn realise(
     }
     let outcome = tree.commit(wanted, scope)?;
     let altered = |path: &OutputPath| {
-        let of_path = |(derivation, miss): &(&Derivation, Miss)| {
-            derivation.path == *path && *miss == Miss::Altered
-        };
-        missed.iter().any(of_path)
+        let place = missed.binary_search_by(|(derivation, _)| derivation.path.cmp(path));
+        place.is_ok_and(|place| missed[place].1 == Miss::Altered)
     };
     let (restored, built) = outcome.written.into_iter().partition(altered);
     Ok(Built {

@@ -54,6 +54,7 @@ fn every_code_has_its_fixture_and_every_fixture_its_code() {
         // Files too large for the repository, or about more than one file; tested elsewhere.
         for (phase_of, elsewhere) in [
             ("parse", "too-large"),
+            ("parse", "too-many-statements"),
             ("lock", "missing"),
             ("lock", "no-authority-but-tree"),
             ("lock", "would-change"),
@@ -181,4 +182,23 @@ fn codes_in_source(phase: &str) -> BTreeSet<String> {
         }
     }
     codes
+}
+
+#[test]
+fn a_declaration_with_too_many_statements_is_refused() {
+    let many = Source::new("homelab.kdl", "a\n".repeat(100_002));
+    let refused = compile(&many).expect_err("there are too many");
+    assert_eq!(refused.codes(), ["parse::too-many-statements"]);
+}
+
+#[test]
+fn of_very_many_mistakes_the_first_are_told() {
+    let many = Source::new("homelab.kdl", "a\n".repeat(1000));
+    let refused = compile(&many).expect_err("nothing is known");
+    let reports: Vec<String> = refused
+        .into_reports()
+        .map(|report| report.to_string())
+        .collect();
+    assert_eq!(reports.len(), 101);
+    assert_eq!(reports[100], "and 900 more");
 }

@@ -17,7 +17,7 @@ use crate::plan::{self, Derivation};
 use crate::realise::{self, Built, Difference, RealiseError};
 use crate::render::{RenderError, Secrets};
 use crate::template::Templates;
-use crate::tree::{OutputPath, Scope, Tree, View};
+use crate::tree::{OutputPath, Scope, Tree, View, sync_name};
 
 #[derive(Debug, Error, Diagnostic)]
 enum BuildError {
@@ -107,9 +107,15 @@ fn build_all(
         issuing.open(&lock)?;
     }
     let tree = open(out, &lock)?;
-    make(tree, &derivations, &Scope::All, templates, || {
-        issuing.secrets(&lock)
-    })
+    let lock_path = workspace.path("homelab.lock");
+    make(
+        &lock_path,
+        tree,
+        &derivations,
+        &Scope::All,
+        templates,
+        || issuing.secrets(&lock),
+    )
 }
 
 /// Makes what needs no secret, from what the lock records.
@@ -128,9 +134,15 @@ fn build_edge(
     let derivations = plan::edge(homelab, &lock);
     let edge = OutputPath::new("edge").expect("a plain word is a path");
     let tree = open(out, &lock)?;
-    make(tree, &derivations, &Scope::Below(edge), templates, || {
-        unreachable!("nothing below edge/ needs a secret")
-    })
+    let lock_path = workspace.path("homelab.lock");
+    make(
+        &lock_path,
+        tree,
+        &derivations,
+        &Scope::Below(edge),
+        templates,
+        || unreachable!("nothing below edge/ needs a secret"),
+    )
 }
 
 /// Makes everything anew in memory and compares; writes nothing.
@@ -185,6 +197,7 @@ fn open(out: &Path, lock: &Lock) -> Result<Tree, Failure> {
 /// Makes the tree what the derivations say, within `scope`, and tells what was done. The secrets
 /// are unlocked only if some artifact that needs them is not up to date.
 fn make(
+    lock_path: &Path,
     tree: Tree,
     derivations: &[Derivation],
     scope: &Scope,
@@ -193,6 +206,10 @@ fn make(
 ) -> Result<(), Failure> {
     let out = tree.directory().to_owned();
     let missed = realise::missed(derivations, &tree, templates).map_err(Failure::environment)?;
+    if !missed.is_empty() {
+        // Whoever wrote the lock may have been killed before its name was on the disk.
+        sync_name(lock_path).map_err(Failure::environment)?;
+    }
     let needs_secrets = |(derivation, _): &(&Derivation, _)| derivation.recipe.needs_secrets();
     let secrets = match missed.iter().any(needs_secrets) {
         true => Some(unlock()?),

@@ -1,5 +1,6 @@
 //! Names of people, devices, groups and services, and of a person's device.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -53,6 +54,13 @@ fn is_reserved_by_windows(text: &str) -> bool {
         number.is_some_and(|n| n.len() == 1 && n != "0" && n.bytes().all(|b| b.is_ascii_digit()))
     };
     matches!(text, "con" | "prn" | "aux" | "nul") || numbered("com") || numbered("lpt")
+}
+
+/// So that a map by name can be asked with text; both order alike.
+impl Borrow<str> for Name {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
 }
 
 impl fmt::Display for Name {

@@ -171,7 +171,9 @@ impl<'a> Cursor<'a> {
             message: message.to_owned(),
             label: label.to_owned(),
             span: Span::from((self.at, length)),
-            help: None,
+            help: Some(String::from(
+                "a statement is a name, then its values, then perhaps a block; a new line or `;` ends it",
+            )),
         }
     }
 

@@ -195,9 +195,15 @@ fn syntax(diagnostic: &KdlDiagnostic, text: &str, start: usize) -> Mistake {
             .clone()
             .unwrap_or_else(|| "here".to_owned()),
         span: Span::from((start + offset, length)),
-        help: hint(written).or_else(|| diagnostic.help.clone()),
+        help: hint(written)
+            .or_else(|| diagnostic.help.clone())
+            .or_else(|| Some(String::from(FORM))),
     }
 }
+
+/// The help where there is no better one.
+const FORM: &str = "a statement is a name, then values and `key=value` pairs with spaces between; text with other \
+     characters than letters, digits and hyphens stands in quotes";
 
 /// What KDL 2 writes differently from KDL 1 and from its relatives.
 fn hint(written: &str) -> Option<String> {
@@ -213,7 +219,7 @@ fn unreadable(span: Span) -> Mistake {
         message: String::from("this cannot be read"),
         label: String::from("here"),
         span,
-        help: None,
+        help: Some(String::from(FORM)),
     }
 }
 

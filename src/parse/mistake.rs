@@ -16,6 +16,13 @@ pub enum Mistake {
     )]
     TooLarge { limit: usize },
 
+    #[error("the declaration has more than {limit} statements")]
+    #[diagnostic(
+        code("parse::too-many-statements"),
+        help("see what fills it: 10,000 devices take a tenth of that")
+    )]
+    TooManyStatements { limit: usize },
+
     #[error("the declaration is not UTF-8 text")]
     #[diagnostic(
         code("parse::not-utf8"),

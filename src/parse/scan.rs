@@ -16,6 +16,8 @@ use crate::source::Span;
 pub const SIZE_LIMIT: usize = 1 << 20;
 /// Bytes of one statement without its block: a group of 1,000 people.
 const STATEMENT_LIMIT: usize = 16 << 10;
+/// Statements of a declaration: ten times what 10,000 devices need.
+const STATEMENTS_LIMIT: usize = 100_000;
 /// Bytes of one line, so that a diagnostic which shows it stays readable.
 const LINE_LIMIT: usize = 4 << 10;
 
@@ -103,6 +105,11 @@ impl Scanner<'_> {
                 None => break,
                 Some('}') => self.close()?,
                 Some(_) => self.statement()?,
+            }
+            if self.events.len() > STATEMENTS_LIMIT {
+                return Err(Mistake::TooManyStatements {
+                    limit: STATEMENTS_LIMIT,
+                });
             }
         }
         match self.blocks.last() {

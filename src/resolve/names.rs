@@ -46,8 +46,7 @@ impl Declared {
 
     /// Where a name is declared, if it is.
     pub fn place(&self, name: &str) -> Option<Span> {
-        let found = self.places.iter().find(|(known, _)| known.as_str() == name);
-        found.map(|(_, span)| *span)
+        self.places.get(name).copied()
     }
 
     /// The declared names, sorted.

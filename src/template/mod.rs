@@ -120,7 +120,10 @@ impl Templates {
             overrides: Arc::new(overrides),
         };
         for name in templates.overrides.keys() {
-            if kind(name).is_none() || name.starts_with(BUILTIN) {
+            if kind(name).is_none()
+                || name.starts_with(BUILTIN)
+                || name.contains(char::is_whitespace)
+            {
                 let known: Vec<&str> = BUILTIN_TEMPLATES.iter().map(|(name, _)| *name).collect();
                 return Err(TemplateError::Unknown {
                     name: name.clone(),

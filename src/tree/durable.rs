@@ -38,6 +38,14 @@ pub fn write_durably(
     place(&directory, name, mode, bytes, existing)
 }
 
+/// Makes the names in the directory of `path` durable, in case a killed [`write_durably`] did not.
+pub fn sync_name(path: &Path) -> Result<(), TreeError> {
+    match Directory::at(parent_of(path))? {
+        Some(directory) => flush_directory(&directory),
+        None => Ok(()),
+    }
+}
+
 /// Removes what a killed [`write_durably`] of `path` may have left beside it.
 pub fn remove_unfinished(path: &Path) -> Result<(), TreeError> {
     let name = path.file_name().and_then(|name| name.to_str());

@@ -34,7 +34,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use change::{Scope, Staged, Wanted};
-pub use durable::{Existing, remove_unfinished, write_durably};
+pub use durable::{Existing, remove_unfinished, sync_name, write_durably};
 pub use error::TreeError;
 pub use manifest::{ManifestEntry, Mode};
 pub use path::{InvalidPath, OutputPath};

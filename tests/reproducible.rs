@@ -1,0 +1,582 @@
+//! The output tree is a pure function of its inputs, and building makes no more than what changed.
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use support::files::{changed, copy, snapshot, stamps};
+use support::lab::Lab;
+use support::outcome::{self, Outcome};
+
+const EXAMPLE: &str = include_str!("../examples/family/homelab.kdl");
+
+/// When everything is issued: 2026-01-01T00:00:00Z.
+const ISSUED: &str = "1767225600";
+
+/// A homelab that has been built.
+fn built(declaration: &str) -> Lab {
+    let lab = Lab::new().declare(declaration);
+    build(&lab);
+    lab
+}
+
+/// Builds, and gives what was printed.
+#[track_caller]
+fn build(lab: &Lab) -> String {
+    let outcome = lab
+        .command(["build"])
+        .env("SOURCE_DATE_EPOCH", ISSUED)
+        .run();
+    outcome.succeeds().stdout().to_owned()
+}
+
+/// What a build changes, as paths, and what it prints.
+#[track_caller]
+fn rebuild(lab: &Lab) -> (Vec<String>, String) {
+    let before = lab.snapshot();
+    let printed = build(lab);
+    (changed(&before, &lab.snapshot()), printed)
+}
+
+#[track_caller]
+fn replace(lab: &Lab, from: &str, to: &str) {
+    let text = lab.read("homelab.kdl");
+    assert_eq!(
+        text.matches(from).count(),
+        1,
+        "`{from}` stands once in the declaration"
+    );
+    lab.write("homelab.kdl", text.replace(from, to));
+}
+
+mod purity {
+    use super::*;
+
+    /// The same inputs, in a directory without an output tree.
+    fn inputs_of(lab: &Lab) -> Lab {
+        let inputs = lab.copy();
+        fs::remove_dir_all(inputs.path().join("out")).expect("it was built");
+        inputs
+    }
+
+    #[track_caller]
+    fn same_tree(lab: &Lab, other: &Path) {
+        let differences = changed(&snapshot(&lab.path().join("out")), &snapshot(other));
+        assert_eq!(differences, Vec::<String>::new());
+    }
+
+    #[test]
+    fn neither_clock_nor_time_zone_nor_language_nor_umask_reach_the_tree() {
+        let lab = built(EXAMPLE);
+        type Change = fn(support::lab::Invocation) -> support::lab::Invocation;
+        let surroundings: [(&str, Change); 7] = [
+            ("another day", |run| run.faketime("2049-12-31 23:59:59")),
+            ("before the issue", |run| {
+                run.env("SOURCE_DATE_EPOCH", "86400")
+            }),
+            ("another time zone", |run| {
+                run.env("TZ", "Pacific/Kiritimati")
+            }),
+            ("another language", |run| {
+                run.env("LC_ALL", "tr_TR.UTF-8").env("LANG", "tr_TR")
+            }),
+            ("an open umask", |run| run.umask(0o000)),
+            ("a closed umask", |run| run.umask(0o077)),
+            ("a umask that takes all", |run| run.umask(0o777)),
+        ];
+        for (what, change) in surroundings {
+            let inputs = inputs_of(&lab);
+            println!("{what}");
+            change(inputs.command(["build", "--locked"]))
+                .run()
+                .succeeds();
+            same_tree(&lab, &inputs.path().join("out"));
+        }
+    }
+
+    #[test]
+    fn the_number_of_jobs_does_not_reach_the_tree_nor_what_is_printed() {
+        let lab = built(EXAMPLE);
+        let runs = ["1", "8"].map(|jobs| {
+            let inputs = inputs_of(&lab);
+            let outcome = inputs.command(["build", "--locked", "--jobs", jobs]).run();
+            outcome.succeeds();
+            same_tree(&lab, &inputs.path().join("out"));
+            outcome.stdout().to_owned()
+        });
+        assert_eq!(runs[0], runs[1]);
+    }
+
+    #[test]
+    fn the_directory_does_not_reach_the_tree() {
+        let lab = built(EXAMPLE);
+        let elsewhere = tempfile::tempdir().expect("a temporary directory");
+        let deep = elsewhere.path().join("a directory/with spaces/and é");
+        fs::create_dir_all(deep.parent().expect("it has one")).expect("made");
+        copy(&inputs_of(&lab).path(), &deep);
+        let command = lab.command(["build", "--locked"]).directory(&deep);
+        command.run().succeeds();
+        same_tree(&lab, &deep.join("out"));
+        let file = deep.join("homelab.kdl");
+        let other = elsewhere.path().join("other");
+        let words = [
+            "build".as_ref(),
+            "--file".as_ref(),
+            file.as_os_str(),
+            "--out".as_ref(),
+            other.as_os_str(),
+        ];
+        lab.command(words)
+            .directory(Path::new("/"))
+            .run()
+            .succeeds();
+        same_tree(&lab, &other);
+    }
+
+    /// `tests/run` builds it just before; the tests themselves run the unoptimised one.
+    #[test]
+    fn the_optimised_program_makes_the_same_tree() {
+        let lab = built(EXAMPLE);
+        let inputs = inputs_of(&lab);
+        let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+        let target = target.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"));
+        let program = target.join("release/homelab");
+        assert!(
+            program.exists(),
+            "run tests/run: it builds {}",
+            program.display()
+        );
+        let mut command = std::process::Command::new(program);
+        command
+            .args(["build", "--locked"])
+            .current_dir(inputs.path());
+        command.env_clear().env("HOME", inputs.home());
+        outcome::run(&mut command, b"").succeeds();
+        same_tree(&lab, &inputs.path().join("out"));
+    }
+
+    #[test]
+    fn the_comparison_notices_what_it_looks_for() {
+        let lab = built(EXAMPLE);
+        let other = lab.copy();
+        let guide = other.path().join("out/people/bob/guide.html");
+        fs::set_permissions(&guide, fs::Permissions::from_mode(0o640)).expect("changed");
+        let bundle = other.path().join("out/people/bob/ipad/bob-ipad.p12");
+        let mut bytes = fs::read(&bundle).expect("a bundle");
+        bytes[100] ^= 1;
+        fs::write(&bundle, bytes).expect("written");
+        let differences = changed(&lab.snapshot(), &other.snapshot());
+        assert_eq!(
+            differences,
+            [
+                "~ out/people/bob/guide.html 0644 → 0640",
+                "~ out/people/bob/ipad/bob-ipad.p12"
+            ]
+        );
+    }
+}
+
+mod incrementality {
+    use super::*;
+
+    const MANIFEST: &str = "~ out/.homelab/manifest.kdl";
+
+    #[test]
+    fn with_nothing_to_do_nothing_is_touched() {
+        let lab = built(EXAMPLE);
+        let before = stamps(&lab.path());
+        // No secret is needed to see that there is nothing to do.
+        let outcome = lab
+            .command(["build"])
+            .env("HOME", "/nonexistent")
+            .env("XDG_CONFIG_HOME", "/nonexistent")
+            .run();
+        assert_eq!(outcome.succeeds().stdout(), "16 unchanged\n");
+        assert_eq!(outcome.stderr(), "");
+        assert_eq!(stamps(&lab.path()), before);
+    }
+
+    #[test]
+    fn a_new_device_makes_its_own_files_and_the_edge() {
+        let lab = built(EXAMPLE);
+        replace(
+            &lab,
+            "device \"ipad\"",
+            "device \"watch\" platform=\"wearos\"\n    device \"ipad\"",
+        );
+        let (paths, printed) = rebuild(&lab);
+        assert_eq!(
+            paths,
+            [
+                "~ homelab.lock",
+                MANIFEST,
+                "~ out/edge/Caddyfile",
+                "~ out/people/bob/guide.html",
+                "+ out/people/bob/watch/",
+                "+ out/people/bob/watch/bob-watch.p12",
+            ]
+        );
+        assert_eq!(
+            printed,
+            "issued bob/watch until 2027-01-01\n\
+             built out/edge/Caddyfile\n\
+             built out/people/bob/guide.html\n\
+             built out/people/bob/watch/bob-watch.p12\n\
+             3 built, 14 unchanged\n"
+        );
+    }
+
+    #[test]
+    fn another_display_name_makes_what_shows_it() {
+        let lab = built(EXAMPLE);
+        // Carol's name is shown in her guide alone; Alice's is handed to an upstream too.
+        replace(
+            &lab,
+            "person \"carol\" {",
+            "person \"carol\" {\n    name \"Carol\"",
+        );
+        assert_eq!(rebuild(&lab).0, [MANIFEST, "~ out/people/carol/guide.html"]);
+        replace(&lab, "Alice Liddell", "Alice");
+        let both = [
+            MANIFEST,
+            "~ out/edge/Caddyfile",
+            "~ out/people/alice/guide.html",
+        ];
+        assert_eq!(rebuild(&lab).0, both);
+    }
+
+    #[test]
+    fn a_change_makes_what_depends_on_it() {
+        let lab = built(EXAMPLE);
+        replace(&lab, "127.0.0.1:2283", "127.0.0.1:2284");
+        assert_eq!(rebuild(&lab).0, [MANIFEST, "~ out/edge/Caddyfile"]);
+        replace(
+            &lab,
+            "platform=\"ios\" version=17",
+            "platform=\"ios\" version=18",
+        );
+        assert_eq!(
+            rebuild(&lab).0,
+            [MANIFEST, "~ out/people/bob/iphone/bob-iphone.p12"]
+        );
+        replace(
+            &lab,
+            "platform=\"android\" version=15",
+            "platform=\"android\" version=16",
+        );
+        assert_eq!(rebuild(&lab).0, Vec::<String>::new());
+        replace(
+            &lab,
+            "email \"alice@example.com\"\n    certificates",
+            "certificates",
+        );
+        let guides = ["alice", "bob", "carol", "guest"]
+            .map(|name| format!("~ out/people/{name}/guide.html"));
+        let mut expected = vec![MANIFEST.to_owned(), "~ out/edge/Caddyfile".to_owned()];
+        expected.extend(guides);
+        assert_eq!(rebuild(&lab).0, expected);
+    }
+
+    #[test]
+    fn what_was_edited_by_hand_is_restored() {
+        let lab = built(EXAMPLE);
+        let good = lab.snapshot();
+        lab.write("out/edge/Caddyfile", "edited by hand");
+        lab.write("out/people/bob/ipad/bob-ipad.p12", "");
+        fs::remove_file(lab.path().join("out/edge/ca.pem")).expect("it was there");
+        let guide = lab.path().join("out/people/alice/guide.html");
+        fs::set_permissions(guide, fs::Permissions::from_mode(0o666)).expect("changed");
+        let printed = build(&lab);
+        assert_eq!(changed(&good, &lab.snapshot()), Vec::<String>::new());
+        assert_eq!(
+            printed,
+            "restored out/edge/Caddyfile\n\
+             restored out/edge/ca.pem\n\
+             restored out/people/alice/guide.html\n\
+             restored out/people/bob/ipad/bob-ipad.p12\n\
+             4 restored, 12 unchanged\n"
+        );
+    }
+
+    #[test]
+    fn a_template_makes_its_dependants() {
+        let lab = built(EXAMPLE);
+        let good = lab.snapshot();
+        let steps = "templates/guide/android.html.j2";
+        lab.write(steps, "<p>Ask me.</p>\n");
+        // Bob has no Android.
+        let with_android =
+            ["alice", "carol", "guest"].map(|name| format!("~ out/people/{name}/guide.html"));
+        let mut expected = vec![MANIFEST.to_owned()];
+        expected.extend(with_android);
+        let (mut paths, _) = rebuild(&lab);
+        assert_eq!(paths, expected);
+        lab.write(
+            "templates/Caddyfile.j2",
+            "{% extends \"builtin/Caddyfile.j2\" %}{% block sites %}\n# mine\n{% endblock %}\n",
+        );
+        assert_eq!(rebuild(&lab).0, [MANIFEST, "~ out/edge/Caddyfile"]);
+        assert!(lab.read("out/edge/Caddyfile").ends_with("\n# mine\n"));
+        lab.write("templates/notes.txt", "not a template");
+        assert_eq!(rebuild(&lab).0, Vec::<String>::new());
+        fs::remove_dir_all(lab.path().join("templates")).expect("it was there");
+        paths = rebuild(&lab).0;
+        assert!(
+            paths.contains(&"~ out/edge/Caddyfile".to_owned()),
+            "{paths:?}"
+        );
+        assert_eq!(changed(&good, &lab.snapshot()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_no_longer_declared_goes_and_what_is_not_ours_stays() {
+        let lab = built(EXAMPLE);
+        lab.write("out/people/guest/notes.txt", "mine");
+        lab.write("out/mine", "mine");
+        replace(
+            &lab,
+            "    device \"tablet\" platform=\"android\" validity=\"12h\"\n",
+            "",
+        );
+        replace(
+            &lab,
+            "    device \"ipad\" platform=\"ipados\" version=18\n",
+            "",
+        );
+        let (paths, printed) = rebuild(&lab);
+        assert_eq!(
+            paths,
+            [
+                "~ homelab.lock",
+                MANIFEST,
+                "~ out/edge/Caddyfile",
+                "~ out/people/bob/guide.html",
+                "- out/people/bob/ipad/",
+                "- out/people/bob/ipad/bob-ipad.p12",
+                "- out/people/guest/guide.html",
+                "- out/people/guest/tablet/",
+                "- out/people/guest/tablet/guest-tablet.p12",
+            ]
+        );
+        assert_eq!(
+            printed,
+            "retired bob/ipad\nretired guest/tablet\n\
+             built out/edge/Caddyfile\n\
+             built out/people/bob/guide.html\n\
+             removed out/people/bob/ipad/bob-ipad.p12\n\
+             removed out/people/guest/guide.html\n\
+             removed out/people/guest/tablet/guest-tablet.p12\n\
+             2 built, 11 unchanged, 3 removed\n"
+        );
+        assert_eq!(
+            lab.read("homelab.lock")
+                .matches("state=\"retired\"")
+                .count(),
+            2
+        );
+    }
+
+    #[test]
+    fn a_device_that_comes_back_is_another() {
+        let lab = built(EXAMPLE);
+        let ours = |lab: &Lab| lab.read_bytes("out/people/bob/ipad/bob-ipad.p12");
+        let (declared, first) = (lab.read("homelab.kdl"), ours(&lab));
+        replace(
+            &lab,
+            "    device \"ipad\" platform=\"ipados\" version=18\n",
+            "",
+        );
+        build(&lab);
+        lab.write("homelab.kdl", declared);
+        build(&lab);
+        assert_ne!(ours(&lab), first);
+        let lock = lab.read("homelab.lock");
+        let lines: Vec<&str> = lock
+            .lines()
+            .filter(|line| line.contains("\"bob/ipad\""))
+            .collect();
+        let field = |line: &str, key: &str| {
+            let rest = line
+                .split(&format!(" {key}=\""))
+                .nth(1)
+                .expect("it has the field");
+            rest.split('"').next().expect("it ends").to_owned()
+        };
+        let states: Vec<String> = lines.iter().map(|line| field(line, "state")).collect();
+        assert_eq!(states.iter().filter(|state| *state == "active").count(), 1);
+        assert_eq!(states.len(), 2);
+        for key in ["id", "serial", "fingerprint"] {
+            assert_ne!(field(lines[0], key), field(lines[1], key), "{key}");
+        }
+        let retired = lines
+            .iter()
+            .find(|line| line.contains("\"retired\""))
+            .expect("one is");
+        let caddyfile = lab.read("out/edge/Caddyfile");
+        assert!(!caddyfile.contains(&field(retired, "fingerprint")));
+    }
+}
+
+mod modes_of_building {
+    use super::*;
+
+    /// `build --check` writes nothing, whatever it finds.
+    #[track_caller]
+    fn check(lab: &Lab) -> Outcome {
+        let before = stamps(&lab.path());
+        let outcome = lab.command(["build", "--check"]).run();
+        assert_eq!(stamps(&lab.path()), before);
+        outcome
+    }
+
+    #[test]
+    fn check_names_each_difference() {
+        let lab = built(EXAMPLE);
+        assert_eq!(check(&lab).succeeds().stdout(), "16 unchanged\n");
+        lab.write("out/edge/Caddyfile", "edited by hand");
+        fs::remove_file(lab.path().join("out/edge/ca.pem")).expect("it was there");
+        let guide = lab.path().join("out/people/alice/guide.html");
+        fs::set_permissions(guide, fs::Permissions::from_mode(0o666)).expect("changed");
+        let outcome = check(&lab);
+        outcome
+            .fails_with(4)
+            .stderr_contains("out/edge/Caddyfile has other bytes")
+            .stderr_contains("out/edge/ca.pem is missing")
+            .stderr_contains("out/people/alice/guide.html has another mode");
+        replace(
+            &lab,
+            "device \"ipad\"",
+            "device \"watch\" platform=\"wearos\"\n    device \"ipad\"",
+        );
+        check(&lab)
+            .fails_with(4)
+            .stderr_contains("bob/watch is to be issued");
+    }
+
+    #[test]
+    fn locked_refuses_what_would_change_the_lock() {
+        let fresh = Lab::new().declare(EXAMPLE);
+        let before = (fresh.snapshot(), snapshot(&fresh.home()));
+        fresh.command(["build", "--locked"]).run().fails_with(4);
+        assert_eq!((fresh.snapshot(), snapshot(&fresh.home())), before);
+        let lab = built(EXAMPLE);
+        replace(&lab, "127.0.0.1:2283", "127.0.0.1:2284");
+        lab.command(["build", "--locked"])
+            .run()
+            .succeeds()
+            .stdout_contains("1 built");
+        replace(
+            &lab,
+            "device \"ipad\"",
+            "device \"watch\" platform=\"wearos\"\n    device \"ipad\"",
+        );
+        replace(
+            &lab,
+            "    device \"tablet\" platform=\"android\" validity=\"12h\"\n",
+            "",
+        );
+        let before = lab.snapshot();
+        let outcome = lab.command(["build", "--locked"]).run();
+        outcome
+            .fails_with(4)
+            .stderr_contains("bob/watch is to be issued")
+            .stderr_contains("guest/tablet is to be retired");
+        assert_eq!(lab.snapshot(), before);
+    }
+
+    #[test]
+    fn the_edge_is_built_without_any_secret() {
+        let lab = built(EXAMPLE);
+        let public = lab.copy();
+        for secret in ["out", "homelab.age"] {
+            let path = public.path().join(secret);
+            let removed = fs::remove_dir_all(&path).or_else(|_| fs::remove_file(&path));
+            removed.expect("it was there");
+        }
+        fs::remove_dir_all(public.home()).expect("it was there");
+        public.command(["build", "--edge"]).run().succeeds();
+        let edge = |lab: &Lab| snapshot(&lab.path().join("out/edge"));
+        assert_eq!(edge(&public), edge(&lab));
+        assert!(!public.path().join("out/people").exists());
+        // Who is no longer declared is out at once, and the lock is left to a build with the secret.
+        let lock = public.read("homelab.lock");
+        replace(
+            &public,
+            "    device \"tablet\" platform=\"android\" validity=\"12h\"\n",
+            "",
+        );
+        public.command(["build", "--edge"]).run().succeeds();
+        assert!(!public.read("out/edge/Caddyfile").contains("guest/tablet"));
+        assert_eq!(public.read("homelab.lock"), lock);
+        replace(
+            &public,
+            "device \"ipad\"",
+            "device \"watch\" platform=\"wearos\"\n    device \"ipad\"",
+        );
+        let outcome = public.command(["build", "--edge"]).run();
+        outcome
+            .fails_with(4)
+            .stderr_contains("bob/watch is to be issued");
+        // Beside a whole tree it leaves the rest alone.
+        replace(&lab, "127.0.0.1:2283", "127.0.0.1:2284");
+        let before = lab.snapshot();
+        lab.command(["build", "--edge"]).run().succeeds();
+        let paths = changed(&before, &lab.snapshot());
+        assert_eq!(
+            paths,
+            ["~ out/.homelab/manifest.kdl", "~ out/edge/Caddyfile"]
+        );
+    }
+
+    #[test]
+    fn the_command_line_has_its_exit_codes() {
+        let lab = Lab::new();
+        for (arguments, code) in [
+            (&["--help"][..], 0),
+            (&["--version"], 0),
+            (&[], 2),
+            (&["bild"], 2),
+            (&["build", "--jobs", "0"], 2),
+            (&["build", "--jobs", "100000"], 2),
+            (&["build", "--check", "--edge"], 2),
+            (&["password", "alice"], 2),
+            (&["init", "Home.Example"], 2),
+            (&["build"], 3),
+            (&["check"], 3),
+            (&["password", "alice/pixel"], 3),
+        ] {
+            let outcome = lab.command(arguments.iter().copied()).run();
+            assert_eq!(outcome.status.code(), Some(code), "{arguments:?}");
+        }
+        lab.write("homelab.kdl", "domain 17");
+        lab.command(["build"]).run().fails_with(1);
+        assert!(!lab.path().join("out").exists() && !lab.home().join(".config").exists());
+        lab.write("homelab.kdl", EXAMPLE);
+        lab.command(["build", "--out", "."]).run().fails_with(2);
+    }
+
+    #[test]
+    fn closed_and_full_streams_are_no_bug() {
+        let lab = built(EXAMPLE);
+        for redirection in [
+            ">&-",
+            "2>&-",
+            ">&- 2>&-",
+            ">/dev/full",
+            ">/dev/full 2>/dev/full",
+        ] {
+            for command in ["build", "check", "password alice/nobody", "--help"] {
+                let script = format!(
+                    "exec {} {command} {redirection}",
+                    env!("CARGO_BIN_EXE_homelab")
+                );
+                let outcome = lab.command::<&str>([]).through(["sh", "-c", &script]).run();
+                let code = outcome.status.code();
+                assert!(matches!(code, Some(0 | 2 | 3)), "{script}: {code:?}");
+                outcome.stderr_lacks("panicked");
+            }
+        }
+    }
+}
