@@ -16,6 +16,8 @@
 //! Nothing but [`cli`] reads the clock or the environment, prints, or asks. ARCHITECTURE.md has the
 //! map and the invariants.
 
+#![forbid(unsafe_code)]
+
 pub mod catalogue;
 pub mod cli;
 pub mod diagnostic;

@@ -1,6 +1,6 @@
 //! `homelab build`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
 use thiserror::Error;
@@ -46,9 +46,12 @@ enum BuildError {
 /// Makes the output tree what the declaration says.
 pub fn build(arguments: &Build) -> Result<(), Failure> {
     let workspace = Workspace::of(&arguments.declaration.file);
-    let out = workspace.out(arguments.out.as_deref())?;
-    let homelab = workspace.homelab()?;
-    let templates = workspace.templates()?;
+    let inputs = Inputs {
+        out: workspace.out(arguments.out.as_deref())?,
+        homelab: workspace.homelab()?,
+        templates: workspace.templates()?,
+        workspace,
+    };
     let threads = rayon::ThreadPoolBuilder::new()
         .num_threads(arguments.jobs.map_or(0, usize::from))
         .build()
@@ -59,13 +62,21 @@ pub fn build(arguments: &Build) -> Result<(), Failure> {
         })?;
     threads.install(|| {
         if arguments.check {
-            check_tree(arguments, &workspace, &out, &homelab, &templates)
+            check_tree(&inputs, arguments)
         } else if arguments.edge {
-            build_edge(&workspace, &out, &homelab, &templates)
+            build_edge(&inputs)
         } else {
-            build_all(arguments, &workspace, &out, &homelab, &templates)
+            build_all(&inputs, arguments)
         }
     })
+}
+
+/// What a build begins with.
+struct Inputs {
+    workspace: Workspace,
+    out: PathBuf,
+    homelab: Homelab,
+    templates: Templates,
 }
 
 #[derive(Debug, Error, Diagnostic)]
@@ -75,13 +86,13 @@ struct CannotStart {
     reason: String,
 }
 
-fn build_all(
-    arguments: &Build,
-    workspace: &Workspace,
-    out: &Path,
-    homelab: &Homelab,
-    templates: &Templates,
-) -> Result<(), Failure> {
+fn build_all(inputs: &Inputs, arguments: &Build) -> Result<(), Failure> {
+    let Inputs {
+        workspace,
+        out,
+        homelab,
+        ..
+    } = inputs;
     let _held = workspace.hold()?;
     let mut issuing = Issuing::new(workspace, &arguments.secret, homelab);
     let root_elsewhere = arguments.secret.root_command.is_some();
@@ -107,24 +118,19 @@ fn build_all(
         issuing.open(&lock)?;
     }
     let tree = open(out, &lock)?;
-    let lock_path = workspace.path("homelab.lock");
-    make(
-        &lock_path,
-        tree,
-        &derivations,
-        &Scope::All,
-        templates,
-        || issuing.secrets(&lock),
-    )
+    make(inputs, tree, &derivations, &Scope::All, || {
+        issuing.secrets(&lock)
+    })
 }
 
 /// Makes what needs no secret, from what the lock records.
-fn build_edge(
-    workspace: &Workspace,
-    out: &Path,
-    homelab: &Homelab,
-    templates: &Templates,
-) -> Result<(), Failure> {
+fn build_edge(inputs: &Inputs) -> Result<(), Failure> {
+    let Inputs {
+        workspace,
+        out,
+        homelab,
+        ..
+    } = inputs;
     let _held = workspace.hold()?;
     let mut lock = issued_lock(workspace)?;
     // Who is no longer declared is left out of the edge at once; the lock learns of it later.
@@ -134,25 +140,19 @@ fn build_edge(
     let derivations = plan::edge(homelab, &lock);
     let edge = OutputPath::new("edge").expect("a plain word is a path");
     let tree = open(out, &lock)?;
-    let lock_path = workspace.path("homelab.lock");
-    make(
-        &lock_path,
-        tree,
-        &derivations,
-        &Scope::Below(edge),
-        templates,
-        || unreachable!("nothing below edge/ needs a secret"),
-    )
+    make(inputs, tree, &derivations, &Scope::Below(edge), || {
+        unreachable!("nothing below edge/ needs a secret")
+    })
 }
 
 /// Makes everything anew in memory and compares; writes nothing.
-fn check_tree(
-    arguments: &Build,
-    workspace: &Workspace,
-    out: &Path,
-    homelab: &Homelab,
-    templates: &Templates,
-) -> Result<(), Failure> {
+fn check_tree(inputs: &Inputs, arguments: &Build) -> Result<(), Failure> {
+    let Inputs {
+        workspace,
+        out,
+        homelab,
+        templates,
+    } = inputs;
     let lock = issued_lock(workspace)?;
     refuse_changes(homelab, &lock)?;
     let secrets = Issuing::new(workspace, &arguments.secret, homelab).secrets(&lock)?;
@@ -197,18 +197,17 @@ fn open(out: &Path, lock: &Lock) -> Result<Tree, Failure> {
 /// Makes the tree what the derivations say, within `scope`, and tells what was done. The secrets
 /// are unlocked only if some artifact that needs them is not up to date.
 fn make(
-    lock_path: &Path,
+    inputs: &Inputs,
     tree: Tree,
     derivations: &[Derivation],
     scope: &Scope,
-    templates: &Templates,
     unlock: impl FnOnce() -> Result<Secrets, Failure>,
 ) -> Result<(), Failure> {
-    let out = tree.directory().to_owned();
+    let templates = &inputs.templates;
     let missed = realise::missed(derivations, &tree, templates).map_err(Failure::environment)?;
     if !missed.is_empty() {
         // Whoever wrote the lock may have been killed before its name was on the disk.
-        sync_name(lock_path).map_err(Failure::environment)?;
+        sync_name(&inputs.workspace.path("homelab.lock")).map_err(Failure::environment)?;
     }
     let needs_secrets = |(derivation, _): &(&Derivation, _)| derivation.recipe.needs_secrets();
     let secrets = match missed.iter().any(needs_secrets) {
@@ -223,7 +222,7 @@ fn make(
         templates,
         secrets.as_ref(),
     );
-    tell(&out, &built.map_err(realise_failure)?);
+    tell(&inputs.out, &built.map_err(realise_failure)?);
     Ok(())
 }
 
