@@ -1,5 +1,7 @@
 //! Makes the output tree what the plan says: runs what missed, in parallel, and hands bytes to `tree`.
 
+use std::path::PathBuf;
+
 use rayon::prelude::*;
 
 use miette::Diagnostic;
@@ -31,6 +33,8 @@ pub struct Built {
     pub restored: Vec<OutputPath>,
     /// Artifacts that nothing declares any more.
     pub removed: Vec<OutputPath>,
+    /// Directories whose mode somebody had changed, set back.
+    pub modes_restored: Vec<PathBuf>,
     /// How many artifacts were left as they are.
     pub unchanged: usize,
 }
@@ -116,6 +120,7 @@ pub fn realise(
         built,
         restored,
         removed: outcome.removed,
+        modes_restored: outcome.modes_restored,
         unchanged: outcome.unchanged + outcome.adopted.len(),
     })
 }

@@ -498,9 +498,6 @@ mod minting {
 mod interruption {
     use super::*;
 
-    /// The file-system calls at which a process is killed.
-    const CALLS: &str = "openat,openat2,write,fsync,rename,renameat,renameat2,linkat,unlink,unlinkat,mkdir,mkdirat,fchmod,syncfs,flock";
-
     /// 200 devices of ten people.
     fn large() -> String {
         let mut text = String::from("domain \"home.example.com\"\n");
@@ -542,79 +539,6 @@ mod interruption {
                 200
             );
         }
-    }
-
-    /// How many of the calls a command makes.
-    #[track_caller]
-    fn calls(lab: &Lab, arguments: &[&str]) -> usize {
-        let trace = lab.home().join("trace");
-        let filter = format!("trace={CALLS}");
-        let wrapper = [
-            "strace",
-            "-f",
-            "-qq",
-            "-e",
-            &filter,
-            "-o",
-            trace.to_str().expect("plain"),
-        ];
-        let run = lab
-            .command(arguments.iter().copied())
-            .through(wrapper)
-            .run();
-        run.succeeds();
-        let lines = fs::read_to_string(&trace).expect("a trace").lines().count();
-        fs::remove_file(&trace).expect("it was there");
-        lines
-    }
-
-    /// Kills a command at each of its file-system calls in turn, at every `step`th, and completes it.
-    #[track_caller]
-    fn killed_at_each(prepare: impl Fn() -> Lab, arguments: &[&str], step: usize) {
-        let total = calls(&prepare(), arguments);
-        assert!(total > 20, "{arguments:?} makes {total} calls");
-        let mut killed = 0;
-        for at in (1..=total).step_by(step) {
-            let lab = prepare();
-            let filter = format!("inject={CALLS}:signal=SIGKILL:when={at}");
-            let wrapper = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &filter];
-            let outcome = lab
-                .command(arguments.iter().copied())
-                .through(wrapper)
-                .run();
-            killed += usize::from(outcome.status.code() != Some(0));
-            if arguments[0] == "init" && !lab.path().join("homelab.kdl").exists() {
-                lab.command(arguments.iter().copied()).run().succeeds();
-            }
-            converges(
-                &lab,
-                &format!("{arguments:?} killed at call {at} of {total}"),
-            );
-        }
-        assert!(killed > 5, "only {killed} of {total} were killed");
-    }
-
-    #[test]
-    fn an_init_that_is_killed_is_completed() {
-        killed_at_each(Lab::new, &["init"], 3);
-    }
-
-    #[test]
-    fn a_first_build_that_is_killed_is_completed() {
-        killed_at_each(|| Lab::new().declare(DECLARATION), &["build"], 3);
-    }
-
-    #[test]
-    fn a_later_build_that_is_killed_is_completed() {
-        let first = built();
-        let prepare = || {
-            let lab = first.copy();
-            let more = "person \"carol\" { device \"ipad\" platform=\"ipados\"; }\n";
-            let text = DECLARATION.replace("    device \"macbook\" platform=\"macos\"\n", "");
-            lab.write("homelab.kdl", format!("{text}{more}"));
-            lab
-        };
-        killed_at_each(prepare, &["build"], 3);
     }
 
     #[test]
@@ -729,7 +653,8 @@ mod company {
 
     #[test]
     fn what_somebody_else_put_there_is_named_and_left() {
-        let lab = Lab::new().declare(DECLARATION);
+        let lab = built();
+        fs::remove_dir_all(lab.path().join("out")).expect("it was built");
         lab.write("out/edge/Caddyfile", "mine");
         lab.write("out/people/bob/guide.html", "mine too");
         let outcome = lab.command(["build"]).run();

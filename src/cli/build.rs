@@ -108,7 +108,10 @@ fn build_all(inputs: &Inputs, arguments: &Build) -> Result<(), Failure> {
             }
             // Where the tree cannot be built in, nothing is issued either.
             View::open(out, &lock.root.to_string(), PATIENCE).map_err(Failure::environment)?;
-            issuing.go_on(lock)?
+            match arguments.locked {
+                true => lock,
+                false => issuing.go_on(lock)?,
+            }
         }
     };
     let derivations = plan::plan(homelab, &lock, sealed_hash(workspace)?);
@@ -160,7 +163,8 @@ fn check_tree(inputs: &Inputs, arguments: &Build) -> Result<(), Failure> {
     let view = View::open(out, &lock.root.to_string(), PATIENCE).map_err(Failure::environment)?;
     let differences = realise::differences(&view, &derivations, templates, Some(&secrets));
     let differences = differences.map_err(realise_failure)?;
-    if differences.is_empty() {
+    let folders = view.altered_folders().map_err(Failure::environment)?;
+    if differences.is_empty() && folders.is_empty() {
         report::result(format_args!("{} unchanged", derivations.len()));
         return Ok(());
     }
@@ -172,7 +176,15 @@ fn check_tree(inputs: &Inputs, arguments: &Build) -> Result<(), Failure> {
         Exit::Difference,
         BuildError::Differs {
             out: out.display().to_string(),
-            differences: differences.iter().map(named).collect(),
+            differences: differences
+                .iter()
+                .map(named)
+                .chain(
+                    folders
+                        .iter()
+                        .map(|folder| format!("{} has another mode", folder.display())),
+                )
+                .collect(),
         },
     ))
 }
@@ -256,6 +268,10 @@ fn tell(out: &Path, built: &Built) {
         for path in paths {
             report::result(format_args!("{verb} {}", out.join(path.as_str()).display()));
         }
+    }
+    for directory in &built.modes_restored {
+        let directory = directory.display();
+        report::result(format_args!("restored {directory}/ (its mode)"));
     }
     let counts = [
         (built.built.len(), "built"),

@@ -72,7 +72,7 @@ pub fn init(arguments: &Init) -> Result<(), Failure> {
         &["/out/", "/.homelab.age.pending"],
     )?;
     add_lines(&workspace, ".gitattributes", &["homelab.lock merge=union"])?;
-    write(path, &declaration(&domain), Existing::Refuse)?;
+    write(path, declaration(&domain).as_bytes(), Existing::Refuse)?;
     report::result(format_args!(
         "Wrote {}: edit it, then run `homelab build`.",
         path.display()
@@ -101,27 +101,30 @@ fn minted(arguments: &Init, workspace: &Workspace) -> Result<Minted, Failure> {
 /// Adds lines to a file of git's, where it does not have them.
 fn add_lines(workspace: &Workspace, name: &str, lines: &[&str]) -> Result<(), Failure> {
     let path = workspace.path(name);
-    let present = workspace.read(&path, 1 << 20)?.unwrap_or_default();
-    let mut text = String::from_utf8_lossy(&present).into_owned();
+    let mut text = workspace.read(&path, u64::MAX - 1)?.unwrap_or_default();
+    let present: Vec<&[u8]> = text
+        .split(|byte| *byte == b'\n')
+        .map(<[u8]>::trim_ascii)
+        .collect();
     let missing = lines
         .iter()
-        .filter(|line| !text.lines().any(|present| present.trim() == **line));
+        .filter(|line| !present.contains(&line.as_bytes()));
     let missing: Vec<&&str> = missing.collect();
     if missing.is_empty() {
         return Ok(());
     }
-    if !text.is_empty() && !text.ends_with('\n') {
-        text.push('\n');
+    if !text.is_empty() && !text.ends_with(b"\n") {
+        text.push(b'\n');
     }
     for line in missing {
-        text.push_str(line);
-        text.push('\n');
+        text.extend_from_slice(line.as_bytes());
+        text.push(b'\n');
     }
     write(&path, &text, Existing::Replace)
 }
 
-fn write(path: &Path, text: &str, existing: Existing) -> Result<(), Failure> {
-    write_durably(path, Mode::Public, text.as_bytes(), existing).map_err(Failure::environment)
+fn write(path: &Path, text: &[u8], existing: Existing) -> Result<(), Failure> {
+    write_durably(path, Mode::Public, text, existing).map_err(Failure::environment)
 }
 
 /// The commented declaration. What is not commented out is a homelab that builds as it is.

@@ -55,6 +55,8 @@ impl<'a> Issuing<'a> {
     pub fn go_on(&mut self, lock: Lock) -> Result<Lock, Failure> {
         let reconciliation = reconcile(self.homelab, &lock);
         if reconciliation.is_empty() && lock.authority.is_some() {
+            // A merge may have left it in another form than the one that is written.
+            self.workspace.write_lock(&lock)?;
             return Ok(lock);
         }
         let new = if reconciliation.issue.is_empty() && lock.authority.is_some() {

@@ -67,16 +67,19 @@ pub fn standing(
     let sealed = workspace.path("homelab.age");
     let tree = out.join(".homelab");
     let Some(lock) = workspace.lock()? else {
-        let witnesses = [&sealed, &tree];
-        let witness = witnesses
+        // Whatever stands where output goes may be what is left of a tree.
+        let usual = workspace.path("out");
+        let trees = [out, &usual]
             .into_iter()
-            .find(|path| path.symlink_metadata().is_ok());
-        return match witness {
-            Some(witness) => Err(Failure::environment(MintError::LockMissing {
-                witness: witness.clone(),
-            })),
-            None => Ok(Standing::Fresh),
-        };
+            .find(|out| !is_empty_or_absent(out));
+        let witness = Some(sealed.as_path()).filter(|sealed| sealed.symlink_metadata().is_ok());
+        if let Some(witness) = witness.or(trees) {
+            let witness = witness.to_owned();
+            return Err(Failure::environment(MintError::LockMissing { witness }));
+        }
+        // Nothing was ever made with a secret that was only pending.
+        let _ = std::fs::remove_file(workspace.path(PENDING));
+        return Ok(Standing::Fresh);
     };
     complete_pending(workspace)?;
     if !root_elsewhere && workspace.read(&sealed, LIMIT)?.is_none() {
@@ -89,6 +92,13 @@ pub fn standing(
         }));
     }
     Ok(Standing::Begun(lock))
+}
+
+fn is_empty_or_absent(directory: &Path) -> bool {
+    match std::fs::read_dir(directory) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    }
 }
 
 /// Puts a pending secret in its place, now that the lock is there.

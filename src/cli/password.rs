@@ -41,6 +41,5 @@ pub fn password(arguments: &Password) -> Result<(), Failure> {
         }));
     };
     let root = secret::unlock(&workspace, &arguments.secret, Some(lock.root))?;
-    report::result(root.password(&issued.id, &issued.device).expose());
-    Ok(())
+    report::only_result(root.password(&issued.id, &issued.device).expose())
 }

@@ -5,6 +5,8 @@ use std::io::Write;
 
 use miette::{MietteHandlerOpts, Report};
 
+use super::failure::Failure;
+
 /// Chooses how diagnostics are drawn.
 pub fn set_up() {
     // Fails only where a hook is set already, and then that one is as good.
@@ -21,6 +23,20 @@ pub fn set_up() {
 /// A result, on stdout.
 pub fn result(line: impl Display) {
     let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// A result that the command is of no use without: an error where it cannot be printed.
+pub fn only_result(line: impl Display) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout();
+    let printed = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+    printed.map_err(|source| Failure::environment(CannotPrint { source }))
+}
+
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[error("stdout cannot be written to")]
+#[diagnostic(code("report::cannot-print"), help("see where it leads"))]
+struct CannotPrint {
+    source: std::io::Error,
 }
 
 /// What the user should know besides, on stderr.

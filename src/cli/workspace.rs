@@ -63,7 +63,7 @@ pub enum WorkspaceError {
     )]
     Locked { path: PathBuf },
 
-    #[error("the output tree cannot be the directory of the declaration, `{}`", path.display())]
+    #[error("the output tree cannot be a directory that the declaration stands in, `{}`", path.display())]
     #[diagnostic(
         code("workspace::out-is-here"),
         help("give it a directory of its own, such as `--out out`")
@@ -101,7 +101,7 @@ impl Workspace {
     pub fn out(&self, named: Option<&Path>) -> Result<PathBuf, Failure> {
         let out = named.map_or_else(|| self.path("out"), Path::to_owned);
         let is_here = match (out.canonicalize(), self.directory.canonicalize()) {
-            (Ok(out), Ok(here)) => out == here,
+            (Ok(out), Ok(here)) => here.starts_with(out),
             _ => false,
         };
         match is_here {
@@ -220,6 +220,10 @@ impl Workspace {
     /// A file's bytes, one more than `limit` at the most; `None` if there is none.
     pub fn read(&self, path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Failure> {
         let read = || -> io::Result<Vec<u8>> {
+            // A named pipe would be waited for.
+            if !std::fs::metadata(path)?.is_file() {
+                return Err(io::Error::other("it is no file"));
+            }
             let mut bytes = Vec::new();
             File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
             Ok(bytes)

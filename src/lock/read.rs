@@ -235,6 +235,7 @@ impl Reading {
     }
 
     fn finish(mut self) -> Result<Lock, Vec<LockError>> {
+        self.unite();
         self.refuse_duplicates();
         if let Some((authority, _)) = &self.authority {
             for (issued, span) in &self.certificates {
@@ -268,6 +269,25 @@ impl Reading {
                 .map(|(issued, _)| issued)
                 .collect(),
         })
+    }
+
+    /// Where one branch retired a certificate beside a line that another branch added, a union of both
+    /// keeps it as it was and as it is: it is retired.
+    fn unite(&mut self) {
+        let retired: Vec<Issued> = self
+            .certificates
+            .iter()
+            .map(|(issued, _)| issued)
+            .filter(|issued| issued.state == State::Retired)
+            .cloned()
+            .collect();
+        self.certificates.retain(|(issued, _)| {
+            let as_retired = Issued {
+                state: State::Retired,
+                ..issued.clone()
+            };
+            issued.state == State::Retired || !retired.contains(&as_retired)
+        });
     }
 
     /// One device has one active certificate, and one id stands in one line.

@@ -188,6 +188,8 @@ impl Directory {
             Ok(()) | Err(Errno::NOENT | Errno::ISDIR) => Ok(()),
             // macOS says so of a directory; elsewhere it means that the file may not be removed.
             Err(Errno::PERM) if self.is_directory(name)? => Ok(()),
+            // Linux says so even of a name that is not there.
+            Err(Errno::ROFS) if self.status(name)?.is_none() => Ok(()),
             Err(errno) => Err(cannot_write(&self.named(name), errno)),
         }
     }
@@ -196,6 +198,8 @@ impl Directory {
     pub fn remove_empty_directory(&self, name: &str) -> Result<(), TreeError> {
         match retry_on_intr(|| rustix::fs::unlinkat(self, name, AtFlags::REMOVEDIR)) {
             Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => Ok(()),
+            // Linux says so whatever there is; an empty directory does no harm.
+            Err(Errno::ROFS) => Ok(()),
             Err(errno) => Err(cannot_write(&self.named(name), errno)),
         }
     }

@@ -42,14 +42,14 @@ pub(super) fn survey<'c>(
     let whole = root
         .status(".")?
         .ok_or_else(|| cannot_read(&root.named("."), Errno::NOENT))?;
-    for own in [".", OWN] {
-        let own = Folder {
-            path: own,
-            mode: Some(Mode::Secret),
-        };
-        if condition(root, &whole, change, &own)? == Condition::Altered {
-            survey.altered.push(own);
-        }
+    // The root is made for its owner alone; who has opened it since, or pointed to a directory that
+    // others share, is not overruled: what is secret lies in directories of its own.
+    let own = Folder {
+        path: OWN,
+        mode: Some(Mode::Secret),
+    };
+    if condition(root, &whole, change, &own)? == Condition::Altered {
+        survey.altered.push(own);
     }
     // In parallel, since a large tree has a directory for each device; the first error in order is the one reported.
     let conditions: Vec<_> = folders

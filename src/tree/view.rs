@@ -8,11 +8,13 @@ use std::time::Duration;
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
+use super::change::{Change, Scope, Wanted};
 use super::directory::{Directory, Standing, kind};
 use super::error::{TreeError, cannot_read, describe};
 use super::hold::{Access, hold};
 use super::manifest::{self, ManifestEntry, Reading};
 use super::path::{OWN, OutputPath};
+use super::survey;
 
 /// An output directory that is open for reading, and what its manifest says.
 ///
@@ -54,6 +56,21 @@ impl View {
     /// A directory that is not there is an empty tree. Waits as long as `patience` for a build to end.
     pub fn open(directory: &Path, owner: &str, patience: Duration) -> Result<View, TreeError> {
         View::open_as(Access::Shared, directory, owner, patience)
+    }
+
+    /// Directories of ours whose mode is another than a build would give them.
+    pub fn altered_folders(&self) -> Result<Vec<PathBuf>, TreeError> {
+        let Some(root) = &self.root else {
+            return Ok(Vec::new());
+        };
+        let kept = self
+            .entries
+            .iter()
+            .map(|entry| Wanted::Keep(entry.path.clone()));
+        let change = Change::between(&self.entries, kept.collect(), &Scope::All);
+        let survey = survey::survey(root, &change, &change.folders(), self.damaged)?;
+        let altered = survey.altered.iter();
+        Ok(altered.map(|folder| root.named(folder.path)).collect())
     }
 
     pub(super) fn open_as(

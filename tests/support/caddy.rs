@@ -126,14 +126,16 @@ impl Ports {
 /// Panics where an upstream would be left that is not on this machine, or one of `upstreams` is not in the file.
 #[track_caller]
 pub fn rewrite(caddyfile: &str, ports: &Ports, upstreams: &[(&str, String)]) -> String {
-    let (first, rest) = caddyfile.split_once('\n').unwrap_or((caddyfile, ""));
-    assert_eq!(
-        first, "{",
-        "a generated Caddyfile begins with its global options"
+    let (comments, rest) = caddyfile
+        .split_once("{\n")
+        .expect("a generated Caddyfile has global options");
+    assert!(
+        comments.lines().all(|line| line.starts_with('#')),
+        "nothing but comments stands before the global options"
     );
     let [http, https, admin] = [&ports.http, &ports.https, &ports.admin].map(Port::number);
     let mut text = format!(
-        "{{
+        "{comments}{{
 \thttp_port {http}
 \thttps_port {https}
 \tadmin {localhost}:{admin}
@@ -253,6 +255,10 @@ impl Caddy {
     /// A request to a site on the port without TLS.
     pub fn visit_plain(&self, host: &str, target: &str) -> Curl {
         Curl::http(host, self.http, target)
+    }
+
+    pub fn version(&self) -> Version {
+        self.version
     }
 
     pub fn https_port(&self) -> u16 {

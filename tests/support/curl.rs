@@ -249,11 +249,22 @@ const CERTIFICATES: &str = "server certificates: ";
 /// Whether the connection ended before a byte of HTTP had come: while connecting with TLS, sending, receiving, framing HTTP/2, or with
 /// an empty answer.
 fn is_cut_off(outcome: &Outcome) -> bool {
-    matches!(outcome.status.code(), Some(16 | 35 | 52 | 55 | 56 | 92)) && outcome.stdout.is_empty()
+    let code = outcome.status.code();
+    (matches!(code, Some(16 | 35 | 52 | 55 | 56 | 92)) || says_expired(outcome))
+        && outcome.stdout.is_empty()
+}
+
+/// Whether the server's alert was `certificate expired`. curl takes it for its own verdict on the server and keeps the alert to itself,
+/// but such a verdict of its own names the problem: `SSL certificate problem: …`.
+fn says_expired(outcome: &Outcome) -> bool {
+    String::from_utf8_lossy(&outcome.stderr).contains("(60) SSL certificate verification failed")
 }
 
 /// OpenSSL's word for the server's alert.
 fn alert(outcome: &Outcome) -> Option<String> {
+    if says_expired(outcome) {
+        return Some("certificate expired".to_owned());
+    }
     let stderr = String::from_utf8_lossy(&outcome.stderr);
     stderr.lines().find_map(|line| {
         let (_, alert) = line.split_once(" alert ")?;

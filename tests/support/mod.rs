@@ -9,6 +9,7 @@
 //! | [`tools`] | the programs of others |
 //! | [`caddy`] | a running Caddy of either version, and a generated Caddyfile made to listen on free ports |
 //! | [`upstream`] | the web server behind Caddy; it tells what arrived |
+//! | [`tls_front`] | TLS before an upstream |
 //! | [`curl`] | a visitor, with a certificate or without |
 //! | [`port`] | ports that no other test has |
 
@@ -20,5 +21,6 @@ pub mod files;
 pub mod lab;
 pub mod outcome;
 pub mod port;
+pub mod tls_front;
 pub mod tools;
 pub mod upstream;

@@ -17,7 +17,7 @@ pub struct Arrival {
     pub method: String,
     /// The request target: path and query.
     pub target: String,
-    /// In the order and the case in which they came.
+    /// In the order and the case in which they came; what trailed the body comes last.
     pub headers: Vec<(String, String)>,
 }
 
@@ -100,10 +100,15 @@ fn serve(connection: TcpStream, name: &str, seen: &Mutex<Vec<Arrival>>) -> io::R
     let malformed = || io::Error::other("not a request");
     let arrival = Arrival::from_head(&head).ok_or_else(malformed)?;
     // Known before the answer is sent, so that a test that has the answer finds the arrival.
-    seen.lock()
-        .expect("no server thread panics")
-        .push(arrival.clone());
-    skip_body(&mut reader, &arrival)?;
+    let place = {
+        let mut seen = seen.lock().expect("no server thread panics");
+        seen.push(arrival.clone());
+        seen.len() - 1
+    };
+    let trailers = skip_body(&mut reader, &arrival)?;
+    seen.lock().expect("no server thread panics")[place]
+        .headers
+        .extend(trailers);
 
     let body = format!("upstream {name}\n{head}");
     let mut answer = format!(
@@ -116,8 +121,8 @@ fn serve(connection: TcpStream, name: &str, seen: &Mutex<Vec<Arrival>>) -> io::R
     (&connection).write_all(answer.as_bytes())
 }
 
-/// Reads the body away: closing over unread bytes would reset the connection.
-fn skip_body(reader: &mut impl BufRead, arrival: &Arrival) -> io::Result<()> {
+/// Reads the body away, and gives what trails it: closing over unread bytes would reset the connection.
+fn skip_body(reader: &mut impl BufRead, arrival: &Arrival) -> io::Result<Vec<(String, String)>> {
     let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
     if let [length] = arrival.header("Content-Length")[..] {
         let length = length.parse().map_err(invalid)?;
@@ -127,12 +132,25 @@ fn skip_body(reader: &mut impl BufRead, arrival: &Arrival) -> io::Result<()> {
             let mut size = String::new();
             reader.read_line(&mut size)?;
             let size = u64::from_str_radix(size.trim_end(), 16).map_err(invalid)?;
-            // Each chunk, the last and empty one too, ends with CR LF.
-            io::copy(&mut reader.take(size + 2), &mut io::sink())?;
             if size == 0 {
-                break;
+                return trailers(reader);
             }
+            // Each chunk ends with CR LF.
+            io::copy(&mut reader.take(size + 2), &mut io::sink())?;
         }
     }
-    Ok(())
+    Ok(Vec::new())
+}
+
+/// Reads the lines between the last chunk and the empty line that ends the message (RFC 9112 §7.1.2).
+fn trailers(reader: &mut impl BufRead) -> io::Result<Vec<(String, String)>> {
+    let mut trailers = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        match line.split_once(':') {
+            Some((name, value)) => trailers.push((name.to_owned(), value.trim().to_owned())),
+            None => return Ok(trailers),
+        }
+    }
 }

@@ -35,7 +35,6 @@ fn modes_of_directories_and_of_the_manifest_are_set_back() {
     let lab = Lab::built(&FIRST);
     let stand = lab.stand();
     for (name, mode) in [
-        ("", 0o755),
         (".homelab", 0o755),
         ("edge", 0o700),
         ("people/alice", 0o777),
@@ -44,10 +43,7 @@ fn modes_of_directories_and_of_the_manifest_are_set_back() {
     }
     lab.chmod(".homelab/manifest.kdl", 0o644);
     let outcome = lab.build(&FIRST).expect("a build");
-    let restored = ["", ".homelab", "edge", "people/alice"].map(|name| match name {
-        "" => lab.out.clone(),
-        name => lab.at(name),
-    });
+    let restored = [".homelab", "edge", "people/alice"].map(|name| lab.at(name));
     assert_eq!(outcome.modes_restored, restored);
     assert_eq!(lab.stand(), stand);
     assert!(

@@ -1,0 +1,27 @@
+//! What `homelab build` promises where something goes on at the same time: an edit, a kill, a full disk, a merge.
+//!
+//! Each test compares whole trees, or whole outputs: it says which paths changed, and every other path must be as it was.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `home` | the small homelab that the tests start from |
+//! | `incrementality` | what changes when something is declared, edited, deleted, and what is said of it |
+//! | `crashes` | a command that is killed at a system call, each kind counted by itself, and the one after it |
+//! | `disks` | a disk that is full or read-only |
+//! | `merging` | the lock after git has merged it |
+//! | `surroundings` | what stands around a homelab: pipes, other programs' files, outputs that take nothing |
+
+mod support;
+
+#[path = "builds/crashes.rs"]
+mod crashes;
+#[path = "builds/disks.rs"]
+mod disks;
+#[path = "builds/home.rs"]
+mod home;
+#[path = "builds/incrementality.rs"]
+mod incrementality;
+#[path = "builds/merging.rs"]
+mod merging;
+#[path = "builds/surroundings.rs"]
+mod surroundings;

@@ -1,0 +1,211 @@
+//! The small homelab that the tests start from, and what they ask of it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::support::files::{self, Entry, Kind};
+use super::support::lab::{Invocation, Lab};
+use super::support::outcome::Outcome;
+
+/// Two people, three devices, and a service of each kind that shows people's names in another way.
+pub const SMALL: &str = r#"domain "home.example.com"
+
+person "alice" {
+    name "Alice"
+    device "macbook" platform="macos"
+    device "pixel" platform="android" version=13
+}
+
+person "bob" {
+    device "iphone" platform="ios" version=17
+}
+
+service "grafana" {
+    upstream "http://127.0.0.1:3000"
+    allow "alice"
+    identity
+}
+
+service "immich" {
+    upstream "http://127.0.0.1:2283"
+    allow "alice" "bob"
+}
+"#;
+
+/// What a build of [`SMALL`] makes, in the order of the paths.
+pub const FILES: [&str; 8] = [
+    ".gitignore",
+    "edge/Caddyfile",
+    "edge/ca.pem",
+    "people/alice/guide.html",
+    "people/alice/macbook/alice-macbook.p12",
+    "people/alice/pixel/alice-pixel.p12",
+    "people/bob/guide.html",
+    "people/bob/iphone/bob-iphone.p12",
+];
+
+/// The clock of the tests' commands: 2027-01-15.
+pub const NOW: &str = "1800000000";
+
+/// [`SMALL`], of which nothing has been built.
+pub fn small() -> Lab {
+    Lab::new().declare(SMALL)
+}
+
+/// [`SMALL`], built.
+#[track_caller]
+pub fn built() -> Lab {
+    let lab = small();
+    build(&lab).succeeds();
+    lab
+}
+
+/// `homelab` at [`NOW`].
+pub fn homelab<const N: usize>(lab: &Lab, arguments: [&str; N]) -> Invocation {
+    lab.command(arguments).env("SOURCE_DATE_EPOCH", NOW)
+}
+
+pub fn build(lab: &Lab) -> Outcome {
+    homelab(lab, ["build"]).run()
+}
+
+/// Replaces a part of `homelab.kdl` that stands there once.
+#[track_caller]
+pub fn edit(lab: &Lab, from: &str, to: &str) {
+    let text = lab.read("homelab.kdl");
+    assert_eq!(
+        text.matches(from).count(),
+        1,
+        "{from:?} in homelab.kdl:\n{text}"
+    );
+    lab.write("homelab.kdl", text.replace(from, to));
+}
+
+/// Declares one more device of bob's.
+#[track_caller]
+pub fn add_device(lab: &Lab) {
+    edit(
+        lab,
+        "version=17\n",
+        "version=17\n    device \"tablet\" platform=\"android\"\n",
+    );
+}
+
+#[track_caller]
+pub fn remove_device(lab: &Lab) {
+    edit(lab, "    device \"macbook\" platform=\"macos\"\n", "");
+}
+
+#[track_caller]
+pub fn remove(lab: &Lab, path: &str) {
+    let path = lab.path().join(path);
+    let removed = if path.is_dir() && !path.is_symlink() {
+        fs::remove_dir_all(&path)
+    } else {
+        fs::remove_file(&path)
+    };
+    removed.unwrap_or_else(|error| panic!("cannot remove {}: {error}", path.display()));
+}
+
+/// Takes away the identity that `homelab.age` is encrypted to.
+#[track_caller]
+pub fn remove_identity(lab: &Lab) {
+    let path = lab.home().join(".config/homelab/identity.txt");
+    fs::remove_file(path).expect("the first build made one");
+}
+
+/// The directory that holds the lab, the home of its user, and whatever commands leave in `TMPDIR`.
+pub fn place(lab: &Lab) -> PathBuf {
+    let path = lab.path();
+    path.parent()
+        .expect("a lab lies in a place of its own")
+        .to_owned()
+}
+
+/// All files of the homelab and of its user, and of nobody else.
+#[track_caller]
+pub fn everything(lab: &Lab) -> BTreeMap<String, Entry> {
+    files::snapshot(&place(lab))
+}
+
+/// Files that a build makes on its way and no build may leave.
+#[track_caller]
+pub fn leftovers(lab: &Lab) -> Vec<String> {
+    let passing = |path: &String| {
+        path.contains(".tmp") || path.contains("staging") || path.contains("pending")
+    };
+    everything(lab).into_keys().filter(passing).collect()
+}
+
+/// The line of the lock that says which authority there is; `None` where there is no lock or none in it.
+pub fn authority(lab: &Lab) -> Option<String> {
+    let lock = fs::read_to_string(lab.path().join("homelab.lock")).ok()?;
+    lock.lines()
+        .find(|line| line.starts_with("authority "))
+        .map(str::to_owned)
+}
+
+/// The line of the lock for a device's certificate; there must be one.
+#[track_caller]
+pub fn certificate(lab: &Lab, device: &str) -> String {
+    let lock = lab.read("homelab.lock");
+    let start = format!("certificate \"{device}\" ");
+    let lines: Vec<&str> = lock
+        .lines()
+        .filter(|line| line.starts_with(&start))
+        .collect();
+    assert_eq!(lines.len(), 1, "lines of {device} in\n{lock}");
+    lines[0].to_owned()
+}
+
+/// The same inputs elsewhere, with no output yet.
+#[track_caller]
+pub fn without_output(lab: &Lab) -> Lab {
+    let copy = lab.copy();
+    if copy.path().join("out").exists() {
+        remove(&copy, "out");
+    }
+    copy
+}
+
+/// How the tree differs from the one that an undisturbed build makes from the same declaration, lock and secret.
+#[track_caller]
+pub fn differences_from_undisturbed(lab: &Lab) -> Vec<String> {
+    let undisturbed = without_output(lab);
+    build(&undisturbed).succeeds();
+    files::changed(&undisturbed.snapshot(), &lab.snapshot())
+}
+
+/// Asserts that a command failed with this code, said all this, and left every file as it was: not even written anew.
+#[track_caller]
+pub fn refused(lab: &Lab, command: Invocation, code: i32, words: &[&str]) {
+    let (before, stood) = (everything(lab), files::stamps(&place(lab)));
+    let outcome = command.run();
+    outcome.fails_with(code);
+    for word in words {
+        outcome.stderr_contains(word);
+    }
+    let (after, stands) = (everything(lab), files::stamps(&place(lab)));
+    assert_eq!(files::changed(&before, &after), [""; 0], "{outcome}");
+    let is_file = |name: &&String| matches!(before[*name].kind, Kind::File(_));
+    let rewritten = stood
+        .keys()
+        .filter(is_file)
+        .filter(|name| stood[*name] != stands[*name]);
+    assert_eq!(rewritten.collect::<Vec<_>>(), [""; 0], "{outcome}");
+}
+
+/// What is different below a directory: empty where nothing was written, not even the same bytes again.
+#[track_caller]
+pub fn touched(directory: &Path, action: impl FnOnce()) -> Vec<String> {
+    let (before, stamps) = (files::snapshot(directory), files::stamps(directory));
+    action();
+    let mut changes = files::changed(&before, &files::snapshot(directory));
+    let after = files::stamps(directory);
+    let rewritten = stamps
+        .iter()
+        .filter(|(name, stamp)| after.get(*name) != Some(stamp));
+    changes.extend(rewritten.map(|(name, _)| format!("touched {name}")));
+    changes
+}

@@ -1,0 +1,221 @@
+//! The lock after git has merged it, or somebody has edited it.
+
+use super::home::{
+    add_device, authority, build, built, certificate, edit, homelab, refused, remove_device,
+};
+use super::support::files::changed;
+use super::support::lab::Lab;
+use super::support::outcome;
+use super::support::tools;
+
+/// The same check that `homelab` puts at the end of a line of the lock.
+fn with_check(line: &str) -> String {
+    let (text, _) = line.split_once(" check=").expect("a line has its check");
+    let check = blake3::hash(text.as_bytes()).to_hex();
+    format!("{text} check=\"{}\"", &check[..16])
+}
+
+#[track_caller]
+fn replace_in_lock(lab: &Lab, from: &str, to: &str) {
+    let lock = lab.read("homelab.lock");
+    assert_eq!(lock.matches(from).count(), 1, "{from:?} in\n{lock}");
+    lab.write("homelab.lock", lock.replace(from, to));
+}
+
+#[test]
+fn a_lost_certificate_is_issued_anew_and_nothing_else_is() {
+    let lab = built();
+    let line = certificate(&lab, "alice/pixel");
+    let old = (authority(&lab), certificate(&lab, "alice/macbook"));
+    replace_in_lock(&lab, &format!("{line}\n"), "");
+    let locked = homelab(&lab, ["build", "--locked"]);
+    refused(&lab, locked, 4, &["alice/pixel is to be issued"]);
+    let before = lab.snapshot();
+    let outcome = build(&lab);
+    outcome
+        .succeeds()
+        .stdout_contains("issued alice/pixel until");
+    assert_eq!(
+        changed(&before, &lab.snapshot()),
+        [
+            "~ homelab.lock",
+            "~ out/.homelab/manifest.kdl",
+            "~ out/edge/Caddyfile",
+            "~ out/people/alice/guide.html",
+            "~ out/people/alice/pixel/alice-pixel.p12",
+        ]
+    );
+    assert_eq!(
+        (authority(&lab), certificate(&lab, "alice/macbook")),
+        old,
+        "{outcome}"
+    );
+}
+
+#[test]
+fn an_edited_fingerprint_is_noticed_even_with_a_check_that_fits() {
+    let lab = built();
+    let line = certificate(&lab, "alice/pixel");
+    let at = line.find("fingerprint=\"").expect("it has one") + "fingerprint=\"".len();
+    let other = if line[at..].starts_with('0') {
+        "1"
+    } else {
+        "0"
+    };
+    let edited = format!("{}{other}{}", &line[..at], &line[at + 1..]);
+    replace_in_lock(&lab, &line, &edited);
+    refused(&lab, homelab(&lab, ["build"]), 3, &["lock::damaged"]);
+    replace_in_lock(&lab, &edited, &with_check(&edited));
+    refused(
+        &lab,
+        homelab(&lab, ["build"]),
+        3,
+        &["issue::not-as-recorded"],
+    );
+}
+
+#[test]
+fn the_order_of_the_lines_does_not_matter() {
+    let lab = built();
+    let [one, two] = ["alice/macbook", "bob/iphone"].map(|device| certificate(&lab, device));
+    let lock = lab.read("homelab.lock");
+    let swapped = lock.replace(&one, "\0").replace(&two, &one);
+    lab.write("homelab.lock", swapped.replace('\0', &two));
+    let before = lab.snapshot();
+    build(&lab).succeeds().stdout_is("8 unchanged\n");
+    assert_eq!(changed(&before, &lab.snapshot()), [""; 0]);
+}
+
+#[test]
+fn two_branches_that_add_devices_side_by_side_merge() {
+    let lab = Lab::new().declare(super::home::SMALL);
+    let before = begin(&lab);
+    // Both lines come to stand between alice/pixel's and bob/iphone's: without `union` a conflict.
+    branch(&lab, "one", |lab| {
+        edit(
+            lab,
+            "\"Alice\"\n",
+            "\"Alice\"\n    device \"watch\" platform=\"wearos\"\n",
+        );
+    });
+    branch(&lab, "two", |lab| {
+        edit(
+            lab,
+            "version=13\n",
+            "version=13\n    device \"tablet\" platform=\"android\"\n",
+        );
+    });
+    git(&lab, &["merge", "-q", "-m", "both", "one"]).succeeds();
+    let merged = lab.read("homelab.lock");
+    homelab(&lab, ["build", "--locked"]).run().succeeds();
+    assert_eq!(lab.read("homelab.lock"), merged, "nothing is issued anew");
+    let kept = before.lines().filter(|line| merged.contains(line)).count();
+    assert_eq!(kept, before.lines().count());
+    let caddyfile = lab.read("out/edge/Caddyfile");
+    for device in ["alice/tablet", "alice/watch"] {
+        certificate(&lab, device);
+        assert!(caddyfile.contains(device), "{caddyfile}");
+    }
+}
+
+#[test]
+fn a_device_that_two_branches_add_is_told_with_both_lines() {
+    let lab = Lab::new().declare(super::home::SMALL);
+    begin(&lab);
+    branch(&lab, "one", add_device);
+    branch(&lab, "two", add_device);
+    git(&lab, &["merge", "-q", "-m", "both", "one"]).succeeds();
+    let words = [
+        "lock::duplicate",
+        "the lock has `bob/tablet` twice",
+        "first here",
+        "again here",
+    ];
+    refused(&lab, homelab(&lab, ["build"]), 3, &words);
+    let lock = lab.read("homelab.lock");
+    let is_either = |line: &&str| line.starts_with("certificate \"bob/tablet\"");
+    let second = lock.lines().filter(is_either).nth(1).expect("two lines");
+    let kept = lock.replace(&format!("{second}\n"), "");
+    lab.write("homelab.lock", kept);
+    build(&lab).succeeds();
+    assert_eq!(super::home::differences_from_undisturbed(&lab), [""; 0]);
+}
+
+/// One branch removes the device beside which the other adds one: union keeps the removed one's line in both forms.
+#[test]
+fn a_device_removed_beside_one_that_is_added_is_retired() {
+    let lab = Lab::new().declare(super::home::SMALL);
+    begin(&lab);
+    branch(&lab, "one", remove_device);
+    branch(&lab, "two", |lab| {
+        let iphone = "    device \"iphone\"";
+        edit(
+            lab,
+            iphone,
+            &format!("    device \"ipad\" platform=\"ipados\"\n{iphone}"),
+        );
+        edit(
+            lab,
+            "version=13\n",
+            "version=13\n    device \"nexus\" platform=\"android\"\n",
+        );
+    });
+    git(&lab, &["merge", "-q", "-m", "both", "one"]).succeeds();
+    let lock = lab.read("homelab.lock");
+    let lines: Vec<&str> = lock
+        .lines()
+        .filter(|line| line.starts_with("certificate \"alice/macbook\""))
+        .collect();
+    assert_eq!(lines.len(), 2, "git keeps both forms of the line");
+    build(&lab).succeeds();
+    let lock = lab.read("homelab.lock");
+    assert_eq!(lock.matches("certificate \"alice/macbook\"").count(), 1);
+    assert!(certificate(&lab, "alice/macbook").contains("state=\"retired\""));
+    assert_eq!(super::home::differences_from_undisturbed(&lab), [""; 0]);
+}
+
+#[test]
+fn marks_of_a_conflict_are_told_as_such() {
+    let lab = built();
+    let line = certificate(&lab, "bob/iphone");
+    replace_in_lock(
+        &lab,
+        &line,
+        &format!("<<<<<<< HEAD\n{line}\n=======\n>>>>>>> one"),
+    );
+    refused(&lab, homelab(&lab, ["build"]), 3, &["lock::merge-conflict"]);
+}
+
+/// Builds and commits as `main`; gives the lock.
+#[track_caller]
+fn begin(lab: &Lab) -> String {
+    lab.write(".gitattributes", "homelab.lock merge=union\n");
+    lab.write(".gitignore", "/out/\n");
+    build(lab).succeeds();
+    for words in [
+        &["init", "-q", "-b", "main"][..],
+        &["add", "-A"],
+        &["commit", "-qm", "begin"],
+    ] {
+        git(lab, words).succeeds();
+    }
+    lab.read("homelab.lock")
+}
+
+/// Changes, builds and commits on a new branch from `main`, and stays there.
+#[track_caller]
+fn branch(lab: &Lab, name: &str, change: impl FnOnce(&Lab)) {
+    git(lab, &["checkout", "-q", "-b", name, "main"]).succeeds();
+    change(lab);
+    build(lab).succeeds();
+    git(lab, &["commit", "-qam", name]).succeeds();
+}
+
+fn git(lab: &Lab, words: &[&str]) -> outcome::Outcome {
+    let mut command = tools::command("git");
+    command.current_dir(lab.path()).env("HOME", lab.home());
+    for setting in ["user.name=test", "user.email=test@example.com"] {
+        command.args(["-c", setting]);
+    }
+    outcome::run(command.args(words), b"")
+}

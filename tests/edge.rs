@@ -1,0 +1,51 @@
+//! The generated Caddyfile before the oldest and the current Caddy: who gets in where, and who does not.
+//!
+//! Each check is a function that gives what is wrong as lines; a test wants none, and `mutants` wants some from a Caddyfile that has
+//! been weakened on purpose.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `family` | the home of `examples/family`, built, with an upstream per service |
+//! | `policy` | the same home as a table written by hand: what each visitor is to get |
+//! | `wire` | requests that no well-behaved client sends |
+//! | the others | one subject each |
+
+mod support;
+
+#[path = "edge/family.rs"]
+mod family;
+#[path = "edge/files.rs"]
+mod files;
+#[path = "edge/hostile.rs"]
+mod hostile;
+#[path = "edge/hosts.rs"]
+mod hosts;
+#[path = "edge/identity.rs"]
+mod identity;
+#[path = "edge/matrix.rs"]
+mod matrix;
+#[path = "edge/mutants.rs"]
+mod mutants;
+#[path = "edge/policy.rs"]
+mod policy;
+#[path = "edge/public.rs"]
+mod public;
+#[path = "edge/routes.rs"]
+mod routes;
+#[path = "edge/sessions.rs"]
+mod sessions;
+#[path = "edge/upgrades.rs"]
+mod upgrades;
+#[path = "edge/wire.rs"]
+mod wire;
+
+/// Fails with all the lines where there is any.
+#[track_caller]
+fn assert_none(wrong: &[String]) {
+    assert!(
+        wrong.is_empty(),
+        "{} wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}

@@ -1,0 +1,60 @@
+//! TLS before an [`Upstream`], for declarations whose upstream is `https://…`.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+
+use tempfile::TempDir;
+
+use super::tools;
+use super::upstream::Upstream;
+
+/// A server on the loopback address that speaks TLS with a certificate that nobody believes, and passes every byte to an upstream.
+pub struct TlsFront {
+    process: Child,
+    port: u16,
+    _certificate: TempDir,
+}
+
+impl TlsFront {
+    #[track_caller]
+    pub fn start(upstream: &Upstream) -> Self {
+        let place = tempfile::tempdir().expect("a temporary directory can be made");
+        let certificate = place.path().join("certificate.pem");
+        let certificate = certificate.to_str().expect("a test's paths are UTF-8");
+        // Key and certificate into one file.
+        let request = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=nobody -keyout";
+        let arguments = request.split(' ').chain([certificate, "-out", certificate]);
+        tools::run("openssl", arguments).succeeds();
+        let address = upstream.address();
+        let (_, port) = address.rsplit_once(':').expect("an address has a port");
+        let mut process = tools::command("python3")
+            .args(["-c", include_str!("tls_front.py"), port, certificate])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python3 starts");
+        let mut line = String::new();
+        let stdout = process.stdout.take().expect("stdout is piped");
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .expect("it prints its port");
+        Self {
+            process,
+            port: line.trim_end().parse().expect("it prints its port"),
+            _certificate: place,
+        }
+    }
+
+    /// `https://127.0.0.1:PORT`.
+    pub fn address(&self) -> String {
+        format!("https://127.0.0.1:{}", self.port)
+    }
+}
+
+impl Drop for TlsFront {
+    fn drop(&mut self) {
+        // Both fail only where it has ended already.
+        _ = self.process.kill();
+        _ = self.process.wait();
+    }
+}
