@@ -35,8 +35,11 @@ fn assert_noticed(found: &[(&str, Vec<String>)]) {
 
 const FINAL_REFUSAL: &str = "\thandle {\n\t\terror 403\n\t}\n";
 
+/// A change of a generated file.
+type Change = fn(&str) -> String;
+
 /// Changes of a generated file that open it, as far as its structure goes: all of them are noticed by `routes`.
-fn openings() -> Vec<(&'static str, fn(&str) -> String)> {
+fn openings() -> Vec<(&'static str, Change)> {
     vec![
         ("strict SNI off", |text| {
             replaced(text, "strict_sni_host on", "strict_sni_host insecure_off")

@@ -61,7 +61,8 @@ fn identical_files_that_the_manifest_does_not_have_are_adopted() {
     assert_eq!(inode(&lab), before);
     let mut stand = Lab::built(&FIRST).stand();
     // The directory was there before, and keeps its mode.
-    stand.insert(String::new(), lab.stand()[""].clone());
+    let root = std::path::PathBuf::new();
+    stand.insert(root.clone(), lab.stand()[&root].clone());
     assert_eq!(lab.stand(), stand);
 }
 
