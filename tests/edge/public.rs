@@ -205,7 +205,7 @@ fn is_public_for_all(arrival: &Arrival) -> bool {
         .all(|b| b.is_ascii_alphanumeric() || b"/._~-".contains(&b));
     let reading = matches!(&arrival.method[..], "GET" | "HEAD");
     let starts = |public: &&str| resolved.starts_with(*public) && path.starts_with(*public);
-    reading && plain && PUBLIC.iter().any(|public| starts(public))
+    reading && plain && PUBLIC.iter().any(starts)
 }
 
 fn unescaped(text: &[u8]) -> Vec<u8> {
