@@ -22,6 +22,8 @@ mod hostile;
 mod hosts;
 #[path = "edge/identity.rs"]
 mod identity;
+#[path = "edge/lan.rs"]
+mod lan;
 #[path = "edge/matrix.rs"]
 mod matrix;
 #[path = "edge/mutants.rs"]

@@ -2,7 +2,7 @@
 
 use crate::family::{EXAMPLE, Family, at_home, replaced};
 use crate::support::caddy::{Caddy, Version};
-use crate::{hosts, identity, matrix, public, routes, sessions};
+use crate::{hosts, identity, lan, matrix, public, routes, sessions, upgrades};
 
 /// The family with everything taken out of the first of its Caddyfile's blocks that begins so.
 fn without_block(text: &str, begin: &str, end: &str) -> String {
@@ -68,6 +68,12 @@ fn openings() -> Vec<(&'static str, Change)> {
         ("tunnels kept", |text| {
             without_lines(text, "request_header @no-websocket")
         }),
+        ("tunnels from public paths", |text| {
+            without_lines(text, "\t\trequest_header -Upgrade")
+        }),
+        ("the LAN as others say it", |text| {
+            replaced(text, "@lan remote_ip", "@lan remote_ip forwarded")
+        }),
         ("nobody told", |text| {
             without_lines(text, "header_up Remote-User")
         }),
@@ -81,10 +87,9 @@ fn routes_notices() {
     let found: Vec<(&str, Vec<String>)> = openings()
         .into_iter()
         .map(|(what, open)| {
-            (
-                what,
-                routes::differences(&family, Version::New, &open(&generated)),
-            )
+            // Only the old Caddy can still be told to believe in `X-Forwarded-For` so.
+            let differences = routes::differences(&family, Version::Old, &open(&generated));
+            (what, differences)
         })
         .collect();
     assert_noticed(&found);
@@ -198,6 +203,51 @@ fn identity_notices() {
         wrong.iter().any(|wrong| wrong.contains("X-Nothing")),
         "{wrong:#?}"
     );
+}
+
+#[test]
+fn lan_notices() {
+    let family = Family::new();
+    let (_, believing) = openings()
+        .into_iter()
+        .find(|(name, _)| *name == "the LAN as others say it")
+        .expect("it is there");
+    let caddy = family.serve_changed(Version::Old, believing);
+    let wrong = lan::intruders(&family, &caddy);
+    let by_header = |wrong: &String| wrong.contains("\"X-Forwarded-For: 192.168.0.1\"");
+    assert!(wrong.iter().any(by_header), "{wrong:#?}");
+}
+
+#[test]
+fn upgrades_notices() {
+    let family = Family::new();
+    for (what, tell_tale) in [
+        ("tunnels kept", "stats.home.example.com/: `Upgrade: h2c`"),
+        (
+            "tunnels from public paths",
+            "/share/x: `Upgrade: websocket`",
+        ),
+    ] {
+        let (_, open) = openings()
+            .into_iter()
+            .find(|(name, _)| *name == what)
+            .expect("it is there");
+        let wrong = found(&family, open, |caddy| upgrades::tunnels(&family, caddy));
+        let told = |wrong: &String| wrong.contains(tell_tale);
+        assert!(wrong.iter().any(told), "{what}: {wrong:#?}");
+    }
+    let all = |text: &str| without_lines(text, "-Upgrade");
+    let all = found(&family, all, |caddy| upgrades::tunnels(&family, caddy));
+    assert_eq!(all.len(), 6, "each of those that should not: {all:#?}");
+    let none = |text: &str| {
+        replaced(
+            text,
+            "request_header @no-websocket -Upgrade",
+            "request_header -Upgrade",
+        )
+    };
+    let none = found(&family, none, |caddy| upgrades::tunnels(&family, caddy));
+    assert_eq!(none.len(), 2, "each of those that should: {none:#?}");
 }
 
 #[test]
