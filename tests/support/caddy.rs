@@ -190,6 +190,7 @@ impl Caddy {
     #[track_caller]
     pub fn start(version: Version, caddyfile: &str, directory: &Path) -> Self {
         let state = State::new(directory);
+        state.keep_from_the_cleaner(&sites(caddyfile));
         let file = state.write("Caddyfile", caddyfile.as_bytes());
         let log = File::create(state.log()).expect("the log can be made");
         let both = log
@@ -228,6 +229,7 @@ impl Caddy {
             self.admin,
             "a reload is for the same ports"
         );
+        self.state.keep_from_the_cleaner(&sites(caddyfile));
         let file = self.state.write("Caddyfile", caddyfile.as_bytes());
         let mut command = self.state.command(self.version);
         command
@@ -346,6 +348,18 @@ impl State {
         let path = self.path().join(name);
         fs::write(&path, content).expect("a temporary directory can be written to");
         path
+    }
+
+    /// Puts a file where the certificate of each site is to lie. While a Caddy starts, it also cleans up, and removes the directories
+    /// that are empty: now and then one that it has just made for a certificate, which it then tries to get again after a minute.
+    fn keep_from_the_cleaner(&self, hosts: &[String]) {
+        for host in hosts {
+            let place = format!("data/caddy/certificates/local/{host}");
+            let place = self.path().join(place);
+            fs::create_dir_all(&place)
+                .and_then(|()| fs::write(place.join("kept"), ""))
+                .expect("a temporary directory can be written to");
+        }
     }
 
     fn command(&self, version: Version) -> Command {
