@@ -1,9 +1,12 @@
-//! The apps that homelab knows: whether their own clients can present a certificate.
+//! The apps that homelab knows: where they listen, what their share links need, whether their own
+//! clients can present a certificate.
 //!
-//! The data is `catalogue.kdl` beside this file, read once; a test sees to it that it can be.
+//! The data is `catalogue.kdl` beside this file, read once; tests see to it that all of it can be
+//! read, and that docs/apps.md shows it.
 
 use std::sync::LazyLock;
 
+use crate::model::{Methods, PathPattern};
 use crate::parse::catalogue;
 use crate::source::Source;
 
@@ -14,27 +17,75 @@ pub struct App {
     pub name: String,
     /// Its name as its makers write it.
     pub title: String,
-    /// What is known about its own clients and certificates.
-    pub clients: Vec<ClientNote>,
+    /// The port that it listens on unless it is told otherwise.
+    pub port: Option<Claim<u16>>,
+    /// The largest body that it wants a proxy to let through.
+    pub uploads: Option<Claim<String>>,
+    /// That it needs websockets.
+    pub websockets: Option<Claim<()>>,
+    /// The manifest of its web app, which browsers fetch without a certificate.
+    pub manifest: Option<Claim<PathPattern>>,
+    /// What has to be open for its share links to work.
+    pub share: Vec<Claim<SharePath>>,
+    /// What a user needs to know about its own clients and certificates.
+    pub clients: Vec<Claim<String>>,
 }
 
-/// One fact about an app's own clients.
+/// Something said of an app.
 #[derive(Debug, PartialEq, Eq)]
-pub struct ClientNote {
-    /// What a user needs to know.
-    pub note: String,
+pub struct Claim<T> {
+    /// What is said.
+    pub value: T,
     /// Where it is documented or reported.
     pub source: String,
 }
 
+impl<T> Claim<T> {
+    /// A claim and where it comes from.
+    pub fn new(value: T, source: String) -> Claim<T> {
+        Claim { value, source }
+    }
+}
+
+/// A path that share links need.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharePath {
+    /// The path.
+    pub path: PathPattern,
+    /// The methods.
+    pub methods: Methods,
+}
+
+impl App {
+    /// All that share links need, and the manifest with it where there are any.
+    pub fn share_links(&self) -> Vec<SharePath> {
+        if self.share.is_empty() {
+            return Vec::new();
+        }
+        let manifest = self.manifest.iter().map(|manifest| SharePath {
+            path: manifest.value.clone(),
+            methods: Methods::reading(),
+        });
+        let share = self.share.iter().map(|share| share.value.clone());
+        share.chain(manifest).collect()
+    }
+}
+
+const TEXT: &str = include_str!("catalogue.kdl");
+
 static APPS: LazyLock<Vec<App>> = LazyLock::new(|| {
-    let source = Source::new("catalogue.kdl", include_str!("catalogue.kdl"));
+    let source = Source::new("catalogue.kdl", TEXT);
     catalogue::apps(&source).expect("a test reads the built-in catalogue")
 });
 
 /// The app of that name.
 pub fn app(name: &str) -> Option<&'static App> {
     APPS.iter().find(|app| app.name == name)
+}
+
+/// All apps, sorted by name.
+pub fn apps() -> &'static [App] {
+    &APPS
 }
 
 /// The names of all apps, sorted.
@@ -48,8 +99,35 @@ mod tests {
 
     #[test]
     fn the_built_in_catalogue_can_be_read() {
-        assert_eq!(app("immich").unwrap().title, "Immich");
+        let immich = app("immich").unwrap();
+        assert_eq!(immich.title, "Immich");
         assert!(names().is_sorted());
         assert_eq!(app("nothing"), None);
+    }
+
+    /// A line that could not be read would be left out without a word.
+    #[test]
+    fn every_line_of_it_is_read() {
+        let written = |node: &str| {
+            let begins = |line: &&str| line.trim_start().starts_with(&format!("{node} "));
+            TEXT.lines().filter(begins).count()
+        };
+        let read = |count: fn(&App) -> usize| apps().iter().map(count).sum::<usize>();
+        assert_eq!(written("app"), apps().len());
+        assert_eq!(written("port"), read(|app| usize::from(app.port.is_some())));
+        assert_eq!(
+            written("uploads"),
+            read(|app| usize::from(app.uploads.is_some()))
+        );
+        assert_eq!(
+            written("websockets"),
+            read(|app| usize::from(app.websockets.is_some()))
+        );
+        assert_eq!(
+            written("manifest"),
+            read(|app| usize::from(app.manifest.is_some()))
+        );
+        assert_eq!(written("share"), read(|app| app.share.len()));
+        assert_eq!(written("clients"), read(|app| app.clients.len()));
     }
 }

@@ -5,6 +5,7 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use homelab::catalogue::App;
 use homelab::source::Source;
 use support::lab::Lab;
 
@@ -80,6 +81,64 @@ fn the_declaration_that_init_writes_compiles_with_and_without_what_is_taken_out(
             panic!("{:?}\n{text}", mistakes.codes());
         }
     }
+}
+
+/// With HOMELAB_UPDATE_GOLDEN set it is written anew, and the test fails on purpose.
+#[test]
+fn the_catalogue_in_the_documentation_is_the_one_that_is_built_in() {
+    let path = root().join("docs/apps.md");
+    let written = fs::read_to_string(&path).expect("it is there");
+    let (introduction, _) = written
+        .split_once("\n## ")
+        .expect("an introduction, then apps");
+    let apps = homelab::catalogue::apps().iter().map(described);
+    let catalogue: String = apps.collect();
+    let expected = format!("{}\n{catalogue}", introduction.trim_end());
+    if std::env::var_os("HOMELAB_UPDATE_GOLDEN").is_some() && written != expected {
+        fs::write(&path, expected).expect("it can be written");
+        panic!(
+            "docs/apps.md was rewritten: look at `git diff`, then run this without HOMELAB_UPDATE_GOLDEN"
+        );
+    }
+    assert_eq!(written, expected);
+}
+
+/// One app's part of the catalogue.
+fn described(app: &App) -> String {
+    let mut lines = Vec::new();
+    if let Some(port) = &app.port {
+        lines.push(format!("listens on port {} ({})", port.value, port.source));
+    }
+    if let Some(uploads) = &app.uploads {
+        let (size, source) = (&uploads.value, &uploads.source);
+        lines.push(format!(
+            "wants request bodies of {size} let through ({source})"
+        ));
+    }
+    if let Some(websockets) = &app.websockets {
+        lines.push(format!("needs websockets ({})", websockets.source));
+    }
+    if let Some(manifest) = &app.manifest {
+        let (path, source) = (manifest.value.as_str(), &manifest.source);
+        lines.push(format!("has its web app manifest at `{path}` ({source})"));
+    }
+    for share in &app.share {
+        let (path, methods) = (share.value.path.as_str(), &share.value.methods);
+        lines.push(format!(
+            "share links need `{path}` for {methods} ({})",
+            share.source
+        ));
+    }
+    if app.share.is_empty() {
+        lines.push(String::from(
+            "`share-links` is an error: no paths are known that could be opened",
+        ));
+    }
+    for note in &app.clients {
+        lines.push(format!("{} ({})", note.value, note.source));
+    }
+    let lines: String = lines.iter().map(|line| format!("- {line}\n")).collect();
+    format!("\n## {}: `app \"{}\"`\n\n{lines}", app.title, app.name)
 }
 
 fn root() -> &'static Path {

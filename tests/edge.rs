@@ -6,12 +6,15 @@
 //! | module | holds |
 //! |---|---|
 //! | `family` | the home of `examples/family`, built, with an upstream per service |
+//! | `described` | what Caddy makes of a Caddyfile, as text |
 //! | `policy` | the same home as a table written by hand: what each visitor is to get |
 //! | `wire` | requests that no well-behaved client sends |
 //! | the others | one subject each |
 
 mod support;
 
+#[path = "edge/described.rs"]
+mod described;
 #[path = "edge/family.rs"]
 mod family;
 #[path = "edge/files.rs"]

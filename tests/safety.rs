@@ -326,7 +326,7 @@ mod damage {
         lab.command(["build", "--locked"])
             .run()
             .succeeds()
-            .stdout_is("8 unchanged\n");
+            .stdout_is("9 unchanged\n");
     }
 }
 

@@ -23,6 +23,8 @@ pub enum Command {
     Check(Check),
     /// Make the output tree what homelab.kdl says
     Build(Build),
+    /// Say what can be reached, and by whom; needs no secret and changes nothing
+    Exposure(Exposure),
     /// Print the password of a device's .p12
     Password(Password),
 }
@@ -91,6 +93,15 @@ pub struct Build {
     pub jobs: Option<u16>,
     #[command(flatten)]
     pub secret: Secret,
+}
+
+#[derive(Debug, Args)]
+pub struct Exposure {
+    #[command(flatten)]
+    pub declaration: Declaration,
+    /// As one JSON object, for scripts
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

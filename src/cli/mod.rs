@@ -7,6 +7,7 @@ mod arguments;
 mod build;
 mod check;
 mod clock;
+mod exposure;
 mod failure;
 mod init;
 mod issuing;
@@ -44,6 +45,7 @@ pub fn main() -> ExitCode {
         Command::Init(arguments) => init::init(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Build(arguments) => build::build(&arguments),
+        Command::Exposure(arguments) => exposure::exposure(&arguments),
         Command::Password(arguments) => password::password(&arguments),
     };
     match done {

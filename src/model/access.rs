@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::name::Name;
+use super::path::PublicPath;
 
 /// Who may reach a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +44,15 @@ pub enum CertificateMode {
 }
 
 impl Access {
+    /// The paths that everyone may reach where not all of it is open, sorted.
+    pub fn public(&self) -> &[PublicPath] {
+        match self {
+            Access::Everyone => &[],
+            Access::Lan { public } => public,
+            Access::Certificate(allowed) => &allowed.public,
+        }
+    }
+
     /// Who is let in by certificate, where anybody is.
     pub fn allowed(&self) -> Option<&Allowed> {
         match self {
@@ -79,82 +89,4 @@ pub enum Admission {
     },
     /// Not at all.
     Nowhere,
-}
-
-/// A path open to everyone for GET and HEAD: `/share/*`, or one exact path.
-///
-/// Caddy's `path` matcher works on a cleaned-up path, so that `/api/..%2fshare/x` and a dozen other
-/// spellings pass it; the raw URI is therefore held against a pattern of plain segments too.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PublicPath(String);
-
-impl PublicPath {
-    /// Takes `/plain/segments` or `/plain/segments/*`; otherwise says why not.
-    pub fn new(text: &str) -> Result<PublicPath, &'static str> {
-        let path = text.strip_prefix('/').ok_or("it does not begin with `/`")?;
-        let segments = path.strip_suffix("/*").unwrap_or(path);
-        if segments.is_empty() || segments == "*" {
-            return Err("it opens the whole service; `open \"everyone\"` says that");
-        }
-        if segments.contains('*') {
-            return Err("a `*` stands elsewhere than alone at the end, as in `/share/*`");
-        }
-        if !segments.split('/').all(is_plain_segment) {
-            return Err(
-                "a segment is not plain: letters, digits, `.`, `_`, `~`, `-`, no dot first",
-            );
-        }
-        Ok(PublicPath(text.to_owned()))
-    }
-
-    /// The pattern for Caddy's `path` matcher.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// A regular expression (RE2) for the raw URI: the path in plain segments, and a query.
-    pub fn uri_pattern(&self) -> String {
-        let literal = |path: &str| path.replace('.', "\\.");
-        match self.0.strip_suffix('*') {
-            Some(prefix) => format!(
-                "^{}([A-Za-z0-9_~-][A-Za-z0-9._~-]*/?)*(\\?.*)?$",
-                literal(prefix)
-            ),
-            None => format!("^{}(\\?.*)?$", literal(&self.0)),
-        }
-    }
-}
-
-/// Starts with no dot, so that neither `.` nor `..` is one.
-fn is_plain_segment(segment: &str) -> bool {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"._~-".contains(&b);
-    !segment.is_empty() && !segment.starts_with('.') && segment.bytes().all(allowed)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn public_paths_are_plain() {
-        for good in ["/share/*", "/s", "/api/v1.2/share/*", "/_app/*"] {
-            assert!(PublicPath::new(good).is_ok(), "{good}");
-        }
-        for bad in [
-            "", "/", "/*", "*", "share", "//x", "/a//b", "/a/", "/../x", "/./x", "/.x", "/a*",
-            "/*/a", "/a/*/b", "/a%2fb", "/a b", "/{x}", "/a?b", "/ä",
-        ] {
-            assert!(PublicPath::new(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn uri_patterns_are_anchored() {
-        let pattern = |path| PublicPath::new(path).unwrap().uri_pattern();
-        assert_eq!(
-            pattern("/share/*"),
-            r"^/share/([A-Za-z0-9_~-][A-Za-z0-9._~-]*/?)*(\?.*)?$"
-        );
-        assert_eq!(pattern("/v1.2/x"), r"^/v1\.2/x(\?.*)?$");
-    }
 }

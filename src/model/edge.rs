@@ -14,8 +14,30 @@ pub struct Edge {
     pub certificates: SiteCertificates,
     /// What counts as the LAN; empty for Caddy's `private_ranges`.
     pub lan: Vec<IpRange>,
+    /// The proxies that stand before this one, where there are any.
+    pub behind: Option<Behind>,
     /// The oldest Caddy that must take the file.
     pub caddy: CaddyVersion,
+    /// Whether the domain itself shows visitors what they may use.
+    pub landing: bool,
+}
+
+/// Proxies that stand before this one, and that are believed about whom they speak for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Behind {
+    /// Their addresses; at least one.
+    pub proxies: Vec<IpRange>,
+    /// How they say it.
+    pub by: Forwarding,
+}
+
+/// How a proxy says for whom it speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forwarding {
+    /// In the header `X-Forwarded-For` of each request: it has ended TLS itself.
+    XForwardedFor,
+    /// Once, before the TLS connection that it passes on unopened (HAProxy's PROXY protocol).
+    ProxyProtocol,
 }
 
 /// Where the sites' own certificates come from.
@@ -73,7 +95,7 @@ impl IpRange {
             return Err("its prefix is longer than the address");
         }
         if prefix == 0 {
-            return Err("it covers every address: `open \"everyone\"` says that");
+            return Err("it covers every address");
         }
         Ok(IpRange { address, prefix })
     }
@@ -96,6 +118,11 @@ impl CaddyVersion {
     pub const OLDEST: CaddyVersion = CaddyVersion { minor: 6 };
     /// The first with `trust_pool`; it warns of the directive that older ones take.
     pub const TRUST_POOL: CaddyVersion = CaddyVersion { minor: 8 };
+
+    /// The first that reads `X-Forwarded-For` from its trusted end, and the PROXY protocol.
+    pub const BEHIND: CaddyVersion = CaddyVersion { minor: 8 };
+    /// The first that uses the certificate of a wildcard site for the hosts below it.
+    pub const WILDCARD: CaddyVersion = CaddyVersion { minor: 10 };
 
     /// Takes `2.6` or later; otherwise says why not.
     pub fn new(text: &str) -> Result<CaddyVersion, &'static str> {

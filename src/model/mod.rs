@@ -3,24 +3,30 @@
 //! [`crate::resolve`] makes it from declarations; nothing else can.
 
 mod access;
+mod backend;
 mod edge;
 mod host;
 mod lifetime;
 mod name;
+mod path;
 mod platform;
+mod raw;
 mod text;
 mod upstream;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use access::{Access, Admission, Allowed, CertificateMode, PublicPath};
-pub use edge::{CaddyVersion, Edge, IpRange, SiteCertificates};
+pub use access::{Access, Admission, Allowed, CertificateMode};
+pub use backend::{Backend, ByteSize, Files, Header, HostPath, Proxy, Redirect, Timeout};
+pub use edge::{Behind, CaddyVersion, Edge, Forwarding, IpRange, SiteCertificates};
 pub use host::{Domain, Host};
 pub use lifetime::{Lifetime, NotALifetime};
 pub use name::{DeviceId, Name, NotADeviceId, NotAName};
+pub use path::{Methods, PathPattern, PublicPath, uri_pattern};
 pub use platform::Platform;
+pub use raw::Raw;
 pub use text::{DisplayName, Email, sayable};
-pub use upstream::{Scheme, Upstream};
+pub use upstream::{Address, POLICIES, Scheme, Trust, UpstreamTls, Upstreams, is_upstream_host};
 
 use crate::catalogue::App;
 
@@ -96,12 +102,20 @@ pub struct Device {
 pub struct Service {
     /// The service's name.
     pub name: Name,
+    /// The name to show: its own title, its app's, or its name.
+    pub title: String,
     /// The hosts it answers to; at least one.
     pub hosts: Vec<Host>,
-    /// Where its requests go.
-    pub upstream: Upstream,
     /// Who may reach it.
     pub access: Access,
+    /// What it does with a request that is let in.
+    pub backend: Backend,
+    /// The largest body that a request may have.
+    pub max_body: Option<ByteSize>,
+    /// Headers set on every answer, in the order written.
+    pub headers: Vec<Header>,
+    /// Lines of a Caddyfile that stand before the backend, behind the policy.
+    pub raw: Vec<Raw>,
     /// The app behind it, where the catalogue knows it.
     pub app: Option<&'static App>,
 }

@@ -1,18 +1,47 @@
-//! Where a service's requests go.
+//! Where a service's requests go when they are passed on.
 
 use std::net::Ipv6Addr;
 
 use http::Uri;
 
-/// An HTTP server behind the edge.
+use super::backend::HostPath;
+use super::path::is_plain_prefix;
+
+/// Servers that answer alike, behind the edge.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Upstream {
-    /// How the edge speaks to it.
+pub struct Upstreams {
+    /// How the edge speaks to them.
     pub scheme: Scheme,
-    /// Its host and port, such as `immich.local:2283` or `[fd00::7]:80`.
-    pub authority: String,
-    /// Whether an https upstream's certificate is verified.
-    pub verify: bool,
+    /// Where they are: hosts and ports such as `immich.local:2283` or `[fd00::7]:80`, or the path of a
+    /// socket; at least one.
+    pub addresses: Vec<String>,
+    /// What stands before each path there, such as `/photos`.
+    pub prefix: Option<String>,
+    /// Which of several is taken; Caddy's own choice if none is said.
+    pub policy: Option<&'static str>,
+    /// How an https upstream is known to be the right one.
+    pub tls: UpstreamTls,
+}
+
+/// How an https upstream is known to be the right one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct UpstreamTls {
+    /// Who vouches for its certificate.
+    pub trust: Trust,
+    /// The name that its certificate is to have, where that is not its host.
+    pub server_name: Option<String>,
+}
+
+/// Who vouches for an upstream's certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Trust {
+    /// The authorities that the Caddy host trusts.
+    #[default]
+    System,
+    /// An authority of its own: its certificate, PEM, a file on the Caddy host.
+    Authority(HostPath),
+    /// Nobody: it is not verified.
+    Unverified,
 }
 
 /// How the edge speaks to an upstream.
@@ -22,38 +51,68 @@ pub enum Scheme {
     Http,
     /// Over TLS.
     Https,
+    /// HTTP/2 in the clear.
+    H2c,
+    /// In the clear, over a Unix socket.
+    Unix,
 }
 
 impl Scheme {
-    /// The scheme of a URL.
-    pub fn as_str(self) -> &'static str {
+    /// How Caddy writes an upstream of this kind, before its address.
+    pub fn prefix(self) -> &'static str {
         match self {
-            Scheme::Http => "http",
-            Scheme::Https => "https",
+            Scheme::Http => "",
+            Scheme::Https => "https://",
+            Scheme::H2c => "h2c://",
+            Scheme::Unix => "unix/",
         }
     }
 }
 
-impl Upstream {
-    /// Takes `http://host:port` or `https://host:port`; otherwise says why not.
-    pub fn new(text: &str, verify: bool) -> Result<Upstream, &'static str> {
+/// The policies by which one of several upstreams is taken, as Caddy calls them.
+pub const POLICIES: [&str; 7] = [
+    "random",
+    "round_robin",
+    "least_conn",
+    "first",
+    "ip_hash",
+    "uri_hash",
+    "cookie",
+];
+
+/// One address of an upstream as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// How the edge speaks to it.
+    pub scheme: Scheme,
+    /// A host and port, or the path of a socket.
+    pub authority: String,
+    /// What stands before each path there.
+    pub prefix: Option<String>,
+}
+
+impl Address {
+    /// Takes `http://host:port`, with `https` or `h2c` too, perhaps with a path; or
+    /// `unix//path/of/a.sock`, as Caddy writes it. Where http has no port, it is `port`, or 80.
+    /// Otherwise says why not.
+    pub fn new(text: &str, port: Option<u16>) -> Result<Address, &'static str> {
+        if let Some(path) = text.strip_prefix("unix/") {
+            return socket(path);
+        }
         let uri: Uri = text.parse().map_err(|_| "it is no URL")?;
-        let scheme = match uri.scheme_str() {
-            Some("http") => Scheme::Http,
-            Some("https") => Scheme::Https,
-            Some(_) => return Err("its scheme is neither http nor https"),
+        let (scheme, usual_port) = match uri.scheme_str() {
+            Some("http") => (Scheme::Http, port.unwrap_or(80)),
+            Some("https") => (Scheme::Https, 443),
+            Some("h2c") => (Scheme::H2c, port.unwrap_or(80)),
+            Some(_) => return Err("its scheme is none of http, https and h2c"),
             None => return Err("it has no scheme"),
         };
         let authority = uri.authority().ok_or("it has no host")?;
         if authority.as_str().contains('@') {
             return Err("it holds a user or a password, which would stand in the Caddyfile");
         }
-        if uri
-            .path_and_query()
-            .is_some_and(|path| path.as_str() != "/")
-            || text.contains('#')
-        {
-            return Err("it has a path, and the edge passes each path on as it came");
+        if uri.query().is_some() || text.contains('#') {
+            return Err("it has a query or a fragment");
         }
         let host = authority.host();
         if !is_upstream_host(host) {
@@ -63,21 +122,40 @@ impl Upstream {
             Some(port) if port.as_u16() != 0 => port.as_u16(),
             Some(_) => return Err("port 0 is none"),
             None if authority.as_str() != host => return Err("its port is no number"),
-            None => match scheme {
-                Scheme::Http => 80,
-                Scheme::Https => 443,
-            },
+            None => usual_port,
         };
-        Ok(Upstream {
+        let prefix = match uri.path().strip_suffix('/').unwrap_or(uri.path()) {
+            "" => None,
+            path if is_plain_prefix(path) => Some(path.to_owned()),
+            _ => {
+                return Err(
+                    "its path is not plain: segments of letters, digits, `.`, `_`, `~`, `-`",
+                );
+            }
+        };
+        Ok(Address {
             scheme,
             authority: format!("{host}:{port}"),
-            verify,
+            prefix,
         })
     }
 }
 
-/// Host names of a home network have more than DNS allows: container names with underscores.
-fn is_upstream_host(host: &str) -> bool {
+/// Caddy reads permissions behind a `|`, and takes several slashes for one.
+fn socket(path: &str) -> Result<Address, &'static str> {
+    if !is_plain_prefix(path) {
+        return Err("its socket is no absolute path of plain segments, as in `unix//run/app.sock`");
+    }
+    Ok(Address {
+        scheme: Scheme::Unix,
+        authority: path.to_owned(),
+        prefix: None,
+    })
+}
+
+/// Whether a text can be the host of an upstream. Host names of a home network have more than DNS
+/// allows: container names with underscores.
+pub fn is_upstream_host(host: &str) -> bool {
     if let Some(address) = host
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'))
@@ -93,29 +171,55 @@ mod tests {
     use super::*;
 
     #[test]
-    fn upstreams_are_read() {
-        for (text, scheme, authority) in [
+    fn addresses_are_read() {
+        for (text, scheme, authority, prefix) in [
             (
                 "http://immich.local:2283",
                 Scheme::Http,
                 "immich.local:2283",
+                None,
             ),
             (
                 "http://immich_server:2283/",
                 Scheme::Http,
                 "immich_server:2283",
+                None,
             ),
-            ("https://10.0.0.7:3000", Scheme::Https, "10.0.0.7:3000"),
-            ("https://nas", Scheme::Https, "nas:443"),
-            ("http://nas", Scheme::Http, "nas:80"),
-            ("http://[fd00::7]:80", Scheme::Http, "[fd00::7]:80"),
+            (
+                "https://10.0.0.7:3000",
+                Scheme::Https,
+                "10.0.0.7:3000",
+                None,
+            ),
+            ("https://nas", Scheme::Https, "nas:443", None),
+            ("http://nas", Scheme::Http, "nas:80", None),
+            ("http://[fd00::7]:80", Scheme::Http, "[fd00::7]:80", None),
+            ("h2c://grpc:50051", Scheme::H2c, "grpc:50051", None),
+            (
+                "http://nas/photos/",
+                Scheme::Http,
+                "nas:80",
+                Some("/photos"),
+            ),
+            (
+                "unix//run/app/x.sock",
+                Scheme::Unix,
+                "/run/app/x.sock",
+                None,
+            ),
         ] {
-            let upstream = Upstream::new(text, true).unwrap();
+            let address = Address::new(text, None).unwrap();
             assert_eq!(
-                (upstream.scheme, upstream.authority.as_str()),
-                (scheme, authority)
+                (
+                    address.scheme,
+                    address.authority.as_str(),
+                    address.prefix.as_deref()
+                ),
+                (scheme, authority, prefix)
             );
         }
+        let usual = Address::new("http://immich", Some(2283)).unwrap();
+        assert_eq!(usual.authority, "immich:2283");
     }
 
     #[test]
@@ -131,7 +235,10 @@ mod tests {
             "http://nas:99999",
             "http://nas:",
             "http://user:pw@nas",
-            "http://nas/path",
+            "http://nas/../path",
+            "http://nas/a b",
+            "http://nas//a",
+            "http://nas/a*",
             "http://nas?x",
             "http://nas#x",
             "http://[fd00::zz]",
@@ -140,9 +247,13 @@ mod tests {
             "http://-x",
             "http://na\\s",
             "http://nas,other",
-            "unix//run/x.sock",
+            "unix/run/x.sock",
+            "unix//run/../x.sock",
+            "unix//run/x.sock|0222",
+            "unix//run/{x}",
+            "unix///run/x.sock",
         ] {
-            assert!(Upstream::new(bad, true).is_err(), "{bad}");
+            assert!(Address::new(bad, None).is_err(), "{bad}");
         }
     }
 }

@@ -2,8 +2,12 @@
 
 use super::document::Node;
 use super::fields::Fields;
+use super::known::Known;
 use super::mistake::Mistake;
-use crate::diagnostic::did_you_mean;
+use super::service::service;
+pub use super::service::{
+    FilesLine, HeaderLine, PublicLine, RedirectLine, ServiceBlock, TimeoutsLine, UpstreamLine,
+};
 use crate::source::{Span, Spanned};
 
 /// Text and where it was written.
@@ -46,10 +50,23 @@ pub struct EdgeBlock {
     pub certificates: Option<CertificatesLine>,
     /// What counts as the LAN.
     pub lan: Vec<Text>,
+    /// The proxies that stand before this one.
+    pub behind: Option<BehindLine>,
     /// The oldest Caddy that must take the file.
     pub caddy: Option<Text>,
     /// `certificate "asked"`, for all services.
     pub certificate: Option<Text>,
+    /// `landing`: where it stands.
+    pub landing: Option<Span>,
+}
+
+/// `behind "10.0.0.2" by="proxy-protocol"`.
+#[derive(Debug)]
+pub struct BehindLine {
+    /// The proxies' addresses.
+    pub proxies: Vec<Text>,
+    /// How they say for whom they speak.
+    pub by: Option<Text>,
 }
 
 /// `certificates "dns" provider="cloudflare" token-env="CF_API_TOKEN"`.
@@ -102,64 +119,6 @@ pub struct GroupLine {
     pub members: Vec<Text>,
 }
 
-/// `service "immich" { … }`.
-#[derive(Debug)]
-pub struct ServiceBlock {
-    /// The service's name, and its host unless it says another.
-    pub name: Text,
-    /// Host labels, `@`, or full names.
-    pub hosts: Vec<Text>,
-    /// Where the requests go.
-    pub upstream: Option<UpstreamLine>,
-    /// The people and groups that may use it.
-    pub allow: Vec<Text>,
-    /// `open "lan"` or `open "everyone"`.
-    pub open: Option<Text>,
-    /// Paths open without a certificate.
-    pub public: Vec<Text>,
-    /// `certificate "asked"` or `"required"`.
-    pub certificate: Option<Text>,
-    /// `identity`: where it stands.
-    pub identity: Option<Span>,
-    /// The catalogue's name of the app behind it.
-    pub app: Option<Text>,
-}
-
-impl ServiceBlock {
-    fn named(name: Text) -> ServiceBlock {
-        ServiceBlock {
-            name,
-            hosts: Vec::new(),
-            upstream: None,
-            allow: Vec::new(),
-            open: None,
-            public: Vec::new(),
-            certificate: None,
-            identity: None,
-            app: None,
-        }
-    }
-}
-
-/// `upstream "https://10.0.0.7:3000" verify=#false`.
-#[derive(Debug)]
-pub struct UpstreamLine {
-    /// The address.
-    pub address: Text,
-    /// Whether an https upstream's certificate is verified.
-    pub verify: Option<Spanned<bool>>,
-}
-
-/// The nodes that a block knows.
-struct Known {
-    /// What the block is called in a message.
-    place: &'static str,
-    /// Nodes that may stand once.
-    once: &'static [&'static str],
-    /// Nodes that may stand any number of times.
-    many: &'static [&'static str],
-}
-
 const DECLARATION: Known = Known {
     place: "the declaration",
     once: &["domain", "validity", "edge"],
@@ -172,7 +131,15 @@ const VALIDITY: Known = Known {
 };
 const EDGE: Known = Known {
     place: "`edge`",
-    once: &["email", "certificates", "lan", "caddy", "certificate"],
+    once: &[
+        "email",
+        "certificates",
+        "lan",
+        "behind",
+        "caddy",
+        "certificate",
+        "landing",
+    ],
     many: &[],
 };
 const PERSON: Known = Known {
@@ -180,53 +147,6 @@ const PERSON: Known = Known {
     once: &["name", "email"],
     many: &["device"],
 };
-const SERVICE: Known = Known {
-    place: "`service`",
-    once: &[
-        "host",
-        "upstream",
-        "allow",
-        "open",
-        "certificate",
-        "identity",
-        "app",
-    ],
-    // Several `public` lines read better than one long one.
-    many: &["public"],
-};
-
-impl Known {
-    /// Those of `nodes` that are known and not repeated; the others are mistakes.
-    fn among<'n>(&self, nodes: &'n [Node], mistakes: &mut Vec<Mistake>) -> Vec<&'n Node> {
-        let mut accepted: Vec<&Node> = Vec::with_capacity(nodes.len());
-        let mut firsts: Vec<&Node> = Vec::new();
-        for node in nodes {
-            let name = node.name.value.as_str();
-            if self.many.contains(&name) {
-                accepted.push(node);
-            } else if !self.once.contains(&name) {
-                let known = self.once.iter().chain(self.many).copied();
-                mistakes.push(Mistake::UnknownNode {
-                    name: name.to_owned(),
-                    place: self.place,
-                    span: node.name.span,
-                    help: did_you_mean(name, known),
-                });
-            } else if let Some(first) = firsts.iter().find(|first| first.name.value == name) {
-                mistakes.push(Mistake::RepeatedNode {
-                    name: name.to_owned(),
-                    span: node.name.span,
-                    first: first.name.span,
-                });
-            } else {
-                firsts.push(node);
-                accepted.push(node);
-            }
-        }
-        accepted
-    }
-}
-
 /// Reads nodes as a declaration; mistakes are added to `mistakes`.
 pub fn declaration(nodes: &[Node], mistakes: &mut Vec<Mistake>) -> Declaration {
     let mut declared = Declaration::default();
@@ -274,6 +194,17 @@ fn edge(node: &Node, mistakes: &mut Vec<Mistake>) -> EdgeBlock {
                 let mut fields = Fields::of(child, mistakes);
                 block.lan = fields.texts("a range", "lan \"192.168.0.0/16\"");
                 fields.finish("ranges", false);
+            }
+            "behind" => {
+                let mut fields = Fields::of(child, mistakes);
+                let proxies = fields.texts("an address", "behind \"10.0.0.2\"");
+                let by = fields.text_property("by");
+                fields.finish("addresses", false);
+                block.behind = Some(BehindLine { proxies, by });
+            }
+            "landing" => {
+                Fields::of(child, mistakes).finish("nothing", false);
+                block.landing = Some(child.span);
             }
             "caddy" => block.caddy = only_text(child, "a version", "caddy \"2.11\"", mistakes),
             "certificate" => {
@@ -351,63 +282,6 @@ fn group(node: &Node, mistakes: &mut Vec<Mistake>) -> Option<GroupLine> {
     let members = fields.texts("a member", example);
     fields.finish("a name and members", false);
     Some(GroupLine { name, members })
-}
-
-fn service(node: &Node, mistakes: &mut Vec<Mistake>) -> Option<ServiceBlock> {
-    let mut fields = Fields::of(node, mistakes);
-    let name = fields.text("a name", "service \"immich\" { … }");
-    fields.finish("one name", true);
-    // Its lines are read even where it has no name, so that their mistakes are told too.
-    let unnamed = Spanned::new(String::new(), node.span);
-    let mut service = ServiceBlock::named(name.clone().unwrap_or(unnamed));
-    for child in SERVICE.among(node.children(), mistakes) {
-        service_line(child, &mut service, mistakes);
-    }
-    name.map(|_| service)
-}
-
-fn service_line(node: &Node, service: &mut ServiceBlock, mistakes: &mut Vec<Mistake>) {
-    let mut fields = Fields::of(node, mistakes);
-    let takes = match node.name.value.as_str() {
-        "host" => {
-            service.hosts = fields.texts("a host", "host \"photos\"");
-            "hosts"
-        }
-        "allow" => {
-            service.allow = fields.texts("a person or group", "allow \"family\"");
-            "people and groups"
-        }
-        "public" => {
-            service
-                .public
-                .extend(fields.texts("a path", "public \"/share/*\""));
-            "paths"
-        }
-        "open" => {
-            service.open = fields.text("to whom", "open \"lan\"");
-            "one value"
-        }
-        "certificate" => {
-            service.certificate = fields.text("a mode", "certificate \"asked\"");
-            "one value"
-        }
-        "app" => {
-            service.app = fields.text("an app", "app \"immich\"");
-            "one value"
-        }
-        "identity" => {
-            service.identity = Some(node.span);
-            "nothing"
-        }
-        "upstream" => {
-            let address = fields.text("an address", "upstream \"http://10.0.0.7:3000\"");
-            let verify = fields.boolean_property("verify");
-            service.upstream = address.map(|address| UpstreamLine { address, verify });
-            "one address"
-        }
-        other => unreachable!("`{other}` is not known to `service`"),
-    };
-    fields.finish(takes, false);
 }
 
 /// The block of a node that has nothing else.

@@ -151,7 +151,12 @@ fn read_value(entry: &KdlEntry, start: usize, mistakes: &mut Vec<Mistake>) -> Sp
     let span = Span::from((whole.offset() + whole.len() - length, length));
     let value = match entry.value() {
         KdlValue::String(text) => {
-            if let Some(hidden) = text.chars().find(|character| is_invisible(*character)) {
+            // Several lines show as such only where they are written so.
+            let shows_lines = entry
+                .format()
+                .is_some_and(|f| f.value_repr.trim_start_matches('#').starts_with("\"\"\""));
+            let is_hidden = |c: &char| is_invisible(*c) && !(shows_lines && "\n\t".contains(*c));
+            if let Some(hidden) = text.chars().find(is_hidden) {
                 mistakes.push(Mistake::InvisibleCharacter {
                     codepoint: u32::from(hidden),
                     span,

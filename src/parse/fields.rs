@@ -26,6 +26,15 @@ impl<'n, 'm> Fields<'n, 'm> {
 
     /// The next argument, which must be there and be text.
     pub fn text(&mut self, what: &'static str, example: &'static str) -> Option<Spanned<String>> {
+        let argument = self.argument(what, example)?;
+        self.as_text(argument)
+    }
+
+    fn argument(
+        &mut self,
+        what: &'static str,
+        example: &'static str,
+    ) -> Option<&'n Spanned<Value>> {
         let Some(argument) = self.node.arguments.get(self.arguments_taken) else {
             self.mistakes.push(Mistake::MissingArgument {
                 node: self.node.name.value.clone(),
@@ -36,7 +45,7 @@ impl<'n, 'm> Fields<'n, 'm> {
             return None;
         };
         self.arguments_taken += 1;
-        self.as_text(argument)
+        Some(argument)
     }
 
     /// All the remaining arguments, at least one, each text.
@@ -46,6 +55,12 @@ impl<'n, 'm> Fields<'n, 'm> {
         self.arguments_taken = self.node.arguments.len();
         texts.extend(rest.filter_map(|argument| self.as_text(argument)));
         texts
+    }
+
+    /// The next argument, which must be there and be a whole number.
+    pub fn integer(&mut self, what: &'static str, example: &'static str) -> Option<Spanned<i128>> {
+        let argument = self.argument(what, example)?;
+        self.as_integer(argument, String::from(example))
     }
 
     /// A property that is text.
@@ -67,11 +82,7 @@ impl<'n, 'm> Fields<'n, 'm> {
     /// A property that is a whole number.
     pub fn integer_property(&mut self, key: &'static str) -> Option<Spanned<i128>> {
         let value = self.property(key)?;
-        if let Value::Integer(number) = value.value {
-            return Some(Spanned::new(number, value.span));
-        }
-        self.wrong_type(value, "a whole number", Some(format!("write `{key}=17`")));
-        None
+        self.as_integer(value, format!("{key}=17"))
     }
 
     /// Complains about every value that was not asked for, and about a block where none may be.
@@ -121,6 +132,14 @@ impl<'n, 'm> Fields<'n, 'm> {
             _ => Some(String::from("put it in quotes")),
         };
         self.wrong_type(value, "a text", help);
+        None
+    }
+
+    fn as_integer(&mut self, value: &Spanned<Value>, example: String) -> Option<Spanned<i128>> {
+        if let Value::Integer(number) = value.value {
+            return Some(Spanned::new(number, value.span));
+        }
+        self.wrong_type(value, "a whole number", Some(format!("write `{example}`")));
         None
     }
 

@@ -8,8 +8,10 @@ mod cursor;
 pub mod declaration;
 mod document;
 mod fields;
+mod known;
 mod mistake;
 mod scan;
+mod service;
 
 pub use declaration::Declaration;
 pub use mistake::Mistake;

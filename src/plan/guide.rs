@@ -45,7 +45,7 @@ pub struct DevicePart {
 /// A service that the person may use.
 #[derive(Debug, Serialize)]
 pub struct ServiceLink {
-    /// The app's name, or the service's.
+    /// Its name to show.
     pub title: String,
     /// Its addresses.
     pub addresses: Vec<String>,
@@ -103,7 +103,7 @@ impl Guide {
             };
             let app = service.app;
             services.push(ServiceLink {
-                title: app.map_or_else(|| service.name.to_string(), |app| app.title.clone()),
+                title: service.title.clone(),
                 addresses: service
                     .hosts
                     .iter()
@@ -114,12 +114,7 @@ impl Guide {
                 everyone,
                 notes: app
                     .filter(|_| with_certificate)
-                    .map(|app| {
-                        app.clients
-                            .iter()
-                            .map(|client| client.note.clone())
-                            .collect()
-                    })
+                    .map(|app| app.clients.iter().map(|note| note.value.clone()).collect())
                     .unwrap_or_default(),
             });
         }

@@ -5,11 +5,13 @@
 //! to know whether the artifact is up to date.
 
 mod edge;
+mod exposure;
 mod guide;
 
 use serde::Serialize;
 
-pub use edge::{Edge, Person as EdgePerson, Site};
+pub use edge::{Edge, Link, PageKind, Person as EdgePerson, Site};
+pub use exposure::Exposure;
 pub use guide::{DevicePart, Guide, ServiceLink, shown_end};
 
 use crate::lock::{Authority, Issued, Lock};
@@ -41,6 +43,8 @@ pub enum Recipe {
     Bundle(Box<Bundle>),
     /// The Caddyfile.
     Caddyfile(Edge),
+    /// The report of what can be reached.
+    Exposure(Exposure),
     /// A person's install guide.
     Guide(Guide),
 }
@@ -103,17 +107,17 @@ pub fn edge(homelab: &Homelab, lock: &Lock) -> Vec<Derivation> {
     let Some(authority) = &lock.authority else {
         return Vec::new();
     };
+    let edge = Edge::new(homelab, Some(lock));
+    let exposure = Recipe::Exposure(Exposure::of(&edge));
+    let public = |name, recipe| Derivation {
+        path: path(name),
+        mode: Mode::Public,
+        recipe,
+    };
     vec![
-        Derivation {
-            path: path("edge/Caddyfile"),
-            mode: Mode::Public,
-            recipe: Recipe::Caddyfile(Edge::new(homelab, authority, lock)),
-        },
-        Derivation {
-            path: path("edge/ca.pem"),
-            mode: Mode::Public,
-            recipe: ca_pem(authority),
-        },
+        public("edge/Caddyfile", Recipe::Caddyfile(edge)),
+        public("edge/ca.pem", ca_pem(authority)),
+        public("edge/exposure.md", exposure),
     ]
 }
 

@@ -1,6 +1,7 @@
 //! Derivations become bytes. Pure: the same recipe, templates and root secret give the same bytes.
 
 mod bundle;
+mod caddyfile;
 
 use miette::Diagnostic;
 use thiserror::Error;
@@ -9,7 +10,7 @@ use crate::issue::{CredentialError, Signer};
 use crate::pki::BundleError;
 use crate::plan::Recipe;
 use crate::root::RootSecret;
-use crate::template::{TemplateError, Templates, tidy};
+use crate::template::{Rendered, TemplateError, Templates};
 
 /// The bytes of an artifact.
 #[derive(Debug)]
@@ -76,19 +77,17 @@ pub fn render(
             let secrets = secrets.expect("secrets are unlocked before what needs them is rendered");
             bundle::render(recipe, secrets)
         }
-        Recipe::Caddyfile(edge) => {
-            let rendered = templates.render("Caddyfile.j2", edge)?;
-            Ok(Artifact {
-                bytes: tidy(&rendered.text).into_bytes(),
-                templates: rendered.used,
-            })
-        }
-        Recipe::Guide(guide) => {
-            let rendered = templates.render("guide.html.j2", guide)?;
-            Ok(Artifact {
-                bytes: rendered.text.into_bytes(),
-                templates: rendered.used,
-            })
+        Recipe::Caddyfile(edge) => Ok(caddyfile::render(edge, templates)?),
+        Recipe::Exposure(exposure) => Ok(templates.render("exposure.md.j2", exposure)?.into()),
+        Recipe::Guide(guide) => Ok(templates.render("guide.html.j2", guide)?.into()),
+    }
+}
+
+impl From<Rendered> for Artifact {
+    fn from(rendered: Rendered) -> Artifact {
+        Artifact {
+            bytes: rendered.text.into_bytes(),
+            templates: rendered.used,
         }
     }
 }

@@ -235,21 +235,53 @@ pub enum Mistake {
         span: Span,
     },
 
-    #[error("the service `{service}` says no upstream")]
+    #[error("the service `{service}` does not say where its requests go")]
     #[diagnostic(
         code("resolve::no-upstream"),
-        help("add `upstream \"http://HOST:PORT\"`: where its requests go")
+        help(
+            "add `upstream \"http://HOST:PORT\"`, or `files \"/srv/www\"`, or `redirect \"https://…\"`"
+        )
     )]
     NoUpstream {
         service: String,
-        #[label("has none")]
+        #[label("no `upstream`, `files` or `redirect`")]
         span: Span,
+    },
+
+    #[error("`{one}` and `{other}` in one service")]
+    #[diagnostic(
+        code("resolve::several-backends"),
+        help("keep one of the two, or make two services of it")
+    )]
+    SeveralBackends {
+        one: &'static str,
+        other: &'static str,
+        #[label("`{other}` says another")]
+        span: Span,
+        #[label("`{one}` says one thing")]
+        first: Span,
+    },
+
+    #[error("`{what}` beside `{backend}`")]
+    #[diagnostic(
+        code("resolve::nothing-upstream"),
+        help("remove `{what}`: nothing is passed on to an upstream here")
+    )]
+    NothingUpstream {
+        what: &'static str,
+        backend: &'static str,
+        #[label("has no meaning here")]
+        span: Span,
+        #[label("`{backend}` answers itself")]
+        because: Span,
     },
 
     #[error("`{written}` cannot be an upstream")]
     #[diagnostic(
         code("resolve::bad-upstream"),
-        help("write `upstream \"http://HOST:PORT\"` or `\"https://HOST:PORT\"`")
+        help(
+            "write `upstream \"http://HOST:PORT\"`, or `\"https://HOST:PORT\"`, `\"h2c://HOST:PORT\"`, `\"unix//run/app.sock\"`"
+        )
     )]
     BadUpstream {
         written: String,
@@ -258,16 +290,218 @@ pub enum Mistake {
         span: Span,
     },
 
-    #[error("`verify` on an upstream without TLS")]
+    #[error("two upstreams for {place}")]
     #[diagnostic(
-        code("resolve::verify-without-tls"),
-        help("remove `verify`, or write the address with `https://`")
+        code("resolve::duplicate-upstream"),
+        help(
+            "write both addresses in one `upstream`, and perhaps a `policy`; or give one another `path`"
+        )
     )]
-    VerifyWithoutTls {
+    DuplicateUpstream {
+        place: String,
+        #[label("again here")]
+        span: Span,
+        #[label("first here")]
+        first: Span,
+    },
+
+    #[error("no upstream of `{service}` takes what the others leave")]
+    #[diagnostic(
+        code("resolve::no-upstream-for-the-rest"),
+        help("add an `upstream` without `path`: where all other requests go")
+    )]
+    NoUpstreamForTheRest {
+        service: String,
+        #[label("each of its upstreams has a `path`")]
+        span: Span,
+    },
+
+    #[error("`{written}` cannot be the path of an upstream")]
+    #[diagnostic(
+        code("resolve::bad-upstream-path"),
+        help("write plain segments, and at most `/*` at the end, such as `path=\"/api/*\"`")
+    )]
+    BadUpstreamPath {
+        written: String,
+        why: &'static str,
+        #[label("{why}")]
+        span: Span,
+    },
+
+    #[error("upstreams of two kinds in one line")]
+    #[diagnostic(
+        code("resolve::mixed-upstreams"),
+        help("give all of them one scheme and one path: each request could go to any of them")
+    )]
+    MixedUpstreams {
+        #[label("another scheme or path")]
+        span: Span,
+        #[label("than this one's")]
+        first: Span,
+    },
+
+    #[error("there is no policy `{written}`")]
+    #[diagnostic(code("resolve::unknown-policy"))]
+    UnknownPolicy {
+        written: String,
+        #[label("not known")]
+        span: Span,
+        #[help]
+        help: String,
+    },
+
+    #[error("a policy for one upstream")]
+    #[diagnostic(
+        code("resolve::policy-for-one"),
+        help("remove `policy`, or add the other addresses")
+    )]
+    PolicyForOne {
+        #[label("nothing to choose from")]
+        span: Span,
+    },
+
+    #[error("`{what}` on an upstream without TLS")]
+    #[diagnostic(
+        code("resolve::no-tls-upstream"),
+        help("remove `{what}`, or write the address with `https://`")
+    )]
+    NoTlsUpstream {
+        what: &'static str,
         #[label("nothing to verify")]
         span: Span,
         #[label("speaks in the clear")]
         address: Span,
+    },
+
+    #[error("`ca` on an upstream that is not verified")]
+    #[diagnostic(
+        code("resolve::authority-unverified"),
+        help("remove `verify=#false`: with `ca` the certificate can be verified")
+    )]
+    AuthorityUnverified {
+        #[label("would vouch for it")]
+        span: Span,
+        #[label("nobody looks")]
+        unverified: Span,
+    },
+
+    #[error("`{written}` cannot be the name of a server")]
+    #[diagnostic(
+        code("resolve::bad-server-name"),
+        help("write the name that stands in its certificate, such as `server-name=\"nas.local\"`")
+    )]
+    BadServerName {
+        written: String,
+        #[label("neither a name nor an address")]
+        span: Span,
+    },
+
+    #[error("`{written}` cannot be a path on the Caddy host")]
+    #[diagnostic(
+        code("resolve::bad-host-path"),
+        help("write an absolute path, such as `\"/srv/www\"`")
+    )]
+    BadHostPath {
+        written: String,
+        why: &'static str,
+        #[label("{why}")]
+        span: Span,
+    },
+
+    #[error("`{written}` cannot be redirected to")]
+    #[diagnostic(
+        code("resolve::bad-redirect"),
+        help(
+            "write a URL, such as `redirect \"https://photos.example.org/\"`; `/*` at its end keeps the path"
+        )
+    )]
+    BadRedirect {
+        written: String,
+        why: &'static str,
+        #[label("{why}")]
+        span: Span,
+    },
+
+    #[error("{status} is no status of a redirect")]
+    #[diagnostic(
+        code("resolve::bad-redirect-status"),
+        help("write 302 or 307 for a while, 301 or 308 for good: browsers remember those")
+    )]
+    BadRedirectStatus {
+        status: i128,
+        #[label("not 301, 302, 307 or 308")]
+        span: Span,
+    },
+
+    #[error("`{written}` is no timeout")]
+    #[diagnostic(
+        code("resolve::bad-timeout"),
+        help("write a number and `ms`, `s`, `m` or `h`, such as `\"30s\"`")
+    )]
+    BadTimeout {
+        written: String,
+        why: &'static str,
+        #[label("{why}")]
+        span: Span,
+    },
+
+    #[error("`timeouts` that say none")]
+    #[diagnostic(
+        code("resolve::empty-timeouts"),
+        help(
+            "add `dial=\"3s\"`, how long connecting may take, or `response=\"2m\"`, until the answer begins"
+        )
+    )]
+    EmptyTimeouts {
+        #[label("neither `dial` nor `response`")]
+        span: Span,
+    },
+
+    #[error("`{written}` is no size")]
+    #[diagnostic(
+        code("resolve::bad-size"),
+        help("write a number and a unit, such as `\"10GB\"` or `\"512MiB\"`")
+    )]
+    BadSize {
+        written: String,
+        why: &'static str,
+        #[label("{why}")]
+        span: Span,
+    },
+
+    #[error("the header `{name}` cannot be set")]
+    #[diagnostic(
+        code("resolve::bad-header"),
+        help("write it as `header \"X-Frame-Options\" \"DENY\"`")
+    )]
+    BadHeader {
+        name: String,
+        why: &'static str,
+        #[label("{why}")]
+        span: Span,
+    },
+
+    #[error("the header `{name}` is set twice")]
+    #[diagnostic(code("resolve::duplicate-header"), help("keep one of the two"))]
+    DuplicateHeader {
+        name: String,
+        #[label("again here")]
+        span: Span,
+        #[label("first here")]
+        first: Span,
+    },
+
+    #[error("these lines cannot be put into the Caddyfile as they are")]
+    #[diagnostic(
+        code("resolve::bad-raw"),
+        help(
+            "write whole directives, each `{{` at the end of its line and each `}}` alone in its own"
+        )
+    )]
+    BadRaw {
+        why: &'static str,
+        #[label("{why}")]
+        span: Span,
     },
 
     #[error("the service `{service}` does not say who may use it")]
@@ -379,6 +613,41 @@ pub enum Mistake {
         span: Span,
     },
 
+    #[error("`{written}` cannot be the methods of a public path")]
+    #[diagnostic(
+        code("resolve::bad-methods"),
+        help("write those that are open, such as `methods=\"POST\"` or `methods=\"GET POST\"`")
+    )]
+    BadMethods {
+        written: String,
+        why: &'static str,
+        #[label("{why}")]
+        span: Span,
+    },
+
+    #[error("`share-links` without `app`")]
+    #[diagnostic(
+        code("resolve::share-links-without-app"),
+        help(
+            "add `app \"…\"`: the catalogue knows what its share links need; or open paths with `public`"
+        )
+    )]
+    ShareLinksWithoutApp {
+        #[label("of which app?")]
+        span: Span,
+    },
+
+    #[error("the catalogue knows no share links of {app}")]
+    #[diagnostic(
+        code("resolve::no-share-links"),
+        help("remove `share-links`, or open what you know to be safe with `public \"/…/*\"`")
+    )]
+    NoShareLinks {
+        app: String,
+        #[label("would open nothing")]
+        span: Span,
+    },
+
     #[error("the catalogue has no app `{written}`")]
     #[diagnostic(code("resolve::unknown-app"))]
     UnknownApp {
@@ -389,12 +658,48 @@ pub enum Mistake {
         help: String,
     },
 
+    #[error("the landing page and a service would both answer to `{host}`")]
+    #[diagnostic(
+        code("resolve::landing-host-taken"),
+        help("give the service another `host`, or remove `landing`")
+    )]
+    LandingHostTaken {
+        host: String,
+        #[label("this service")]
+        span: Span,
+        #[label("the landing page")]
+        landing: Span,
+    },
+
+    #[error("`behind` needs Caddy {needed} or later")]
+    #[diagnostic(
+        code("resolve::behind-needs-newer"),
+        help(
+            "add `caddy \"{needed}\"` to `edge`, and see that no older one runs: it would believe whatever a visitor says of its address"
+        )
+    )]
+    BehindNeedsNewer {
+        needed: &'static str,
+        #[label("the file is to be taken by older ones")]
+        span: Span,
+    },
+
+    #[error("no proxy speaks `{written}`")]
+    #[diagnostic(code("resolve::unknown-forwarding"))]
+    UnknownForwarding {
+        written: String,
+        #[label("not known")]
+        span: Span,
+        #[help]
+        help: String,
+    },
+
     #[error("`{written}` is no range of addresses")]
     #[diagnostic(
-        code("resolve::bad-lan-range"),
+        code("resolve::bad-range"),
         help("write it as `\"192.168.0.0/16\"` or `\"fd00::/8\"`")
     )]
-    BadLanRange {
+    BadRange {
         written: String,
         why: &'static str,
         #[label("{why}")]

@@ -3,6 +3,8 @@
 //! All mistakes are told in one run: what cannot be resolved is left out and the rest goes on, so
 //! that nothing is made of a declaration with a mistake in it.
 
+mod access;
+mod backend;
 mod mistake;
 mod names;
 mod people;
@@ -42,6 +44,7 @@ fn homelab(declaration: &Declaration, mistakes: &mut Vec<Mistake>) -> Option<Hom
     let services = services::services(
         &declaration.services,
         domain.as_ref(),
+        declaration.edge.landing,
         &people,
         mode.unwrap_or(CertificateMode::Required),
         mistakes,

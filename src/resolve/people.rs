@@ -86,19 +86,10 @@ fn person(
     common_names: &mut BTreeMap<String, (DeviceId, Span)>,
     mistakes: &mut Vec<Mistake>,
 ) -> Option<Person> {
-    let shown = block.display_name.as_ref().unwrap_or(&block.name);
-    let display_name = match DisplayName::new(&shown.value) {
-        Ok(name) => Some(name),
+    let display_name = match &block.display_name {
+        Some(written) => display_name(written, mistakes),
         // A bad name that stands in as the name to show has been reported as a name.
-        Err(_) if block.display_name.is_none() => None,
-        Err(why) => {
-            mistakes.push(Mistake::BadDisplayName {
-                written: shown.value.clone(),
-                why,
-                span: shown.span,
-            });
-            None
-        }
+        None => DisplayName::new(&block.name.value).ok(),
     };
     let email = match &block.email {
         Some(written) => email(written, mistakes),
@@ -126,6 +117,19 @@ fn person(
         groups: BTreeSet::new(),
         devices,
     })
+}
+
+/// Reads a name to show.
+pub fn display_name(written: &Text, mistakes: &mut Vec<Mistake>) -> Option<DisplayName> {
+    DisplayName::new(&written.value)
+        .map_err(|why| {
+            mistakes.push(Mistake::BadDisplayName {
+                written: written.value.clone(),
+                why,
+                span: written.span,
+            });
+        })
+        .ok()
 }
 
 /// RFC 5280 appendix A: a common name has at most 64 characters (ub-common-name).

@@ -1,23 +1,23 @@
-//! Services: hosts, upstream, and who may reach them.
+//! Services: names, hosts, and what they add to every answer.
 
 use std::collections::BTreeMap;
 
 use super::Mistake;
+use super::access::access;
+use super::backend::backend;
 use super::names::{Declared, each_once};
-use super::people::People;
-use super::settings::certificate_mode;
+use super::people::{People, display_name};
 use crate::catalogue;
 use crate::diagnostic::did_you_mean;
-use crate::model::{
-    Access, Allowed, CertificateMode, Domain, Host, Name, PublicPath, Scheme, Service, Upstream,
-};
-use crate::parse::declaration::{ServiceBlock, Text, UpstreamLine};
+use crate::model::{ByteSize, CertificateMode, Domain, Header, Host, Name, Raw, Service};
+use crate::parse::declaration::ServiceBlock;
 use crate::source::Span;
 
-/// Resolves every service.
+/// Resolves every service. `landing` is where the domain itself was taken for the landing page.
 pub fn services(
     blocks: &[ServiceBlock],
     domain: Option<&Domain>,
+    landing: Option<Span>,
     people: &People,
     default_mode: CertificateMode,
     mistakes: &mut Vec<Mistake>,
@@ -28,20 +28,45 @@ pub fn services(
     for block in blocks {
         let name = names.declare(&block.name, mistakes);
         let hosts = hosts(block, name.is_some(), domain, &mut hosts_taken, mistakes);
-        let upstream = upstream(block, mistakes);
-        let access = access(block, people, default_mode, mistakes);
         let app = app(block, mistakes);
-        let resolved = name.zip(upstream).zip(access);
-        if let Some(((name, upstream), access)) = resolved {
+        let backend = backend(block, app, mistakes);
+        let access = access(block, app, people, default_mode, mistakes);
+        let title = block.title.as_ref();
+        let title = title.and_then(|written| display_name(written, mistakes));
+        let max_body = max_body(block, mistakes);
+        let headers = headers(block, mistakes);
+        let raw = raw(block, mistakes);
+        let resolved = name.zip(backend).zip(access);
+        if let Some(((name, backend), access)) = resolved {
+            let title = match (title, app) {
+                (Some(title), _) => title.to_string(),
+                (None, Some(app)) => app.title.clone(),
+                (None, None) => name.to_string(),
+            };
             let service = Service {
                 name: name.clone(),
+                title,
                 hosts,
-                upstream,
                 access,
+                backend,
+                max_body,
+                headers,
+                raw,
                 app,
             };
             services.insert(name, service);
         }
+    }
+    if let (Some(domain), Some(landing)) = (domain, landing) {
+        let taken = domain
+            .host("@")
+            .ok()
+            .and_then(|host| hosts_taken.get(&host));
+        mistakes.extend(taken.map(|span| Mistake::LandingHostTaken {
+            host: domain.to_string(),
+            span: *span,
+            landing,
+        }));
     }
     services
 }
@@ -89,162 +114,6 @@ fn hosts(
     hosts
 }
 
-fn upstream(block: &ServiceBlock, mistakes: &mut Vec<Mistake>) -> Option<Upstream> {
-    let Some(UpstreamLine { address, verify }) = &block.upstream else {
-        mistakes.push(Mistake::NoUpstream {
-            service: block.name.value.clone(),
-            span: block.name.span,
-        });
-        return None;
-    };
-    let verifies = verify.as_ref().is_none_or(|verify| verify.value);
-    let upstream = Upstream::new(&address.value, verifies).map_err(|why| {
-        mistakes.push(Mistake::BadUpstream {
-            written: address.value.clone(),
-            why,
-            span: address.span,
-        });
-    });
-    let upstream = upstream.ok()?;
-    if let Some(verify) = verify
-        && upstream.scheme == Scheme::Http
-    {
-        mistakes.push(Mistake::VerifyWithoutTls {
-            span: verify.span,
-            address: address.span,
-        });
-    }
-    Some(upstream)
-}
-
-/// To whom a service is open without a certificate.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Audience {
-    Lan,
-    Everyone,
-}
-
-fn access(
-    block: &ServiceBlock,
-    people: &People,
-    default_mode: CertificateMode,
-    mistakes: &mut Vec<Mistake>,
-) -> Option<Access> {
-    let mode = block.certificate.as_ref();
-    let mode =
-        mode.and_then(|written| certificate_mode(written, mistakes).map(|m| (m, written.span)));
-    let public = public_paths(block, mistakes);
-    let open = match &block.open {
-        Some(written) => Some((audience(written, mistakes)?, written.span)),
-        None => None,
-    };
-    let members = people.members(&block.allow, mistakes);
-    match (open, block.allow.is_empty()) {
-        (None, true) => {
-            mistakes.push(Mistake::NoAccess {
-                service: block.name.value.clone(),
-                span: block.name.span,
-            });
-            None
-        }
-        (Some((Audience::Everyone, open)), _) => {
-            refuse_more(block, open, mistakes);
-            Some(Access::Everyone)
-        }
-        (Some((Audience::Lan, _)), true) => {
-            refuse_unasked(block, mistakes);
-            Some(Access::Lan { public })
-        }
-        (open, false) => {
-            let opening = open.map(|(_, span)| ("open \"lan\"", span));
-            let first_public = block.public.first().map(|path| ("public", path.span));
-            let opening = opening.or(first_public);
-            if let (Some((CertificateMode::Required, span)), Some((what, because))) =
-                (mode, opening)
-            {
-                mistakes.push(Mistake::CertificateRequired {
-                    what,
-                    span,
-                    because,
-                });
-            }
-            let certificate = match (opening, mode) {
-                (Some(_), _) => CertificateMode::Asked,
-                (None, Some((mode, _))) => mode,
-                (None, None) => default_mode,
-            };
-            Some(Access::Certificate(Allowed {
-                people: members,
-                lan: open.is_some(),
-                public,
-                certificate,
-                identity: block.identity.is_some(),
-            }))
-        }
-    }
-}
-
-fn public_paths(block: &ServiceBlock, mistakes: &mut Vec<Mistake>) -> Vec<PublicPath> {
-    let mut paths = Vec::new();
-    for written in each_once(&block.public, mistakes) {
-        match PublicPath::new(&written.value) {
-            Ok(path) => paths.push(path),
-            Err(why) => mistakes.push(Mistake::BadPublicPath {
-                written: written.value.clone(),
-                why,
-                span: written.span,
-            }),
-        }
-    }
-    paths.sort();
-    paths
-}
-
-fn audience(written: &Text, mistakes: &mut Vec<Mistake>) -> Option<Audience> {
-    match written.value.as_str() {
-        "lan" => Some(Audience::Lan),
-        "everyone" => Some(Audience::Everyone),
-        other => {
-            mistakes.push(Mistake::UnknownAudience {
-                written: other.to_owned(),
-                span: written.span,
-                help: did_you_mean(other, ["lan", "everyone"]),
-            });
-            None
-        }
-    }
-}
-
-/// What has no meaning where everybody is let in.
-fn refuse_more(block: &ServiceBlock, open: Span, mistakes: &mut Vec<Mistake>) {
-    let more = [
-        ("allow", block.allow.first().map(|text| text.span)),
-        ("public", block.public.first().map(|text| text.span)),
-        (
-            "certificate",
-            block.certificate.as_ref().map(|text| text.span),
-        ),
-        ("identity", block.identity),
-    ];
-    for (more, span) in more {
-        mistakes.extend(span.map(|span| Mistake::OpenAndMore { more, span, open }));
-    }
-}
-
-/// What has no meaning where nobody presents a certificate.
-fn refuse_unasked(block: &ServiceBlock, mistakes: &mut Vec<Mistake>) {
-    let unasked = [
-        (
-            "certificate",
-            block.certificate.as_ref().map(|text| text.span),
-        ),
-        ("identity", block.identity),
-    ];
-    for (what, span) in unasked {
-        mistakes.extend(span.map(|span| Mistake::NobodyToAsk { what, span }));
-    }
-}
-
 fn app(block: &ServiceBlock, mistakes: &mut Vec<Mistake>) -> Option<&'static catalogue::App> {
     let written = block.app.as_ref()?;
     let app = catalogue::app(&written.value);
@@ -256,4 +125,55 @@ fn app(block: &ServiceBlock, mistakes: &mut Vec<Mistake>) -> Option<&'static cat
         });
     }
     app
+}
+
+fn max_body(block: &ServiceBlock, mistakes: &mut Vec<Mistake>) -> Option<ByteSize> {
+    let written = block.max_body.as_ref()?;
+    ByteSize::new(&written.value)
+        .map_err(|why| {
+            mistakes.push(Mistake::BadSize {
+                written: written.value.clone(),
+                why,
+                span: written.span,
+            });
+        })
+        .ok()
+}
+
+fn headers(block: &ServiceBlock, mistakes: &mut Vec<Mistake>) -> Vec<Header> {
+    let mut firsts: BTreeMap<String, Span> = BTreeMap::new();
+    let mut headers = Vec::new();
+    for line in &block.headers {
+        match Header::new(&line.name.value, &line.value.value) {
+            Ok(header) => headers.push(header),
+            Err(why) => mistakes.push(Mistake::BadHeader {
+                name: line.name.value.clone(),
+                why,
+                span: line.name.span,
+            }),
+        }
+        let name = line.name.value.to_ascii_lowercase();
+        if let Some(first) = firsts.insert(name, line.name.span) {
+            mistakes.push(Mistake::DuplicateHeader {
+                name: line.name.value.clone(),
+                span: line.name.span,
+                first,
+            });
+        }
+    }
+    headers
+}
+
+fn raw(block: &ServiceBlock, mistakes: &mut Vec<Mistake>) -> Vec<Raw> {
+    let mut taken = Vec::new();
+    for written in &block.raw {
+        match Raw::new(&written.value) {
+            Ok(raw) => taken.push(raw),
+            Err(why) => mistakes.push(Mistake::BadRaw {
+                why,
+                span: written.span,
+            }),
+        }
+    }
+    taken
 }

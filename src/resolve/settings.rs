@@ -4,10 +4,10 @@ use super::Mistake;
 use super::people::email;
 use crate::diagnostic::did_you_mean;
 use crate::model::{
-    CaddyVersion, CertificateMode, Domain, Edge, IpRange, Lifetime, NotALifetime, SiteCertificates,
-    sayable,
+    Behind, CaddyVersion, CertificateMode, Domain, Edge, Forwarding, IpRange, Lifetime,
+    NotALifetime, SiteCertificates, sayable,
 };
-use crate::parse::declaration::{CertificatesLine, EdgeBlock, Text, ValidityBlock};
+use crate::parse::declaration::{BehindLine, CertificatesLine, EdgeBlock, Text, ValidityBlock};
 use crate::source::Span;
 
 /// `validity { … }`, as far as it could be read.
@@ -112,17 +112,7 @@ pub fn edge(block: &EdgeBlock, mistakes: &mut Vec<Mistake>) -> Option<Edge> {
         Some(line) => certificates(line, mistakes),
         None => Some(SiteCertificates::Acme),
     };
-    let mut lan = Vec::new();
-    for written in &block.lan {
-        match IpRange::new(&written.value) {
-            Ok(range) => lan.push(range),
-            Err(why) => mistakes.push(Mistake::BadLanRange {
-                written: written.value.clone(),
-                why,
-                span: written.span,
-            }),
-        }
-    }
+    let lan = ranges(&block.lan, mistakes);
     let caddy = match &block.caddy {
         None => Some(CaddyVersion::OLDEST),
         Some(written) => CaddyVersion::new(&written.value)
@@ -135,7 +125,13 @@ pub fn edge(block: &EdgeBlock, mistakes: &mut Vec<Mistake>) -> Option<Edge> {
             })
             .ok(),
     };
+    let behind = block.behind.as_ref();
+    let behind = behind.map(|line| self::behind(line, caddy, mistakes));
     let email = match email {
+        Some(read) => Some(read?),
+        None => None,
+    };
+    let behind = match behind {
         Some(read) => Some(read?),
         None => None,
     };
@@ -143,8 +139,55 @@ pub fn edge(block: &EdgeBlock, mistakes: &mut Vec<Mistake>) -> Option<Edge> {
         email,
         certificates: certificates?,
         lan,
+        behind,
         caddy: caddy?,
+        landing: block.landing.is_some(),
     })
+}
+
+fn ranges(list: &[Text], mistakes: &mut Vec<Mistake>) -> Vec<IpRange> {
+    let mut ranges = Vec::new();
+    for written in list {
+        match IpRange::new(&written.value) {
+            Ok(range) => ranges.push(range),
+            Err(why) => mistakes.push(Mistake::BadRange {
+                written: written.value.clone(),
+                why,
+                span: written.span,
+            }),
+        }
+    }
+    ranges
+}
+
+/// Reads `behind "10.0.0.2" by="proxy-protocol"`; without `by`, the proxies speak HTTP.
+fn behind(
+    line: &BehindLine,
+    caddy: Option<CaddyVersion>,
+    mistakes: &mut Vec<Mistake>,
+) -> Option<Behind> {
+    let by = match line.by.as_ref().map(|by| (by.value.as_str(), by.span)) {
+        None | Some(("x-forwarded-for", _)) => Some(Forwarding::XForwardedFor),
+        Some(("proxy-protocol", _)) => Some(Forwarding::ProxyProtocol),
+        Some((other, span)) => {
+            mistakes.push(Mistake::UnknownForwarding {
+                written: other.to_owned(),
+                span,
+                help: did_you_mean(other, ["x-forwarded-for", "proxy-protocol"]),
+            });
+            None
+        }
+    };
+    let first = line.proxies.first()?;
+    if caddy.is_some_and(|caddy| caddy < CaddyVersion::BEHIND) {
+        mistakes.push(Mistake::BehindNeedsNewer {
+            needed: "2.8",
+            span: first.span,
+        });
+    }
+    let proxies = ranges(&line.proxies, mistakes);
+    (proxies.len() == line.proxies.len()).then_some(())?;
+    Some(Behind { proxies, by: by? })
 }
 
 /// Reads `certificate "asked"` or `"required"`.

@@ -17,26 +17,87 @@ pub fn quote(text: &str) -> Result<Cow<'_, str>, &'static str> {
     Ok(Cow::Owned(format!("\"{}\"", text.replace('"', "\\\""))))
 }
 
-/// Brings a Caddyfile into the form that `caddy fmt` leaves alone, as far as blank lines go: none at
-/// the start, none behind `{` or before `}`, never two, and one newline at the end.
+/// Puts an HTML page on one line, so that it can be one word: white space between elements goes, and
+/// any other run of it becomes a space.
+pub fn one_line(html: &str) -> String {
+    let mut line = String::with_capacity(html.len());
+    for part in html.lines().map(str::trim).filter(|part| !part.is_empty()) {
+        if !(line.is_empty() || line.ends_with('>') && part.starts_with('<')) {
+            line.push(' ');
+        }
+        line.push_str(part);
+    }
+    line
+}
+
+/// Brings a Caddyfile into the form that `caddy fmt` leaves alone: one tab per open brace, no blank
+/// line at the start, behind `{` or before `}`, never two, and one newline at the end. What a quote
+/// or a heredoc holds stays as it is.
 pub fn tidy(text: &str) -> String {
     let mut tidied = String::with_capacity(text.len());
     let mut blank = false;
     let mut opened = true;
-    for line in text.lines().map(str::trim_end) {
+    let mut depth = 0usize;
+    let mut verbatim = None;
+    for line in text.lines() {
+        if verbatim.is_some() {
+            tidied.push_str(line);
+            tidied.push('\n');
+            verbatim = unfinished(line, verbatim);
+            continue;
+        }
+        let line = line.trim();
         if line.is_empty() {
             blank = true;
             continue;
         }
-        if blank && !opened && line.trim_start() != "}" {
+        let closes = line == "}";
+        if blank && !opened && !closes {
             tidied.push('\n');
         }
+        depth = depth.saturating_sub(usize::from(closes));
+        tidied.extend(std::iter::repeat_n('\t', depth));
         tidied.push_str(line);
         tidied.push('\n');
         blank = false;
-        opened = line.ends_with('{');
+        verbatim = unfinished(line, None);
+        opened = verbatim.is_none() && (line == "{" || line.ends_with(" {"));
+        depth += usize::from(opened);
     }
     tidied
+}
+
+/// A word that goes on in the next line.
+#[derive(Clone)]
+enum Unfinished {
+    /// Between quotes of this kind.
+    Quoted(char),
+    /// In a heredoc, until this marker.
+    Heredoc(String),
+}
+
+/// What is unfinished at the end of a line that begins within `open`.
+fn unfinished(line: &str, mut open: Option<Unfinished>) -> Option<Unfinished> {
+    if let Some(Unfinished::Heredoc(marker)) = &open {
+        return (!line.trim_start().starts_with(marker.as_str())).then(|| open.clone())?;
+    }
+    let mut previous = ' ';
+    for (at, character) in line.char_indices() {
+        let begins = previous.is_whitespace();
+        match (&open, character) {
+            (Some(Unfinished::Quoted('"')), '"') if previous != '\\' => open = None,
+            (Some(Unfinished::Quoted('`')), '`') => open = None,
+            (None, '"' | '`') if begins => open = Some(Unfinished::Quoted(character)),
+            (None, '#') if begins => return None,
+            (None, '<') if begins && line[at..].starts_with("<<") => {
+                let marker = line[at + 2..].split_whitespace().next()?;
+                return Some(Unfinished::Heredoc(marker.to_owned()));
+            }
+            _ => {}
+        }
+        previous = character;
+    }
+    open
 }
 
 #[cfg(test)]
@@ -64,6 +125,24 @@ mod tests {
         ] {
             assert!(quote(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_page_is_one_word() {
+        let page = "<!doctype html>\n<p class=\"x\">\n  One\n  two <b>three</b>\n  four\n</p>\n<p>";
+        assert_eq!(
+            one_line(page),
+            "<!doctype html><p class=\"x\"> One two <b>three</b> four </p><p>"
+        );
+    }
+
+    #[test]
+    fn lines_stand_at_their_depth_and_quoted_ones_as_they_are() {
+        let text = "a {\nb {\nc \"{\" x\n}\n respond `x {\n y\n  }` z\n d <<END\n  e {\n\n  END\nf # \"\n}\n";
+        assert_eq!(
+            tidy(text),
+            "a {\n\tb {\n\t\tc \"{\" x\n\t}\n\trespond `x {\n y\n  }` z\n\td <<END\n  e {\n\n  END\n\tf # \"\n}\n"
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! one block. Each kind of file escapes what it is given, overrides included.
 
 mod caddyfile;
+mod markdown;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,60 +16,45 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 use serde::Serialize;
 use thiserror::Error;
 
-pub use caddyfile::{quote, tidy};
+pub use caddyfile::{one_line, quote, tidy};
+pub use markdown::as_text;
 
 use crate::source::Span;
 
 /// The prefix that names a built-in template even where an override exists.
 const BUILTIN: &str = "builtin/";
 
+/// A built-in template with its name.
+macro_rules! builtin {
+    ($name:literal) => {
+        ($name, include_str!(concat!("../../templates/", $name)))
+    };
+}
+
 /// Every built-in template, by name.
 const BUILTIN_TEMPLATES: &[(&str, &str)] = &[
-    ("Caddyfile.j2", include_str!("../../templates/Caddyfile.j2")),
-    (
-        "guide.html.j2",
-        include_str!("../../templates/guide.html.j2"),
-    ),
-    (
-        "guide/android.html.j2",
-        include_str!("../../templates/guide/android.html.j2"),
-    ),
-    (
-        "guide/ios.html.j2",
-        include_str!("../../templates/guide/ios.html.j2"),
-    ),
-    (
-        "guide/ipados.html.j2",
-        include_str!("../../templates/guide/ipados.html.j2"),
-    ),
-    (
-        "guide/macos.html.j2",
-        include_str!("../../templates/guide/macos.html.j2"),
-    ),
-    (
-        "guide/windows.html.j2",
-        include_str!("../../templates/guide/windows.html.j2"),
-    ),
-    (
-        "guide/linux.html.j2",
-        include_str!("../../templates/guide/linux.html.j2"),
-    ),
-    (
-        "guide/chromeos.html.j2",
-        include_str!("../../templates/guide/chromeos.html.j2"),
-    ),
-    (
-        "guide/firefox.html.j2",
-        include_str!("../../templates/guide/firefox.html.j2"),
-    ),
-    (
-        "guide/wearos.html.j2",
-        include_str!("../../templates/guide/wearos.html.j2"),
-    ),
-    (
-        "guide/other.html.j2",
-        include_str!("../../templates/guide/other.html.j2"),
-    ),
+    builtin!("Caddyfile.j2"),
+    builtin!("exposure.md.j2"),
+    builtin!("guide.html.j2"),
+    builtin!("guide/android.html.j2"),
+    builtin!("guide/ios.html.j2"),
+    builtin!("guide/ipados.html.j2"),
+    builtin!("guide/macos.html.j2"),
+    builtin!("guide/windows.html.j2"),
+    builtin!("guide/linux.html.j2"),
+    builtin!("guide/chromeos.html.j2"),
+    builtin!("guide/firefox.html.j2"),
+    builtin!("guide/wearos.html.j2"),
+    builtin!("guide/other.html.j2"),
+    builtin!("pages/page.html.j2"),
+    builtin!("pages/ask.html.j2"),
+    builtin!("pages/certificate.html.j2"),
+    builtin!("pages/certificate-or-home.html.j2"),
+    builtin!("pages/home.html.j2"),
+    builtin!("pages/retired.html.j2"),
+    builtin!("pages/forbidden.html.j2"),
+    builtin!("pages/down.html.j2"),
+    builtin!("pages/landing.html.j2"),
 ];
 
 /// The built-in templates under a user's overrides.
@@ -202,11 +188,15 @@ impl Templates {
                     "a value that is none",
                 ));
             }
-            let as_caddyfile = *state.auto_escape() == caddyfile_escape();
-            if !as_caddyfile || value.is_safe() {
+            let escape = state.auto_escape();
+            if value.is_safe() || !matches!(escape, AutoEscape::Custom(_)) {
                 return minijinja::escape_formatter(output, state, value);
             }
             let text = value.to_string();
+            if *escape == markdown_escape() {
+                output.write_str(&as_text(&text))?;
+                return Ok(());
+            }
             let word = quote(&text).map_err(|why| {
                 let detail = format!("a Caddyfile cannot say `{text}`: {why}");
                 Error::new(ErrorKind::BadEscape, detail)
@@ -223,6 +213,8 @@ fn kind(name: &str) -> Option<AutoEscape> {
     let file = name.strip_suffix(".j2")?;
     if file.ends_with(".html") {
         Some(AutoEscape::Html)
+    } else if file.ends_with(".md") {
+        Some(markdown_escape())
     } else if file == "Caddyfile" || file.ends_with("/Caddyfile") || file.ends_with(".caddyfile") {
         Some(caddyfile_escape())
     } else {
@@ -232,6 +224,10 @@ fn kind(name: &str) -> Option<AutoEscape> {
 
 fn caddyfile_escape() -> AutoEscape {
     AutoEscape::Custom("caddyfile".into())
+}
+
+fn markdown_escape() -> AutoEscape {
+    AutoEscape::Custom("markdown".into())
 }
 
 fn broken(asked: &str, error: &Error) -> TemplateError {

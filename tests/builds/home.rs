@@ -34,10 +34,11 @@ service "immich" {
 "#;
 
 /// What a build of [`SMALL`] makes, in the order of the paths.
-pub const FILES: [&str; 8] = [
+pub const FILES: [&str; 9] = [
     ".gitignore",
     "edge/Caddyfile",
     "edge/ca.pem",
+    "edge/exposure.md",
     "people/alice/guide.html",
     "people/alice/macbook/alice-macbook.p12",
     "people/alice/pixel/alice-pixel.p12",

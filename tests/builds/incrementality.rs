@@ -12,6 +12,7 @@ use super::support::lab::Lab;
 
 const MANIFEST: &str = "~ out/.homelab/manifest.kdl";
 const CADDYFILE: &str = "~ out/edge/Caddyfile";
+const EXPOSURE: &str = "~ out/edge/exposure.md";
 
 const GUIDE: &str = "out/people/bob/guide.html";
 const BUNDLE: &str = "out/people/bob/iphone/bob-iphone.p12";
@@ -83,7 +84,7 @@ fn the_first_build_names_what_it_makes() {
     let made = FILES.map(|file| format!("built out/{file}\n")).concat();
     outcome
         .succeeds()
-        .stdout_is(&format!("{issued}{made}8 built, 0 unchanged\n"));
+        .stdout_is(&format!("{issued}{made}9 built, 0 unchanged\n"));
     let tree = lab.snapshot();
     let modes: Vec<String> = tree
         .iter()
@@ -103,6 +104,7 @@ fn the_first_build_names_what_it_makes() {
             "0755 out/edge",
             "0644 out/edge/Caddyfile",
             "0644 out/edge/ca.pem",
+            "0644 out/edge/exposure.md",
             "0700 out/people",
             "0700 out/people/alice",
             "0644 out/people/alice/guide.html",
@@ -135,15 +137,17 @@ fn a_new_device_is_a_bundle_a_guide_and_the_edge() {
             "~ homelab.lock",
             MANIFEST,
             CADDYFILE,
+            EXPOSURE,
             "~ out/people/bob/guide.html",
             "+ out/people/bob/tablet/",
             "+ out/people/bob/tablet/bob-tablet.p12",
         ],
         "issued bob/tablet until 2028-01-15\n\
          built out/edge/Caddyfile\n\
+         built out/edge/exposure.md\n\
          built out/people/bob/guide.html\n\
          built out/people/bob/tablet/bob-tablet.p12\n\
-         3 built, 6 unchanged\n",
+         4 built, 6 unchanged\n",
     );
     let after = lab.read("homelab.lock");
     let new: Vec<&str> = after
@@ -160,7 +164,7 @@ fn a_name_changes_where_it_is_shown() {
     gives(
         build_after(&lab, |lab| edit(lab, "name \"Alice\"", "name \"Alice L.\"")),
         &[MANIFEST, CADDYFILE, "~ out/people/alice/guide.html"],
-        "built out/edge/Caddyfile\nbuilt out/people/alice/guide.html\n2 built, 6 unchanged\n",
+        "built out/edge/Caddyfile\nbuilt out/people/alice/guide.html\n2 built, 7 unchanged\n",
     );
     // No service is told of bob.
     gives(
@@ -168,7 +172,7 @@ fn a_name_changes_where_it_is_shown() {
             edit(lab, "\"bob\" {", "\"bob\" {\n    name \"Robert\"")
         }),
         &[MANIFEST, "~ out/people/bob/guide.html"],
-        "built out/people/bob/guide.html\n1 built, 7 unchanged\n",
+        "built out/people/bob/guide.html\n1 built, 8 unchanged\n",
     );
 }
 
@@ -179,7 +183,7 @@ fn another_version_of_a_platform_is_another_bundle_where_its_kind_is_another() {
     gives(
         build_after(&lab, |lab| edit(lab, "version=13", "version=15")),
         &[MANIFEST, "~ out/people/alice/pixel/alice-pixel.p12"],
-        "built out/people/alice/pixel/alice-pixel.p12\n1 built, 7 unchanged\n",
+        "built out/people/alice/pixel/alice-pixel.p12\n1 built, 8 unchanged\n",
     );
     assert_eq!(
         certificate(&lab, "alice/pixel"),
@@ -194,7 +198,7 @@ fn an_upstream_changes_the_caddyfile_only() {
     gives(
         build_after(&built(), |lab| edit(lab, ":2283", ":2284")),
         &[MANIFEST, CADDYFILE],
-        "built out/edge/Caddyfile\n1 built, 7 unchanged\n",
+        "built out/edge/Caddyfile\n1 built, 8 unchanged\n",
     );
 }
 
@@ -217,7 +221,7 @@ fn what_somebody_changed_in_the_output_is_restored() {
         (BUNDLE, |lab| home::remove(lab, "out/people/bob/iphone")),
     ] {
         let (_, said) = build_after(&lab, change);
-        assert_eq!(said, format!("restored {path}\n1 restored, 7 unchanged\n"));
+        assert_eq!(said, format!("restored {path}\n1 restored, 8 unchanged\n"));
         assert_eq!(changed(&tree, &lab.snapshot()), [""; 0]);
     }
 }
@@ -228,7 +232,7 @@ fn all_of_the_output_is_restored() {
     let tree = lab.snapshot();
     let (_, said) = build_after(&lab, |lab| home::remove(lab, "out"));
     let made = FILES.map(|file| format!("built out/{file}\n")).concat();
-    assert_eq!(said, format!("{made}8 built, 0 unchanged\n"));
+    assert_eq!(said, format!("{made}9 built, 0 unchanged\n"));
     assert_eq!(changed(&tree, &lab.snapshot()), [""; 0]);
 }
 
@@ -256,7 +260,7 @@ fn a_template_changes_what_was_made_with_it() {
     let lab = built();
     let tree = lab.snapshot();
     let guide = [MANIFEST, "~ out/people/alice/guide.html"];
-    let said = "built out/people/alice/guide.html\n1 built, 7 unchanged\n";
+    let said = "built out/people/alice/guide.html\n1 built, 8 unchanged\n";
     let android = "templates/guide/android.html.j2";
     gives(
         build_after(&lab, |lab| lab.write(android, "<p>As you like it.</p>\n")),
@@ -286,7 +290,7 @@ fn a_template_may_extend_the_one_that_it_replaces() {
     let tree = lab.snapshot();
     let caddyfile =
         "{% extends \"builtin/Caddyfile.j2\" %}\n{% block global %}\n\tdebug\n{% endblock %}\n";
-    let said = "built out/edge/Caddyfile\n1 built, 7 unchanged\n";
+    let said = "built out/edge/Caddyfile\n1 built, 8 unchanged\n";
     gives(
         build_after(&lab, |lab| lab.write("templates/Caddyfile.j2", caddyfile)),
         &[MANIFEST, CADDYFILE],
@@ -336,15 +340,17 @@ fn a_removed_device_is_retired_and_its_files_go() {
             "~ homelab.lock",
             MANIFEST,
             CADDYFILE,
+            EXPOSURE,
             "~ out/people/alice/guide.html",
             "- out/people/alice/macbook/",
             "- out/people/alice/macbook/alice-macbook.p12",
         ],
         "retired alice/macbook\n\
          built out/edge/Caddyfile\n\
+         built out/edge/exposure.md\n\
          built out/people/alice/guide.html\n\
          removed out/people/alice/macbook/alice-macbook.p12\n\
-         2 built, 5 unchanged, 1 removed\n",
+         3 built, 5 unchanged, 1 removed\n",
     );
     let retired = certificate(&lab, "alice/macbook");
     let without_check = |line: &str| line.split(" check=").next().map(str::to_owned);
@@ -353,10 +359,16 @@ fn a_removed_device_is_retired_and_its_files_go() {
         without_check(&line.replace("state=\"active\"", "state=\"retired\""))
     );
     assert_eq!(lab.read("homelab.lock"), before.replace(&line, &retired));
-    assert!(
-        !lab.read("out/edge/Caddyfile")
-            .contains(&field(&line, "fingerprint"))
-    );
+    is_let_in_nowhere(&lab, &line);
+}
+
+/// The certificate of that line of the lock is told that it is out of date, and no more.
+#[track_caller]
+fn is_let_in_nowhere(lab: &Lab, line: &str) {
+    let fingerprint = field(line, "fingerprint");
+    let caddyfile = lab.read("out/edge/Caddyfile");
+    let mut told = caddyfile.lines().filter(|line| line.contains(&fingerprint));
+    assert!(told.all(|line| line.trim_start().starts_with("@retired ")));
 }
 
 #[test]
@@ -386,7 +398,7 @@ fn a_device_that_comes_back_is_another() {
     assert_ne!(lab.read_bytes(bundle), stolen);
     let caddyfile = lab.read("out/edge/Caddyfile");
     assert!(caddyfile.contains(&field(new, "fingerprint")));
-    assert!(!caddyfile.contains(&field(&old, "fingerprint")));
+    is_let_in_nowhere(&lab, &old);
 }
 
 #[test]
@@ -406,6 +418,7 @@ fn a_removed_person_goes_with_all_that_is_hers() {
             "~ homelab.lock",
             MANIFEST,
             CADDYFILE,
+            EXPOSURE,
             "- out/people/bob/",
             "- out/people/bob/guide.html",
             "- out/people/bob/iphone/",
@@ -413,9 +426,10 @@ fn a_removed_person_goes_with_all_that_is_hers() {
         ],
         "retired bob/iphone\n\
          built out/edge/Caddyfile\n\
+         built out/edge/exposure.md\n\
          removed out/people/bob/guide.html\n\
          removed out/people/bob/iphone/bob-iphone.p12\n\
-         1 built, 5 unchanged, 2 removed\n",
+         2 built, 5 unchanged, 2 removed\n",
     );
     assert_eq!(authority(&lab), authority_before);
 }
@@ -440,6 +454,7 @@ fn what_is_not_ours_is_left_and_keeps_its_directory() {
             "~ homelab.lock",
             MANIFEST,
             CADDYFILE,
+            EXPOSURE,
             "~ out/people/alice/guide.html",
             "- out/people/alice/macbook/alice-macbook.p12",
         ]

@@ -82,22 +82,25 @@ fn certificates_from_files() {
 /// Neither Caddy has a provider's plugin; they say so, and have no other complaint once its line is gone.
 #[test]
 fn certificates_by_dns() {
-    let lab = built(&with_edge(
-        r#"certificates "dns" provider="cloudflare" token-env="CF_API_TOKEN""#,
-    ));
-    let line = "\t\tdns cloudflare {env.CF_API_TOKEN}\n";
-    let caddyfile = lab.read("out/edge/Caddyfile");
-    assert_eq!(caddyfile.matches(line).count(), 8, "one per site");
-    // What is left of a `tls` block that held nothing else would be an error of its own.
-    let without = replaced(&caddyfile, &format!("\ttls {{\n{line}\t}}\n"), "");
-    let without = replaced(&without, line, "");
-    for version in Version::ALL {
-        version
-            .validate(&caddyfile, &lab.path())
-            .fails_with(1)
-            .stderr_contains("module not registered: dns.providers.cloudflare");
-        version.validate(&without, &lab.path()).succeeds();
-        crate::assert_none(&ill_formatted(version, &caddyfile));
+    let dns = r#"certificates "dns" provider="cloudflare" token-env="CF_API_TOKEN""#;
+    for (declared, versions, wildcard) in [
+        (dns.to_owned(), &Version::ALL[..], false),
+        (format!("{dns}; caddy \"2.11\""), &[Version::New][..], true),
+    ] {
+        let lab = built(&with_edge(&declared));
+        let line = "\tacme_dns cloudflare {env.CF_API_TOKEN}\n";
+        let caddyfile = lab.read("out/edge/Caddyfile");
+        assert_eq!(caddyfile.matches(line).count(), 1, "{caddyfile}");
+        assert_eq!(caddyfile.contains("*.home.example.com {"), wildcard);
+        let without = replaced(&caddyfile, line, "");
+        for version in versions {
+            version
+                .validate(&caddyfile, &lab.path())
+                .fails_with(1)
+                .stderr_contains("module not registered: dns.providers.cloudflare");
+            version.validate(&without, &lab.path()).succeeds();
+            crate::assert_none(&ill_formatted(*version, &caddyfile));
+        }
     }
 }
 

@@ -60,8 +60,13 @@ fn openings() -> Vec<(&'static str, Change)> {
         ("everybody allowed", |text| {
             without_lines(&replaced(text, "handle @allowed", "handle"), "@allowed")
         }),
-        ("no raw pattern", |text| without_lines(text, "vars_regexp")),
+        ("no raw pattern", |text| {
+            without_lines(text, "vars_regexp {http.request.uri}")
+        }),
         ("no method", |text| without_lines(text, "method GET HEAD")),
+        ("one method more", |text| {
+            replaced(text, "method GET HEAD", "method GET HEAD POST")
+        }),
         ("claims kept", |text| {
             without_lines(text, "request_header -Remote*")
         }),
@@ -73,6 +78,9 @@ fn openings() -> Vec<(&'static str, Change)> {
         }),
         ("the LAN as others say it", |text| {
             replaced(text, "@lan remote_ip", "@lan remote_ip forwarded")
+        }),
+        ("a page for every refusal", |text| {
+            replaced(text, "\t\terror 403", "\t\trespond 200")
         }),
         ("nobody told", |text| {
             without_lines(text, "header_up Remote-User")
@@ -165,7 +173,7 @@ fn public_notices() {
             "{what}: {wrong:#?}"
         );
     }
-    let closed = |text: &str| without_block(text, "\thandle @public2 {", "\n\t}\n");
+    let closed = |text: &str| without_block(text, "\thandle @public1 {", "\n\t}\n");
     let wrong = found(&family, closed, |caddy| public::leaks(&family, caddy));
     assert!(
         wrong.iter().any(|wrong| wrong.contains("should pass")),

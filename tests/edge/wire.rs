@@ -100,9 +100,11 @@ impl From<&Outcome> for Reply {
         assert_ne!(outcome.status.code(), Some(124), "no end\n{outcome}");
         let text = [&outcome.stdout[..], &outcome.stderr].concat();
         let text = String::from_utf8_lossy(&text).into_owned();
-        let status = |line: &str| line.strip_prefix("HTTP/1.")?.get(2..5)?.parse().ok();
+        // A body that ends without a line's end has the next answer right behind it. An upstream's answer tells the request, whose
+        // version is followed by no status.
+        let status = |(at, _): (usize, &str)| text[at + 7..].get(2..5)?.parse().ok();
         Self {
-            statuses: text.split('\n').filter_map(status).collect(),
+            statuses: text.match_indices("HTTP/1.").filter_map(status).collect(),
             resumed: text.contains("\nReused, TLSv1"),
             text,
         }

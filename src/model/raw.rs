@@ -1,0 +1,173 @@
+//! Lines of a Caddyfile that a declaration gives as they are.
+
+/// Directives for the inside of a block, which neither close that block nor leave one open.
+///
+/// What they do is not looked at; that they stay where they are put is. Caddy's lexer has corners
+/// where its versions differ, and what would lead into one is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Raw {
+    lines: Vec<(usize, String)>,
+}
+
+impl Raw {
+    /// Takes lines whose braces match; otherwise says why not.
+    pub fn new(text: &str) -> Result<Raw, &'static str> {
+        let mut lines = Vec::new();
+        let mut depth = 0usize;
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let words = words(line)?;
+            match words.as_slice() {
+                ["}"] => {
+                    depth = depth.checked_sub(1).ok_or("a `}` closes nothing")?;
+                    lines.push((depth, String::from("}")));
+                    continue;
+                }
+                [] => continue,
+                [head @ .., last] => {
+                    if head.iter().any(|word| is_brace(word)) || *last == "}" {
+                        return Err("a brace stands elsewhere than at the end of a line, or alone");
+                    }
+                    lines.push((depth, words.join(" ")));
+                    depth += usize::from(*last == "{");
+                }
+            }
+        }
+        match (depth, lines.is_empty()) {
+            (0, false) => Ok(Raw { lines }),
+            (0, true) => Err("there is nothing in it"),
+            _ => Err("a `{` is never closed"),
+        }
+    }
+
+    /// The lines as Caddy formats them, each indented from `depth` on.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        let line = |(depth, line): &(usize, String)| format!("{}{line}", "\t".repeat(*depth));
+        self.lines.iter().map(line)
+    }
+}
+
+fn is_brace(word: &str) -> bool {
+    matches!(word, "{" | "}")
+}
+
+/// The words of a line, quotes included; what follows a `#` is left out.
+fn words(line: &str) -> Result<Vec<&str>, &'static str> {
+    if line.contains("{$") {
+        return Err("`{$…}` is replaced before Caddy reads the file, and could be anything");
+    }
+    if line.contains('`') {
+        return Err("it has a backtick, which `caddy fmt` of old versions breaks");
+    }
+    if ["\\\"", "\\\\"].iter().any(|pair| line.contains(pair)) || line.ends_with('\\') {
+        return Err("it has a `\\` before a quote, another `\\` or the end of a line");
+    }
+    if line
+        .chars()
+        .any(|c| (c.is_control() && c != '\t') || crate::parse::is_invisible(c))
+    {
+        return Err("it has a character that does not show");
+    }
+    let mut words = Vec::new();
+    let mut rest = line.trim_start();
+    while !rest.is_empty() && !rest.starts_with('#') {
+        let length = match rest.strip_prefix('"') {
+            Some(quoted) => {
+                2 + quoted
+                    .find('"')
+                    .ok_or("a quote is not closed in its line")?
+            }
+            None => rest.find(char::is_whitespace).unwrap_or(rest.len()),
+        };
+        let (word, after) = rest.split_at(length);
+        if !after.is_empty() && !after.starts_with(char::is_whitespace) {
+            return Err("a quote ends within a word");
+        }
+        if word.starts_with("<<") {
+            return Err("it has a heredoc, which old versions do not know");
+        }
+        let bare = word.trim_matches('"');
+        if is_brace(bare) && bare != word || !is_brace(word) && !has_whole_placeholders(word) {
+            return Err("a brace in a word is not of a placeholder such as `{http.request.uri}`");
+        }
+        if !word.starts_with('"') && word.contains('"') {
+            return Err("a quote begins within a word");
+        }
+        words.push(word);
+        rest = after.trim_start();
+    }
+    Ok(words)
+}
+
+/// Whether each `{` of a word has its `}`, and none is within another's.
+fn has_whole_placeholders(word: &str) -> bool {
+    let mut open = false;
+    for character in word.chars() {
+        match (character, open) {
+            ('{', false) => open = true,
+            ('}', true) => open = false,
+            ('{', true) | ('}', false) => return false,
+            _ => {}
+        }
+    }
+    !open
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_lines_are_taken_and_indented() {
+        let text = "\n  encode zstd gzip # smaller\n# all of it\nphp_fastcgi unix//run/php.sock {\n  \
+                    env A \"b c\"\n\theader_up X {http.request.uri}\n}\n";
+        let lines: Vec<String> = Raw::new(text).unwrap().lines().collect();
+        assert_eq!(
+            lines,
+            [
+                "encode zstd gzip",
+                "php_fastcgi unix//run/php.sock {",
+                "\tenv A \"b c\"",
+                "\theader_up X {http.request.uri}",
+                "}"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_could_leave_its_block_is_refused() {
+        for bad in [
+            "",
+            "# nothing",
+            "}",
+            "{",
+            "a {",
+            "a }",
+            "a { b }",
+            "} {",
+            "a {\n}\n}",
+            "}\na {",
+            "respond \"}\"",
+            "respond \"{\"",
+            "respond \"a\n}\"",
+            "respond \"a\" }",
+            "respond \"a\"}",
+            "respond \"a",
+            "respond a\"b c\"",
+            "respond `}`",
+            "respond <<EOF\n}\nEOF",
+            "respond {$X}",
+            "# {$X}",
+            "a \\\n}",
+            "a \\\" }",
+            "a{",
+            "a}",
+            "{a{b}}",
+            "respond \"a\\\\\" }",
+            "a\u{85}}",
+            "a\u{0}",
+            "a\r}",
+        ] {
+            assert!(Raw::new(bad).is_err(), "{bad:?}");
+        }
+    }
+}

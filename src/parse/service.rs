@@ -1,0 +1,281 @@
+//! `service "…" { … }` as it was written.
+
+use super::declaration::Text;
+use super::document::Node;
+use super::fields::Fields;
+use super::known::Known;
+use super::mistake::Mistake;
+use crate::source::{Span, Spanned};
+
+/// `service "immich" { … }`.
+#[derive(Debug)]
+pub struct ServiceBlock {
+    /// The service's name, and its host unless it says another.
+    pub name: Text,
+    /// The name to show.
+    pub title: Option<Text>,
+    /// Host labels, `@`, or full names.
+    pub hosts: Vec<Text>,
+    /// Where the requests go, in the order written.
+    pub upstreams: Vec<UpstreamLine>,
+    /// Where visitors are sent on to.
+    pub redirect: Option<RedirectLine>,
+    /// The directory that is served.
+    pub files: Option<FilesLine>,
+    /// The people and groups that may use it.
+    pub allow: Vec<Text>,
+    /// `open "lan"` or `open "everyone"`.
+    pub open: Option<Text>,
+    /// Paths open without a certificate.
+    pub public: Vec<PublicLine>,
+    /// `share-links`: where it stands.
+    pub share_links: Option<Span>,
+    /// `certificate "asked"` or `"required"`.
+    pub certificate: Option<Text>,
+    /// `identity`: where it stands.
+    pub identity: Option<Span>,
+    /// The catalogue's name of the app behind it.
+    pub app: Option<Text>,
+    /// How long the upstream may take.
+    pub timeouts: Option<TimeoutsLine>,
+    /// The largest body that a request may have.
+    pub max_body: Option<Text>,
+    /// `stream`: where it stands.
+    pub stream: Option<Span>,
+    /// Headers set on every answer.
+    pub headers: Vec<HeaderLine>,
+    /// Lines of a Caddyfile, taken as they are.
+    pub raw: Vec<Text>,
+}
+
+/// `upstream "https://10.0.0.7:3000" verify=#false`.
+#[derive(Debug)]
+pub struct UpstreamLine {
+    /// The addresses; at least one.
+    pub addresses: Vec<Text>,
+    /// The requests that go there, where not all do.
+    pub path: Option<Text>,
+    /// Which of several addresses is taken.
+    pub policy: Option<Text>,
+    /// Whether an https upstream's certificate is verified.
+    pub verify: Option<Spanned<bool>>,
+    /// The file of the authority that vouches for an https upstream, on the Caddy host.
+    pub ca: Option<Text>,
+    /// The name that an https upstream's certificate is to have.
+    pub server_name: Option<Text>,
+}
+
+/// `redirect "https://photos.example.org/*" status=308`.
+#[derive(Debug)]
+pub struct RedirectLine {
+    /// Where to.
+    pub to: Text,
+    /// The status of the answer.
+    pub status: Option<Spanned<i128>>,
+}
+
+/// `files "/srv/www" browse=#true`.
+#[derive(Debug)]
+pub struct FilesLine {
+    /// The directory on the Caddy host.
+    pub root: Text,
+    /// Whether directories are listed.
+    pub browse: Option<Spanned<bool>>,
+}
+
+/// `public "/hook/*" methods="POST"`.
+#[derive(Debug)]
+pub struct PublicLine {
+    /// The paths; at least one.
+    pub paths: Vec<Text>,
+    /// The methods, where not GET and HEAD.
+    pub methods: Option<Text>,
+}
+
+/// `timeouts dial="3s" response="2m"`.
+#[derive(Debug)]
+pub struct TimeoutsLine {
+    /// Where it stands.
+    pub span: Span,
+    /// How long connecting may take.
+    pub dial: Option<Text>,
+    /// How long the upstream may take until it begins to answer.
+    pub response: Option<Text>,
+}
+
+/// `header "X-Frame-Options" "DENY"`.
+#[derive(Debug)]
+pub struct HeaderLine {
+    /// The header's name.
+    pub name: Text,
+    /// Its value.
+    pub value: Text,
+}
+
+impl ServiceBlock {
+    fn named(name: Text) -> ServiceBlock {
+        ServiceBlock {
+            name,
+            title: None,
+            hosts: Vec::new(),
+            upstreams: Vec::new(),
+            redirect: None,
+            files: None,
+            allow: Vec::new(),
+            open: None,
+            public: Vec::new(),
+            share_links: None,
+            certificate: None,
+            identity: None,
+            app: None,
+            timeouts: None,
+            max_body: None,
+            stream: None,
+            headers: Vec::new(),
+            raw: Vec::new(),
+        }
+    }
+}
+
+const SERVICE: Known = Known {
+    place: "`service`",
+    once: &[
+        "title",
+        "host",
+        "app",
+        "redirect",
+        "files",
+        "allow",
+        "open",
+        "share-links",
+        "identity",
+        "certificate",
+        "timeouts",
+        "max-body",
+        "stream",
+    ],
+    // Several `public` lines read better than one long one; the others say more than one thing each.
+    many: &["upstream", "public", "header", "raw"],
+};
+
+/// Reads a service; mistakes are added to `mistakes`.
+pub fn service(node: &Node, mistakes: &mut Vec<Mistake>) -> Option<ServiceBlock> {
+    let mut fields = Fields::of(node, mistakes);
+    let name = fields.text("a name", "service \"immich\" { … }");
+    fields.finish("one name", true);
+    // Its lines are read even where it has no name, so that their mistakes are told too.
+    let unnamed = Spanned::new(String::new(), node.span);
+    let mut service = ServiceBlock::named(name.clone().unwrap_or(unnamed));
+    for child in SERVICE.among(node.children(), mistakes) {
+        let mut fields = Fields::of(child, mistakes);
+        let takes = line(child, &mut fields, &mut service);
+        fields.finish(takes, false);
+    }
+    name.map(|_| service)
+}
+
+/// Reads one line into the service, and says what it takes.
+fn line(node: &Node, fields: &mut Fields<'_, '_>, service: &mut ServiceBlock) -> &'static str {
+    match node.name.value.as_str() {
+        "title" => {
+            service.title = fields.text("a name to show", "title \"Photos\"");
+            "one value"
+        }
+        "host" => {
+            service.hosts = fields.texts("a host", "host \"photos\"");
+            "hosts"
+        }
+        "app" => {
+            service.app = fields.text("an app", "app \"immich\"");
+            "one value"
+        }
+        "upstream" => {
+            service.upstreams.extend(upstream(fields));
+            "addresses"
+        }
+        "redirect" => {
+            let to = fields.text("where to", "redirect \"https://photos.example.org/*\"");
+            let status = fields.integer_property("status");
+            service.redirect = to.map(|to| RedirectLine { to, status });
+            "one address"
+        }
+        "files" => {
+            let root = fields.text("a directory", "files \"/srv/www\"");
+            let browse = fields.boolean_property("browse");
+            service.files = root.map(|root| FilesLine { root, browse });
+            "one directory"
+        }
+        "allow" => {
+            service.allow = fields.texts("a person or group", "allow \"family\"");
+            "people and groups"
+        }
+        "open" => {
+            service.open = fields.text("to whom", "open \"lan\"");
+            "one value"
+        }
+        "public" => {
+            let paths = fields.texts("a path", "public \"/share/*\"");
+            let methods = fields.text_property("methods");
+            service.public.push(PublicLine { paths, methods });
+            "paths"
+        }
+        "share-links" => {
+            service.share_links = Some(node.span);
+            "nothing"
+        }
+        "identity" => {
+            service.identity = Some(node.span);
+            "nothing"
+        }
+        "certificate" => {
+            service.certificate = fields.text("a mode", "certificate \"asked\"");
+            "one value"
+        }
+        "timeouts" => {
+            service.timeouts = Some(TimeoutsLine {
+                span: node.span,
+                dial: fields.text_property("dial"),
+                response: fields.text_property("response"),
+            });
+            "`dial` and `response`"
+        }
+        "max-body" => {
+            service.max_body = fields.text("a size", "max-body \"10GB\"");
+            "one size"
+        }
+        "stream" => {
+            service.stream = Some(node.span);
+            "nothing"
+        }
+        "header" => {
+            let example = "header \"X-Frame-Options\" \"DENY\"";
+            let name = fields.text("a name", example);
+            let value = name.as_ref().and_then(|_| fields.text("a value", example));
+            let header = name.zip(value);
+            service
+                .headers
+                .extend(header.map(|(name, value)| HeaderLine { name, value }));
+            "a name and a value"
+        }
+        "raw" => {
+            service
+                .raw
+                .extend(fields.text("lines of a Caddyfile", "raw \"encode zstd gzip\""));
+            "one text"
+        }
+        other => unreachable!("`{other}` is not known to `service`"),
+    }
+}
+
+fn upstream(fields: &mut Fields<'_, '_>) -> Option<UpstreamLine> {
+    let addresses = fields.texts("an address", "upstream \"http://10.0.0.7:3000\"");
+    let line = UpstreamLine {
+        path: fields.text_property("path"),
+        policy: fields.text_property("policy"),
+        verify: fields.boolean_property("verify"),
+        ca: fields.text_property("ca"),
+        server_name: fields.text_property("server-name"),
+        addresses,
+    };
+    (!line.addresses.is_empty()).then_some(line)
+}

@@ -1,0 +1,101 @@
+//! What the domain itself shows a visitor, as data: the services that this visitor may use.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Device, PageKind, person};
+use crate::lock::Issued;
+use crate::model::{Access, Admission, DeviceId, Homelab, Service};
+
+/// The landing page, which is another for each visitor.
+#[derive(Debug, Serialize)]
+pub struct Landing {
+    /// The domain, as a host.
+    pub host: String,
+    /// What a visitor is told who is shown nothing.
+    pub pages: PageKind,
+    /// Who comes with a certificate, those who may use the same services together.
+    pub visitors: Vec<Visitors>,
+    /// What is shown at home without a certificate; nothing where nothing is open there.
+    pub home: Vec<Link>,
+}
+
+/// People who may use the same services.
+#[derive(Debug, Serialize)]
+pub struct Visitors {
+    /// Their names.
+    pub people: Vec<String>,
+    /// Their devices; at least one.
+    pub devices: Vec<Device>,
+    /// What they may use.
+    pub links: Vec<Link>,
+}
+
+/// A service that a visitor may use.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Link {
+    /// Its name to show.
+    pub title: String,
+    /// Its first host.
+    pub host: String,
+    /// Whether it can be used at home only.
+    pub at_home: bool,
+}
+
+impl Landing {
+    /// The landing page of a homelab with these certificates.
+    pub fn new(homelab: &Homelab, active: &BTreeMap<&DeviceId, &Issued>) -> Landing {
+        let mut visitors: BTreeMap<Vec<Link>, Visitors> = BTreeMap::new();
+        for who in homelab.people.values() {
+            let Some(with_devices) = person(who, active) else {
+                continue;
+            };
+            let links = links(homelab, |service| match service.access.admits(&who.name) {
+                Admission::Nowhere => None,
+                Admission::LanOnly => Some(true),
+                Admission::Everyone | Admission::WithCertificate { .. } => Some(false),
+            });
+            let group = visitors.entry(links.clone()).or_insert_with(|| Visitors {
+                people: Vec::new(),
+                devices: Vec::new(),
+                links,
+            });
+            group.people.push(with_devices.name);
+            group.devices.extend(with_devices.devices);
+        }
+        let is_open_at_home = |service: &Service| match &service.access {
+            Access::Lan { .. } => true,
+            Access::Certificate(allowed) => allowed.lan,
+            Access::Everyone => false,
+        };
+        let home = links(homelab, |service| {
+            let open = is_open_at_home(service) || service.access == Access::Everyone;
+            open.then_some(false)
+        });
+        let is_shown_at_home = homelab.services.values().any(is_open_at_home);
+        Landing {
+            host: homelab.domain.to_string(),
+            pages: PageKind::of(true, is_shown_at_home),
+            visitors: visitors.into_values().collect(),
+            home: match is_shown_at_home {
+                true => home,
+                false => Vec::new(),
+            },
+        }
+    }
+}
+
+/// The services of which `at_home` says something, in the order of their names.
+fn links(homelab: &Homelab, at_home: impl Fn(&Service) -> Option<bool>) -> Vec<Link> {
+    let services = homelab.services.values();
+    services
+        .filter_map(|service| {
+            Some(Link {
+                at_home: at_home(service)?,
+                title: service.title.clone(),
+                host: service.hosts.first()?.to_string(),
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,341 @@
+//! What the Caddyfile says, as data: sites with their policies, every group resolved to devices.
+//!
+//! What `exposure.md` says is read off the same data ([`Exposure`](super::Exposure)), so that the two
+//! cannot tell different stories.
+
+mod backend;
+mod landing;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use data_encoding::{BASE64, HEXLOWER};
+use serde::Serialize;
+
+pub use backend::Backend;
+pub use landing::{Landing, Link};
+
+use crate::lock::{Issued, Lock, State};
+use crate::model::{
+    self, Access, Allowed, CaddyVersion, CertificateMode, DeviceId, Forwarding, Homelab, IpRange,
+    Name, PublicPath, Service, SiteCertificates, uri_pattern,
+};
+
+/// The whole edge.
+#[derive(Debug, Serialize)]
+pub struct Edge {
+    /// The domain.
+    pub domain: String,
+    /// The ACME account's address, and whom visitors are told to ask.
+    pub email: Option<String>,
+    /// Whether the edge's Caddy knows `trust_pool`.
+    pub trust_pool: bool,
+    /// The authorities whose certificates are verified, DER in base64.
+    pub authorities: Vec<String>,
+    /// Where the sites' own certificates come from.
+    pub certificates: Certificates,
+    /// Whether one certificate for all hosts right below the domain is had by a wildcard site.
+    pub wildcard: bool,
+    /// Whether browsers are told never to speak to these hosts in the clear (RFC 6797): only where
+    /// their certificates are of an authority that all browsers know.
+    pub hsts: bool,
+    /// What counts as the LAN: ranges, or `private_ranges`.
+    pub lan: Vec<String>,
+    /// The proxies that stand before this one.
+    pub behind: Option<Behind>,
+    /// Certificates that were let in once, and verify still.
+    pub retired: Vec<Device>,
+    /// What the domain itself shows visitors.
+    pub landing: Option<Landing>,
+    /// The kinds of pages that some site refers to, sorted.
+    pub page_kinds: BTreeSet<PageKind>,
+    /// The sites, sorted by the service's name.
+    pub sites: Vec<Site>,
+}
+
+/// What a visitor is told who is not let in: it depends on who is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PageKind {
+    /// Devices with a certificate are let in.
+    Certificate,
+    /// Those, and whoever is on the LAN.
+    CertificateOrHome,
+    /// Whoever is on the LAN.
+    Home,
+    /// Everybody is let in.
+    Everyone,
+}
+
+impl PageKind {
+    /// The kind for a site with that mode of `client_auth`.
+    fn of(client_auth: bool, lan: bool) -> PageKind {
+        match (client_auth, lan) {
+            (true, true) => PageKind::CertificateOrHome,
+            (true, false) => PageKind::Certificate,
+            (false, true) => PageKind::Home,
+            (false, false) => PageKind::Everyone,
+        }
+    }
+}
+
+/// Where the sites' own certificates come from.
+#[derive(Debug, Serialize)]
+#[serde(tag = "from", rename_all = "kebab-case")]
+#[allow(missing_docs)] // As in the declaration.
+pub enum Certificates {
+    Acme,
+    Internal,
+    Dns { provider: String, token_env: String },
+    Files { cert: String, key: String },
+}
+
+/// The proxies that stand before this one.
+#[derive(Debug, Serialize)]
+pub struct Behind {
+    /// Their addresses, as ranges.
+    pub proxies: Vec<String>,
+    /// Whether they speak the PROXY protocol, rather than HTTP with `X-Forwarded-For`.
+    pub proxy_protocol: bool,
+}
+
+/// One service's site.
+#[derive(Debug, Serialize)]
+pub struct Site {
+    /// The service's name.
+    pub service: String,
+    /// Its name to show.
+    pub title: String,
+    /// Its hosts; at least one.
+    pub hosts: Vec<String>,
+    /// The mode of `client_auth`; none where no certificate is asked for.
+    pub client_auth: Option<&'static str>,
+    /// What a visitor is told who is not let in.
+    pub pages: PageKind,
+    /// Whether everybody is let in.
+    pub everyone: bool,
+    /// Whether the LAN is let in without a certificate.
+    pub lan: bool,
+    /// Who is let in by certificate. Nobody with no device is in it.
+    pub people: Vec<Person>,
+    /// Whether the upstream is told who came.
+    pub identity: bool,
+    /// Paths open to everyone.
+    pub public: Vec<Public>,
+    /// What is done with a request that is let in.
+    pub backend: Backend,
+    /// The largest body that a request may have.
+    pub max_body: Option<String>,
+    /// Headers set on every answer.
+    pub headers: Vec<Header>,
+    /// Lines that stand before the backend as they are.
+    pub raw: Vec<String>,
+}
+
+/// Somebody who is let in by certificate.
+#[derive(Debug, Clone, Serialize)]
+pub struct Person {
+    /// The name.
+    pub name: String,
+    /// The name to show.
+    pub display_name: String,
+    /// The address.
+    pub email: String,
+    /// The groups, joined by commas; it may be empty.
+    pub groups: String,
+    /// The devices; at least one.
+    pub devices: Vec<Device>,
+}
+
+/// A certificate.
+#[derive(Debug, Clone, Serialize)]
+pub struct Device {
+    /// The device, `alice/pixel`.
+    pub name: String,
+    /// SHA-256 of the certificate, in hexadecimal.
+    pub fingerprint: String,
+}
+
+/// Paths open to everyone, for the same methods.
+#[derive(Debug, Serialize)]
+pub struct Public {
+    /// The methods.
+    pub methods: Vec<&'static str>,
+    /// The paths, sorted; at least one.
+    pub paths: Vec<OpenPath>,
+    /// For the raw URI: any of the paths.
+    pub uri_pattern: String,
+}
+
+/// A path open to everyone.
+#[derive(Debug, Serialize)]
+pub struct OpenPath {
+    /// For Caddy's `path` matcher.
+    pub path: String,
+    /// Whether it comes from the catalogue of apps.
+    pub share_link: bool,
+}
+
+/// A header.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)] // As in HTTP.
+pub struct Header {
+    pub name: String,
+    pub value: String,
+}
+
+impl Edge {
+    /// The edge of a homelab with this lock; before the first build there is none, and nobody has a
+    /// certificate.
+    pub fn new(homelab: &Homelab, lock: Option<&Lock>) -> Edge {
+        let active = lock.map(Lock::active).unwrap_or_default();
+        let authority = lock.and_then(|lock| lock.authority.as_ref());
+        let certificates = lock.map_or(&[][..], |lock| &lock.certificates);
+        let settings = &homelab.edge;
+        let landing = settings.landing.then(|| Landing::new(homelab, &active));
+        let services = homelab.services.values();
+        let sites: Vec<Site> = services
+            .map(|service| site(homelab, service, &active))
+            .collect();
+        let page_kinds = sites.iter().map(|site| site.pages);
+        Edge {
+            domain: homelab.domain.to_string(),
+            email: settings.email.as_ref().map(ToString::to_string),
+            trust_pool: settings.caddy >= CaddyVersion::TRUST_POOL,
+            authorities: authority
+                .into_iter()
+                .map(|authority| BASE64.encode(authority.certificate.der()))
+                .collect(),
+            certificates: site_certificates(&settings.certificates),
+            wildcard: settings.caddy >= CaddyVersion::WILDCARD
+                && matches!(settings.certificates, SiteCertificates::Dns { .. }),
+            hsts: matches!(
+                settings.certificates,
+                SiteCertificates::Acme | SiteCertificates::Dns { .. }
+            ),
+            lan: match settings.lan.as_slice() {
+                [] => vec![String::from("private_ranges")],
+                ranges => shown(ranges),
+            },
+            behind: settings.behind.as_ref().map(|behind| Behind {
+                proxies: shown(&behind.proxies),
+                proxy_protocol: behind.by == Forwarding::ProxyProtocol,
+            }),
+            retired: certificates
+                .iter()
+                .filter(|issued| issued.state == State::Retired)
+                .map(device)
+                .collect(),
+            page_kinds: page_kinds
+                .chain(landing.iter().map(|landing| landing.pages))
+                .collect(),
+            landing,
+            sites,
+        }
+    }
+}
+
+fn shown(ranges: &[IpRange]) -> Vec<String> {
+    ranges.iter().map(ToString::to_string).collect()
+}
+
+fn site_certificates(from: &SiteCertificates) -> Certificates {
+    match from.clone() {
+        SiteCertificates::Acme => Certificates::Acme,
+        SiteCertificates::Internal => Certificates::Internal,
+        SiteCertificates::Dns {
+            provider,
+            token_env,
+        } => Certificates::Dns {
+            provider,
+            token_env,
+        },
+        SiteCertificates::Files { cert, key } => Certificates::Files { cert, key },
+    }
+}
+
+fn site(homelab: &Homelab, service: &Service, active: &BTreeMap<&DeviceId, &Issued>) -> Site {
+    let allowed = service.access.allowed();
+    let lan = match &service.access {
+        Access::Everyone => false,
+        Access::Lan { .. } => true,
+        Access::Certificate(allowed) => allowed.lan,
+    };
+    Site {
+        service: service.name.to_string(),
+        title: service.title.clone(),
+        hosts: service.hosts.iter().map(ToString::to_string).collect(),
+        client_auth: allowed.map(|allowed| match allowed.certificate {
+            CertificateMode::Required => "require_and_verify",
+            CertificateMode::Asked => "verify_if_given",
+        }),
+        everyone: matches!(service.access, Access::Everyone),
+        pages: PageKind::of(allowed.is_some(), lan),
+        lan,
+        people: allowed
+            .map(|Allowed { people, .. }| {
+                let people = people.iter().filter_map(|name| homelab.people.get(name));
+                people.filter_map(|who| person(who, active)).collect()
+            })
+            .unwrap_or_default(),
+        identity: allowed.is_some_and(|allowed| allowed.identity),
+        public: public(service.access.public()),
+        backend: Backend::new(&service.backend),
+        max_body: service.max_body.as_ref().map(ToString::to_string),
+        headers: service
+            .headers
+            .iter()
+            .map(|header| Header {
+                name: header.name.clone(),
+                value: header.value.clone(),
+            })
+            .collect(),
+        raw: service.raw.iter().flat_map(model::Raw::lines).collect(),
+    }
+}
+
+/// Those of the same methods together, for they share all else.
+fn public(paths: &[PublicPath]) -> Vec<Public> {
+    let mut by_methods: BTreeMap<&[&'static str], Vec<&PublicPath>> = BTreeMap::new();
+    for public in paths {
+        let methods = public.methods.as_slice();
+        by_methods.entry(methods).or_default().push(public);
+    }
+    let group = |(methods, paths): (&[&'static str], Vec<&PublicPath>)| Public {
+        methods: methods.to_vec(),
+        uri_pattern: uri_pattern(paths.iter().map(|public| &public.path)),
+        paths: paths
+            .iter()
+            .map(|public| OpenPath {
+                path: public.path.as_str().to_owned(),
+                share_link: public.share_link,
+            })
+            .collect(),
+    };
+    by_methods.into_iter().map(group).collect()
+}
+
+/// Somebody with their devices; nobody where none has a certificate.
+fn person(person: &model::Person, active: &BTreeMap<&DeviceId, &Issued>) -> Option<Person> {
+    let devices = person.devices.values();
+    let issued = devices.filter_map(|device| active.get(&device.id));
+    let devices: Vec<Device> = issued.map(|issued| device(issued)).collect();
+    (!devices.is_empty()).then(|| Person {
+        name: person.name.to_string(),
+        display_name: person.display_name.to_string(),
+        email: person.email.to_string(),
+        groups: joined(person.groups.iter()),
+        devices,
+    })
+}
+
+fn device(issued: &Issued) -> Device {
+    Device {
+        name: issued.device.to_string(),
+        fingerprint: HEXLOWER.encode(&issued.fingerprint),
+    }
+}
+
+fn joined<'a>(names: impl Iterator<Item = &'a Name>) -> String {
+    let names: Vec<&str> = names.map(Name::as_str).collect();
+    names.join(",")
+}

@@ -1,0 +1,213 @@
+//! What can be reached, and by whom: read off the edge's own data.
+
+use serde::Serialize;
+
+use super::edge::{Behind, Edge, OpenPath, Person, Site};
+
+/// All that can be reached through the edge.
+#[derive(Debug, Serialize)]
+pub struct Exposure {
+    /// The domain.
+    pub domain: String,
+    /// What counts as the LAN.
+    pub lan: Vec<String>,
+    /// The proxies that are believed about whom they speak for.
+    pub behind: Option<Believed>,
+    /// What is reachable without a certificate, sorted by service.
+    pub without_certificate: Vec<Opening>,
+    /// Who may reach each service with one, sorted by service.
+    pub with_certificate: Vec<Guarded>,
+    /// What homelab does not check, sorted by service.
+    pub unchecked: Vec<Unchecked>,
+}
+
+/// Proxies that are believed.
+#[derive(Debug, Serialize)]
+pub struct Believed {
+    /// Their addresses.
+    pub proxies: Vec<String>,
+    /// How they say for whom they speak.
+    pub by: &'static str,
+}
+
+/// Something that is reachable without a certificate.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Opening {
+    /// The service.
+    pub service: String,
+    /// Its hosts.
+    pub hosts: Vec<String>,
+    /// From where: `everywhere` or `lan`.
+    pub from: &'static str,
+    /// The path, such as `/share/*`; `/*` for all.
+    pub path: String,
+    /// The methods; none where all are.
+    pub methods: Vec<&'static str>,
+    /// Whether the path comes from the catalogue of apps.
+    pub share_link: bool,
+}
+
+/// A service, and who may reach it with a certificate.
+#[derive(Debug, Serialize)]
+pub struct Guarded {
+    /// The service.
+    pub service: String,
+    /// Its hosts.
+    pub hosts: Vec<String>,
+    /// What the TLS handshake asks of a visitor: `required` or `asked`.
+    pub certificate: &'static str,
+    /// Whether the upstream is told who came.
+    pub identity: bool,
+    /// Who is let in, sorted by name.
+    pub people: Vec<Admitted>,
+}
+
+/// Somebody who is let in by certificate.
+#[derive(Debug, Serialize)]
+pub struct Admitted {
+    /// The person.
+    pub person: String,
+    /// The devices, each `person/device`.
+    pub devices: Vec<String>,
+}
+
+/// Something that homelab does not check.
+#[derive(Debug, Serialize)]
+pub struct Unchecked {
+    /// The service.
+    pub service: String,
+    /// What it is: `raw` lines of a Caddyfile, or `upstream-certificate`, that nobody verifies.
+    pub what: &'static str,
+    /// The lines, where it is some.
+    pub lines: Vec<String>,
+}
+
+/// What the landing page is called where services have their names. No service is called so.
+const LANDING: &str = "(landing page)";
+
+impl Exposure {
+    /// What this edge exposes.
+    pub fn of(edge: &Edge) -> Exposure {
+        let mut exposure = Exposure {
+            domain: edge.domain.clone(),
+            lan: edge.lan.clone(),
+            behind: edge.behind.as_ref().map(believed),
+            without_certificate: Vec::new(),
+            with_certificate: Vec::new(),
+            unchecked: Vec::new(),
+        };
+        exposure.landing(edge);
+        for site in &edge.sites {
+            exposure.site(site);
+        }
+        exposure
+    }
+
+    fn landing(&mut self, edge: &Edge) {
+        let Some(landing) = &edge.landing else {
+            return;
+        };
+        let whole = |hosts| Opening {
+            service: LANDING.to_owned(),
+            hosts,
+            from: "lan",
+            path: String::from("/*"),
+            methods: Vec::new(),
+            share_link: false,
+        };
+        let hosts = vec![landing.host.clone()];
+        if !landing.home.is_empty() {
+            self.without_certificate.push(whole(hosts.clone()));
+        }
+        let mut people = Vec::new();
+        for visitors in &landing.visitors {
+            people.extend(visitors.people.iter().map(|person| {
+                Admitted {
+                    person: person.clone(),
+                    devices: visitors
+                        .devices
+                        .iter()
+                        .filter(|device| device.name.split('/').next() == Some(person.as_str()))
+                        .map(|device| device.name.clone())
+                        .collect(),
+                }
+            }));
+        }
+        people.sort_by(|a, b| a.person.cmp(&b.person));
+        self.with_certificate.push(Guarded {
+            service: LANDING.to_owned(),
+            hosts,
+            certificate: "asked",
+            identity: false,
+            people,
+        });
+    }
+
+    fn site(&mut self, site: &Site) {
+        let opening = |from, path: &str, methods: &[&'static str], share_link| Opening {
+            service: site.service.clone(),
+            hosts: site.hosts.clone(),
+            from,
+            path: path.to_owned(),
+            methods: methods.to_vec(),
+            share_link,
+        };
+        if site.everyone {
+            self.without_certificate
+                .push(opening("everywhere", "/*", &[], false));
+        }
+        if site.lan {
+            self.without_certificate
+                .push(opening("lan", "/*", &[], false));
+        }
+        let mut public: Vec<Opening> = Vec::new();
+        for group in &site.public {
+            public.extend(group.paths.iter().map(|OpenPath { path, share_link }| {
+                opening("everywhere", path, &group.methods, *share_link)
+            }));
+        }
+        public.sort_by(|a, b| a.path.cmp(&b.path));
+        self.without_certificate.extend(public);
+        if let Some(mode) = site.client_auth {
+            self.with_certificate.push(Guarded {
+                service: site.service.clone(),
+                hosts: site.hosts.clone(),
+                certificate: match mode {
+                    "require_and_verify" => "required",
+                    _ => "asked",
+                },
+                identity: site.identity,
+                people: site.people.iter().map(admitted).collect(),
+            });
+        }
+        let unchecked = |what, lines| Unchecked {
+            service: site.service.clone(),
+            what,
+            lines,
+        };
+        if !site.raw.is_empty() {
+            self.unchecked.push(unchecked("raw", site.raw.clone()));
+        }
+        if site.backend.is_unverified() {
+            let certificate = unchecked("upstream-certificate", Vec::new());
+            self.unchecked.push(certificate);
+        }
+    }
+}
+
+fn believed(behind: &Behind) -> Believed {
+    Believed {
+        proxies: behind.proxies.clone(),
+        by: match behind.proxy_protocol {
+            true => "proxy-protocol",
+            false => "x-forwarded-for",
+        },
+    }
+}
+
+fn admitted(person: &Person) -> Admitted {
+    Admitted {
+        person: person.name.clone(),
+        devices: person.devices.iter().map(|d| d.name.clone()).collect(),
+    }
+}

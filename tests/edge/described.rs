@@ -1,0 +1,269 @@
+//! What Caddy makes of a Caddyfile, as lines that a person can read and a test can expect.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde_json::Value;
+
+const FINGERPRINT: &str = "{http.request.tls.client.fingerprint}";
+const STATUS: &str = "{http.error.status_code}";
+
+pub fn keys(object: &Value) -> Vec<String> {
+    let object = object.as_object();
+    object.map_or_else(Vec::new, |object| object.keys().cloned().collect())
+}
+
+/// Each site as text, sorted: a line with its hosts and what its handshake asks; then what is done, a line for each step, or for
+/// each of several routes of which the first that matches is taken; then the same for what is done when that fails.
+pub fn described(server: &Value, devices: &BTreeMap<String, String>) -> Vec<String> {
+    let policies = list(&server["tls_connection_policies"]);
+    let mut sites: BTreeMap<Vec<&str>, String> = BTreeMap::new();
+    for (hosts, handlers) in routes_by_host(&server["routes"]) {
+        let asked: Vec<String> = hosts.iter().map(|host| mode(policies, host)).collect();
+        let mut text = format!("{}: {}", hosts.join(" "), asked[0]);
+        assert!(asked.iter().all(|mode| *mode == asked[0]), "{asked:?}");
+        steps(handlers, devices, &mut text);
+        assert!(sites.insert(hosts, text).is_none(), "one route per site");
+    }
+    for (hosts, handlers) in routes_by_host(&server["errors"]["routes"]) {
+        let text = sites.get_mut(&hosts).expect("errors are of a site");
+        text.push_str("\n  failing:");
+        let mut failing = String::new();
+        steps(handlers, devices, &mut failing);
+        text.push_str(&failing.replace("\n  ", "\n    "));
+    }
+    let mut sites: Vec<String> = sites.into_values().collect();
+    sites.sort();
+    sites
+}
+
+fn routes_by_host(routes: &Value) -> Vec<(Vec<&str>, &[Value])> {
+    let routes = routes.as_array().map_or(&[][..], Vec::as_slice);
+    let by_host = routes.iter().map(|route| {
+        let [matcher] = list(&route["match"]) else {
+            panic!("a site has one matcher: {route}");
+        };
+        assert_eq!(keys(matcher), ["host"], "{route}");
+        assert_eq!(route["terminal"], true, "{route}");
+        let hosts = list(&matcher["host"]).iter().map(string).collect();
+        (hosts, list(&route["handle"]))
+    });
+    by_host.collect()
+}
+
+/// The mode of the first policy for that name, as Caddy chooses.
+fn mode(policies: &[Value], host: &str) -> String {
+    let policy = policies.iter().find(|policy| {
+        let names = policy["match"]["sni"].as_array();
+        names.is_none_or(|names| names.iter().any(|name| name == host))
+    });
+    let authentication = policy.map(|policy| &policy["client_authentication"]);
+    match authentication {
+        None | Some(Value::Null) => "nothing".to_owned(),
+        Some(authentication) => {
+            // Both versions' place for it.
+            let authority = authentication.get("trusted_ca_certs");
+            let authority = authority.or_else(|| authentication["ca"].get("trusted_ca_certs"));
+            assert_eq!(
+                authority.map_or(0, |certs| list(certs).len()),
+                1,
+                "one authority"
+            );
+            string(&authentication["mode"]).to_owned()
+        }
+    }
+}
+
+/// Describes handlers; a subroute without conditions is only its handlers.
+fn steps(handlers: &[Value], devices: &BTreeMap<String, String>, text: &mut String) {
+    for handler in handlers {
+        match string(&handler["handler"]) {
+            "subroute" => routes(list(&handler["routes"]), devices, text),
+            "headers" => headers(handler, text),
+            "request_body" => line(text, &format!("at most {} bytes", handler["max_size"])),
+            "rewrite" => line(text, &format!("rewrite {}", string(&handler["uri"]))),
+            "vars" => {
+                assert_eq!(keys(handler), ["handler", "root"]);
+                line(text, &format!("root {}", string(&handler["root"])));
+            }
+            "file_server" => {
+                // Caddy adds the Caddyfile to what is hidden.
+                assert_eq!(handler["hide"][0], ".*");
+                let browse = if handler["browse"].is_null() {
+                    ""
+                } else {
+                    ", listed"
+                };
+                line(text, &format!("files{browse}"));
+            }
+            "static_response" => line(text, &answer(handler)),
+            "error" => line(text, &format!("error {}", handler["status_code"])),
+            "reverse_proxy" => line(text, &proxy(handler)),
+            other => line(text, other),
+        }
+    }
+}
+
+fn headers(handler: &Value, text: &mut String) {
+    let (request, response) = (&handler["request"], &handler["response"]);
+    for name in request["delete"].as_array().into_iter().flatten() {
+        line(text, &format!("delete {}", string(name)));
+    }
+    assert!(keys(request).iter().all(|key| key == "delete"), "{handler}");
+    for (name, values) in response["set"].as_object().into_iter().flatten() {
+        let absent = !response["require"]["headers"].is_null();
+        let when = match (absent, response["deferred"] == true) {
+            (true, _) => "unless there, ",
+            (false, true) => "in the end, ",
+            (false, false) => "",
+        };
+        line(
+            text,
+            &format!("{when}answer with {name}: {}", string(&values[0])),
+        );
+    }
+    let known = ["deferred", "require", "set"];
+    assert!(
+        keys(response).iter().all(|key| known.contains(&&key[..])),
+        "{handler}"
+    );
+}
+
+/// A page by its title, or where a redirect leads.
+fn answer(handler: &Value) -> String {
+    if let Some(place) = handler["headers"]["Location"].get(0) {
+        return format!("redirect {} {}", handler["status_code"], string(place));
+    }
+    if keys(handler) != ["body", "handler"] {
+        return handler.to_string();
+    }
+    let title = string(&handler["body"])
+        .split_once("<title>")
+        .expect("a page has a title")
+        .1;
+    let (title, _) = title.split_once(" · ").expect("and the domain in it");
+    format!("page: {title}")
+}
+
+fn line(text: &mut String, line: &str) {
+    write!(text, "\n  {line}").expect("a String takes all");
+}
+
+fn routes(routes: &[Value], devices: &BTreeMap<String, String>, text: &mut String) {
+    let mut group = None;
+    let mut number = 0;
+    for route in routes {
+        let mut inner = String::new();
+        steps(list(&route["handle"]), devices, &mut inner);
+        let conditions = conditions(route, devices);
+        if route["group"].is_null() {
+            match conditions {
+                None => text.push_str(&inner),
+                Some(conditions) if inner.matches('\n').count() == 1 => {
+                    line(text, &format!("{conditions}: {}", inner.trim_start()));
+                }
+                Some(conditions) => {
+                    line(text, &conditions);
+                    text.push_str(&inner.replace("\n  ", "\n       "));
+                }
+            }
+            continue;
+        }
+        // Of one group, only the first that matches is taken.
+        assert_eq!(*group.get_or_insert(&route["group"]), &route["group"]);
+        number += 1;
+        match conditions {
+            Some(conditions) => {
+                line(text, &format!("{number}. {conditions}"));
+                text.push_str(&inner.replace("\n  ", "\n       "));
+            }
+            None => line(text, &format!("{number}. {}", inner.trim_start())),
+        }
+    }
+}
+
+fn conditions(route: &Value, devices: &BTreeMap<String, String>) -> Option<String> {
+    let matcher = match route.get("match").map(list)? {
+        [matcher] => matcher.as_object().expect("a matcher is an object"),
+        several => panic!("one of {} matchers would do", several.len()),
+    };
+    let conditions = matcher.iter().map(|(kind, value)| match &kind[..] {
+        "vars" if keys(value) == [STATUS] => {
+            let statuses = list(&value[STATUS]).iter().map(string);
+            format!("status {}", statuses.collect::<Vec<_>>().join(" "))
+        }
+        "vars" => {
+            assert_eq!(keys(value), [FINGERPRINT]);
+            let fingerprints = list(&value[FINGERPRINT]).iter().map(string);
+            let names = fingerprints.map(|print| devices.get(print).map_or(print, |name| name));
+            format!("certificate of {}", names.collect::<Vec<_>>().join(" "))
+        }
+        "vars_regexp" => {
+            let key = &keys(value)[0];
+            assert_eq!(keys(value).len(), 1);
+            let pattern = string(&value[key]["pattern"]);
+            match &key[..] {
+                "{http.request.uri}" => format!("uri {pattern}"),
+                "{http.request.orig_uri.path}" => format!("sent path {pattern}"),
+                "{http.request.tls.client.serial}" if pattern == "^[0-9]+$" => {
+                    "any certificate".to_owned()
+                }
+                other => format!("{other} {pattern}"),
+            }
+        }
+        "not" => {
+            let [negated] = list(value) else {
+                panic!("one negation: {value}");
+            };
+            let pattern = negated["header_regexp"]["Upgrade"]["pattern"].as_str();
+            match (pattern, keys(negated).len()) {
+                (Some("^(?i:websocket)$"), 1) => "unless a websocket".to_owned(),
+                _ => format!("not {negated}"),
+            }
+        }
+        other => format!("{other} {value}"),
+    });
+    Some(conditions.collect::<Vec<_>>().join(", "))
+}
+
+fn proxy(handler: &Value) -> String {
+    let dial: Vec<&str> = list(&handler["upstreams"])
+        .iter()
+        .map(|upstream| string(&upstream["dial"]))
+        .collect();
+    let mut text = format!("proxy {}", dial.join(" "));
+    for (key, value) in handler.as_object().expect("a handler is an object") {
+        match &key[..] {
+            "handler" | "upstreams" | "headers" => {}
+            // What a transport is unless it says otherwise.
+            "transport" => {
+                assert_eq!(value["protocol"], "http");
+                let mut transport = value.clone();
+                transport
+                    .as_object_mut()
+                    .expect("it has a protocol")
+                    .remove("protocol");
+                write!(text, " {transport}").expect("a String takes all");
+            }
+            _ => write!(text, " {key}={value}").expect("a String takes all"),
+        }
+    }
+    if let Some(headers) = handler.get("headers") {
+        assert_eq!(keys(headers), ["request"]);
+        assert_eq!(keys(&headers["request"]), ["set"]);
+        write!(text, " {}", headers["request"]["set"]).expect("a String takes all");
+    }
+    text
+}
+
+#[track_caller]
+pub fn list(value: &Value) -> &[Value] {
+    value
+        .as_array()
+        .unwrap_or_else(|| panic!("no list: {value}"))
+}
+
+#[track_caller]
+fn string(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}"))
+}
