@@ -6,6 +6,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `family` | the home of `examples/family`, built, with an upstream per service |
+//! | `house` | any other declaration, built and served |
 //! | `described` | what Caddy makes of a Caddyfile, as text |
 //! | `policy` | the same home as a table written by hand: what each visitor is to get |
 //! | `wire` | requests that no well-behaved client sends |
@@ -13,6 +14,8 @@
 
 mod support;
 
+#[path = "edge/behind.rs"]
+mod behind;
 #[path = "edge/described.rs"]
 mod described;
 #[path = "edge/family.rs"]
@@ -23,6 +26,8 @@ mod files;
 mod hostile;
 #[path = "edge/hosts.rs"]
 mod hosts;
+#[path = "edge/house.rs"]
+mod house;
 #[path = "edge/identity.rs"]
 mod identity;
 #[path = "edge/lan.rs"]
@@ -31,6 +36,8 @@ mod lan;
 mod matrix;
 #[path = "edge/mutants.rs"]
 mod mutants;
+#[path = "edge/pages.rs"]
+mod pages;
 #[path = "edge/policy.rs"]
 mod policy;
 #[path = "edge/public.rs"]
@@ -41,6 +48,10 @@ mod routes;
 mod sessions;
 #[path = "edge/upgrades.rs"]
 mod upgrades;
+#[path = "edge/upstreams.rs"]
+mod upstreams;
+#[path = "edge/wildcard.rs"]
+mod wildcard;
 #[path = "edge/wire.rs"]
 mod wire;
 

@@ -100,6 +100,11 @@ impl Curl {
         self.flag("http1.1")
     }
 
+    /// Comes from that address of this machine.
+    pub fn from(self, address: &str) -> Self {
+        self.option("interface", address)
+    }
+
     /// TLS 1.2, where a certificate is judged before the handshake ends and a refusal is always an alert.
     pub fn tls12(self) -> Self {
         self.option("tls-max", "1.2")
@@ -137,9 +142,17 @@ impl Curl {
         }
     }
 
+    /// The status that came, if any did: for where it does not matter how a connection ends that no answer comes of.
+    pub fn status(self) -> Option<u16> {
+        let outcome = self.send();
+        parse(&outcome.stdout).map(|(status, ..)| status)
+    }
+
     /// Whether the server has a certificate to show for this name, whatever it then says.
     pub(super) fn presents_certificate(self) -> bool {
-        let outcome = self.flag("insecure").send();
+        // Go answers this itself: no upstream sees it, or has to answer.
+        let options = self.method("OPTIONS").option("request-target", "*");
+        let outcome = options.flag("insecure").http1().send();
         let marked = String::from_utf8_lossy(&outcome.stderr).into_owned();
         marked
             .rsplit_once(CERTIFICATES)
