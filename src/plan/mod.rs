@@ -7,12 +7,14 @@
 mod edge;
 mod guide;
 
+use std::iter;
+
 use serde::Serialize;
 
 pub use edge::{Edge, Person as EdgePerson, Site};
 pub use guide::{DevicePart, Guide, ServiceLink, shown_end};
 
-use crate::lock::{Authority, Issued, Lock};
+use crate::lock::{Issued, Lock};
 use crate::model::{Device, Homelab};
 use crate::pki::BundleProfile;
 use crate::tree::{Mode, OutputPath};
@@ -37,6 +39,12 @@ pub enum Recipe {
         /// The text.
         text: String,
     },
+    /// Constant bytes that are no text.
+    Bytes {
+        /// The bytes.
+        #[serde(serialize_with = "as_base64")]
+        bytes: Vec<u8>,
+    },
     /// A device's .p12.
     Bundle(Box<Bundle>),
     /// The Caddyfile.
@@ -44,6 +52,9 @@ pub enum Recipe {
     /// A person's install guide.
     Guide(Guide),
 }
+
+/// Where the revocation list stands, in PEM and in DER.
+pub const CRL: [&str; 2] = ["edge/ca.crl", "edge/ca.crl.der"];
 
 /// What a device's .p12 is made from, apart from the root secret.
 #[derive(Debug, Serialize)]
@@ -98,29 +109,27 @@ pub fn plan(homelab: &Homelab, lock: &Lock, sealed_root: Option<blake3::Hash>) -
     derivations
 }
 
-/// The artifacts below `edge/`, which need no secret, sorted by path.
+/// The artifacts below `edge/`, which need no secret, sorted by path. Those of [`CRL`] are left out
+/// where the lock's list is stale.
 pub fn edge(homelab: &Homelab, lock: &Lock) -> Vec<Derivation> {
     let Some(authority) = &lock.authority else {
         return Vec::new();
     };
-    vec![
-        Derivation {
-            path: path("edge/Caddyfile"),
-            mode: Mode::Public,
-            recipe: Recipe::Caddyfile(Edge::new(homelab, authority, lock)),
-        },
-        Derivation {
-            path: path("edge/ca.pem"),
-            mode: Mode::Public,
-            recipe: ca_pem(authority),
-        },
-    ]
-}
-
-fn ca_pem(authority: &Authority) -> Recipe {
-    Recipe::Text {
-        text: authority.certificate.pem(),
+    let public = |at: &str, recipe: Recipe| Derivation {
+        path: path(at),
+        mode: Mode::Public,
+        recipe,
+    };
+    let caddyfile = Recipe::Caddyfile(Edge::new(homelab, authority, lock));
+    let mut derivations = vec![public("edge/Caddyfile", caddyfile)];
+    if let Some(crl) = lock.crl() {
+        let (text, bytes) = (crl.pem(), crl.der().to_vec());
+        let recipes = [Recipe::Text { text }, Recipe::Bytes { bytes }];
+        derivations.extend(iter::zip(CRL, recipes).map(|(at, recipe)| public(at, recipe)));
     }
+    let text = authority.certificate.pem();
+    derivations.push(public("edge/ca.pem", Recipe::Text { text }));
+    derivations
 }
 
 fn bundle(device: &Device, issued: &Issued, sealed_root: Option<blake3::Hash>) -> Derivation {
@@ -158,6 +167,10 @@ fn as_recorded<S: serde::Serializer>(issued: &Issued, serializer: S) -> Result<S
         "{} {} {fingerprint}",
         issued.device, issued.id
     ))
+}
+
+fn as_base64<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&data_encoding::BASE64.encode(bytes))
 }
 
 fn as_word<S: serde::Serializer>(
