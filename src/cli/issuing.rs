@@ -61,14 +61,8 @@ impl<'a> Issuing<'a> {
             self.workspace.write_lock(&lock)?;
             return Ok(lock);
         }
-        if let Err(failure) = self.open(&lock) {
-            if let Some(device) = reconciliation.retire.first() {
-                report::note(format_args!(
-                    "`homelab build --edge` takes {device} off the Caddyfile's lists without the root secret."
-                ));
-            }
-            return Err(failure);
-        }
+        self.open(&lock)
+            .inspect_err(|_| tell_of_edge(&reconciliation))?;
         let root = self.root.as_ref().expect("it has just been opened");
         let new = self.issue(lock, root)?;
         self.workspace.write_lock(&new.lock)?;
@@ -131,6 +125,19 @@ impl<'a> Issuing<'a> {
             changed.lock.crls = vec![crl.map_err(Failure::environment)?];
         }
         Ok(changed)
+    }
+}
+
+/// Tells what can be done without the root secret, where nothing is to be issued.
+fn tell_of_edge(reconciliation: &Reconciliation) {
+    if let Some(device) = reconciliation.retire.first() {
+        report::note(format_args!(
+            "`homelab build --edge` takes {device} off the Caddyfile's lists without the root secret."
+        ));
+    } else if reconciliation.is_empty() {
+        report::note(
+            "ca.crl is to be signed anew; `homelab build --edge` leaves it as it is, and needs no root secret.",
+        );
     }
 }
 

@@ -152,6 +152,10 @@ fn a_lock_from_before_gets_its_list() {
     replace_in_lock(&lab, &format!("{}\n", crl(&lab)), "");
     super::home::remove(&lab, "out");
     stale(&lab);
+    let elsewhere = lab.copy();
+    remove_identity(&elsewhere);
+    let said = ["root::no-identity", "ca.crl is to be signed anew"];
+    refused(&elsewhere, homelab(&elsewhere, ["build"]), 3, &said);
     build(&lab).succeeds();
     assert_eq!(
         lab.read("homelab.lock"),
