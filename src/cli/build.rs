@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::arguments::Build;
 use super::failure::{Exit, Failure};
-use super::issuing::{Issuing, refuse_changes};
+use super::issuing::{Issuing, refuse_changes, refuse_issues};
 use super::mint::{self, Standing};
 use super::workspace::{PATIENCE, Workspace};
 use super::{report, secret};
@@ -135,18 +135,36 @@ fn build_edge(inputs: &Inputs) -> Result<(), Failure> {
         ..
     } = inputs;
     let _held = workspace.hold()?;
-    let mut lock = issued_lock(workspace)?;
-    // Who is no longer declared is left out of the edge at once; the lock learns of it later.
+    let lock = issued_lock(workspace)?;
+    refuse_issues(homelab, &lock)?;
+    // Who is no longer declared is left out of the Caddyfile at once; the lock learns of it later.
     let gone = reconcile(homelab, &lock).retire;
-    lock.retire(&gone);
-    refuse_changes(homelab, &lock)?;
     let derivations = plan::edge(homelab, &lock);
-    let edge = OutputPath::new("edge").expect("a plain word is a path");
+    let path = |path| OutputPath::new(path).expect("the program's own paths are paths");
+    let is_stale = lock.has_stale_crl();
+    let scope = match is_stale {
+        false => Scope::Below(path("edge")),
+        // Only the authority's key makes another list, and none at all would be worse than an old one.
+        true => Scope::BelowBut(path("edge"), plan::CRL.map(path).into()),
+    };
     let tree = open(out, &lock)?;
-    make(inputs, tree, &derivations, &Scope::Below(edge), || {
+    make(inputs, tree, &derivations, &scope, || {
         unreachable!("nothing below edge/ needs a secret")
-    })
+    })?;
+    if is_stale {
+        report::note(format_args!(
+            "ca.crl is left as it is, for homelab.lock has no signature of what it should list: {SIGN}"
+        ));
+    } else if !gone.is_empty() {
+        let gone: Vec<String> = gone.iter().map(ToString::to_string).collect();
+        let gone = gone.join(", ");
+        report::note(format_args!("ca.crl does not list {gone} yet: {SIGN}"));
+    }
+    Ok(())
 }
+
+/// How a revocation list comes to be what it should be.
+const SIGN: &str = "run `homelab build` where the root secret is, and commit homelab.lock.";
 
 /// Makes everything anew in memory and compares; writes nothing.
 fn check_tree(inputs: &Inputs, arguments: &Build) -> Result<(), Failure> {

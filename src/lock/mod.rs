@@ -1,17 +1,22 @@
 //! `homelab.lock`: what has been issued, and when. Written only by homelab, kept in git.
 //!
-//! One line per certificate, sorted, without a counter or a hash over the whole, so that two branches
-//! that each add a device merge without a conflict. Each line carries a check of its own, and the
+//! One line per certificate, sorted, without a hash over the whole, so that two branches that each add
+//! a device merge without a conflict. Two that each remove one leave a revocation list each, and the
+//! next build signs another. Each line carries a check of its own, and the
 //! last line is an end mark: a lock that was cut or damaged is refused whole.
 
+mod crl;
 mod read;
 mod reconcile;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+pub use crl::SignedCrl;
 pub use read::{LockError, read};
 pub use reconcile::{NewDevice, Reconciliation, reconcile};
 
@@ -29,6 +34,8 @@ pub struct Lock {
     pub root: RootId,
     /// The authority; none until the first build.
     pub authority: Option<Authority>,
+    /// The revocation list that was signed last; several after a merge, none before the first.
+    pub crls: Vec<SignedCrl>,
     /// Every certificate, active or retired, sorted by device and issue.
     pub certificates: Vec<Issued>,
 }
@@ -87,14 +94,18 @@ pub enum State {
     /// It is let in.
     Active,
     /// Its device was removed: it stays in the lock until it has expired, and is not let in.
-    Retired,
+    Retired {
+        /// When that was written into the lock; not before the certificate is valid.
+        since: Timestamp,
+    },
 }
 
-impl State {
-    fn as_str(self) -> &'static str {
-        match self {
-            State::Active => "active",
-            State::Retired => "retired",
+impl Issued {
+    /// When it was retired; none while it is let in.
+    pub fn retired(&self) -> Option<Timestamp> {
+        match self.state {
+            State::Active => None,
+            State::Retired { since } => Some(since),
         }
     }
 }
@@ -105,6 +116,7 @@ impl Lock {
         Lock {
             root,
             authority: None,
+            crls: Vec::new(),
             certificates: Vec::new(),
         }
     }
@@ -122,6 +134,7 @@ impl Lock {
     pub fn last_issue(&self) -> Option<Timestamp> {
         let authority = self.authority.iter().map(|authority| authority.validity);
         let certificates = self.certificates.iter().map(|issued| issued.validity);
-        authority.chain(certificates).map(|v| v.not_before()).max()
+        let begun = authority.chain(certificates).map(|v| v.not_before());
+        begun.chain(self.crls.iter().map(|crl| crl.updated)).max()
     }
 }

@@ -58,18 +58,23 @@ pub fn reconcile(homelab: &Homelab, lock: &Lock) -> Reconciliation {
 }
 
 impl Lock {
-    /// Marks the certificates of these devices as retired.
-    pub fn retire(&mut self, devices: &[DeviceId]) {
+    /// Marks the certificates of these devices as retired at `now`.
+    pub fn retire(&mut self, devices: &[DeviceId], now: Timestamp) {
         for issued in &mut self.certificates {
             if issued.state == State::Active && devices.contains(&issued.device) {
-                issued.state = State::Retired;
+                // A clock that is late does not retire what has not been issued yet.
+                let since = now.max(issued.validity.not_before());
+                issued.state = State::Retired { since };
             }
         }
     }
 
     /// Adds what has been issued, and drops retired certificates that have expired by `now`.
+    ///
+    /// RFC 5280 §3.3 keeps an entry on one more list after its certificate's end, for who judges a
+    /// signature of the past. Whoever asks for a client's certificate judges it now.
     pub fn add(&mut self, issued: Vec<Issued>, now: Timestamp) {
-        let expired = |c: &Issued| c.state == State::Retired && c.validity.not_after() < now;
+        let expired = |c: &Issued| c.retired().is_some() && c.validity.not_after() < now;
         self.certificates
             .retain(|certificate| !expired(certificate));
         self.certificates.extend(issued);

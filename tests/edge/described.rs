@@ -134,15 +134,17 @@ fn answer(handler: &Value) -> String {
     if let Some(place) = handler["headers"]["Location"].get(0) {
         return format!("redirect {} {}", handler["status_code"], string(place));
     }
-    if keys(handler) != ["body", "handler"] {
-        return handler.to_string();
-    }
+    let closes = match &keys(handler)[..] {
+        [body, handler] if (&body[..], &handler[..]) == ("body", "handler") => "",
+        [_, _, _] if handler["close"] == true && handler["status_code"].is_null() => ", and close",
+        _ => return handler.to_string(),
+    };
     let title = string(&handler["body"])
         .split_once("<title>")
         .expect("a page has a title")
         .1;
     let (title, _) = title.split_once(" · ").expect("and the domain in it");
-    format!("page: {title}")
+    format!("page: {title}{closes}")
 }
 
 fn line(text: &mut String, line: &str) {

@@ -132,6 +132,18 @@ fn each_is_told(version: Version) {
     let head = visit(&caddy, "asked", None).method("HEAD").run();
     head.has_status(403);
     assert_eq!(head.body, b"", "{head}");
+    // Who has none is to come back on another connection, in which a browser may show one; the others are not.
+    for (service, bundle, closes) in [
+        ("asked", None, true),
+        ("both", None, true),
+        ("asked", Some(lost), false),
+        ("asked", Some(bob), false),
+        ("home", None, false),
+        ("asked", Some(alice), false),
+    ] {
+        let answer = visit(&caddy, service, bundle).http1().run();
+        assert_eq!(answer.header("Connection") == ["close"], closes, "{answer}");
+    }
     // Whoever is let in gets the upstream's own answer, told once to come back over TLS.
     let answer = visit(&caddy, "asked", Some(alice)).run();
     answer.has_status(200).contains("upstream it");

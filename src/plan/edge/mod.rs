@@ -42,7 +42,7 @@ pub struct Edge {
     pub lan: Vec<String>,
     /// The proxies that stand before this one.
     pub behind: Option<Behind>,
-    /// Certificates that were let in once, and verify still.
+    /// Certificates that were let in once, and verify still: told so, and let in nowhere.
     pub retired: Vec<Device>,
     /// What the domain itself shows visitors.
     pub landing: Option<Landing>,
@@ -197,6 +197,8 @@ impl Edge {
             .map(|service| site(homelab, service, &active))
             .collect();
         let page_kinds = sites.iter().map(|site| site.pages);
+        // The lock may not have learnt yet of who is gone.
+        let is_declared = |issued: &&Issued| homelab.device(&issued.device).is_some();
         Edge {
             domain: homelab.domain.to_string(),
             email: settings.email.as_ref().map(ToString::to_string),
@@ -222,7 +224,7 @@ impl Edge {
             }),
             retired: certificates
                 .iter()
-                .filter(|issued| issued.state == State::Retired)
+                .filter(|issued| issued.state != State::Active || !is_declared(issued))
                 .map(device)
                 .collect(),
             page_kinds: page_kinds
