@@ -42,6 +42,8 @@ mod pages;
 mod policy;
 #[path = "edge/public.rs"]
 mod public;
+#[path = "edge/radicale.rs"]
+mod radicale;
 #[path = "edge/routes.rs"]
 mod routes;
 #[path = "edge/sessions.rs"]
