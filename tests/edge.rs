@@ -46,6 +46,8 @@ mod public;
 mod radicale;
 #[path = "edge/routes.rs"]
 mod routes;
+#[path = "edge/scale.rs"]
+mod scale;
 #[path = "edge/sessions.rs"]
 mod sessions;
 #[path = "edge/upgrades.rs"]

@@ -267,6 +267,18 @@ impl Caddy {
         self.https
     }
 
+    /// Kibibytes of memory that it holds now.
+    pub fn resident(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()));
+        let status = status.expect("it is running");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        number
+            .expect("Linux says so")
+            .parse()
+            .expect("it is a number")
+    }
+
     /// The names of the sites' certificates that it has, sorted.
     pub fn certificates(&self) -> Vec<String> {
         let directory = self.state.path().join("data/caddy/certificates/local");
