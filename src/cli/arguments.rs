@@ -23,6 +23,8 @@ pub enum Command {
     Check(Check),
     /// Make the output tree what homelab.kdl says
     Build(Build),
+    /// Say how every device stands, and what is to be done; needs no secret and changes nothing
+    Status(Status),
     /// Say what can be reached, and by whom; needs no secret and changes nothing
     Exposure(Exposure),
     /// Print the password of a device's .p12
@@ -93,6 +95,18 @@ pub struct Build {
     pub jobs: Option<u16>,
     #[command(flatten)]
     pub secret: Secret,
+}
+
+#[derive(Debug, Args)]
+pub struct Status {
+    #[command(flatten)]
+    pub declaration: Declaration,
+    /// As one JSON object, for scripts
+    #[arg(long)]
+    pub json: bool,
+    /// Exit 4 where something is to be done, for monitoring
+    #[arg(long)]
+    pub exit_code: bool,
 }
 
 #[derive(Debug, Args)]

@@ -15,6 +15,7 @@ mod mint;
 mod password;
 mod report;
 mod secret;
+mod status;
 mod workspace;
 
 use std::process::ExitCode;
@@ -45,6 +46,7 @@ pub fn main() -> ExitCode {
         Command::Init(arguments) => init::init(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Build(arguments) => build::build(&arguments),
+        Command::Status(arguments) => status::status(&arguments),
         Command::Exposure(arguments) => exposure::exposure(&arguments),
         Command::Password(arguments) => password::password(&arguments),
     };
