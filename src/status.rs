@@ -5,7 +5,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::lock::{Issued, Lock};
+use crate::lock::{self, Issued, Lock};
 use crate::model::{Homelab, Lifetime};
 use crate::pki::Validity;
 
@@ -45,6 +45,9 @@ pub struct DeviceStatus {
     pub platform: Option<&'static str>,
     /// Its state.
     pub state: State,
+    /// Until when its older certificate is let in beside it, where it has one.
+    #[serde(serialize_with = "as_text_if_any")]
+    pub older_until: Option<Timestamp>,
     /// When its certificate begins and ends, its serial number and its SHA-256 fingerprint, both in
     /// hexadecimal; none where it has no certificate.
     pub certificate: Option<CertificateStatus>,
@@ -76,6 +79,8 @@ pub enum State {
     Expired,
     /// The device is declared and has none yet.
     Unissued,
+    /// The device's certificate was revoked, and it gets no other until it is renewed.
+    Revoked,
     /// The device is no longer declared, and the next build retires it.
     Undeclared,
 }
@@ -83,7 +88,7 @@ pub enum State {
 impl State {
     /// Whether somebody has to do something.
     pub fn needs_action(self) -> bool {
-        self != State::Valid
+        !matches!(self, State::Valid | State::Revoked)
     }
 
     /// The word for it.
@@ -94,6 +99,7 @@ impl State {
             State::Early => "not valid yet",
             State::Expired => "expired",
             State::Unissued => "not issued",
+            State::Revoked => "revoked",
             State::Undeclared => "removed",
         }
     }
@@ -104,6 +110,16 @@ impl Status {
     pub fn at(now: Timestamp, homelab: &Homelab, lock: Option<&Lock>) -> Status {
         let renew = &homelab.validity.renew;
         let active = lock.map(Lock::active).unwrap_or_default();
+        let admitted = lock.map(Lock::admitted).unwrap_or_default();
+        let barred = lock.map(Lock::barred).unwrap_or_default();
+        let older_until = |id| {
+            let certificates = admitted.get(id).into_iter().flatten();
+            let older = certificates.filter_map(|issued| match issued.state {
+                lock::State::Replaced { until } => Some(until),
+                _ => None,
+            });
+            older.max()
+        };
         let declared = homelab.devices().map(|(person, device)| {
             let issued = active.get(&device.id);
             DeviceStatus {
@@ -112,8 +128,10 @@ impl Status {
                 platform: Some(device.platform.as_str()),
                 state: match issued {
                     Some(issued) => state(&issued.validity, renew, now),
+                    None if barred.contains(&device.id) => State::Revoked,
                     None => State::Unissued,
                 },
+                older_until: older_until(&device.id),
                 certificate: issued.map(|issued| certificate(issued)),
             }
         });
@@ -123,6 +141,7 @@ impl Status {
             person: issued.device.person.to_string(),
             platform: None,
             state: State::Undeclared,
+            older_until: older_until(&issued.device),
             certificate: Some(certificate(issued)),
         });
         let authority = lock.and_then(|lock| lock.authority.as_ref());
@@ -186,6 +205,16 @@ fn certificate(issued: &Issued) -> CertificateStatus {
 
 fn as_text<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(at)
+}
+
+fn as_text_if_any<S: serde::Serializer>(
+    at: &Option<Timestamp>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => as_text(at, serializer),
+        None => serializer.serialize_none(),
+    }
 }
 
 /// A moment as seen from another, for people: `in 11 months`, `2 days ago`.

@@ -32,6 +32,8 @@ mod house;
 mod identity;
 #[path = "edge/lan.rs"]
 mod lan;
+#[path = "edge/lives.rs"]
+mod lives;
 #[path = "edge/matrix.rs"]
 mod matrix;
 #[path = "edge/mutants.rs"]

@@ -2,5 +2,9 @@
 
 mod support;
 
+#[path = "lifecycle/merging.rs"]
+mod merging;
+#[path = "lifecycle/renewal.rs"]
+mod renewal;
 #[path = "lifecycle/status.rs"]
 mod status;

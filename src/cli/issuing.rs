@@ -1,5 +1,7 @@
 //! Bringing the lock up to date with the declaration, before anything is built from it.
 
+use std::slice;
+
 use jiff::Timestamp;
 
 use super::arguments::Secret;
@@ -12,6 +14,33 @@ use crate::model::{DeviceId, Homelab};
 use crate::plan;
 use crate::render::Secrets;
 use crate::root::{IssuanceId, RootSecret};
+
+/// What is to be done to the lock beyond what the declaration says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Order {
+    /// Nothing: a mere build.
+    Nothing,
+    /// New certificates for these devices; the older ones are let in for a while.
+    Renew(Vec<DeviceId>),
+    /// That while is over for these devices.
+    Finish(Vec<DeviceId>),
+    /// All of a device's certificates are out at once.
+    Revoke {
+        /// Which.
+        device: DeviceId,
+        /// And then.
+        then: Then,
+    },
+}
+
+/// What becomes of a device whose certificates were revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    /// It gets a new one.
+    Replace,
+    /// It gets none until it is renewed.
+    Bar,
+}
 
 /// One build's dealings with the root secret, which is opened once and only where it is needed.
 pub struct Issuing<'a> {
@@ -54,7 +83,8 @@ impl<'a> Issuing<'a> {
 
     /// A later build: adds to the lock what is newly declared, retires what is no longer, signs the
     /// revocation list anew where it is stale, and writes the lock if that changes anything.
-    pub fn go_on(&mut self, lock: Lock) -> Result<Lock, Failure> {
+    pub fn go_on(&mut self, mut lock: Lock, order: &Order) -> Result<Lock, Failure> {
+        let ordered = self.carry_out(order, &mut lock)?;
         let reconciliation = reconcile(self.homelab, &lock);
         if reconciliation.is_empty() && lock.crl().is_some() {
             // A merge may have left it in another form than the one that is written.
@@ -64,9 +94,37 @@ impl<'a> Issuing<'a> {
         self.open(&lock)
             .inspect_err(|_| tell_of_edge(&reconciliation))?;
         let root = self.root.as_ref().expect("it has just been opened");
-        let new = self.issue(lock, root)?;
+        let mut new = self.issue(lock, root)?;
+        new.retired.extend(ordered.retired);
+        new.closed = ordered.closed;
         self.workspace.write_lock(&new.lock)?;
         Ok(new.announced())
+    }
+
+    /// Does to the lock what was ordered, and shuts out older certificates whose time is over.
+    fn carry_out(&self, order: &Order, lock: &mut Lock) -> Result<Ordered, Failure> {
+        let mut ordered = Ordered::default();
+        if *order == Order::Nothing && !lock.has_replaced() {
+            return Ok(ordered);
+        }
+        let now = clock::now()?;
+        ordered.closed = lock.overdue(now);
+        match order {
+            Order::Nothing => {}
+            Order::Renew(devices) => lock.replace(devices, &self.homelab.validity.renew, now),
+            Order::Finish(devices) => ordered.closed.extend(devices.iter().cloned()),
+            Order::Revoke { device, then } => {
+                match then {
+                    Then::Replace => lock.retire(slice::from_ref(device), now),
+                    Then::Bar => lock.bar(device, now),
+                }
+                ordered.retired.push(device.clone());
+            }
+        }
+        ordered.closed.sort();
+        ordered.closed.dedup();
+        lock.finish(&ordered.closed, now);
+        Ok(ordered)
     }
 
     /// The root secret and the authority derived from it, held against the lock.
@@ -141,11 +199,21 @@ fn tell_of_edge(reconciliation: &Reconciliation) {
     }
 }
 
+/// What an order has done to the lock.
+#[derive(Default)]
+struct Ordered {
+    /// Devices that are shut out.
+    retired: Vec<DeviceId>,
+    /// Devices whose older certificate is, while the newer one stays.
+    closed: Vec<DeviceId>,
+}
+
 /// A lock that is to be written, and what is new in it.
 struct Changed {
     lock: Lock,
     issued: Vec<Issued>,
     retired: Vec<DeviceId>,
+    closed: Vec<DeviceId>,
 }
 
 impl Changed {
@@ -155,6 +223,7 @@ impl Changed {
             lock,
             issued: Vec::new(),
             retired,
+            closed: Vec::new(),
         }
     }
 
@@ -166,6 +235,9 @@ impl Changed {
         }
         for device in &self.retired {
             report::result(format_args!("retired {device}"));
+        }
+        for device in &self.closed {
+            report::result(format_args!("retired the older certificate of {device}"));
         }
         self.lock
     }

@@ -13,7 +13,9 @@ mod init;
 mod issuing;
 mod mint;
 mod password;
+mod renew;
 mod report;
+mod revoke;
 mod secret;
 mod status;
 mod workspace;
@@ -48,6 +50,8 @@ pub fn main() -> ExitCode {
         Command::Build(arguments) => build::build(&arguments),
         Command::Status(arguments) => status::status(&arguments),
         Command::Exposure(arguments) => exposure::exposure(&arguments),
+        Command::Renew(arguments) => renew::renew(&arguments),
+        Command::Revoke(arguments) => revoke::revoke(&arguments),
         Command::Password(arguments) => password::password(&arguments),
     };
     match done {

@@ -11,7 +11,7 @@ use super::failure::{Exit, Failure};
 use super::workspace::Workspace;
 use super::{clock, report};
 use crate::pki::Validity;
-use crate::plan::shown_end;
+use crate::plan::{shown_end, shown_moment};
 use crate::status::{DeviceStatus, State, Status, relative};
 
 #[derive(Debug, Error, Diagnostic)]
@@ -104,25 +104,31 @@ fn row(status: &Status, device: &DeviceStatus) -> [String; 5] {
             format!("{shown}, {}", relative(end, status.now))
         }
     };
-    let to_do = match device.state {
-        State::Valid => "",
-        State::Early => "set the clock right",
-        State::Due | State::Expired => "renew",
-        State::Unissued => "homelab build issues it",
-        State::Undeclared => "homelab build retires it",
+    let renew = || format!("homelab renew {}", device.device);
+    let to_do = match (device.state, device.older_until) {
+        (State::Valid, Some(until)) => {
+            let until = shown_moment(until);
+            format!("install the new file by {until}; the older one works until then")
+        }
+        (State::Valid, None) => String::new(),
+        (State::Early, _) => String::from("set the clock right"),
+        (State::Due | State::Expired, _) => renew(),
+        (State::Unissued, _) => String::from("homelab build issues it"),
+        (State::Revoked, _) => format!("{} would let it in again", renew()),
+        (State::Undeclared, _) => String::from("homelab build retires it"),
     };
     [
         device.device.clone(),
         device.platform.unwrap_or("-").to_owned(),
         device.state.as_str().to_owned(),
         ends,
-        to_do.to_owned(),
+        to_do,
     ]
 }
 
 fn style(state: State) -> Style {
     match state {
-        State::Valid => Style::new(),
+        State::Valid | State::Revoked => Style::new(),
         State::Due | State::Unissued | State::Undeclared => AnsiColor::Yellow.on_default(),
         State::Early | State::Expired => AnsiColor::Red.on_default(),
     }
@@ -137,6 +143,7 @@ fn summary(status: &Status) -> String {
         State::Early,
         State::Expired,
         State::Unissued,
+        State::Revoked,
         State::Undeclared,
     ];
     let counted = states.into_iter().filter_map(|state| {

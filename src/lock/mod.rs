@@ -12,7 +12,7 @@ mod reconcile;
 mod tests;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -89,23 +89,55 @@ pub struct Issued {
 }
 
 /// Whether a certificate is let in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// It is let in.
     Active,
-    /// Its device was removed: it stays in the lock until it has expired, and is not let in.
+    /// Its device has a newer one; until that is installed, this one is let in too.
+    Replaced {
+        /// When a build retires it; not after its own end.
+        until: Timestamp,
+    },
+    /// It is not let in, and stays in the lock until it has expired.
     Retired {
+        /// When that was written into the lock; not before the certificate is valid.
+        since: Timestamp,
+    },
+    /// It is not let in, and its device gets no other by itself.
+    Barred {
         /// When that was written into the lock; not before the certificate is valid.
         since: Timestamp,
     },
 }
 
+impl State {
+    /// What two branches say of one certificate, as one: whoever shuts it out prevails, since the
+    /// earlier time.
+    fn united(self, other: State) -> State {
+        use State::{Active, Barred, Replaced, Retired};
+        match (self, other) {
+            (Active, other) | (other, Active) => other,
+            (Replaced { until: one }, Replaced { until: two }) => Replaced {
+                until: one.min(two),
+            },
+            (Replaced { .. }, other) | (other, Replaced { .. }) => other,
+            (Retired { since: one }, Retired { since: two }) => Retired {
+                since: one.min(two),
+            },
+            (Barred { since: one }, Barred { since: two } | Retired { since: two })
+            | (Retired { since: two }, Barred { since: one }) => Barred {
+                since: one.min(two),
+            },
+        }
+    }
+}
+
 impl Issued {
-    /// When it was retired; none while it is let in.
+    /// When it was shut out; none while it is let in.
     pub fn retired(&self) -> Option<Timestamp> {
         match self.state {
-            State::Active => None,
-            State::Retired { since } => Some(since),
+            State::Active | State::Replaced { .. } => None,
+            State::Retired { since } | State::Barred { since } => Some(since),
         }
     }
 }
@@ -128,6 +160,26 @@ impl Lock {
             .iter()
             .filter(|c| c.state == State::Active);
         active.map(|issued| (&issued.device, issued)).collect()
+    }
+
+    /// The certificates of each device that are let in: the active one first, then those that it
+    /// replaces.
+    pub fn admitted(&self) -> BTreeMap<&DeviceId, Vec<&Issued>> {
+        let mut admitted: BTreeMap<&DeviceId, Vec<&Issued>> = BTreeMap::new();
+        for issued in self.certificates.iter().filter(|c| c.retired().is_none()) {
+            admitted.entry(&issued.device).or_default().push(issued);
+        }
+        for certificates in admitted.values_mut() {
+            certificates.sort_by_key(|issued| issued.state != State::Active);
+        }
+        admitted
+    }
+
+    /// The devices that get no certificate by themselves: their last one was revoked for good.
+    pub fn barred(&self) -> BTreeSet<&DeviceId> {
+        let is_barred = |issued: &&Issued| matches!(issued.state, State::Barred { .. });
+        let barred = self.certificates.iter().filter(is_barred);
+        barred.map(|issued| &issued.device).collect()
     }
 
     /// The latest moment at which the lock says that something was issued.

@@ -12,7 +12,7 @@ use thiserror::Error;
 use super::write::check;
 use super::{Authority, Issued, Lock, SignedCrl, State, VERSION};
 use crate::diagnostic::Mistakes;
-use crate::model::{Domain, Email};
+use crate::model::{DeviceId, Domain, Email};
 use crate::pki::{Certificate, Validity};
 use crate::record::Record;
 use crate::source::{Source, Span};
@@ -277,15 +277,33 @@ impl Reading {
             let place = *places.entry(issued.id).or_insert(united.len());
             match united.get_mut(place) {
                 Some((known, _)) if is_same(known, &issued) => {
-                    known.state = match (known.state, issued.state) {
-                        (State::Active, other) | (other, State::Active) => other,
-                        (one, other) => one.min(other),
-                    }
+                    known.state = known.state.united(issued.state);
                 }
                 _ => united.push((issued, span)),
             }
         }
         self.certificates = united;
+        self.bar();
+    }
+
+    /// A device that one branch barred is barred, though the other has renewed it meanwhile.
+    fn bar(&mut self) {
+        let barred = self
+            .certificates
+            .iter()
+            .filter_map(|(issued, _)| match issued.state {
+                State::Barred { since } => Some((issued.device.clone(), since)),
+                _ => None,
+            });
+        let barred: BTreeMap<DeviceId, Timestamp> = barred.collect();
+        for (issued, _) in &mut self.certificates {
+            if issued.retired().is_none()
+                && let Some(since) = barred.get(&issued.device)
+            {
+                let since = issued.validity.not_before().max(*since);
+                issued.state = State::Barred { since };
+            }
+        }
     }
 
     /// All was issued by the authority; without one, the first line tells it for all.
@@ -315,7 +333,7 @@ impl Reading {
         for (issued, span) in &self.certificates {
             let same_device = match issued.state {
                 State::Active => active.insert(&issued.device, *span),
-                State::Retired { .. } => None,
+                State::Replaced { .. } | State::Retired { .. } | State::Barred { .. } => None,
             };
             let same_id = ids.insert(issued.id, *span);
             if let Some(first) = same_device.or(same_id) {
@@ -414,6 +432,7 @@ impl Fields<'_> {
             "fingerprint",
             "profile",
             "state",
+            "until",
             "retired",
         ])?;
         if self.text("profile")? != "p256-1" {
@@ -433,17 +452,35 @@ impl Fields<'_> {
     }
 
     fn state(&self, validity: Validity) -> Result<State, String> {
-        let since = match (self.text("state")?, self.record.value("retired")) {
-            ("active", None) => return Ok(State::Active),
+        let (until, retired) = (self.record.value("until"), self.record.value("retired"));
+        match (self.text("state")?, until, retired) {
+            ("active", None, None) => Ok(State::Active),
+            ("replaced", Some(_), None) => {
+                let until = self.second("until", validity)?;
+                Ok(State::Replaced { until })
+            }
             // From before the date was recorded: for all that is known, the whole of its time.
-            ("retired", None) => validity.not_before(),
-            ("retired", Some(_)) => self.parsed("retired")?,
-            _ => return Err(unreadable("state")),
-        };
-        let is_whole = since.subsec_nanosecond() == 0;
-        match is_whole && since >= validity.not_before() {
-            true => Ok(State::Retired { since }),
-            false => Err(unreadable("retired")),
+            ("retired", None, None) => Ok(State::Retired {
+                since: validity.not_before(),
+            }),
+            ("retired", None, Some(_)) => {
+                let since = self.second("retired", validity)?;
+                Ok(State::Retired { since })
+            }
+            ("barred", None, Some(_)) => {
+                let since = self.second("retired", validity)?;
+                Ok(State::Barred { since })
+            }
+            _ => Err(unreadable("state")),
+        }
+    }
+
+    /// A moment in whole seconds, not before the certificate is valid.
+    fn second(&self, key: &str, validity: Validity) -> Result<Timestamp, String> {
+        let moment: Timestamp = self.parsed(key)?;
+        match moment.subsec_nanosecond() == 0 && moment >= validity.not_before() {
+            true => Ok(moment),
+            false => Err(unreadable(key)),
         }
     }
 

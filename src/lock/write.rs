@@ -75,6 +75,12 @@ fn certificate_record(issued: &Issued) -> Record<'static> {
         .property("profile", "p256-1");
     match issued.state {
         State::Active => record.property("state", "active"),
+        State::Replaced { until } => record
+            .property("state", "replaced")
+            .property("until", until.to_string()),
+        State::Barred { since } => record
+            .property("state", "barred")
+            .property("retired", since.to_string()),
         State::Retired { since } => record
             .property("state", "retired")
             .property("retired", since.to_string()),

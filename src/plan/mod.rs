@@ -14,9 +14,9 @@ use serde::Serialize;
 
 pub use edge::{Edge, Link, PageKind, Person as EdgePerson, Site};
 pub use exposure::Exposure;
-pub use guide::{DevicePart, Guide, ServiceLink, shown_end};
+pub use guide::{DevicePart, Guide, ServiceLink, shown_end, shown_moment};
 
-use crate::lock::{Issued, Lock};
+use crate::lock::{Issued, Lock, State};
 use crate::model::{Device, Homelab};
 use crate::pki::BundleProfile;
 use crate::tree::{Mode, OutputPath};
@@ -90,16 +90,20 @@ pub fn plan(homelab: &Homelab, lock: &Lock, sealed_root: Option<blake3::Hash>) -
             text: String::from("# What is secret here stays out of git.\n*\n"),
         },
     });
-    let active = lock.active();
+    let admitted = lock.admitted();
     for person in homelab.people.values() {
         let name = &person.name;
         let mut parts = Vec::new();
         for device in person.devices.values() {
-            let Some(issued) = active.get(&device.id) else {
+            let certificates = admitted.get(&device.id).map_or(&[][..], Vec::as_slice);
+            let Some((issued, older)) = certificates
+                .split_first()
+                .filter(|(first, _)| first.state == State::Active)
+            else {
                 continue;
             };
             derivations.push(bundle(device, issued, sealed_root));
-            parts.push(DevicePart::new(device, issued, &bundle_file(device)));
+            parts.push(DevicePart::new(device, issued, older, &bundle_file(device)));
         }
         if !parts.is_empty() {
             derivations.push(Derivation {

@@ -14,13 +14,18 @@ impl House {
     /// Builds that declaration.
     #[track_caller]
     pub fn new(declaration: &str) -> Self {
-        let lab = Lab::new();
-        let house = Self {
-            lab,
-            ports: Ports::reserve(),
-        };
+        let house = Self::unbuilt(declaration);
         house.build(declaration);
         house
+    }
+
+    /// Only declares it.
+    #[track_caller]
+    pub fn unbuilt(declaration: &str) -> Self {
+        Self {
+            lab: Lab::new().declare(declaration),
+            ports: Ports::reserve(),
+        }
     }
 
     /// Builds another declaration in place of the one before.
@@ -28,6 +33,14 @@ impl House {
     pub fn build(&self, declaration: &str) {
         self.lab.write("homelab.kdl", declaration);
         self.lab.command(["build"]).run().succeeds();
+    }
+
+    /// `homelab` with these arguments, at that time, in seconds since 1970.
+    #[track_caller]
+    pub fn command_at<const N: usize>(&self, time: u64, arguments: [&str; N]) {
+        let command = self.lab.command(arguments);
+        let at_that_time = command.env("SOURCE_DATE_EPOCH", time.to_string());
+        at_that_time.run().succeeds();
     }
 
     #[track_caller]
@@ -43,6 +56,13 @@ impl House {
     #[track_caller]
     pub fn serve(&self, version: Version) -> Caddy {
         self.serve_changed(version, str::to_owned)
+    }
+
+    /// `caddy reload` with what is built now.
+    #[track_caller]
+    pub fn reload(&self, caddy: &mut Caddy) {
+        let rewritten = rewrite(&self.generated(), &self.ports, &[]);
+        caddy.reload(&rewritten).succeeds();
     }
 
     /// Serves a Caddyfile that was changed on purpose.

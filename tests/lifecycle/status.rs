@@ -78,21 +78,21 @@ fn time_passes() {
     let lab = built();
     assert_eq!(
         states(&lab, 9 * HOUR)[0],
-        "alice/loan other due 2027-01-01 12:00 UTC, in 3 hours renew"
+        "alice/loan other due 2027-01-01 12:00 UTC, in 3 hours homelab renew alice/loan"
     );
     assert_eq!(
         states(&lab, 3 * DAY)[0],
-        "alice/loan other expired 2027-01-01 12:00 UTC, 2 days ago renew"
+        "alice/loan other expired 2027-01-01 12:00 UTC, 2 days ago homelab renew alice/loan"
     );
     let december = states(&lab, 345 * DAY);
     assert_eq!(
         december[1],
-        "alice/pixel android due 2028-01-01, in 20 days renew"
+        "alice/pixel android due 2028-01-01, in 20 days homelab renew alice/pixel"
     );
     let after = states(&lab, 366 * DAY);
     assert_eq!(
         after[2],
-        "bob/iphone ios expired 2028-01-01, 24 hours ago renew"
+        "bob/iphone ios expired 2028-01-01, 24 hours ago homelab renew bob/iphone"
     );
     // A year before its own end, the authority cannot give a whole year any more.
     let late = status(&lab, 3_300 * DAY, []);
