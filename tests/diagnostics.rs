@@ -59,6 +59,7 @@ fn every_code_has_its_fixture_and_every_fixture_its_code() {
             ("lock", "no-authority-but-tree"),
             ("lock", "would-change"),
             ("lock", "nothing-issued"),
+            ("lock", "retires-many"),
             ("lock", "unknown-device"),
         ] {
             if phase == phase_of {

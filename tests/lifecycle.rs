@@ -2,6 +2,8 @@
 
 mod support;
 
+#[path = "lifecycle/brake.rs"]
+mod brake;
 #[path = "lifecycle/merging.rs"]
 mod merging;
 #[path = "lifecycle/renewal.rs"]

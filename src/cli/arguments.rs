@@ -106,6 +106,9 @@ pub struct Build {
     /// Make only out/edge/, which needs no secret
     #[arg(long)]
     pub edge: bool,
+    /// Let so many devices be retired at once, where more than two and more than a third would be
+    #[arg(long, value_name = "N")]
+    pub allow_retire: Option<usize>,
 }
 
 #[derive(Debug, Args)]

@@ -35,6 +35,19 @@ enum BuildError {
         differences: Vec<String>,
     },
 
+    #[error("{count} of {of} devices would be shut out: {devices}")]
+    #[diagnostic(
+        code("lock::retires-many"),
+        help(
+            "if that is meant, `homelab build --allow-retire {count}`; otherwise bring them back into homelab.kdl"
+        )
+    )]
+    RetiresMany {
+        count: usize,
+        of: usize,
+        devices: String,
+    },
+
     #[error("nothing has been issued yet")]
     #[diagnostic(
         code("lock::nothing-issued"),
@@ -50,10 +63,13 @@ pub fn build(arguments: &Build) -> Result<(), Failure> {
         if arguments.check {
             check_tree(&inputs, &arguments.make)
         } else if arguments.edge {
-            build_edge(&inputs)
+            build_edge(&inputs, arguments.allow_retire)
         } else {
-            let locked = arguments.locked;
-            build_all(&inputs, &arguments.make, &Order::Nothing, locked)
+            let mode = match arguments.locked {
+                true => Mode::Locked,
+                false => Mode::Retiring(arguments.allow_retire),
+            };
+            build_all(&inputs, &arguments.make, &Order::Nothing, mode)
         }
     })
 }
@@ -67,7 +83,7 @@ pub fn build_after(
     let inputs = Inputs::read(make)?;
     let lock = issued_lock(&inputs.workspace)?;
     let order = order(&inputs.homelab, &lock)?;
-    threads(make)?.install(|| build_all(&inputs, make, &order, false))
+    threads(make)?.install(|| build_all(&inputs, make, &order, Mode::Retiring(None)))
 }
 
 fn threads(make: &Make) -> Result<rayon::ThreadPool, Failure> {
@@ -108,7 +124,16 @@ struct CannotStart {
     reason: String,
 }
 
-fn build_all(inputs: &Inputs, make: &Make, order: &Order, locked: bool) -> Result<(), Failure> {
+/// What a build may do to the lock.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// Nothing.
+    Locked,
+    /// Whatever the declaration says; and retire so many devices at once, where that is many.
+    Retiring(Option<usize>),
+}
+
+fn build_all(inputs: &Inputs, make: &Make, order: &Order, mode: Mode) -> Result<(), Failure> {
     let Inputs {
         workspace,
         out,
@@ -119,20 +144,21 @@ fn build_all(inputs: &Inputs, make: &Make, order: &Order, locked: bool) -> Resul
     let mut issuing = Issuing::new(workspace, &make.secret, homelab);
     let root_elsewhere = make.secret.root_command.is_some();
     let lock = match mint::standing(workspace, out, root_elsewhere)? {
-        Standing::Fresh if locked => {
+        Standing::Fresh if mode == Mode::Locked => {
             let changes = vec![String::from("the root secret is to be made")];
             return Err(would_change(changes));
         }
         Standing::Fresh => issuing.begin()?,
         Standing::Begun(lock) => {
-            if locked {
-                refuse_changes(homelab, &lock)?;
+            match mode {
+                Mode::Locked => refuse_changes(homelab, &lock)?,
+                Mode::Retiring(allowed) => refuse_retiring_many(homelab, &lock, allowed)?,
             }
             // Where the tree cannot be built in, nothing is issued either.
             View::open(out, &lock.root.to_string(), PATIENCE).map_err(Failure::environment)?;
-            match locked {
-                true => lock,
-                false => issuing.go_on(lock, order)?,
+            match mode {
+                Mode::Locked => lock,
+                Mode::Retiring(_) => issuing.go_on(lock, order)?,
             }
         }
     };
@@ -148,8 +174,30 @@ fn build_all(inputs: &Inputs, make: &Make, order: &Order, locked: bool) -> Resul
     })
 }
 
+/// A declaration that has lost many devices is probably a bad merge, or a file that was cut.
+fn refuse_retiring_many(
+    homelab: &Homelab,
+    lock: &Lock,
+    allowed: Option<usize>,
+) -> Result<(), Failure> {
+    let reconciliation = reconcile(homelab, lock);
+    let devices = &reconciliation.retire;
+    if !reconciliation.retires_many(lock) || allowed.is_some_and(|most| devices.len() <= most) {
+        return Ok(());
+    }
+    let names: Vec<String> = devices.iter().map(ToString::to_string).collect();
+    Err(Failure::new(
+        Exit::Difference,
+        BuildError::RetiresMany {
+            count: devices.len(),
+            of: lock.admitted().len(),
+            devices: names.join(", "),
+        },
+    ))
+}
+
 /// Makes what needs no secret, from what the lock records.
-fn build_edge(inputs: &Inputs) -> Result<(), Failure> {
+fn build_edge(inputs: &Inputs, allow_retire: Option<usize>) -> Result<(), Failure> {
     let Inputs {
         workspace,
         out,
@@ -159,6 +207,7 @@ fn build_edge(inputs: &Inputs) -> Result<(), Failure> {
     let _held = workspace.hold()?;
     let lock = issued_lock(workspace)?;
     refuse_issues(homelab, &lock)?;
+    refuse_retiring_many(homelab, &lock, allow_retire)?;
     // Who is no longer declared is left out of the Caddyfile at once; the lock learns of it later.
     let gone = reconcile(homelab, &lock).retire;
     let derivations = plan::edge(homelab, &lock);

@@ -29,6 +29,13 @@ pub struct NewDevice {
 }
 
 impl Reconciliation {
+    /// Whether so many devices would be retired that it is probably a mistake: more than two, and
+    /// more than a third of those that are let in.
+    pub fn retires_many(&self, lock: &Lock) -> bool {
+        let retired = self.retire.len();
+        retired > 2 && retired * 3 > lock.admitted().len()
+    }
+
     /// Whether the lock says already what the declaration says.
     pub fn is_empty(&self) -> bool {
         self.issue.is_empty() && self.retire.is_empty()
