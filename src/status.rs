@@ -176,18 +176,21 @@ fn devices_outlive(homelab: &Homelab, authority: &Validity, now: Timestamp) -> b
     ends.any(|end| end > authority.not_after())
 }
 
-/// The window for renewal is the declared one, or a third of the certificate's life where that is
-/// shorter: a guest's twelve hours are not due from the first on.
-fn state(validity: &Validity, renew: &Lifetime, now: Timestamp) -> State {
+/// When a certificate's renewal is due. The window is the declared one, or a third of the
+/// certificate's life where that is shorter: a guest's twelve hours are not due from the first on.
+pub fn due_from(validity: &Validity, renew: &Lifetime) -> Timestamp {
     let (begin, end) = (validity.not_before(), validity.not_after());
     let third = end.duration_since(begin) / 3;
     let window = renew.before(end).unwrap_or(begin);
-    let due = window.max(end.checked_sub(third).unwrap_or(window));
-    if now < begin {
+    window.max(end.checked_sub(third).unwrap_or(window))
+}
+
+fn state(validity: &Validity, renew: &Lifetime, now: Timestamp) -> State {
+    if now < validity.not_before() {
         State::Early
-    } else if now >= end {
+    } else if now >= validity.not_after() {
         State::Expired
-    } else if now >= due {
+    } else if now >= due_from(validity, renew) {
         State::Due
     } else {
         State::Valid

@@ -10,6 +10,8 @@ mod support;
 
 #[path = "readers/bundles.rs"]
 mod bundles;
+#[path = "readers/calendar.rs"]
+mod calendar;
 #[path = "readers/certificates.rs"]
 mod certificates;
 #[path = "readers/crl.rs"]

@@ -328,7 +328,7 @@ mod damage {
         lab.command(["build", "--locked"])
             .run()
             .succeeds()
-            .stdout_is("11 unchanged\n");
+            .stdout_is("12 unchanged\n");
     }
 }
 

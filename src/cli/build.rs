@@ -138,7 +138,7 @@ fn build_all(inputs: &Inputs, make: &Make, order: &Order, mode: Mode) -> Result<
         workspace,
         out,
         homelab,
-        ..
+        templates,
     } = inputs;
     let _held = workspace.hold()?;
     let mut issuing = Issuing::new(workspace, &make.secret, homelab);
@@ -162,7 +162,12 @@ fn build_all(inputs: &Inputs, make: &Make, order: &Order, mode: Mode) -> Result<
             }
         }
     };
-    let derivations = plan::plan(homelab, &lock, sealed_hash(workspace)?);
+    let derivations = plan::plan(
+        homelab,
+        &lock,
+        &templates.of_the_edge(),
+        sealed_hash(workspace)?,
+    );
     let needs_secrets = |derivation: &Derivation| derivation.recipe.needs_secrets();
     if out.symlink_metadata().is_err() && derivations.iter().any(needs_secrets) {
         // Everything is to be made: what cannot be opened is told before a directory is there.
@@ -202,7 +207,7 @@ fn build_edge(inputs: &Inputs, allow_retire: Option<usize>) -> Result<(), Failur
         workspace,
         out,
         homelab,
-        ..
+        templates,
     } = inputs;
     let _held = workspace.hold()?;
     let lock = issued_lock(workspace)?;
@@ -210,7 +215,7 @@ fn build_edge(inputs: &Inputs, allow_retire: Option<usize>) -> Result<(), Failur
     refuse_retiring_many(homelab, &lock, allow_retire)?;
     // Who is no longer declared is left out of the Caddyfile at once; the lock learns of it later.
     let gone = reconcile(homelab, &lock).retire;
-    let derivations = plan::edge(homelab, &lock);
+    let derivations = plan::edge(homelab, &lock, &templates.of_the_edge());
     let path = |path| OutputPath::new(path).expect("the program's own paths are paths");
     let is_stale = lock.has_stale_crl();
     let scope = match is_stale {
@@ -248,7 +253,12 @@ fn check_tree(inputs: &Inputs, make: &Make) -> Result<(), Failure> {
     let lock = issued_lock(workspace)?;
     refuse_changes(homelab, &lock)?;
     let secrets = Issuing::new(workspace, &make.secret, homelab).secrets(&lock)?;
-    let derivations = plan::plan(homelab, &lock, sealed_hash(workspace)?);
+    let derivations = plan::plan(
+        homelab,
+        &lock,
+        &templates.of_the_edge(),
+        sealed_hash(workspace)?,
+    );
     let view = View::open(out, &lock.root.to_string(), PATIENCE).map_err(Failure::environment)?;
     let differences = realise::differences(&view, &derivations, templates, Some(&secrets));
     let differences = differences.map_err(realise_failure)?;

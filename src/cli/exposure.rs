@@ -13,7 +13,10 @@ pub fn exposure(arguments: &Arguments) -> Result<(), Failure> {
     let homelab = workspace.homelab()?;
     let templates = workspace.templates()?;
     let lock = workspace.lock()?;
-    let exposure = Exposure::of(&Edge::new(&homelab, lock.as_ref()));
+    let exposure = Exposure::of(
+        &Edge::new(&homelab, lock.as_ref()),
+        &templates.of_the_edge(),
+    );
     let active = lock.as_ref().map(|lock| lock.active());
     let is_issued = |id| {
         active

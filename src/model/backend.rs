@@ -216,6 +216,10 @@ impl Header {
         if CONNECTION.contains(&name.to_ascii_lowercase().as_str()) {
             return Err("Caddy itself sets it");
         }
+        // At the start of a line Caddy takes these for its own words.
+        if ["defer", "import", "match"].contains(&name.to_ascii_lowercase().as_str()) {
+            return Err("it is a word of the Caddyfile");
+        }
         if value.is_empty() {
             return Err("its value is empty");
         }
@@ -291,6 +295,9 @@ mod tests {
             ("X", "{env.SECRET}"),
             ("X", "a\nb"),
             ("Upgrade", "h2c"),
+            ("import", "/etc/passwd"),
+            ("Defer", "x"),
+            ("match", "x"),
             ("content-LENGTH", "1"),
         ] {
             assert!(Header::new(name, value).is_err(), "{name:?}: {value:?}");

@@ -80,6 +80,10 @@ impl IpRange {
         let address: IpAddr = address.parse().map_err(|_| "it is no IP address")?;
         let bits = match address {
             IpAddr::V4(_) => 32,
+            // Caddy would match no visitor with it.
+            IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => {
+                return Err("it is an IPv4 address written as IPv6");
+            }
             IpAddr::V6(_) => 128,
         };
         let prefix = match prefix {
@@ -171,6 +175,7 @@ mod tests {
             "0.0.0.0/0",
             "::/0",
             "10.0/8",
+            "::ffff:192.168.0.0/112",
         ] {
             assert!(IpRange::new(bad).is_err(), "{bad}");
         }

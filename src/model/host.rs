@@ -14,6 +14,10 @@ impl Domain {
     /// Takes a domain in lower-case A-labels; otherwise says why not.
     pub fn new(text: &str) -> Result<Domain, &'static str> {
         is_host(text)?;
+        // It stands at the start of a line in the Caddyfile.
+        if text == "import" {
+            return Err("it is a word of the Caddyfile");
+        }
         if text.len() > Domain::LIMIT {
             return Err("it has more than 47 characters, and the authority's name cannot hold it");
         }

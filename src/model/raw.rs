@@ -17,6 +17,7 @@ impl Raw {
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
             let words = words(line)?;
             match words.as_slice() {
+                ["{"] => return Err("a `{` stands alone in its line"),
                 ["}"] => {
                     depth = depth.checked_sub(1).ok_or("a `}` closes nothing")?;
                     lines.push((depth, String::from("}")));
@@ -24,6 +25,15 @@ impl Raw {
                 }
                 [] => continue,
                 [head @ .., last] => {
+                    let first = words[0].trim_matches('"');
+                    if first == "import" {
+                        return Err(
+                            "`import` could bring anything, also what is not of this block",
+                        );
+                    }
+                    if depth == 0 && ["bind", "handle_errors", "log", "tls"].contains(&first) {
+                        return Err("it has a directive of a whole site, which cannot stand here");
+                    }
                     if head.iter().any(|word| is_brace(word)) || *last == "}" {
                         return Err("a brace stands elsewhere than at the end of a line, or alone");
                     }
@@ -89,8 +99,14 @@ fn words(line: &str) -> Result<Vec<&str>, &'static str> {
         if is_brace(bare) && bare != word || !is_brace(word) && !has_whole_placeholders(word) {
             return Err("a brace in a word is not of a placeholder such as `{http.request.uri}`");
         }
-        if !word.starts_with('"') && word.contains('"') {
-            return Err("a quote begins within a word");
+        if !word.starts_with('"') {
+            if word.contains('"') {
+                return Err("a quote begins within a word");
+            }
+            // Caddy's lexer carries the `\` over to the next word, which then is none of its own.
+            if word.ends_with('\\') || word.contains("\\<") {
+                return Err("a word outside quotes ends in `\\`, or has it before a `<`");
+            }
         }
         words.push(word);
         rest = after.trim_start();
@@ -166,6 +182,15 @@ mod tests {
             "a\u{85}}",
             "a\u{0}",
             "a\r}",
+            "header X-A \\ {\n}\nhandle {\nheader X-B \\ \"\"\n}\n\"z\"",
+            "encode gzip \\ # c",
+            "respond \\<<EOF",
+            "{\n}",
+            "import /etc/caddy/other",
+            "\"import\" /etc/caddy/other",
+            "handle {\nimport x\n}",
+            "tls internal",
+            "handle_errors {\n}",
         ] {
             assert!(Raw::new(bad).is_err(), "{bad:?}");
         }

@@ -103,7 +103,7 @@ impl Address {
         let (scheme, usual_port) = match uri.scheme_str() {
             Some("http") => (Scheme::Http, port.unwrap_or(80)),
             Some("https") => (Scheme::Https, 443),
-            Some("h2c") => (Scheme::H2c, port.unwrap_or(80)),
+            Some("h2c") => (Scheme::H2c, 80),
             Some(_) => return Err("its scheme is none of http, https and h2c"),
             None => return Err("it has no scheme"),
         };
@@ -124,6 +124,13 @@ impl Address {
             None if authority.as_str() != host => return Err("its port is no number"),
             None => usual_port,
         };
+        // Caddy takes either for a slip, and refuses the whole file.
+        if matches!(
+            (scheme, port),
+            (Scheme::Http | Scheme::H2c, 443) | (Scheme::Https, 80)
+        ) {
+            return Err("its port is the usual one of the other scheme");
+        }
         let prefix = match uri.path().strip_suffix('/').unwrap_or(uri.path()) {
             "" => None,
             path if is_plain_prefix(path) => Some(path.to_owned()),
@@ -240,6 +247,9 @@ mod tests {
             "http://nas:0",
             "http://nas:99999",
             "http://nas:",
+            "http://nas:443",
+            "https://nas:80",
+            "h2c://nas:443",
             "http://user:pw@nas",
             "http://nas/../path",
             "http://nas/a b",

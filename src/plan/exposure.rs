@@ -76,18 +76,22 @@ pub struct Admitted {
 pub struct Unchecked {
     /// The service.
     pub service: String,
-    /// What it is: `raw` lines of a Caddyfile, or `upstream-certificate`, that nobody verifies.
+    /// What it is: `raw` lines of a Caddyfile, `upstream-certificate`, that nobody verifies, or
+    /// `templates` of the user's own.
     pub what: &'static str,
-    /// The lines, where it is some.
+    /// The lines, or the names of the templates.
     pub lines: Vec<String>,
 }
+
+/// What is said of all services. No service is called so.
+const ALL: &str = "(all)";
 
 /// What the landing page is called where services have their names. No service is called so.
 const LANDING: &str = "(landing page)";
 
 impl Exposure {
-    /// What this edge exposes.
-    pub fn of(edge: &Edge) -> Exposure {
+    /// What this edge exposes, where the Caddyfile is made with these templates of the user's own.
+    pub fn of(edge: &Edge, templates: &[String]) -> Exposure {
         let mut exposure = Exposure {
             domain: edge.domain.clone(),
             lan: edge.lan.clone(),
@@ -96,6 +100,13 @@ impl Exposure {
             with_certificate: Vec::new(),
             unchecked: Vec::new(),
         };
+        if !templates.is_empty() {
+            exposure.unchecked.push(Unchecked {
+                service: ALL.to_owned(),
+                what: "templates",
+                lines: templates.to_vec(),
+            });
+        }
         exposure.landing(edge);
         for site in &edge.sites {
             exposure.site(site);

@@ -4,6 +4,7 @@
 //! from, apart from the root secret and the templates, as plain data; that data is what is hashed
 //! to know whether the artifact is up to date.
 
+mod calendar;
 mod edge;
 mod exposure;
 mod guide;
@@ -12,6 +13,7 @@ use std::iter;
 
 use serde::Serialize;
 
+pub use calendar::{Calendar, Event};
 pub use edge::{Edge, Link, PageKind, Person as EdgePerson, Site};
 pub use exposure::Exposure;
 pub use guide::{DevicePart, Guide, ServiceLink, shown_end, shown_moment};
@@ -51,6 +53,8 @@ pub enum Recipe {
     Bundle(Box<Bundle>),
     /// The Caddyfile.
     Caddyfile(Edge),
+    /// Reminders of what is to be renewed.
+    Calendar(Calendar),
     /// The report of what can be reached.
     Exposure(Exposure),
     /// A person's install guide.
@@ -77,18 +81,28 @@ pub struct Bundle {
 
 /// Every artifact of the homelab, sorted by path.
 ///
-/// `sealed_root` is the hash of the file that the root secret is sealed in, where there is one: a
+/// `templates` are the names of the user's own that the Caddyfile is made with. `sealed_root` is the hash of the file that the root secret is sealed in, where there is one: a
 /// bundle is not up to date where another file has taken its place.
 ///
 /// Devices that the lock has no certificate of are left out: reconciling comes first.
-pub fn plan(homelab: &Homelab, lock: &Lock, sealed_root: Option<blake3::Hash>) -> Vec<Derivation> {
-    let mut derivations = edge(homelab, lock);
+pub fn plan(
+    homelab: &Homelab,
+    lock: &Lock,
+    templates: &[String],
+    sealed_root: Option<blake3::Hash>,
+) -> Vec<Derivation> {
+    let mut derivations = edge(homelab, lock, templates);
     derivations.push(Derivation {
         path: path(".gitignore"),
         mode: Mode::Public,
         recipe: Recipe::Text {
             text: String::from("# What is secret here stays out of git.\n*\n"),
         },
+    });
+    derivations.push(Derivation {
+        path: path("renewals.ics"),
+        mode: Mode::Public,
+        recipe: Recipe::Calendar(Calendar::new(homelab, lock)),
     });
     let admitted = lock.admitted();
     for person in homelab.people.values() {
@@ -119,7 +133,7 @@ pub fn plan(homelab: &Homelab, lock: &Lock, sealed_root: Option<blake3::Hash>) -
 
 /// The artifacts below `edge/`, which need no secret, sorted by path. Those of [`CRL`] are left out
 /// where the lock's list is stale.
-pub fn edge(homelab: &Homelab, lock: &Lock) -> Vec<Derivation> {
+pub fn edge(homelab: &Homelab, lock: &Lock, templates: &[String]) -> Vec<Derivation> {
     let Some(authority) = &lock.authority else {
         return Vec::new();
     };
@@ -129,7 +143,7 @@ pub fn edge(homelab: &Homelab, lock: &Lock) -> Vec<Derivation> {
         recipe,
     };
     let edge = Edge::new(homelab, Some(lock));
-    let exposure = Exposure::of(&edge);
+    let exposure = Exposure::of(&edge, templates);
     let mut derivations = vec![public("edge/Caddyfile", Recipe::Caddyfile(edge))];
     if let Some(crl) = lock.crl() {
         let (text, bytes) = (crl.pem(), crl.der().to_vec());

@@ -2,6 +2,7 @@
 
 mod bundle;
 mod caddyfile;
+mod calendar;
 
 use miette::Diagnostic;
 use thiserror::Error;
@@ -82,6 +83,10 @@ pub fn render(
             bundle::render(recipe, secrets)
         }
         Recipe::Caddyfile(edge) => Ok(caddyfile::render(edge, templates)?),
+        Recipe::Calendar(calendar) => Ok(Artifact {
+            bytes: calendar::render(calendar).into_bytes(),
+            templates: Vec::new(),
+        }),
         Recipe::Exposure(exposure) => Ok(templates.render("exposure.md.j2", exposure)?.into()),
         Recipe::Guide(guide) => Ok(templates.render("guide.html.j2", guide)?.into()),
     }

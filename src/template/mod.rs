@@ -124,6 +124,14 @@ impl Templates {
         Ok(templates)
     }
 
+    /// The names of the user's own templates that the Caddyfile is made with, sorted: what they say is
+    /// not checked.
+    pub fn of_the_edge(&self) -> Vec<String> {
+        let names = self.overrides.keys();
+        let is_caddyfile = |name: &&String| kind(name) == Some(caddyfile_escape());
+        names.filter(is_caddyfile).cloned().collect()
+    }
+
     /// What `name` stands for now; another hash for each text, and one for none.
     pub fn digest(&self, name: &str) -> blake3::Hash {
         match self.text(name) {

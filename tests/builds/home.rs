@@ -34,7 +34,7 @@ service "immich" {
 "#;
 
 /// What a build of [`SMALL`] makes, in the order of the paths.
-pub const FILES: [&str; 11] = [
+pub const FILES: [&str; 12] = [
     ".gitignore",
     "edge/Caddyfile",
     "edge/ca.crl",
@@ -46,6 +46,7 @@ pub const FILES: [&str; 11] = [
     "people/alice/pixel/alice-pixel.p12",
     "people/bob/guide.html",
     "people/bob/iphone/bob-iphone.p12",
+    "renewals.ics",
 ];
 
 /// The clock of the tests' commands: 2027-01-15.

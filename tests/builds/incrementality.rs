@@ -15,6 +15,7 @@ const CADDYFILE: &str = "~ out/edge/Caddyfile";
 const CRL: &str = "~ out/edge/ca.crl";
 const CRL_DER: &str = "~ out/edge/ca.crl.der";
 const EXPOSURE: &str = "~ out/edge/exposure.md";
+const RENEWALS: &str = "~ out/renewals.ics";
 
 const GUIDE: &str = "out/people/bob/guide.html";
 const BUNDLE: &str = "out/people/bob/iphone/bob-iphone.p12";
@@ -86,7 +87,7 @@ fn the_first_build_names_what_it_makes() {
     let made = FILES.map(|file| format!("built out/{file}\n")).concat();
     outcome
         .succeeds()
-        .stdout_is(&format!("{issued}{made}11 built, 0 unchanged\n"));
+        .stdout_is(&format!("{issued}{made}12 built, 0 unchanged\n"));
     let tree = lab.snapshot();
     let modes: Vec<String> = tree
         .iter()
@@ -120,6 +121,7 @@ fn the_first_build_names_what_it_makes() {
             "0644 out/people/bob/guide.html",
             "0700 out/people/bob/iphone",
             "0600 out/people/bob/iphone/bob-iphone.p12",
+            "0644 out/renewals.ics",
         ]
     );
 }
@@ -145,13 +147,15 @@ fn a_new_device_is_a_bundle_a_guide_and_the_edge() {
             "~ out/people/bob/guide.html",
             "+ out/people/bob/tablet/",
             "+ out/people/bob/tablet/bob-tablet.p12",
+            RENEWALS,
         ],
         "issued bob/tablet until 2028-01-15\n\
          built out/edge/Caddyfile\n\
          built out/edge/exposure.md\n\
          built out/people/bob/guide.html\n\
          built out/people/bob/tablet/bob-tablet.p12\n\
-         4 built, 8 unchanged\n",
+         built out/renewals.ics\n\
+         5 built, 8 unchanged\n",
     );
     let after = lab.read("homelab.lock");
     let new: Vec<&str> = after
@@ -168,7 +172,7 @@ fn a_name_changes_where_it_is_shown() {
     gives(
         build_after(&lab, |lab| edit(lab, "name \"Alice\"", "name \"Alice L.\"")),
         &[MANIFEST, CADDYFILE, "~ out/people/alice/guide.html"],
-        "built out/edge/Caddyfile\nbuilt out/people/alice/guide.html\n2 built, 9 unchanged\n",
+        "built out/edge/Caddyfile\nbuilt out/people/alice/guide.html\n2 built, 10 unchanged\n",
     );
     // No service is told of bob.
     gives(
@@ -176,7 +180,7 @@ fn a_name_changes_where_it_is_shown() {
             edit(lab, "\"bob\" {", "\"bob\" {\n    name \"Robert\"")
         }),
         &[MANIFEST, "~ out/people/bob/guide.html"],
-        "built out/people/bob/guide.html\n1 built, 10 unchanged\n",
+        "built out/people/bob/guide.html\n1 built, 11 unchanged\n",
     );
 }
 
@@ -187,7 +191,7 @@ fn another_version_of_a_platform_is_another_bundle_where_its_kind_is_another() {
     gives(
         build_after(&lab, |lab| edit(lab, "version=13", "version=15")),
         &[MANIFEST, "~ out/people/alice/pixel/alice-pixel.p12"],
-        "built out/people/alice/pixel/alice-pixel.p12\n1 built, 10 unchanged\n",
+        "built out/people/alice/pixel/alice-pixel.p12\n1 built, 11 unchanged\n",
     );
     assert_eq!(
         certificate(&lab, "alice/pixel"),
@@ -202,7 +206,7 @@ fn an_upstream_changes_the_caddyfile_only() {
     gives(
         build_after(&built(), |lab| edit(lab, ":2283", ":2284")),
         &[MANIFEST, CADDYFILE],
-        "built out/edge/Caddyfile\n1 built, 10 unchanged\n",
+        "built out/edge/Caddyfile\n1 built, 11 unchanged\n",
     );
 }
 
@@ -225,7 +229,7 @@ fn what_somebody_changed_in_the_output_is_restored() {
         (BUNDLE, |lab| home::remove(lab, "out/people/bob/iphone")),
     ] {
         let (_, said) = build_after(&lab, change);
-        assert_eq!(said, format!("restored {path}\n1 restored, 10 unchanged\n"));
+        assert_eq!(said, format!("restored {path}\n1 restored, 11 unchanged\n"));
         assert_eq!(changed(&tree, &lab.snapshot()), [""; 0]);
     }
 }
@@ -236,7 +240,7 @@ fn all_of_the_output_is_restored() {
     let tree = lab.snapshot();
     let (_, said) = build_after(&lab, |lab| home::remove(lab, "out"));
     let made = FILES.map(|file| format!("built out/{file}\n")).concat();
-    assert_eq!(said, format!("{made}11 built, 0 unchanged\n"));
+    assert_eq!(said, format!("{made}12 built, 0 unchanged\n"));
     assert_eq!(changed(&tree, &lab.snapshot()), [""; 0]);
 }
 
@@ -264,7 +268,7 @@ fn a_template_changes_what_was_made_with_it() {
     let lab = built();
     let tree = lab.snapshot();
     let guide = [MANIFEST, "~ out/people/alice/guide.html"];
-    let said = "built out/people/alice/guide.html\n1 built, 10 unchanged\n";
+    let said = "built out/people/alice/guide.html\n1 built, 11 unchanged\n";
     let android = "templates/guide/android.html.j2";
     gives(
         build_after(&lab, |lab| lab.write(android, "<p>As you like it.</p>\n")),
@@ -294,7 +298,7 @@ fn a_template_may_extend_the_one_that_it_replaces() {
     let tree = lab.snapshot();
     let caddyfile =
         "{% extends \"builtin/Caddyfile.j2\" %}\n{% block global %}\n\tdebug\n{% endblock %}\n";
-    let said = "built out/edge/Caddyfile\n1 built, 10 unchanged\n";
+    let said = "built out/edge/Caddyfile\n1 built, 11 unchanged\n";
     gives(
         build_after(&lab, |lab| lab.write("templates/Caddyfile.j2", caddyfile)),
         &[MANIFEST, CADDYFILE],
@@ -351,6 +355,7 @@ fn a_removed_device_is_retired_and_its_files_go() {
             "~ out/people/alice/guide.html",
             "- out/people/alice/macbook/",
             "- out/people/alice/macbook/alice-macbook.p12",
+            RENEWALS,
         ],
         "retired alice/macbook\n\
          built out/edge/Caddyfile\n\
@@ -358,8 +363,9 @@ fn a_removed_device_is_retired_and_its_files_go() {
          built out/edge/ca.crl.der\n\
          built out/edge/exposure.md\n\
          built out/people/alice/guide.html\n\
+         built out/renewals.ics\n\
          removed out/people/alice/macbook/alice-macbook.p12\n\
-         5 built, 5 unchanged, 1 removed\n",
+         6 built, 5 unchanged, 1 removed\n",
     );
     let retired = certificate(&lab, "alice/macbook");
     let without_check = |line: &str| line.split(" check=").next().map(str::to_owned);
@@ -443,15 +449,17 @@ fn a_removed_person_goes_with_all_that_is_hers() {
             "- out/people/bob/guide.html",
             "- out/people/bob/iphone/",
             "- out/people/bob/iphone/bob-iphone.p12",
+            RENEWALS,
         ],
         "retired bob/iphone\n\
          built out/edge/Caddyfile\n\
          built out/edge/ca.crl\n\
          built out/edge/ca.crl.der\n\
          built out/edge/exposure.md\n\
+         built out/renewals.ics\n\
          removed out/people/bob/guide.html\n\
          removed out/people/bob/iphone/bob-iphone.p12\n\
-         4 built, 5 unchanged, 2 removed\n",
+         5 built, 5 unchanged, 2 removed\n",
     );
     assert_eq!(authority(&lab), authority_before);
 }
@@ -481,6 +489,7 @@ fn what_is_not_ours_is_left_and_keeps_its_directory() {
             EXPOSURE,
             "~ out/people/alice/guide.html",
             "- out/people/alice/macbook/alice-macbook.p12",
+            RENEWALS,
         ]
     );
 }

@@ -1,0 +1,95 @@
+//! Reminders of what is to be renewed, as data: an event when a device's renewal is due, one when its
+//! certificate ends, and one when the authority does.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::lock::{Authority, Issued, Lock};
+use crate::model::Homelab;
+use crate::status::due_from;
+
+/// A calendar.
+#[derive(Debug, Serialize)]
+pub struct Calendar {
+    /// The domain.
+    pub domain: String,
+    /// The events, sorted by their beginning.
+    pub events: Vec<Event>,
+}
+
+/// An event; it takes no time.
+#[derive(Debug, Serialize)]
+pub struct Event {
+    /// Its identifier, the same in every calendar that tells of it.
+    pub uid: String,
+    /// When it came to be known.
+    #[serde(serialize_with = "as_text")]
+    pub stamp: Timestamp,
+    /// When it is.
+    #[serde(serialize_with = "as_text")]
+    pub start: Timestamp,
+    /// What it is.
+    pub summary: String,
+    /// What to do.
+    pub description: String,
+}
+
+impl Calendar {
+    /// The reminders of a homelab's certificates.
+    pub fn new(homelab: &Homelab, lock: &Lock) -> Calendar {
+        let active = lock.active();
+        let devices = homelab.devices().filter_map(|(_, d)| active.get(&d.id));
+        let of_device = |issued: &&Issued| device(issued, homelab);
+        let mut events: Vec<Event> = devices.flat_map(of_device).collect();
+        events.extend(lock.authority.iter().map(|found| authority(found, homelab)));
+        events.sort_by(|a, b| (a.start, &a.uid).cmp(&(b.start, &b.uid)));
+        Calendar {
+            domain: homelab.domain.to_string(),
+            events,
+        }
+    }
+}
+
+fn device(issued: &Issued, homelab: &Homelab) -> [Event; 2] {
+    let (domain, renew) = (&homelab.domain, &homelab.validity.renew);
+    let (name, validity, id) = (&issued.device, issued.validity, issued.id);
+    let event = |what: &str, start, summary, description| Event {
+        uid: format!("{id}-{what}@{domain}"),
+        stamp: validity.not_before(),
+        start,
+        summary,
+        description,
+    };
+    [
+        event(
+            "due",
+            due_from(&validity, renew),
+            format!("{name}: renew its certificate"),
+            format!("Run `homelab renew {name}`, deploy out/edge/, and hand over the new file."),
+        ),
+        event(
+            "end",
+            validity.not_after(),
+            format!("{name}: its certificate ends"),
+            format!(
+                "From now on it is refused. Run `homelab renew {name}`, if it is still in use."
+            ),
+        ),
+    ]
+}
+
+fn authority(authority: &Authority, homelab: &Homelab) -> Event {
+    let (end, domain) = (authority.validity.not_after(), &homelab.domain);
+    let name = authority.common_name();
+    Event {
+        uid: format!("{}-end@{domain}", authority.id),
+        stamp: authority.validity.not_before(),
+        start: end,
+        summary: format!("{domain}: the authority of all devices ends"),
+        description: format!("From now on every certificate of `{name}` is refused."),
+    }
+}
+
+fn as_text<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(at)
+}
