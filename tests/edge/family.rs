@@ -134,17 +134,15 @@ impl Family {
 impl Upstreams {
     /// What arrives at any of them while `visit` runs, with its service.
     pub fn arriving<T>(&self, visit: impl FnOnce() -> T) -> (T, Vec<(&'static str, Arrival)>) {
-        let counts = || -> Vec<usize> {
-            let upstreams = self.0.iter();
-            upstreams
-                .map(|(_, upstream)| upstream.arrivals().len())
-                .collect()
-        };
-        let before = counts();
+        let before: Vec<usize> = self
+            .0
+            .iter()
+            .map(|(_, upstream)| upstream.arrived())
+            .collect();
         let result = visit();
         let new = self.0.iter().zip(before);
         let new = new.flat_map(|((service, upstream), before)| {
-            let arrivals = upstream.arrivals().into_iter().skip(before);
+            let arrivals = upstream.arrivals_after(before).into_iter();
             arrivals.map(move |arrival| (*service, arrival))
         });
         (result, new.collect())

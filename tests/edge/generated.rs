@@ -13,8 +13,12 @@
 //! | `exposure` | the report, held against the same Caddy |
 //! | `weakened` | templates that are less than ours, which the others notice |
 
+#[path = "generated/answers.rs"]
+mod answers;
 #[path = "generated/declaration.rs"]
 mod declaration;
+#[path = "generated/estate.rs"]
+mod estate;
 #[path = "generated/expected.rs"]
 mod expected;
 #[path = "generated/strategy.rs"]

@@ -1,0 +1,516 @@
+//! What each visitor is to get from the estate, by a reading of its declaration that shares nothing with the Caddyfile; and what the
+//! running Caddys answer, and pass on.
+
+use std::fmt;
+
+use super::declaration::{Access, Backend, Declaration, Service};
+use super::estate::{Estate, FILE, Shows, Visitor};
+use crate::support::caddy::{Caddy, Version};
+use crate::wire::{Exchange, Wire, exchange};
+
+/// What comes of a request.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The handshake fails.
+    NoConnection,
+    /// It arrives at one of these, as that target, with these headers of identity.
+    Passed {
+        at: Vec<String>,
+        target: String,
+        told: Vec<(String, String)>,
+    },
+    /// A page with that title; none where the method wants none.
+    Page(u16, Option<String>),
+    Redirect(u16, String),
+    File,
+    Nothing(u16),
+}
+
+/// A request that is tried.
+pub struct Try {
+    pub method: &'static str,
+    pub target: String,
+}
+
+pub const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"];
+
+/// Targets that mean, or seem to mean, one of the paths that are public somewhere, or that a part of a service answers for.
+const TARGETS: [&str; 45] = [
+    "/",
+    "/x",
+    "/x/y?z=1",
+    "/page.txt",
+    "/.secret",
+    "/share",
+    "/share/",
+    "/share/x",
+    "/share/x/y.jpg?a=b",
+    "/share/A-b_c~d.e..f",
+    "/s",
+    "/s/",
+    "/s/x",
+    "/s?x",
+    "/sx",
+    "/q",
+    "/q?../..",
+    "/q/",
+    "/hook/a/b/",
+    "/trailers/x",
+    "/v1.2/x",
+    "/v1x2/x",
+    "/index.php/s/tok",
+    "/public.php/dav/files/a",
+    "/api/",
+    "/api/x",
+    "/api/v1/x",
+    "/api",
+    // What some reader or other takes for another path.
+    "/share/../api/x",
+    "/share/%2e%2e/api/x",
+    "/share/.%2E/api",
+    "/share/..;/api",
+    "/share/..%5capi",
+    "/share/..%2fapi",
+    "/share/%252e%252e/api",
+    "//share/x",
+    "/share//x",
+    "/share/x//",
+    "/SHARE/x",
+    "/api/../share/x",
+    "/./share/x",
+    "/share/.hidden",
+    "/share%2fx",
+    "/%73hare/x",
+    "/share/x;y",
+];
+
+/// What targets are put together of.
+const PIECES: [&str; 18] = [
+    "/", "/", "/", "share", "s", "hook", "api", "v1", "x", ".", "..", "..", "%2e", "%2f", "%5c",
+    ";", "%252e", "?",
+];
+
+/// Every target by GET, some by every method, and some that nobody thought of.
+pub fn tries() -> Vec<Try> {
+    let attempt = |method: &'static str, target: &str| Try {
+        method,
+        target: target.to_owned(),
+    };
+    let mut tries: Vec<Try> = TARGETS.map(|target| attempt("GET", target)).into();
+    for method in &METHODS[1..] {
+        for target in [
+            "/",
+            "/share/x",
+            "/hook/x",
+            "/s/x",
+            "/index.php/s/x",
+            "/share/../hook/x",
+            "/api/v1/x",
+            "/v1.2/x",
+            FILE.0,
+        ] {
+            tries.push(attempt(method, target));
+        }
+    }
+    // Knuth's linear congruential generator: the same in every run.
+    let mut state = 7_u64;
+    let mut next = |below: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    for _ in 0..24 {
+        let rest: String = (0..2 + next(5))
+            .map(|_| PIECES[next(PIECES.len())])
+            .collect();
+        tries.push(attempt(METHODS[next(3)], &format!("/{rest}")));
+    }
+    tries
+}
+
+/// A host of the estate, and its service; none is the landing page's.
+pub type Site<'e> = (String, Option<&'e Service>);
+
+pub fn sites(declared: &Declaration) -> Vec<Site<'_>> {
+    let mut sites = vec![(declared.domain.to_owned(), None)];
+    for service in &declared.services {
+        sites.extend(
+            declared
+                .hosts(service)
+                .into_iter()
+                .map(|host| (host, Some(service))),
+        );
+    }
+    sites
+}
+
+/// What a visitor is to get.
+pub fn expected(
+    estate: &Estate,
+    (host, service): &Site,
+    visitor: &Visitor,
+    attempt: &Try,
+) -> Answer {
+    let declared = &estate.declared;
+    let asks = service.map_or("verify_if_given", |service| {
+        service.asks(declared.edge.asked)
+    });
+    match (asks, &visitor.shows) {
+        ("require_and_verify", Shows::Nothing | Shows::Stranger)
+        | ("verify_if_given", Shows::Stranger) => {
+            return Answer::NoConnection;
+        }
+        _ => {}
+    }
+    let person = match &visitor.shows {
+        Shows::Device(person) if asks != "nothing" => Some(person),
+        _ => None,
+    };
+    let Some(service) = service else {
+        let home = declared.services.iter().any(Service::opens_at_home);
+        let shown = person.is_some() || estate.at_home && home;
+        return if shown {
+            page(200, declared.domain, attempt)
+        } else {
+            refused(asks, home, visitor, attempt)
+        };
+    };
+    let mine = declared
+        .allowed(service)
+        .into_iter()
+        .find(|allowed| Some(&allowed.name) == person);
+    let public = || {
+        service.public().iter().any(|(path, methods)| {
+            methods.contains(attempt.method) && covers(path, &attempt.target)
+        })
+    };
+    let everyone = matches!(service.access, Access::Everyone);
+    if mine.is_none() && !everyone && !(estate.at_home && service.opens_at_home()) && !public() {
+        return refused(asks, service.opens_at_home(), visitor, attempt);
+    }
+    let identity = matches!(service.access, Access::Certificate { identity: true, .. });
+    let told = mine
+        .filter(|_| identity)
+        .map(|person| declared.identity(person));
+    let told = told
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+    answered(service, host, attempt, told)
+}
+
+/// Whether a public path is what a target means to everybody.
+fn covers(path: &str, target: &str) -> bool {
+    let sent = target.split('?').next().unwrap_or_default();
+    let Some(prefix) = path.strip_suffix('*') else {
+        return sent == path;
+    };
+    let Some(rest) = sent.strip_prefix(prefix) else {
+        return false;
+    };
+    let plain = |segment: &str| {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"._~-".contains(&b);
+        !segment.is_empty() && !segment.starts_with('.') && segment.bytes().all(allowed)
+    };
+    rest.is_empty() || rest.strip_suffix('/').unwrap_or(rest).split('/').all(plain)
+}
+
+fn page(status: u16, title: &str, attempt: &Try) -> Answer {
+    Answer::Page(status, (attempt.method != "HEAD").then(|| title.to_owned()))
+}
+
+fn refused(asks: &str, home: bool, visitor: &Visitor, attempt: &Try) -> Answer {
+    let title = match (asks, &visitor.shows) {
+        ("nothing", _) => "This opens at home only",
+        (_, Shows::Retired) => "This certificate is no longer let in",
+        (_, Shows::Device(_)) => "You may not use this",
+        _ if home => "This needs a certificate away from home",
+        _ => "This needs a certificate",
+    };
+    page(403, title, attempt)
+}
+
+fn answered(service: &Service, _host: &str, attempt: &Try, told: Vec<(String, String)>) -> Answer {
+    let (rest, by_path) = match &service.backend {
+        Backend::Files { .. } => {
+            return match attempt.method {
+                _ if attempt.target != FILE.0 => Answer::Nothing(404),
+                "GET" | "HEAD" => Answer::File,
+                _ => Answer::Nothing(405),
+            };
+        }
+        Backend::Redirect {
+            to,
+            same_path,
+            status,
+        } => {
+            let uri = if *same_path { &attempt.target } else { "" };
+            return Answer::Redirect(status.unwrap_or(302), format!("{to}{uri}"));
+        }
+        Backend::Proxy { rest, by_path, .. } => (rest, by_path),
+    };
+    let resolved = resolved(&attempt.target);
+    let mut parts: Vec<_> = by_path
+        .iter()
+        .filter(|(path, _)| resolved.starts_with(path.trim_end_matches('*')))
+        .collect();
+    parts.sort_by_key(|(path, _)| path.len());
+    let upstreams = parts.last().map_or(rest, |(_, upstreams)| upstreams);
+    let prefix = upstreams.prefix.unwrap_or_default();
+    if !prefix.is_empty() && climbs(&attempt.target) {
+        return Answer::Nothing(400);
+    }
+    Answer::Passed {
+        at: upstreams.addresses.clone(),
+        target: if prefix.is_empty() {
+            attempt.target.clone()
+        } else {
+            prefix.to_owned() + &respelt(&attempt.target)
+        },
+        told,
+    }
+}
+
+/// The target as Caddy spells it once it has put something before it: what need not be escaped is not.
+fn respelt(target: &str) -> String {
+    let (path, query) = target.split_at(target.find('?').unwrap_or(target.len()));
+    let mut path = path.replace("%5c", "%5C");
+    for (escape, character) in [("%2e", "."), ("%2f", "/"), ("%73", "s")] {
+        path = path.replace(escape, character);
+    }
+    path + query
+}
+
+/// Whether some upstream could take a target for one above its place: undone again and again, `..` is a segment.
+fn climbs(target: &str) -> bool {
+    let mut path = target.split('?').next().unwrap_or_default().to_lowercase();
+    for _ in 0..3 {
+        for (escape, character) in [
+            ("%2e", "."),
+            ("%2f", "/"),
+            ("%5c", "/"),
+            ("%3b", ";"),
+            ("\\", "/"),
+            ("%25", "%"),
+        ] {
+            path = path.replace(escape, character);
+        }
+    }
+    path.split('/')
+        .any(|segment| segment.split(';').next() == Some(".."))
+}
+
+/// The path as Caddy reads it: undone once, dots and slashes resolved.
+fn resolved(target: &str) -> String {
+    let mut path = target.split('?').next().unwrap_or_default().to_lowercase();
+    for (escape, character) in [
+        ("%2e", "."),
+        ("%2f", "/"),
+        ("%73", "s"),
+        ("%5c", "\\"),
+        ("%25", "%"),
+    ] {
+        path = path.replace(escape, character);
+    }
+    let trimmed = path.trim_end_matches(['.', ' ']);
+    let mut segments: Vec<&str> = Vec::new();
+    for segment in trimmed.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => _ = segments.pop(),
+            segment => segments.push(segment),
+        }
+    }
+    let end = if trimmed.ends_with('/') && !segments.is_empty() {
+        "/"
+    } else {
+        ""
+    };
+    format!("/{}{end}", segments.join("/"))
+}
+
+/// What came of a request.
+pub fn got(exchange: &Exchange) -> Answer {
+    let head = exchange.answer.split("\r\n\r\n").next().unwrap_or_default();
+    let location = head
+        .lines()
+        .find_map(|line| line.strip_prefix("Location: "));
+    let title = exchange
+        .answer
+        .split_once("<title>")
+        .and_then(|(_, rest)| rest.split_once(" · "));
+    match (exchange.status, &exchange.arrivals[..]) {
+        (None, []) => Answer::NoConnection,
+        (Some(200), [(at, arrival)]) => {
+            let named = |name: &str| name.to_lowercase().starts_with("remote");
+            let told = arrival
+                .headers
+                .iter()
+                .filter(|(name, _)| named(name))
+                .cloned();
+            let mut told: Vec<(String, String)> = told.collect();
+            let order = [
+                "Remote-User",
+                "Remote-Name",
+                "Remote-Email",
+                "Remote-Groups",
+            ];
+            told.sort_by_key(|(name, _)| order.iter().position(|known| known == name));
+            Answer::Passed {
+                at: vec![(*at).to_owned()],
+                target: arrival.target.clone(),
+                told,
+            }
+        }
+        (Some(status), []) => match (location, title) {
+            (Some(place), _) => Answer::Redirect(status, place.trim_end().to_owned()),
+            (None, Some((title, _))) => Answer::Page(status, Some(title.to_owned())),
+            (None, None) if head.contains("text/html") => Answer::Page(status, None),
+            (None, None) if status == 200 => Answer::File,
+            (None, None) => Answer::Nothing(status),
+        },
+        (status, arrivals) => panic!("{status:?}, and arrived: {arrivals:?}"),
+    }
+}
+
+impl Answer {
+    /// Whether this is one of what that says.
+    fn is(&self, expected: &Answer) -> bool {
+        match (self, expected) {
+            (
+                Self::Passed {
+                    at: one,
+                    target,
+                    told,
+                },
+                Self::Passed {
+                    at: any,
+                    target: sent,
+                    told: all,
+                },
+            ) => one.iter().all(|at| any.contains(at)) && target == sent && told == all,
+            // Caddy 2.6 takes every method for reading where there is a file.
+            (Self::File, Self::Nothing(405)) => true,
+            _ => self == expected,
+        }
+    }
+
+    pub fn lets_in(&self) -> bool {
+        !matches!(self, Self::NoConnection | Self::Page(403, _))
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoConnection => write!(f, "TLS refused"),
+            Self::Passed { at, target, told } => {
+                write!(f, "passed to {at:?} as {target}, told {told:?}")
+            }
+            Self::Page(status, title) => write!(f, "{status} page {title:?}"),
+            Self::Redirect(status, place) => write!(f, "{status} to {place}"),
+            Self::File => write!(f, "200 the file"),
+            Self::Nothing(status) => write!(f, "{status}"),
+        }
+    }
+}
+
+/// A request, claiming what no visitor may, and with a body where the method has one.
+fn bytes(host: &str, attempt: &Try) -> Vec<u8> {
+    let body = if matches!(attempt.method, "POST" | "PUT") {
+        "Content-Length: 1\r\n\r\nx"
+    } else {
+        "\r\n"
+    };
+    let (method, target) = (attempt.method, &attempt.target);
+    let claims = "Remote-User: mallory\r\nremote_groups: admins\r\nX-Forwarded-For: 192.168.0.1";
+    format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\n{claims}\r\n{body}").into_bytes()
+}
+
+/// Sends all to one host, over one connection as long as it lasts.
+pub fn sent(
+    estate: &Estate,
+    caddy: &Caddy,
+    host: &str,
+    visitor: &Visitor,
+    tries: &[Try],
+) -> Vec<Exchange> {
+    let requests: Vec<Vec<u8>> = tries.iter().map(|attempt| bytes(host, attempt)).collect();
+    let open = || Wire::named(caddy, host).maybe_pem(visitor.pem.as_ref());
+    exchange(&estate.upstreams, host, open, &requests)
+}
+
+/// How much was tried, and what was wrong.
+#[derive(Default)]
+pub struct Outcome {
+    pub let_in: usize,
+    pub refused: usize,
+    pub wrong: Vec<String>,
+}
+
+/// Tries everything that these visitors may try, at each host.
+pub fn tried(estate: &Estate, caddy: &Caddy, visitors: &[&Visitor]) -> Outcome {
+    let mut outcome = Outcome::default();
+    let all = tries();
+    for site in sites(&estate.declared) {
+        for visitor in visitors {
+            let connects = expected(estate, &site, visitor, &all[0]) != Answer::NoConnection;
+            let tries = if connects { &all[..] } else { &all[..1] };
+            let exchanges = sent(estate, caddy, &site.0, visitor, tries);
+            for (attempt, exchange) in tries.iter().zip(&exchanges) {
+                let (expected, got) = (expected(estate, &site, visitor, attempt), got(exchange));
+                if expected.lets_in() {
+                    outcome.let_in += 1;
+                } else {
+                    outcome.refused += 1;
+                }
+                if !got.is(&expected) {
+                    let (who, host, Try { method, target }) = (&visitor.name, &site.0, attempt);
+                    outcome.wrong.push(format!(
+                        "{who} {method} {host}{target}: {got:?}, should be {expected:?}"
+                    ));
+                }
+            }
+        }
+    }
+    outcome
+}
+
+/// One device of each person, and whoever has none.
+pub fn one_of_each(estate: &Estate) -> Vec<&Visitor> {
+    let mut chosen: Vec<&Visitor> = Vec::new();
+    for visitor in &estate.visitors {
+        if chosen.iter().all(|other| other.shows != visitor.shows) {
+            chosen.push(visitor);
+        }
+    }
+    chosen
+}
+
+fn hold(version: Version) {
+    for at_home in [false, true] {
+        let estate = Estate::new(at_home);
+        let caddy = estate.serve(version);
+        let outcome = tried(&estate, &caddy, &one_of_each(&estate));
+        crate::assert_none(&outcome.wrong);
+        let Outcome {
+            let_in, refused, ..
+        } = outcome;
+        assert!(
+            let_in > 1000 && refused > 1000,
+            "{let_in} let in, {refused} refused"
+        );
+    }
+}
+
+#[test]
+fn visitors_get_what_is_declared_from_the_old_caddy() {
+    hold(Version::Old);
+}
+
+#[test]
+fn visitors_get_what_is_declared_from_the_new_caddy() {
+    hold(Version::New);
+}
