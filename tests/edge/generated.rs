@@ -21,8 +21,12 @@ mod declaration;
 mod estate;
 #[path = "generated/expected.rs"]
 mod expected;
+#[path = "generated/exposure.rs"]
+mod exposure;
 #[path = "generated/strategy.rs"]
 mod strategy;
+#[path = "generated/weakened.rs"]
+mod weakened;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -185,8 +185,10 @@ pub fn expected(
             methods.contains(attempt.method) && covers(path, &attempt.target)
         })
     };
-    let everyone = matches!(service.access, Access::Everyone);
-    if mine.is_none() && !everyone && !(estate.at_home && service.opens_at_home()) && !public() {
+    let open =
+        matches!(service.access, Access::Everyone) || estate.at_home && service.opens_at_home();
+    let gets_in = mine.is_some() || open || public();
+    if !gets_in {
         return refused(asks, service.opens_at_home(), visitor, attempt);
     }
     let identity = matches!(service.access, Access::Certificate { identity: true, .. });
