@@ -1,6 +1,6 @@
 //! Templates that are less than ours: the homes that they make are not what was declared, and the other modules say so.
 
-use super::answers::{one_of_each, tried};
+use super::answers::{one_of_each, sites, tried};
 use super::differences;
 use super::estate::{Estate, Shows, Visitor};
 use super::exposure::contradictions;
@@ -39,7 +39,7 @@ const ALLOWED: &str =
 const SWAPPED: &str = r#"{% for other in sites if other.service == ("photos" if site.service == "vault" else "vault" if site.service == "photos" else site.service) %}{% for person in other.people %}{{ fingerprints(person.devices) }}{% endfor %}{% endfor %}
 "#;
 const PERSON: &str = "@person-{{ person.name }} vars {http.request.tls.client.fingerprint}{{ fingerprints(person.devices) }}";
-const EVERYBODY: &str = "@person-{{ person.name }} vars {http.request.tls.client.fingerprint}{% for other in site.people %}{{ fingerprints(other.devices) }}{% endfor %}";
+const EVERYBODY: &str = "@person-{{ person.name }} vars {http.request.tls.client.fingerprint}{% for other in site.people %}{{ fingerprints(other.devices) }}{% endfor %}\n";
 
 const WEAKENINGS: [Weakening; 19] = [
     weakening(
@@ -154,9 +154,10 @@ fn each_weakening_is_noticed_in_what_caddy_makes_of_it() {
     crate::assert_none(&differences(&estate.declared, &estate.lab));
     let missed = WEAKENINGS.iter().filter(|Weakening { from, to, .. }| {
         estate.with_template(&replaced(TEMPLATE, from, to));
-        differences(&estate.declared, &estate.lab)
-            .iter()
-            .all(|wrong| wrong.contains("caddy fmt"))
+        let wrong = differences(&estate.declared, &estate.lab);
+        // What Caddy does not take says nothing about a structure.
+        let other = |wrong: &&String| wrong.contains("is not taken") || wrong.contains("caddy fmt");
+        wrong.iter().all(|wrong| other(&wrong))
     });
     let missed: Vec<&str> = missed.map(|weakening| weakening.what).collect();
     assert!(missed.is_empty(), "not noticed: {missed:?}");
@@ -186,7 +187,9 @@ fn weakenings_are_noticed_in_what_caddy_answers() {
     {
         let Some(tell_tale) = tell_tale else { continue };
         estate.with_template(&replaced(TEMPLATE, from, to));
-        let wrong = tried(&estate, &estate.serve(Version::New), &few(&estate)).wrong;
+        let mut sites = sites(&estate.declared);
+        sites.retain(|(host, _)| tell_tale.contains(&format!(" {host}/")));
+        let wrong = tried(&estate, &estate.serve(Version::New), &few(&estate), &sites).wrong;
         if !wrong.iter().any(|wrong| wrong.starts_with(tell_tale)) {
             let some = wrong[..wrong.len().min(8)].join("\n  ");
             missed.push(format!(
