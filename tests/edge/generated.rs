@@ -5,11 +5,14 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `declaration` | the types, and their text |
-//! | `strategy` | declarations that are valid, with words in them that hurt |
-//! | `expected` | what Caddy is to make of one |
-//! | `answers` | what each visitor is to get from one |
-//! | `estate` | a rich one, running |
+//! | `declaration`, `known` | the types, and what values of them are known by heart |
+//! | `written` | a declaration as KDL |
+//! | `words`, `strategy` | declarations that are valid, with words in them that hurt |
+//! | `reading` | what a declaration means |
+//! | `expected`, `pages`, `steps` | what Caddy is to make of one |
+//! | `structure` | the generated ones, held against that |
+//! | `rich`, `estate` | a rich one, running |
+//! | `answers`, `visits` | what each visitor is to get there, and gets |
 //! | `exposure` | the report, held against the same Caddy |
 //! | `weakened` | templates that are less than ours, which the others notice |
 
@@ -23,30 +26,37 @@ mod estate;
 mod expected;
 #[path = "generated/exposure.rs"]
 mod exposure;
+#[path = "generated/known.rs"]
+mod known;
+#[path = "generated/pages.rs"]
+mod pages;
+#[path = "generated/reading.rs"]
+mod reading;
+#[path = "generated/rich.rs"]
+mod rich;
+#[path = "generated/steps.rs"]
+mod steps;
 #[path = "generated/strategy.rs"]
 mod strategy;
+#[path = "generated/structure.rs"]
+mod structure;
+#[path = "generated/visits.rs"]
+mod visits;
 #[path = "generated/weakened.rs"]
 mod weakened;
+#[path = "generated/words.rs"]
+mod words;
+#[path = "generated/written.rs"]
+mod written;
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use proptest::prop_assert;
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use serde_json::{Value, json};
 
-use crate::described::{self, Meaning};
-use crate::family::bundle;
+use crate::described;
 use crate::support::caddy::Version;
 use crate::support::lab::Lab;
-use crate::support::tools;
 use declaration::{Certificates, Declaration};
-use strategy::{Words, declarations};
-
-/// Declarations per test.
-const CASES: u32 = 48;
-/// Every so manieth is also validated, and has a certificate's fingerprint asked of openssl.
-const SAMPLE: u32 = 8;
 
 /// The declaration, built; after a build of what was before, where something was.
 fn built(declared: &Declaration) -> Result<Lab, String> {
@@ -209,143 +219,4 @@ fn values<'a>(json: &'a Value, key: &str) -> Vec<&'a Value> {
         _ => {}
     }
     found
-}
-
-/// What some expected text must hold, so that the generated declarations are known to say everything.
-const SAID: [&str; 24] = [
-    "certificate of",
-    "any certificate",
-    "no longer let in",
-    "remote_ip",
-    "client_ip",
-    "method [\"POST\"]",
-    "method [\"GET\",\"HEAD\"]",
-    "/static/bundle.js",
-    "/public.php/dav/files/*",
-    "path [\"/api/*\"]",
-    "sent path",
-    "rewrite /photos",
-    "redirect 302",
-    "files, listed",
-    "link: ",
-    "at home only",
-    "abort",
-    "Remote-Name",
-    "insecure_skip_verify",
-    "root_ca_pem_files",
-    "h2c",
-    "unix/",
-    "in the end",
-    "encode",
-];
-
-#[track_caller]
-fn hold(words: Words) {
-    let config = Config {
-        cases: CASES,
-        failure_persistence: None,
-        max_shrink_iters: 300,
-        ..Config::default()
-    };
-    let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-    let seen = RefCell::new(Seen::default());
-    let outcome = TestRunner::new_with_rng(config, random).run(&declarations(words), |declared| {
-        let lab = built(&declared).map_err(TestCaseError::fail)?;
-        let mut wrong = differences(&declared, &lab);
-        wrong.extend(seen.borrow_mut().sampled(&declared, &lab));
-        let Meaning { sites, .. } = expected::meaning(&declared);
-        seen.borrow_mut().texts.extend(sites);
-        let kdl = declared.kdl();
-        prop_assert!(wrong.is_empty(), "{}\n{kdl}", wrong.join("\n"));
-        Ok(())
-    });
-    // The declaration stands in the reason, as it was written.
-    match outcome {
-        Ok(()) => {}
-        Err(TestError::Fail(why, _) | TestError::Abort(why)) => panic!("{why}"),
-    }
-    let seen = seen.into_inner();
-    let unsaid: Vec<&str> = SAID
-        .into_iter()
-        .filter(|said| seen.texts.iter().filter(|text| text.contains(said)).count() < 2)
-        .collect();
-    assert!(unsaid.is_empty(), "hardly ever said: {unsaid:?}");
-    assert!(
-        seen.texts.len() as u32 > 2 * CASES,
-        "{} sites",
-        seen.texts.len()
-    );
-    assert!(
-        seen.validated >= SAMPLE && seen.asked >= SAMPLE,
-        "{} {}",
-        seen.validated,
-        seen.asked
-    );
-}
-
-/// What has been looked at until now.
-#[derive(Default)]
-struct Seen {
-    texts: Vec<String>,
-    validated: u32,
-    asked: u32,
-}
-
-impl Seen {
-    /// What takes longer, and is therefore asked of some only.
-    fn sampled(&mut self, declared: &Declaration, lab: &Lab) -> Vec<String> {
-        let mut wrong = Vec::new();
-        let needs_files = matches!(declared.edge.certificates, Certificates::Files { .. })
-            || declared.kdl().contains(" ca=");
-        if self.validated < SAMPLE && !needs_files {
-            self.validated += 1;
-            let (caddyfile, _) = without_plugin(declared, &lab.read("out/edge/Caddyfile"));
-            let outcomes = versions(declared)
-                .iter()
-                .map(|version| version.validate(&caddyfile, &lab.path()));
-            wrong.extend(
-                outcomes
-                    .filter(|outcome| !outcome.status.success())
-                    .map(|outcome| format!("{outcome}")),
-            );
-        }
-        let mut devices = declared
-            .people
-            .iter()
-            .flat_map(|person| person.devices.iter().map(move |device| (person, device)));
-        if self.asked < SAMPLE
-            && let Some((person, device)) = devices.next()
-        {
-            self.asked += 1;
-            let pem = bundle(lab, &person.name, device).pem(&lab.home());
-            let pem = pem.to_str().expect("a test's paths are UTF-8");
-            let said = tools::run(
-                "openssl",
-                ["x509", "-noout", "-sha256", "-fingerprint", "-in", pem],
-            );
-            let (_, octets) = said
-                .succeeds()
-                .stdout()
-                .trim_end()
-                .split_once('=')
-                .expect("it says one");
-            let owner = fingerprints(lab).remove(&octets.replace(':', "").to_lowercase());
-            let name = format!("{}/{device}", person.name);
-            wrong.extend(
-                (owner.as_ref() != Some(&name))
-                    .then(|| format!("{name}'s fingerprint is {owner:?}'s")),
-            );
-        }
-        wrong
-    }
-}
-
-#[test]
-fn caddy_makes_of_each_declaration_what_it_means() {
-    hold(Words::Some);
-}
-
-#[test]
-fn no_words_of_a_user_change_what_a_declaration_means() {
-    hold(Words::Hostile);
 }

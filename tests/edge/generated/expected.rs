@@ -1,47 +1,16 @@
 //! What Caddy is to make of a declaration, in the form of `described`: from the declaration's meaning and the order in which Caddy runs
 //! its directives, and from nothing that the compiler says.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
 use super::declaration::{
-    Access, Backend, Certificates, Declaration, Openings, Person, Scheme, Service, Trust, Upstreams,
+    Access, Backend, Certificates, Declaration, Person, Scheme, Service, Trust, Upstreams,
 };
-use crate::described::{Meaning, sort_alike};
-
-/// What is done with a request.
-enum Step {
-    Line(String),
-    If(String, Vec<Step>),
-    /// The first whose condition holds.
-    First(Vec<(Option<String>, Vec<Step>)>),
-}
-
-/// The order of those of Caddy's directives that stand in a site, in its own list.
-const ORDER: [&str; 11] = [
-    "root",
-    "header",
-    "request_body",
-    "redir",
-    "rewrite",
-    "request_header",
-    "encode",
-    "handle",
-    "error",
-    "reverse_proxy",
-    "file_server",
-];
-
-/// What `private_ranges` stands for.
-const PRIVATE: [&str; 6] = [
-    "192.168.0.0/16",
-    "172.16.0.0/12",
-    "10.0.0.0/8",
-    "127.0.0.1/8",
-    "fd00::/8",
-    "::1",
-];
+use super::pages::{landing, pages};
+use super::steps::{Step, line, ordered, print};
+use crate::described::Meaning;
 
 const CLIMBS: &str = r"(?i)(^|[/\\]|%2f|%5c)(\.|%2e){2}([/\\;]|%2f|%5c|%3b|$)";
 
@@ -86,165 +55,6 @@ pub fn meaning(declared: &Declaration) -> Meaning {
     }
 }
 
-impl Declaration {
-    /// Whether the oldest Caddy that is to take the file is at least 2 and this.
-    pub fn knows(&self, minor: u32) -> bool {
-        let caddy = self.edge.caddy.unwrap_or("2.6");
-        let said = caddy.split('.').nth(1).and_then(|minor| minor.parse().ok());
-        said.is_some_and(|said: u32| said >= minor)
-    }
-
-    /// People in the order of their names.
-    pub fn sorted(&self) -> Vec<&Person> {
-        let mut people: Vec<&Person> = self.people.iter().collect();
-        people.sort_by_key(|person| &person.name);
-        people
-    }
-
-    /// Those that `allow` names, in the order of their names.
-    pub fn allowed(&self, service: &Service) -> Vec<&Person> {
-        let Access::Certificate { allow, .. } = &service.access else {
-            return Vec::new();
-        };
-        let in_group = |person: &Person| {
-            let groups = self
-                .groups
-                .iter()
-                .filter(|(group, _)| allow.contains(group));
-            groups
-                .into_iter()
-                .any(|(_, members)| members.contains(&person.name))
-        };
-        let mut people = self.sorted();
-        people.retain(|person| allow.contains(&person.name) || in_group(person));
-        people
-    }
-
-    fn groups_of(&self, person: &Person) -> String {
-        let groups = self
-            .groups
-            .iter()
-            .filter(|(_, members)| members.contains(&person.name));
-        let groups: BTreeSet<&str> = groups.map(|(name, _)| name.as_str()).collect();
-        groups.into_iter().collect::<Vec<_>>().join(",")
-    }
-
-    pub fn email_of(&self, person: &Person) -> String {
-        let usual = || format!("{}@{}", person.name, self.domain);
-        person.email.clone().unwrap_or_else(usual)
-    }
-
-    /// Remote-User and its like.
-    pub fn identity(&self, person: &Person) -> [(&'static str, String); 4] {
-        let display = person.display.as_ref().unwrap_or(&person.name);
-        [
-            ("Remote-User", person.name.clone()),
-            ("Remote-Name", display.clone()),
-            ("Remote-Email", self.email_of(person)),
-            ("Remote-Groups", self.groups_of(person)),
-        ]
-    }
-
-    /// A service's hosts in full, in the order of what is written.
-    pub fn hosts(&self, service: &Service) -> Vec<String> {
-        let mut written = service.hosts.clone();
-        if written.is_empty() {
-            written.push(service.name.clone());
-        }
-        written.sort();
-        let full = |host: String| match &host[..] {
-            "@" => self.domain.to_owned(),
-            full if full.contains('.') => full.to_owned(),
-            label => format!("{label}.{}", self.domain),
-        };
-        written.into_iter().map(full).collect()
-    }
-
-    /// The condition of being at home.
-    fn at_home(&self) -> String {
-        let lan = if self.edge.lan.is_empty() {
-            &PRIVATE[..]
-        } else {
-            &self.edge.lan
-        };
-        let ranges = |ranges: &[&str]| json!({ "ranges": ranges });
-        let matcher = match &self.edge.behind {
-            Some(behind) if !behind.proxy_protocol => "client_ip",
-            _ => "remote_ip",
-        };
-        let home = format!("{matcher} {}", ranges(lan));
-        let Some(behind) = &self.edge.behind else {
-            return home;
-        };
-        let not = format!("not {}", json!({ matcher: ranges(&behind.proxies) }));
-        if matcher < "not" {
-            format!("{home}, {not}")
-        } else {
-            format!("{not}, {home}")
-        }
-    }
-}
-
-impl Service {
-    pub fn openings(&self) -> Option<&Openings> {
-        match &self.access {
-            Access::Everyone => None,
-            Access::Lan(openings) | Access::Certificate { openings, .. } => Some(openings),
-        }
-    }
-
-    /// Whether the LAN needs no certificate, though others do or get in nowhere.
-    pub fn opens_at_home(&self) -> bool {
-        matches!(
-            self.access,
-            Access::Lan(_) | Access::Certificate { lan: true, .. }
-        )
-    }
-
-    pub fn shown(&self) -> &str {
-        let usual = self.app.map_or(self.name.as_str(), |app| app.title);
-        self.title.as_deref().unwrap_or(usual)
-    }
-
-    /// Each public path with its methods.
-    pub fn public(&self) -> BTreeMap<&'static str, BTreeSet<&'static str>> {
-        let mut public: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-        let Some(openings) = self.openings() else {
-            return public;
-        };
-        for line in &openings.public {
-            for path in &line.paths {
-                public.entry(path).or_default().extend(line.methods.opened);
-            }
-        }
-        let app = self.app.filter(|_| openings.share_links);
-        for (path, methods) in app.into_iter().flat_map(|app| app.share) {
-            public.entry(path).or_default().extend(*methods);
-        }
-        public
-    }
-
-    /// What the handshake asks: nothing, or a certificate that a visitor may lack or not.
-    pub fn asks(&self, all_ask: bool) -> &'static str {
-        match &self.access {
-            Access::Everyone | Access::Lan(_) => "nothing",
-            Access::Certificate {
-                lan,
-                openings,
-                asked,
-                ..
-            } => {
-                let asked = *lan || !openings.is_empty() || asked.unwrap_or(all_ask);
-                if asked {
-                    "verify_if_given"
-                } else {
-                    "require_and_verify"
-                }
-            }
-        }
-    }
-}
-
 fn site(declared: &Declaration, service: &Service) -> String {
     let mut hosts = declared.hosts(service);
     hosts.sort();
@@ -283,7 +93,8 @@ fn site(declared: &Declaration, service: &Service) -> String {
     written(&hosts, asks, &steps, &pages)
 }
 
-fn written(hosts: &[String], asks: &str, steps: &[Step], pages: &[Step]) -> String {
+/// A site as `described` has it.
+pub fn written(hosts: &[String], asks: &str, steps: &[Step], pages: &[Step]) -> String {
     let mut text = format!("{}: {asks}", hosts.join(" "));
     print(steps, 2, &mut text);
     text += "\n  failing:";
@@ -491,13 +302,7 @@ fn passed_on(
     steps
 }
 
-/// Steps in the order in which Caddy runs their directives.
-fn ordered(mut steps: Vec<(&'static str, Step)>) -> Vec<Step> {
-    steps.sort_by_key(|(directive, _)| ORDER.iter().position(|known| known == directive));
-    steps.into_iter().map(|(_, step)| step).collect()
-}
-
-fn certificate_of(people: &[&Person]) -> String {
+pub fn certificate_of(people: &[&Person]) -> String {
     let mut devices = Vec::new();
     for person in people {
         let mut own: Vec<String> = person
@@ -511,201 +316,8 @@ fn certificate_of(people: &[&Person]) -> String {
     format!("certificate of {}", devices.join(" "))
 }
 
-/// The domain's own site.
-fn landing(declared: &Declaration) -> String {
-    let mut visitors: BTreeMap<Vec<Link>, Vec<&Person>> = BTreeMap::new();
-    for person in declared.sorted() {
-        if !person.devices.is_empty() {
-            visitors
-                .entry(links_of(declared, person))
-                .or_default()
-                .push(person);
-        }
-    }
-    let mut routes = Vec::new();
-    for (links, people) in visitors {
-        routes.push((
-            Some(certificate_of(&people)),
-            landing_page(declared, &links),
-        ));
-    }
-    let at_home = declared.services.iter().any(Service::opens_at_home);
-    if at_home {
-        let open = |service: &&Service| {
-            service.opens_at_home() || matches!(service.access, Access::Everyone)
-        };
-        let links: Vec<Link> = by_name(declared)
-            .into_iter()
-            .filter(open)
-            .map(|service| link(declared, service, false))
-            .collect();
-        routes.push((Some(declared.at_home()), landing_page(declared, &links)));
-    }
-    routes.push((None, vec![line("error 403")]));
-    let pages = pages(declared, true, at_home, false);
-    written(
-        &[declared.domain.to_owned()],
-        "verify_if_given",
-        &[Step::First(routes)],
-        &pages,
-    )
-}
-
-/// A title, a host, and whether it opens at home only.
-type Link = (String, String, bool);
-
-fn link(declared: &Declaration, service: &Service, at_home_only: bool) -> Link {
-    (
-        service.shown().to_owned(),
-        declared.hosts(service)[0].clone(),
-        at_home_only,
-    )
-}
-
-fn by_name(declared: &Declaration) -> Vec<&Service> {
-    let mut services: Vec<&Service> = declared.services.iter().collect();
-    services.sort_by_key(|service| &service.name);
-    services
-}
-
-fn links_of(declared: &Declaration, person: &Person) -> Vec<Link> {
-    let usable = |service: &Service| {
-        let allowed = declared
-            .allowed(service)
-            .iter()
-            .any(|other| other.name == person.name);
-        match service.access {
-            Access::Everyone => Some(false),
-            _ if allowed => Some(false),
-            _ => service.opens_at_home().then_some(true),
-        }
-    };
-    let services = by_name(declared).into_iter();
-    services
-        .filter_map(|service| Some(link(declared, service, usable(service)?)))
-        .collect()
-}
-
-fn landing_page(declared: &Declaration, links: &[Link]) -> Vec<Step> {
-    let mut steps = page(declared, declared.domain);
-    steps.extend(links.iter().map(|(title, host, at_home_only)| {
-        let only = if *at_home_only { ", at home only" } else { "" };
-        line(format!("link: https://{host}/ {title} = {host}{only}"))
-    }));
-    steps
-}
-
-/// What a visitor is told who is not let in, or whose service does not answer.
-fn pages(declared: &Declaration, certificate: bool, home: bool, everyone: bool) -> Vec<Step> {
-    let down = page(declared, "This does not answer at the moment");
-    let mut routes = vec![(Some("status 502 503 504".to_owned()), down)];
-    if everyone {
-        return vec![Step::First(routes)];
-    }
-    let mut refused = page(declared, "");
-    refused.pop();
-    let mut told = Vec::new();
-    let mut former: Vec<String> = Vec::new();
-    for person in declared.sorted() {
-        former.extend(
-            person
-                .former
-                .iter()
-                .map(|device| format!("{}/{device}", person.name)),
-        );
-    }
-    let title = |title: &str| vec![line(format!("page: {title}"))];
-    if certificate {
-        if !former.is_empty() {
-            let retired = format!("certificate of {}", former.join(" "));
-            told.push((Some(retired), title("This certificate is no longer let in")));
-        }
-        told.push((
-            Some("any certificate".to_owned()),
-            title("You may not use this"),
-        ));
-    }
-    let last = match (certificate, home) {
-        (true, true) => "This needs a certificate away from home",
-        (true, false) => "This needs a certificate",
-        (false, _) => "This opens at home only",
-    };
-    told.push((None, title(last)));
-    refused.push(Step::First(told));
-    routes.push((Some("status 403".to_owned()), refused));
-    vec![Step::First(routes)]
-}
-
-fn page(declared: &Declaration, title: &str) -> Vec<Step> {
-    let mut headers = vec![
-        "Cache-Control: no-store",
-        "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'",
-        "Content-Type: text/html; charset=utf-8",
-        "Referrer-Policy: no-referrer",
-    ];
-    if matches!(
-        declared.edge.certificates,
-        Certificates::Acme | Certificates::Dns
-    ) {
-        headers.push("Strict-Transport-Security: max-age=31536000");
-    }
-    headers.push("X-Content-Type-Options: nosniff");
-    let headers = headers
-        .into_iter()
-        .map(|header| line(format!("answer with {header}")));
-    headers.chain([line(format!("page: {title}"))]).collect()
-}
-
 /// A header's name as Go writes it.
 fn canonical(name: &str) -> String {
     let word = |word: &str| word[..1].to_uppercase() + &word[1..].to_lowercase();
     name.split('-').map(word).collect::<Vec<_>>().join("-")
-}
-
-fn line(text: impl Into<String>) -> Step {
-    Step::Line(text.into())
-}
-
-/// Writes steps as `described` does.
-fn print(steps: &[Step], indent: usize, text: &mut String) {
-    let begin = |text: &mut String, line: &str| {
-        *text += &format!("\n{:indent$}{line}", "");
-    };
-    for step in steps {
-        match step {
-            Step::Line(line) => begin(text, line),
-            Step::If(condition, inner) => match &inner[..] {
-                [Step::Line(line)] => begin(text, &format!("{condition}: {line}")),
-                inner => {
-                    begin(text, condition);
-                    print(inner, indent + 5, text);
-                }
-            },
-            Step::First(routes) => match &routes[..] {
-                [(None, inner)] => print(inner, indent, text),
-                [(Some(condition), inner)] => {
-                    begin(text, condition);
-                    print(inner, indent + 5, text);
-                }
-                routes => {
-                    let nested = routes.iter().map(|(condition, inner)| {
-                        let mut nested = String::new();
-                        print(inner, indent + 5, &mut nested);
-                        (condition.clone(), nested)
-                    });
-                    let mut routes: Vec<(Option<String>, String)> = nested.collect();
-                    sort_alike(&mut routes);
-                    for (number, (condition, nested)) in routes.iter().enumerate() {
-                        let number = number + 1;
-                        match condition {
-                            Some(condition) => {
-                                begin(text, &format!("{number}. {condition}{nested}"))
-                            }
-                            None => begin(text, &format!("{number}. {}", nested.trim_start())),
-                        }
-                    }
-                }
-            },
-        }
-    }
 }

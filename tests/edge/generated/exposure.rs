@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::answers::{METHODS, Outcome, Try, sent};
+use super::answers::Try;
 use super::estate::{Estate, Shows, Visitor};
+use super::visits::{METHODS, Outcome, sent};
 use crate::described::list;
 use crate::support::caddy::{Caddy, Version};
 use crate::wire::Exchange;

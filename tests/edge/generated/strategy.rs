@@ -6,64 +6,11 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use super::declaration::{
-    APPS, Access, Backend, Behind, Certificates, Declaration, Edge, METHODS, Openings, Person,
-    Public, RAW, Scheme, Service, Trust, Upstreams,
+    Access, Backend, Behind, Certificates, Declaration, Edge, Openings, Person, Public, Scheme,
+    Service, Trust, Upstreams,
 };
-
-/// What is taken for a user's own words.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Words {
-    /// Said now and then, and harmless now and then.
-    Some,
-    /// Said wherever they can be, and all of them hurtful.
-    Hostile,
-}
-
-/// What a Caddyfile, a page or a KDL text could take for something else. Braces, and a `\` before a quote or at the end, are refused.
-const HURTFUL: [&str; 36] = [
-    "\"",
-    "a\"b",
-    "#",
-    "#x",
-    "a #b",
-    "`",
-    "`x`",
-    "<<EOF",
-    "<<EOF x EOF",
-    "1e3",
-    "0x10",
-    "true",
-    "null",
-    "import",
-    "import page",
-    "handle",
-    "~x",
-    "*",
-    "@x",
-    "@allowed",
-    ";",
-    "\\d",
-    "\\n x",
-    "a\\b",
-    "\\\\x",
-    "Zoë Å",
-    "愛子 🦊",
-    "</script>",
-    "</strong><a href=/>",
-    "&amp;",
-    "<!--",
-    "$X",
-    "%41",
-    "-x",
-    "'x'",
-    "//x",
-];
-const HARMLESS: [&str; 3] = ["Alice Liddell", "photos", "x"];
-
-/// What may stand before the `@` of an address.
-const MAILBOXES: [&str; 12] = [
-    "alice", "#x", "`x`", "1e3", "~x", "*", "$x", "true", "o'brien", "a&b", "a.b+c=d", "!x|y?z^",
-];
+use super::known::{APPS, METHODS, RAW};
+use super::words::{Words, email, host_path, maybe, said};
 
 const PEOPLE: [&str; 7] = ["1e3", "alice", "bob", "import", "null", "true", "x-1"];
 const DEVICES: [&str; 4] = ["7", "old-phone", "pixel", "true"];
@@ -122,37 +69,6 @@ const SAME_PATH: [&str; 3] = [
     "https://x.example:8443/~a",
     "http://a-b.example/c/d",
 ];
-
-/// Words of a user.
-fn said(words: Words) -> BoxedStrategy<String> {
-    let hurtful = vec(select(&HURTFUL[..]), 1..4).prop_map(|pieces| pieces.join(" "));
-    let hurtful = hurtful.prop_filter("it can be said", |text| {
-        !text.contains("\\\"") && !text.ends_with('\\')
-    });
-    match words {
-        Words::Hostile => hurtful.boxed(),
-        Words::Some => prop_oneof![select(&HARMLESS[..]).prop_map(str::to_owned), hurtful].boxed(),
-    }
-}
-
-fn maybe<T: Strategy + 'static>(words: Words, strategy: T) -> BoxedStrategy<Option<T::Value>>
-where
-    T::Value: Clone,
-{
-    match words {
-        Words::Hostile => strategy.prop_map(Some).boxed(),
-        Words::Some => option::of(strategy).boxed(),
-    }
-}
-
-fn email() -> impl Strategy<Value = String> {
-    select(&MAILBOXES[..]).prop_map(|mailbox| format!("{mailbox}@mail.example"))
-}
-
-/// A path on the Caddy host.
-fn host_path(words: Words) -> impl Strategy<Value = String> {
-    said(words).prop_map(|text| format!("/srv/{text}"))
-}
 
 fn some_of<T: Copy + std::fmt::Debug + 'static>(
     all: &'static [T],

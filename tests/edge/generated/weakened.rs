@@ -1,9 +1,10 @@
 //! Templates that are less than ours: the homes that they make are not what was declared, and the other modules say so.
 
-use super::answers::{one_of_each, sites, tried};
+use super::answers::sites;
 use super::differences;
 use super::estate::{Estate, Shows, Visitor};
 use super::exposure::contradictions;
+use super::visits::{one_of_each, tried};
 use crate::family::replaced;
 use crate::support::caddy::Version;
 
