@@ -60,16 +60,17 @@ const MAILBOXES: [&str; 12] = [
     "alice", "#x", "`x`", "1e3", "~x", "*", "$x", "true", "o'brien", "a&b", "a.b+c=d", "!x|y?z^",
 ];
 
-/// Words of a user.
+/// Words of a user: what hurts, or any letters and signs.
 pub fn said(words: Words) -> BoxedStrategy<String> {
     let hurtful = vec(select(&HURTFUL[..]), 1..4).prop_map(|pieces| pieces.join(" "));
-    let hurtful = hurtful.prop_filter("it can be said", |text| {
-        !text.contains("\\\"") && !text.ends_with('\\')
-    });
-    match words {
-        Words::Hostile => hurtful.boxed(),
+    let any = "[^\\p{C}\\p{Z}\\p{M}{}]{1,12}";
+    let said = match words {
+        Words::Hostile => prop_oneof![3 => hurtful, 1 => any].boxed(),
         Words::Some => prop_oneof![select(&HARMLESS[..]).prop_map(str::to_owned), hurtful].boxed(),
-    }
+    };
+    let can_be_said = |text: &String| !text.contains("\\\"") && !text.ends_with('\\');
+    said.prop_filter("a Caddyfile can say it", can_be_said)
+        .boxed()
 }
 
 pub fn maybe<T: Strategy + 'static>(words: Words, strategy: T) -> BoxedStrategy<Option<T::Value>>
@@ -83,7 +84,11 @@ where
 }
 
 pub fn email() -> impl Strategy<Value = String> {
-    select(&MAILBOXES[..]).prop_map(|mailbox| format!("{mailbox}@mail.example"))
+    let mailbox = prop_oneof![
+        select(&MAILBOXES[..]).prop_map(str::to_owned),
+        "[a-zA-Z0-9!#$%&'*+/=?^_`|~-]{1,8}",
+    ];
+    mailbox.prop_map(|mailbox| format!("{mailbox}@mail.example"))
 }
 
 /// A path on the Caddy host.
