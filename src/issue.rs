@@ -1,4 +1,5 @@
-//! Certificates of the homelab: issued anew for the lock, and derived again from what it says.
+//! Certificates of the homelab, and the list of those that are revoked: issued anew for the lock;
+//! certificates are derived again from what it says, too.
 //!
 //! Both ways are one: a new certificate is derived from an id just drawn, and what the lock records
 //! of it must come out again, to the last byte, whenever it is derived later.
@@ -6,18 +7,19 @@
 use jiff::{Timestamp, ToSpan};
 use rayon::prelude::*;
 
-use crate::lock::{Authority, Issued, NewDevice, State, authority_common_name};
+use crate::lock::{Authority, Issued, Lock, NewDevice, SignedCrl, State, authority_common_name};
 use crate::model::{DeviceId, Domain, Email, Lifetime};
 use crate::pki::{
-    AuthorityProfile, Certificate, IssueError, Issuer, LeafProfile, PrivateKey, Validity,
-    ValidityError, issue, self_sign,
+    AuthorityProfile, Certificate, CrlError, CrlNumber, IssueError, Issuer, LeafProfile,
+    PrivateKey, Validity, ValidityError, issue, self_sign, sign_crl,
 };
 use crate::root::{IssuanceId, RootSecret};
 
-/// How long before its issue a certificate is valid, for an edge whose clock is late.
+/// How long before its issue a certificate or a revocation list is valid, for an edge whose clock is
+/// late: until then it would refuse that one device, or everybody.
 const CLOCK_ALLOWANCE_HOURS: i64 = 1;
 
-/// Why a certificate could not be issued or derived again.
+/// Why a certificate or a revocation list could not be issued, or a certificate not derived again.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[allow(missing_docs)] // Each variant's message says what it is.
 pub enum CredentialError {
@@ -61,6 +63,20 @@ pub enum CredentialError {
         #[source]
         source: ValidityError,
     },
+
+    #[error("no revocation list can be made")]
+    #[diagnostic(code("issue::crl"))]
+    Crl {
+        #[source]
+        source: CrlError,
+    },
+
+    #[error("no number is left for a revocation list")]
+    #[diagnostic(
+        code("issue::crl-numbers"),
+        help("bring back the last good lock: `git checkout -- homelab.lock`")
+    )]
+    CrlNumbers,
 
     #[error("what is derived for `{name}` is not what the lock records")]
     #[diagnostic(
@@ -196,7 +212,7 @@ pub fn new_authority(
 ) -> Result<Authority, CredentialError> {
     let common_name = authority_common_name(domain, &id);
     let until = end(lifetime, now)?;
-    let validity = validity(&common_name, now, until)?;
+    let validity = validity(&common_name, begin(now), until)?;
     let (signer, certificate) = Signer::make(root, id, domain, validity)?;
     Ok(Authority {
         id,
@@ -230,7 +246,7 @@ pub fn new_certificates(
     let signer = Signer::derive(root, authority)?;
     let issue = |(id, new): &(IssuanceId, NewDevice)| {
         let ends = end(&new.validity, now)?.min(until);
-        let validity = validity(&new.device.to_string(), now, ends)?;
+        let validity = validity(&new.device.to_string(), begin(now), ends)?;
         let credential = signer.sign(root, id, &new.device, &new.email, validity)?;
         Ok(Issued {
             device: new.device.clone(),
@@ -246,6 +262,38 @@ pub fn new_certificates(
     devices.par_iter().map(issue).collect()
 }
 
+/// Signs the list of the retired certificates, under a greater number than any before it.
+pub fn new_crl(
+    root: &RootSecret,
+    authority: &Authority,
+    lock: &Lock,
+    now: Timestamp,
+) -> Result<SignedCrl, CredentialError> {
+    // RFC 5280 §5.2.3: the later list has the greater number. That of a list that only another
+    // branch knew counts too, for it may have been handed out.
+    let number = match lock.crls.iter().map(|crl| crl.number).max() {
+        Some(highest) => highest.next().ok_or(CredentialError::CrlNumbers)?,
+        None => CrlNumber::FIRST,
+    };
+    // RFC 5280 §5.1.2.5: by nextUpdate there is another list. Past it a proxy refuses everybody, and
+    // nothing here would make one in time, so it is the end of all that the list is about.
+    let until = authority.validity.not_after();
+    let earlier = lock.crls.iter().map(|crl| crl.updated);
+    let earliest = earlier.fold(authority.validity.not_before(), Timestamp::max);
+    let updated = begin(now).max(earliest).min(until - 1.second());
+    let validity = validity("ca.crl", updated, until)?;
+    let signer = Signer::derive(root, authority)?;
+    let profile = lock.crl_profile(authority, number, validity);
+    let (_, signature) =
+        sign_crl(&signer.key, &profile).map_err(|source| CredentialError::Crl { source })?;
+    Ok(SignedCrl {
+        authority: authority.id,
+        number,
+        updated,
+        signature,
+    })
+}
+
 fn end(lifetime: &Lifetime, now: Timestamp) -> Result<Timestamp, CredentialError> {
     lifetime
         .after(now)
@@ -255,10 +303,12 @@ fn end(lifetime: &Lifetime, now: Timestamp) -> Result<Timestamp, CredentialError
         })
 }
 
-fn validity(name: &str, now: Timestamp, until: Timestamp) -> Result<Validity, CredentialError> {
-    let from = now
-        .checked_sub(CLOCK_ALLOWANCE_HOURS.hours())
-        .unwrap_or(now);
+fn begin(now: Timestamp) -> Timestamp {
+    now.checked_sub(CLOCK_ALLOWANCE_HOURS.hours())
+        .unwrap_or(now)
+}
+
+fn validity(name: &str, from: Timestamp, until: Timestamp) -> Result<Validity, CredentialError> {
     Validity::new(from, until).map_err(|source| CredentialError::Validity {
         name: name.to_owned(),
         from,

@@ -33,6 +33,7 @@ pub mod render;
 pub mod resolve;
 pub mod root;
 pub mod source;
+pub mod status;
 pub mod template;
 pub mod tree;
 

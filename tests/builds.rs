@@ -9,6 +9,7 @@
 //! | `crashes` | a command that is killed at a system call, each kind counted by itself, and the one after it |
 //! | `disks` | a disk that is full or read-only |
 //! | `merging` | the lock after git has merged it |
+//! | `revoking` | the revocation list: when it is signed anew, by whom, and what is done where nobody can |
 //! | `surroundings` | what stands around a homelab: pipes, other programs' files, outputs that take nothing |
 
 mod support;
@@ -23,5 +24,7 @@ mod home;
 mod incrementality;
 #[path = "builds/merging.rs"]
 mod merging;
+#[path = "builds/revoking.rs"]
+mod revoking;
 #[path = "builds/surroundings.rs"]
 mod surroundings;

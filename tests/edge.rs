@@ -6,6 +6,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `family` | the home of `examples/family`, built, with an upstream per service |
+//! | `house` | any other declaration, built and served |
 //! | `described` | what Caddy makes of a Caddyfile, as text |
 //! | `policy` | the same home as a table written by hand: what each visitor is to get |
 //! | `generated` | declarations that a machine made up, and what each is to come to |
@@ -14,6 +15,8 @@
 
 mod support;
 
+#[path = "edge/behind.rs"]
+mod behind;
 #[path = "edge/described.rs"]
 mod described;
 #[path = "edge/family.rs"]
@@ -26,24 +29,38 @@ mod generated;
 mod hostile;
 #[path = "edge/hosts.rs"]
 mod hosts;
+#[path = "edge/house.rs"]
+mod house;
 #[path = "edge/identity.rs"]
 mod identity;
 #[path = "edge/lan.rs"]
 mod lan;
+#[path = "edge/lives.rs"]
+mod lives;
 #[path = "edge/matrix.rs"]
 mod matrix;
 #[path = "edge/mutants.rs"]
 mod mutants;
+#[path = "edge/pages.rs"]
+mod pages;
 #[path = "edge/policy.rs"]
 mod policy;
 #[path = "edge/public.rs"]
 mod public;
+#[path = "edge/radicale.rs"]
+mod radicale;
 #[path = "edge/routes.rs"]
 mod routes;
+#[path = "edge/scale.rs"]
+mod scale;
 #[path = "edge/sessions.rs"]
 mod sessions;
 #[path = "edge/upgrades.rs"]
 mod upgrades;
+#[path = "edge/upstreams.rs"]
+mod upstreams;
+#[path = "edge/wildcard.rs"]
+mod wildcard;
 #[path = "edge/wire.rs"]
 mod wire;
 

@@ -41,6 +41,9 @@ const AUTHORITY: Frozen = Frozen {
     fingerprint: "47da282cc909f768ee945a22c17dc02877842cecbd702d75c078888e4c3ecafb",
 };
 
+/// SHA-256 of `edge/ca.crl.der`, the second list, on which alice's tablet is.
+const CRL: &str = "a7539c74bad2d73d334a042653f3b3913093aab334e2456b9f45b34512740eee";
+
 struct Frozen {
     /// SHA-256 of `edge/ca.pem`.
     pem: &'static str,
@@ -110,6 +113,17 @@ fn the_authority_is_frozen() {
     let pem = lab.read_bytes("out/edge/ca.pem");
     assert_eq!(sha256(&pem), AUTHORITY.pem);
     assert_eq!(fingerprint(&pem), AUTHORITY.fingerprint);
+}
+
+#[test]
+fn the_revocation_list_is_frozen() {
+    let lab = built();
+    let der = lab.read_bytes("out/edge/ca.crl.der");
+    assert_eq!(sha256(&der), CRL);
+    let pem = lab.read_bytes("out/edge/ca.crl");
+    let mut command = tools::command("openssl");
+    let decoded = outcome::run(command.args(["crl", "-outform", "DER"]), &pem);
+    assert!(decoded.succeeds().stdout == der, "both forms are one list");
 }
 
 #[test]
@@ -303,10 +317,17 @@ fn readable(path: &str, bytes: &[u8]) -> (&'static str, Vec<u8>) {
     if str::from_utf8(bytes).is_ok() {
         return ("golden", bytes.to_vec());
     }
+    if path == "edge/ca.crl.der" {
+        return ("dump", revocations(bytes));
+    }
     let mut devices = DEVICES.iter();
     let device = devices
         .find(|device| device.path().strip_prefix("out/") == Some(path))
-        .unwrap_or_else(|| panic!("{path} is binary and no bundle of a known device"));
+        .unwrap_or_else(|| {
+            panic!(
+                "{path} is binary, and neither the revocation list nor a bundle of a known device"
+            )
+        });
     ("dump", dump(bytes, device.password))
 }
 
@@ -338,6 +359,13 @@ fn dump(bundle: &[u8], password: &str) -> Vec<u8> {
 #[track_caller]
 fn certificate(pem: &[u8]) -> Vec<u8> {
     openssl(&["x509", "-noout", "-text", "-nameopt", "RFC2253"], pem).into_bytes()
+}
+
+/// Every field of a revocation list in DER.
+#[track_caller]
+fn revocations(der: &[u8]) -> Vec<u8> {
+    let arguments = "crl -inform DER -noout -text -nameopt RFC2253".split(' ');
+    openssl(&arguments.collect::<Vec<_>>(), der).into_bytes()
 }
 
 #[track_caller]

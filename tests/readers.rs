@@ -1,8 +1,8 @@
 //! Foreign readers: what others make of the files that homelab writes.
 //!
 //! homelab reads back its own bundles, but its own reader shares its own mistakes. So openssl, NSS, GnuTLS and Java open every
-//! bundle of `examples/family`, three verifiers and a linter judge the certificates, Debian's age opens the root secret, and a
-//! search through every byte on disk looks for what must not be there.
+//! bundle of `examples/family`, three verifiers and a linter judge the certificates and the revocation list, Debian's age opens the
+//! root secret, and a search through every byte on disk looks for what must not be there.
 //!
 //! Nothing depends on the machine's clock: everything is issued at [`family::ISSUED`], and each verifier is told what time it is.
 
@@ -12,6 +12,8 @@ mod support;
 mod bundles;
 #[path = "readers/certificates.rs"]
 mod certificates;
+#[path = "readers/crl.rs"]
+mod crl;
 #[path = "readers/family.rs"]
 mod family;
 #[path = "readers/forgery.rs"]

@@ -23,8 +23,14 @@ pub enum Command {
     Check(Check),
     /// Make the output tree what homelab.kdl says
     Build(Build),
+    /// Say how every device stands, and what is to be done; needs no secret and changes nothing
+    Status(Status),
     /// Say what can be reached, and by whom; needs no secret and changes nothing
     Exposure(Exposure),
+    /// Give devices new certificates; the older ones work until the window for renewal has passed
+    Renew(Renew),
+    /// Shut a lost or stolen device out at once, and say what to do next
+    Revoke(Revoke),
     /// Print the password of a device's .p12
     Password(Password),
 }
@@ -72,13 +78,25 @@ pub struct Check {
     pub declaration: Declaration,
 }
 
+/// What an output tree is made from, and where.
 #[derive(Debug, Args)]
-pub struct Build {
+pub struct Make {
     #[command(flatten)]
     pub declaration: Declaration,
     /// The output tree [default: out/ beside the declaration]
     #[arg(short, long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// How many artifacts are made at once, 1 to 256 [default: one per processor]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: Option<u16>,
+    #[command(flatten)]
+    pub secret: Secret,
+}
+
+#[derive(Debug, Args)]
+pub struct Build {
+    #[command(flatten)]
+    pub make: Make,
     /// Refuse to change homelab.lock: exit 4 where something would be issued or retired
     #[arg(long)]
     pub locked: bool,
@@ -88,11 +106,49 @@ pub struct Build {
     /// Make only out/edge/, which needs no secret
     #[arg(long)]
     pub edge: bool,
-    /// How many artifacts are made at once, 1 to 256 [default: one per processor]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub jobs: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("which").required(true))]
+pub struct Renew {
+    /// The devices, such as alice/pixel
+    #[arg(value_name = "PERSON/DEVICE", group = "which")]
+    pub devices: Vec<DeviceId>,
+    /// Every device whose renewal is due, or whose certificate has ended
+    #[arg(long, group = "which")]
+    pub due: bool,
+    /// Every device
+    #[arg(long, group = "which")]
+    pub all: bool,
+    /// Issue nothing: the new certificates of these devices are installed, shut the older ones out
+    #[arg(long, requires = "devices", conflicts_with_all = ["due", "all"])]
+    pub finish: bool,
     #[command(flatten)]
-    pub secret: Secret,
+    pub make: Make,
+}
+
+#[derive(Debug, Args)]
+pub struct Revoke {
+    /// The device, such as alice/pixel
+    #[arg(value_name = "PERSON/DEVICE")]
+    pub device: DeviceId,
+    /// Issue no other certificate to it, until `renew` does
+    #[arg(long)]
+    pub no_replace: bool,
+    #[command(flatten)]
+    pub make: Make,
+}
+
+#[derive(Debug, Args)]
+pub struct Status {
+    #[command(flatten)]
+    pub declaration: Declaration,
+    /// As one JSON object, for scripts
+    #[arg(long)]
+    pub json: bool,
+    /// Exit 4 where something is to be done, for monitoring
+    #[arg(long)]
+    pub exit_code: bool,
 }
 
 #[derive(Debug, Args)]

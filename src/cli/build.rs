@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use miette::Diagnostic;
 use thiserror::Error;
 
-use super::arguments::Build;
+use super::arguments::{Build, Make};
 use super::failure::{Exit, Failure};
-use super::issuing::{Issuing, refuse_changes};
+use super::issuing::{Issuing, Order, refuse_changes, refuse_issues};
 use super::mint::{self, Standing};
 use super::workspace::{PATIENCE, Workspace};
 use super::{report, secret};
@@ -45,30 +45,40 @@ enum BuildError {
 
 /// Makes the output tree what the declaration says.
 pub fn build(arguments: &Build) -> Result<(), Failure> {
-    let workspace = Workspace::of(&arguments.declaration.file);
-    let inputs = Inputs {
-        out: workspace.out(arguments.out.as_deref())?,
-        homelab: workspace.homelab()?,
-        templates: workspace.templates()?,
-        workspace,
-    };
-    let threads = rayon::ThreadPoolBuilder::new()
-        .num_threads(arguments.jobs.map_or(0, usize::from))
+    let inputs = Inputs::read(&arguments.make)?;
+    threads(&arguments.make)?.install(|| {
+        if arguments.check {
+            check_tree(&inputs, &arguments.make)
+        } else if arguments.edge {
+            build_edge(&inputs)
+        } else {
+            let locked = arguments.locked;
+            build_all(&inputs, &arguments.make, &Order::Nothing, locked)
+        }
+    })
+}
+
+/// Does what was ordered to the lock, and makes the output tree what it then is to be. `order` is
+/// made from the declaration and the lock.
+pub fn build_after(
+    make: &Make,
+    order: impl FnOnce(&Homelab, &Lock) -> Result<Order, Failure> + Send,
+) -> Result<(), Failure> {
+    let inputs = Inputs::read(make)?;
+    let lock = issued_lock(&inputs.workspace)?;
+    let order = order(&inputs.homelab, &lock)?;
+    threads(make)?.install(|| build_all(&inputs, make, &order, false))
+}
+
+fn threads(make: &Make) -> Result<rayon::ThreadPool, Failure> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(make.jobs.map_or(0, usize::from))
         .build()
         .map_err(|error| {
             Failure::environment(CannotStart {
                 reason: error.to_string(),
             })
-        })?;
-    threads.install(|| {
-        if arguments.check {
-            check_tree(&inputs, arguments)
-        } else if arguments.edge {
-            build_edge(&inputs)
-        } else {
-            build_all(&inputs, arguments)
-        }
-    })
+        })
 }
 
 /// What a build begins with.
@@ -79,6 +89,18 @@ struct Inputs {
     templates: Templates,
 }
 
+impl Inputs {
+    fn read(make: &Make) -> Result<Inputs, Failure> {
+        let workspace = Workspace::of(&make.declaration.file);
+        Ok(Inputs {
+            out: workspace.out(make.out.as_deref())?,
+            homelab: workspace.homelab()?,
+            templates: workspace.templates()?,
+            workspace,
+        })
+    }
+}
+
 #[derive(Debug, Error, Diagnostic)]
 #[error("the threads to build with cannot be started: {reason}")]
 #[diagnostic(code("build::threads"), help("ask for fewer with `--jobs`"))]
@@ -86,7 +108,7 @@ struct CannotStart {
     reason: String,
 }
 
-fn build_all(inputs: &Inputs, arguments: &Build) -> Result<(), Failure> {
+fn build_all(inputs: &Inputs, make: &Make, order: &Order, locked: bool) -> Result<(), Failure> {
     let Inputs {
         workspace,
         out,
@@ -94,23 +116,23 @@ fn build_all(inputs: &Inputs, arguments: &Build) -> Result<(), Failure> {
         ..
     } = inputs;
     let _held = workspace.hold()?;
-    let mut issuing = Issuing::new(workspace, &arguments.secret, homelab);
-    let root_elsewhere = arguments.secret.root_command.is_some();
+    let mut issuing = Issuing::new(workspace, &make.secret, homelab);
+    let root_elsewhere = make.secret.root_command.is_some();
     let lock = match mint::standing(workspace, out, root_elsewhere)? {
-        Standing::Fresh if arguments.locked => {
+        Standing::Fresh if locked => {
             let changes = vec![String::from("the root secret is to be made")];
             return Err(would_change(changes));
         }
         Standing::Fresh => issuing.begin()?,
         Standing::Begun(lock) => {
-            if arguments.locked {
+            if locked {
                 refuse_changes(homelab, &lock)?;
             }
             // Where the tree cannot be built in, nothing is issued either.
             View::open(out, &lock.root.to_string(), PATIENCE).map_err(Failure::environment)?;
-            match arguments.locked {
+            match locked {
                 true => lock,
-                false => issuing.go_on(lock)?,
+                false => issuing.go_on(lock, order)?,
             }
         }
     };
@@ -121,7 +143,7 @@ fn build_all(inputs: &Inputs, arguments: &Build) -> Result<(), Failure> {
         issuing.open(&lock)?;
     }
     let tree = open(out, &lock)?;
-    make(inputs, tree, &derivations, &Scope::All, || {
+    make_tree(inputs, tree, &derivations, &Scope::All, || {
         issuing.secrets(&lock)
     })
 }
@@ -135,21 +157,39 @@ fn build_edge(inputs: &Inputs) -> Result<(), Failure> {
         ..
     } = inputs;
     let _held = workspace.hold()?;
-    let mut lock = issued_lock(workspace)?;
-    // Who is no longer declared is left out of the edge at once; the lock learns of it later.
+    let lock = issued_lock(workspace)?;
+    refuse_issues(homelab, &lock)?;
+    // Who is no longer declared is left out of the Caddyfile at once; the lock learns of it later.
     let gone = reconcile(homelab, &lock).retire;
-    lock.retire(&gone);
-    refuse_changes(homelab, &lock)?;
     let derivations = plan::edge(homelab, &lock);
-    let edge = OutputPath::new("edge").expect("a plain word is a path");
+    let path = |path| OutputPath::new(path).expect("the program's own paths are paths");
+    let is_stale = lock.has_stale_crl();
+    let scope = match is_stale {
+        false => Scope::Below(path("edge")),
+        // Only the authority's key makes another list, and none at all would be worse than an old one.
+        true => Scope::BelowBut(path("edge"), plan::CRL.map(path).into()),
+    };
     let tree = open(out, &lock)?;
-    make(inputs, tree, &derivations, &Scope::Below(edge), || {
+    make_tree(inputs, tree, &derivations, &scope, || {
         unreachable!("nothing below edge/ needs a secret")
-    })
+    })?;
+    if is_stale {
+        report::note(format_args!(
+            "ca.crl is left as it is, for homelab.lock has no signature of what it should list: {SIGN}"
+        ));
+    } else if !gone.is_empty() {
+        let gone: Vec<String> = gone.iter().map(ToString::to_string).collect();
+        let gone = gone.join(", ");
+        report::note(format_args!("ca.crl does not list {gone} yet: {SIGN}"));
+    }
+    Ok(())
 }
 
+/// How a revocation list comes to be what it should be.
+const SIGN: &str = "run `homelab build` where the root secret is, and commit homelab.lock.";
+
 /// Makes everything anew in memory and compares; writes nothing.
-fn check_tree(inputs: &Inputs, arguments: &Build) -> Result<(), Failure> {
+fn check_tree(inputs: &Inputs, make: &Make) -> Result<(), Failure> {
     let Inputs {
         workspace,
         out,
@@ -158,7 +198,7 @@ fn check_tree(inputs: &Inputs, arguments: &Build) -> Result<(), Failure> {
     } = inputs;
     let lock = issued_lock(workspace)?;
     refuse_changes(homelab, &lock)?;
-    let secrets = Issuing::new(workspace, &arguments.secret, homelab).secrets(&lock)?;
+    let secrets = Issuing::new(workspace, &make.secret, homelab).secrets(&lock)?;
     let derivations = plan::plan(homelab, &lock, sealed_hash(workspace)?);
     let view = View::open(out, &lock.root.to_string(), PATIENCE).map_err(Failure::environment)?;
     let differences = realise::differences(&view, &derivations, templates, Some(&secrets));
@@ -208,7 +248,7 @@ fn open(out: &Path, lock: &Lock) -> Result<Tree, Failure> {
 
 /// Makes the tree what the derivations say, within `scope`, and tells what was done. The secrets
 /// are unlocked only if some artifact that needs them is not up to date.
-fn make(
+fn make_tree(
     inputs: &Inputs,
     tree: Tree,
     derivations: &[Derivation],

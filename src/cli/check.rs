@@ -34,6 +34,9 @@ pub fn check(arguments: &Check) -> Result<(), Failure> {
         let devices = counted(gone, "device", "devices");
         report::result(format_args!("the next build retires {devices}"));
     }
+    if gone == 0 && lock.as_ref().is_some_and(Lock::has_stale_crl) {
+        report::result("the next build signs ca.crl anew");
+    }
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! The clock: read where the lock is written, and nowhere else.
+//! The clock: read where the lock is written and where expiry is told, and nowhere else.
 
 use jiff::Timestamp;
 use miette::Diagnostic;

@@ -4,7 +4,6 @@ use super::arguments::Exposure as Arguments;
 use super::failure::{Exit, Failure};
 use super::report;
 use super::workspace::Workspace;
-use crate::lock::reconcile;
 use crate::plan::{Edge, Exposure, Recipe};
 use crate::render::render;
 
@@ -13,11 +12,7 @@ pub fn exposure(arguments: &Arguments) -> Result<(), Failure> {
     let workspace = Workspace::of(&arguments.declaration.file);
     let homelab = workspace.homelab()?;
     let templates = workspace.templates()?;
-    let mut lock = workspace.lock()?;
-    if let Some(lock) = &mut lock {
-        let gone = reconcile(&homelab, lock).retire;
-        lock.retire(&gone);
-    }
+    let lock = workspace.lock()?;
     let exposure = Exposure::of(&Edge::new(&homelab, lock.as_ref()));
     let active = lock.as_ref().map(|lock| lock.active());
     let is_issued = |id| {

@@ -1,15 +1,46 @@
 //! Bringing the lock up to date with the declaration, before anything is built from it.
 
+use std::slice;
+
+use jiff::Timestamp;
+
 use super::arguments::Secret;
 use super::failure::Failure;
 use super::workspace::Workspace;
 use super::{build, clock, mint, report, secret};
-use crate::issue::{Signer, new_authority, new_certificates};
-use crate::lock::{Issued, Lock, NewDevice, reconcile};
+use crate::issue::{Signer, new_authority, new_certificates, new_crl};
+use crate::lock::{Issued, Lock, NewDevice, Reconciliation, reconcile};
 use crate::model::{DeviceId, Homelab};
 use crate::plan;
 use crate::render::Secrets;
 use crate::root::{IssuanceId, RootSecret};
+
+/// What is to be done to the lock beyond what the declaration says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Order {
+    /// Nothing: a mere build.
+    Nothing,
+    /// New certificates for these devices; the older ones are let in for a while.
+    Renew(Vec<DeviceId>),
+    /// That while is over for these devices.
+    Finish(Vec<DeviceId>),
+    /// All of a device's certificates are out at once.
+    Revoke {
+        /// Which.
+        device: DeviceId,
+        /// And then.
+        then: Then,
+    },
+}
+
+/// What becomes of a device whose certificates were revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    /// It gets a new one.
+    Replace,
+    /// It gets none until it is renewed.
+    Bar,
+}
 
 /// One build's dealings with the root secret, which is opened once and only where it is needed.
 pub struct Issuing<'a> {
@@ -50,25 +81,50 @@ impl<'a> Issuing<'a> {
         Ok(lock)
     }
 
-    /// A later build: adds to the lock what is newly declared, retires what is no longer, and writes
-    /// it if that changes anything.
-    pub fn go_on(&mut self, lock: Lock) -> Result<Lock, Failure> {
+    /// A later build: adds to the lock what is newly declared, retires what is no longer, signs the
+    /// revocation list anew where it is stale, and writes the lock if that changes anything.
+    pub fn go_on(&mut self, mut lock: Lock, order: &Order) -> Result<Lock, Failure> {
+        let ordered = self.carry_out(order, &mut lock)?;
         let reconciliation = reconcile(self.homelab, &lock);
-        if reconciliation.is_empty() && lock.authority.is_some() {
+        if reconciliation.is_empty() && lock.crl().is_some() {
             // A merge may have left it in another form than the one that is written.
             self.workspace.write_lock(&lock)?;
             return Ok(lock);
         }
-        let new = if reconciliation.issue.is_empty() && lock.authority.is_some() {
-            // Retiring takes no secret.
-            Changed::retiring(lock, reconciliation.retire)
-        } else {
-            self.open(&lock)?;
-            let root = self.root.as_ref().expect("it has just been opened");
-            self.issue(lock, root)?
-        };
+        self.open(&lock)
+            .inspect_err(|_| tell_of_edge(&reconciliation))?;
+        let root = self.root.as_ref().expect("it has just been opened");
+        let mut new = self.issue(lock, root)?;
+        new.retired.extend(ordered.retired);
+        new.closed = ordered.closed;
         self.workspace.write_lock(&new.lock)?;
         Ok(new.announced())
+    }
+
+    /// Does to the lock what was ordered, and shuts out older certificates whose time is over.
+    fn carry_out(&self, order: &Order, lock: &mut Lock) -> Result<Ordered, Failure> {
+        let mut ordered = Ordered::default();
+        if *order == Order::Nothing && !lock.has_replaced() {
+            return Ok(ordered);
+        }
+        let now = clock::now()?;
+        ordered.closed = lock.overdue(now);
+        match order {
+            Order::Nothing => {}
+            Order::Renew(devices) => lock.replace(devices, &self.homelab.validity.renew, now),
+            Order::Finish(devices) => ordered.closed.extend(devices.iter().cloned()),
+            Order::Revoke { device, then } => {
+                match then {
+                    Then::Replace => lock.retire(slice::from_ref(device), now),
+                    Then::Bar => lock.bar(device, now),
+                }
+                ordered.retired.push(device.clone());
+            }
+        }
+        ordered.closed.sort();
+        ordered.closed.dedup();
+        lock.finish(&ordered.closed, now);
+        Ok(ordered)
     }
 
     /// The root secret and the authority derived from it, held against the lock.
@@ -93,7 +149,7 @@ impl<'a> Issuing<'a> {
         Ok(())
     }
 
-    /// Issues what is declared and not yet issued, the authority first.
+    /// Issues what is declared and not yet issued, the authority first, and the revocation list last.
     fn issue(&self, lock: Lock, root: &RootSecret) -> Result<Changed, Failure> {
         let now = clock::now()?;
         if let Some(last) = lock.last_issue().filter(|last| now < *last) {
@@ -102,7 +158,7 @@ impl<'a> Issuing<'a> {
             ));
         }
         let reconciliation = reconcile(self.homelab, &lock);
-        let mut changed = Changed::retiring(lock, reconciliation.retire);
+        let mut changed = Changed::retiring(lock, reconciliation.retire, now);
         let authority = match changed.lock.authority.take() {
             Some(authority) => authority,
             None => {
@@ -118,10 +174,38 @@ impl<'a> Issuing<'a> {
             .collect();
         let issued = new_certificates(root, &authority, &new?, now);
         changed.issued = issued.map_err(Failure::environment)?;
-        changed.lock.authority = Some(authority);
-        changed.lock.add(changed.issued.clone(), now);
+        if !changed.issued.is_empty() {
+            changed.lock.add(changed.issued.clone(), now);
+        }
+        changed.lock.authority = Some(authority.clone());
+        if changed.lock.has_stale_crl() {
+            let crl = new_crl(root, &authority, &changed.lock, now);
+            changed.lock.crls = vec![crl.map_err(Failure::environment)?];
+        }
         Ok(changed)
     }
+}
+
+/// Tells what can be done without the root secret, where nothing is to be issued.
+fn tell_of_edge(reconciliation: &Reconciliation) {
+    if let Some(device) = reconciliation.retire.first() {
+        report::note(format_args!(
+            "`homelab build --edge` takes {device} off the Caddyfile's lists without the root secret."
+        ));
+    } else if reconciliation.is_empty() {
+        report::note(
+            "ca.crl is to be signed anew; `homelab build --edge` leaves it as it is, and needs no root secret.",
+        );
+    }
+}
+
+/// What an order has done to the lock.
+#[derive(Default)]
+struct Ordered {
+    /// Devices that are shut out.
+    retired: Vec<DeviceId>,
+    /// Devices whose older certificate is, while the newer one stays.
+    closed: Vec<DeviceId>,
 }
 
 /// A lock that is to be written, and what is new in it.
@@ -129,15 +213,17 @@ struct Changed {
     lock: Lock,
     issued: Vec<Issued>,
     retired: Vec<DeviceId>,
+    closed: Vec<DeviceId>,
 }
 
 impl Changed {
-    fn retiring(mut lock: Lock, retired: Vec<DeviceId>) -> Changed {
-        lock.retire(&retired);
+    fn retiring(mut lock: Lock, retired: Vec<DeviceId>, now: Timestamp) -> Changed {
+        lock.retire(&retired, now);
         Changed {
             lock,
             issued: Vec::new(),
             retired,
+            closed: Vec::new(),
         }
     }
 
@@ -150,6 +236,9 @@ impl Changed {
         for device in &self.retired {
             report::result(format_args!("retired {device}"));
         }
+        for device in &self.closed {
+            report::result(format_args!("retired the older certificate of {device}"));
+        }
         self.lock
     }
 }
@@ -157,13 +246,28 @@ impl Changed {
 /// Fails where the lock does not say already what the declaration says.
 pub fn refuse_changes(homelab: &Homelab, lock: &Lock) -> Result<(), Failure> {
     let reconciliation = reconcile(homelab, lock);
+    let gone = reconciliation.retire.iter();
+    let gone = gone.map(|device| format!("{device} is to be retired"));
+    let crl = lock.has_stale_crl();
+    let crl = crl.then(|| String::from("ca.crl is to be signed anew"));
+    refuse(to_be_issued(&reconciliation, lock).chain(gone).chain(crl))
+}
+
+/// Fails where the declaration has what the lock has not; that the lock has more is no matter.
+pub fn refuse_issues(homelab: &Homelab, lock: &Lock) -> Result<(), Failure> {
+    refuse(to_be_issued(&reconcile(homelab, lock), lock))
+}
+
+fn to_be_issued(reconciliation: &Reconciliation, lock: &Lock) -> impl Iterator<Item = String> {
     let authority = lock.authority.is_none();
     let authority = authority.then(|| String::from("the authority is to be made"));
     let new = reconciliation.issue.iter();
     let new = new.map(|new| format!("{} is to be issued", new.device));
-    let gone = reconciliation.retire.iter();
-    let gone = gone.map(|device| format!("{device} is to be retired"));
-    let changes: Vec<String> = authority.into_iter().chain(new).chain(gone).collect();
+    authority.into_iter().chain(new)
+}
+
+fn refuse(changes: impl Iterator<Item = String>) -> Result<(), Failure> {
+    let changes: Vec<String> = changes.collect();
     match changes.is_empty() {
         true => Ok(()),
         false => Err(build::would_change(changes)),

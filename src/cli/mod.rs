@@ -13,8 +13,11 @@ mod init;
 mod issuing;
 mod mint;
 mod password;
+mod renew;
 mod report;
+mod revoke;
 mod secret;
+mod status;
 mod workspace;
 
 use std::process::ExitCode;
@@ -45,7 +48,10 @@ pub fn main() -> ExitCode {
         Command::Init(arguments) => init::init(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Build(arguments) => build::build(&arguments),
+        Command::Status(arguments) => status::status(&arguments),
         Command::Exposure(arguments) => exposure::exposure(&arguments),
+        Command::Renew(arguments) => renew::renew(&arguments),
+        Command::Revoke(arguments) => revoke::revoke(&arguments),
         Command::Password(arguments) => password::password(&arguments),
     };
     match done {

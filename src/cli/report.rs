@@ -25,6 +25,14 @@ pub fn result(line: impl Display) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
+/// A styled result that the command is of no use without: the styles stay where stdout is a terminal
+/// and nothing says otherwise (`NO_COLOR`).
+pub fn table(text: &str) -> Result<(), Failure> {
+    let mut stdout = anstream::stdout();
+    let printed = write!(stdout, "{text}").and_then(|()| stdout.flush());
+    printed.map_err(|source| Failure::environment(CannotPrint { source }))
+}
+
 /// A result that the command is of no use without: an error where it cannot be printed.
 pub fn only_result(line: impl Display) -> Result<(), Failure> {
     let mut stdout = std::io::stdout();

@@ -1,6 +1,7 @@
 //! The lock from text. Anything that homelab would not have written is refused, with a remedy.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::str::FromStr;
 
 use data_encoding::{BASE64, HEXLOWER};
@@ -9,9 +10,9 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::write::check;
-use super::{Authority, Issued, Lock, State, VERSION};
+use super::{Authority, Issued, Lock, SignedCrl, State, VERSION};
 use crate::diagnostic::Mistakes;
-use crate::model::{Domain, Email};
+use crate::model::{DeviceId, Domain, Email};
 use crate::pki::{Certificate, Validity};
 use crate::record::Record;
 use crate::source::{Source, Span};
@@ -95,13 +96,13 @@ pub enum LockError {
         span: Span,
     },
 
-    #[error("`{device}` was issued by an authority that the lock does not have")]
+    #[error("{what} was issued by an authority that the lock does not have")]
     #[diagnostic(
         code("lock::no-authority"),
         help("bring back the line that begins with `authority`: `git checkout -- homelab.lock`")
     )]
     NoAuthority {
-        device: String,
+        what: String,
         #[label("issued by another")]
         span: Span,
     },
@@ -189,6 +190,7 @@ fn begins(first: Option<Line<'_>>) -> Result<(), Vec<LockError>> {
 struct Reading {
     root: Option<(crate::root::RootId, Span)>,
     authority: Option<(Authority, Span)>,
+    crls: Vec<(SignedCrl, Span)>,
     certificates: Vec<(Issued, Span)>,
     mistakes: Vec<LockError>,
 }
@@ -225,6 +227,13 @@ impl Reading {
                     KEEP_ONE_LAB,
                 )
             }
+            "crl" => {
+                let crl = fields.crl().map_err(damaged)?;
+                if self.crls.iter().all(|(known, _)| *known != crl) {
+                    self.crls.push((crl, line.span));
+                }
+                Ok(())
+            }
             "certificate" => {
                 let issued = fields.certificate().map_err(damaged)?;
                 self.certificates.push((issued, line.span));
@@ -237,21 +246,7 @@ impl Reading {
     fn finish(mut self) -> Result<Lock, Vec<LockError>> {
         self.unite();
         self.refuse_duplicates();
-        if let Some((authority, _)) = &self.authority {
-            for (issued, span) in &self.certificates {
-                if issued.authority != authority.id {
-                    self.mistakes.push(LockError::NoAuthority {
-                        device: issued.device.to_string(),
-                        span: *span,
-                    });
-                }
-            }
-        } else if let Some((issued, span)) = self.certificates.first() {
-            self.mistakes.push(LockError::NoAuthority {
-                device: issued.device.to_string(),
-                span: *span,
-            });
-        }
+        self.refuse_strangers();
         let Some((root, _)) = self.root else {
             let span = Span::from((0, 0));
             self.mistakes.push(LockError::NoRoot { span });
@@ -263,6 +258,7 @@ impl Reading {
         Ok(Lock {
             root,
             authority: self.authority.map(|(authority, _)| authority),
+            crls: self.crls.into_iter().map(|(crl, _)| crl).collect(),
             certificates: self
                 .certificates
                 .into_iter()
@@ -271,23 +267,63 @@ impl Reading {
         })
     }
 
-    /// Where one branch retired a certificate beside a line that another branch added, a union of both
-    /// keeps it as it was and as it is: it is retired.
+    /// Lines about one certificate become one. Where both branches of a merge changed lines that are
+    /// near each other, a union keeps those and what is between them in both forms. What one of them
+    /// retired is retired; what both did, since the earlier time.
     fn unite(&mut self) {
-        let retired: Vec<Issued> = self
+        let mut places = BTreeMap::new();
+        let mut united: Vec<(Issued, Span)> = Vec::with_capacity(self.certificates.len());
+        for (issued, span) in mem::take(&mut self.certificates) {
+            let place = *places.entry(issued.id).or_insert(united.len());
+            match united.get_mut(place) {
+                Some((known, _)) if is_same(known, &issued) => {
+                    known.state = known.state.united(issued.state);
+                }
+                _ => united.push((issued, span)),
+            }
+        }
+        self.certificates = united;
+        self.bar();
+    }
+
+    /// A device that one branch barred is barred, though the other has renewed it meanwhile.
+    fn bar(&mut self) {
+        let barred = self
             .certificates
             .iter()
-            .map(|(issued, _)| issued)
-            .filter(|issued| issued.state == State::Retired)
-            .cloned()
-            .collect();
-        self.certificates.retain(|(issued, _)| {
-            let as_retired = Issued {
-                state: State::Retired,
-                ..issued.clone()
-            };
-            issued.state == State::Retired || !retired.contains(&as_retired)
-        });
+            .filter_map(|(issued, _)| match issued.state {
+                State::Barred { since } => Some((issued.device.clone(), since)),
+                _ => None,
+            });
+        let barred: BTreeMap<DeviceId, Timestamp> = barred.collect();
+        for (issued, _) in &mut self.certificates {
+            if issued.retired().is_none()
+                && let Some(since) = barred.get(&issued.device)
+            {
+                let since = issued.validity.not_before().max(*since);
+                issued.state = State::Barred { since };
+            }
+        }
+    }
+
+    /// All was issued by the authority; without one, the first line tells it for all.
+    fn refuse_strangers(&mut self) {
+        let authority = self.authority.as_ref().map(|(authority, _)| authority.id);
+        let certificates = self.certificates.iter();
+        let certificates = certificates
+            .filter(|(issued, _)| Some(issued.authority) != authority)
+            .map(|(issued, span)| (format!("`{}`", issued.device), *span));
+        let crls = self.crls.iter();
+        let crls = crls
+            .filter(|(crl, _)| Some(crl.authority) != authority)
+            .map(|(_, span)| (String::from("a `crl`"), *span));
+        let strangers = certificates
+            .chain(crls)
+            .map(|(what, span)| LockError::NoAuthority { what, span });
+        match authority {
+            Some(_) => self.mistakes.extend(strangers),
+            None => self.mistakes.extend(strangers.take(1)),
+        }
     }
 
     /// One device has one active certificate, and one id stands in one line.
@@ -297,7 +333,7 @@ impl Reading {
         for (issued, span) in &self.certificates {
             let same_device = match issued.state {
                 State::Active => active.insert(&issued.device, *span),
-                State::Retired => None,
+                State::Replaced { .. } | State::Retired { .. } | State::Barred { .. } => None,
             };
             let same_id = ids.insert(issued.id, *span);
             if let Some(first) = same_device.or(same_id) {
@@ -312,8 +348,17 @@ impl Reading {
     }
 }
 
-/// Fills a place that may be filled once.
-fn place<T>(
+/// Whether two lines are about one certificate, in whatever state.
+fn is_same(one: &Issued, other: &Issued) -> bool {
+    let as_active = |issued: &Issued| Issued {
+        state: State::Active,
+        ..issued.clone()
+    };
+    as_active(one) == as_active(other)
+}
+
+/// Fills a place that may be filled once, though a merge may say it twice.
+fn place<T: PartialEq>(
     slot: &mut Option<(T, Span)>,
     value: T,
     span: Span,
@@ -321,6 +366,7 @@ fn place<T>(
     help: &'static str,
 ) -> Result<(), LockError> {
     match slot {
+        Some((known, _)) if *known == value => Ok(()),
         Some((_, first)) => Err(LockError::Duplicate {
             what: what.to_owned(),
             help,
@@ -365,6 +411,16 @@ impl Fields<'_> {
         })
     }
 
+    fn crl(&self) -> Result<SignedCrl, String> {
+        self.only(&["authority", "number", "updated", "signature"])?;
+        Ok(SignedCrl {
+            authority: self.parsed("authority")?,
+            number: self.parsed("number")?,
+            updated: self.parsed("updated")?,
+            signature: self.parsed("signature")?,
+        })
+    }
+
     fn certificate(&self) -> Result<Issued, String> {
         self.only(&[
             "id",
@@ -376,24 +432,56 @@ impl Fields<'_> {
             "fingerprint",
             "profile",
             "state",
+            "until",
+            "retired",
         ])?;
         if self.text("profile")? != "p256-1" {
             return Err(unreadable("profile"));
         }
+        let validity = self.validity()?;
         Ok(Issued {
             device: self.argument()?,
             id: self.parsed("id")?,
             authority: self.parsed("authority")?,
             email: Email::new(self.text("email")?).map_err(|_| unreadable("email"))?,
-            validity: self.validity()?,
+            validity,
             serial: self.parsed("serial")?,
             fingerprint: self.digest("fingerprint")?,
-            state: match self.text("state")? {
-                "active" => State::Active,
-                "retired" => State::Retired,
-                _ => return Err(unreadable("state")),
-            },
+            state: self.state(validity)?,
         })
+    }
+
+    fn state(&self, validity: Validity) -> Result<State, String> {
+        let (until, retired) = (self.record.value("until"), self.record.value("retired"));
+        match (self.text("state")?, until, retired) {
+            ("active", None, None) => Ok(State::Active),
+            ("replaced", Some(_), None) => {
+                let until = self.second("until", validity)?;
+                Ok(State::Replaced { until })
+            }
+            // From before the date was recorded: for all that is known, the whole of its time.
+            ("retired", None, None) => Ok(State::Retired {
+                since: validity.not_before(),
+            }),
+            ("retired", None, Some(_)) => {
+                let since = self.second("retired", validity)?;
+                Ok(State::Retired { since })
+            }
+            ("barred", None, Some(_)) => {
+                let since = self.second("retired", validity)?;
+                Ok(State::Barred { since })
+            }
+            _ => Err(unreadable("state")),
+        }
+    }
+
+    /// A moment in whole seconds, not before the certificate is valid.
+    fn second(&self, key: &str, validity: Validity) -> Result<Timestamp, String> {
+        let moment: Timestamp = self.parsed(key)?;
+        match moment.subsec_nanosecond() == 0 && moment >= validity.not_before() {
+            true => Ok(moment),
+            false => Err(unreadable(key)),
+        }
     }
 
     fn validity(&self) -> Result<Validity, String> {

@@ -1,6 +1,7 @@
 //! The declaration against the lock: what is to be issued, and what retired.
 
 use std::collections::BTreeSet;
+use std::slice;
 
 use jiff::Timestamp;
 
@@ -12,7 +13,7 @@ use crate::model::{DeviceId, Email, Homelab, Lifetime};
 pub struct Reconciliation {
     /// Devices that are declared and have no certificate, sorted.
     pub issue: Vec<NewDevice>,
-    /// Devices whose certificate is active and that are no longer declared, sorted.
+    /// Devices that have certificates and are no longer declared, sorted.
     pub retire: Vec<DeviceId>,
 }
 
@@ -38,7 +39,11 @@ impl Reconciliation {
 pub fn reconcile(homelab: &Homelab, lock: &Lock) -> Reconciliation {
     let active = lock.active();
     let declared: BTreeSet<&DeviceId> = homelab.devices().map(|(_, device)| &device.id).collect();
-    let is_new = |id: &DeviceId| !active.contains_key(id);
+    let barred = lock.barred();
+    let is_new = |id: &DeviceId| !active.contains_key(id) && !barred.contains(id);
+    let is_retired = |issued: &Issued| matches!(issued.state, State::Retired { .. });
+    let known = lock.certificates.iter().filter(|c| !is_retired(c));
+    let known: BTreeSet<&DeviceId> = known.map(|issued| &issued.device).collect();
     Reconciliation {
         issue: homelab
             .devices()
@@ -49,27 +54,91 @@ pub fn reconcile(homelab: &Homelab, lock: &Lock) -> Reconciliation {
                 validity: device.validity.clone(),
             })
             .collect(),
-        retire: active
-            .keys()
-            .filter(|id| !declared.contains(*id))
-            .map(|id| (*id).clone())
+        retire: known
+            .into_iter()
+            .filter(|id| !declared.contains(id))
+            .cloned()
             .collect(),
     }
 }
 
 impl Lock {
-    /// Marks the certificates of these devices as retired.
-    pub fn retire(&mut self, devices: &[DeviceId]) {
+    /// Shuts out every certificate of these devices at `now`; they may get another.
+    pub fn retire(&mut self, devices: &[DeviceId], now: Timestamp) {
+        self.shut_out(devices, now, |since| State::Retired { since });
+    }
+
+    /// Shuts out every certificate of a device at `now`; it gets no other until it is renewed.
+    pub fn bar(&mut self, device: &DeviceId, now: Timestamp) {
+        self.shut_out(slice::from_ref(device), now, |since| State::Barred {
+            since,
+        });
+    }
+
+    fn shut_out(&mut self, devices: &[DeviceId], now: Timestamp, state: fn(Timestamp) -> State) {
         for issued in &mut self.certificates {
-            if issued.state == State::Active && devices.contains(&issued.device) {
-                issued.state = State::Retired;
+            let since = match issued.state {
+                // A clock that is late does not shut out what has not been issued yet.
+                State::Active | State::Replaced { .. } => now.max(issued.validity.not_before()),
+                State::Barred { since } => since,
+                State::Retired { .. } => continue,
+            };
+            if devices.contains(&issued.device) {
+                issued.state = state(since);
             }
         }
     }
 
+    /// Makes way for a new certificate of these devices: the one that they have is let in until
+    /// `window` from `now` has passed, or until it ends.
+    pub fn replace(&mut self, devices: &[DeviceId], window: &Lifetime, now: Timestamp) {
+        for issued in &mut self.certificates {
+            if !devices.contains(&issued.device) {
+                continue;
+            }
+            let (begin, end) = (issued.validity.not_before(), issued.validity.not_after());
+            issued.state = match issued.state {
+                State::Active if end <= now => State::Retired { since: end },
+                State::Active => State::Replaced {
+                    until: window.after(now).unwrap_or(end).clamp(begin, end),
+                },
+                State::Barred { since } => State::Retired { since },
+                other => other,
+            }
+        }
+    }
+
+    /// Shuts out what these devices have newer certificates of.
+    pub fn finish(&mut self, devices: &[DeviceId], now: Timestamp) {
+        for issued in &mut self.certificates {
+            if matches!(issued.state, State::Replaced { .. }) && devices.contains(&issued.device) {
+                let since = now.max(issued.validity.not_before());
+                issued.state = State::Retired { since };
+            }
+        }
+    }
+
+    /// The devices with a certificate whose time beside a newer one is over at `now`.
+    pub fn overdue(&self, now: Timestamp) -> Vec<DeviceId> {
+        let is_over =
+            |issued: &&Issued| matches!(issued.state, State::Replaced { until } if until <= now);
+        let over = self.certificates.iter().filter(is_over);
+        over.map(|issued| issued.device.clone()).collect()
+    }
+
+    /// Whether some certificate is let in beside a newer one.
+    pub fn has_replaced(&self) -> bool {
+        let mut states = self.certificates.iter().map(|issued| issued.state);
+        states.any(|state| matches!(state, State::Replaced { .. }))
+    }
+
     /// Adds what has been issued, and drops retired certificates that have expired by `now`.
+    ///
+    /// RFC 5280 §3.3 keeps an entry on one more list after its certificate's end, for who judges a
+    /// signature of the past. Whoever asks for a client's certificate judges it now.
     pub fn add(&mut self, issued: Vec<Issued>, now: Timestamp) {
-        let expired = |c: &Issued| c.state == State::Retired && c.validity.not_after() < now;
+        let is_retired = |c: &Issued| matches!(c.state, State::Retired { .. });
+        let expired = |c: &Issued| is_retired(c) && c.validity.not_after() < now;
         self.certificates
             .retain(|certificate| !expired(certificate));
         self.certificates.extend(issued);

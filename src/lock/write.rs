@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Authority, Issued, Lock, VERSION};
+use super::{Authority, Issued, Lock, SignedCrl, State, VERSION};
 use crate::record::Record;
 
 const HEADER: &str =
@@ -19,6 +19,11 @@ impl Display for Lock {
         )?;
         let root = Record::new("root").argument(self.root.to_string());
         writeln!(f, "{}", checked(root))?;
+        // Between two lines that stay as they are: git takes a change beside one that another
+        // branch made for a conflict, and `union` would keep both forms of this line.
+        for crl in &self.crls {
+            writeln!(f, "{}", checked(crl_record(crl)))?;
+        }
         if let Some(authority) = &self.authority {
             writeln!(f, "{}", checked(authority_record(authority)))?;
         }
@@ -45,8 +50,16 @@ fn authority_record(authority: &Authority) -> Record<'static> {
         )
 }
 
+fn crl_record(crl: &SignedCrl) -> Record<'static> {
+    Record::new("crl")
+        .property("authority", crl.authority.to_string())
+        .property("number", crl.number.to_string())
+        .property("updated", crl.updated.to_string())
+        .property("signature", crl.signature.to_string())
+}
+
 fn certificate_record(issued: &Issued) -> Record<'static> {
-    Record::new("certificate")
+    let record = Record::new("certificate")
         .argument(issued.device.to_string())
         .property("id", issued.id.to_string())
         .property("authority", issued.authority.to_string())
@@ -59,8 +72,19 @@ fn certificate_record(issued: &Issued) -> Record<'static> {
             data_encoding::HEXLOWER.encode(&issued.fingerprint),
         )
         // The layout of the certificate, should a later homelab issue another.
-        .property("profile", "p256-1")
-        .property("state", issued.state.as_str())
+        .property("profile", "p256-1");
+    match issued.state {
+        State::Active => record.property("state", "active"),
+        State::Replaced { until } => record
+            .property("state", "replaced")
+            .property("until", until.to_string()),
+        State::Barred { since } => record
+            .property("state", "barred")
+            .property("retired", since.to_string()),
+        State::Retired { since } => record
+            .property("state", "retired")
+            .property("retired", since.to_string()),
+    }
 }
 
 /// A record with the check of its own text at its end.

@@ -113,6 +113,18 @@ impl HostPath {
     }
 }
 
+impl Files {
+    /// Takes a directory whose own path has no part that begins with a dot: below such a directory,
+    /// as Caddy reads it, everything is hidden. Otherwise says why not.
+    pub fn new(root: &str, browse: bool) -> Result<Files, &'static str> {
+        let root = HostPath::new(root)?;
+        if root.as_str().contains("/.") {
+            return Err("a part of it begins with a dot, and such are hidden with all below them");
+        }
+        Ok(Files { root, browse })
+    }
+}
+
 /// A length of time as Go writes it, such as `90s`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timeout(String);
@@ -287,6 +299,8 @@ mod tests {
 
     #[test]
     fn paths_of_the_host_are_absolute() {
+        assert!(Files::new("/srv/www", true).is_ok());
+        assert!(Files::new("/home/alice/.www", true).is_err());
         assert!(HostPath::new("/srv/it's www").is_ok());
         for bad in ["", "srv", "./srv", "/srv/../etc", "/srv/{env.X}", "/srv\\"] {
             assert!(HostPath::new(bad).is_err(), "{bad}");

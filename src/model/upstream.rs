@@ -143,7 +143,13 @@ impl Address {
 
 /// Caddy reads permissions behind a `|`, and takes several slashes for one.
 fn socket(path: &str) -> Result<Address, &'static str> {
-    if !is_plain_prefix(path) {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"._~@+-".contains(&b);
+    let is_plain =
+        |segment: &str| !matches!(segment, "" | "." | "..") && segment.bytes().all(plain);
+    let segments = path
+        .strip_prefix('/')
+        .map(|rest| rest.split('/').all(is_plain));
+    if segments != Some(true) {
         return Err("its socket is no absolute path of plain segments, as in `unix//run/app.sock`");
     }
     Ok(Address {
@@ -202,9 +208,9 @@ mod tests {
                 Some("/photos"),
             ),
             (
-                "unix//run/app/x.sock",
+                "unix//run/.app/x@1.sock",
                 Scheme::Unix,
-                "/run/app/x.sock",
+                "/run/.app/x@1.sock",
                 None,
             ),
         ] {

@@ -3,10 +3,13 @@
 use std::fmt;
 
 use cms::cert::x509;
-use data_encoding::{BASE64, HEXLOWER};
+use data_encoding::HEXLOWER;
 use der::{Decode, Encode};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
+
+use super::PublicKey;
+use super::pem::pem;
 
 /// An X.509 certificate in DER.
 #[derive(Clone, PartialEq, Eq)]
@@ -33,19 +36,18 @@ impl Certificate {
 
     /// The PEM encoding: 64 columns, lines ended by LF on every platform, the last one too.
     pub fn pem(&self) -> String {
-        // RFC 7468 §2: exactly 64 characters a line, that is 48 octets.
-        let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
-        for line in self.der.chunks(48) {
-            BASE64.encode_append(line, &mut pem);
-            pem.push('\n');
-        }
-        pem.push_str("-----END CERTIFICATE-----\n");
-        pem
+        // RFC 7468 §5.
+        pem("CERTIFICATE", &self.der)
     }
 
     /// SHA-256 of the DER encoding.
     pub fn fingerprint(&self) -> [u8; 32] {
         Sha256::digest(&self.der).into()
+    }
+
+    /// The key that it certifies; none if that is not one of P-256.
+    pub fn public_key(&self) -> Option<PublicKey> {
+        PublicKey::from_spki_der(&self.spki_der().ok()?)
     }
 
     /// The `SubjectPublicKeyInfo` in DER.

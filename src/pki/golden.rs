@@ -1,4 +1,4 @@
-//! One authority, one leaf and its two bundles, pinned byte for byte.
+//! One authority, one leaf, its two bundles and one revocation list, pinned byte for byte.
 
 use std::sync::OnceLock;
 
@@ -59,6 +59,26 @@ pub(super) fn leaf() -> Certificate {
     issue(&issuer(), &leaf_key().public_key(), &leaf_profile()).unwrap()
 }
 
+pub(super) fn crl_profile() -> CrlProfile {
+    let revoked = [
+        ([0x33; 20], "2026-02-03T04:05:06Z"),
+        ([0x22; 20], "2026-05-31T10:00:00Z"),
+    ];
+    let revoked = revoked.map(|(serial, since)| (Serial::from_bytes(serial), since));
+    CrlProfile {
+        issuer: AUTHORITY_NAME.to_owned(),
+        number: "7".parse().unwrap(),
+        validity: validity("2026-06-01T00:00:00Z", "2036-01-01T00:00:00Z"),
+        revoked: revoked
+            .map(|(serial, since)| (serial, since.parse().unwrap()))
+            .into(),
+    }
+}
+
+pub(super) fn crl() -> (Crl, CrlSignature) {
+    sign_crl(authority_key(), &crl_profile()).unwrap()
+}
+
 pub(super) fn content(leaf: &Certificate) -> BundleContent<'_> {
     BundleContent {
         key: leaf_key(),
@@ -71,7 +91,7 @@ pub(super) fn bundle(profile: BundleProfile) -> Vec<u8> {
     super::bundle(profile, &content(&leaf()), PASSWORD, &NONCE_KEY).unwrap()
 }
 
-/// A change here is a change of every certificate and bundle out there: never let it pass for a
+/// A change here is a change of every certificate, bundle and revocation list out there: never let it pass for a
 /// refactoring.
 #[test]
 fn the_bytes_are_frozen() {
@@ -80,6 +100,7 @@ fn the_bytes_are_frozen() {
         leaf().der().to_vec(),
         bundle(BundleProfile::Compat),
         bundle(BundleProfile::Modern),
+        crl().0.der().to_vec(),
     ];
     let hashes = artifacts.map(|bytes| HEXLOWER.encode(&Sha256::digest(bytes)));
     assert_eq!(
@@ -89,6 +110,7 @@ fn the_bytes_are_frozen() {
             "011a2a38e55759c0ee5350632df479c753da3a80a69978aed0e47f1ccb9b1118",
             "b1455328ecd631ac3f901771b29a44cfff24e4d44fa3d5579a51fb3a42edf716",
             "ee278568cefaaa8358979bcb6201bfd60f625e6cc34d058f51763166516ab5e2",
+            "a5cde491f09edb075fbed79afb2c9fdae69a8df1b1beb31c6f3b71fdb4199857",
         ]
     );
 }

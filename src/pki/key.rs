@@ -4,7 +4,7 @@ use std::fmt;
 
 use p256::SecretKey;
 use p256::ecdsa::signature::{Signer, Verifier};
-use p256::ecdsa::{Signature, SigningKey};
+use p256::ecdsa::{Signature, SigningKey, VerifyingKey};
 use p256::pkcs8::EncodePrivateKey;
 use rcgen::PublicKeyData;
 use sha2::{Digest, Sha256};
@@ -91,6 +91,21 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
+    /// The key that a `SubjectPublicKeyInfo` holds, if it is one as [`spki_der`](Self::spki_der)
+    /// writes it. Whether the point is on the curve is asked only by [`verifies`](Self::verifies).
+    pub(super) fn from_spki_der(der: &[u8]) -> Option<PublicKey> {
+        let key = PublicKey {
+            point: *der.last_chunk()?,
+        };
+        (key.spki_der() == der).then_some(key)
+    }
+
+    /// Whether `signature` is this key's ECDSA signature of `message` with SHA-256.
+    pub(super) fn verifies(&self, message: &[u8], signature: &Signature) -> bool {
+        VerifyingKey::from_sec1_bytes(&self.point)
+            .is_ok_and(|key| key.verify(message, signature).is_ok())
+    }
+
     /// The key as a `SubjectPublicKeyInfo` in DER (RFC 5480).
     pub fn spki_der(&self) -> Vec<u8> {
         self.subject_public_key_info()

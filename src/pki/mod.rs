@@ -1,18 +1,21 @@
-//! X.509 certificates and PKCS#12 bundles for client authentication, as pure functions.
+//! X.509 certificates, revocation lists and PKCS#12 bundles for client authentication, as pure
+//! functions.
 //!
-//! A seed becomes a [`PrivateKey`]; a key signs its own authority certificate ([`self_sign`]) or a
-//! leaf's ([`issue`]); a key and its certificate become a bundle that a platform imports
-//! ([`bundle`]). No clock, no randomness, no files: the same arguments give the same bytes on every
-//! machine, and golden tests pin those bytes.
+//! A seed becomes a [`PrivateKey`]; a key signs its own authority certificate ([`self_sign`]), a
+//! leaf's ([`issue`]), and the list of the leaves that are revoked ([`sign_crl`]); a key and its
+//! certificate become a bundle that a platform imports ([`bundle`]). No clock, no randomness, no
+//! files: the same arguments give the same bytes on every machine, and golden tests pin those bytes.
 //!
 //! What is absent on purpose: any algorithm but ECDSA P-256 with SHA-256, any certificate that
 //! could serve a TLS server, and any way to read a foreign private key.
 
 mod bundle;
 mod certificate;
+mod crl;
 mod issue;
 mod key;
 mod keygen;
+mod pem;
 mod serial;
 mod subject;
 mod validity;
@@ -22,6 +25,10 @@ mod golden;
 
 pub use bundle::{BundleContent, BundleError, BundleProfile, UnknownBundleProfile, bundle};
 pub use certificate::{Certificate, MalformedCertificate};
+pub use crl::{
+    Crl, CrlError, CrlNumber, CrlNumberFormat, CrlProfile, CrlSignature, CrlSignatureFormat,
+    replay_crl, sign_crl,
+};
 pub use issue::{AuthorityProfile, IssueError, Issuer, LeafProfile, issue, self_sign};
 pub use key::{Fault, PrivateKey, PublicKey, SeedLength};
 pub use serial::{Serial, SerialFormat};

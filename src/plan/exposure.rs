@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::edge::{Behind, Edge, OpenPath, Person, Site};
+use super::edge::{Behind, Device, Edge, OpenPath, Person, Site};
 
 /// All that can be reached through the edge.
 #[derive(Debug, Serialize)]
@@ -67,7 +67,7 @@ pub struct Guarded {
 pub struct Admitted {
     /// The person.
     pub person: String,
-    /// The devices, each `person/device`.
+    /// The devices, each `person/device`, and what is let in beside a newer certificate.
     pub devices: Vec<String>,
 }
 
@@ -208,6 +208,14 @@ fn believed(behind: &Behind) -> Believed {
 fn admitted(person: &Person) -> Admitted {
     Admitted {
         person: person.name.clone(),
-        devices: person.devices.iter().map(|d| d.name.clone()).collect(),
+        devices: person.devices.iter().map(told).collect(),
+    }
+}
+
+/// A device by its name; one that it has a newer certificate of, as that.
+fn told(device: &Device) -> String {
+    match &device.until {
+        Some(until) => format!("{} (its older certificate, until {until})", device.name),
+        None => device.name.clone(),
     }
 }

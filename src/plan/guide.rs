@@ -1,10 +1,11 @@
 //! What a person's install guide says, as data.
 
 use data_encoding::HEXUPPER;
+use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde::Serialize;
 
-use crate::lock::Issued;
+use crate::lock::{Issued, State};
 use crate::model::{Admission, Device, Homelab, Person};
 use crate::pki::Validity;
 
@@ -38,6 +39,8 @@ pub struct DevicePart {
     pub file: String,
     /// When it ends, as [`shown_end`] says it.
     pub expires: String,
+    /// Until when the certificate that it replaces goes on working, if it replaces one.
+    pub replaces_until: Option<String>,
     /// SHA-256 of the certificate, in hexadecimal pairs as certificate viewers show it.
     pub fingerprint: String,
 }
@@ -62,17 +65,30 @@ pub struct ServiceLink {
 /// The end of a validity for people: a day, and for a short one the minute too, in UTC.
 pub fn shown_end(validity: &Validity) -> String {
     const SHORT_HOURS: i64 = 7 * 24;
-    let end = Offset::UTC.to_datetime(validity.not_after());
     let seconds = validity.not_after().as_second() - validity.not_before().as_second();
     match seconds / 3600 <= SHORT_HOURS {
-        true => format!("{} UTC", end.strftime("%Y-%m-%d %H:%M")),
-        false => end.date().to_string(),
+        true => shown_moment(validity.not_after()),
+        false => Offset::UTC
+            .to_datetime(validity.not_after())
+            .date()
+            .to_string(),
     }
 }
 
+/// A moment for people: a day and the minute, in UTC.
+pub fn shown_moment(at: Timestamp) -> String {
+    let at = Offset::UTC.to_datetime(at);
+    format!("{} UTC", at.strftime("%Y-%m-%d %H:%M"))
+}
+
 impl DevicePart {
-    /// The part about a device with this certificate in this file.
-    pub fn new(device: &Device, issued: &Issued, file: &str) -> DevicePart {
+    /// The part about a device with this certificate in this file, beside these older ones that are
+    /// let in still.
+    pub fn new(device: &Device, issued: &Issued, older: &[&Issued], file: &str) -> DevicePart {
+        let until = older.iter().filter_map(|older| match older.state {
+            State::Replaced { until } => Some(until),
+            State::Active | State::Retired { .. } | State::Barred { .. } => None,
+        });
         let pairs: Vec<String> = issued
             .fingerprint
             .iter()
@@ -85,6 +101,7 @@ impl DevicePart {
             platform_title: device.platform.title(),
             file: file.to_owned(),
             expires: shown_end(&issued.validity),
+            replaces_until: until.max().map(shown_moment),
             fingerprint: pairs.join(":"),
         }
     }

@@ -8,13 +8,15 @@ mod edge;
 mod exposure;
 mod guide;
 
+use std::iter;
+
 use serde::Serialize;
 
 pub use edge::{Edge, Link, PageKind, Person as EdgePerson, Site};
 pub use exposure::Exposure;
-pub use guide::{DevicePart, Guide, ServiceLink, shown_end};
+pub use guide::{DevicePart, Guide, ServiceLink, shown_end, shown_moment};
 
-use crate::lock::{Authority, Issued, Lock};
+use crate::lock::{Issued, Lock, State};
 use crate::model::{Device, Homelab};
 use crate::pki::BundleProfile;
 use crate::tree::{Mode, OutputPath};
@@ -39,6 +41,12 @@ pub enum Recipe {
         /// The text.
         text: String,
     },
+    /// Constant bytes that are no text.
+    Bytes {
+        /// The bytes.
+        #[serde(serialize_with = "as_base64")]
+        bytes: Vec<u8>,
+    },
     /// A device's .p12.
     Bundle(Box<Bundle>),
     /// The Caddyfile.
@@ -48,6 +56,9 @@ pub enum Recipe {
     /// A person's install guide.
     Guide(Guide),
 }
+
+/// Where the revocation list stands, in PEM and in DER.
+pub const CRL: [&str; 2] = ["edge/ca.crl", "edge/ca.crl.der"];
 
 /// What a device's .p12 is made from, apart from the root secret.
 #[derive(Debug, Serialize)]
@@ -79,16 +90,20 @@ pub fn plan(homelab: &Homelab, lock: &Lock, sealed_root: Option<blake3::Hash>) -
             text: String::from("# What is secret here stays out of git.\n*\n"),
         },
     });
-    let active = lock.active();
+    let admitted = lock.admitted();
     for person in homelab.people.values() {
         let name = &person.name;
         let mut parts = Vec::new();
         for device in person.devices.values() {
-            let Some(issued) = active.get(&device.id) else {
+            let certificates = admitted.get(&device.id).map_or(&[][..], Vec::as_slice);
+            let Some((issued, older)) = certificates
+                .split_first()
+                .filter(|(first, _)| first.state == State::Active)
+            else {
                 continue;
             };
             derivations.push(bundle(device, issued, sealed_root));
-            parts.push(DevicePart::new(device, issued, &bundle_file(device)));
+            parts.push(DevicePart::new(device, issued, older, &bundle_file(device)));
         }
         if !parts.is_empty() {
             derivations.push(Derivation {
@@ -102,29 +117,29 @@ pub fn plan(homelab: &Homelab, lock: &Lock, sealed_root: Option<blake3::Hash>) -
     derivations
 }
 
-/// The artifacts below `edge/`, which need no secret, sorted by path.
+/// The artifacts below `edge/`, which need no secret, sorted by path. Those of [`CRL`] are left out
+/// where the lock's list is stale.
 pub fn edge(homelab: &Homelab, lock: &Lock) -> Vec<Derivation> {
     let Some(authority) = &lock.authority else {
         return Vec::new();
     };
-    let edge = Edge::new(homelab, Some(lock));
-    let exposure = Recipe::Exposure(Exposure::of(&edge));
-    let public = |name, recipe| Derivation {
-        path: path(name),
+    let public = |at: &str, recipe: Recipe| Derivation {
+        path: path(at),
         mode: Mode::Public,
         recipe,
     };
-    vec![
-        public("edge/Caddyfile", Recipe::Caddyfile(edge)),
-        public("edge/ca.pem", ca_pem(authority)),
-        public("edge/exposure.md", exposure),
-    ]
-}
-
-fn ca_pem(authority: &Authority) -> Recipe {
-    Recipe::Text {
-        text: authority.certificate.pem(),
+    let edge = Edge::new(homelab, Some(lock));
+    let exposure = Exposure::of(&edge);
+    let mut derivations = vec![public("edge/Caddyfile", Recipe::Caddyfile(edge))];
+    if let Some(crl) = lock.crl() {
+        let (text, bytes) = (crl.pem(), crl.der().to_vec());
+        let recipes = [Recipe::Text { text }, Recipe::Bytes { bytes }];
+        derivations.extend(iter::zip(CRL, recipes).map(|(at, recipe)| public(at, recipe)));
     }
+    let text = authority.certificate.pem();
+    derivations.push(public("edge/ca.pem", Recipe::Text { text }));
+    derivations.push(public("edge/exposure.md", Recipe::Exposure(exposure)));
+    derivations
 }
 
 fn bundle(device: &Device, issued: &Issued, sealed_root: Option<blake3::Hash>) -> Derivation {
@@ -162,6 +177,10 @@ fn as_recorded<S: serde::Serializer>(issued: &Issued, serializer: S) -> Result<S
         "{} {} {fingerprint}",
         issued.device, issued.id
     ))
+}
+
+fn as_base64<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&data_encoding::BASE64.encode(bytes))
 }
 
 fn as_word<S: serde::Serializer>(

@@ -73,6 +73,10 @@ pub fn render(
             bytes: text.clone().into_bytes(),
             templates: Vec::new(),
         }),
+        Recipe::Bytes { bytes } => Ok(Artifact {
+            bytes: bytes.clone(),
+            templates: Vec::new(),
+        }),
         Recipe::Bundle(recipe) => {
             let secrets = secrets.expect("secrets are unlocked before what needs them is rendered");
             bundle::render(recipe, secrets)

@@ -81,10 +81,10 @@ fn refuse_unproxied(
 }
 
 fn files(line: &FilesLine, mistakes: &mut Vec<Mistake>) -> Option<Files> {
-    Some(Files {
-        root: host_path(&line.root, mistakes)?,
-        browse: line.browse.as_ref().is_some_and(|browse| browse.value),
-    })
+    let browse = line.browse.as_ref().is_some_and(|browse| browse.value);
+    Files::new(&line.root.value, browse)
+        .map_err(|why| mistakes.push(bad_host_path(&line.root, why)))
+        .ok()
 }
 
 fn redirect(line: &RedirectLine, mistakes: &mut Vec<Mistake>) -> Option<Redirect> {
@@ -311,12 +311,14 @@ fn upstream_tls(
 
 fn host_path(written: &Text, mistakes: &mut Vec<Mistake>) -> Option<HostPath> {
     HostPath::new(&written.value)
-        .map_err(|why| {
-            mistakes.push(Mistake::BadHostPath {
-                written: written.value.clone(),
-                why,
-                span: written.span,
-            });
-        })
+        .map_err(|why| mistakes.push(bad_host_path(written, why)))
         .ok()
+}
+
+fn bad_host_path(written: &Text, why: &'static str) -> Mistake {
+    Mistake::BadHostPath {
+        written: written.value.clone(),
+        why,
+        span: written.span,
+    }
 }

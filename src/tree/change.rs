@@ -38,6 +38,8 @@ pub enum Scope {
     All,
     /// What is below this directory.
     Below(OutputPath),
+    /// What is below this directory, but for these files.
+    BelowBut(OutputPath, Vec<OutputPath>),
 }
 
 /// The steps from what the manifest has to what is wanted.
@@ -85,6 +87,9 @@ impl Scope {
         match self {
             Scope::All => true,
             Scope::Below(directory) => path.is_below(directory.as_str()),
+            Scope::BelowBut(directory, files) => {
+                path.is_below(directory.as_str()) && !files.contains(path)
+            }
         }
     }
 
@@ -92,7 +97,7 @@ impl Scope {
     fn concerns(&self, folder: &str) -> bool {
         match self {
             Scope::All => true,
-            Scope::Below(directory) => {
+            Scope::Below(directory) | Scope::BelowBut(directory, _) => {
                 let directory = directory.as_str();
                 folder == directory || is_below(folder, directory) || is_below(directory, folder)
             }
@@ -365,6 +370,16 @@ mod tests {
             paths(change.entries_afterwards()),
             ["a", "edge.txt", "edge/new"]
         );
+    }
+
+    #[test]
+    fn what_a_scope_leaves_out_is_neither_an_orphan_nor_forgotten() {
+        let before = ["edge/a", "edge/b", "edge/c"].map(|path| entry(path, Mode::Public));
+        let scope = Scope::BelowBut(path("edge"), vec![path("edge/b"), path("edge/d")]);
+        let wanted = vec![put("edge/a", Mode::Public)];
+        let change = Change::between(&before, wanted, &scope);
+        assert_eq!(paths(change.orphans.iter().copied()), ["edge/c"]);
+        assert_eq!(paths(change.entries_afterwards()), ["edge/a", "edge/b"]);
     }
 
     #[test]

@@ -34,9 +34,11 @@ service "immich" {
 "#;
 
 /// What a build of [`SMALL`] makes, in the order of the paths.
-pub const FILES: [&str; 9] = [
+pub const FILES: [&str; 11] = [
     ".gitignore",
     "edge/Caddyfile",
+    "edge/ca.crl",
+    "edge/ca.crl.der",
     "edge/ca.pem",
     "edge/exposure.md",
     "people/alice/guide.html",
@@ -158,6 +160,26 @@ pub fn certificate(lab: &Lab, device: &str) -> String {
         .collect();
     assert_eq!(lines.len(), 1, "lines of {device} in\n{lock}");
     lines[0].to_owned()
+}
+
+/// The line of the lock for the revocation list; there must be one.
+#[track_caller]
+pub fn crl(lab: &Lab) -> String {
+    let lock = lab.read("homelab.lock");
+    let lines: Vec<&str> = lock
+        .lines()
+        .filter(|line| line.starts_with("crl "))
+        .collect();
+    assert_eq!(lines.len(), 1, "lines of the revocation list in\n{lock}");
+    lines[0].to_owned()
+}
+
+/// The value of a property in a line of the lock.
+#[track_caller]
+pub fn field(line: &str, name: &str) -> String {
+    let start = format!(" {name}=\"");
+    let (_, rest) = line.split_once(&start).expect("the line has that field");
+    rest.split('"').next().expect("a first part").to_owned()
 }
 
 /// The same inputs elsewhere, with no output yet.

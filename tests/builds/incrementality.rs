@@ -4,14 +4,16 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
 use super::home::{
-    self, FILES, add_device, authority, build, built, certificate, edit, everything, place,
-    remove_device,
+    self, FILES, add_device, authority, build, built, certificate, crl, edit, everything, field,
+    place, remove_device,
 };
 use super::support::files::{changed, stamps};
 use super::support::lab::Lab;
 
 const MANIFEST: &str = "~ out/.homelab/manifest.kdl";
 const CADDYFILE: &str = "~ out/edge/Caddyfile";
+const CRL: &str = "~ out/edge/ca.crl";
+const CRL_DER: &str = "~ out/edge/ca.crl.der";
 const EXPOSURE: &str = "~ out/edge/exposure.md";
 
 const GUIDE: &str = "out/people/bob/guide.html";
@@ -84,7 +86,7 @@ fn the_first_build_names_what_it_makes() {
     let made = FILES.map(|file| format!("built out/{file}\n")).concat();
     outcome
         .succeeds()
-        .stdout_is(&format!("{issued}{made}9 built, 0 unchanged\n"));
+        .stdout_is(&format!("{issued}{made}11 built, 0 unchanged\n"));
     let tree = lab.snapshot();
     let modes: Vec<String> = tree
         .iter()
@@ -103,6 +105,8 @@ fn the_first_build_names_what_it_makes() {
             "0600 out/.homelab/manifest.kdl",
             "0755 out/edge",
             "0644 out/edge/Caddyfile",
+            "0644 out/edge/ca.crl",
+            "0644 out/edge/ca.crl.der",
             "0644 out/edge/ca.pem",
             "0644 out/edge/exposure.md",
             "0700 out/people",
@@ -147,7 +151,7 @@ fn a_new_device_is_a_bundle_a_guide_and_the_edge() {
          built out/edge/exposure.md\n\
          built out/people/bob/guide.html\n\
          built out/people/bob/tablet/bob-tablet.p12\n\
-         4 built, 6 unchanged\n",
+         4 built, 8 unchanged\n",
     );
     let after = lab.read("homelab.lock");
     let new: Vec<&str> = after
@@ -164,7 +168,7 @@ fn a_name_changes_where_it_is_shown() {
     gives(
         build_after(&lab, |lab| edit(lab, "name \"Alice\"", "name \"Alice L.\"")),
         &[MANIFEST, CADDYFILE, "~ out/people/alice/guide.html"],
-        "built out/edge/Caddyfile\nbuilt out/people/alice/guide.html\n2 built, 7 unchanged\n",
+        "built out/edge/Caddyfile\nbuilt out/people/alice/guide.html\n2 built, 9 unchanged\n",
     );
     // No service is told of bob.
     gives(
@@ -172,7 +176,7 @@ fn a_name_changes_where_it_is_shown() {
             edit(lab, "\"bob\" {", "\"bob\" {\n    name \"Robert\"")
         }),
         &[MANIFEST, "~ out/people/bob/guide.html"],
-        "built out/people/bob/guide.html\n1 built, 8 unchanged\n",
+        "built out/people/bob/guide.html\n1 built, 10 unchanged\n",
     );
 }
 
@@ -183,7 +187,7 @@ fn another_version_of_a_platform_is_another_bundle_where_its_kind_is_another() {
     gives(
         build_after(&lab, |lab| edit(lab, "version=13", "version=15")),
         &[MANIFEST, "~ out/people/alice/pixel/alice-pixel.p12"],
-        "built out/people/alice/pixel/alice-pixel.p12\n1 built, 8 unchanged\n",
+        "built out/people/alice/pixel/alice-pixel.p12\n1 built, 10 unchanged\n",
     );
     assert_eq!(
         certificate(&lab, "alice/pixel"),
@@ -198,7 +202,7 @@ fn an_upstream_changes_the_caddyfile_only() {
     gives(
         build_after(&built(), |lab| edit(lab, ":2283", ":2284")),
         &[MANIFEST, CADDYFILE],
-        "built out/edge/Caddyfile\n1 built, 8 unchanged\n",
+        "built out/edge/Caddyfile\n1 built, 10 unchanged\n",
     );
 }
 
@@ -221,7 +225,7 @@ fn what_somebody_changed_in_the_output_is_restored() {
         (BUNDLE, |lab| home::remove(lab, "out/people/bob/iphone")),
     ] {
         let (_, said) = build_after(&lab, change);
-        assert_eq!(said, format!("restored {path}\n1 restored, 8 unchanged\n"));
+        assert_eq!(said, format!("restored {path}\n1 restored, 10 unchanged\n"));
         assert_eq!(changed(&tree, &lab.snapshot()), [""; 0]);
     }
 }
@@ -232,7 +236,7 @@ fn all_of_the_output_is_restored() {
     let tree = lab.snapshot();
     let (_, said) = build_after(&lab, |lab| home::remove(lab, "out"));
     let made = FILES.map(|file| format!("built out/{file}\n")).concat();
-    assert_eq!(said, format!("{made}9 built, 0 unchanged\n"));
+    assert_eq!(said, format!("{made}11 built, 0 unchanged\n"));
     assert_eq!(changed(&tree, &lab.snapshot()), [""; 0]);
 }
 
@@ -260,7 +264,7 @@ fn a_template_changes_what_was_made_with_it() {
     let lab = built();
     let tree = lab.snapshot();
     let guide = [MANIFEST, "~ out/people/alice/guide.html"];
-    let said = "built out/people/alice/guide.html\n1 built, 8 unchanged\n";
+    let said = "built out/people/alice/guide.html\n1 built, 10 unchanged\n";
     let android = "templates/guide/android.html.j2";
     gives(
         build_after(&lab, |lab| lab.write(android, "<p>As you like it.</p>\n")),
@@ -290,7 +294,7 @@ fn a_template_may_extend_the_one_that_it_replaces() {
     let tree = lab.snapshot();
     let caddyfile =
         "{% extends \"builtin/Caddyfile.j2\" %}\n{% block global %}\n\tdebug\n{% endblock %}\n";
-    let said = "built out/edge/Caddyfile\n1 built, 8 unchanged\n";
+    let said = "built out/edge/Caddyfile\n1 built, 10 unchanged\n";
     gives(
         build_after(&lab, |lab| lab.write("templates/Caddyfile.j2", caddyfile)),
         &[MANIFEST, CADDYFILE],
@@ -334,12 +338,15 @@ fn a_template_that_comes_to_be_is_noticed() {
 fn a_removed_device_is_retired_and_its_files_go() {
     let lab = built();
     let (before, line) = (lab.read("homelab.lock"), certificate(&lab, "alice/macbook"));
+    let first = crl(&lab);
     gives(
         build_after(&lab, remove_device),
         &[
             "~ homelab.lock",
             MANIFEST,
             CADDYFILE,
+            CRL,
+            CRL_DER,
             EXPOSURE,
             "~ out/people/alice/guide.html",
             "- out/people/alice/macbook/",
@@ -347,18 +354,29 @@ fn a_removed_device_is_retired_and_its_files_go() {
         ],
         "retired alice/macbook\n\
          built out/edge/Caddyfile\n\
+         built out/edge/ca.crl\n\
+         built out/edge/ca.crl.der\n\
          built out/edge/exposure.md\n\
          built out/people/alice/guide.html\n\
          removed out/people/alice/macbook/alice-macbook.p12\n\
-         3 built, 5 unchanged, 1 removed\n",
+         5 built, 5 unchanged, 1 removed\n",
     );
     let retired = certificate(&lab, "alice/macbook");
     let without_check = |line: &str| line.split(" check=").next().map(str::to_owned);
     assert_eq!(
         without_check(&retired),
-        without_check(&line.replace("state=\"active\"", "state=\"retired\""))
+        without_check(&line.replace(
+            "state=\"active\"",
+            "state=\"retired\" retired=\"2027-01-15T08:00:00Z\""
+        ))
     );
-    assert_eq!(lab.read("homelab.lock"), before.replace(&line, &retired));
+    let second = crl(&lab);
+    assert_eq!(field(&second, "number"), "2");
+    assert_eq!(field(&second, "updated"), "2027-01-15T07:00:00Z");
+    assert_eq!(
+        lab.read("homelab.lock"),
+        before.replace(&line, &retired).replace(&first, &second)
+    );
     is_let_in_nowhere(&lab, &line);
 }
 
@@ -418,6 +436,8 @@ fn a_removed_person_goes_with_all_that_is_hers() {
             "~ homelab.lock",
             MANIFEST,
             CADDYFILE,
+            CRL,
+            CRL_DER,
             EXPOSURE,
             "- out/people/bob/",
             "- out/people/bob/guide.html",
@@ -426,10 +446,12 @@ fn a_removed_person_goes_with_all_that_is_hers() {
         ],
         "retired bob/iphone\n\
          built out/edge/Caddyfile\n\
+         built out/edge/ca.crl\n\
+         built out/edge/ca.crl.der\n\
          built out/edge/exposure.md\n\
          removed out/people/bob/guide.html\n\
          removed out/people/bob/iphone/bob-iphone.p12\n\
-         2 built, 5 unchanged, 2 removed\n",
+         4 built, 5 unchanged, 2 removed\n",
     );
     assert_eq!(authority(&lab), authority_before);
 }
@@ -454,6 +476,8 @@ fn what_is_not_ours_is_left_and_keeps_its_directory() {
             "~ homelab.lock",
             MANIFEST,
             CADDYFILE,
+            CRL,
+            CRL_DER,
             EXPOSURE,
             "~ out/people/alice/guide.html",
             "- out/people/alice/macbook/alice-macbook.p12",
@@ -480,10 +504,4 @@ fn what_is_not_ours_is_not_replaced() {
     home::remove(&lab, "out/people/bob/tablet");
     build(&lab).succeeds();
     assert_eq!(home::differences_from_undisturbed(&lab), [""; 0]);
-}
-
-fn field(line: &str, name: &str) -> String {
-    let start = format!(" {name}=\"");
-    let (_, rest) = line.split_once(&start).expect("the line has that field");
-    rest.split('"').next().expect("a first part").to_owned()
 }

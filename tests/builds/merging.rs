@@ -9,14 +9,14 @@ use super::support::outcome;
 use super::support::tools;
 
 /// The same check that `homelab` puts at the end of a line of the lock.
-fn with_check(line: &str) -> String {
+pub fn with_check(line: &str) -> String {
     let (text, _) = line.split_once(" check=").expect("a line has its check");
     let check = blake3::hash(text.as_bytes()).to_hex();
     format!("{text} check=\"{}\"", &check[..16])
 }
 
 #[track_caller]
-fn replace_in_lock(lab: &Lab, from: &str, to: &str) {
+pub fn replace_in_lock(lab: &Lab, from: &str, to: &str) {
     let lock = lab.read("homelab.lock");
     assert_eq!(lock.matches(from).count(), 1, "{from:?} in\n{lock}");
     lab.write("homelab.lock", lock.replace(from, to));
@@ -85,7 +85,7 @@ fn the_order_of_the_lines_does_not_matter() {
     homelab(&lab, ["build", "--locked"]).run().succeeds();
     assert_eq!(changed(&before, &lab.snapshot()), [""; 0]);
     // A build that may change the lock puts it in order.
-    build(&lab).succeeds().stdout_is("9 unchanged\n");
+    build(&lab).succeeds().stdout_is("11 unchanged\n");
     assert_eq!(lab.read("homelab.lock"), lock);
 }
 
@@ -191,7 +191,7 @@ fn marks_of_a_conflict_are_told_as_such() {
 
 /// Builds and commits as `main`; gives the lock.
 #[track_caller]
-fn begin(lab: &Lab) -> String {
+pub fn begin(lab: &Lab) -> String {
     lab.write(".gitattributes", "homelab.lock merge=union\n");
     lab.write(".gitignore", "/out/\n");
     build(lab).succeeds();
@@ -207,14 +207,14 @@ fn begin(lab: &Lab) -> String {
 
 /// Changes, builds and commits on a new branch from `main`, and stays there.
 #[track_caller]
-fn branch(lab: &Lab, name: &str, change: impl FnOnce(&Lab)) {
+pub fn branch(lab: &Lab, name: &str, change: impl FnOnce(&Lab)) {
     git(lab, &["checkout", "-q", "-b", name, "main"]).succeeds();
     change(lab);
     build(lab).succeeds();
     git(lab, &["commit", "-qam", name]).succeeds();
 }
 
-fn git(lab: &Lab, words: &[&str]) -> outcome::Outcome {
+pub fn git(lab: &Lab, words: &[&str]) -> outcome::Outcome {
     let mut command = tools::command("git");
     command.current_dir(lab.path()).env("HOME", lab.home());
     for setting in ["user.name=test", "user.email=test@example.com"] {

@@ -136,7 +136,14 @@ fn steps(handlers: &[Value], devices: &BTreeMap<String, String>, text: &mut Stri
             "subroute" => routes(list(&handler["routes"]), devices, text),
             "headers" => headers(handler, text),
             "request_body" => line(text, &format!("at most {} bytes", handler["max_size"])),
-            "rewrite" => line(text, &format!("rewrite {}", string(&handler["uri"]))),
+            "rewrite" => match &handler["path_regexp"][0] {
+                Value::Null => line(text, &format!("rewrite {}", string(&handler["uri"]))),
+                change => {
+                    assert_eq!(list(&handler["path_regexp"]).len(), 1, "{handler}");
+                    let [find, replace] = ["find", "replace"].map(|key| string(&change[key]));
+                    line(text, &format!("rewrite path {find} {replace}"));
+                }
+            },
             "vars" => {
                 assert_eq!(keys(handler), ["handler", "root"]);
                 line(text, &format!("root {}", string(&handler["root"])));
@@ -189,9 +196,11 @@ fn answer(handler: &Value) -> String {
     if let Some(place) = handler["headers"]["Location"].get(0) {
         return format!("redirect {} {}", handler["status_code"], string(place));
     }
-    if keys(handler) != ["body", "handler"] {
-        return without(handler, &["handler"]).to_string();
-    }
+    let closes = match &keys(handler)[..] {
+        [body, handler] if (&body[..], &handler[..]) == ("body", "handler") => "",
+        [_, _, _] if handler["close"] == true && handler["status_code"].is_null() => ", and close",
+        _ => return without(handler, &["handler"]).to_string(),
+    };
     let body = string(&handler["body"]);
     let (_, title) = body.split_once("<title>").expect("a page has a title");
     let (title, _) = title.split_once(" · ").expect("and the domain in it");
@@ -210,7 +219,8 @@ fn answer(handler: &Value) -> String {
             .replace("</small>", "");
         format!("\n  link: {} {}", unescaped(href), unescaped(&text))
     });
-    format!("page: {}{}", unescaped(title), links.collect::<String>())
+    let (title, links) = (unescaped(title), links.collect::<String>());
+    format!("page: {title}{closes}{links}")
 }
 
 /// What HTML shows for a text.

@@ -99,7 +99,8 @@ impl Family {
         self.lab.read("out/edge/Caddyfile")
     }
 
-    /// The Caddyfile made testable, and not otherwise changed.
+    /// The Caddyfile made testable, and not otherwise changed, but for connections that it would close after a refusal: many requests
+    /// are sent over one here. `pages` sees to it that it does close them.
     #[track_caller]
     pub fn caddyfile(&self) -> String {
         let upstreams: Vec<(&str, String)> = UPSTREAMS
@@ -110,7 +111,9 @@ impl Family {
                 _ => (*written, upstream.address()),
             })
             .collect();
-        rewrite(&self.generated(), &self.ports, &upstreams)
+        let closing = " {\n\t\t\t\t\tclose\n\t\t\t\t}\n";
+        let kept_open = replaced(&self.generated(), closing, "\n");
+        rewrite(&kept_open, &self.ports, &upstreams)
     }
 
     #[track_caller]

@@ -89,11 +89,11 @@ const SAID_OFTEN: [(&str, &str); 5] = [
     ),
     (
         "<failing: certificate>",
-        "failing:\n    <down>\n    2. status 403\n         <as a page>\n         1. any certificate\n              page: You may not use this\n         2. page: This needs a certificate",
+        "failing:\n    <down>\n    2. status 403\n         <as a page>\n         1. any certificate\n              page: You may not use this\n         2. page: This needs a certificate, and close",
     ),
     (
         "<failing: certificate or home>",
-        "failing:\n    <down>\n    2. status 403\n         <as a page>\n         1. any certificate\n              page: You may not use this\n         2. page: This needs a certificate away from home",
+        "failing:\n    <down>\n    2. status 403\n         <as a page>\n         1. any certificate\n              page: You may not use this\n         2. page: This needs a certificate away from home, and close",
     ),
 ];
 

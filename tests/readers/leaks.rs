@@ -126,6 +126,8 @@ fn only_the_owner_may_read_what_is_secret() {
             "out/.homelab/manifest.kdl 0600",
             "out/edge 0755",
             "out/edge/Caddyfile 0644",
+            "out/edge/ca.crl 0644",
+            "out/edge/ca.crl.der 0644",
             "out/edge/ca.pem 0644",
             "homelab.lock 0644",
             "homelab.age 0644",

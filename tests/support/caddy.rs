@@ -176,7 +176,7 @@ fn replace<'a>(word: &'a str, upstreams: &'a [(&str, String)]) -> &'a str {
     let is_address = !(word == "{" || word.starts_with(['@', '/', '*']));
     let address = word.split_once("://").map_or(word, |(_, address)| address);
     assert!(
-        !is_address || address.starts_with("127.0.0.1:"),
+        !is_address || address.starts_with("127.0.0.1:") || word.starts_with("unix/"),
         "the test must say what stands for the upstream `{word}`"
     );
     word
@@ -265,6 +265,34 @@ impl Caddy {
 
     pub fn https_port(&self) -> u16 {
         self.https
+    }
+
+    /// Kibibytes of memory that it holds now.
+    pub fn resident(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()));
+        let status = status.expect("it is running");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        number
+            .expect("Linux says so")
+            .parse()
+            .expect("it is a number")
+    }
+
+    /// The names of the sites' certificates that it has, sorted.
+    pub fn certificates(&self) -> Vec<String> {
+        let directory = self.state.path().join("data/caddy/certificates/local");
+        let names = fs::read_dir(directory).expect("it has been started");
+        let mut names: Vec<String> = names
+            .map(|entry| entry.expect("it can be listed").file_name())
+            .map(|name| name.into_string().expect("hosts are ASCII"))
+            .filter(|name| {
+                let place = format!("data/caddy/certificates/local/{name}/{name}.crt");
+                self.state.path().join(place).exists()
+            })
+            .collect();
+        names.sort();
+        names
     }
 
     /// The root of the CA that signs the sites' certificates.

@@ -100,6 +100,11 @@ impl Curl {
         self.flag("http1.1")
     }
 
+    /// Comes from that address of this machine.
+    pub fn from(self, address: &str) -> Self {
+        self.option("interface", address)
+    }
+
     /// TLS 1.2, where a certificate is judged before the handshake ends and a refusal is always an alert.
     pub fn tls12(self) -> Self {
         self.option("tls-max", "1.2")
@@ -137,9 +142,31 @@ impl Curl {
         }
     }
 
+    /// Sends the request as often as that, one after the other on one connection. Panics where an answer is not 200.
+    #[track_caller]
+    pub fn repeated(mut self, times: usize) {
+        for (name, value) in &mut self.options {
+            if *name == "url" {
+                // curl counts such a range up.
+                *value = format!("{value}?[1-{times}]");
+            }
+        }
+        self.options.retain(|(name, _)| *name != "request-target");
+        let outcome = self.option("output", "/dev/null").flag("fail").send();
+        assert!(outcome.status.success(), "{outcome}");
+    }
+
+    /// The status that came, if any did: for where it does not matter how a connection ends that no answer comes of.
+    pub fn status(self) -> Option<u16> {
+        let outcome = self.send();
+        parse(&outcome.stdout).map(|(status, ..)| status)
+    }
+
     /// Whether the server has a certificate to show for this name, whatever it then says.
     pub(super) fn presents_certificate(self) -> bool {
-        let outcome = self.flag("insecure").send();
+        // Go answers this itself: no upstream sees it, or has to answer.
+        let options = self.method("OPTIONS").option("request-target", "*");
+        let outcome = options.flag("insecure").http1().send();
         let marked = String::from_utf8_lossy(&outcome.stderr).into_owned();
         marked
             .rsplit_once(CERTIFICATES)
@@ -149,9 +176,12 @@ impl Curl {
     /// The arguments say only where the options are: on standard input.
     fn send(&self) -> Outcome {
         let mut config = format!(
-            "silent\nshow-error\ninclude\ngloboff\nconnect-timeout = 10\nmax-time = 30\n\
+            "silent\nshow-error\ninclude\nconnect-timeout = 10\nmax-time = 30\n\
              write-out = \"%{{stderr}}{CERTIFICATES}%{{num_certs}}\\n\"\n"
         );
+        if !self.options.iter().any(|(name, _)| *name == "fail") {
+            config += "globoff\n";
+        }
         for (name, value) in &self.options {
             let value = value
                 .replace('\\', r"\\")

@@ -34,7 +34,9 @@ impl Lab {
     }
 
     fn nowhere() -> Self {
-        let place = tempfile::tempdir().expect("a temporary directory can be made");
+        // No dot in its name: a Caddy that works below one lists no files.
+        let place = tempfile::Builder::new().prefix("homelab-").tempdir();
+        let place = place.expect("a temporary directory can be made");
         Self { place }
     }
 

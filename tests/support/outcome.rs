@@ -129,6 +129,15 @@ impl Outcome {
         );
         self
     }
+
+    #[track_caller]
+    pub fn stdout_lacks(&self, part: &str) -> &Self {
+        assert!(
+            !self.stdout().contains(part),
+            "stdout should not contain {part:?}\n{self}"
+        );
+        self
+    }
 }
 
 impl fmt::Display for Outcome {

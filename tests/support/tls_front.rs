@@ -1,6 +1,7 @@
 //! TLS before an [`Upstream`], for declarations whose upstream is `https://…`.
 
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 
 use tempfile::TempDir;
@@ -12,7 +13,7 @@ use super::upstream::Upstream;
 pub struct TlsFront {
     process: Child,
     port: u16,
-    _certificate: TempDir,
+    certificate: TempDir,
 }
 
 impl TlsFront {
@@ -22,7 +23,7 @@ impl TlsFront {
         let certificate = place.path().join("certificate.pem");
         let certificate = certificate.to_str().expect("a test's paths are UTF-8");
         // Key and certificate into one file.
-        let request = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=nobody -keyout";
+        let request = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=nobody -addext subjectAltName=DNS:nobody.test -keyout";
         let arguments = request.split(' ').chain([certificate, "-out", certificate]);
         tools::run("openssl", arguments).succeeds();
         let address = upstream.address();
@@ -41,8 +42,13 @@ impl TlsFront {
         Self {
             process,
             port: line.trim_end().parse().expect("it prints its port"),
-            _certificate: place,
+            certificate: place,
         }
+    }
+
+    /// Its certificate, of its own making and for the name `nobody.test`, PEM.
+    pub fn certificate(&self) -> PathBuf {
+        self.certificate.path().join("certificate.pem")
     }
 
     /// `https://127.0.0.1:PORT`.

@@ -1,7 +1,9 @@
 //! The web server behind Caddy: it answers 200, and its body tells who it is and what arrived.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -33,10 +35,21 @@ impl Upstream {
             for connection in listener.incoming().flatten() {
                 let (name, seen) = (name.clone(), Arc::clone(&seen));
                 // A client that goes away in the middle is not the server's fault.
-                thread::spawn(move || _ = serve(connection, &name, &seen));
+                thread::spawn(move || _ = serve(&connection, &name, &seen));
             }
         });
         Self { port, arrivals }
+    }
+
+    /// The same behind a Unix socket.
+    pub fn also_at(&self, name: &str, socket: &Path) {
+        let listener = UnixListener::bind(socket).expect("nothing is there yet");
+        let (name, seen) = (name.to_owned(), Arc::clone(&self.arrivals));
+        thread::spawn(move || {
+            for connection in listener.incoming().flatten() {
+                _ = serve(&connection, &name, &seen);
+            }
+        });
     }
 
     /// `127.0.0.1:PORT`.
@@ -96,8 +109,11 @@ impl Arrival {
 }
 
 /// Answers one request, and closes the connection.
-fn serve(connection: TcpStream, name: &str, seen: &Mutex<Vec<Arrival>>) -> io::Result<()> {
-    let mut reader = BufReader::new(&connection);
+fn serve<C>(connection: &C, name: &str, seen: &Mutex<Vec<Arrival>>) -> io::Result<()>
+where
+    for<'c> &'c C: Read + Write,
+{
+    let mut reader = BufReader::new(connection);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
         if reader.read_line(&mut head)? == 0 {
@@ -125,7 +141,7 @@ fn serve(connection: TcpStream, name: &str, seen: &Mutex<Vec<Arrival>>) -> io::R
     if arrival.method != "HEAD" {
         answer.push_str(&body);
     }
-    (&connection).write_all(answer.as_bytes())
+    (&*connection).write_all(answer.as_bytes())
 }
 
 /// Reads the body away, and gives what trails it: closing over unread bytes would reset the connection.

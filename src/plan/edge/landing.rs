@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Device, PageKind, person};
-use crate::lock::Issued;
-use crate::model::{Access, Admission, DeviceId, Homelab, Service};
+use super::{Admitted, Device, PageKind, person};
+use crate::model::{Access, Admission, Homelab, Service};
 
 /// The landing page, which is another for each visitor.
 #[derive(Debug, Serialize)]
@@ -45,10 +44,10 @@ pub struct Link {
 
 impl Landing {
     /// The landing page of a homelab with these certificates.
-    pub fn new(homelab: &Homelab, active: &BTreeMap<&DeviceId, &Issued>) -> Landing {
+    pub fn new(homelab: &Homelab, admitted: &Admitted<'_>) -> Landing {
         let mut visitors: BTreeMap<Vec<Link>, Visitors> = BTreeMap::new();
         for who in homelab.people.values() {
-            let Some(with_devices) = person(who, active) else {
+            let Some(with_devices) = person(who, admitted) else {
                 continue;
             };
             let links = links(homelab, |service| match service.access.admits(&who.name) {

@@ -42,7 +42,7 @@ pub struct Edge {
     pub lan: Vec<String>,
     /// The proxies that stand before this one.
     pub behind: Option<Behind>,
-    /// Certificates that were let in once, and verify still.
+    /// Certificates that were let in once, and verify still: told so, and let in nowhere.
     pub retired: Vec<Device>,
     /// What the domain itself shows visitors.
     pub landing: Option<Landing>,
@@ -151,6 +151,8 @@ pub struct Person {
 pub struct Device {
     /// The device, `alice/pixel`.
     pub name: String,
+    /// Until when it is let in beside the device's newer one, if it is.
+    pub until: Option<String>,
     /// SHA-256 of the certificate, in hexadecimal.
     pub fingerprint: String,
 }
@@ -183,20 +185,25 @@ pub struct Header {
     pub value: String,
 }
 
+/// The certificates of each device that are let in, the active one first.
+type Admitted<'l> = BTreeMap<&'l DeviceId, Vec<&'l Issued>>;
+
 impl Edge {
     /// The edge of a homelab with this lock; before the first build there is none, and nobody has a
     /// certificate.
     pub fn new(homelab: &Homelab, lock: Option<&Lock>) -> Edge {
-        let active = lock.map(Lock::active).unwrap_or_default();
+        let admitted = lock.map(Lock::admitted).unwrap_or_default();
         let authority = lock.and_then(|lock| lock.authority.as_ref());
         let certificates = lock.map_or(&[][..], |lock| &lock.certificates);
         let settings = &homelab.edge;
-        let landing = settings.landing.then(|| Landing::new(homelab, &active));
+        let landing = settings.landing.then(|| Landing::new(homelab, &admitted));
         let services = homelab.services.values();
         let sites: Vec<Site> = services
-            .map(|service| site(homelab, service, &active))
+            .map(|service| site(homelab, service, &admitted))
             .collect();
         let page_kinds = sites.iter().map(|site| site.pages);
+        // The lock may not have learnt yet of who is gone.
+        let is_declared = |issued: &&Issued| homelab.device(&issued.device).is_some();
         Edge {
             domain: homelab.domain.to_string(),
             email: settings.email.as_ref().map(ToString::to_string),
@@ -222,7 +229,7 @@ impl Edge {
             }),
             retired: certificates
                 .iter()
-                .filter(|issued| issued.state == State::Retired)
+                .filter(|issued| issued.retired().is_some() || !is_declared(issued))
                 .map(device)
                 .collect(),
             page_kinds: page_kinds
@@ -253,7 +260,7 @@ fn site_certificates(from: &SiteCertificates) -> Certificates {
     }
 }
 
-fn site(homelab: &Homelab, service: &Service, active: &BTreeMap<&DeviceId, &Issued>) -> Site {
+fn site(homelab: &Homelab, service: &Service, admitted: &Admitted<'_>) -> Site {
     let allowed = service.access.allowed();
     let lan = match &service.access {
         Access::Everyone => false,
@@ -274,7 +281,7 @@ fn site(homelab: &Homelab, service: &Service, active: &BTreeMap<&DeviceId, &Issu
         people: allowed
             .map(|Allowed { people, .. }| {
                 let people = people.iter().filter_map(|name| homelab.people.get(name));
-                people.filter_map(|who| person(who, active)).collect()
+                people.filter_map(|who| person(who, admitted)).collect()
             })
             .unwrap_or_default(),
         identity: allowed.is_some_and(|allowed| allowed.identity),
@@ -315,10 +322,12 @@ fn public(paths: &[PublicPath]) -> Vec<Public> {
 }
 
 /// Somebody with their devices; nobody where none has a certificate.
-fn person(person: &model::Person, active: &BTreeMap<&DeviceId, &Issued>) -> Option<Person> {
+fn person(person: &model::Person, admitted: &Admitted<'_>) -> Option<Person> {
     let devices = person.devices.values();
-    let issued = devices.filter_map(|device| active.get(&device.id));
-    let devices: Vec<Device> = issued.map(|issued| device(issued)).collect();
+    let certificates = devices
+        .filter_map(|device| admitted.get(&device.id))
+        .flatten();
+    let devices: Vec<Device> = certificates.map(|issued| device(issued)).collect();
     (!devices.is_empty()).then(|| Person {
         name: person.name.to_string(),
         display_name: person.display_name.to_string(),
@@ -331,6 +340,10 @@ fn person(person: &model::Person, active: &BTreeMap<&DeviceId, &Issued>) -> Opti
 fn device(issued: &Issued) -> Device {
     Device {
         name: issued.device.to_string(),
+        until: match issued.state {
+            State::Replaced { until } => Some(until.to_string()),
+            State::Active | State::Retired { .. } | State::Barred { .. } => None,
+        },
         fingerprint: HEXLOWER.encode(&issued.fingerprint),
     }
 }

@@ -74,7 +74,7 @@ pub fn expected(
         let home = declared.services.iter().any(Service::opens_at_home);
         let shown = person.is_some() || estate.at_home && home;
         return if shown {
-            page(200, declared.domain, attempt)
+            page(200, "Your services", attempt)
         } else {
             refused(asks, home, visitor, attempt)
         };
@@ -173,23 +173,9 @@ fn answered(service: &Service, attempt: &Try, told: Vec<(String, String)>) -> An
     Answer::Passed {
         at: upstreams.addresses.clone(),
         method: attempt.method.to_owned(),
-        target: if prefix.is_empty() {
-            attempt.target.clone()
-        } else {
-            prefix.to_owned() + &respelt(&attempt.target)
-        },
+        target: format!("{prefix}{}", attempt.target),
         told,
     }
-}
-
-/// The target as Caddy spells it once it has put something before it: what need not be escaped is not.
-fn respelt(target: &str) -> String {
-    let (path, query) = target.split_at(target.find('?').unwrap_or(target.len()));
-    let mut path = path.replace("%5c", "%5C");
-    for (escape, character) in [("%2e", "."), ("%2f", "/"), ("%73", "s")] {
-        path = path.replace(escape, character);
-    }
-    path + query
 }
 
 /// Whether some upstream could take a target for one above its place: undone again and again, `..` is a segment.

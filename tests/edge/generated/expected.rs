@@ -236,10 +236,7 @@ fn passed_on(
     };
     let mut steps = Vec::new();
     if let Some(prefix) = upstreams.prefix {
-        steps.push((
-            "rewrite",
-            line(format!("rewrite {prefix}{{http.request.uri}}")),
-        ));
+        steps.push(("rewrite", line(format!("rewrite path ^ {prefix}"))));
         let climbs = format!("sent path {CLIMBS}");
         steps.push(("error", Step::If(climbs, vec![line("error 400")])));
     }

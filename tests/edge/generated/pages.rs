@@ -82,7 +82,7 @@ fn links_of(declared: &Declaration, person: &Person) -> Vec<Link> {
 }
 
 fn landing_page(declared: &Declaration, links: &[Link]) -> Vec<Step> {
-    let mut steps = page(declared, declared.domain);
+    let mut steps = page(declared, "Your services");
     steps.extend(links.iter().map(|(title, host, at_home_only)| {
         let only = if *at_home_only { ", at home only" } else { "" };
         line(format!("link: https://{host}/ {title} = {host}{only}"))
@@ -121,8 +121,8 @@ pub fn pages(declared: &Declaration, certificate: bool, home: bool, everyone: bo
         ));
     }
     let last = match (certificate, home) {
-        (true, true) => "This needs a certificate away from home",
-        (true, false) => "This needs a certificate",
+        (true, true) => "This needs a certificate away from home, and close",
+        (true, false) => "This needs a certificate, and close",
         (false, _) => "This opens at home only",
     };
     told.push((None, title(last)));

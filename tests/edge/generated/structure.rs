@@ -36,7 +36,7 @@ const SAID: [&str; 28] = [
     "/public.php/dav/files/*",
     "path [\"/api/*\"]",
     "sent path",
-    "rewrite /photos",
+    "rewrite path ^ /photos",
     "redirect 302",
     "files, listed",
     "link: ",

@@ -1,7 +1,7 @@
 //! Visitors who try everything at a running Caddy, and get what they are to get.
 
 use super::answers::{Answer, Site, Try, expected, got, sites};
-use super::estate::{Estate, FILE, Visitor};
+use super::estate::{Estate, FILE, Shows, Visitor};
 use crate::support::caddy::{Caddy, Version};
 use crate::wire::{Exchange, Wire, exchange};
 
@@ -135,26 +135,40 @@ pub struct Outcome {
     pub wrong: Vec<String>,
 }
 
-/// Tries everything that these visitors may try at these hosts.
-pub fn tried(estate: &Estate, caddy: &Caddy, visitors: &[&Visitor], sites: &[Site]) -> Outcome {
+/// Tries everything that these visitors may try at these hosts. Caddy closes the connection of who is told to get a certificate, so
+/// that of those refusals only every so manieth is tried.
+pub fn tried(
+    estate: &Estate,
+    caddy: &Caddy,
+    visitors: &[&Visitor],
+    sites: &[Site],
+    every: usize,
+) -> Outcome {
     let mut outcome = Outcome::default();
-    let all = tries();
     for site in sites {
         for visitor in visitors {
-            let connects = expected(estate, site, visitor, &all[0]) != Answer::NoConnection;
-            let tries = if connects { &all[..] } else { &all[..1] };
-            let exchanges = sent(estate, caddy, &site.0, visitor, tries);
+            let expected = |attempt: &Try| expected(estate, site, visitor, attempt);
+            let mut tries = tries();
+            if expected(&tries[0]) == Answer::NoConnection {
+                tries.truncate(1);
+            } else if visitor.shows == Shows::Nothing {
+                let mut number = 0..;
+                tries.retain(|attempt| {
+                    number.next().is_some_and(|n| n % every == 0) || expected(attempt).lets_in()
+                });
+            }
+            let exchanges = sent(estate, caddy, &site.0, visitor, &tries);
             for (attempt, exchange) in tries.iter().zip(&exchanges) {
-                let (expected, got) = (expected(estate, site, visitor, attempt), got(exchange));
-                if expected.lets_in() {
+                let (should, got) = (expected(attempt), got(exchange));
+                if should.lets_in() {
                     outcome.let_in += 1;
                 } else {
                     outcome.refused += 1;
                 }
-                if !got.is(&expected) {
+                if !got.is(&should) {
                     let (who, host, Try { method, target }) = (&visitor.name, &site.0, attempt);
                     outcome.wrong.push(format!(
-                        "{who} {method} {host}{target}: {got:?}, should be {expected:?}"
+                        "{who} {method} {host}{target}: {got:?}, should be {should:?}"
                     ));
                 }
             }
@@ -183,13 +197,14 @@ fn hold(version: Version) {
             &caddy,
             &one_of_each(&estate),
             &sites(&estate.declared),
+            5,
         );
         crate::assert_none(&outcome.wrong);
         let Outcome {
             let_in, refused, ..
         } = outcome;
         assert!(
-            let_in > 5000 && refused > 5000,
+            let_in > 4000 && refused > 4000,
             "{let_in} let in, {refused} refused"
         );
     }

@@ -1,0 +1,95 @@
+//! `homelab renew`.
+
+use miette::Diagnostic;
+use thiserror::Error;
+
+use super::arguments::Renew;
+use super::build::build_after;
+use super::failure::{Exit, Failure};
+use super::issuing::Order;
+use super::{clock, report};
+use crate::diagnostic::did_you_mean;
+use crate::lock::{Lock, State as Kept};
+use crate::model::{DeviceId, Homelab};
+use crate::status::{State, Status};
+
+#[derive(Debug, Error, Diagnostic)]
+enum RenewError {
+    #[error("no device `{device}` is declared")]
+    #[diagnostic(code("renew::unknown-device"))]
+    UnknownDevice {
+        device: DeviceId,
+        #[help]
+        help: String,
+    },
+
+    #[error("`{device}` has no older certificate that could be shut out")]
+    #[diagnostic(
+        code("renew::nothing-to-finish"),
+        help("`homelab status` says which devices have two")
+    )]
+    NothingToFinish { device: DeviceId },
+}
+
+/// Issues new certificates, or shuts out the older ones, and builds.
+pub fn renew(arguments: &Renew) -> Result<(), Failure> {
+    build_after(&arguments.make, |homelab, lock| {
+        for device in &arguments.devices {
+            is_declared(homelab, device)?;
+        }
+        if arguments.finish {
+            return finish(lock, &arguments.devices);
+        }
+        let active = lock.active();
+        let devices: Vec<DeviceId> = match (arguments.all, arguments.due) {
+            (true, _) => active.into_keys().cloned().collect(),
+            (_, true) => due(homelab, lock)?,
+            _ => arguments.devices.clone(),
+        };
+        if devices.is_empty() {
+            report::result("nothing is due");
+            return Ok(Order::Nothing);
+        }
+        Ok(Order::Renew(devices))
+    })
+}
+
+/// A device that nobody declared is a mistake of the command line.
+pub fn is_declared(homelab: &Homelab, device: &DeviceId) -> Result<(), Failure> {
+    if homelab.device(device).is_some() {
+        return Ok(());
+    }
+    let known: Vec<String> = homelab.devices().map(|(_, d)| d.id.to_string()).collect();
+    let help = did_you_mean(&device.to_string(), known.iter().map(String::as_str));
+    let device = device.clone();
+    Err(Failure::new(
+        Exit::Usage,
+        RenewError::UnknownDevice { device, help },
+    ))
+}
+
+fn finish(lock: &Lock, devices: &[DeviceId]) -> Result<Order, Failure> {
+    let admitted = lock.admitted();
+    for device in devices {
+        let mut certificates = admitted.get(device).into_iter().flatten();
+        if !certificates.any(|issued| matches!(issued.state, Kept::Replaced { .. })) {
+            let device = device.clone();
+            return Err(Failure::new(
+                Exit::Usage,
+                RenewError::NothingToFinish { device },
+            ));
+        }
+    }
+    Ok(Order::Finish(devices.to_vec()))
+}
+
+/// The declared devices that `status` says are to be renewed.
+fn due(homelab: &Homelab, lock: &Lock) -> Result<Vec<DeviceId>, Failure> {
+    let status = Status::at(clock::now()?, homelab, Some(lock));
+    let is_due = |state| matches!(state, State::Due | State::Expired);
+    let due = status.devices.iter().filter(|device| is_due(device.state));
+    let names: Vec<&str> = due.map(|device| device.device.as_str()).collect();
+    let devices = homelab.devices().map(|(_, device)| &device.id);
+    let named = devices.filter(|id| names.contains(&id.to_string().as_str()));
+    Ok(named.cloned().collect())
+}

@@ -1,0 +1,72 @@
+//! `homelab revoke PERSON/DEVICE`.
+
+use super::arguments::Revoke;
+use super::build::build_after;
+use super::failure::Failure;
+use super::issuing::{Order, Then};
+use super::renew::is_declared;
+use super::report;
+use super::workspace::Workspace;
+use crate::model::{Admission, DeviceId, Homelab};
+
+/// Shuts a device out at once, builds, and says what is to be done next, in order.
+pub fn revoke(arguments: &Revoke) -> Result<(), Failure> {
+    let device = &arguments.device;
+    let then = match arguments.no_replace {
+        true => Then::Bar,
+        false => Then::Replace,
+    };
+    build_after(&arguments.make, |homelab, _| {
+        is_declared(homelab, device)?;
+        let device = device.clone();
+        Ok(Order::Revoke { device, then })
+    })?;
+    let homelab = Workspace::of(&arguments.make.declaration.file).homelab()?;
+    report::result(run_book(&homelab, device, then));
+    Ok(())
+}
+
+/// What whoever has the device could reach, and what cuts it off.
+fn run_book(homelab: &Homelab, device: &DeviceId, then: Then) -> String {
+    let services = homelab.services.values();
+    let reached = services.filter(|service| {
+        let admission = service.access.admits(&device.person);
+        matches!(admission, Admission::WithCertificate { .. })
+    });
+    let reached: Vec<String> = reached
+        .map(|service| format!("{} (https://{}/)", service.title, service.hosts[0]))
+        .collect();
+    let reached = match reached.as_slice() {
+        [] => String::from("Its certificate opened nothing."),
+        reached => format!(
+            "Until you deploy, whoever has it gets to {}.",
+            reached.join(", ")
+        ),
+    };
+    let mut steps = vec![
+        String::from(
+            "copy out/edge/ to the Caddy host, and `caddy reload` there: from then on it is refused",
+        ),
+        String::from(
+            "restart Caddy, if a download or a stream may be under way: a reload lets those go on",
+        ),
+        String::from(
+            "in those services, sign the device out and change what was saved on it: their sessions do not end here",
+        ),
+        String::from("commit homelab.lock"),
+    ];
+    if then == Then::Replace {
+        steps.push(format!(
+            "hand over the new .p12 to {}; `homelab password {device}` prints its password",
+            device.person
+        ));
+    }
+    let steps = steps.iter().enumerate();
+    let steps: Vec<String> = steps
+        .map(|(number, step)| format!("{}. {step}", number + 1))
+        .collect();
+    format!(
+        "\n{device} is out of every list. {reached}\n{}",
+        steps.join("\n")
+    )
+}

@@ -1,0 +1,164 @@
+//! `homelab status`.
+
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+use miette::Diagnostic;
+use thiserror::Error;
+
+use super::arguments::Status as Arguments;
+use super::failure::{Exit, Failure};
+use super::workspace::Workspace;
+use super::{clock, report};
+use crate::pki::Validity;
+use crate::plan::{shown_end, shown_moment};
+use crate::status::{DeviceStatus, State, Status, relative};
+
+#[derive(Debug, Error, Diagnostic)]
+#[error("{what}")]
+#[diagnostic(
+    code("status::needs-action"),
+    help("`homelab status` says what is to be done")
+)]
+struct NeedsAction {
+    what: String,
+}
+
+/// Says how every device stands.
+pub fn status(arguments: &Arguments) -> Result<(), Failure> {
+    let workspace = Workspace::of(&arguments.declaration.file);
+    let homelab = workspace.homelab()?;
+    let lock = workspace.lock()?;
+    let now = clock::now()?;
+    if let Some(last) = lock.as_ref().and_then(|lock| lock.last_issue())
+        && now < last
+    {
+        report::note(format_args!(
+            "The clock says {now}, but something was issued on {last}: is the clock right?"
+        ));
+    }
+    let status = Status::at(now, &homelab, lock.as_ref());
+    if arguments.json {
+        let json = serde_json::to_string_pretty(&status);
+        report::only_result(json.expect("it is plain data with text for keys"))?;
+    } else {
+        report::table(&table(&status))?;
+    }
+    match arguments.exit_code && !status.is_fine() {
+        true => Err(Failure::new(
+            Exit::Difference,
+            NeedsAction {
+                what: summary(&status),
+            },
+        )),
+        false => Ok(()),
+    }
+}
+
+/// A line for each device under a line of titles, what needs somebody in colour; then the authority,
+/// and the sum.
+fn table(status: &Status) -> String {
+    let mut rows = vec![[
+        String::from("DEVICE"),
+        String::from("PLATFORM"),
+        String::from("STATE"),
+        String::from("ENDS"),
+        String::from("TO DO"),
+    ]];
+    let mut styles = vec![Style::new().bold()];
+    for device in &status.devices {
+        rows.push(row(status, device));
+        styles.push(style(device.state));
+    }
+    let widths: Vec<usize> = (0..5)
+        .map(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0))
+        .collect();
+    let mut text = String::new();
+    for (row, style) in rows.iter().zip(styles) {
+        let cells = row.iter().zip(&widths);
+        let line: Vec<String> = cells
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
+        let line = line.join("  ");
+        writeln!(text, "{style}{}{style:#}", line.trim_end()).expect("a String takes all");
+    }
+    if let Some(authority) = &status.authority {
+        let (style, end) = (style(authority.state), authority.not_after);
+        let (name, word) = (&authority.common_name, authority.state.as_str());
+        let (day, when) = (end.strftime("%Y-%m-%d"), relative(end, status.now));
+        writeln!(
+            text,
+            "\n{style}authority `{name}`: {word}, ends {day}, {when}{style:#}"
+        )
+        .expect("a String takes all");
+    }
+    text + &summary(status) + "\n"
+}
+
+fn row(status: &Status, device: &DeviceStatus) -> [String; 5] {
+    let ends = match &device.certificate {
+        None => String::from("-"),
+        Some(certificate) => {
+            let (begin, end) = (certificate.not_before, certificate.not_after);
+            let shown = Validity::new(begin, end).map_or(end.to_string(), |v| shown_end(&v));
+            format!("{shown}, {}", relative(end, status.now))
+        }
+    };
+    let renew = || format!("homelab renew {}", device.device);
+    let to_do = match (device.state, device.older_until) {
+        (State::Valid, Some(until)) => {
+            let until = shown_moment(until);
+            format!("install the new file by {until}; the older one works until then")
+        }
+        (State::Valid, None) => String::new(),
+        (State::Early, _) => String::from("set the clock right"),
+        (State::Due | State::Expired, _) => renew(),
+        (State::Unissued, _) => String::from("homelab build issues it"),
+        (State::Revoked, _) => format!("{} would let it in again", renew()),
+        (State::Undeclared, _) => String::from("homelab build retires it"),
+    };
+    [
+        device.device.clone(),
+        device.platform.unwrap_or("-").to_owned(),
+        device.state.as_str().to_owned(),
+        ends,
+        to_do,
+    ]
+}
+
+fn style(state: State) -> Style {
+    match state {
+        State::Valid | State::Revoked => Style::new(),
+        State::Due | State::Unissued | State::Undeclared => AnsiColor::Yellow.on_default(),
+        State::Early | State::Expired => AnsiColor::Red.on_default(),
+    }
+}
+
+/// How many devices there are in each state, those that are fine first; and the authority, where it
+/// is not.
+fn summary(status: &Status) -> String {
+    let states = [
+        State::Valid,
+        State::Due,
+        State::Early,
+        State::Expired,
+        State::Unissued,
+        State::Revoked,
+        State::Undeclared,
+    ];
+    let counted = states.into_iter().filter_map(|state| {
+        let count = status.devices.iter().filter(|d| d.state == state).count();
+        (count > 0).then(|| format!("{count} {}", state.as_str()))
+    });
+    let counted: Vec<String> = counted.collect();
+    let devices = match counted.as_slice() {
+        [] => String::from("no devices"),
+        counted => format!("devices: {}", counted.join(", ")),
+    };
+    match &status.authority {
+        Some(authority) if authority.state.needs_action() => {
+            format!("{devices}; the authority: {}", authority.state.as_str())
+        }
+        _ => devices,
+    }
+}

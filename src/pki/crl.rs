@@ -1,0 +1,239 @@
+//! Certificate revocation lists (RFC 5280 §5): signed once, and written again from the signature.
+//!
+//! What is signed is a pure function of a [`CrlProfile`], so whoever knows that and the signature
+//! can write the whole list to the last byte, without the key ([`replay_crl`]).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::num::NonZeroU64;
+use std::str::FromStr;
+
+use cms::cert::x509::crl::CertificateList;
+use data_encoding::BASE64;
+use der::Decode;
+use jiff::Timestamp;
+use p256::ecdsa::Signature;
+use rcgen::{
+    CertificateParams, CertificateRevocationListParams, KeyIdMethod, PublicKeyData,
+    RevokedCertParams, SerialNumber,
+};
+use thiserror::Error;
+
+use super::pem::pem;
+use super::subject::{self, SubjectError};
+use super::validity::offset_date_time;
+use super::{Fault, PrivateKey, PublicKey, Serial, Validity};
+
+/// What a revocation list says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CrlProfile {
+    /// The common name of the authority whose certificates it is about, as its own certificate says
+    /// it.
+    pub issuer: String,
+    /// Its number, greater than that of every earlier list of the authority.
+    pub number: CrlNumber,
+    /// From thisUpdate, when it was issued, to nextUpdate, after which nobody may rely on it.
+    pub validity: Validity,
+    /// The certificates that are revoked, and since when.
+    pub revoked: BTreeMap<Serial, Timestamp>,
+}
+
+/// A certificate revocation list in DER.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Crl {
+    der: Vec<u8>,
+}
+
+impl Crl {
+    /// The DER encoding.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// The PEM encoding: 64 columns, lines ended by LF on every platform, the last one too.
+    pub fn pem(&self) -> String {
+        // RFC 7468 §6.
+        pem("X509 CRL", &self.der)
+    }
+}
+
+/// A list that is signed with the authority's key, and the signature, from which [`replay_crl`]
+/// writes the list again.
+///
+/// # Errors
+/// A [`CrlError`] if the name does not fit or the machine miscalculates.
+pub fn sign_crl(key: &PrivateKey, profile: &CrlProfile) -> Result<(Crl, CrlSignature), CrlError> {
+    let crl = encode(profile, key, &key.public_key()).map_err(|error| match error {
+        CrlError::Signature => CrlError::Fault(Fault),
+        other => other,
+    })?;
+    let unreadable = |error: der::Error| CrlError::Encoding(error.to_string());
+    let read: CertificateList = CertificateList::from_der(&crl.der).map_err(unreadable)?;
+    let signature = Signature::from_der(read.signature.raw_bytes())
+        .map_err(|error| CrlError::Encoding(error.to_string()))?;
+    Ok((crl, CrlSignature(signature)))
+}
+
+/// A list as it was once signed, from the authority's public key and the signature.
+///
+/// # Errors
+/// [`CrlError::Signature`] if `signature` is of anything else than this very list.
+pub fn replay_crl(
+    key: &PublicKey,
+    profile: &CrlProfile,
+    signature: &CrlSignature,
+) -> Result<Crl, CrlError> {
+    encode(profile, &Recorded { key, signature }, key)
+}
+
+/// A "key" that gives the one signature it knows, and only for what it is a signature of.
+struct Recorded<'a> {
+    key: &'a PublicKey,
+    signature: &'a CrlSignature,
+}
+
+impl PublicKeyData for Recorded<'_> {
+    fn der_bytes(&self) -> &[u8] {
+        self.key.der_bytes()
+    }
+
+    fn algorithm(&self) -> &'static rcgen::SignatureAlgorithm {
+        self.key.algorithm()
+    }
+}
+
+impl rcgen::SigningKey for Recorded<'_> {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        let CrlSignature(signature) = self.signature;
+        match self.key.verifies(message, signature) {
+            true => Ok(signature.to_der().as_bytes().to_vec()),
+            false => Err(rcgen::Error::RemoteKeyError),
+        }
+    }
+}
+
+/// A list of version 2 with the two extensions that RFC 5280 §5.2 asks for, the authority's key
+/// identifier and the number; rcgen writes both.
+fn encode(
+    profile: &CrlProfile,
+    signer: &impl rcgen::SigningKey,
+    key: &PublicKey,
+) -> Result<Crl, CrlError> {
+    let revoked = profile.revoked.iter();
+    let params = CertificateRevocationListParams {
+        this_update: offset_date_time(profile.validity.not_before()),
+        next_update: offset_date_time(profile.validity.not_after()),
+        crl_number: SerialNumber::from(profile.number.0.get()),
+        issuing_distribution_point: None,
+        revoked_certs: revoked
+            .map(|(serial, since)| revoked_cert(serial, *since))
+            .collect(),
+        key_identifier_method: KeyIdMethod::PreSpecified(key.key_id().to_vec()),
+    };
+    let mut authority = CertificateParams::default();
+    authority.distinguished_name = subject::authority_name(&profile.issuer)?;
+    let signed = params.signed_by(&rcgen::Issuer::new(authority, signer));
+    let crl = signed.map_err(|error| match error {
+        rcgen::Error::RemoteKeyError => CrlError::Signature,
+        other => CrlError::Encoding(other.to_string()),
+    })?;
+    Ok(Crl {
+        der: crl.der().to_vec(),
+    })
+}
+
+fn revoked_cert(serial: &Serial, since: Timestamp) -> RevokedCertParams {
+    RevokedCertParams {
+        serial_number: SerialNumber::from_slice(serial.as_bytes()),
+        revocation_time: offset_date_time(since),
+        // RFC 5280 §5.3.1: absent rather than `unspecified`. Whether a device was lost, sold or
+        // handed on, nobody has said, and each would be another reason.
+        reason_code: None,
+        invalidity_date: None,
+    }
+}
+
+/// The number of a revocation list: positive, and in DER of nine octets at the most, where RFC 5280
+/// §5.2.3 allows twenty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CrlNumber(NonZeroU64);
+
+impl CrlNumber {
+    /// The number of an authority's first list.
+    pub const FIRST: CrlNumber = CrlNumber(NonZeroU64::MIN);
+
+    /// The next number; none after the last.
+    pub fn next(self) -> Option<CrlNumber> {
+        self.0.checked_add(1).map(CrlNumber)
+    }
+}
+
+impl fmt::Display for CrlNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for CrlNumber {
+    type Err = CrlNumberFormat;
+
+    fn from_str(digits: &str) -> Result<CrlNumber, CrlNumberFormat> {
+        let number = digits.parse().map(CrlNumber).map_err(|_| CrlNumberFormat)?;
+        match number.to_string() == digits {
+            true => Ok(number),
+            false => Err(CrlNumberFormat),
+        }
+    }
+}
+
+/// A text that is not a number as [`CrlNumber`] writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the number of a revocation list is not a decimal number from 1 to 2^64 - 1")]
+pub struct CrlNumberFormat;
+
+/// The signature of a revocation list, written as base64 of its two numbers of 32 octets each: one
+/// form, where DER would have lengths to disagree on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CrlSignature(Signature);
+
+impl fmt::Display for CrlSignature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&BASE64.encode(&self.0.to_bytes()))
+    }
+}
+
+impl FromStr for CrlSignature {
+    type Err = CrlSignatureFormat;
+
+    fn from_str(text: &str) -> Result<CrlSignature, CrlSignatureFormat> {
+        let bytes = BASE64.decode(text.as_bytes());
+        let bytes = bytes.map_err(|_| CrlSignatureFormat)?;
+        let signature = Signature::from_slice(&bytes);
+        signature.map(CrlSignature).map_err(|_| CrlSignatureFormat)
+    }
+}
+
+/// A text that is not a signature as [`CrlSignature`] writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the signature of a revocation list is not base64 of two numbers below the order of P-256")]
+pub struct CrlSignatureFormat;
+
+/// Why there is no revocation list.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum CrlError {
+    /// The authority's name does not fit.
+    #[error(transparent)]
+    Subject(#[from] SubjectError),
+    /// The signature that was recorded is not one of this list.
+    #[error("the recorded signature is not one of this revocation list")]
+    Signature,
+    /// A new signature came out wrong.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// The encoder refused the fields or wrote something that is no list.
+    #[error("revocation list cannot be encoded: {0}")]
+    Encoding(String),
+}
+
+#[cfg(test)]
+mod tests;

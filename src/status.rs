@@ -1,0 +1,280 @@
+//! How every device stands at a moment: valid, due for renewal, expired, or without a certificate.
+//!
+//! Pure: the moment is given. Nothing secret is in it.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::lock::{self, Issued, Lock};
+use crate::model::{Homelab, Lifetime};
+use crate::pki::Validity;
+
+/// How a homelab stands.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    /// The moment that it is about.
+    #[serde(serialize_with = "as_text")]
+    pub now: Timestamp,
+    /// The authority; none before the first build.
+    pub authority: Option<AuthorityStatus>,
+    /// Every declared device, sorted by person and device; then what the lock has let in that is no
+    /// longer declared.
+    pub devices: Vec<DeviceStatus>,
+}
+
+/// How the authority stands.
+#[derive(Debug, Serialize)]
+pub struct AuthorityStatus {
+    /// Its common name.
+    pub common_name: String,
+    /// When its certificate ends.
+    #[serde(serialize_with = "as_text")]
+    pub not_after: Timestamp,
+    /// Its state: never [`State::Unissued`] or [`State::Undeclared`].
+    pub state: State,
+}
+
+/// How a device stands.
+#[derive(Debug, Serialize)]
+pub struct DeviceStatus {
+    /// The device, `alice/pixel`.
+    pub device: String,
+    /// The person's name.
+    pub person: String,
+    /// What it runs; none where it is no longer declared.
+    pub platform: Option<&'static str>,
+    /// Its state.
+    pub state: State,
+    /// Until when its older certificate is let in beside it, where it has one.
+    #[serde(serialize_with = "as_text_if_any")]
+    pub older_until: Option<Timestamp>,
+    /// When its certificate begins and ends, its serial number and its SHA-256 fingerprint, both in
+    /// hexadecimal; none where it has no certificate.
+    pub certificate: Option<CertificateStatus>,
+}
+
+/// A device's certificate.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)] // As in X.509.
+pub struct CertificateStatus {
+    #[serde(serialize_with = "as_text")]
+    pub not_before: Timestamp,
+    #[serde(serialize_with = "as_text")]
+    pub not_after: Timestamp,
+    pub serial: String,
+    pub fingerprint: String,
+}
+
+/// What a certificate is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// It is valid, and has time.
+    Valid,
+    /// It is valid, and in the window in which it is to be renewed.
+    Due,
+    /// It is not valid yet: a clock is wrong.
+    Early,
+    /// It has ended.
+    Expired,
+    /// The device is declared and has none yet.
+    Unissued,
+    /// The device's certificate was revoked, and it gets no other until it is renewed.
+    Revoked,
+    /// The device is no longer declared, and the next build retires it.
+    Undeclared,
+}
+
+impl State {
+    /// Whether somebody has to do something.
+    pub fn needs_action(self) -> bool {
+        !matches!(self, State::Valid | State::Revoked)
+    }
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Valid => "valid",
+            State::Due => "due",
+            State::Early => "not valid yet",
+            State::Expired => "expired",
+            State::Unissued => "not issued",
+            State::Revoked => "revoked",
+            State::Undeclared => "removed",
+        }
+    }
+}
+
+impl Status {
+    /// How a homelab with this lock stands at that moment.
+    pub fn at(now: Timestamp, homelab: &Homelab, lock: Option<&Lock>) -> Status {
+        let renew = &homelab.validity.renew;
+        let active = lock.map(Lock::active).unwrap_or_default();
+        let admitted = lock.map(Lock::admitted).unwrap_or_default();
+        let barred = lock.map(Lock::barred).unwrap_or_default();
+        let older_until = |id| {
+            let certificates = admitted.get(id).into_iter().flatten();
+            let older = certificates.filter_map(|issued| match issued.state {
+                lock::State::Replaced { until } => Some(until),
+                _ => None,
+            });
+            older.max()
+        };
+        let declared = homelab.devices().map(|(person, device)| {
+            let issued = active.get(&device.id);
+            DeviceStatus {
+                device: device.id.to_string(),
+                person: person.name.to_string(),
+                platform: Some(device.platform.as_str()),
+                state: match issued {
+                    Some(issued) => state(&issued.validity, renew, now),
+                    None if barred.contains(&device.id) => State::Revoked,
+                    None => State::Unissued,
+                },
+                older_until: older_until(&device.id),
+                certificate: issued.map(|issued| certificate(issued)),
+            }
+        });
+        let is_gone = |issued: &&&Issued| homelab.device(&issued.device).is_none();
+        let gone = active.values().filter(is_gone).map(|issued| DeviceStatus {
+            device: issued.device.to_string(),
+            person: issued.device.person.to_string(),
+            platform: None,
+            state: State::Undeclared,
+            older_until: older_until(&issued.device),
+            certificate: Some(certificate(issued)),
+        });
+        let authority = lock.and_then(|lock| lock.authority.as_ref());
+        Status {
+            now,
+            authority: authority.map(|authority| AuthorityStatus {
+                common_name: authority.common_name(),
+                not_after: authority.validity.not_after(),
+                // What it issues from then on would be cut short by its own end.
+                state: match devices_outlive(homelab, &authority.validity, now) {
+                    true => state(&authority.validity, renew, now).max(State::Due),
+                    false => state(&authority.validity, renew, now),
+                },
+            }),
+            devices: declared.chain(gone).collect(),
+        }
+    }
+
+    /// Whether nothing has to be done.
+    pub fn is_fine(&self) -> bool {
+        let authority = self.authority.iter().map(|authority| authority.state);
+        let devices = self.devices.iter().map(|device| device.state);
+        !authority.chain(devices).any(State::needs_action)
+    }
+}
+
+/// Whether some device's next certificate would end with the authority's, earlier than declared.
+fn devices_outlive(homelab: &Homelab, authority: &Validity, now: Timestamp) -> bool {
+    let mut ends = homelab
+        .devices()
+        .filter_map(|(_, device)| device.validity.after(now));
+    ends.any(|end| end > authority.not_after())
+}
+
+/// The window for renewal is the declared one, or a third of the certificate's life where that is
+/// shorter: a guest's twelve hours are not due from the first on.
+fn state(validity: &Validity, renew: &Lifetime, now: Timestamp) -> State {
+    let (begin, end) = (validity.not_before(), validity.not_after());
+    let third = end.duration_since(begin) / 3;
+    let window = renew.before(end).unwrap_or(begin);
+    let due = window.max(end.checked_sub(third).unwrap_or(window));
+    if now < begin {
+        State::Early
+    } else if now >= end {
+        State::Expired
+    } else if now >= due {
+        State::Due
+    } else {
+        State::Valid
+    }
+}
+
+fn certificate(issued: &Issued) -> CertificateStatus {
+    CertificateStatus {
+        not_before: issued.validity.not_before(),
+        not_after: issued.validity.not_after(),
+        serial: issued.serial.to_hex(),
+        fingerprint: data_encoding::HEXLOWER.encode(&issued.fingerprint),
+    }
+}
+
+fn as_text<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(at)
+}
+
+fn as_text_if_any<S: serde::Serializer>(
+    at: &Option<Timestamp>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => as_text(at, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// A moment as seen from another, for people: `in 11 months`, `2 days ago`.
+pub fn relative(at: Timestamp, now: Timestamp) -> String {
+    let apart: SignedDuration = at.duration_since(now);
+    let hours = apart.as_hours().unsigned_abs();
+    let amount = match (hours / 24, hours) {
+        (days, _) if days >= 2 * 365 => format!("{} years", days / 365),
+        (days, _) if days > 60 => format!("{} months", days * 12 / 365),
+        (days, _) if days >= 2 => format!("{days} days"),
+        (_, hours) if hours >= 2 => format!("{hours} hours"),
+        _ => format!("{} minutes", apart.as_mins().unsigned_abs()),
+    };
+    match apart.is_negative() {
+        false => format!("in {amount}"),
+        true => format!("{amount} ago"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn moments_are_told_as_people_do() {
+        let now = at("2027-01-01T00:00:00Z");
+        for (then, told) in [
+            ("2037-01-01T00:00:00Z", "in 10 years"),
+            ("2028-01-01T00:00:00Z", "in 12 months"),
+            ("2027-03-02T00:00:00Z", "in 60 days"),
+            ("2027-01-03T00:00:00Z", "in 2 days"),
+            ("2027-01-02T23:00:00Z", "in 47 hours"),
+            ("2027-01-01T01:59:00Z", "in 119 minutes"),
+            ("2026-12-31T23:59:30Z", "0 minutes ago"),
+            ("2026-12-29T00:00:00Z", "3 days ago"),
+        ] {
+            assert_eq!(relative(at(then), now), told, "{then}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_is_due_in_its_window() {
+        let year = Validity::new(at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z")).unwrap();
+        let day = Validity::new(at("2026-01-01T00:00:00Z"), at("2026-01-01T12:00:00Z")).unwrap();
+        let renew = Lifetime::new("30d").unwrap();
+        for (validity, now, expected) in [
+            (&year, "2025-12-31T23:59:59Z", State::Early),
+            (&year, "2026-01-01T00:00:00Z", State::Valid),
+            (&year, "2026-12-01T23:59:59Z", State::Valid),
+            (&year, "2026-12-02T00:00:00Z", State::Due),
+            (&year, "2026-12-31T23:59:59Z", State::Due),
+            (&year, "2027-01-01T00:00:00Z", State::Expired),
+            (&day, "2026-01-01T07:59:59Z", State::Valid),
+            (&day, "2026-01-01T08:00:00Z", State::Due),
+        ] {
+            assert_eq!(state(validity, &renew, at(now)), expected, "{now}");
+        }
+    }
+}

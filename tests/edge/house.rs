@@ -1,0 +1,81 @@
+//! A declaration of a test's own, built and served: its upstreams are on this machine already.
+
+use crate::family::{Bundle, bundle};
+use crate::support::caddy::{Caddy, Ports, Version, rewrite};
+use crate::support::curl::Curl;
+use crate::support::lab::Lab;
+
+pub struct House {
+    pub lab: Lab,
+    ports: Ports,
+}
+
+impl House {
+    /// Builds that declaration.
+    #[track_caller]
+    pub fn new(declaration: &str) -> Self {
+        let house = Self::unbuilt(declaration);
+        house.build(declaration);
+        house
+    }
+
+    /// Only declares it.
+    #[track_caller]
+    pub fn unbuilt(declaration: &str) -> Self {
+        Self {
+            lab: Lab::new().declare(declaration),
+            ports: Ports::reserve(),
+        }
+    }
+
+    /// Builds another declaration in place of the one before.
+    #[track_caller]
+    pub fn build(&self, declaration: &str) {
+        self.lab.write("homelab.kdl", declaration);
+        self.lab.command(["build"]).run().succeeds();
+    }
+
+    /// `homelab` with these arguments, at that time, in seconds since 1970.
+    #[track_caller]
+    pub fn command_at<const N: usize>(&self, time: u64, arguments: [&str; N]) {
+        let command = self.lab.command(arguments);
+        let at_that_time = command.env("SOURCE_DATE_EPOCH", time.to_string());
+        at_that_time.run().succeeds();
+    }
+
+    #[track_caller]
+    pub fn bundle(&self, person: &str, device: &str) -> Bundle {
+        bundle(&self.lab, person, device)
+    }
+
+    #[track_caller]
+    pub fn generated(&self) -> String {
+        self.lab.read("out/edge/Caddyfile")
+    }
+
+    #[track_caller]
+    pub fn serve(&self, version: Version) -> Caddy {
+        self.serve_changed(version, str::to_owned)
+    }
+
+    /// `caddy reload` with what is built now.
+    #[track_caller]
+    pub fn reload(&self, caddy: &mut Caddy) {
+        let rewritten = rewrite(&self.generated(), &self.ports, &[]);
+        caddy.reload(&rewritten).succeeds();
+    }
+
+    /// Serves a Caddyfile that was changed on purpose.
+    #[track_caller]
+    pub fn serve_changed(&self, version: Version, change: impl FnOnce(&str) -> String) -> Caddy {
+        let rewritten = rewrite(&change(&self.generated()), &self.ports, &[]);
+        Caddy::start(version, &rewritten, &self.lab.path().join("out/edge"))
+    }
+}
+
+impl Bundle {
+    /// A visit with this certificate.
+    pub fn shown(&self, curl: Curl) -> Curl {
+        curl.p12(&self.path, &self.password)
+    }
+}

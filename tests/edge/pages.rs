@@ -1,0 +1,235 @@
+//! What a visitor is told: each of those who are not let in, who comes while an upstream is down, and who comes to the domain itself.
+
+use crate::family::Bundle;
+use crate::house::House;
+use crate::support::caddy::{Caddy, Version};
+use crate::support::curl::{Answer, Curl};
+use crate::support::port::Port;
+use crate::support::upstream::Upstream;
+
+const NONE: &str = "This needs a certificate";
+const NONE_AWAY: &str = "This needs a certificate away from home";
+const HOME: &str = "This opens at home only";
+const RETIRED: &str = "This certificate is no longer let in";
+const FORBIDDEN: &str = "You may not use this";
+const DOWN: &str = "This does not answer at the moment";
+
+/// With `lost` as one more of alice's devices, and that LAN. The title would be markup, and a certificate's owner more than one word.
+fn declaration(upstream: &str, dead: u16, lost: &str, lan: &str) -> String {
+    format!(
+        r#"
+        domain "home.example.com"
+        edge {{ email "admin@example.com"; certificates "acme"; lan "{lan}"; landing; }}
+        person "alice" {{ name "Alice \"<b>\" & Co"; device "pixel" platform="linux"; {lost} }}
+        person "bob" {{ device "phone" platform="linux"; }}
+        person "carol" {{ device "phone" platform="linux"; }}
+        service "asked" {{ upstream "http://{upstream}"; allow "alice"; certificate "asked"
+            title "<script>alert(1)</script> & \"more\"" }}
+        service "required" {{ upstream "http://{upstream}"; allow "alice"; }}
+        service "both" {{ upstream "http://{upstream}"; allow "alice"; open "lan"; }}
+        service "home" {{ upstream "http://{upstream}"; open "lan"; }}
+        service "dead" {{ upstream "http://127.0.0.1:{dead}"; allow "alice" "bob"; certificate "asked"; }}
+        service "dead-too" {{ upstream "http://127.0.0.1:{dead}"; open "everyone"; }}
+        "#
+    )
+}
+
+struct Scene {
+    house: House,
+    alice: Bundle,
+    bob: Bundle,
+    carol: Bundle,
+    lost: Bundle,
+    _dead: Port,
+}
+
+impl Scene {
+    fn new(lan: &str) -> Self {
+        let (upstream, dead) = (Upstream::start("it").address(), Port::reserve());
+        let declare = |lost| declaration(&upstream, dead.number(), lost, lan);
+        let house = House::new(&declare(r#"device "lost" platform="linux";"#));
+        let lost = house.bundle("alice", "lost");
+        house.build(&declare(""));
+        Self {
+            alice: house.bundle("alice", "pixel"),
+            bob: house.bundle("bob", "phone"),
+            carol: house.bundle("carol", "phone"),
+            house,
+            lost,
+            _dead: dead,
+        }
+    }
+}
+
+fn visit(caddy: &Caddy, service: &str, bundle: Option<&Bundle>) -> Curl {
+    let curl = caddy.visit(&format!("{service}.home.example.com"), "/");
+    match bundle {
+        Some(bundle) => bundle.shown(curl),
+        None => curl,
+    }
+}
+
+/// The answer is that page, whole and alone.
+#[track_caller]
+fn is_page(answer: &Answer, status: u16, title: &str) {
+    answer.has_status(status);
+    let shown = format!("<title>{title} · home.example.com</title>");
+    answer.contains(&shown).contains("admin@example.com");
+    let once = |name: &str| answer.header(name).join(", ");
+    assert_eq!(once("Content-Type"), "text/html; charset=utf-8");
+    assert_eq!(once("Cache-Control"), "no-store");
+    assert_eq!(once("X-Content-Type-Options"), "nosniff");
+    assert_eq!(once("Strict-Transport-Security"), "max-age=31536000");
+    assert!(once("Content-Security-Policy").starts_with("default-src 'none';"));
+    let text = answer.text();
+    assert!(text.starts_with("<!doctype html>") && text.ends_with("</html>"));
+    // Nothing is fetched, and nothing runs.
+    for fetched in [" src=", "url(", "<script", "<link", "@import"] {
+        answer.lacks(fetched);
+    }
+    let links = text.split(" href=\"").skip(1);
+    for link in links {
+        assert!(
+            link.starts_with("mailto:") || link.starts_with("https://"),
+            "{link}"
+        );
+    }
+}
+
+fn each_is_told(version: Version) {
+    let Scene {
+        house,
+        alice,
+        bob,
+        lost,
+        ..
+    } = &Scene::new("192.168.0.0/16");
+    let caddy = house.serve(version);
+    let told = |service, bundle, status, title| {
+        is_page(&visit(&caddy, service, bundle).run(), status, title);
+    };
+    told("asked", None, 403, NONE);
+    told("asked", Some(lost), 403, RETIRED);
+    told("asked", Some(bob), 403, FORBIDDEN);
+    told("required", Some(lost), 403, RETIRED);
+    told("required", Some(bob), 403, FORBIDDEN);
+    told("both", None, 403, NONE_AWAY);
+    told("both", Some(bob), 403, FORBIDDEN);
+    told("home", None, 403, HOME);
+    told("home", Some(alice), 403, HOME);
+    told("dead", Some(alice), 502, DOWN);
+    told("dead", Some(bob), 502, DOWN);
+    told("dead", None, 403, NONE);
+    told("dead-too", None, 502, DOWN);
+    visit(&caddy, "required", None).run().is_refused_in_tls();
+    for method in ["POST", "PUT", "OPTIONS"] {
+        is_page(
+            &visit(&caddy, "asked", None).method(method).run(),
+            403,
+            NONE,
+        );
+    }
+    let head = visit(&caddy, "asked", None).method("HEAD").run();
+    head.has_status(403);
+    assert_eq!(head.body, b"", "{head}");
+    // Who has none is to come back on another connection, in which a browser may show one; the others are not.
+    for (service, bundle, closes) in [
+        ("asked", None, true),
+        ("both", None, true),
+        ("asked", Some(lost), false),
+        ("asked", Some(bob), false),
+        ("home", None, false),
+        ("asked", Some(alice), false),
+    ] {
+        let answer = visit(&caddy, service, bundle).http1().run();
+        assert_eq!(answer.header("Connection") == ["close"], closes, "{answer}");
+    }
+    // Whoever is let in gets the upstream's own answer, told once to come back over TLS.
+    let answer = visit(&caddy, "asked", Some(alice)).run();
+    answer.has_status(200).contains("upstream it");
+    assert_eq!(
+        answer.header("Strict-Transport-Security"),
+        ["max-age=31536000"]
+    );
+    assert_eq!(answer.header("Cache-Control"), [""; 0]);
+}
+
+#[test]
+fn each_is_told_what_to_do_on_the_old_caddy() {
+    each_is_told(Version::Old);
+}
+
+#[test]
+fn each_is_told_what_to_do_on_the_new_caddy() {
+    each_is_told(Version::New);
+}
+
+/// The addresses of a landing page's links.
+fn links(answer: &Answer) -> Vec<&str> {
+    let links = answer.text().split(" href=\"https://").skip(1);
+    links.filter_map(|link| link.split('/').next()).collect()
+}
+
+fn landing(version: Version) {
+    let scene = Scene::new("192.168.0.0/16");
+    let caddy = scene.house.serve(version);
+    let root = |bundle: Option<&Bundle>| {
+        let curl = caddy.visit("home.example.com", "/any/path");
+        bundle.map_or(caddy.visit("home.example.com", "/"), |bundle| {
+            bundle.shown(curl)
+        })
+    };
+    let shown = |bundle: &Bundle| {
+        let answer = root(Some(bundle)).run();
+        is_page(&answer, 200, "Your services");
+        links(&answer).join(" ").replace(".home.example.com", "")
+    };
+    assert_eq!(
+        shown(&scene.alice),
+        "asked both dead dead-too home required"
+    );
+    assert_eq!(shown(&scene.bob), "both dead dead-too home");
+    assert_eq!(shown(&scene.carol), "both dead-too home");
+    let answer = root(Some(&scene.alice)).run();
+    let title = "&lt;script&gt;alert(1)&lt;&#x2f;script&gt; &amp; &quot;more&quot;";
+    answer
+        .contains(title)
+        .contains("home.home.example.com, at home only");
+    is_page(&root(None).run(), 403, NONE_AWAY);
+    is_page(&root(Some(&scene.lost)).run(), 403, RETIRED);
+    // At home without a certificate, what is open there.
+    let scene = Scene::new("127.0.0.0/8");
+    let caddy = scene.house.serve(version);
+    let answer = caddy.visit("home.example.com", "/").run();
+    is_page(&answer, 200, "Your services");
+    let open = links(&answer).join(" ").replace(".home.example.com", "");
+    assert_eq!(open, "both dead-too home");
+}
+
+#[test]
+fn the_domain_itself_on_the_old_caddy() {
+    landing(Version::Old);
+}
+
+#[test]
+fn the_domain_itself_on_the_new_caddy() {
+    landing(Version::New);
+}
+
+/// Without certificates that all browsers know, nobody is told to insist on them.
+#[test]
+fn nothing_is_insisted_on_where_browsers_would_be_locked_out() {
+    let upstream = Upstream::start("it");
+    let house = House::new(&format!(
+        r#"domain "home.example.com"
+        edge {{ certificates "internal"; }}
+        service "it" {{ upstream "http://{}"; open "everyone"; }}"#,
+        upstream.address()
+    ));
+    let answer = house
+        .serve(Version::New)
+        .visit("it.home.example.com", "/")
+        .run();
+    answer.has_status(200);
+    assert_eq!(answer.header("Strict-Transport-Security"), [""; 0]);
+}

@@ -1,0 +1,321 @@
+//! `renew` and `revoke`: what they change, what they leave, what they refuse.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::files::changed;
+use crate::support::lab::{Invocation, Lab};
+use crate::support::outcome::Outcome;
+
+pub const DECLARATION: &str = r#"
+domain "home.example.com"
+validity { device "1y"; renew "30d"; }
+person "alice" { device "pixel" platform="android"; device "laptop" platform="linux"; }
+person "bob" { device "iphone" platform="ios"; }
+service "photos" { upstream "http://127.0.0.1:1"; allow "alice"; title "Our photos"; }
+service "notes" { upstream "http://127.0.0.1:2"; allow "alice" "bob"; }
+service "films" { upstream "http://127.0.0.1:3"; open "lan"; }
+"#;
+
+/// 2027-01-01T00:00:00Z.
+const NEW_YEAR: i64 = 1_798_761_600;
+const DAY: i64 = 86_400;
+
+fn built() -> Lab {
+    let lab = Lab::new().declare(DECLARATION);
+    run(&lab, 0, ["build"]).succeeds();
+    lab
+}
+
+pub fn at(invocation: Invocation, days: i64) -> Invocation {
+    let time = NEW_YEAR + days * DAY;
+    invocation.env("SOURCE_DATE_EPOCH", time.to_string())
+}
+
+#[track_caller]
+pub fn run<const N: usize>(lab: &Lab, days: i64, arguments: [&str; N]) -> Outcome {
+    at(lab.command(arguments), days).run()
+}
+
+/// Runs it, and gives what changed.
+#[track_caller]
+fn changes<const N: usize>(lab: &Lab, days: i64, arguments: [&str; N]) -> Vec<String> {
+    let before = lab.snapshot();
+    run(lab, days, arguments).succeeds();
+    let mut changes = changed(&before, &lab.snapshot());
+    changes.retain(|path| !path.ends_with("manifest.kdl"));
+    changes
+}
+
+/// The states of a device's lines in the lock, in their order.
+pub fn states(lab: &Lab, device: &str) -> Vec<String> {
+    let lock = lab.read("homelab.lock");
+    let begin = format!("certificate \"{device}\" ");
+    let lines = lock.lines().filter(|line| line.starts_with(&begin));
+    let state = |line: &str| {
+        let (_, state) = line.split_once(" state=").expect("a line has one");
+        let (state, _) = state.split_once(" check=").expect("and a check");
+        state.replace('"', "")
+    };
+    let mut states: Vec<String> = lines.map(state).collect();
+    states.sort();
+    states
+}
+
+#[test]
+fn renewing_makes_one_device_s_files_anew() {
+    let lab = built();
+    let old = lab.read_bytes("out/people/alice/pixel/alice-pixel.p12");
+    let changes = changes(&lab, 340, ["renew", "alice/pixel"]);
+    assert_eq!(
+        changes,
+        [
+            "~ homelab.lock",
+            "~ out/edge/Caddyfile",
+            "~ out/edge/exposure.md",
+            "~ out/people/alice/guide.html",
+            "~ out/people/alice/pixel/alice-pixel.p12",
+        ]
+    );
+    // Not beyond the old one's own end, which is before the window's.
+    assert_eq!(
+        states(&lab, "alice/pixel"),
+        ["active", "replaced until=2028-01-01T00:00:00Z"]
+    );
+    assert_ne!(
+        old,
+        lab.read_bytes("out/people/alice/pixel/alice-pixel.p12")
+    );
+    let guide = lab.read("out/people/alice/guide.html");
+    assert!(guide.contains("Install this new one before 2028-01-01 00:00 UTC"));
+    assert_eq!(
+        guide.matches("Older certificate").count(),
+        1,
+        "of two devices"
+    );
+    let status = run(&lab, 341, ["status"]);
+    status
+        .succeeds()
+        .stdout_contains("install the new file by 2028-01-01 00:00 UTC");
+    let json = run(&lab, 341, ["status", "--json"]);
+    let json: Value = serde_json::from_str(json.succeeds().stdout()).expect("it is JSON");
+    assert_eq!(json["devices"][1]["older_until"], "2028-01-01T00:00:00Z");
+    let exposure = lab.read("out/edge/exposure.md");
+    assert!(exposure.contains("alice/pixel (its older certificate, until 2028-01-01T00:00:00Z)"));
+    // Early on, the window counts.
+    run(&lab, 341, ["renew", "alice/laptop", "bob/iphone"]).succeeds();
+    run(&lab, 342, ["build", "--check"]).succeeds();
+    run(&lab, 342, ["build", "--locked"])
+        .succeeds()
+        .stdout_is("11 unchanged\n");
+    let lab = built();
+    run(&lab, 10, ["renew", "--all"]).succeeds();
+    for device in ["alice/laptop", "alice/pixel", "bob/iphone"] {
+        let until = "replaced until=2027-02-10T00:00:00Z";
+        assert_eq!(states(&lab, device), ["active", until], "{device}");
+    }
+}
+
+#[test]
+fn what_is_due_is_renewed_and_nothing_else() {
+    let lab = built();
+    let before = lab.snapshot();
+    run(&lab, 300, ["renew", "--due"])
+        .succeeds()
+        .stdout_is("nothing is due\n11 unchanged\n");
+    assert!(before == lab.snapshot());
+    run(&lab, 100, ["renew", "alice/laptop"]).succeeds();
+    let due = run(&lab, 340, ["renew", "--due"]);
+    due.succeeds()
+        .stdout_contains("issued alice/pixel until")
+        .stdout_contains("issued bob/iphone");
+    due.stdout_lacks("issued alice/laptop")
+        .stdout_contains("retired the older certificate of alice/laptop");
+    // What has ended already is not let in beside the new one, and leaves the lock.
+    let lab = built();
+    run(&lab, 400, ["renew", "--due"]).succeeds();
+    assert_eq!(states(&lab, "bob/iphone"), ["active"]);
+    let again = run(&lab, 401, ["renew", "--due"]);
+    again.succeeds().stdout_is("nothing is due\n11 unchanged\n");
+}
+
+#[test]
+fn a_window_is_closed_early_by_finishing_and_late_by_a_build() {
+    let lab = built();
+    run(&lab, 10, ["renew", "--all"]).succeeds();
+    let finished = run(&lab, 11, ["renew", "--finish", "alice/pixel"]);
+    finished
+        .succeeds()
+        .stdout_contains("retired the older certificate of alice/pixel\n");
+    assert_eq!(
+        states(&lab, "alice/pixel"),
+        ["active", "retired retired=2027-01-12T00:00:00Z"]
+    );
+    let guide = lab.read("out/people/alice/guide.html");
+    assert_eq!(
+        guide.matches("Older certificate").count(),
+        1,
+        "the laptop's"
+    );
+    run(&lab, 39, ["build"])
+        .succeeds()
+        .stdout_is("11 unchanged\n");
+    let closed = run(&lab, 40, ["build"]);
+    closed
+        .succeeds()
+        .stdout_contains("retired the older certificate of alice/laptop\n");
+    assert_eq!(
+        states(&lab, "bob/iphone"),
+        ["active", "retired retired=2027-02-10T00:00:00Z"]
+    );
+    run(&lab, 41, ["build"])
+        .succeeds()
+        .stdout_is("11 unchanged\n");
+}
+
+#[test]
+fn what_cannot_be_renewed_is_refused_and_nothing_changes() {
+    let lab = built();
+    let before = lab.snapshot();
+    let refuse = |arguments: &[&str], code: i32, said: &str| {
+        let invocation = at(lab.command(arguments.iter().copied()), 10);
+        invocation.run().fails_with(code).stderr_contains(said);
+        assert!(before == lab.snapshot(), "{arguments:?}");
+    };
+    refuse(&["renew"], 2, "--due");
+    refuse(&["renew", "--due", "--all"], 2, "cannot be used with");
+    refuse(&["renew", "--all", "--finish"], 2, "--finish");
+    refuse(&["renew", "alice/pixle"], 2, "did you mean `alice/pixel`?");
+    refuse(&["renew", "alice"], 2, "alice");
+    refuse(
+        &["renew", "--finish", "alice/pixel"],
+        2,
+        "no older certificate",
+    );
+    refuse(&["revoke", "carol/phone"], 2, "renew::unknown-device");
+    refuse(&["revoke"], 2, "PERSON/DEVICE");
+    fs::remove_dir_all(lab.home().join(".config")).expect("the identity was made there");
+    refuse(&["renew", "alice/pixel"], 3, "root::no-identity");
+    refuse(&["revoke", "alice/pixel"], 3, "root::no-identity");
+    let new = Lab::new().declare(DECLARATION);
+    let nothing = run(&new, 0, ["renew", "--all"]);
+    nothing
+        .fails_with(4)
+        .stderr_contains("nothing has been issued yet");
+    assert!(
+        !new.path().join("homelab.lock").exists(),
+        "no authority by surprise"
+    );
+}
+
+#[test]
+fn a_lost_device_is_out_and_its_owner_is_told_what_to_do() {
+    let lab = built();
+    let old = lab.read_bytes("out/people/alice/pixel/alice-pixel.p12");
+    let revoked = run(&lab, 10, ["revoke", "alice/pixel"]);
+    revoked.succeeds();
+    for said in [
+        "retired alice/pixel\n",
+        "issued alice/pixel until",
+        "built out/edge/ca.crl\n",
+        "whoever has it gets to notes (https://notes.home.example.com/), Our photos (https://photos",
+        "1. copy out/edge/ to the Caddy host, and `caddy reload`",
+        "2. restart Caddy",
+        "`homelab password alice/pixel` prints its password",
+    ] {
+        revoked.stdout_contains(said);
+    }
+    // On the LAN it needs no certificate, so that is not what was lost.
+    revoked.stdout_lacks("films");
+    assert_ne!(
+        old,
+        lab.read_bytes("out/people/alice/pixel/alice-pixel.p12")
+    );
+    let retired = "retired retired=2027-01-11T00:00:00Z";
+    assert_eq!(states(&lab, "alice/pixel"), ["active", retired]);
+    // A window that is open does not help the thief.
+    run(&lab, 11, ["renew", "alice/laptop"]).succeeds();
+    run(&lab, 12, ["revoke", "alice/laptop"]).succeeds();
+    let states = states(&lab, "alice/laptop");
+    assert_eq!(
+        states
+            .iter()
+            .filter(|state| state.starts_with("retired"))
+            .count(),
+        2
+    );
+}
+
+#[test]
+fn a_device_may_stay_out_until_it_is_renewed() {
+    let lab = built();
+    let bundle = "out/people/alice/pixel/alice-pixel.p12";
+    let revoked = run(&lab, 10, ["revoke", "--no-replace", "alice/pixel"]);
+    revoked
+        .succeeds()
+        .stdout_lacks("issued")
+        .stdout_lacks("homelab password");
+    assert!(!lab.path().join(bundle).exists());
+    assert_eq!(
+        states(&lab, "alice/pixel"),
+        ["barred retired=2027-01-11T00:00:00Z"]
+    );
+    // Neither a build nor another device's certificate, years later, lets it in again.
+    run(&lab, 11, ["build"])
+        .succeeds()
+        .stdout_is("10 unchanged\n");
+    run(&lab, 500, ["renew", "alice/laptop"]).succeeds();
+    assert_eq!(
+        states(&lab, "alice/pixel"),
+        ["barred retired=2027-01-11T00:00:00Z"]
+    );
+    let status = run(&lab, 500, ["status"]);
+    status.succeeds().stdout_contains("revoked");
+    run(&lab, 501, ["renew", "alice/pixel"])
+        .succeeds()
+        .stdout_contains("issued alice/pixel");
+    assert!(lab.path().join(bundle).exists());
+    assert_eq!(states(&lab, "alice/pixel"), ["active"]);
+    // Removed and declared again it is another device's matter.
+    run(&lab, 502, ["revoke", "--no-replace", "alice/pixel"]).succeeds();
+    let without = DECLARATION.replace("device \"pixel\" platform=\"android\"; ", "");
+    lab.write("homelab.kdl", &without);
+    run(&lab, 503, ["build"]).succeeds();
+    lab.write("homelab.kdl", DECLARATION);
+    run(&lab, 504, ["build"])
+        .succeeds()
+        .stdout_contains("issued alice/pixel");
+}
+
+/// Every number of the revocation list is higher than the one before.
+#[test]
+fn the_list_of_the_revoked_is_numbered_on() {
+    let lab = built();
+    let number = || -> u32 {
+        let lock = lab.read("homelab.lock");
+        let (_, rest) = lock.split_once(" number=\"").expect("there is a list");
+        let (number, _) = rest.split_once('"').expect("its number ends");
+        number.parse().expect("it is one")
+    };
+    let mut last = number();
+    for (day, command) in [
+        (10, &["revoke", "alice/pixel"][..]),
+        (11, &["revoke", "--no-replace", "bob/iphone"]),
+        (12, &["renew", "bob/iphone"]),
+        (13, &["renew", "--all"]),
+        (14, &["renew", "--finish", "alice/laptop"]),
+        (60, &["build"]),
+    ] {
+        let listed = states(&lab, "alice/laptop").join("") + &states(&lab, "alice/pixel").join("");
+        at(lab.command(command.iter().copied()), day)
+            .run()
+            .succeeds();
+        let now = states(&lab, "alice/laptop").join("") + &states(&lab, "alice/pixel").join("");
+        let grew = now.matches("retired=").count() > listed.matches("retired=").count();
+        assert!(number() > last || !grew, "{command:?}");
+        assert!(number() >= last, "{command:?}");
+        last = number();
+    }
+    assert!(last >= 5, "{last}");
+}
