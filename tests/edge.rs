@@ -9,6 +9,7 @@
 //! | `house` | any other declaration, built and served |
 //! | `described` | what Caddy makes of a Caddyfile, as text |
 //! | `policy` | the same home as a table written by hand: what each visitor is to get |
+//! | `generated` | declarations that a machine made up, and what each is to come to |
 //! | `wire` | requests that no well-behaved client sends |
 //! | the others | one subject each |
 
@@ -22,6 +23,8 @@ mod described;
 mod family;
 #[path = "edge/files.rs"]
 mod files;
+#[path = "edge/generated.rs"]
+mod generated;
 #[path = "edge/hostile.rs"]
 mod hostile;
 #[path = "edge/hosts.rs"]

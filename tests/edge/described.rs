@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const FINGERPRINT: &str = "{http.request.tls.client.fingerprint}";
 const STATUS: &str = "{http.error.status_code}";
@@ -13,10 +13,64 @@ pub fn keys(object: &Value) -> Vec<String> {
     object.map_or_else(Vec::new, |object| object.keys().cloned().collect())
 }
 
+/// What a Caddyfile means, but for its sites' order.
+pub struct Meaning {
+    pub apps: Vec<&'static str>,
+    /// The server's options.
+    pub server: Value,
+    /// In the form of [`described`].
+    pub sites: Vec<String>,
+}
+
+/// Where what `caddy adapt` printed is something else.
+pub fn differences(
+    json: &Value,
+    devices: &BTreeMap<String, String>,
+    expected: &Meaning,
+) -> Vec<String> {
+    let http = &json["apps"]["http"];
+    let server = &http["servers"]["srv0"];
+    let mut differences = Vec::new();
+    let mut same = |what: &str, found: Value, expected: Value| {
+        if found != expected {
+            differences.push(format!("{what} is {found}, should be {expected}"));
+        }
+    };
+    same("all", keys(json).into(), json!(["apps"]));
+    same("apps", keys(&json["apps"]).into(), json!(expected.apps));
+    same("servers", keys(&http["servers"]).into(), json!(["srv0"]));
+    let others = without(http, &["servers"]);
+    same(
+        "http",
+        others,
+        json!({ "grace_period": 10_000_000_000_u64 }),
+    );
+    let options = without(server, &["routes", "errors", "tls_connection_policies"]);
+    same("the server", options, expected.server.clone());
+    let sites = described(server, devices);
+    let missing = |these: &[String], those: &[String], what: &str| -> Vec<String> {
+        let missing = these.iter().filter(|site| !those.contains(site));
+        missing.map(|site| format!("{what}:\n{site}")).collect()
+    };
+    differences.extend(missing(&sites, &expected.sites, "unexpected"));
+    differences.extend(missing(&expected.sites, &sites, "missing"));
+    differences
+}
+
+fn without(object: &Value, left_out: &[&str]) -> Value {
+    let mut object = object.clone();
+    if let Some(fields) = object.as_object_mut() {
+        fields.retain(|key, _| !left_out.contains(&&key[..]));
+    }
+    object
+}
+
 /// Each site as text, sorted: a line with its hosts and what its handshake asks; then what is done, a line for each step, or for
 /// each of several routes of which the first that matches is taken; then the same for what is done when that fails.
 pub fn described(server: &Value, devices: &BTreeMap<String, String>) -> Vec<String> {
-    let policies = list(&server["tls_connection_policies"]);
+    // There are none where no site asks.
+    let policies = server["tls_connection_policies"].as_array();
+    let policies = policies.map_or(&[][..], Vec::as_slice);
     let mut sites: BTreeMap<Vec<&str>, String> = BTreeMap::new();
     for (hosts, handlers) in routes_by_host(&server["routes"]) {
         let asked: Vec<String> = hosts.iter().map(|host| mode(policies, host)).collect();
@@ -45,7 +99,8 @@ fn routes_by_host(routes: &Value) -> Vec<(Vec<&str>, &[Value])> {
         };
         assert_eq!(keys(matcher), ["host"], "{route}");
         assert_eq!(route["terminal"], true, "{route}");
-        let hosts = list(&matcher["host"]).iter().map(string).collect();
+        let mut hosts: Vec<&str> = list(&matcher["host"]).iter().map(string).collect();
+        hosts.sort_unstable();
         (hosts, list(&route["handle"]))
     });
     by_host.collect()
@@ -81,7 +136,14 @@ fn steps(handlers: &[Value], devices: &BTreeMap<String, String>, text: &mut Stri
             "subroute" => routes(list(&handler["routes"]), devices, text),
             "headers" => headers(handler, text),
             "request_body" => line(text, &format!("at most {} bytes", handler["max_size"])),
-            "rewrite" => line(text, &format!("rewrite {}", string(&handler["uri"]))),
+            "rewrite" => match &handler["path_regexp"][0] {
+                Value::Null => line(text, &format!("rewrite {}", string(&handler["uri"]))),
+                change => {
+                    assert_eq!(list(&handler["path_regexp"]).len(), 1, "{handler}");
+                    let [find, replace] = ["find", "replace"].map(|key| string(&change[key]));
+                    line(text, &format!("rewrite path {find} {replace}"));
+                }
+            },
             "vars" => {
                 assert_eq!(keys(handler), ["handler", "root"]);
                 line(text, &format!("root {}", string(&handler["root"])));
@@ -129,7 +191,7 @@ fn headers(handler: &Value, text: &mut String) {
     );
 }
 
-/// A page by its title, or where a redirect leads.
+/// A page by its title and what it links to, or where a redirect leads.
 fn answer(handler: &Value) -> String {
     if let Some(place) = handler["headers"]["Location"].get(0) {
         return format!("redirect {} {}", handler["status_code"], string(place));
@@ -137,14 +199,53 @@ fn answer(handler: &Value) -> String {
     let closes = match &keys(handler)[..] {
         [body, handler] if (&body[..], &handler[..]) == ("body", "handler") => "",
         [_, _, _] if handler["close"] == true && handler["status_code"].is_null() => ", and close",
-        _ => return handler.to_string(),
+        _ => return without(handler, &["handler"]).to_string(),
     };
-    let title = string(&handler["body"])
-        .split_once("<title>")
-        .expect("a page has a title")
-        .1;
+    let body = string(&handler["body"]);
+    let (_, title) = body.split_once("<title>").expect("a page has a title");
     let (title, _) = title.split_once(" · ").expect("and the domain in it");
-    format!("page: {title}{closes}")
+    let links = body.split("<li ").skip(1).map(|item| {
+        let (href, text) = item
+            .split_once("<a href=\"")
+            .expect("an item is a link")
+            .1
+            .split_once('"')
+            .expect("its place ends");
+        let (_, text) = text.split_once('>').expect("its tag ends");
+        let (text, _) = text.split_once("</a></li>").expect("it ends");
+        let text = text
+            .replace("<strong>", "")
+            .replace("</strong><br><small>", " = ")
+            .replace("</small>", "");
+        format!("\n  link: {} {}", unescaped(href), unescaped(&text))
+    });
+    let (title, links) = (unescaped(title), links.collect::<String>());
+    format!("page: {title}{closes}{links}")
+}
+
+/// What HTML shows for a text.
+#[track_caller]
+pub fn unescaped(html: &str) -> String {
+    assert!(!html.contains(['<', '>', '"']), "more than a text: {html}");
+    let mut text = String::new();
+    let mut rest = html;
+    while let Some((before, entity)) = rest.split_once('&') {
+        let (name, after) = entity
+            .split_once(';')
+            .unwrap_or_else(|| panic!("no entity: {html}"));
+        text += before;
+        text.push(match name {
+            "lt" => '<',
+            "gt" => '>',
+            "amp" => '&',
+            "quot" => '"',
+            "#x27" => '\'',
+            "#x2f" => '/',
+            other => panic!("no entity that is known: {other}"),
+        });
+        rest = after;
+    }
+    text + rest
 }
 
 fn line(text: &mut String, line: &str) {
@@ -153,35 +254,46 @@ fn line(text: &mut String, line: &str) {
 
 fn routes(routes: &[Value], devices: &BTreeMap<String, String>, text: &mut String) {
     let mut group = None;
-    let mut number = 0;
+    let mut of_group: Vec<(Option<String>, String)> = Vec::new();
     for route in routes {
         let mut inner = String::new();
         steps(list(&route["handle"]), devices, &mut inner);
         let conditions = conditions(route, devices);
-        if route["group"].is_null() {
-            match conditions {
-                None => text.push_str(&inner),
-                Some(conditions) if inner.matches('\n').count() == 1 => {
-                    line(text, &format!("{conditions}: {}", inner.trim_start()));
-                }
-                Some(conditions) => {
-                    line(text, &conditions);
-                    text.push_str(&inner.replace("\n  ", "\n       "));
-                }
-            }
+        let alone = |other: &&Value| other["group"] == route["group"];
+        if !route["group"].is_null() && routes.iter().filter(alone).count() > 1 {
+            // Of one group, only the first that matches is taken.
+            assert_eq!(*group.get_or_insert(&route["group"]), &route["group"]);
+            of_group.push((conditions, inner));
             continue;
         }
-        // Of one group, only the first that matches is taken.
-        assert_eq!(*group.get_or_insert(&route["group"]), &route["group"]);
-        number += 1;
+        assert!(of_group.is_empty(), "a group is the last: {route}");
         match conditions {
+            None => text.push_str(&inner),
+            Some(conditions) if inner.matches('\n').count() == 1 => {
+                line(text, &format!("{conditions}: {}", inner.trim_start()));
+            }
             Some(conditions) => {
-                line(text, &format!("{number}. {conditions}"));
+                line(text, &conditions);
                 text.push_str(&inner.replace("\n  ", "\n       "));
             }
+        }
+    }
+    sort_alike(&mut of_group);
+    for (number, (conditions, inner)) in of_group.iter().enumerate() {
+        let (number, inner) = (number + 1, inner.replace("\n  ", "\n       "));
+        match conditions {
+            Some(conditions) => line(text, &format!("{number}. {conditions}{inner}")),
             None => line(text, &format!("{number}. {}", inner.trim_start())),
         }
     }
+}
+
+/// Sorts neighbours that do the same on other conditions: it makes no difference which is the first.
+pub fn sort_alike(routes: &mut [(Option<String>, String)]) {
+    let alike = |one: &(Option<String>, String), other: &(Option<String>, String)| {
+        one.1 == other.1 && one.0.is_some() && other.0.is_some()
+    };
+    routes.chunk_by_mut(alike).for_each(<[_]>::sort);
 }
 
 fn conditions(route: &Value, devices: &BTreeMap<String, String>) -> Option<String> {

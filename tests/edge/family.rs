@@ -27,9 +27,12 @@ const UPSTREAMS: [(&str, &str); 7] = [
 pub struct Family {
     pub lab: Lab,
     pub ports: Ports,
-    upstreams: Vec<(&'static str, Upstream)>,
+    pub upstreams: Upstreams,
     front: TlsFront,
 }
+
+/// The servers behind a Caddy, each with its service.
+pub struct Upstreams(pub Vec<(&'static str, Upstream)>);
 
 /// A client certificate with its key.
 #[derive(Clone)]
@@ -63,7 +66,7 @@ impl Family {
             lab: Lab::new(),
             ports: Ports::reserve(),
             front: TlsFront::start(grafana),
-            upstreams: upstreams.into(),
+            upstreams: Upstreams(upstreams.into()),
         }
     }
 
@@ -87,30 +90,7 @@ impl Family {
     /// The bundle of a stranger: its certificate and its issuer are named and numbered as alice/pixel's are, and signed by others.
     #[track_caller]
     pub fn stranger(&self) -> Bundle {
-        let ours = self.bundle("alice", "pixel");
-        let place = self.lab.home().join("stranger");
-        std::fs::create_dir_all(&place).expect("the home can be written to");
-        let (ca, leaf) = (self.lab.path().join("out/edge/ca.pem"), ours.pem(&place));
-        let script = r#"
-            set -eu
-            name() { openssl x509 -in "$1" -noout "-$2" -nameopt compat | sed "s/^$2=//"; }
-            key='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'
-            openssl req -x509 $key -days 30 -subj "$(name "$1" subject)" -keyout ca.key -out ca.pem
-            openssl req $key -subj "$(name "$2" subject)" -keyout leaf.key -out leaf.csr
-            printf 'basicConstraints=CA:FALSE\nkeyUsage=digitalSignature\nextendedKeyUsage=clientAuth\n' >extensions
-            openssl x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -set_serial "0x$(name "$2" serial)" -days 20 \
-                -extfile extensions -out leaf.pem
-            openssl pkcs12 -export -in leaf.pem -inkey leaf.key -passout pass:stranger -out stranger.p12
-            test "$(name leaf.pem issuer)" = "$(name "$2" issuer)"
-            test "$(name leaf.pem subject)" = "$(name "$2" subject)"
-        "#;
-        let mut shell = tools::command("sh");
-        shell.args(["-c", script, "sh"]).args([ca, leaf]);
-        crate::support::outcome::run(shell.current_dir(&place), b"").succeeds();
-        Bundle {
-            path: place.join("stranger.p12"),
-            password: "stranger".to_owned(),
-        }
+        stranger(&self.lab, &self.bundle("alice", "pixel"))
     }
 
     /// The Caddyfile as it was generated.
@@ -125,7 +105,7 @@ impl Family {
     pub fn caddyfile(&self) -> String {
         let upstreams: Vec<(&str, String)> = UPSTREAMS
             .iter()
-            .zip(&self.upstreams)
+            .zip(&self.upstreams.0)
             .map(|((service, written), (_, upstream))| match *service {
                 "grafana" => (*written, self.front.address()),
                 _ => (*written, upstream.address()),
@@ -150,22 +130,24 @@ impl Family {
 
     /// What arrives at any upstream while `visit` runs, with its service.
     pub fn arriving<T>(&self, visit: impl FnOnce() -> T) -> (T, Vec<(&'static str, Arrival)>) {
-        let counts = |family: &Self| -> Vec<usize> {
-            let upstreams = family.upstreams.iter();
-            upstreams
-                .map(|(_, upstream)| upstream.arrivals().len())
-                .collect()
-        };
-        let before = counts(self);
-        let result = visit();
-        let new = self
-            .upstreams
+        self.upstreams.arriving(visit)
+    }
+}
+
+impl Upstreams {
+    /// What arrives at any of them while `visit` runs, with its service.
+    pub fn arriving<T>(&self, visit: impl FnOnce() -> T) -> (T, Vec<(&'static str, Arrival)>) {
+        let before: Vec<usize> = self
+            .0
             .iter()
-            .zip(before)
-            .flat_map(|((service, upstream), before)| {
-                let arrivals = upstream.arrivals().into_iter().skip(before);
-                arrivals.map(move |arrival| (*service, arrival))
-            });
+            .map(|(_, upstream)| upstream.arrived())
+            .collect();
+        let result = visit();
+        let new = self.0.iter().zip(before);
+        let new = new.flat_map(|((service, upstream), before)| {
+            let arrivals = upstream.arrivals_after(before).into_iter();
+            arrivals.map(move |arrival| (*service, arrival))
+        });
         (result, new.collect())
     }
 }
@@ -202,6 +184,34 @@ pub fn bundle(lab: &Lab, person: &str, device: &str) -> Bundle {
     Bundle {
         path: kept,
         password: password.succeeds().stdout().trim_end().to_owned(),
+    }
+}
+
+/// A certificate that is named and numbered as ours is, of an issuer that is named as ours is, and signed by others.
+#[track_caller]
+pub fn stranger(lab: &Lab, ours: &Bundle) -> Bundle {
+    let place = lab.home().join("stranger");
+    std::fs::create_dir_all(&place).expect("the home can be written to");
+    let (ca, leaf) = (lab.path().join("out/edge/ca.pem"), ours.pem(&place));
+    let script = r#"
+            set -eu
+            name() { openssl x509 -in "$1" -noout "-$2" -nameopt compat | sed "s/^$2=//"; }
+            key='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'
+            openssl req -x509 $key -days 30 -subj "$(name "$1" subject)" -keyout ca.key -out ca.pem
+            openssl req $key -subj "$(name "$2" subject)" -keyout leaf.key -out leaf.csr
+            printf 'basicConstraints=CA:FALSE\nkeyUsage=digitalSignature\nextendedKeyUsage=clientAuth\n' >extensions
+            openssl x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -set_serial "0x$(name "$2" serial)" -days 20 \
+                -extfile extensions -out leaf.pem
+            openssl pkcs12 -export -in leaf.pem -inkey leaf.key -passout pass:stranger -out stranger.p12
+            test "$(name leaf.pem issuer)" = "$(name "$2" issuer)"
+            test "$(name leaf.pem subject)" = "$(name "$2" subject)"
+        "#;
+    let mut shell = tools::command("sh");
+    shell.args(["-c", script, "sh"]).args([ca, leaf]);
+    crate::support::outcome::run(shell.current_dir(&place), b"").succeeds();
+    Bundle {
+        path: place.join("stranger.p12"),
+        password: "stranger".to_owned(),
     }
 }
 

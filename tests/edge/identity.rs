@@ -131,9 +131,10 @@ pub fn forgeries(family: &Family, caddy: &Caddy) -> Vec<String> {
             format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n{claim}\r\n\r\n").into_bytes()
         });
         let open = || Wire::named(caddy, route.host).maybe_pem(pem.as_ref());
-        for (claim, exchange) in CLAIMS
-            .iter()
-            .zip(exchange(family, route.host, open, &claims))
+        for (claim, exchange) in
+            CLAIMS
+                .iter()
+                .zip(exchange(&family.upstreams, route.host, open, &claims))
         {
             let fault = forged(route, claim, &exchange);
             wrong.extend(fault.map(|fault| format!("{} {claim:?}: {fault}", route.host)));
@@ -144,7 +145,13 @@ pub fn forgeries(family: &Family, caddy: &Caddy) -> Vec<String> {
     wrong
 }
 
-fn forged(route: &Route, claim: &str, Exchange { status, arrivals }: &Exchange) -> Option<String> {
+fn forged(
+    route: &Route,
+    claim: &str,
+    Exchange {
+        status, arrivals, ..
+    }: &Exchange,
+) -> Option<String> {
     // Go takes no blank in a header's name, nor letters beyond ASCII.
     let malformed = claim.contains("User :") || claim.contains("Remote User") || !claim.is_ascii();
     match &arrivals[..] {

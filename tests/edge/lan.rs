@@ -32,7 +32,12 @@ const SAYINGS: [&str; 20] = [
 fn said(family: &Family, caddy: &Caddy, host: &str) -> Vec<Exchange> {
     let get = |saying: &str| format!("GET / HTTP/1.1\r\nHost: {host}\r\n{saying}\r\n\r\n");
     let requests = SAYINGS.map(|saying| get(saying).into_bytes());
-    exchange(family, host, || Wire::named(caddy, host), &requests)
+    exchange(
+        &family.upstreams,
+        host,
+        || Wire::named(caddy, host),
+        &requests,
+    )
 }
 
 /// Who got in from outside by saying that it is at home.

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::described::{described, keys};
+use crate::described::{self, Meaning};
 use crate::family::Family;
 use crate::support::caddy::Version;
 use crate::support::tools;
@@ -155,40 +155,12 @@ fn fingerprints(family: &Family) -> BTreeMap<String, String> {
 pub fn differences(family: &Family, version: Version, caddyfile: &str) -> Vec<String> {
     let adapted = version.adapt(caddyfile, &family.lab.path());
     let json: Value = serde_json::from_str(adapted.succeeds().stdout()).expect("it is JSON");
-    let apps = keys(&json["apps"]);
-    let servers = &json["apps"]["http"]["servers"];
-    let server = &servers["srv0"];
-    let mut differences = Vec::new();
-    let mut same = |what: &str, found: &Value, expected: Value| {
-        if *found != expected {
-            differences.push(format!("{what} is {found}, should be {expected}"));
-        }
+    let expected = Meaning {
+        apps: vec!["http", "tls"],
+        server: json!({ "listen": [":443"], "protocols": ["h1", "h2"], "strict_sni_host": true }),
+        sites: expected().trim().split("\n\n").map(str::to_owned).collect(),
     };
-    same("apps", &apps.into(), ["http", "tls"].as_slice().into());
-    same("servers", &keys(servers).into(), ["srv0"].as_slice().into());
-    same("listen", &server["listen"], [":443"].as_slice().into());
-    same("strict_sni_host", &server["strict_sni_host"], true.into());
-    same(
-        "protocols",
-        &server["protocols"],
-        ["h1", "h2"].as_slice().into(),
-    );
-    let sites = described(server, &fingerprints(family));
-    let expected = expected();
-    let expected: Vec<&str> = expected.trim().split("\n\n").collect();
-    for site in sites
-        .iter()
-        .filter(|site| !expected.contains(&site.as_str()))
-    {
-        differences.push(format!("unexpected:\n{site}"));
-    }
-    for site in expected
-        .iter()
-        .filter(|expected| !sites.iter().any(|site| site == *expected))
-    {
-        differences.push(format!("missing:\n{site}"));
-    }
-    differences
+    described::differences(&json, &fingerprints(family), &expected)
 }
 
 #[test]

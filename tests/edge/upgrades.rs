@@ -61,7 +61,7 @@ pub fn tunnels(family: &Family, caddy: &Caddy) -> Vec<String> {
                  Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
             );
             let open = || Wire::named(caddy, host).maybe_pem(pem.as_ref());
-            let exchanges = exchange(family, host, open, &[request.into_bytes()]);
+            let exchanges = exchange(&family.upstreams, host, open, &[request.into_bytes()]);
             let arrivals = exchanges.iter().flat_map(|exchange| &exchange.arrivals);
             let arrived = arrivals.flat_map(|(_, arrival)| arrival.header("Upgrade")).count() > 0;
             let should = if ask.arrives { "should" } else { "should not" };

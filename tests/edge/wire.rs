@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::family::Family;
+use crate::family::Upstreams;
 use crate::support::caddy::Caddy;
 use crate::support::outcome::{self, Outcome};
 use crate::support::tools;
@@ -18,6 +18,8 @@ pub struct Wire {
 pub struct Reply {
     /// The status of each answer; none where the connection ended without.
     pub statuses: Vec<u16>,
+    /// The text of each, from its status on.
+    pub answers: Vec<String>,
     /// Whether the session of an earlier connection went on.
     pub resumed: bool,
     pub text: String,
@@ -102,9 +104,15 @@ impl From<&Outcome> for Reply {
         let text = String::from_utf8_lossy(&text).into_owned();
         // A body that ends without a line's end has the next answer right behind it. An upstream's answer tells the request, whose
         // version is followed by no status.
-        let status = |(at, _): (usize, &str)| text[at + 7..].get(2..5)?.parse().ok();
+        let status = |(at, _): (usize, &str)| Some((at, text[at + 7..].get(2..5)?.parse().ok()?));
+        let begun: Vec<(usize, u16)> = text.match_indices("HTTP/1.").filter_map(status).collect();
+        let ends = begun.iter().skip(1).map(|(at, _)| *at).chain([text.len()]);
+        let answers = begun.iter().zip(ends);
         Self {
-            statuses: text.match_indices("HTTP/1.").filter_map(status).collect(),
+            answers: answers
+                .map(|((at, _), end)| text[*at..end].to_owned())
+                .collect(),
+            statuses: begun.into_iter().map(|(_, status)| status).collect(),
             resumed: text.contains("\nReused, TLSv1"),
             text,
         }
@@ -119,6 +127,8 @@ pub fn request(method: &str, target: &str, host: &str) -> String {
 /// What came of one request among many.
 pub struct Exchange {
     pub status: Option<u16>,
+    /// The answer's head and body; empty where there is none.
+    pub answer: String,
     /// What arrived of it, with the service.
     pub arrivals: Vec<(&'static str, Arrival)>,
 }
@@ -131,7 +141,7 @@ const MARK: &str = "X-Case";
 /// Panics where something arrives that was not sent.
 #[track_caller]
 pub fn exchange(
-    family: &Family,
+    upstreams: &Upstreams,
     host: &str,
     open: impl Fn() -> Wire,
     requests: &[Vec<u8>],
@@ -145,7 +155,7 @@ pub fn exchange(
             .collect();
         let end = request("GET", "/end", host);
         sent.extend(marked(end.as_bytes(), requests.len()));
-        let (reply, mut arrivals) = family.arriving(|| open().send(sent));
+        let (reply, mut arrivals) = upstreams.arriving(|| open().send(sent));
         // Where there is no answer at all, that is the first one's.
         let answered = reply.statuses.len().clamp(1, requests.len() - done);
         for number in done..done + answered {
@@ -153,6 +163,11 @@ pub fn exchange(
             let of_it = |(_, arrival): &mut (&str, Arrival)| arrival.header(MARK) == [&mark[..]];
             exchanges.push(Exchange {
                 status: reply.statuses.get(number - done).copied(),
+                answer: reply
+                    .answers
+                    .get(number - done)
+                    .cloned()
+                    .unwrap_or_default(),
                 arrivals: arrivals.extract_if(.., of_it).collect(),
             });
         }

@@ -59,10 +59,17 @@ impl Upstream {
 
     /// What has arrived until now: empty where Caddy let nothing through.
     pub fn arrivals(&self) -> Vec<Arrival> {
-        self.arrivals
-            .lock()
-            .expect("no server thread panics")
-            .clone()
+        self.arrivals_after(0)
+    }
+
+    /// What has arrived until now, but for the first so many.
+    pub fn arrivals_after(&self, first: usize) -> Vec<Arrival> {
+        self.arrivals.lock().expect("no server thread panics")[first..].to_vec()
+    }
+
+    /// How many have arrived until now.
+    pub fn arrived(&self) -> usize {
+        self.arrivals.lock().expect("no server thread panics").len()
     }
 }
 

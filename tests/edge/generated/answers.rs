@@ -1,0 +1,321 @@
+//! What each visitor is to get from the estate, by a reading of its declaration that shares nothing with the Caddyfile; and what an
+//! answer says it was.
+
+use std::fmt;
+
+use super::declaration::{Access, Backend, Declaration, Service};
+use super::estate::{Estate, FILE, Shows, Visitor};
+use crate::wire::Exchange;
+
+/// What comes of a request.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The handshake fails.
+    NoConnection,
+    /// It arrives at one of these, with the headers in which the edge says who came from where.
+    Passed {
+        at: Vec<String>,
+        method: String,
+        target: String,
+        told: Vec<(String, String)>,
+    },
+    /// A page with that title; none where the method wants none.
+    Page(u16, Option<String>),
+    Redirect(u16, String),
+    File,
+    Nothing(u16),
+}
+
+/// A request that is tried.
+pub struct Try {
+    pub method: &'static str,
+    pub target: String,
+}
+
+/// A host of the estate, and its service; none is the landing page's.
+pub type Site<'e> = (String, Option<&'e Service>);
+
+pub fn sites(declared: &Declaration) -> Vec<Site<'_>> {
+    let mut sites = vec![(declared.domain.to_owned(), None)];
+    for service in &declared.services {
+        sites.extend(
+            declared
+                .hosts(service)
+                .into_iter()
+                .map(|host| (host, Some(service))),
+        );
+    }
+    sites
+}
+
+/// What a visitor is to get.
+pub fn expected(
+    estate: &Estate,
+    (host, service): &Site,
+    visitor: &Visitor,
+    attempt: &Try,
+) -> Answer {
+    let declared = &estate.declared;
+    let asks = service.map_or("verify_if_given", |service| {
+        service.asks(declared.edge.asked)
+    });
+    match (asks, &visitor.shows) {
+        ("require_and_verify", Shows::Nothing | Shows::Stranger)
+        | ("verify_if_given", Shows::Stranger) => {
+            return Answer::NoConnection;
+        }
+        _ => {}
+    }
+    let person = match &visitor.shows {
+        Shows::Device(person) if asks != "nothing" => Some(person),
+        _ => None,
+    };
+    let Some(service) = service else {
+        let home = declared.services.iter().any(Service::opens_at_home);
+        let shown = person.is_some() || estate.at_home && home;
+        return if shown {
+            page(200, "Your services", attempt)
+        } else {
+            refused(asks, home, visitor, attempt)
+        };
+    };
+    let mine = declared
+        .allowed(service)
+        .into_iter()
+        .find(|allowed| Some(&allowed.name) == person);
+    let public = || {
+        service.public().iter().any(|(path, methods)| {
+            methods.contains(attempt.method) && covers(path, &attempt.target)
+        })
+    };
+    let open =
+        matches!(service.access, Access::Everyone) || estate.at_home && service.opens_at_home();
+    let gets_in = mine.is_some() || open || public();
+    if !gets_in {
+        return refused(asks, service.opens_at_home(), visitor, attempt);
+    }
+    let identity = matches!(service.access, Access::Certificate { identity: true, .. });
+    let identity = mine
+        .filter(|_| identity)
+        .map(|person| declared.identity(person));
+    let mut told = vec![
+        ("Host", host.clone()),
+        ("X-Forwarded-For", "127.0.0.1".to_owned()),
+    ];
+    told.extend(identity.into_iter().flatten());
+    let told = told
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value));
+    answered(service, attempt, told.collect())
+}
+
+/// Whether a public path is what a target means to everybody.
+fn covers(path: &str, target: &str) -> bool {
+    let sent = target.split('?').next().unwrap_or_default();
+    let Some(prefix) = path.strip_suffix('*') else {
+        return sent == path;
+    };
+    let Some(rest) = sent.strip_prefix(prefix) else {
+        return false;
+    };
+    let plain = |segment: &str| {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"._~-".contains(&b);
+        !segment.is_empty() && !segment.starts_with('.') && segment.bytes().all(allowed)
+    };
+    rest.is_empty() || rest.strip_suffix('/').unwrap_or(rest).split('/').all(plain)
+}
+
+fn page(status: u16, title: &str, attempt: &Try) -> Answer {
+    Answer::Page(status, (attempt.method != "HEAD").then(|| title.to_owned()))
+}
+
+fn refused(asks: &str, home: bool, visitor: &Visitor, attempt: &Try) -> Answer {
+    let title = match (asks, &visitor.shows) {
+        ("nothing", _) => "This opens at home only",
+        (_, Shows::Retired) => "This certificate is no longer let in",
+        (_, Shows::Device(_)) => "You may not use this",
+        _ if home => "This needs a certificate away from home",
+        _ => "This needs a certificate",
+    };
+    page(403, title, attempt)
+}
+
+fn answered(service: &Service, attempt: &Try, told: Vec<(String, String)>) -> Answer {
+    let (rest, by_path) = match &service.backend {
+        Backend::Files { .. } => {
+            return match attempt.method {
+                _ if attempt.target != FILE.0 => Answer::Nothing(404),
+                "GET" | "HEAD" => Answer::File,
+                _ => Answer::Nothing(405),
+            };
+        }
+        Backend::Redirect {
+            to,
+            same_path,
+            status,
+        } => {
+            let uri = if *same_path { &attempt.target } else { "" };
+            return Answer::Redirect(status.unwrap_or(302), format!("{to}{uri}"));
+        }
+        Backend::Proxy { rest, by_path, .. } => (rest, by_path),
+    };
+    let resolved = resolved(&attempt.target);
+    let mut parts: Vec<_> = by_path
+        .iter()
+        .filter(|(path, _)| resolved.starts_with(path.trim_end_matches('*')))
+        .collect();
+    parts.sort_by_key(|(path, _)| path.len());
+    let upstreams = parts.last().map_or(rest, |(_, upstreams)| upstreams);
+    let prefix = upstreams.prefix.unwrap_or_default();
+    if !prefix.is_empty() && climbs(&attempt.target) {
+        return Answer::Nothing(400);
+    }
+    Answer::Passed {
+        at: upstreams.addresses.clone(),
+        method: attempt.method.to_owned(),
+        target: format!("{prefix}{}", attempt.target),
+        told,
+    }
+}
+
+/// Whether some upstream could take a target for one above its place: undone again and again, `..` is a segment.
+fn climbs(target: &str) -> bool {
+    let mut path = target.split('?').next().unwrap_or_default().to_lowercase();
+    for _ in 0..3 {
+        for (escape, character) in [
+            ("%2e", "."),
+            ("%2f", "/"),
+            ("%5c", "/"),
+            ("%3b", ";"),
+            ("\\", "/"),
+            ("%25", "%"),
+        ] {
+            path = path.replace(escape, character);
+        }
+    }
+    path.split('/')
+        .any(|segment| segment.split(';').next() == Some(".."))
+}
+
+/// The path as Caddy reads it: undone once, dots and slashes resolved.
+fn resolved(target: &str) -> String {
+    let mut path = target.split('?').next().unwrap_or_default().to_lowercase();
+    for (escape, character) in [
+        ("%2e", "."),
+        ("%2f", "/"),
+        ("%73", "s"),
+        ("%5c", "\\"),
+        ("%25", "%"),
+    ] {
+        path = path.replace(escape, character);
+    }
+    let trimmed = path.trim_end_matches(['.', ' ']);
+    let mut segments: Vec<&str> = Vec::new();
+    for segment in trimmed.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => _ = segments.pop(),
+            segment => segments.push(segment),
+        }
+    }
+    let end = if trimmed.ends_with('/') && !segments.is_empty() {
+        "/"
+    } else {
+        ""
+    };
+    format!("/{}{end}", segments.join("/"))
+}
+
+/// The headers in which the edge says who came from where.
+const VOUCHED: [&str; 6] = [
+    "Host",
+    "X-Forwarded-For",
+    "Remote-User",
+    "Remote-Name",
+    "Remote-Email",
+    "Remote-Groups",
+];
+
+/// What came of a request.
+pub fn got(exchange: &Exchange) -> Answer {
+    let head = exchange.answer.split("\r\n\r\n").next().unwrap_or_default();
+    let location = head
+        .lines()
+        .find_map(|line| line.strip_prefix("Location: "));
+    let title = exchange
+        .answer
+        .split_once("<title>")
+        .and_then(|(_, rest)| rest.split_once(" · "));
+    match (exchange.status, &exchange.arrivals[..]) {
+        (None, []) => Answer::NoConnection,
+        (Some(200), [(at, arrival)]) => {
+            let mut told = arrival.headers.clone();
+            let vouched = |name: &str| {
+                ["host", "x-forwarded-for"].contains(&name) || name.starts_with("remote")
+            };
+            told.retain(|(name, _)| vouched(&name.to_lowercase()));
+            told.sort_by_key(|(name, _)| VOUCHED.iter().position(|known| known == name));
+            Answer::Passed {
+                at: vec![(*at).to_owned()],
+                method: arrival.method.clone(),
+                target: arrival.target.clone(),
+                told,
+            }
+        }
+        (Some(status), []) => match (location, title) {
+            (Some(place), _) => Answer::Redirect(status, place.trim_end().to_owned()),
+            (None, Some((title, _))) => Answer::Page(status, Some(title.to_owned())),
+            (None, None) if head.contains("text/html") => Answer::Page(status, None),
+            (None, None) if status == 200 => Answer::File,
+            (None, None) => Answer::Nothing(status),
+        },
+        (status, arrivals) => panic!("{status:?}, and arrived: {arrivals:?}"),
+    }
+}
+
+impl Answer {
+    /// Whether this is one of what that says.
+    pub fn is(&self, expected: &Answer) -> bool {
+        match (self, expected) {
+            (Self::Passed { at, .. }, Self::Passed { at: any, .. }) => {
+                let anywhere = |answer: &Self| match answer.clone() {
+                    Self::Passed {
+                        method,
+                        target,
+                        told,
+                        ..
+                    } => Some((method, target, told)),
+                    _ => None,
+                };
+                at.iter().all(|at| any.contains(at)) && anywhere(self) == anywhere(expected)
+            }
+            // Caddy 2.6 takes every method for reading where there is a file.
+            (Self::File, Self::Nothing(405)) => true,
+            _ => self == expected,
+        }
+    }
+
+    pub fn lets_in(&self) -> bool {
+        !matches!(self, Self::NoConnection | Self::Page(403, _))
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoConnection => write!(f, "TLS refused"),
+            Self::Passed {
+                at,
+                method,
+                target,
+                told,
+            } => {
+                write!(f, "passed to {at:?} as {method} {target}, told {told:?}")
+            }
+            Self::Page(status, title) => write!(f, "{status} page {title:?}"),
+            Self::Redirect(status, place) => write!(f, "{status} to {place}"),
+            Self::File => write!(f, "200 the file"),
+            Self::Nothing(status) => write!(f, "{status}"),
+        }
+    }
+}

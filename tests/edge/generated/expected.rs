@@ -1,0 +1,320 @@
+//! What Caddy is to make of a declaration, in the form of `described`: from the declaration's meaning and the order in which Caddy runs
+//! its directives, and from nothing that the compiler says.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::declaration::{
+    Access, Backend, Certificates, Declaration, Person, Scheme, Service, Trust, Upstreams,
+};
+use super::pages::{landing, pages};
+use super::steps::{Step, line, ordered, print};
+use crate::described::Meaning;
+
+const CLIMBS: &str = r"(?i)(^|[/\\]|%2f|%5c)(\.|%2e){2}([/\\;]|%2f|%5c|%3b|$)";
+
+pub fn meaning(declared: &Declaration) -> Meaning {
+    let edge = &declared.edge;
+    let mut server =
+        json!({ "listen": [":443"], "protocols": ["h1", "h2"], "strict_sni_host": true });
+    if let Some(behind) = &edge.behind {
+        if behind.proxy_protocol {
+            let wrapper = json!({ "wrapper": "proxy_protocol", "allow": behind.proxies });
+            server["listener_wrappers"] = json!([wrapper, { "wrapper": "tls" }]);
+        } else {
+            server["trusted_proxies"] = json!({ "source": "static", "ranges": behind.proxies });
+            server["trusted_proxies_strict"] = json!(1);
+        }
+    }
+    let mut sites: Vec<String> = declared
+        .services
+        .iter()
+        .map(|service| site(declared, service))
+        .collect();
+    if edge.landing {
+        sites.push(landing(declared));
+    }
+    let wildcard = matches!(edge.certificates, Certificates::Dns) && declared.knows(10);
+    if wildcard {
+        sites.push(format!(
+            "*.{}: nothing\n  {{\"abort\":true}}",
+            declared.domain
+        ));
+    }
+    let publicly = matches!(edge.certificates, Certificates::Acme | Certificates::Dns);
+    let apps = if publicly && edge.email.is_none() {
+        vec!["http"]
+    } else {
+        vec!["http", "tls"]
+    };
+    Meaning {
+        apps,
+        server,
+        sites,
+    }
+}
+
+fn site(declared: &Declaration, service: &Service) -> String {
+    let mut hosts = declared.hosts(service);
+    hosts.sort();
+    let mut steps = Vec::new();
+    if matches!(
+        declared.edge.certificates,
+        Certificates::Acme | Certificates::Dns
+    ) {
+        steps.push(line(
+            "unless there, answer with Strict-Transport-Security: max-age=31536000",
+        ));
+    }
+    let headers: BTreeMap<String, &String> = service
+        .headers
+        .iter()
+        .map(|(name, value)| (canonical(name), value))
+        .collect();
+    for (name, value) in headers {
+        steps.push(line(format!("in the end, answer with {name}: {value}")));
+    }
+    steps.extend(
+        service
+            .max_body
+            .map(|(_, bytes)| line(format!("at most {bytes} bytes"))),
+    );
+    steps.push(line("unless a websocket: delete Upgrade"));
+    steps.push(line("delete Remote*"));
+    steps.push(policy(declared, service));
+    let asks = service.asks(declared.edge.asked);
+    let pages = pages(
+        declared,
+        asks != "nothing",
+        service.opens_at_home(),
+        matches!(service.access, Access::Everyone),
+    );
+    written(&hosts, asks, &steps, &pages)
+}
+
+/// A site as `described` has it.
+pub fn written(hosts: &[String], asks: &str, steps: &[Step], pages: &[Step]) -> String {
+    let mut text = format!("{}: {asks}", hosts.join(" "));
+    print(steps, 2, &mut text);
+    text += "\n  failing:";
+    print(pages, 4, &mut text);
+    text
+}
+
+fn policy(declared: &Declaration, service: &Service) -> Step {
+    let answer = |first: Option<&str>, person: Option<&Person>| {
+        let mut steps = answer(declared, service, person);
+        steps.extend(first.map(|step| ("request_header", line(step))));
+        // Before the `raw` lines of the same directive.
+        steps.rotate_right(usize::from(first.is_some()));
+        ordered(steps)
+    };
+    if let Access::Everyone = service.access {
+        return Step::First(vec![(None, answer(None, None))]);
+    }
+    let mut routes = Vec::new();
+    let people = declared
+        .allowed(service)
+        .into_iter()
+        .filter(|person| !person.devices.is_empty());
+    let people: Vec<&Person> = people.collect();
+    if let Access::Certificate { identity: true, .. } = service.access {
+        for person in people {
+            routes.push((Some(certificate_of(&[person])), answer(None, Some(person))));
+        }
+    } else if !people.is_empty() {
+        routes.push((Some(certificate_of(&people)), answer(None, None)));
+    }
+    if service.opens_at_home() {
+        routes.push((Some(declared.at_home()), answer(None, None)));
+    }
+    for condition in public(service) {
+        routes.push((Some(condition), answer(Some("delete Upgrade"), None)));
+    }
+    routes.push((None, vec![line("error 403")]));
+    Step::First(routes)
+}
+
+/// The conditions of public paths, those of the same methods in one.
+fn public(service: &Service) -> Vec<String> {
+    const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    let mut by_methods: BTreeMap<Vec<&str>, Vec<&str>> = BTreeMap::new();
+    for (path, methods) in service.public() {
+        let methods = METHODS
+            .into_iter()
+            .filter(|method| methods.contains(method))
+            .collect();
+        by_methods.entry(methods).or_default().push(path);
+    }
+    let condition = |(methods, paths): (Vec<&str>, Vec<&str>)| {
+        let pattern = |path: &&str| match path.strip_suffix('*') {
+            Some(prefix) => prefix.replace('.', "\\.") + "([A-Za-z0-9_~-][A-Za-z0-9._~-]*/?)*",
+            None => path.replace('.', "\\."),
+        };
+        let patterns: Vec<String> = paths.iter().map(pattern).collect();
+        let any = match &patterns[..] {
+            [one] => one.clone(),
+            several => format!("({})", several.join("|")),
+        };
+        format!(
+            "method {}, path {}, uri ^{any}(\\?.*)?$",
+            json!(methods),
+            json!(paths)
+        )
+    };
+    by_methods.into_iter().map(condition).collect()
+}
+
+/// What is done with a request that is let in, each step with its directive.
+fn answer(
+    declared: &Declaration,
+    service: &Service,
+    person: Option<&Person>,
+) -> Vec<(&'static str, Step)> {
+    let raw = service
+        .raw
+        .iter()
+        .map(|raw| (raw.directive, line(raw.meaning)));
+    let mut steps: Vec<(&str, Step)> = raw.collect();
+    match &service.backend {
+        Backend::Files { root, browse } => {
+            steps.push(("root", line(format!("root {root}"))));
+            steps.push((
+                "file_server",
+                line(if *browse { "files, listed" } else { "files" }),
+            ));
+        }
+        Backend::Redirect {
+            to,
+            same_path,
+            status,
+        } => {
+            let uri = if *same_path { "{http.request.uri}" } else { "" };
+            let status = status.unwrap_or(302);
+            steps.push(("redir", line(format!("redirect {status} {to}{uri}"))));
+        }
+        Backend::Proxy { rest, by_path, .. } => {
+            let identity = person.map(|person| declared.identity(person));
+            let port = service.app.map(|app| app.port);
+            let passed = |upstreams, port| passed_on(service, upstreams, port, identity.as_ref());
+            if by_path.is_empty() {
+                steps.extend(passed(rest, port));
+            } else {
+                let mut paths: Vec<_> = by_path.iter().collect();
+                // Caddy's own order: the longer path first.
+                paths.sort_by_key(|(path, _)| (std::cmp::Reverse(path.len()), *path));
+                let mut routes: Vec<_> = paths
+                    .into_iter()
+                    .map(|(path, upstreams)| {
+                        let condition = format!("path {}", json!([path]));
+                        (Some(condition), ordered(passed(upstreams, None)))
+                    })
+                    .collect();
+                routes.push((None, ordered(passed(rest, port))));
+                steps.push(("handle", Step::First(routes)));
+            }
+        }
+    }
+    steps
+}
+
+fn passed_on(
+    service: &Service,
+    upstreams: &Upstreams,
+    port: Option<u16>,
+    identity: Option<&[(&'static str, String); 4]>,
+) -> Vec<(&'static str, Step)> {
+    let Backend::Proxy {
+        dial,
+        response,
+        stream,
+        ..
+    } = &service.backend
+    else {
+        unreachable!("only a proxy has upstreams");
+    };
+    let mut steps = Vec::new();
+    if let Some(prefix) = upstreams.prefix {
+        steps.push(("rewrite", line(format!("rewrite path ^ {prefix}"))));
+        let climbs = format!("sent path {CLIMBS}");
+        steps.push(("error", Step::If(climbs, vec![line("error 400")])));
+    }
+    let https = upstreams.scheme == Scheme::Https;
+    let dialled = upstreams.addresses.iter().map(|address| {
+        let has_port = address
+            .rsplit(']')
+            .next()
+            .is_some_and(|end| end.contains(':'));
+        match upstreams.scheme {
+            Scheme::Unix => format!("unix/{address}"),
+            _ if has_port => address.clone(),
+            Scheme::Https => format!("{address}:443"),
+            Scheme::Http | Scheme::H2c => format!("{address}:{}", port.unwrap_or(80)),
+        }
+    });
+    let mut text = format!("proxy {}", dialled.collect::<Vec<_>>().join(" "));
+    if *stream {
+        text += " flush_interval=-1";
+    }
+    if upstreams.addresses.len() > 1 {
+        text += r#" health_checks={"passive":{"fail_duration":30000000000}}"#;
+        let mut balancing = json!({ "try_duration": 5_000_000_000_u64 });
+        if let Some(policy) = upstreams.policy {
+            balancing["selection_policy"] = json!({ "policy": policy });
+        }
+        text += &format!(" load_balancing={balancing}");
+    }
+    let mut transport = Map::new();
+    let mut tls = json!({});
+    match &upstreams.trust {
+        Trust::System => {}
+        Trust::Unverified => tls["insecure_skip_verify"] = json!(true),
+        Trust::Authority(file) => tls["root_ca_pem_files"] = json!([file]),
+    }
+    if let Some(name) = upstreams.server_name {
+        tls["server_name"] = json!(name);
+    }
+    transport.extend(https.then(|| ("tls".to_owned(), tls)));
+    let h2c = upstreams.scheme == Scheme::H2c;
+    transport.extend(h2c.then(|| ("versions".to_owned(), json!(["h2c", "2"]))));
+    for (name, time) in [
+        ("dial_timeout", dial),
+        ("response_header_timeout", response),
+    ] {
+        transport.extend(time.map(|(_, time)| (name.to_owned(), json!(time))));
+    }
+    if !transport.is_empty() {
+        text += &format!(" {}", Value::Object(transport));
+    }
+    let mut headers = Map::new();
+    headers.extend(https.then(|| ("Host".to_owned(), json!(["{http.request.host}"]))));
+    for (name, value) in identity.into_iter().flatten() {
+        headers.insert((*name).to_owned(), json!([value]));
+    }
+    if !headers.is_empty() {
+        text += &format!(" {}", Value::Object(headers));
+    }
+    steps.push(("reverse_proxy", line(text)));
+    steps
+}
+
+pub fn certificate_of(people: &[&Person]) -> String {
+    let mut devices = Vec::new();
+    for person in people {
+        let mut own: Vec<String> = person
+            .devices
+            .iter()
+            .map(|device| format!("{}/{device}", person.name))
+            .collect();
+        own.sort();
+        devices.extend(own);
+    }
+    format!("certificate of {}", devices.join(" "))
+}
+
+/// A header's name as Go writes it.
+fn canonical(name: &str) -> String {
+    let word = |word: &str| word[..1].to_uppercase() + &word[1..].to_lowercase();
+    name.split('-').map(word).collect::<Vec<_>>().join("-")
+}

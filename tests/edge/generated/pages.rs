@@ -1,0 +1,152 @@
+//! What a visitor is shown in place of a service: the landing page, and why there is no other.
+
+use std::collections::BTreeMap;
+
+use super::declaration::{Access, Certificates, Declaration, Person, Service};
+use super::expected::{certificate_of, written};
+use super::steps::{Step, line};
+
+/// The domain's own site.
+pub fn landing(declared: &Declaration) -> String {
+    let mut visitors: BTreeMap<Vec<Link>, Vec<&Person>> = BTreeMap::new();
+    for person in declared.sorted() {
+        if !person.devices.is_empty() {
+            visitors
+                .entry(links_of(declared, person))
+                .or_default()
+                .push(person);
+        }
+    }
+    let mut routes = Vec::new();
+    for (links, people) in visitors {
+        routes.push((
+            Some(certificate_of(&people)),
+            landing_page(declared, &links),
+        ));
+    }
+    let at_home = declared.services.iter().any(Service::opens_at_home);
+    if at_home {
+        let open = |service: &&Service| {
+            service.opens_at_home() || matches!(service.access, Access::Everyone)
+        };
+        let links: Vec<Link> = by_name(declared)
+            .into_iter()
+            .filter(open)
+            .map(|service| link(declared, service, false))
+            .collect();
+        routes.push((Some(declared.at_home()), landing_page(declared, &links)));
+    }
+    routes.push((None, vec![line("error 403")]));
+    let pages = pages(declared, true, at_home, false);
+    written(
+        &[declared.domain.to_owned()],
+        "verify_if_given",
+        &[Step::First(routes)],
+        &pages,
+    )
+}
+
+/// A title, a host, and whether it opens at home only.
+type Link = (String, String, bool);
+
+fn link(declared: &Declaration, service: &Service, at_home_only: bool) -> Link {
+    (
+        service.shown().to_owned(),
+        declared.hosts(service)[0].clone(),
+        at_home_only,
+    )
+}
+
+fn by_name(declared: &Declaration) -> Vec<&Service> {
+    let mut services: Vec<&Service> = declared.services.iter().collect();
+    services.sort_by_key(|service| &service.name);
+    services
+}
+
+fn links_of(declared: &Declaration, person: &Person) -> Vec<Link> {
+    let usable = |service: &Service| {
+        let allowed = declared
+            .allowed(service)
+            .iter()
+            .any(|other| other.name == person.name);
+        match service.access {
+            Access::Everyone => Some(false),
+            _ if allowed => Some(false),
+            _ => service.opens_at_home().then_some(true),
+        }
+    };
+    let services = by_name(declared).into_iter();
+    services
+        .filter_map(|service| Some(link(declared, service, usable(service)?)))
+        .collect()
+}
+
+fn landing_page(declared: &Declaration, links: &[Link]) -> Vec<Step> {
+    let mut steps = page(declared, "Your services");
+    steps.extend(links.iter().map(|(title, host, at_home_only)| {
+        let only = if *at_home_only { ", at home only" } else { "" };
+        line(format!("link: https://{host}/ {title} = {host}{only}"))
+    }));
+    steps
+}
+
+/// What a visitor is told who is not let in, or whose service does not answer.
+pub fn pages(declared: &Declaration, certificate: bool, home: bool, everyone: bool) -> Vec<Step> {
+    let down = page(declared, "This does not answer at the moment");
+    let mut routes = vec![(Some("status 502 503 504".to_owned()), down)];
+    if everyone {
+        return vec![Step::First(routes)];
+    }
+    let mut refused = page(declared, "");
+    refused.pop();
+    let mut told = Vec::new();
+    let mut former: Vec<String> = Vec::new();
+    for person in declared.sorted() {
+        former.extend(
+            person
+                .former
+                .iter()
+                .map(|device| format!("{}/{device}", person.name)),
+        );
+    }
+    let title = |title: &str| vec![line(format!("page: {title}"))];
+    if certificate {
+        if !former.is_empty() {
+            let retired = format!("certificate of {}", former.join(" "));
+            told.push((Some(retired), title("This certificate is no longer let in")));
+        }
+        told.push((
+            Some("any certificate".to_owned()),
+            title("You may not use this"),
+        ));
+    }
+    let last = match (certificate, home) {
+        (true, true) => "This needs a certificate away from home, and close",
+        (true, false) => "This needs a certificate, and close",
+        (false, _) => "This opens at home only",
+    };
+    told.push((None, title(last)));
+    refused.push(Step::First(told));
+    routes.push((Some("status 403".to_owned()), refused));
+    vec![Step::First(routes)]
+}
+
+fn page(declared: &Declaration, title: &str) -> Vec<Step> {
+    let mut headers = vec![
+        "Cache-Control: no-store",
+        "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'",
+        "Content-Type: text/html; charset=utf-8",
+        "Referrer-Policy: no-referrer",
+    ];
+    if matches!(
+        declared.edge.certificates,
+        Certificates::Acme | Certificates::Dns
+    ) {
+        headers.push("Strict-Transport-Security: max-age=31536000");
+    }
+    headers.push("X-Content-Type-Options: nosniff");
+    let headers = headers
+        .into_iter()
+        .map(|header| line(format!("answer with {header}")));
+    headers.chain([line(format!("page: {title}"))]).collect()
+}

@@ -1,0 +1,308 @@
+//! The declaration of the estate: a service of each kind, and who may use it.
+
+use super::declaration::{
+    Access, Backend, Certificates, Declaration, Edge, Methods, Openings, Person, Public, Scheme,
+    Service, Trust, Upstreams,
+};
+use super::known::{APPS, METHODS};
+
+pub fn declared(at_home: bool, root: &str) -> Declaration {
+    let lan = if at_home {
+        "127.0.0.0/8"
+    } else {
+        "192.168.0.0/16"
+    };
+    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let group = |name: &str, members: &[&str]| (name.to_owned(), owned(members));
+    Declaration {
+        domain: "home.example.com",
+        edge: Edge {
+            email: Some("o'brien#1@mail.example".to_owned()),
+            certificates: Certificates::Acme,
+            lan: vec![lan],
+            behind: None,
+            caddy: None,
+            asked: false,
+            landing: true,
+        },
+        people: vec![
+            person(
+                "alice",
+                "Alice \"`x`\" <<EOF",
+                &["pixel", "macbook"],
+                &["lost"],
+            ),
+            person("bob", "#Bob ~x", &["iphone", "desktop"], &[]),
+            person("carol", "1e3", &["ipad", "old-phone"], &[]),
+            person("dave", "import", &["phone", "tablet"], &[]),
+            person("erin", "Erin \\d", &["laptop", "watch"], &[]),
+            person("frank", "Frank", &[], &[]),
+            person("guest", "Zoë", &["card"], &[]),
+        ],
+        groups: vec![
+            group("admins", &["alice"]),
+            group("family", &["carol", "bob", "alice"]),
+            group("friends", &["dave", "erin"]),
+        ],
+        services: services(root),
+    }
+}
+
+fn person(name: &str, display: &str, devices: &[&str], former: &[&str]) -> Person {
+    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    Person {
+        name: name.to_owned(),
+        display: Some(display.to_owned()),
+        email: None,
+        devices: owned(devices),
+        former: owned(former),
+    }
+}
+
+fn services(root: &str) -> Vec<Service> {
+    let post = methods("POST");
+    let both = methods("POST GET");
+    vec![
+        service(
+            "photos",
+            &[],
+            proxied(&[1001]),
+            Access::Certificate {
+                allow: vec!["family".into()],
+                lan: false,
+                openings: open(&[(&["/share/*", "/s"], &METHODS[0]), (&["/hook/*"], post)]),
+                asked: None,
+                identity: false,
+            },
+        ),
+        service(
+            "stats",
+            &["graphs", "stats"],
+            over_tls(),
+            Access::Certificate {
+                allow: vec!["admins".into(), "bob".into()],
+                lan: false,
+                openings: Openings::default(),
+                asked: None,
+                identity: true,
+            },
+        ),
+        service(
+            "house",
+            &["ha", "house.example.org"],
+            proxied(&[1003]),
+            Access::Certificate {
+                allow: vec!["friends".into(), "family".into()],
+                lan: true,
+                openings: open(&[(&["/v1.2/x"], both)]),
+                asked: None,
+                identity: true,
+            },
+        ),
+        service(
+            "films",
+            &[],
+            behind_prefix(1004, "/jf", &[]),
+            Access::Lan(open(&[(&["/trailers/*"], &METHODS[0])])),
+        ),
+        service(
+            "shop",
+            &[],
+            by_path(
+                proxied(&[1005, 1011]),
+                &[("/api/*", 1006), ("/api/v1/*", 1010)],
+            ),
+            Access::Everyone,
+        ),
+        Service {
+            app: Some(&APPS[2]),
+            ..service(
+                "papers",
+                &[],
+                proxied(&[1007]),
+                Access::Certificate {
+                    allow: vec!["alice".into(), "carol".into()],
+                    lan: false,
+                    openings: Openings {
+                        share_links: true,
+                        ..open(&[(&["/index.php/s/*"], methods("DELETE, PUT"))])
+                    },
+                    asked: None,
+                    identity: true,
+                },
+            )
+        },
+        service(
+            "vault",
+            &["vault.example.org"],
+            proxied(&[1008]),
+            Access::Certificate {
+                allow: vec!["alice".into()],
+                lan: false,
+                openings: Openings::default(),
+                asked: None,
+                identity: false,
+            },
+        ),
+        service(
+            "attic",
+            &[],
+            redirected("https://x.example/", false),
+            Access::Certificate {
+                allow: vec!["frank".into()],
+                lan: false,
+                openings: Openings::default(),
+                asked: Some(true),
+                identity: false,
+            },
+        ),
+        service(
+            "manuals",
+            &[],
+            Backend::Files {
+                root: root.to_owned(),
+                browse: false,
+            },
+            Access::Certificate {
+                allow: vec!["friends".into()],
+                lan: false,
+                openings: Openings::default(),
+                asked: Some(true),
+                identity: false,
+            },
+        ),
+        service(
+            "old",
+            &[],
+            redirected("https://photos.home.example.com", true),
+            Access::Everyone,
+        ),
+        service(
+            "new",
+            &[],
+            redirected("https://x.example/a?b=c", false),
+            Access::Certificate {
+                allow: vec!["guest".into()],
+                lan: true,
+                openings: Openings::default(),
+                asked: None,
+                identity: false,
+            },
+        ),
+        service(
+            "notes",
+            &[],
+            behind_prefix(1009, "/n/v1", &[]),
+            Access::Certificate {
+                allow: vec!["guest".into(), "bob".into()],
+                lan: false,
+                openings: open(&[(&["/share/*", "/q"], both)]),
+                asked: None,
+                identity: false,
+            },
+        ),
+    ]
+}
+
+fn methods(written: &str) -> &'static Methods {
+    let found = METHODS
+        .iter()
+        .find(|methods| methods.written == Some(written));
+    found.expect("it is in the list")
+}
+
+fn service(name: &str, hosts: &[&str], backend: Backend, access: Access) -> Service {
+    Service {
+        name: name.to_owned(),
+        hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
+        title: Some(format!("{name} <&> \"`x`\" #")),
+        app: None,
+        backend,
+        access,
+        max_body: None,
+        headers: vec![("X-Said", "<<EOF # \"x\"".to_owned())],
+        raw: Vec::new(),
+    }
+}
+
+fn open(lines: &[(&[&'static str], &'static Methods)]) -> Openings {
+    let line = |(paths, methods): &(&[&'static str], &'static Methods)| Public {
+        paths: paths.to_vec(),
+        methods,
+    };
+    Openings {
+        public: lines.iter().map(line).collect(),
+        share_links: false,
+    }
+}
+
+fn upstreams(ports: &[u16]) -> Upstreams {
+    Upstreams {
+        scheme: Scheme::Http,
+        addresses: ports
+            .iter()
+            .map(|port| format!("127.0.0.1:{port}"))
+            .collect(),
+        prefix: None,
+        policy: (ports.len() > 1).then_some("round_robin"),
+        trust: Trust::System,
+        server_name: None,
+    }
+}
+
+fn to(rest: Upstreams) -> Backend {
+    Backend::Proxy {
+        rest,
+        by_path: Vec::new(),
+        dial: None,
+        response: None,
+        stream: false,
+    }
+}
+
+fn proxied(ports: &[u16]) -> Backend {
+    to(upstreams(ports))
+}
+
+fn behind_prefix(port: u16, prefix: &'static str, by_path: &[(&'static str, u16)]) -> Backend {
+    self::by_path(
+        to(Upstreams {
+            prefix: Some(prefix),
+            ..upstreams(&[port])
+        }),
+        by_path,
+    )
+}
+
+fn by_path(backend: Backend, paths: &[(&'static str, u16)]) -> Backend {
+    let Backend::Proxy { rest, .. } = backend else {
+        unreachable!("it is proxied")
+    };
+    let by_path = paths
+        .iter()
+        .map(|(path, port)| (*path, upstreams(&[*port])))
+        .collect();
+    Backend::Proxy {
+        rest,
+        by_path,
+        dial: Some(("3s", 3_000_000_000)),
+        response: None,
+        stream: true,
+    }
+}
+
+fn over_tls() -> Backend {
+    to(Upstreams {
+        scheme: Scheme::Https,
+        trust: Trust::Unverified,
+        ..upstreams(&[1002])
+    })
+}
+
+fn redirected(place: &str, same_path: bool) -> Backend {
+    Backend::Redirect {
+        to: place.to_owned(),
+        same_path,
+        status: same_path.then_some(308),
+    }
+}

@@ -1,0 +1,224 @@
+//! Templates that are less than ours: the homes that they make are not what was declared, and the other modules say so.
+
+use super::answers::sites;
+use super::differences;
+use super::estate::{Estate, Shows, Visitor};
+use super::exposure::contradictions;
+use super::visits::{one_of_each, tried};
+use crate::family::replaced;
+use crate::support::caddy::Version;
+
+const TEMPLATE: &str = include_str!("../../../templates/Caddyfile.j2");
+
+/// A template that is less, and who notices.
+struct Weakening {
+    what: &'static str,
+    from: &'static str,
+    to: &'static str,
+    /// What the answers of a Caddy then are to be wrong in; none where only the structure tells.
+    tell_tale: Option<&'static str>,
+}
+
+const fn weakening(
+    what: &'static str,
+    from: &'static str,
+    to: &'static str,
+    tell_tale: Option<&'static str>,
+) -> Weakening {
+    Weakening {
+        what,
+        from,
+        to,
+        tell_tale,
+    }
+}
+
+const LAN: &str = "@lan remote_ip{% for range in lan %} {{ range }}{% endfor %}\n";
+const REFUSAL: &str = "\thandle {\n\t\terror 403\n\t}\n{% endif %}\n{% endblock %}\n";
+const ALLOWED: &str =
+    "{% for person in site.people %}{{ fingerprints(person.devices) }}{% endfor %}\n";
+const SWAPPED: &str = r#"{% for other in sites if other.service == ("photos" if site.service == "vault" else "vault" if site.service == "photos" else site.service) %}{% for person in other.people %}{{ fingerprints(person.devices) }}{% endfor %}{% endfor %}
+"#;
+const PERSON: &str = "@person-{{ person.name }} vars {http.request.tls.client.fingerprint}{{ fingerprints(person.devices) }}";
+const EVERYBODY: &str = "@person-{{ person.name }} vars {http.request.tls.client.fingerprint}{% for other in site.people %}{{ fingerprints(other.devices) }}{% endfor %}\n";
+
+const WEAKENINGS: [Weakening; 19] = [
+    weakening(
+        "strict SNI",
+        "strict_sni_host on",
+        "strict_sni_host insecure_off",
+        None,
+    ),
+    weakening("HTTP/3", "protocols h1 h2", "protocols h1 h2 h3", None),
+    weakening(
+        "raw pattern",
+        "vars_regexp {http.request.uri} {{ public.uri_pattern }}\n",
+        "\n",
+        Some("nobody GET photos.home.example.com/share/%252e%252e/api: passed"),
+    ),
+    weakening(
+        "pattern's end",
+        "{{ public.uri_pattern }}",
+        r#"{{ public.uri_pattern|replace("(\\?.*)?$", "") }}"#,
+        Some("nobody GET photos.home.example.com/share//x: passed"),
+    ),
+    weakening(
+        "claims",
+        "\trequest_header -Remote*\n",
+        "",
+        Some("nobody GET photos.home.example.com/share/x: passed"),
+    ),
+    weakening(
+        "tunnels",
+        "\trequest_header @no-websocket -Upgrade\n",
+        "",
+        None,
+    ),
+    weakening(
+        "tunnels from public paths",
+        "\t\trequest_header -Upgrade\n",
+        "",
+        None,
+    ),
+    weakening(
+        "unverified",
+        "mode {{ mode }}",
+        "mode request",
+        Some("a stranger GET vault.example.org/: 403"),
+    ),
+    weakening("any certificate", "mode {{ mode }}", "mode require", None),
+    weakening(
+        "asked only",
+        "mode {{ mode }}",
+        "mode verify_if_given",
+        Some("nobody GET vault.example.org/: 403"),
+    ),
+    weakening(
+        "the last refusal",
+        REFUSAL,
+        "{% endif %}\n{% endblock %}\n",
+        Some("nobody GET photos.home.example.com/: 200"),
+    ),
+    weakening(
+        "refusal that is none",
+        REFUSAL,
+        "\thandle {\n\t\trespond 200\n\t}\n{% endif %}\n{% endblock %}\n",
+        Some("dave/phone GET photos.home.example.com/: 200"),
+    ),
+    weakening(
+        "swapped",
+        ALLOWED,
+        SWAPPED,
+        Some("bob/iphone GET vault.example.org/: passed"),
+    ),
+    weakening(
+        "one for another",
+        PERSON,
+        EVERYBODY,
+        Some("bob/iphone GET stats.home.example.com/: passed"),
+    ),
+    weakening(
+        "methods",
+        "method{% for method in public.methods %}",
+        "method DELETE{% for method in public.methods %}",
+        Some("nobody DELETE photos.home.example.com/share/x: passed"),
+    ),
+    weakening(
+        "every method",
+        "method{% for method in public.methods %} {{ method }}{% endfor %}\n",
+        "\n",
+        Some("nobody PUT photos.home.example.com/share/x: passed"),
+    ),
+    weakening(
+        "the LAN",
+        LAN,
+        "@lan remote_ip 127.0.0.0/8{% for range in lan %} {{ range }}{% endfor %}\n",
+        Some("nobody GET films.home.example.com/: passed"),
+    ),
+    weakening(
+        "climbing",
+        "\terror @climbs 400\n",
+        "",
+        Some("bob/iphone GET notes.home.example.com/share/../api/x"),
+    ),
+    weakening(
+        "somebody else's name",
+        "header_up Remote-User {{ person.name }}",
+        "header_up Remote-User alice",
+        Some("bob/iphone GET stats.home.example.com/: passed"),
+    ),
+];
+
+#[test]
+fn each_weakening_is_noticed_in_what_caddy_makes_of_it() {
+    let estate = Estate::new(false);
+    crate::assert_none(&differences(&estate.declared, &estate.lab));
+    let missed = WEAKENINGS.iter().filter(|Weakening { from, to, .. }| {
+        estate.with_template(&replaced(TEMPLATE, from, to));
+        let wrong = differences(&estate.declared, &estate.lab);
+        // What Caddy does not take says nothing about a structure.
+        let other = |wrong: &&String| wrong.contains("is not taken") || wrong.contains("caddy fmt");
+        wrong.iter().all(|wrong| other(&wrong))
+    });
+    let missed: Vec<&str> = missed.map(|weakening| weakening.what).collect();
+    assert!(missed.is_empty(), "not noticed: {missed:?}");
+}
+
+/// Whoever has no certificate of ours, and some who have one.
+fn few(estate: &Estate) -> Vec<&Visitor> {
+    let is_one = |visitor: &&Visitor| match &visitor.shows {
+        Shows::Device(person) => matches!(&person[..], "bob" | "dave"),
+        Shows::Nothing | Shows::Stranger => true,
+        Shows::Retired => false,
+    };
+    let visitors = one_of_each(estate).into_iter().filter(is_one);
+    visitors.collect()
+}
+
+#[test]
+fn weakenings_are_noticed_in_what_caddy_answers() {
+    let estate = Estate::new(false);
+    let mut missed = Vec::new();
+    for Weakening {
+        what,
+        from,
+        to,
+        tell_tale,
+    } in &WEAKENINGS
+    {
+        let Some(tell_tale) = tell_tale else { continue };
+        estate.with_template(&replaced(TEMPLATE, from, to));
+        let mut sites = sites(&estate.declared);
+        sites.retain(|(host, _)| tell_tale.contains(&format!(" {host}/")));
+        let wrong = tried(
+            &estate,
+            &estate.serve(Version::New),
+            &few(&estate),
+            &sites,
+            1,
+        )
+        .wrong;
+        if !wrong.iter().any(|wrong| wrong.starts_with(tell_tale)) {
+            let some = wrong[..wrong.len().min(8)].join("\n  ");
+            missed.push(format!(
+                "{what}: not `{tell_tale}`, but {} others\n  {some}",
+                wrong.len()
+            ));
+        }
+    }
+    crate::assert_none(&missed);
+}
+
+#[test]
+fn the_report_is_contradicted_by_what_is_weaker_than_it_says() {
+    let estate = Estate::new(false);
+    for name in ["methods", "swapped"] {
+        let Weakening { from, to, .. } = WEAKENINGS
+            .iter()
+            .find(|weakening| weakening.what == name)
+            .expect("it is there");
+        estate.with_template(&replaced(TEMPLATE, from, to));
+        let wrong = contradictions(&estate, &estate.serve(Version::New), &few(&estate)).wrong;
+        assert!(!wrong.is_empty(), "{name} is not noticed");
+    }
+}
