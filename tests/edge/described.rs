@@ -171,7 +171,14 @@ fn headers(handler: &Value, text: &mut String) {
     for name in request["delete"].as_array().into_iter().flatten() {
         line(text, &format!("delete {}", string(name)));
     }
-    assert!(keys(request).iter().all(|key| key == "delete"), "{handler}");
+    for (name, values) in request["set"].as_object().into_iter().flatten() {
+        line(text, &format!("set {name}: {}", string(&values[0])));
+    }
+    let known = ["delete", "set"];
+    assert!(
+        keys(request).iter().all(|key| known.contains(&&key[..])),
+        "{handler}"
+    );
     for (name, values) in response["set"].as_object().into_iter().flatten() {
         let absent = !response["require"]["headers"].is_null();
         let when = match (absent, response["deferred"] == true) {
@@ -332,8 +339,14 @@ fn conditions(route: &Value, devices: &BTreeMap<String, String>) -> Option<Strin
             let pattern = negated["header_regexp"]["Upgrade"]["pattern"].as_str();
             match (pattern, keys(negated).len()) {
                 (Some("^(?i:websocket)$"), 1) => "unless a websocket".to_owned(),
+                _ if negated["vars_regexp"]["{http.request.uri}"]["pattern"] == "^/" => {
+                    "no path".to_owned()
+                }
                 _ => format!("not {negated}"),
             }
+        }
+        "header_regexp" if value["Upgrade"]["pattern"] == "^(?i:websocket)$" => {
+            "a websocket".to_owned()
         }
         other => format!("{other} {value}"),
     });

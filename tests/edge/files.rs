@@ -159,3 +159,39 @@ fn people_without_devices() {
     );
     is_taken(&Version::ALL, &lab);
 }
+
+/// A template of the user's own can open anything, so the report says that there is one.
+#[test]
+fn templates_of_one_s_own_are_reported_as_unchecked() {
+    let lab = built(EXAMPLE);
+    assert!(!lab.read("out/edge/exposure.md").contains("(all)"));
+    let open = "{% extends \"builtin/Caddyfile.j2\" %}\n{% block common %}\n\thandle /open/* {\n\t\trespond ok\n\t}\n{% endblock %}\n";
+    lab.write("templates/Caddyfile.j2", open);
+    lab.command(["build"]).run().succeeds();
+    let report = lab.read("out/edge/exposure.md");
+    assert!(
+        report.contains("(all): what these templates of your own say, `templates/Caddyfile.j2`"),
+        "{report}"
+    );
+    let json = lab.command(["exposure", "--json"]).run();
+    json.succeeds()
+        .stdout_contains("\"templates\"")
+        .stdout_contains("\"Caddyfile.j2\"");
+}
+
+/// One `tls` directive per site, and one `client_auth` in it: of two, Caddy would take the first.
+#[test]
+fn each_site_has_one_tls_directive() {
+    for edge in [
+        r#"certificates "acme""#,
+        r#"certificates "internal"; landing"#,
+        r#"certificates "files" cert="/a.pem" key="/a.key""#,
+    ] {
+        let lab = built(&with_edge(edge).replace("host \"@\" \"www\"", "host \"www\""));
+        let caddyfile = lab.read("out/edge/Caddyfile");
+        for site in caddyfile.split("\n}\n") {
+            assert!(site.matches("\n\ttls ").count() <= 1, "{site}");
+            assert!(site.matches("client_auth {").count() <= 1, "{site}");
+        }
+    }
+}

@@ -171,7 +171,8 @@ fn misaddressed(declared: &Declaration, json: &Value) -> Option<String> {
             Some((_, link)) => {
                 let (to, text) = link.split_once("\">").expect("a link has a text");
                 let (text, _) = text.split_once("</a>").expect("it ends");
-                (described::unescaped(text), described::unescaped(to) == told)
+                let to = described::unescaped(to);
+                (described::unescaped(text), to == as_in_a_link(&told))
             }
             None => (
                 told.clone(),
@@ -181,6 +182,15 @@ fn misaddressed(declared: &Declaration, json: &Value) -> Option<String> {
         shown != told || !linked
     });
     other.map(|page| format!("not addressed to {told}: {page}"))
+}
+
+/// An address as it stands behind `mailto:` (RFC 6068 §2).
+fn as_in_a_link(address: &str) -> String {
+    let encoded = address.chars().map(|character| match character {
+        '%' | '?' | '#' | '&' => format!("%{:02X}", u32::from(character)),
+        other => other.to_string(),
+    });
+    encoded.collect()
 }
 
 /// What is said of the sites' own certificates.

@@ -61,7 +61,7 @@ fn openings() -> Vec<(&'static str, Change)> {
             without_lines(&replaced(text, "handle @allowed", "handle"), "@allowed")
         }),
         ("no raw pattern", |text| {
-            without_lines(text, "vars_regexp {http.request.uri}")
+            without_lines(text, "\t\tvars_regexp {http.request.uri}")
         }),
         ("no method", |text| without_lines(text, "method GET HEAD")),
         ("one method more", |text| {
@@ -75,6 +75,22 @@ fn openings() -> Vec<(&'static str, Change)> {
         }),
         ("tunnels from public paths", |text| {
             without_lines(text, "\t\trequest_header -Upgrade")
+        }),
+        ("a second Upgrade line kept", |text| {
+            without_lines(text, "request_header @websocket")
+        }),
+        ("targets without a path", |text| {
+            replaced(
+                text,
+                "@no-path not vars_regexp {http.request.uri} ^/",
+                "@no-path path /none",
+            )
+        }),
+        ("methods of proxies", |text| {
+            replaced(text, "method CONNECT TRACE", "method CONNECT")
+        }),
+        ("overrides kept", |text| {
+            without_lines(text, "import as-sent")
         }),
         ("the LAN as others say it", |text| {
             replaced(text, "@lan remote_ip", "@lan remote_ip forwarded")
@@ -235,6 +251,10 @@ fn upgrades_notices() {
             "tunnels from public paths",
             "/share/x: `Upgrade: websocket`",
         ),
+        (
+            "a second Upgrade line kept",
+            "arrives as [\"h2c\", \"websocket\"]",
+        ),
     ] {
         let (_, open) = openings()
             .into_iter()
@@ -246,7 +266,7 @@ fn upgrades_notices() {
     }
     let all = |text: &str| without_lines(text, "-Upgrade");
     let all = found(&family, all, |caddy| upgrades::tunnels(&family, caddy));
-    assert_eq!(all.len(), 6, "each of those that should not: {all:#?}");
+    assert_eq!(all.len(), 7, "each of those that should not: {all:#?}");
     let none = |text: &str| {
         replaced(
             text,
@@ -255,7 +275,7 @@ fn upgrades_notices() {
         )
     };
     let none = found(&family, none, |caddy| upgrades::tunnels(&family, caddy));
-    assert_eq!(none.len(), 2, "each of those that should: {none:#?}");
+    assert_eq!(none.len(), 6, "each of those that should: {none:#?}");
 }
 
 #[test]

@@ -204,6 +204,21 @@ fn is_public_for_all(arrival: &Arrival) -> bool {
         .bytes()
         .all(|b| b.is_ascii_alphanumeric() || b"/._~-".contains(&b));
     let reading = matches!(&arrival.method[..], "GET" | "HEAD");
+    let overriding = [
+        "X-HTTP-Method",
+        "X-HTTP-Method-Override",
+        "X-Method-Override",
+        "X-Original-URL",
+        "X-Original-URI",
+        "X-Rewrite-URL",
+        "X-Forwarded-Prefix",
+    ];
+    if overriding
+        .iter()
+        .any(|name| !arrival.header(name).is_empty())
+    {
+        return false;
+    }
     let starts = |public: &&str| resolved.starts_with(*public) && path.starts_with(*public);
     reading && plain && PUBLIC.iter().any(starts)
 }

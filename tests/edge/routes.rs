@@ -13,70 +13,96 @@ use crate::support::tools;
 const EXPECTED: &str = r#"
 attic.home.example.com: require_and_verify
   <always>
-  error 403
+  <always first>
+  3. error 403
   <failing: certificate>
 
 assistant.home.example.com ha.home.example.com: verify_if_given
   <always>
-  1. certificate of alice/macbook alice/pixel alice/workstation bob/desktop bob/ipad bob/iphone carol/firefox carol/old-phone guest/tablet
+  <always first>
+  3. certificate of alice/macbook alice/pixel alice/workstation bob/desktop bob/ipad bob/iphone carol/firefox carol/old-phone guest/tablet
        proxy 127.0.0.1:8123
-  2. remote_ip {"ranges":["192.168.0.0/16","fd00::/8"]}
+  4. remote_ip {"ranges":["192.168.0.0/16","fd00::/8"]}
        proxy 127.0.0.1:8123
-  3. error 403
+  5. error 403
   <failing: certificate or home>
 
 home.example.com www.home.example.com: nothing
   <always>
-  proxy 127.0.0.1:8080
+  <always first>
+  3. proxy 127.0.0.1:8080
   <failing: everyone>
 
 immich.home.example.com: verify_if_given
   <always>
-  1. certificate of alice/macbook alice/pixel alice/workstation bob/desktop bob/ipad bob/iphone carol/firefox carol/old-phone
+  <always first>
+  3. certificate of alice/macbook alice/pixel alice/workstation bob/desktop bob/ipad bob/iphone carol/firefox carol/old-phone
        proxy 127.0.0.1:2283
-  2. method ["GET","HEAD"], path ["/_app/immutable/*","/share/*"], uri ^(/_app/immutable/([A-Za-z0-9_~-][A-Za-z0-9._~-]*/?)*|/share/([A-Za-z0-9_~-][A-Za-z0-9._~-]*/?)*)(\?.*)?$
-       delete Upgrade
+  4. method ["GET","HEAD"], path ["/_app/immutable/*","/share/*"], uri ^(/_app/immutable/([A-Za-z0-9_~-][A-Za-z0-9._~-]*/?)*|/share/([A-Za-z0-9_~-][A-Za-z0-9._~-]*/?)*)(\?.*)?$
+       <as sent>
        proxy 127.0.0.1:2283
-  3. error 403
+  5. error 403
   <failing: certificate>
 
 jellyfin.home.example.com: nothing
   <always>
-  1. remote_ip {"ranges":["192.168.0.0/16","fd00::/8"]}
+  <always first>
+  3. remote_ip {"ranges":["192.168.0.0/16","fd00::/8"]}
        proxy 127.0.0.1:8096
-  2. error 403
+  4. error 403
   <failing: home>
 
 paperless.home.example.com: verify_if_given
   <always>
-  1. certificate of alice/macbook alice/pixel alice/workstation carol/firefox carol/old-phone
+  <always first>
+  3. certificate of alice/macbook alice/pixel alice/workstation carol/firefox carol/old-phone
        proxy 127.0.0.1:8000
-  2. error 403
+  4. error 403
   <failing: certificate>
 
 stats.home.example.com: require_and_verify
   <always>
-  1. certificate of alice/macbook alice/pixel alice/workstation
+  <always first>
+  3. certificate of alice/macbook alice/pixel alice/workstation
        proxy 127.0.0.1:3000 {"tls":{"insecure_skip_verify":true}} {"Host":["{http.request.host}"],"Remote-Email":["alice@example.com"],"Remote-Groups":["admins,family"],"Remote-Name":["Alice Liddell"],"Remote-User":["alice"]}
-  2. certificate of bob/desktop bob/ipad bob/iphone
+  4. certificate of bob/desktop bob/ipad bob/iphone
        proxy 127.0.0.1:3000 {"tls":{"insecure_skip_verify":true}} {"Host":["{http.request.host}"],"Remote-Email":["bob@home.example.com"],"Remote-Groups":["family"],"Remote-Name":["Bob \"the Builder\" Muñoz"],"Remote-User":["bob"]}
-  3. error 403
+  5. error 403
   <failing: certificate>
 
 vault.example.org: require_and_verify
   <always>
-  1. certificate of alice/macbook alice/pixel alice/workstation
+  <always first>
+  3. certificate of alice/macbook alice/pixel alice/workstation
        proxy 127.0.0.1:8222
-  2. error 403
+  4. error 403
   <failing: certificate>
 "#;
 
 /// What words in angle brackets stand for.
-const SAID_OFTEN: [(&str, &str); 5] = [
+const SAID_OFTEN: [(&str, &str); 7] = [
+    (
+        "<always first>",
+        "1. no path
+       error 400
+  2. method [\"CONNECT\",\"TRACE\"]
+       error 405",
+    ),
+    (
+        "<as sent>",
+        "delete Upgrade
+       delete X-HTTP-Method
+       delete X-HTTP-Method-Override
+       delete X-Method-Override
+       delete X-Original-Ur*
+       delete X-Rewrite-Ur*
+       delete X-Forwarded-Prefix",
+    ),
     (
         "<always>",
         "unless there, answer with Strict-Transport-Security: max-age=31536000
   unless a websocket: delete Upgrade
+  a websocket: set Upgrade: websocket
   delete Remote*",
     ),
     (
@@ -101,7 +127,7 @@ const SAID_OFTEN: [(&str, &str); 5] = [
 fn expected() -> String {
     let as_a_page = [
         "Cache-Control: no-store",
-        "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'",
+        "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         "Content-Type: text/html; charset=utf-8",
         "Referrer-Policy: no-referrer",
         "Strict-Transport-Security: max-age=31536000",
@@ -157,7 +183,10 @@ pub fn differences(family: &Family, version: Version, caddyfile: &str) -> Vec<St
     let json: Value = serde_json::from_str(adapted.succeeds().stdout()).expect("it is JSON");
     let expected = Meaning {
         apps: vec!["http", "tls"],
-        server: json!({ "listen": [":443"], "protocols": ["h1", "h2"], "strict_sni_host": true }),
+        server: json!({
+            "listen": [":443"], "protocols": ["h1", "h2"], "strict_sni_host": true,
+            "read_header_timeout": 10_000_000_000_u64, "idle_timeout": 120_000_000_000_u64
+        }),
         sites: expected().trim().split("\n\n").map(str::to_owned).collect(),
     };
     described::differences(&json, &fingerprints(family), &expected)

@@ -12,6 +12,7 @@ use crate::support::curl::{Answer, Curl};
 use crate::support::port::Port;
 use crate::support::tls_front::TlsFront;
 use crate::support::upstream::Upstream;
+use crate::wire::{Wire, request};
 
 /// A house in which each service is another kind of upstream, open to everyone.
 struct Services {
@@ -162,6 +163,15 @@ fn holds(version: Version) {
         "/..%5cx",
         "/%252e%252e/x",
         "/%252e%252e%252fx",
+        "/%25252e%25252e/x",
+        "/..%09/x",
+        "/.%09./x",
+        "/..%0d%0a/x",
+        "/..%3f/x",
+        "/..%23/x",
+        "/a%00b",
+        "/%2500",
+        "/%7f",
     ] {
         let before = services.main.arrivals().len();
         get("prefix", climbing).has_status(400);
@@ -171,6 +181,8 @@ fn holds(version: Version) {
     for _ in 0..3 {
         reaches(&get("several", "/"), "main", "/");
     }
+    outlives_broken_bodies(&services, &caddy);
+    without_a_path(&services, &caddy);
     get("dead", "/").has_status(502).contains("does not answer");
     get("silent", "/")
         .has_status(504)
@@ -220,6 +232,63 @@ fn holds(version: Version) {
         assert_eq!(answer.header("Location"), [place], "{answer}");
     }
     speaks_http2_in_the_clear(&services, &caddy);
+}
+
+/// What a visitor breaks itself counts against an upstream, but for less time than another visitor waits.
+fn outlives_broken_bodies(services: &Services, caddy: &Caddy) {
+    let host = "several.home.example.com";
+    let head = |method: &str| {
+        format!("{method} / HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n")
+    };
+    for method in ["GET", "POST", "POST"] {
+        Wire::named(caddy, host).send(head(method));
+    }
+    reaches(&visit(caddy, "several", "/after").run(), "main", "/after");
+    assert!(
+        services
+            .main
+            .arrivals()
+            .iter()
+            .any(|arrival| arrival.target == "/after")
+    );
+}
+
+/// A target that is no path is sent on as it is, past a prefix and behind a redirect's host.
+fn without_a_path(services: &Services, caddy: &Caddy) {
+    let arrived = || services.main.arrivals().len() + services.side.arrivals().len();
+    for service in ["prefix", "paths", "plain", "moved", "www"] {
+        let host = format!("{service}.home.example.com");
+        for target in [
+            "x:secret.txt",
+            "x:%2fsecret.txt",
+            "x:.evil.com",
+            "x:@evil.com/",
+            "a:1",
+        ] {
+            for method in ["GET", "POST", "OPTIONS"] {
+                let before = arrived();
+                let reply = Wire::named(caddy, &host).send(request(method, target, &host));
+                assert_eq!(
+                    reply.status(),
+                    Some(400),
+                    "{method} {target} {host}\n{}",
+                    reply.text
+                );
+                assert!(!reply.text.contains("evil"), "{}", reply.text);
+                assert_eq!(arrived(), before, "{method} {target} {host}");
+            }
+        }
+        for method in ["TRACE", "CONNECT"] {
+            let before = arrived();
+            let reply = Wire::named(caddy, &host).send(request(method, "/", &host));
+            assert!(
+                matches!(reply.status(), Some(400 | 405)),
+                "{method} {host}\n{}",
+                reply.text
+            );
+            assert_eq!(arrived(), before, "{method} {host}");
+        }
+    }
 }
 
 /// The first bytes of HTTP/2 (RFC 9113 §3.4) come without TLS and without an upgrade.

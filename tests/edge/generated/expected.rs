@@ -12,12 +12,23 @@ use super::pages::{landing, pages};
 use super::steps::{Step, line, ordered, print};
 use crate::described::Meaning;
 
-const CLIMBS: &str = r"(?i)(^|[/\\]|%2f|%5c)(\.|%2e){2}([/\\;]|%2f|%5c|%3b|$)";
+const CLIMBS: &str = r"(?i)[\x00-\x1f\x7f]|%[01][0-9a-f]|%7f|%(25)+(2e|2f|5c)|(^|[/\\]|%2f|%5c)(\.|%2e){2}([/\\;?#]|%2f|%5c|%3b|%3f|%23|$)";
+
+/// What is done first with a header by which some upstreams see another request, on public paths.
+const AS_SENT: [&str; 7] = [
+    "delete Upgrade",
+    "delete X-HTTP-Method",
+    "delete X-HTTP-Method-Override",
+    "delete X-Method-Override",
+    "delete X-Original-Ur*",
+    "delete X-Rewrite-Ur*",
+    "delete X-Forwarded-Prefix",
+];
 
 pub fn meaning(declared: &Declaration) -> Meaning {
     let edge = &declared.edge;
-    let mut server =
-        json!({ "listen": [":443"], "protocols": ["h1", "h2"], "strict_sni_host": true });
+    let mut server = json!({ "listen": [":443"], "protocols": ["h1", "h2"], "strict_sni_host": true,
+            "read_header_timeout": 10_000_000_000_u64, "idle_timeout": 120_000_000_000_u64 });
     if let Some(behind) = &edge.behind {
         if behind.proxy_protocol {
             let wrapper = json!({ "wrapper": "proxy_protocol", "allow": behind.proxies });
@@ -81,6 +92,7 @@ fn site(declared: &Declaration, service: &Service) -> String {
             .map(|(_, bytes)| line(format!("at most {bytes} bytes"))),
     );
     steps.push(line("unless a websocket: delete Upgrade"));
+    steps.push(line("a websocket: set Upgrade: websocket"));
     steps.push(line("delete Remote*"));
     steps.push(policy(declared, service));
     let asks = service.asks(declared.edge.asked);
@@ -103,17 +115,24 @@ pub fn written(hosts: &[String], asks: &str, steps: &[Step], pages: &[Step]) -> 
 }
 
 fn policy(declared: &Declaration, service: &Service) -> Step {
-    let answer = |first: Option<&str>, person: Option<&Person>| {
-        let mut steps = answer(declared, service, person);
-        steps.extend(first.map(|step| ("request_header", line(step))));
+    let answer = |first: &[&str], person: Option<&Person>| {
+        let first = first.iter().map(|step| ("request_header", line(*step)));
         // Before the `raw` lines of the same directive.
-        steps.rotate_right(usize::from(first.is_some()));
+        let mut steps: Vec<(&str, Step)> = first.collect();
+        steps.extend(self::answer(declared, service, person));
         ordered(steps)
     };
+    let mut routes = vec![
+        (Some("no path".to_owned()), vec![line("error 400")]),
+        (
+            Some(r#"method ["CONNECT","TRACE"]"#.to_owned()),
+            vec![line("error 405")],
+        ),
+    ];
     if let Access::Everyone = service.access {
-        return Step::First(vec![(None, answer(None, None))]);
+        routes.push((None, answer(&[], None)));
+        return Step::First(routes);
     }
-    let mut routes = Vec::new();
     let people = declared
         .allowed(service)
         .into_iter()
@@ -121,16 +140,16 @@ fn policy(declared: &Declaration, service: &Service) -> Step {
     let people: Vec<&Person> = people.collect();
     if let Access::Certificate { identity: true, .. } = service.access {
         for person in people {
-            routes.push((Some(certificate_of(&[person])), answer(None, Some(person))));
+            routes.push((Some(certificate_of(&[person])), answer(&[], Some(person))));
         }
     } else if !people.is_empty() {
-        routes.push((Some(certificate_of(&people)), answer(None, None)));
+        routes.push((Some(certificate_of(&people)), answer(&[], None)));
     }
     if service.opens_at_home() {
-        routes.push((Some(declared.at_home()), answer(None, None)));
+        routes.push((Some(declared.at_home()), answer(&[], None)));
     }
     for condition in public(service) {
-        routes.push((Some(condition), answer(Some("delete Upgrade"), None)));
+        routes.push((Some(condition), answer(&AS_SENT, None)));
     }
     routes.push((None, vec![line("error 403")]));
     Step::First(routes)
@@ -258,7 +277,7 @@ fn passed_on(
         text += " flush_interval=-1";
     }
     if upstreams.addresses.len() > 1 {
-        text += r#" health_checks={"passive":{"fail_duration":30000000000}}"#;
+        text += r#" health_checks={"passive":{"fail_duration":2000000000}}"#;
         let mut balancing = json!({ "try_duration": 5_000_000_000_u64 });
         if let Some(policy) = upstreams.policy {
             balancing["selection_policy"] = json!({ "policy": policy });

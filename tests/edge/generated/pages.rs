@@ -134,7 +134,7 @@ pub fn pages(declared: &Declaration, certificate: bool, home: bool, everyone: bo
 fn page(declared: &Declaration, title: &str) -> Vec<Step> {
     let mut headers = vec![
         "Cache-Control: no-store",
-        "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'",
+        "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         "Content-Type: text/html; charset=utf-8",
         "Referrer-Policy: no-referrer",
     ];

@@ -107,11 +107,12 @@ impl Declaration {
             return home;
         };
         let not = format!("not {}", json!({ matcher: ranges(&behind.proxies) }));
-        if matcher < "not" {
-            format!("{home}, {not}")
-        } else {
-            format!("{not}, {home}")
+        if behind.proxy_protocol {
+            return format!("{not}, {home}");
         }
+        // What cannot be read as an address makes nobody at home.
+        let readable = "^([0-9A-Fa-f.:]+( *, *[0-9A-Fa-f.:]+)*)?$";
+        format!("{home}, {not}, {{http.request.header.X-Forwarded-For}} {readable}")
     }
 }
 
