@@ -253,7 +253,7 @@ fn upgrades_notices() {
         ),
         (
             "a second Upgrade line kept",
-            "arrives as [\"h2c\", \"websocket\"]",
+            "`Upgrade: h2c\r\nUpgrade: websocket` arrives as [\"h2c\"]",
         ),
     ] {
         let (_, open) = openings()
