@@ -2,9 +2,10 @@
 
 use super::arguments::Check;
 use super::failure::Failure;
-use super::report;
 use super::workspace::Workspace;
+use super::{clock, report};
 use crate::lock::{Lock, reconcile};
+use crate::status::{State, Status};
 
 /// Says everything that is wrong with the declaration, the templates and the lock.
 pub fn check(arguments: &Check) -> Result<(), Failure> {
@@ -33,6 +34,13 @@ pub fn check(arguments: &Check) -> Result<(), Failure> {
     if gone > 0 {
         let devices = counted(gone, "device", "devices");
         report::result(format_args!("the next build retires {devices}"));
+    }
+    let authority = Status::at(clock::now()?, &homelab, lock.as_ref()).authority;
+    if let Some(authority) = authority.filter(|authority| authority.state == State::Due) {
+        report::note(format_args!(
+            "The authority ends on {}: certificates that would be valid for longer end with it.",
+            authority.not_after.strftime("%Y-%m-%d")
+        ));
     }
     if gone == 0 && lock.as_ref().is_some_and(Lock::has_stale_crl) {
         report::result("the next build signs ca.crl anew");

@@ -58,6 +58,13 @@ impl House {
         self.serve_changed(version, str::to_owned)
     }
 
+    /// Serves it on ports of its own, so that another Caddy may serve it too.
+    #[track_caller]
+    pub fn serve_alone(&self, version: Version) -> Caddy {
+        let rewritten = rewrite(&self.generated(), &Ports::reserve(), &[]);
+        Caddy::start(version, &rewritten, &self.lab.path().join("out/edge"))
+    }
+
     /// `caddy reload` with what is built now.
     #[track_caller]
     pub fn reload(&self, caddy: &mut Caddy) {

@@ -1,6 +1,8 @@
 //! The lives of a device's certificates: issued, renewed, lost, issued again; at each stage those that should get in do, and no other.
 
 use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
 
 use crate::family::{Bundle, now};
 use crate::house::House;
@@ -146,4 +148,35 @@ fn a_window_closes_by_itself() {
     house.reload(&mut caddy);
     assert_eq!(visit(&caddy, &old), Some(403));
     assert_eq!(visit(&caddy, &house.bundle("alice", "pixel")), Some(200));
+}
+
+/// A guest's hour: let in until it is over, refused in the handshake afterwards, with nothing built or reloaded in between.
+#[test]
+fn a_short_life_ends_at_the_edge_by_itself() {
+    /// Seconds that are left of it when it is first shown.
+    const LEFT: u64 = 15;
+    let upstream = Upstream::start("it");
+    let device = r#"device "loan" platform="other" validity="1h""#;
+    let house = House::unbuilt(&declaration(&upstream, device));
+    house.command_at(now() - 3_600 + LEFT, ["build"]);
+    let end = now() + LEFT;
+    let loan = house.bundle("alice", "loan");
+    let caddies = Version::ALL.map(|version| {
+        let caddy = house.serve_alone(version);
+        loan.shown(caddy.visit(HOST, "/")).run().has_status(200);
+        caddy
+    });
+    while now() <= end {
+        sleep(Duration::from_millis(200));
+    }
+    for caddy in &caddies {
+        loan.shown(caddy.visit(HOST, "/")).run().is_refused_in_tls();
+        // Chromium, say, does not show one that has ended: then the page tells what to do.
+        caddy
+            .visit(HOST, "/")
+            .run()
+            .has_status(403)
+            .contains("or it has expired?");
+    }
+    assert_eq!(upstream.arrivals().len(), caddies.len());
 }

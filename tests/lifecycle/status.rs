@@ -101,6 +101,17 @@ fn time_passes() {
     late.stdout_contains("devices: 3 expired; the authority: due\n");
 }
 
+/// A year's certificate does not fit any more into what is left of the authority's ten.
+#[test]
+fn checking_tells_in_time_that_the_authority_ends() {
+    let lab = built();
+    let check = |days: i64| at(lab.command(["check"]), days * DAY).run();
+    check(3_200).succeeds().stderr_is("");
+    check(3_300).succeeds().stderr_is(
+        "The authority ends on 2037-01-01: certificates that would be valid for longer end with it.\n",
+    );
+}
+
 #[test]
 fn what_the_declaration_and_the_lock_disagree_about_is_to_be_built() {
     let lab = built();
