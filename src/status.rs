@@ -164,7 +164,15 @@ impl Status {
     pub fn is_fine(&self) -> bool {
         let authority = self.authority.iter().map(|authority| authority.state);
         let devices = self.devices.iter().map(|device| device.state);
-        !authority.chain(devices).any(State::needs_action)
+        !authority.chain(devices).any(State::needs_action) && self.overdue().next().is_none()
+    }
+
+    /// The devices whose older certificate is let in still, though its time is over: a build shuts
+    /// it out.
+    pub fn overdue(&self) -> impl Iterator<Item = &DeviceStatus> {
+        let is_over = |until: Timestamp| until <= self.now;
+        let devices = self.devices.iter();
+        devices.filter(move |device| device.older_until.is_some_and(is_over))
     }
 }
 

@@ -33,6 +33,7 @@ enum RenewError {
 
 /// Issues new certificates, or shuts out the older ones, and builds.
 pub fn renew(arguments: &Renew) -> Result<(), Failure> {
+    let mut renewed = 0;
     build_after(&arguments.make, |homelab, lock| {
         for device in &arguments.devices {
             is_declared(homelab, device)?;
@@ -50,8 +51,17 @@ pub fn renew(arguments: &Renew) -> Result<(), Failure> {
             report::result("nothing is due");
             return Ok(Order::Nothing);
         }
+        renewed = devices.len();
         Ok(Order::Renew(devices))
-    })
+    })?;
+    if renewed > 0 {
+        report::result(
+            "\n1. copy out/edge/ to the Caddy host, and `caddy reload` there: before that, the new certificates are refused\n\
+             2. hand over the new files; `homelab status` says until when the older ones work\n\
+             3. commit homelab.lock",
+        );
+    }
+    Ok(())
 }
 
 /// A device that nobody declared is a mistake of the command line.

@@ -16,12 +16,20 @@ pub fn revoke(arguments: &Revoke) -> Result<(), Failure> {
         true => Then::Bar,
         false => Then::Replace,
     };
-    build_after(&arguments.make, |homelab, _| {
-        is_declared(homelab, device)?;
+    let workspace = Workspace::of(&arguments.make.declaration.file);
+    let homelab = workspace.homelab()?;
+    is_declared(&homelab, device)?;
+    let lock = workspace.lock()?;
+    if lock.is_some_and(|lock| lock.barred().contains(device)) {
+        report::result(format_args!(
+            "{device} is out already: `homelab renew {device}` would let it in again"
+        ));
+        return Ok(());
+    }
+    build_after(&arguments.make, |_, _| {
         let device = device.clone();
         Ok(Order::Revoke { device, then })
     })?;
-    let homelab = Workspace::of(&arguments.make.declaration.file).homelab()?;
     report::result(run_book(&homelab, device, then));
     Ok(())
 }
@@ -33,8 +41,11 @@ fn run_book(homelab: &Homelab, device: &DeviceId, then: Then) -> String {
         let admission = service.access.admits(&device.person);
         matches!(admission, Admission::WithCertificate { .. })
     });
+    let landing = homelab.edge.landing.then_some(&homelab.domain);
+    let landing = landing.map(|domain| format!("the landing page (https://{domain}/)"));
     let reached: Vec<String> = reached
         .map(|service| format!("{} (https://{}/)", service.title, service.hosts[0]))
+        .chain(landing)
         .collect();
     let reached = match reached.as_slice() {
         [] => String::from("Its certificate opened nothing."),

@@ -106,6 +106,9 @@ fn row(status: &Status, device: &DeviceStatus) -> [String; 5] {
     };
     let renew = || format!("homelab renew {}", device.device);
     let to_do = match (device.state, device.older_until) {
+        (State::Valid | State::Due, Some(until)) if until <= status.now => {
+            String::from("homelab build shuts the older certificate out")
+        }
         (State::Valid, Some(until)) => {
             let until = shown_moment(until);
             format!("install the new file by {until}; the older one works until then")
@@ -150,7 +153,11 @@ fn summary(status: &Status) -> String {
         let count = status.devices.iter().filter(|d| d.state == state).count();
         (count > 0).then(|| format!("{count} {}", state.as_str()))
     });
-    let counted: Vec<String> = counted.collect();
+    let mut counted: Vec<String> = counted.collect();
+    let overdue = status.overdue().count();
+    if overdue > 0 {
+        counted.push(format!("{overdue} with an older certificate to shut out"));
+    }
     let devices = match counted.as_slice() {
         [] => String::from("no devices"),
         counted => format!("devices: {}", counted.join(", ")),

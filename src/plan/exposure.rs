@@ -139,7 +139,7 @@ impl Exposure {
                         .devices
                         .iter()
                         .filter(|device| device.name.split('/').next() == Some(person.as_str()))
-                        .map(|device| device.name.clone())
+                        .map(told)
                         .collect(),
                 }
             }));

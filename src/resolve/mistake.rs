@@ -680,7 +680,7 @@ pub enum Mistake {
     )]
     BehindNeedsNewer {
         needed: &'static str,
-        #[label("the file is to be taken by older ones")]
+        #[label("the file is for older ones too, as `caddy` says or as it is if not said")]
         span: Span,
     },
 

@@ -196,6 +196,11 @@ fn landing(version: Version) {
         .contains(title)
         .contains("home.home.example.com, at home only");
     is_page(&root(None).run(), 403, NONE_AWAY);
+    // What guards the services guards this too.
+    root(Some(&scene.alice))
+        .method("TRACE")
+        .run()
+        .has_status(405);
     is_page(&root(Some(&scene.lost)).run(), 403, RETIRED);
     // At home without a certificate, what is open there.
     let scene = Scene::new("127.0.0.0/8");

@@ -67,6 +67,9 @@ pub fn states(lab: &Lab, device: &str) -> Vec<String> {
 fn renewing_makes_one_device_s_files_anew() {
     let lab = built();
     let old = lab.read_bytes("out/people/alice/pixel/alice-pixel.p12");
+    let told = run(&lab.copy(), 340, ["renew", "alice/pixel"]);
+    told.succeeds()
+        .stdout_contains("before that, the new certificates are refused");
     let changes = changes(&lab, 340, ["renew", "alice/pixel"]);
     assert_eq!(
         changes,
@@ -262,6 +265,17 @@ fn a_device_may_stay_out_until_it_is_renewed() {
         states(&lab, "alice/pixel"),
         ["barred retired=2027-01-11T00:00:00Z"]
     );
+    for again in [
+        &["revoke", "alice/pixel"][..],
+        &["revoke", "--no-replace", "alice/pixel"],
+    ] {
+        let before = lab.snapshot();
+        let told = at(lab.command(again.iter().copied()), 11).run();
+        told.succeeds().stdout_is(
+            "alice/pixel is out already: `homelab renew alice/pixel` would let it in again\n",
+        );
+        assert!(before == lab.snapshot(), "{again:?}");
+    }
     // Neither a build nor another device's certificate, years later, lets it in again.
     run(&lab, 11, ["build"])
         .succeeds()

@@ -69,15 +69,7 @@ pub fn meaning(declared: &Declaration) -> Meaning {
 fn site(declared: &Declaration, service: &Service) -> String {
     let mut hosts = declared.hosts(service);
     hosts.sort();
-    let mut steps = Vec::new();
-    if matches!(
-        declared.edge.certificates,
-        Certificates::Acme | Certificates::Dns
-    ) {
-        steps.push(line(
-            "unless there, answer with Strict-Transport-Security: max-age=31536000",
-        ));
-    }
+    let mut steps = insisting(declared);
     let headers: BTreeMap<String, &String> = service
         .headers
         .iter()
@@ -91,9 +83,7 @@ fn site(declared: &Declaration, service: &Service) -> String {
             .max_body
             .map(|(_, bytes)| line(format!("at most {bytes} bytes"))),
     );
-    steps.push(line("unless a websocket: delete Upgrade"));
-    steps.push(line("a websocket: set Upgrade: websocket"));
-    steps.push(line("delete Remote*"));
+    steps.extend(guard());
     steps.push(policy(declared, service));
     let asks = service.asks(declared.edge.asked);
     let pages = pages(
@@ -103,6 +93,34 @@ fn site(declared: &Declaration, service: &Service) -> String {
         matches!(service.access, Access::Everyone),
     );
     written(&hosts, asks, &steps, &pages)
+}
+
+/// Where all browsers know the sites' certificates, they are told to insist on them.
+pub fn insisting(declared: &Declaration) -> Vec<Step> {
+    let publicly = matches!(
+        declared.edge.certificates,
+        Certificates::Acme | Certificates::Dns
+    );
+    let told = "unless there, answer with Strict-Transport-Security: max-age=31536000";
+    publicly.then(|| line(told)).into_iter().collect()
+}
+
+/// What is done to the headers of every request.
+pub fn guard() -> [Step; 3] {
+    [
+        line("unless a websocket: delete Upgrade"),
+        line("a websocket: set Upgrade: websocket"),
+        line("delete Remote*"),
+    ]
+}
+
+/// The routes that come before those of the policy.
+pub fn first_routes() -> Vec<(Option<String>, Vec<Step>)> {
+    let methods = r#"method ["CONNECT","TRACE"]"#;
+    vec![
+        (Some("no path".to_owned()), vec![line("error 400")]),
+        (Some(methods.to_owned()), vec![line("error 405")]),
+    ]
 }
 
 /// A site as `described` has it.
@@ -122,13 +140,7 @@ fn policy(declared: &Declaration, service: &Service) -> Step {
         steps.extend(self::answer(declared, service, person));
         ordered(steps)
     };
-    let mut routes = vec![
-        (Some("no path".to_owned()), vec![line("error 400")]),
-        (
-            Some(r#"method ["CONNECT","TRACE"]"#.to_owned()),
-            vec![line("error 405")],
-        ),
-    ];
+    let mut routes = first_routes();
     if let Access::Everyone = service.access {
         routes.push((None, answer(&[], None)));
         return Step::First(routes);

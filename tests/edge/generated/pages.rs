@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::declaration::{Access, Certificates, Declaration, Person, Service};
-use super::expected::{certificate_of, written};
+use super::expected::{certificate_of, first_routes, guard, insisting, written};
 use super::steps::{Step, line};
 
 /// The domain's own site.
@@ -17,7 +17,7 @@ pub fn landing(declared: &Declaration) -> String {
                 .push(person);
         }
     }
-    let mut routes = Vec::new();
+    let mut routes = first_routes();
     for (links, people) in visitors {
         routes.push((
             Some(certificate_of(&people)),
@@ -38,10 +38,13 @@ pub fn landing(declared: &Declaration) -> String {
     }
     routes.push((None, vec![line("error 403")]));
     let pages = pages(declared, true, at_home, false);
+    let mut steps = insisting(declared);
+    steps.extend(guard());
+    steps.push(Step::First(routes));
     written(
         &[declared.domain.to_owned()],
         "verify_if_given",
-        &[Step::First(routes)],
+        &steps,
         &pages,
     )
 }
