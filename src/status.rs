@@ -13,7 +13,6 @@ use crate::pki::Validity;
 #[derive(Debug, Serialize)]
 pub struct Status {
     /// The moment that it is about.
-    #[serde(serialize_with = "as_text")]
     pub now: Timestamp,
     /// The authority; none before the first build.
     pub authority: Option<AuthorityStatus>,
@@ -28,7 +27,6 @@ pub struct AuthorityStatus {
     /// Its common name.
     pub common_name: String,
     /// When its certificate ends.
-    #[serde(serialize_with = "as_text")]
     pub not_after: Timestamp,
     /// Its state: never [`State::Unissued`] or [`State::Undeclared`].
     pub state: State,
@@ -46,7 +44,6 @@ pub struct DeviceStatus {
     /// Its state.
     pub state: State,
     /// Until when its older certificate is let in beside it, where it has one.
-    #[serde(serialize_with = "as_text_if_any")]
     pub older_until: Option<Timestamp>,
     /// When its certificate begins and ends, its serial number and its SHA-256 fingerprint, both in
     /// hexadecimal; none where it has no certificate.
@@ -57,9 +54,7 @@ pub struct DeviceStatus {
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)] // As in X.509.
 pub struct CertificateStatus {
-    #[serde(serialize_with = "as_text")]
     pub not_before: Timestamp,
-    #[serde(serialize_with = "as_text")]
     pub not_after: Timestamp,
     pub serial: String,
     pub fingerprint: String,
@@ -211,20 +206,6 @@ fn certificate(issued: &Issued) -> CertificateStatus {
         not_after: issued.validity.not_after(),
         serial: issued.serial.to_hex(),
         fingerprint: data_encoding::HEXLOWER.encode(&issued.fingerprint),
-    }
-}
-
-fn as_text<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(at)
-}
-
-fn as_text_if_any<S: serde::Serializer>(
-    at: &Option<Timestamp>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match at {
-        Some(at) => as_text(at, serializer),
-        None => serializer.serialize_none(),
     }
 }
 

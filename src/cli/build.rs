@@ -74,16 +74,9 @@ pub fn build(arguments: &Build) -> Result<(), Failure> {
     })
 }
 
-/// Does what was ordered to the lock, and makes the output tree what it then is to be. `order` is
-/// made from the declaration and the lock.
-pub fn build_after(
-    make: &Make,
-    order: impl FnOnce(&Homelab, &Lock) -> Result<Order, Failure> + Send,
-) -> Result<(), Failure> {
-    let inputs = Inputs::read(make)?;
-    let lock = issued_lock(&inputs.workspace)?;
-    let order = order(&inputs.homelab, &lock)?;
-    threads(make)?.install(|| build_all(&inputs, make, &order, Mode::Retiring(None)))
+/// Does what was ordered to the lock, and makes the output tree what it then is to be.
+pub fn build_after(inputs: &Inputs, make: &Make, order: &Order) -> Result<(), Failure> {
+    threads(make)?.install(|| build_all(inputs, make, order, Mode::Retiring(None)))
 }
 
 fn threads(make: &Make) -> Result<rayon::ThreadPool, Failure> {
@@ -98,15 +91,18 @@ fn threads(make: &Make) -> Result<rayon::ThreadPool, Failure> {
 }
 
 /// What a build begins with.
-struct Inputs {
-    workspace: Workspace,
+pub struct Inputs {
+    /// The files beside the declaration.
+    pub workspace: Workspace,
     out: PathBuf,
-    homelab: Homelab,
+    /// What is declared.
+    pub homelab: Homelab,
     templates: Templates,
 }
 
 impl Inputs {
-    fn read(make: &Make) -> Result<Inputs, Failure> {
+    /// Reads it.
+    pub fn read(make: &Make) -> Result<Inputs, Failure> {
         let workspace = Workspace::of(&make.declaration.file);
         Ok(Inputs {
             out: workspace.out(make.out.as_deref())?,
@@ -289,7 +285,7 @@ fn check_tree(inputs: &Inputs, make: &Make) -> Result<(), Failure> {
 }
 
 /// The lock of a homelab that has been built before.
-fn issued_lock(workspace: &Workspace) -> Result<Lock, Failure> {
+pub fn issued_lock(workspace: &Workspace) -> Result<Lock, Failure> {
     let lock = workspace.lock()?.filter(|lock| lock.authority.is_some());
     lock.ok_or_else(|| Failure::new(Exit::Difference, BuildError::NothingIssued))
 }

@@ -5,6 +5,8 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::failure::Failure;
+use super::report;
+use crate::lock::Lock;
 
 #[derive(Debug, Error, Diagnostic)]
 enum ClockError {
@@ -28,4 +30,13 @@ pub fn now() -> Result<Timestamp, Failure> {
     second
         .and_then(|second| Timestamp::from_second(second).ok())
         .ok_or_else(|| Failure::environment(ClockError::SourceDateEpoch { value }))
+}
+
+/// Tells where the clock is behind what the lock says was issued.
+pub fn doubt(now: Timestamp, lock: &Lock) {
+    if let Some(last) = lock.last_issue().filter(|last| now < *last) {
+        report::note(format_args!(
+            "The clock says {now}, but something was issued on {last}: is the clock right?"
+        ));
+    }
 }

@@ -4,6 +4,7 @@ use super::arguments::Exposure as Arguments;
 use super::failure::{Exit, Failure};
 use super::report;
 use super::workspace::Workspace;
+use crate::lock::Lock;
 use crate::plan::{Edge, Exposure, Recipe};
 use crate::render::render;
 
@@ -17,23 +18,17 @@ pub fn exposure(arguments: &Arguments) -> Result<(), Failure> {
         &Edge::new(&homelab, lock.as_ref()),
         &templates.of_the_edge(),
     );
-    let active = lock.as_ref().map(|lock| lock.active());
-    let is_issued = |id| {
-        active
-            .as_ref()
-            .is_some_and(|active| active.contains_key(id))
-    };
+    let active = lock.as_ref().map(Lock::active).unwrap_or_default();
     for (_, device) in homelab.devices() {
-        if !is_issued(&device.id) {
-            let id = &device.id;
+        let id = &device.id;
+        if !active.contains_key(id) {
             report::note(format_args!(
                 "{id} has no certificate yet, and is left out: the next build issues one."
             ));
         }
     }
     if arguments.json {
-        let json = serde_json::to_string_pretty(&exposure);
-        return report::only_result(json.expect("it is plain data with text for keys"));
+        return report::json(&exposure);
     }
     let rendered = render(&Recipe::Exposure(exposure), &templates, None);
     let rendered = rendered.map_err(|error| Failure::new(Exit::Declaration, error))?;

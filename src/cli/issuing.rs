@@ -152,11 +152,7 @@ impl<'a> Issuing<'a> {
     /// Issues what is declared and not yet issued, the authority first, and the revocation list last.
     fn issue(&self, lock: Lock, root: &RootSecret) -> Result<Changed, Failure> {
         let now = clock::now()?;
-        if let Some(last) = lock.last_issue().filter(|last| now < *last) {
-            report::note(format_args!(
-                "The clock says {now}, but something was issued on {last}: is the clock right?"
-            ));
-        }
+        clock::doubt(now, &lock);
         let reconciliation = reconcile(self.homelab, &lock);
         let mut changed = Changed::retiring(lock, reconciliation.retire, now);
         let authority = match changed.lock.authority.take() {

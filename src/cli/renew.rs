@@ -4,7 +4,7 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::arguments::Renew;
-use super::build::build_after;
+use super::build::{Inputs, build_after, issued_lock};
 use super::failure::{Exit, Failure};
 use super::issuing::Order;
 use super::{clock, report};
@@ -33,34 +33,30 @@ enum RenewError {
 
 /// Issues new certificates, or shuts out the older ones, and builds.
 pub fn renew(arguments: &Renew) -> Result<(), Failure> {
-    let mut renewed = 0;
-    build_after(&arguments.make, |homelab, lock| {
-        for device in &arguments.devices {
-            is_declared(homelab, device)?;
-        }
-        if arguments.finish {
-            return finish(lock, &arguments.devices);
-        }
-        let active = lock.active();
-        let devices: Vec<DeviceId> = match (arguments.all, arguments.due) {
-            (true, _) => active.into_keys().cloned().collect(),
-            (_, true) => due(homelab, lock)?,
-            _ => arguments.devices.clone(),
-        };
-        if devices.is_empty() {
-            report::result("nothing is due");
-            return Ok(Order::Nothing);
-        }
-        renewed = devices.len();
-        Ok(Order::Renew(devices))
-    })?;
-    if renewed > 0 {
-        report::result(
-            "\n1. copy out/edge/ to the Caddy host, and `caddy reload` there: before that, the new certificates are refused\n\
-             2. hand over the new files; `homelab status` says until when the older ones work\n\
-             3. commit homelab.lock",
-        );
+    let inputs = Inputs::read(&arguments.make)?;
+    let (homelab, lock) = (&inputs.homelab, issued_lock(&inputs.workspace)?);
+    for device in &arguments.devices {
+        is_declared(homelab, device)?;
     }
+    if arguments.finish {
+        let order = finish(&lock, &arguments.devices)?;
+        return build_after(&inputs, &arguments.make, &order);
+    }
+    let devices: Vec<DeviceId> = match (arguments.all, arguments.due) {
+        (true, _) => lock.active().into_keys().cloned().collect(),
+        (_, true) => due(homelab, &lock)?,
+        _ => arguments.devices.clone(),
+    };
+    if devices.is_empty() {
+        report::result("nothing is due");
+        return build_after(&inputs, &arguments.make, &Order::Nothing);
+    }
+    build_after(&inputs, &arguments.make, &Order::Renew(devices))?;
+    report::result(
+        "\n1. copy out/edge/ to the Caddy host, and `caddy reload` there: before that, the new certificates are refused\n\
+         2. hand over the new files; `homelab status` says until when the older ones work\n\
+         3. commit homelab.lock",
+    );
     Ok(())
 }
 

@@ -1,9 +1,10 @@
 //! What the user sees. Nothing here fails where a stream is closed: the exit code still tells.
 
-use std::fmt::Display;
+use std::fmt::{Arguments, Display};
 use std::io::Write;
 
 use miette::{MietteHandlerOpts, Report};
+use serde::Serialize;
 
 use super::failure::Failure;
 
@@ -28,15 +29,22 @@ pub fn result(line: impl Display) {
 /// A styled result that the command is of no use without: the styles stay where stdout is a terminal
 /// and nothing says otherwise (`NO_COLOR`).
 pub fn table(text: &str) -> Result<(), Failure> {
-    let mut stdout = anstream::stdout();
-    let printed = write!(stdout, "{text}").and_then(|()| stdout.flush());
-    printed.map_err(|source| Failure::environment(CannotPrint { source }))
+    print(anstream::stdout(), format_args!("{text}"))
 }
 
 /// A result that the command is of no use without: an error where it cannot be printed.
 pub fn only_result(line: impl Display) -> Result<(), Failure> {
-    let mut stdout = std::io::stdout();
-    let printed = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+    print(std::io::stdout(), format_args!("{line}\n"))
+}
+
+/// The same as a JSON object, for scripts.
+pub fn json(result: &impl Serialize) -> Result<(), Failure> {
+    let json = serde_json::to_string_pretty(result);
+    only_result(json.expect("it is plain data with text for keys"))
+}
+
+fn print(mut stdout: impl Write, text: Arguments<'_>) -> Result<(), Failure> {
+    let printed = stdout.write_fmt(text).and_then(|()| stdout.flush());
     printed.map_err(|source| Failure::environment(CannotPrint { source }))
 }
 

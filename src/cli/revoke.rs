@@ -1,12 +1,11 @@
 //! `homelab revoke PERSON/DEVICE`.
 
 use super::arguments::Revoke;
-use super::build::build_after;
+use super::build::{Inputs, build_after, issued_lock};
 use super::failure::Failure;
 use super::issuing::{Order, Then};
 use super::renew::is_declared;
 use super::report;
-use super::workspace::Workspace;
 use crate::model::{Admission, DeviceId, Homelab};
 
 /// Shuts a device out at once, builds, and says what is to be done next, in order.
@@ -16,21 +15,20 @@ pub fn revoke(arguments: &Revoke) -> Result<(), Failure> {
         true => Then::Bar,
         false => Then::Replace,
     };
-    let workspace = Workspace::of(&arguments.make.declaration.file);
-    let homelab = workspace.homelab()?;
-    is_declared(&homelab, device)?;
-    let lock = workspace.lock()?;
-    if lock.is_some_and(|lock| lock.barred().contains(device)) {
+    let inputs = Inputs::read(&arguments.make)?;
+    is_declared(&inputs.homelab, device)?;
+    if issued_lock(&inputs.workspace)?.barred().contains(device) {
         report::result(format_args!(
             "{device} is out already: `homelab renew {device}` would let it in again"
         ));
         return Ok(());
     }
-    build_after(&arguments.make, |_, _| {
-        let device = device.clone();
-        Ok(Order::Revoke { device, then })
-    })?;
-    report::result(run_book(&homelab, device, then));
+    let revoke = Order::Revoke {
+        device: device.clone(),
+        then,
+    };
+    build_after(&inputs, &arguments.make, &revoke)?;
+    report::result(run_book(&inputs.homelab, device, then));
     Ok(())
 }
 

@@ -30,17 +30,12 @@ pub fn status(arguments: &Arguments) -> Result<(), Failure> {
     let homelab = workspace.homelab()?;
     let lock = workspace.lock()?;
     let now = clock::now()?;
-    if let Some(last) = lock.as_ref().and_then(|lock| lock.last_issue())
-        && now < last
-    {
-        report::note(format_args!(
-            "The clock says {now}, but something was issued on {last}: is the clock right?"
-        ));
+    if let Some(lock) = &lock {
+        clock::doubt(now, lock);
     }
     let status = Status::at(now, &homelab, lock.as_ref());
     if arguments.json {
-        let json = serde_json::to_string_pretty(&status);
-        report::only_result(json.expect("it is plain data with text for keys"))?;
+        report::json(&status)?;
     } else {
         report::table(&table(&status))?;
     }

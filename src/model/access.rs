@@ -53,6 +53,15 @@ impl Access {
         }
     }
 
+    /// Whether the LAN is let in where not everybody is.
+    pub fn is_open_at_home(&self) -> bool {
+        match self {
+            Access::Everyone => false,
+            Access::Lan { .. } => true,
+            Access::Certificate(allowed) => allowed.lan,
+        }
+    }
+
     /// Who is let in by certificate, where anybody is.
     pub fn allowed(&self) -> Option<&Allowed> {
         match self {

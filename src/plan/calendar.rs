@@ -23,10 +23,8 @@ pub struct Event {
     /// Its identifier, the same in every calendar that tells of it.
     pub uid: String,
     /// When it came to be known.
-    #[serde(serialize_with = "as_text")]
     pub stamp: Timestamp,
     /// When it is.
-    #[serde(serialize_with = "as_text")]
     pub start: Timestamp,
     /// What it is.
     pub summary: String,
@@ -88,8 +86,4 @@ fn authority(authority: &Authority, homelab: &Homelab) -> Event {
         summary: format!("{domain}: the authority of all devices ends"),
         description: format!("From now on every certificate of `{name}` is refused."),
     }
-}
-
-fn as_text<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(at)
 }

@@ -130,20 +130,11 @@ impl Exposure {
         if !landing.home.is_empty() {
             self.without_certificate.push(whole(hosts.clone()));
         }
-        let mut people = Vec::new();
-        for visitors in &landing.visitors {
-            people.extend(visitors.people.iter().map(|person| {
-                Admitted {
-                    person: person.clone(),
-                    devices: visitors
-                        .devices
-                        .iter()
-                        .filter(|device| device.name.split('/').next() == Some(person.as_str()))
-                        .map(told)
-                        .collect(),
-                }
-            }));
-        }
+        let people = landing
+            .visitors
+            .iter()
+            .flat_map(|visitors| &visitors.people);
+        let mut people: Vec<Admitted> = people.map(admitted).collect();
         people.sort_by(|a, b| a.person.cmp(&b.person));
         self.with_certificate.push(Guarded {
             service: LANDING.to_owned(),

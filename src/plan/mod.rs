@@ -14,7 +14,7 @@ use std::iter;
 use serde::Serialize;
 
 pub use calendar::{Calendar, Event};
-pub use edge::{Edge, Link, PageKind, Person as EdgePerson, Site};
+pub use edge::{Edge, Link};
 pub use exposure::Exposure;
 pub use guide::{DevicePart, Guide, ServiceLink, shown_end, shown_moment};
 

@@ -17,9 +17,9 @@ use serde::Serialize;
 use thiserror::Error;
 
 pub use caddyfile::{one_line, quote, tidy};
-pub use markdown::as_text;
 
 use crate::source::Span;
+use markdown::as_text;
 
 /// The prefix that names a built-in template even where an override exists.
 const BUILTIN: &str = "builtin/";

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use crate::described::{self, Meaning};
 use crate::family::Family;
 use crate::support::caddy::Version;
-use crate::support::tools;
 
 /// Read off the declaration by hand, in the form of [`described`]. What a word in angle brackets stands for is below.
 const EXPECTED: &str = r#"
@@ -159,19 +158,8 @@ const DEVICES: [(&str, &str); 9] = [
 /// Which device has which fingerprint, as openssl says of the bundles.
 fn fingerprints(family: &Family) -> BTreeMap<String, String> {
     let fingerprint = |(person, device): (&str, &str)| {
-        let pem = family.bundle(person, device).pem(&family.lab.home());
-        let pem = pem.to_str().expect("a test's paths are UTF-8");
-        let said = tools::run(
-            "openssl",
-            ["x509", "-noout", "-sha256", "-fingerprint", "-in", pem],
-        );
-        let (_, octets) = said
-            .succeeds()
-            .stdout()
-            .trim_end()
-            .split_once('=')
-            .expect("it says one");
-        let fingerprint = octets.replace(':', "").to_lowercase();
+        let bundle = family.bundle(person, device);
+        let fingerprint = bundle.fingerprint(&family.lab.home());
         (fingerprint, format!("{person}/{device}"))
     };
     DEVICES.into_iter().map(fingerprint).collect()

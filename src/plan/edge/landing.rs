@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Admitted, Device, PageKind, person};
+use super::{Admitted, PageKind, Person, person};
 use crate::model::{Access, Admission, Homelab, Service};
 
 /// The landing page, which is another for each visitor.
@@ -23,10 +23,8 @@ pub struct Landing {
 /// People who may use the same services.
 #[derive(Debug, Serialize)]
 pub struct Visitors {
-    /// Their names.
-    pub people: Vec<String>,
-    /// Their devices; at least one.
-    pub devices: Vec<Device>,
+    /// Who; at least one.
+    pub people: Vec<Person>,
     /// What they may use.
     pub links: Vec<Link>,
 }
@@ -57,17 +55,11 @@ impl Landing {
             });
             let group = visitors.entry(links.clone()).or_insert_with(|| Visitors {
                 people: Vec::new(),
-                devices: Vec::new(),
                 links,
             });
-            group.people.push(with_devices.name);
-            group.devices.extend(with_devices.devices);
+            group.people.push(with_devices);
         }
-        let is_open_at_home = |service: &Service| match &service.access {
-            Access::Lan { .. } => true,
-            Access::Certificate(allowed) => allowed.lan,
-            Access::Everyone => false,
-        };
+        let is_open_at_home = |service: &Service| service.access.is_open_at_home();
         let home = links(homelab, |service| {
             let open = is_open_at_home(service) || service.access == Access::Everyone;
             open.then_some(false)

@@ -262,11 +262,7 @@ fn site_certificates(from: &SiteCertificates) -> Certificates {
 
 fn site(homelab: &Homelab, service: &Service, admitted: &Admitted<'_>) -> Site {
     let allowed = service.access.allowed();
-    let lan = match &service.access {
-        Access::Everyone => false,
-        Access::Lan { .. } => true,
-        Access::Certificate(allowed) => allowed.lan,
-    };
+    let lan = service.access.is_open_at_home();
     Site {
         service: service.name.to_string(),
         title: service.title.clone(),

@@ -12,7 +12,6 @@ use super::{built, differences, expected, fingerprints, versions, without_plugin
 use crate::described::Meaning;
 use crate::family::bundle;
 use crate::support::lab::Lab;
-use crate::support::tools;
 
 /// Declarations per test.
 const CASES: u32 = 48;
@@ -130,19 +129,8 @@ impl Seen {
             && let Some((person, device)) = devices.next()
         {
             self.asked += 1;
-            let pem = bundle(lab, &person.name, device).pem(&lab.home());
-            let pem = pem.to_str().expect("a test's paths are UTF-8");
-            let said = tools::run(
-                "openssl",
-                ["x509", "-noout", "-sha256", "-fingerprint", "-in", pem],
-            );
-            let (_, octets) = said
-                .succeeds()
-                .stdout()
-                .trim_end()
-                .split_once('=')
-                .expect("it says one");
-            let owner = fingerprints(lab).remove(&octets.replace(':', "").to_lowercase());
+            let bundle = bundle(lab, &person.name, device);
+            let owner = fingerprints(lab).remove(&bundle.fingerprint(&lab.home()));
             let name = format!("{}/{device}", person.name);
             wrong.extend(
                 (owner.as_ref() != Some(&name))

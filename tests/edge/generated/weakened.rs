@@ -35,9 +35,9 @@ const fn weakening(
 
 const LAN: &str = "@lan remote_ip{% for range in lan %} {{ range }}{% endfor %}\n";
 const REFUSAL: &str = "\thandle {\n\t\terror 403\n\t}\n{% endif %}\n{% endblock %}\n";
-const ALLOWED: &str =
-    "{% for person in site.people %}{{ fingerprints(person.devices) }}{% endfor %}\n";
-const SWAPPED: &str = r#"{% for other in sites if other.service == ("photos" if site.service == "vault" else "vault" if site.service == "photos" else site.service) %}{% for person in other.people %}{{ fingerprints(person.devices) }}{% endfor %}{% endfor %}
+const ALLOWED: &str = "{{ fingerprints_of(site.people) }}\n";
+const SWAPPED: &str = r#"{% for other in sites if other.service == ("photos" if site.service == "vault" else "vault" if site.service == "photos" else site.service) %}{{ fingerprints_of(other.people) }}{% endfor %}
+
 "#;
 const PERSON: &str = "@person-{{ person.name }} vars {http.request.tls.client.fingerprint}{{ fingerprints(person.devices) }}";
 const EVERYBODY: &str = "@person-{{ person.name }} vars {http.request.tls.client.fingerprint}{% for other in site.people %}{{ fingerprints(other.devices) }}{% endfor %}\n";
