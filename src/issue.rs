@@ -7,13 +7,17 @@
 use jiff::{Timestamp, ToSpan};
 use rayon::prelude::*;
 
-use crate::lock::{Authority, Issued, Lock, NewDevice, SignedCrl, State, authority_common_name};
+use crate::lock::{
+    Authority, AuthorityState, Issued, Lock, NewDevice, Origin, SignedCrl, State,
+    authority_common_name,
+};
 use crate::model::{DeviceId, Domain, Email, Lifetime};
 use crate::pki::{
-    AuthorityProfile, Certificate, CrlError, CrlNumber, IssueError, Issuer, LeafProfile,
-    PrivateKey, Validity, ValidityError, issue, self_sign, sign_crl,
+    AuthorityProfile, Certificate, CrlError, CrlNumber, IssueError, Issuer, IssuerName,
+    IssuerNameError, LeafProfile, PrivateKey, PublicKey, Serial, Validity, ValidityError, issue,
+    self_sign, sign_crl,
 };
-use crate::root::{IssuanceId, RootSecret};
+use crate::root::{IssuanceId, Keyring, RootId, RootSecret};
 
 /// How long before its issue a certificate or a revocation list is valid, for an edge whose clock is
 /// late: until then it would refuse that one device, or everybody.
@@ -64,6 +68,17 @@ pub enum CredentialError {
         source: ValidityError,
     },
 
+    #[error("`{name}` cannot sign anything")]
+    #[diagnostic(
+        code("issue::issuer-name"),
+        help("bring back the last good lock: `git checkout -- homelab.lock`")
+    )]
+    IssuerName {
+        name: String,
+        #[source]
+        source: IssuerNameError,
+    },
+
     #[error("no revocation list can be made")]
     #[diagnostic(code("issue::crl"))]
     Crl {
@@ -88,83 +103,111 @@ pub enum CredentialError {
     NotAsRecorded { name: String },
 }
 
-/// The authority with its key, ready to sign.
+/// An authority with its key, ready to sign.
 pub struct Signer {
     key: PrivateKey,
     id: IssuanceId,
+    root: RootId,
     domain: Domain,
-    common_name: String,
+    name: IssuerName,
     validity: Validity,
 }
 
 impl Signer {
-    /// Derives the authority that the lock records, and holds it against the record.
-    pub fn derive(root: &RootSecret, recorded: &Authority) -> Result<Signer, CredentialError> {
-        let (signer, certificate) =
-            Signer::make(root, recorded.id, &recorded.domain, recorded.validity)?;
-        let key = signer.key.public_key().spki_sha256();
-        if key != recorded.key || certificate != recorded.certificate {
-            return Err(CredentialError::NotAsRecorded {
-                name: recorded.common_name(),
-            });
+    /// Takes the key of an authority that the lock records out of the keyring, and holds it against the
+    /// record.
+    pub fn of(keyring: &Keyring, recorded: &Authority) -> Result<Signer, CredentialError> {
+        let not_as_recorded = || CredentialError::NotAsRecorded {
+            name: recorded.common_name(),
+        };
+        let key = match recorded.origin {
+            Origin::Derived => {
+                let root = keyring.root(&recorded.root).ok_or_else(not_as_recorded)?;
+                let key = root.authority_key(&recorded.id);
+                let certificate = own_certificate(root, &key, recorded)?;
+                if certificate != recorded.certificate {
+                    return Err(not_as_recorded());
+                }
+                key
+            }
+            Origin::Adopted | Origin::Foreign => {
+                let adopted = keyring.authority(&recorded.id);
+                let scalar = adopted.ok_or_else(not_as_recorded)?.to_scalar();
+                PrivateKey::from_scalar(&scalar).ok_or_else(not_as_recorded)?
+            }
+        };
+        if key.public_key().spki_sha256() != recorded.key {
+            return Err(not_as_recorded());
         }
-        Ok(signer)
+        Signer::new(key, recorded)
     }
 
-    fn make(
-        root: &RootSecret,
-        id: IssuanceId,
-        domain: &Domain,
-        validity: Validity,
-    ) -> Result<(Signer, Certificate), CredentialError> {
-        let signer = Signer {
-            key: root.authority_key(&id),
-            id,
-            domain: domain.clone(),
-            common_name: authority_common_name(domain, &id),
-            validity,
-        };
-        let profile = AuthorityProfile {
-            common_name: signer.common_name.clone(),
-            serial: root.authority_serial(&id),
-            validity,
-        };
-        let certificate = self_sign(&signer.key, &profile);
-        let certificate = certificate.map_err(|source| CredentialError::Certificate {
-            name: profile.common_name,
-            source,
-        })?;
-        Ok((signer, certificate))
+    fn new(key: PrivateKey, recorded: &Authority) -> Result<Signer, CredentialError> {
+        let name = IssuerName::of(&recorded.certificate);
+        Ok(Signer {
+            key,
+            id: recorded.id,
+            root: recorded.root,
+            domain: recorded.domain.clone(),
+            name: name.map_err(|source| CredentialError::IssuerName {
+                name: recorded.common_name(),
+                source,
+            })?,
+            validity: recorded.validity,
+        })
+    }
+
+    /// The root secret that the keys of this authority's devices are derived from.
+    fn root<'k>(&self, keyring: &'k Keyring) -> Result<&'k RootSecret, CredentialError> {
+        keyring
+            .root(&self.root)
+            .ok_or_else(|| CredentialError::NotAsRecorded {
+                name: self.id.to_string(),
+            })
     }
 
     fn sign(
         &self,
-        root: &RootSecret,
-        id: &IssuanceId,
+        key: &PublicKey,
+        serial: Serial,
         device: &DeviceId,
         email: &Email,
         validity: Validity,
-    ) -> Result<Credential, CredentialError> {
-        let key = root.device_key(id, device);
+    ) -> Result<Certificate, CredentialError> {
         let issuer = Issuer {
             key: &self.key,
-            common_name: &self.common_name,
+            name: &self.name,
             validity: self.validity,
         };
         let profile = LeafProfile {
             common_name: device.common_name(),
             organization: self.domain.to_string(),
             email: email.to_string(),
-            serial: root.device_serial(id, device),
+            serial,
             validity,
         };
-        let certificate = issue(&issuer, &key.public_key(), &profile);
-        let certificate = certificate.map_err(|source| CredentialError::Certificate {
+        issue(&issuer, key, &profile).map_err(|source| CredentialError::Certificate {
             name: device.to_string(),
             source,
-        })?;
-        Ok(Credential { key, certificate })
+        })
     }
+}
+
+/// The certificate of an authority's own key.
+fn own_certificate(
+    root: &RootSecret,
+    key: &PrivateKey,
+    authority: &Authority,
+) -> Result<Certificate, CredentialError> {
+    let profile = AuthorityProfile {
+        common_name: authority_common_name(&authority.domain, &authority.id),
+        serial: root.authority_serial(&authority.id),
+        validity: authority.validity,
+    };
+    self_sign(key, &profile).map_err(|source| CredentialError::Certificate {
+        name: profile.common_name,
+        source,
+    })
 }
 
 /// A device's key and certificate.
@@ -178,7 +221,7 @@ pub struct Credential {
 impl Credential {
     /// Derives the certificate that the lock records, and holds it against the record.
     pub fn derive(
-        root: &RootSecret,
+        keyring: &Keyring,
         signer: &Signer,
         recorded: &Issued,
     ) -> Result<Credential, CredentialError> {
@@ -189,12 +232,14 @@ impl Credential {
             validity,
             ..
         } = recorded;
-        let credential = signer.sign(root, id, device, email, *validity)?;
-        let as_recorded = credential.certificate.fingerprint() == recorded.fingerprint
-            && root.device_serial(id, device) == recorded.serial
+        let root = signer.root(keyring)?;
+        let (key, serial) = (root.device_key(id, device), root.device_serial(id, device));
+        let certificate = signer.sign(&key.public_key(), serial, device, email, *validity)?;
+        let as_recorded = certificate.fingerprint() == recorded.fingerprint
+            && serial == recorded.serial
             && signer.id == recorded.authority;
         match as_recorded {
-            true => Ok(credential),
+            true => Ok(Credential { key, certificate }),
             false => Err(CredentialError::NotAsRecorded {
                 name: device.to_string(),
             }),
@@ -202,7 +247,7 @@ impl Credential {
     }
 }
 
-/// Makes a new authority.
+/// Makes a new authority, derived from `root` under `id`.
 pub fn new_authority(
     root: &RootSecret,
     id: IssuanceId,
@@ -213,19 +258,31 @@ pub fn new_authority(
     let common_name = authority_common_name(domain, &id);
     let until = end(lifetime, now)?;
     let validity = validity(&common_name, begin(now), until)?;
-    let (signer, certificate) = Signer::make(root, id, domain, validity)?;
+    let key = root.authority_key(&id);
+    let profile = AuthorityProfile {
+        common_name,
+        serial: root.authority_serial(&id),
+        validity,
+    };
+    let certificate = self_sign(&key, &profile);
     Ok(Authority {
         id,
+        origin: Origin::Derived,
+        root: root.id(),
         domain: domain.clone(),
         validity,
-        key: signer.key.public_key().spki_sha256(),
-        certificate,
+        key: key.public_key().spki_sha256(),
+        certificate: certificate.map_err(|source| CredentialError::Certificate {
+            name: profile.common_name,
+            source,
+        })?,
+        state: AuthorityState::Active,
     })
 }
 
 /// Issues certificates to new devices, each under the id that stands beside it, in parallel.
 pub fn new_certificates(
-    root: &RootSecret,
+    keyring: &Keyring,
     authority: &Authority,
     devices: &[(IssuanceId, NewDevice)],
     now: Timestamp,
@@ -243,47 +300,57 @@ pub fn new_certificates(
     if now < from {
         return Err(CredentialError::BeforeAuthority { from, now });
     }
-    let signer = Signer::derive(root, authority)?;
+    let signer = Signer::of(keyring, authority)?;
+    let root = signer.root(keyring)?;
     let issue = |(id, new): &(IssuanceId, NewDevice)| {
         let ends = end(&new.validity, now)?.min(until);
         let validity = validity(&new.device.to_string(), begin(now), ends)?;
-        let credential = signer.sign(root, id, &new.device, &new.email, validity)?;
+        let serial = root.device_serial(id, &new.device);
+        let key = match &new.own_key {
+            Some(key) => key.clone(),
+            None => root.device_key(id, &new.device).public_key(),
+        };
+        let certificate = signer.sign(&key, serial, &new.device, &new.email, validity)?;
         Ok(Issued {
             device: new.device.clone(),
             id: *id,
             authority: authority.id,
             email: new.email.clone(),
             validity,
-            serial: root.device_serial(id, &new.device),
-            fingerprint: credential.certificate.fingerprint(),
+            serial,
+            fingerprint: certificate.fingerprint(),
+            own_key: new.own_key.is_some().then_some(certificate),
             state: State::Active,
         })
     };
     devices.par_iter().map(issue).collect()
 }
 
-/// Signs the list of the retired certificates, under a greater number than any before it.
+/// Signs the list of an authority's retired certificates, under a greater number than any before it.
 pub fn new_crl(
-    root: &RootSecret,
+    keyring: &Keyring,
     authority: &Authority,
     lock: &Lock,
     now: Timestamp,
 ) -> Result<SignedCrl, CredentialError> {
+    let known = lock.crls.iter().filter(|crl| crl.authority == authority.id);
     // RFC 5280 §5.2.3: the later list has the greater number. That of a list that only another
     // branch knew counts too, for it may have been handed out.
-    let number = match lock.crls.iter().map(|crl| crl.number).max() {
+    let number = match known.clone().map(|crl| crl.number).max() {
         Some(highest) => highest.next().ok_or(CredentialError::CrlNumbers)?,
         None => CrlNumber::FIRST,
     };
     // RFC 5280 §5.1.2.5: by nextUpdate there is another list. Past it a proxy refuses everybody, and
     // nothing here would make one in time, so it is the end of all that the list is about.
     let until = authority.validity.not_after();
-    let earlier = lock.crls.iter().map(|crl| crl.updated);
-    let earliest = earlier.fold(authority.validity.not_before(), Timestamp::max);
+    let earliest = known
+        .map(|crl| crl.updated)
+        .fold(authority.validity.not_before(), Timestamp::max);
     let updated = begin(now).max(earliest).min(until - 1.second());
     let validity = validity("ca.crl", updated, until)?;
-    let signer = Signer::derive(root, authority)?;
+    let signer = Signer::of(keyring, authority)?;
     let profile = lock.crl_profile(authority, number, validity);
+    let profile = profile.expect("a signer's name can be repeated");
     let (_, signature) =
         sign_crl(&signer.key, &profile).map_err(|source| CredentialError::Crl { source })?;
     Ok(SignedCrl {

@@ -5,7 +5,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::lock::{self, Issued, Lock};
+use crate::lock::{self, Authority, Issued, Lock};
 use crate::model::{Homelab, Lifetime};
 use crate::pki::Validity;
 
@@ -14,8 +14,12 @@ use crate::pki::Validity;
 pub struct Status {
     /// The moment that it is about.
     pub now: Timestamp,
-    /// The authority; none before the first build.
+    /// The authority that signs; none before the first build.
     pub authority: Option<AuthorityStatus>,
+    /// The others that are trusted, until `rotate --finish`.
+    pub outgoing: Vec<AuthorityStatus>,
+    /// The devices that would be locked out by that, sorted.
+    pub dependents: Vec<DependentStatus>,
     /// Every declared device, sorted by person and device; then what the lock has let in that is no
     /// longer declared.
     pub devices: Vec<DeviceStatus>,
@@ -30,6 +34,15 @@ pub struct AuthorityStatus {
     pub not_after: Timestamp,
     /// Its state: never [`State::Unissued`] or [`State::Undeclared`].
     pub state: State,
+}
+
+/// A device that needs an outgoing authority.
+#[derive(Debug, Serialize)]
+pub struct DependentStatus {
+    /// The device, `alice/pixel`.
+    pub device: String,
+    /// Until when its older certificate works beside the new one; none where it has no new one yet.
+    pub moving_until: Option<Timestamp>,
 }
 
 /// How a device stands.
@@ -100,6 +113,16 @@ impl State {
     }
 }
 
+impl AuthorityStatus {
+    fn at(now: Timestamp, authority: &Authority, renew: &Lifetime) -> AuthorityStatus {
+        AuthorityStatus {
+            common_name: authority.common_name(),
+            not_after: authority.validity.not_after(),
+            state: state(&authority.validity, renew, now),
+        }
+    }
+}
+
 impl Status {
     /// How a homelab with this lock stands at that moment.
     pub fn at(now: Timestamp, homelab: &Homelab, lock: Option<&Lock>) -> Status {
@@ -139,18 +162,29 @@ impl Status {
             older_until: older_until(&issued.device),
             certificate: Some(certificate(issued)),
         });
-        let authority = lock.and_then(|lock| lock.authority.as_ref());
+        let signing = lock.and_then(Lock::signing).map(|authority| {
+            let mut status = AuthorityStatus::at(now, authority, renew);
+            // What it issues from then on would be cut short by its own end.
+            if devices_outlive(homelab, &authority.validity, now) {
+                status.state = status.state.max(State::Due);
+            }
+            status
+        });
+        let outgoing = lock.into_iter().flat_map(Lock::outgoing);
+        let dependents = lock.map(Lock::dependents).unwrap_or_default();
         Status {
             now,
-            authority: authority.map(|authority| AuthorityStatus {
-                common_name: authority.common_name(),
-                not_after: authority.validity.not_after(),
-                // What it issues from then on would be cut short by its own end.
-                state: match devices_outlive(homelab, &authority.validity, now) {
-                    true => state(&authority.validity, renew, now).max(State::Due),
-                    false => state(&authority.validity, renew, now),
-                },
-            }),
+            authority: signing,
+            outgoing: outgoing
+                .map(|authority| AuthorityStatus::at(now, authority, renew))
+                .collect(),
+            dependents: dependents
+                .into_iter()
+                .map(|dependent| DependentStatus {
+                    device: dependent.device.to_string(),
+                    moving_until: dependent.moving_until,
+                })
+                .collect(),
             devices: declared.chain(gone).collect(),
         }
     }

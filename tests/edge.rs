@@ -49,6 +49,8 @@ mod policy;
 mod public;
 #[path = "edge/radicale.rs"]
 mod radicale;
+#[path = "edge/rotation.rs"]
+mod rotation;
 #[path = "edge/routes.rs"]
 mod routes;
 #[path = "edge/scale.rs"]

@@ -8,5 +8,7 @@ mod brake;
 mod merging;
 #[path = "lifecycle/renewal.rs"]
 mod renewal;
+#[path = "lifecycle/rotation.rs"]
+mod rotation;
 #[path = "lifecycle/status.rs"]
 mod status;

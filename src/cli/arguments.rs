@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::model::DeviceId;
+use crate::root::Recipient;
 
 /// Compiles one homelab.kdl into a client-certificate authority, a .p12 per device, a Caddyfile that
 /// lets in exactly those devices, and an install guide per person.
@@ -31,6 +32,8 @@ pub enum Command {
     Renew(Renew),
     /// Shut a lost or stolen device out at once, and say what to do next
     Revoke(Revoke),
+    /// Go over to a new authority, root secret or identity, without locking anybody out
+    Rotate(Rotate),
     /// Print the password of a device's .p12
     Password(Password),
 }
@@ -140,6 +143,65 @@ pub struct Revoke {
     pub no_replace: bool,
     #[command(flatten)]
     pub make: Make,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true))]
+pub struct Rotate {
+    /// Begin: a new authority signs from now on, and the present one is trusted until `--finish`
+    #[arg(long, group = "what")]
+    pub authority: bool,
+    /// Begin: a new root secret, and a new authority with it
+    #[arg(long, group = "what")]
+    pub root: bool,
+    /// End: trust the new authority alone; refused while a device depends on another
+    #[arg(long, group = "what")]
+    pub finish: bool,
+    /// Encrypt homelab.age anew, to `--recipient` or with a `--passphrase`, and change nothing else
+    #[arg(long, group = "what")]
+    pub identity: bool,
+    /// With `--finish`: lock out the devices that have not moved
+    #[arg(long, requires = "finish")]
+    pub force: bool,
+    /// Whom to encrypt homelab.age to, once for each, such as age1… [default: the identity that opens
+    /// it]
+    #[arg(short, long, value_name = "KEY", conflicts_with = "authority")]
+    pub recipient: Vec<Recipient>,
+    /// With `--identity`: encrypt with a passphrase, asked for on the terminal
+    #[arg(long, requires = "identity", conflicts_with = "recipient")]
+    pub passphrase: bool,
+    #[command(flatten)]
+    pub declaration: Declaration,
+    /// The output tree [default: out/ beside the declaration]
+    #[arg(short, long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// How many artifacts are made at once, 1 to 256 [default: one per processor]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: Option<u16>,
+    /// The age identity that opens homelab.age [default: $HOMELAB_IDENTITY, or
+    /// $XDG_CONFIG_HOME/homelab/identity.txt]
+    #[arg(short, long, value_name = "FILE")]
+    pub identity_file: Option<PathBuf>,
+    /// A command, run by sh, that prints what homelab.age holds
+    #[arg(long, value_name = "CMD", conflicts_with_all = ["identity_file", "root", "identity"])]
+    pub root_command: Option<String>,
+}
+
+impl Rotate {
+    /// What is built after it.
+    pub fn make(&self) -> Make {
+        Make {
+            declaration: Declaration {
+                file: self.declaration.file.clone(),
+            },
+            out: self.out.clone(),
+            jobs: self.jobs,
+            secret: Secret {
+                identity: self.identity_file.clone(),
+                root_command: self.root_command.clone(),
+            },
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -17,7 +17,7 @@ use crate::plan::{self, Derivation};
 use crate::realise::{self, Built, Difference, RealiseError};
 use crate::render::{RenderError, Secrets};
 use crate::template::Templates;
-use crate::tree::{OutputPath, Scope, Tree, View, sync_name};
+use crate::tree::{OutputPath, Owner, Scope, Tree, View, sync_name};
 
 #[derive(Debug, Error, Diagnostic)]
 enum BuildError {
@@ -151,7 +151,7 @@ fn build_all(inputs: &Inputs, make: &Make, order: &Order, mode: Mode) -> Result<
                 Mode::Retiring(allowed) => refuse_retiring_many(homelab, &lock, allowed)?,
             }
             // Where the tree cannot be built in, nothing is issued either.
-            View::open(out, &lock.root.to_string(), PATIENCE).map_err(Failure::environment)?;
+            View::open(out, owner(&lock), PATIENCE).map_err(Failure::environment)?;
             match mode {
                 Mode::Locked => lock,
                 Mode::Retiring(_) => issuing.go_on(lock, order)?,
@@ -217,7 +217,7 @@ fn build_edge(inputs: &Inputs, allow_retire: Option<usize>) -> Result<(), Failur
     let scope = match is_stale {
         false => Scope::Below(path("edge")),
         // Only the authority's key makes another list, and none at all would be worse than an old one.
-        true => Scope::BelowBut(path("edge"), plan::CRL.map(path).into()),
+        true => Scope::BelowBut(path("edge"), plan::crl_paths(&lock)),
     };
     let tree = open(out, &lock)?;
     make_tree(inputs, tree, &derivations, &scope, || {
@@ -255,7 +255,7 @@ fn check_tree(inputs: &Inputs, make: &Make) -> Result<(), Failure> {
         &templates.of_the_edge(),
         sealed_hash(workspace)?,
     );
-    let view = View::open(out, &lock.root.to_string(), PATIENCE).map_err(Failure::environment)?;
+    let view = View::open(out, owner(&lock), PATIENCE).map_err(Failure::environment)?;
     let differences = realise::differences(&view, &derivations, templates, Some(&secrets));
     let differences = differences.map_err(realise_failure)?;
     let folders = view.altered_folders().map_err(Failure::environment)?;
@@ -286,12 +286,21 @@ fn check_tree(inputs: &Inputs, make: &Make) -> Result<(), Failure> {
 
 /// The lock of a homelab that has been built before.
 pub fn issued_lock(workspace: &Workspace) -> Result<Lock, Failure> {
-    let lock = workspace.lock()?.filter(|lock| lock.authority.is_some());
+    let lock = workspace.lock()?.filter(|lock| lock.signing().is_some());
     lock.ok_or_else(|| Failure::new(Exit::Difference, BuildError::NothingIssued))
 }
 
+/// Whose tree it is: of who has the present root secret, or had one before it.
+pub fn owner(lock: &Lock) -> Owner {
+    let former = lock.authorities.iter().map(|a| a.root.to_string());
+    Owner {
+        present: lock.root.to_string(),
+        former: former.collect(),
+    }
+}
+
 fn open(out: &Path, lock: &Lock) -> Result<Tree, Failure> {
-    let tree = Tree::open(out, &lock.root.to_string(), PATIENCE).map_err(Failure::environment)?;
+    let tree = Tree::open(out, owner(lock), PATIENCE).map_err(Failure::environment)?;
     if tree.damaged() {
         report::note(format_args!(
             "The manifest of {} was damaged: it is written anew.",

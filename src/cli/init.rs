@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use age::secrecy::ExposeSecret;
 use miette::Diagnostic;
 use thiserror::Error;
 
@@ -10,11 +9,10 @@ use super::arguments::Init;
 use super::failure::{Exit, Failure};
 use super::mint::{self, Minted, Standing};
 use super::report;
-use super::secret::{self, SecretError};
+use super::secret::{self, SealsTo};
 use super::workspace::Workspace;
 use crate::lock::Lock;
 use crate::model::Domain;
-use crate::root::seal_with_passphrase;
 use crate::tree::{Existing, Mode, write_durably};
 
 #[derive(Debug, Error, Diagnostic)]
@@ -57,10 +55,10 @@ pub fn init(arguments: &Init) -> Result<(), Failure> {
     match mint::standing(&workspace, &workspace.path("out"), false)? {
         Standing::Fresh => {
             let minted = minted(arguments, &workspace)?;
-            mint::establish(&workspace, &minted, &Lock::new(minted.root.id()))?;
+            mint::establish(&workspace, &minted, &Lock::new(minted.root))?;
         }
         // An init that was interrupted; what it made is taken up.
-        Standing::Begun(lock) if lock.authority.is_none() => {}
+        Standing::Begun(lock) if lock.signing().is_none() => {}
         Standing::Begun(_) => {
             let path = path.to_owned();
             return Err(Failure::environment(InitError::Issued { path }));
@@ -84,18 +82,7 @@ fn minted(arguments: &Init, workspace: &Workspace) -> Result<Minted, Failure> {
     if !arguments.passphrase {
         return mint::mint_for_identity(workspace, arguments.identity.as_deref());
     }
-    let passphrase = secret::ask("New passphrase for homelab.age: ")?;
-    let again = secret::ask("Once more: ")?;
-    let wrong = |what| Failure::environment(SecretError::Passphrase { what });
-    if passphrase.expose_secret() != again.expose_secret() {
-        return Err(wrong("was not the same both times"));
-    }
-    if passphrase.expose_secret().chars().count() < 12 {
-        return Err(wrong(
-            "has fewer than 12 characters, and whoever has your repository can try them all",
-        ));
-    }
-    mint::mint(|root| seal_with_passphrase(root, &passphrase))
+    mint::mint(&SealsTo::Passphrase(secret::ask_new()?))
 }
 
 /// Adds lines to a file of git's, where it does not have them.

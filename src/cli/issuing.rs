@@ -6,17 +6,18 @@ use jiff::Timestamp;
 
 use super::arguments::Secret;
 use super::failure::Failure;
+use super::secret::Opened;
 use super::workspace::Workspace;
 use super::{build, clock, mint, report, secret};
-use crate::issue::{Signer, new_authority, new_certificates, new_crl};
-use crate::lock::{Issued, Lock, NewDevice, Reconciliation, reconcile};
+use crate::issue::{new_authority, new_certificates, new_crl};
+use crate::lock::{Authority, Issued, Lock, NewDevice, Reconciliation, SignedCrl, reconcile};
 use crate::model::{DeviceId, Homelab};
 use crate::plan;
 use crate::render::Secrets;
-use crate::root::{IssuanceId, RootSecret};
+use crate::root::{IssuanceId, Keyring, Recipient, RootSecret};
 
 /// What is to be done to the lock beyond what the declaration says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum Order {
     /// Nothing: a mere build.
     Nothing,
@@ -31,6 +32,20 @@ pub enum Order {
         /// And then.
         then: Then,
     },
+    /// A new authority signs from now on.
+    Rotate(Rotation),
+    /// Only the authority that signs is trusted any more; what is left is sealed to these, or to whom it
+    /// was.
+    FinishRotation(Vec<Recipient>),
+}
+
+/// What is to be made anew.
+#[derive(Clone)]
+pub enum Rotation {
+    /// The authority.
+    Authority,
+    /// The root secret, and the authority with it; sealed to these, or to whom it was.
+    Root(Vec<Recipient>),
 }
 
 /// What becomes of a device whose certificates were revoked.
@@ -42,12 +57,12 @@ pub enum Then {
     Bar,
 }
 
-/// One build's dealings with the root secret, which is opened once and only where it is needed.
+/// One build's dealings with the keyring, which is opened once and only where it is needed.
 pub struct Issuing<'a> {
     workspace: &'a Workspace,
     options: &'a Secret,
     homelab: &'a Homelab,
-    root: Option<RootSecret>,
+    opened: Option<Opened>,
 }
 
 impl<'a> Issuing<'a> {
@@ -57,54 +72,53 @@ impl<'a> Issuing<'a> {
             workspace,
             options,
             homelab,
-            root: None,
+            opened: None,
         }
     }
 
     /// The first build: makes the root secret, unless a command prints it, the authority and every
     /// certificate, and writes the lock.
     pub fn begin(&mut self) -> Result<Lock, Failure> {
-        let lock = if self.options.root_command.is_some() {
-            let root = secret::unlock(self.workspace, self.options, None)?;
-            let new = self.issue(Lock::new(root.id()), &root)?;
+        if let Some((root, opened)) = secret::first_from_command(self.options)? {
+            let new = self.issue(Lock::new(root), &opened.keyring)?;
             self.workspace.write_lock(&new.lock)?;
-            self.root = Some(root);
-            new.announced()
-        } else {
-            let identity = self.options.identity.as_deref();
-            let minted = mint::mint_for_identity(self.workspace, identity)?;
-            let new = self.issue(Lock::new(minted.root.id()), &minted.root)?;
-            mint::establish(self.workspace, &minted, &new.lock)?;
-            self.root = Some(minted.root);
-            new.announced()
-        };
-        Ok(lock)
+            self.opened = Some(opened);
+            return Ok(new.announced());
+        }
+        let identity = self.options.identity.as_deref();
+        let minted = mint::mint_for_identity(self.workspace, identity)?;
+        let new = self.issue(Lock::new(minted.root), &minted.opened.keyring)?;
+        mint::establish(self.workspace, &minted, &new.lock)?;
+        self.opened = Some(minted.opened);
+        Ok(new.announced())
     }
 
     /// A later build: adds to the lock what is newly declared, retires what is no longer, signs the
-    /// revocation list anew where it is stale, and writes the lock if that changes anything.
+    /// revocation lists anew where they are stale, and writes the lock if that changes anything.
     pub fn go_on(&mut self, mut lock: Lock, order: &Order) -> Result<Lock, Failure> {
         let ordered = self.carry_out(order, &mut lock)?;
         let reconciliation = reconcile(self.homelab, &lock);
-        if reconciliation.is_empty() && lock.crl().is_some() {
+        let has_authority = lock.signing().is_some();
+        if has_authority && reconciliation.is_empty() && !lock.has_stale_crl() {
             // A merge may have left it in another form than the one that is written.
             self.workspace.write_lock(&lock)?;
+            self.drop_what_is_over(order, &lock)?;
             return Ok(lock);
         }
         self.open(&lock)
             .inspect_err(|_| tell_of_edge(&reconciliation))?;
-        let root = self.root.as_ref().expect("it has just been opened");
-        let mut new = self.issue(lock, root)?;
+        let mut new = self.issue(lock, &self.keyring().keyring)?;
         new.retired.extend(ordered.retired);
         new.closed = ordered.closed;
         self.workspace.write_lock(&new.lock)?;
+        self.drop_what_is_over(order, &new.lock)?;
         Ok(new.announced())
     }
 
     /// Does to the lock what was ordered, and shuts out older certificates whose time is over.
-    fn carry_out(&self, order: &Order, lock: &mut Lock) -> Result<Ordered, Failure> {
+    fn carry_out(&mut self, order: &Order, lock: &mut Lock) -> Result<Ordered, Failure> {
         let mut ordered = Ordered::default();
-        if *order == Order::Nothing && !lock.has_replaced() {
+        if matches!(order, Order::Nothing) && !lock.has_replaced() {
             return Ok(ordered);
         }
         let now = clock::now()?;
@@ -120,6 +134,22 @@ impl<'a> Issuing<'a> {
                 }
                 ordered.retired.push(device.clone());
             }
+            Order::Rotate(Rotation::Authority) => self.rotate(lock, now)?,
+            Order::Rotate(Rotation::Root(recipients)) => {
+                self.new_root(lock, recipients)?;
+                self.rotate(lock, now)?;
+            }
+            Order::FinishRotation(_) => {
+                // Without the secret nothing could be dropped from homelab.age.
+                self.open(lock)?;
+                let let_in: Vec<DeviceId> = lock.admitted().into_keys().cloned().collect();
+                lock.finish_rotation(now);
+                let left = lock.admitted();
+                let out = let_in
+                    .into_iter()
+                    .filter(|device| !left.contains_key(device));
+                ordered.retired.extend(out);
+            }
         }
         ordered.closed.sort();
         ordered.closed.dedup();
@@ -127,59 +157,119 @@ impl<'a> Issuing<'a> {
         Ok(ordered)
     }
 
-    /// The root secret and the authority derived from it, held against the lock.
-    pub fn secrets(mut self, lock: &Lock) -> Result<Secrets, Failure> {
+    /// Makes a new authority, which signs from now on.
+    fn rotate(&mut self, lock: &mut Lock, now: Timestamp) -> Result<(), Failure> {
+        clock::doubt(now, lock);
         self.open(lock)?;
-        let root = self.root.expect("it has just been opened");
-        let authority = lock.authority.as_ref();
-        let authority = authority.expect("what is built from has an authority");
-        let signer = Signer::derive(&root, authority).map_err(Failure::environment)?;
-        Ok(Secrets { root, signer })
+        let root = self.keyring().keyring.root(&lock.root);
+        let authority = self.new_authority(root.expect("it has been held against it"), now)?;
+        let name = authority.common_name();
+        lock.succeed(authority);
+        report::result(format_args!("new authority `{name}`"));
+        Ok(())
     }
 
-    /// Opens the root secret, if it is not open yet.
+    /// Puts a new root secret beside the present one, and has it signed with from now on. Until the
+    /// lock pins it, nobody takes notice of it.
+    fn new_root(&mut self, lock: &mut Lock, recipients: &[Recipient]) -> Result<(), Failure> {
+        self.open(lock)?;
+        let opened = self.opened.as_mut().expect("it has just been opened");
+        let to = opened.seals_to(recipients)?;
+        keep(&mut opened.keyring, lock);
+        let root = mint::new_root()?;
+        lock.root = root.id();
+        opened.keyring.add_root(root);
+        to.replace(self.workspace, &opened.keyring)
+    }
+
+    /// Drops the secrets from homelab.age that nothing depends on after a rotation.
+    fn drop_what_is_over(&mut self, order: &Order, lock: &Lock) -> Result<(), Failure> {
+        let Order::FinishRotation(recipients) = order else {
+            return Ok(());
+        };
+        let opened = self.opened.as_mut().expect("carrying it out has opened it");
+        match keep(&mut opened.keyring, lock) {
+            true => opened
+                .seals_to(recipients)?
+                .replace(self.workspace, &opened.keyring),
+            false => Ok(()),
+        }
+    }
+
+    /// The keyring, and the authorities that it has the keys of, held against the lock.
+    pub fn secrets(mut self, lock: &Lock) -> Result<Secrets, Failure> {
+        self.open(lock)?;
+        let opened = self.opened.expect("it has just been opened");
+        Secrets::of(opened.keyring, lock).map_err(Failure::environment)
+    }
+
+    /// Opens the keyring, if it is not open yet.
     pub fn open(&mut self, lock: &Lock) -> Result<(), Failure> {
-        if self.root.is_none() {
-            self.root = Some(secret::unlock(
-                self.workspace,
-                self.options,
-                Some(lock.root),
-            )?);
+        if self.opened.is_none() {
+            self.opened = Some(secret::unlock(self.workspace, self.options, &lock.roots())?);
         }
         Ok(())
     }
 
-    /// Issues what is declared and not yet issued, the authority first, and the revocation list last.
-    fn issue(&self, lock: Lock, root: &RootSecret) -> Result<Changed, Failure> {
+    fn keyring(&self) -> &Opened {
+        self.opened.as_ref().expect("it has been opened")
+    }
+
+    fn new_authority(&self, root: &RootSecret, now: Timestamp) -> Result<Authority, Failure> {
+        let (domain, lifetime) = (&self.homelab.domain, &self.homelab.validity.authority);
+        let id = mint::new_issuance_id()?;
+        new_authority(root, id, domain, lifetime, now).map_err(Failure::environment)
+    }
+
+    /// Issues what is declared and not yet issued, the authority first, and the revocation lists last.
+    fn issue(&self, lock: Lock, keyring: &Keyring) -> Result<Changed, Failure> {
         let now = clock::now()?;
         clock::doubt(now, &lock);
         let reconciliation = reconcile(self.homelab, &lock);
         let mut changed = Changed::retiring(lock, reconciliation.retire, now);
-        let authority = match changed.lock.authority.take() {
-            Some(authority) => authority,
-            None => {
-                let (domain, lifetime) = (&self.homelab.domain, &self.homelab.validity.authority);
-                let id = mint::new_issuance_id()?;
-                new_authority(root, id, domain, lifetime, now).map_err(Failure::environment)?
-            }
-        };
+        if changed.lock.signing().is_none() {
+            let root = keyring.root(&changed.lock.root);
+            let root = root.expect("it has been held against the lock");
+            changed.lock.succeed(self.new_authority(root, now)?);
+        }
+        let authority = changed.lock.signing().expect("there is one by now");
         let new: Result<Vec<(IssuanceId, NewDevice)>, Failure> = reconciliation
             .issue
             .into_iter()
             .map(|device| Ok((mint::new_issuance_id()?, device)))
             .collect();
-        let issued = new_certificates(root, &authority, &new?, now);
+        let issued = new_certificates(keyring, authority, &new?, now);
         changed.issued = issued.map_err(Failure::environment)?;
         if !changed.issued.is_empty() {
             changed.lock.add(changed.issued.clone(), now);
         }
-        changed.lock.authority = Some(authority.clone());
-        if changed.lock.has_stale_crl() {
-            let crl = new_crl(root, &authority, &changed.lock, now);
-            changed.lock.crls = vec![crl.map_err(Failure::environment)?];
-        }
+        changed.lock.crls = self.signed_crls(&changed.lock, keyring, now)?;
         Ok(changed)
     }
+
+    /// The revocation list of each authority, signed anew where it is stale.
+    fn signed_crls(
+        &self,
+        lock: &Lock,
+        keyring: &Keyring,
+        now: Timestamp,
+    ) -> Result<Vec<SignedCrl>, Failure> {
+        let mut crls = Vec::new();
+        for authority in lock.listing() {
+            let mut known = lock.crls.iter().filter(|crl| crl.authority == authority.id);
+            crls.push(match (lock.crl(authority), known.next()) {
+                (Some(_), Some(signed)) => signed.clone(),
+                _ => new_crl(keyring, authority, lock, now).map_err(Failure::environment)?,
+            });
+        }
+        Ok(crls)
+    }
+}
+
+/// Drops from a keyring what the lock does not need; whether there was anything.
+fn keep(keyring: &mut Keyring, lock: &Lock) -> bool {
+    let adopted: Vec<IssuanceId> = lock.trusted().map(|authority| authority.id).collect();
+    keyring.keep(&lock.roots(), &adopted)
 }
 
 /// Tells what can be done without the root secret, where nothing is to be issued.
@@ -255,7 +345,7 @@ pub fn refuse_issues(homelab: &Homelab, lock: &Lock) -> Result<(), Failure> {
 }
 
 fn to_be_issued(reconciliation: &Reconciliation, lock: &Lock) -> impl Iterator<Item = String> {
-    let authority = lock.authority.is_none();
+    let authority = lock.signing().is_none();
     let authority = authority.then(|| String::from("the authority is to be made"));
     let new = reconciliation.issue.iter();
     let new = new.map(|new| format!("{} is to be issued", new.device));

@@ -12,10 +12,10 @@ use thiserror::Error;
 
 use super::failure::Failure;
 use super::report;
-use super::secret::{self, LIMIT, SecretError};
+use super::secret::{self, LIMIT, Opened, SealsTo, SecretError};
 use super::workspace::Workspace;
 use crate::lock::Lock;
-use crate::root::{Identity, IssuanceId, RootSecret, SealError, seal};
+use crate::root::{Identity, IssuanceId, Keyring, RootId, RootSecret};
 use crate::tree::{Existing, Mode, write_durably};
 
 /// Where the sealed secret is kept until the lock that pins it is written.
@@ -40,13 +40,6 @@ pub enum MintError {
     #[error("the system gives no random bytes")]
     #[diagnostic(code("root::no-randomness"), help("try again later"))]
     NoRandomness,
-
-    #[error("the root secret cannot be encrypted")]
-    #[diagnostic(code("root::cannot-seal"), help("check the identity file"))]
-    CannotSeal {
-        #[source]
-        source: SealError,
-    },
 }
 
 /// Where a workspace stands.
@@ -85,7 +78,7 @@ pub fn standing(
     if !root_elsewhere && workspace.read(&sealed, LIMIT)?.is_none() {
         return Err(Failure::environment(SecretError::Missing { path: sealed }));
     }
-    if lock.authority.is_none() && tree.join("manifest.kdl").symlink_metadata().is_ok() {
+    if lock.signing().is_none() && tree.join("manifest.kdl").symlink_metadata().is_ok() {
         let witness = out.to_owned();
         return Err(Failure::environment(MintError::AuthorityMissing {
             witness,
@@ -102,7 +95,7 @@ fn is_empty_or_absent(directory: &Path) -> bool {
 }
 
 /// Puts a pending secret in its place, now that the lock is there.
-fn complete_pending(workspace: &Workspace) -> Result<(), Failure> {
+pub fn complete_pending(workspace: &Workspace) -> Result<(), Failure> {
     let pending = workspace.path(PENDING);
     let Some(bytes) = workspace.read(&pending, LIMIT)? else {
         return Ok(());
@@ -119,19 +112,30 @@ fn complete_pending(workspace: &Workspace) -> Result<(), Failure> {
 
 /// A root secret that is not yet in its place.
 pub struct Minted {
-    /// The secret.
-    pub root: RootSecret,
+    /// Its id.
+    pub root: RootId,
+    /// The secret, alone.
+    pub opened: Opened,
     sealed: Vec<u8>,
 }
 
-/// Draws a root secret and seals it with `seal`.
-pub fn mint(
-    seal: impl FnOnce(&RootSecret) -> Result<Vec<u8>, SealError>,
-) -> Result<Minted, Failure> {
-    let root = RootSecret::new(random()?);
+/// Draws a root secret and seals it.
+pub fn mint(to: &SealsTo) -> Result<Minted, Failure> {
+    let root = new_root()?;
+    let (root, keyring) = (root.id(), Keyring::of(root));
+    let sealed = to.seal(&keyring);
     let sealed =
-        seal(&root).map_err(|source| Failure::environment(MintError::CannotSeal { source }))?;
-    Ok(Minted { root, sealed })
+        sealed.map_err(|source| Failure::environment(SecretError::CannotSeal { source }))?;
+    Ok(Minted {
+        root,
+        opened: Opened::new(keyring, to),
+        sealed,
+    })
+}
+
+/// Draws a root secret.
+pub fn new_root() -> Result<RootSecret, Failure> {
+    random().map(RootSecret::new)
 }
 
 /// Draws a root secret and seals it to an identity, which is made where there is none and none was
@@ -148,7 +152,7 @@ pub fn mint_for_identity(workspace: &Workspace, named: Option<&Path>) -> Result<
         }
         None => new_identity(&path)?,
     };
-    mint(|root| seal(root, &identity))
+    mint(&SealsTo::Recipients(vec![identity.recipient()]))
 }
 
 fn new_identity(path: &Path) -> Result<Identity, Failure> {

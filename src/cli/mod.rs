@@ -16,6 +16,7 @@ mod password;
 mod renew;
 mod report;
 mod revoke;
+mod rotate;
 mod secret;
 mod status;
 mod workspace;
@@ -52,6 +53,7 @@ pub fn main() -> ExitCode {
         Command::Exposure(arguments) => exposure::exposure(&arguments),
         Command::Renew(arguments) => renew::renew(&arguments),
         Command::Revoke(arguments) => revoke::revoke(&arguments),
+        Command::Rotate(arguments) => rotate::rotate(&arguments),
         Command::Password(arguments) => password::password(&arguments),
     };
     match done {

@@ -40,6 +40,12 @@ pub fn password(arguments: &Password) -> Result<(), Failure> {
             help,
         }));
     };
-    let root = secret::unlock(&workspace, &arguments.secret, Some(lock.root))?;
+    let of = lock.authority(&issued.authority);
+    let of = of.map_or(lock.root, |authority| authority.root);
+    let opened = secret::unlock(&workspace, &arguments.secret, &[of])?;
+    let root = opened
+        .keyring
+        .root(&of)
+        .expect("it has been held against it");
     report::only_result(root.password(&issued.id, &issued.device).expose())
 }

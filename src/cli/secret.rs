@@ -1,10 +1,10 @@
-//! Opening the root secret: an identity, a passphrase on the terminal, or a command.
+//! Opening and sealing the keyring: an identity, a passphrase on the terminal, or a command.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
-use age::secrecy::SecretString;
+use age::secrecy::{ExposeSecret, SecretString};
 use miette::Diagnostic;
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -13,8 +13,10 @@ use super::arguments::Secret;
 use super::failure::Failure;
 use super::workspace::Workspace;
 use crate::root::{
-    Identity, Key, RootId, RootSecret, SealError, is_sealed_with_passphrase, unseal,
+    Identity, Key, Keyring, Recipient, RootId, RootSecret, SealError, is_sealed_with_passphrase,
+    recipients, seal, seal_with_passphrase, unseal,
 };
+use crate::tree::{Existing, Mode, write_durably};
 
 /// Bytes of an identity file, a sealed root or a command's answer, at the most.
 pub const LIMIT: u64 = 64 << 10;
@@ -82,7 +84,7 @@ pub enum SecretError {
             "bring both files back from the same commit: `git checkout -- homelab.lock homelab.age`"
         )
     )]
-    Foreign { found: RootId, expected: RootId },
+    Foreign,
 
     #[error("the root command {what}")]
     #[diagnostic(
@@ -92,6 +94,31 @@ pub enum SecretError {
         )
     )]
     Command { what: String },
+
+    #[error("homelab.age cannot be written anew: a command opens it")]
+    #[diagnostic(
+        code("root::command-keeps"),
+        help("run this without `--root-command`, with an identity or a passphrase")
+    )]
+    CommandKeeps,
+
+    #[error(
+        "homelab.age is encrypted to {count} recipients, and the identity file has {own} of them"
+    )]
+    #[diagnostic(
+        code("root::unknown-recipients"),
+        help(
+            "age does not tell who the others are: name all, yourself too, each with `--recipient age1…`"
+        )
+    )]
+    UnknownRecipients { count: usize, own: usize },
+
+    #[error("homelab.age cannot be encrypted")]
+    #[diagnostic(code("root::cannot-seal"), help("check the recipients"))]
+    CannotSeal {
+        #[source]
+        source: SealError,
+    },
 
     #[error("the passphrase cannot be asked for")]
     #[diagnostic(
@@ -108,28 +135,56 @@ pub enum SecretError {
     Passphrase { what: &'static str },
 }
 
-/// Opens the root secret and holds it against the lock.
+/// A keyring that has been opened, and how it can be sealed again.
+pub struct Opened {
+    /// What was sealed.
+    pub keyring: Keyring,
+    sealer: Sealer,
+}
+
+/// Who could open the file that a keyring came from.
+enum Sealer {
+    /// The identities in a file, and how many recipients there were.
+    Identities(Vec<Recipient>, usize),
+    /// Whoever knows this passphrase.
+    Passphrase(SecretString),
+    /// Whoever the command asks.
+    Command,
+}
+
+/// Opens the keyring and holds it against what the lock pins, the present root secret first.
 pub fn unlock(
     workspace: &Workspace,
     options: &Secret,
-    expected: Option<RootId>,
-) -> Result<RootSecret, Failure> {
-    let root = match &options.root_command {
-        Some(command) => from_command(command)?,
+    expected: &[RootId],
+) -> Result<Opened, Failure> {
+    let opened = match &options.root_command {
+        Some(command) => Opened {
+            keyring: from_command(command)?,
+            sealer: Sealer::Command,
+        },
         None => from_file(workspace, options)?,
     };
-    match expected {
-        Some(expected) if root.id() != expected => {
-            Err(Failure::environment(SecretError::Foreign {
-                found: root.id(),
-                expected,
-            }))
-        }
-        _ => Ok(root),
+    match expected.iter().all(|id| opened.keyring.root(id).is_some()) {
+        true => Ok(opened),
+        false => Err(Failure::environment(SecretError::Foreign)),
     }
 }
 
-fn from_file(workspace: &Workspace, options: &Secret) -> Result<RootSecret, Failure> {
+/// The root secret that a command prints, where nothing is pinned yet.
+pub fn first_from_command(options: &Secret) -> Result<Option<(RootId, Opened)>, Failure> {
+    let Some(command) = &options.root_command else {
+        return Ok(None);
+    };
+    let only = printed(command)?;
+    let root = str::from_utf8(&only).ok().and_then(RootSecret::from_text);
+    let root = root.ok_or_else(no_root)?;
+    let (id, keyring) = (root.id(), Keyring::of(root));
+    let sealer = Sealer::Command;
+    Ok(Some((id, Opened { keyring, sealer })))
+}
+
+fn from_file(workspace: &Workspace, options: &Secret) -> Result<Opened, Failure> {
     let path = workspace.path("homelab.age");
     let Some(sealed) = workspace.read(&path, LIMIT)? else {
         return Err(Failure::environment(SecretError::Missing { path }));
@@ -145,15 +200,20 @@ fn from_file(workspace: &Workspace, options: &Secret) -> Result<RootSecret, Fail
     let wants_passphrase = is_sealed_with_passphrase(&sealed);
     if wants_passphrase.map_err(|source| cannot_open(source, restore))? {
         let passphrase = ask("Passphrase for homelab.age: ")?;
-        let opened = unseal(&sealed, &Key::Passphrase(passphrase));
-        return opened.map_err(|source| cannot_open(source, "try again"));
+        let keyring = unseal(&sealed, &Key::Passphrase(passphrase.clone()));
+        return Ok(Opened {
+            keyring: keyring.map_err(|source| cannot_open(source, "try again"))?,
+            sealer: Sealer::Passphrase(passphrase),
+        });
     }
     let identity_path = identity_path(options.identity.as_deref())?;
     let Some(identities) = read_identities(workspace, &identity_path)? else {
         let path = identity_path;
         return Err(Failure::environment(SecretError::NoIdentity { path }));
     };
-    unseal(&sealed, &Key::Identities(identities)).map_err(|source| match source {
+    let own = identities.iter().map(Identity::recipient).collect();
+    let count = recipients(&sealed).map_err(|source| cannot_open(source, restore))?;
+    let keyring = unseal(&sealed, &Key::Identities(identities)).map_err(|source| match source {
         SealError::WrongIdentity => cannot_open(
             source,
             &format!(
@@ -162,7 +222,79 @@ fn from_file(workspace: &Workspace, options: &Secret) -> Result<RootSecret, Fail
             ),
         ),
         other => cannot_open(other, restore),
+    })?;
+    Ok(Opened {
+        keyring,
+        sealer: Sealer::Identities(own, count),
     })
+}
+
+impl Opened {
+    /// A keyring that has just been made, and is to be sealed to these.
+    pub fn new(keyring: Keyring, to: &SealsTo) -> Opened {
+        let sealer = match to {
+            SealsTo::Recipients(own) => Sealer::Identities(own.clone(), own.len()),
+            SealsTo::Passphrase(passphrase) => Sealer::Passphrase(passphrase.clone()),
+        };
+        Opened { keyring, sealer }
+    }
+
+    /// Whether what has opened it would open it again.
+    pub fn can_open(&self, to: &SealsTo) -> bool {
+        match (&self.sealer, to) {
+            (Sealer::Identities(own, _), SealsTo::Recipients(recipients)) => {
+                own.iter().any(|own| recipients.contains(own))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whom homelab.age would be sealed to again: those who are named, or else those who could open it.
+    ///
+    /// # Errors
+    /// Where that is not known: age files do not tell who their recipients are.
+    pub fn seals_to(&self, named: &[Recipient]) -> Result<SealsTo, Failure> {
+        let known = |fault| Err(Failure::environment(fault));
+        match &self.sealer {
+            Sealer::Command => known(SecretError::CommandKeeps),
+            _ if !named.is_empty() => Ok(SealsTo::Recipients(named.to_vec())),
+            Sealer::Passphrase(passphrase) => Ok(SealsTo::Passphrase(passphrase.clone())),
+            Sealer::Identities(own, count) if own.len() < *count => {
+                known(SecretError::UnknownRecipients {
+                    count: *count,
+                    own: own.len(),
+                })
+            }
+            Sealer::Identities(own, _) => Ok(SealsTo::Recipients(own.clone())),
+        }
+    }
+}
+
+/// Whom a keyring is sealed to.
+pub enum SealsTo {
+    /// Whoever has one of these identities.
+    Recipients(Vec<Recipient>),
+    /// Whoever knows it.
+    Passphrase(SecretString),
+}
+
+impl SealsTo {
+    /// Seals a keyring.
+    pub fn seal(&self, keyring: &Keyring) -> Result<Vec<u8>, SealError> {
+        match self {
+            SealsTo::Recipients(recipients) => seal(keyring, recipients),
+            SealsTo::Passphrase(passphrase) => seal_with_passphrase(keyring, passphrase),
+        }
+    }
+
+    /// Puts a keyring into homelab.age, in place of the one that is there.
+    pub fn replace(&self, workspace: &Workspace, keyring: &Keyring) -> Result<(), Failure> {
+        let sealed = self.seal(keyring);
+        let sealed =
+            sealed.map_err(|source| Failure::environment(SecretError::CannotSeal { source }))?;
+        let path = workspace.path("homelab.age");
+        write_durably(&path, Mode::Public, &sealed, Existing::Replace).map_err(Failure::environment)
+    }
 }
 
 /// The identity file: as named, `$HOMELAB_IDENTITY`, or the usual place.
@@ -201,6 +333,23 @@ pub fn read_identities(
     identities.map(Some).ok_or_else(bad)
 }
 
+/// Asks twice for a new passphrase.
+pub fn ask_new() -> Result<SecretString, Failure> {
+    const SHORTEST: usize = 12;
+    let passphrase = ask("New passphrase for homelab.age: ")?;
+    let again = ask("Once more: ")?;
+    let wrong = |what| Failure::environment(SecretError::Passphrase { what });
+    if passphrase.expose_secret() != again.expose_secret() {
+        return Err(wrong("was not the same both times"));
+    }
+    if passphrase.expose_secret().chars().count() < SHORTEST {
+        return Err(wrong(
+            "has fewer than 12 characters, and whoever has your repository can try them all",
+        ));
+    }
+    Ok(passphrase)
+}
+
 /// Asks for a passphrase on the terminal, without showing it.
 pub fn ask(prompt: &str) -> Result<SecretString, Failure> {
     rpassword::prompt_password(prompt)
@@ -208,16 +357,25 @@ pub fn ask(prompt: &str) -> Result<SecretString, Failure> {
         .map_err(|source| Failure::environment(SecretError::NoTerminal { source }))
 }
 
-fn from_command(command: &str) -> Result<RootSecret, Failure> {
+fn from_command(command: &str) -> Result<Keyring, Failure> {
+    let output = printed(command)?;
+    let text = str::from_utf8(&output).ok();
+    text.and_then(Keyring::from_text).ok_or_else(no_root)
+}
+
+fn no_root() -> Failure {
+    let what = String::from("printed something that is no root secret");
+    Failure::environment(SecretError::Command { what })
+}
+
+fn printed(command: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let failed = |what: String| Failure::environment(SecretError::Command { what });
     let answer = run(command).map_err(|error| failed(format!("could not be run: {error}")))?;
     let (status, output) = answer;
-    if !status.success() {
-        return Err(failed(format!("failed: {status}")));
+    match status.success() {
+        true => Ok(output),
+        false => Err(failed(format!("failed: {status}"))),
     }
-    let text = std::str::from_utf8(&output).ok();
-    text.and_then(RootSecret::from_text)
-        .ok_or_else(|| failed(String::from("printed something that is no root secret")))
 }
 
 /// Runs a command by sh. It may ask on the terminal; only its output is taken.

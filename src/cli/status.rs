@@ -12,7 +12,7 @@ use super::workspace::Workspace;
 use super::{clock, report};
 use crate::pki::Validity;
 use crate::plan::{shown_end, shown_moment};
-use crate::status::{DeviceStatus, State, Status, relative};
+use crate::status::{DependentStatus, DeviceStatus, State, Status, relative};
 
 #[derive(Debug, Error, Diagnostic)]
 #[error("{what}")]
@@ -87,7 +87,39 @@ fn table(status: &Status) -> String {
         )
         .expect("a String takes all");
     }
-    text + &summary(status) + "\n"
+    text + &rotation(status) + &summary(status) + "\n"
+}
+
+/// How far a rotation is: a line for each authority that is to go, and who needs them still.
+fn rotation(status: &Status) -> String {
+    let mut text = String::new();
+    for outgoing in &status.outgoing {
+        let (name, day) = (&outgoing.common_name, outgoing.not_after);
+        let day = day.strftime("%Y-%m-%d");
+        text +=
+            &format!("authority `{name}`: trusted until `homelab rotate --finish`, ends {day}\n");
+    }
+    let (moving, staying): (Vec<_>, Vec<_>) = status
+        .dependents
+        .iter()
+        .partition(|dependent| dependent.moving_until.is_some());
+    let named = |dependents: Vec<&DependentStatus>| {
+        let names: Vec<&str> = dependents.iter().map(|d| d.device.as_str()).collect();
+        names.join(", ")
+    };
+    if !staying.is_empty() {
+        text += &format!("have still to be renewed: {}\n", named(staying));
+    }
+    if !moving.is_empty() {
+        text += &format!(
+            "may not have installed their new files yet: {}\n",
+            named(moving)
+        );
+    }
+    if !status.outgoing.is_empty() && status.dependents.is_empty() {
+        text += "every device has moved: `homelab rotate --finish`\n";
+    }
+    text
 }
 
 fn row(status: &Status, device: &DeviceStatus) -> [String; 5] {

@@ -8,7 +8,7 @@
 use jiff::Timestamp;
 
 use super::{Authority, Issued, Lock};
-use crate::pki::{Crl, CrlNumber, CrlProfile, CrlSignature, Validity, replay_crl};
+use crate::pki::{Crl, CrlNumber, CrlProfile, CrlSignature, IssuerName, Validity, replay_crl};
 use crate::root::IssuanceId;
 
 /// A revocation list that has been signed.
@@ -25,40 +25,48 @@ pub struct SignedCrl {
 }
 
 impl Lock {
-    /// The revocation list as it was signed, of exactly the certificates that are retired; none
-    /// where it is stale.
-    pub fn crl(&self) -> Option<Crl> {
+    /// An authority's revocation list as it was signed, of exactly its certificates that are retired;
+    /// none where it is stale.
+    pub fn crl(&self, authority: &Authority) -> Option<Crl> {
+        let mut signed = self.crls.iter().filter(|crl| crl.authority == authority.id);
         // Two branches may each have signed one of the same number: neither counts any more.
-        let (Some(authority), [signed]) = (&self.authority, self.crls.as_slice()) else {
+        let (Some(signed), None) = (signed.next(), signed.next()) else {
             return None;
         };
         let validity = Validity::new(signed.updated, authority.validity.not_after()).ok()?;
-        let profile = self.crl_profile(authority, signed.number, validity);
+        let profile = self.crl_profile(authority, signed.number, validity)?;
         let key = authority.certificate.public_key()?;
         replay_crl(&key, &profile, &signed.signature).ok()
     }
 
-    /// Whether there should be a revocation list, and none that was signed fits.
-    pub fn has_stale_crl(&self) -> bool {
-        self.authority.is_some() && self.crl().is_none()
+    /// The authorities that should have a revocation list, the one that signs first.
+    pub fn listing(&self) -> impl Iterator<Item = &Authority> {
+        self.trusted().filter(|authority| authority.can_sign())
     }
 
-    /// What the list of an authority's retired certificates says under this number.
+    /// Whether there should be a revocation list, and none that was signed fits.
+    pub fn has_stale_crl(&self) -> bool {
+        self.listing()
+            .any(|authority| self.crl(authority).is_none())
+    }
+
+    /// What the list of an authority's retired certificates says under this number; none where the
+    /// authority's name cannot be repeated.
     pub fn crl_profile(
         &self,
         authority: &Authority,
         number: CrlNumber,
         validity: Validity,
-    ) -> CrlProfile {
+    ) -> Option<CrlProfile> {
         let of_this_authority = |issued: &&Issued| issued.authority == authority.id;
         let certificates = self.certificates.iter().filter(of_this_authority);
-        CrlProfile {
-            issuer: authority.common_name(),
+        Some(CrlProfile {
+            issuer: IssuerName::of(&authority.certificate).ok()?,
             number,
             validity,
             revoked: certificates
                 .filter_map(|issued| Some((issued.serial, issued.retired()?)))
                 .collect(),
-        }
+        })
     }
 }

@@ -5,9 +5,11 @@
 //! next build signs another. Each line carries a check of its own, and the
 //! last line is an end mark: a lock that was cut or damaged is refused whole.
 
+mod authorities;
 mod crl;
 mod read;
 mod reconcile;
+mod rotation;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -19,6 +21,7 @@ use jiff::Timestamp;
 pub use crl::SignedCrl;
 pub use read::{LockError, read};
 pub use reconcile::{NewDevice, Reconciliation, reconcile};
+pub use rotation::Dependent;
 
 use crate::model::{DeviceId, Domain, Email};
 use crate::pki::{Certificate, Serial, Validity};
@@ -30,22 +33,26 @@ pub const VERSION: u32 = 1;
 /// All that has been issued.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lock {
-    /// The root secret that everything was derived from.
+    /// The root secret that new things are derived from.
     pub root: RootId,
-    /// The authority; none until the first build.
-    pub authority: Option<Authority>,
-    /// The revocation list that was signed last; several after a merge, none before the first.
+    /// Every authority, sorted by issue; none until the first build.
+    pub authorities: Vec<Authority>,
+    /// The revocation list of each authority that was signed last; several of one after a merge.
     pub crls: Vec<SignedCrl>,
     /// Every certificate, active or retired, sorted by device and issue.
     pub certificates: Vec<Issued>,
 }
 
-/// An authority that has been made.
+/// An authority whose certificates are, or were, let in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authority {
-    /// What its key and serial are derived under.
+    /// What its key and serial are derived under, where they are.
     pub id: IssuanceId,
-    /// The domain that it was made for; its name says it.
+    /// Where its key is.
+    pub origin: Origin,
+    /// The root secret that its key, and those of the devices it has signed, are derived from.
+    pub root: RootId,
+    /// The domain that its devices belong to; a derived one's name says it.
     pub domain: Domain,
     /// Its certificate's validity.
     pub validity: Validity,
@@ -53,12 +60,67 @@ pub struct Authority {
     pub key: [u8; 32],
     /// Its certificate.
     pub certificate: Certificate,
+    /// What it is good for.
+    pub state: AuthorityState,
+}
+
+/// Where an authority's key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Derived from the root secret.
+    Derived,
+    /// Made elsewhere, and kept beside the root secret.
+    Adopted,
+    /// Elsewhere: nothing can be signed with it.
+    Foreign,
+}
+
+/// What an authority is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthorityState {
+    /// It signs, unless it is foreign, and is trusted.
+    Active,
+    /// Another signs in its place; what it has signed is let in still.
+    Replaced,
+    /// It is not trusted any more.
+    Retired {
+        /// When that was written into the lock.
+        since: Timestamp,
+    },
+}
+
+impl AuthorityState {
+    /// What two branches say of one authority, as one: the later step prevails.
+    fn united(self, other: AuthorityState) -> AuthorityState {
+        use AuthorityState::{Active, Replaced, Retired};
+        match (self, other) {
+            (Active, other) | (other, Active) => other,
+            (Replaced, other) | (other, Replaced) => other,
+            (Retired { since: one }, Retired { since: two }) => Retired {
+                since: one.min(two),
+            },
+        }
+    }
 }
 
 impl Authority {
-    /// Its common name: the domain and the short form of its id, unique and never a host's name.
+    /// What it is called. A derived one has the domain and the short form of its id in it, unique
+    /// and never a host's name.
     pub fn common_name(&self) -> String {
-        authority_common_name(&self.domain, &self.id)
+        match self.origin {
+            Origin::Derived => authority_common_name(&self.domain, &self.id),
+            Origin::Adopted | Origin::Foreign => self.certificate.subject_title(),
+        }
+    }
+
+    /// Whether what it has signed may be let in.
+    pub fn is_trusted(&self) -> bool {
+        !matches!(self.state, AuthorityState::Retired { .. })
+    }
+
+    /// Whether its key can be had: then it has a revocation list.
+    pub fn can_sign(&self) -> bool {
+        self.origin != Origin::Foreign
     }
 }
 
@@ -82,6 +144,8 @@ pub struct Issued {
     pub validity: Validity,
     /// Its serial number.
     pub serial: Serial,
+    /// The certificate itself, where the device has made its key: no root secret gives it again.
+    pub own_key: Option<Certificate>,
     /// SHA-256 of the certificate.
     pub fingerprint: [u8; 32],
     /// Whether it is let in.
@@ -147,10 +211,42 @@ impl Lock {
     pub fn new(root: RootId) -> Lock {
         Lock {
             root,
-            authority: None,
+            authorities: Vec::new(),
             crls: Vec::new(),
             certificates: Vec::new(),
         }
+    }
+
+    /// The authority that signs new certificates; none until the first build.
+    pub fn signing(&self) -> Option<&Authority> {
+        let signs = |a: &&Authority| a.state == AuthorityState::Active && a.can_sign();
+        self.authorities.iter().find(signs)
+    }
+
+    /// The authorities whose certificates are let in, the one that signs first.
+    pub fn trusted(&self) -> impl Iterator<Item = &Authority> {
+        let signing = self.signing();
+        let trusted = self.authorities.iter().filter(|a| a.is_trusted());
+        let others = trusted.filter(move |a| signing.is_none_or(|signing| signing.id != a.id));
+        signing.into_iter().chain(others)
+    }
+
+    /// The authority of that id.
+    pub fn authority(&self, id: &IssuanceId) -> Option<&Authority> {
+        self.authorities
+            .iter()
+            .find(|authority| authority.id == *id)
+    }
+
+    /// The root secrets that something which is let in was derived from, the present one first.
+    pub fn roots(&self) -> Vec<RootId> {
+        let mut roots = vec![self.root];
+        for authority in self.trusted().filter(|authority| authority.can_sign()) {
+            if !roots.contains(&authority.root) {
+                roots.push(authority.root);
+            }
+        }
+        roots
     }
 
     /// The active certificate of each device.
@@ -184,9 +280,10 @@ impl Lock {
 
     /// The latest moment at which the lock says that something was issued.
     pub fn last_issue(&self) -> Option<Timestamp> {
-        let authority = self.authority.iter().map(|authority| authority.validity);
+        let ours = self.authorities.iter().filter(|a| a.can_sign());
+        let authorities = ours.map(|authority| authority.validity);
         let certificates = self.certificates.iter().map(|issued| issued.validity);
-        let begun = authority.chain(certificates).map(|v| v.not_before());
+        let begun = authorities.chain(certificates).map(|v| v.not_before());
         begun.chain(self.crls.iter().map(|crl| crl.updated)).max()
     }
 }

@@ -9,8 +9,9 @@ use jiff::Timestamp;
 use miette::Diagnostic;
 use thiserror::Error;
 
+use super::authorities::{self, ReadAuthority};
 use super::write::check;
-use super::{Authority, Issued, Lock, SignedCrl, State, VERSION};
+use super::{Authority, AuthorityState, Issued, Lock, Origin, SignedCrl, State, VERSION};
 use crate::diagnostic::Mistakes;
 use crate::model::{DeviceId, Domain, Email};
 use crate::pki::{Certificate, Validity};
@@ -189,7 +190,7 @@ fn begins(first: Option<Line<'_>>) -> Result<(), Vec<LockError>> {
 #[derive(Default)]
 struct Reading {
     root: Option<(crate::root::RootId, Span)>,
-    authority: Option<(Authority, Span)>,
+    authorities: Vec<(ReadAuthority, Span)>,
     crls: Vec<(SignedCrl, Span)>,
     certificates: Vec<(Issued, Span)>,
     mistakes: Vec<LockError>,
@@ -215,17 +216,12 @@ impl Reading {
         match record.name {
             "root" => {
                 let root = fields.argument().map_err(damaged)?;
-                place(&mut self.root, root, line.span, "its root", KEEP_ONE_LAB)
+                place(&mut self.root, root, line.span)
             }
             "authority" => {
                 let authority = fields.authority().map_err(damaged)?;
-                place(
-                    &mut self.authority,
-                    authority,
-                    line.span,
-                    "an authority",
-                    KEEP_ONE_LAB,
-                )
+                self.authorities.push((authority, line.span));
+                Ok(())
             }
             "crl" => {
                 let crl = fields.crl().map_err(damaged)?;
@@ -245,20 +241,31 @@ impl Reading {
 
     fn finish(mut self) -> Result<Lock, Vec<LockError>> {
         self.unite();
-        self.refuse_duplicates();
-        self.refuse_strangers();
         let Some((root, _)) = self.root else {
             let span = Span::from((0, 0));
             self.mistakes.push(LockError::NoRoot { span });
             return Err(self.mistakes);
         };
+        let authorities = authorities::unite(mem::take(&mut self.authorities), root);
+        let authorities = authorities.unwrap_or_else(|mistake| {
+            self.mistakes.push(mistake);
+            Vec::new()
+        });
+        self.retire_with(&authorities);
+        self.refuse_duplicates();
+        self.refuse_strangers(&authorities);
         if !self.mistakes.is_empty() {
             return Err(self.mistakes);
         }
+        let listing = |crl: &SignedCrl| {
+            let authority = authorities.iter().find(|a| a.id == crl.authority);
+            authority.is_some_and(Authority::is_trusted)
+        };
+        let crls = self.crls.into_iter().map(|(crl, _)| crl);
         Ok(Lock {
             root,
-            authority: self.authority.map(|(authority, _)| authority),
-            crls: self.crls.into_iter().map(|(crl, _)| crl).collect(),
+            crls: crls.filter(listing).collect(),
+            authorities,
             certificates: self
                 .certificates
                 .into_iter()
@@ -306,23 +313,40 @@ impl Reading {
         }
     }
 
-    /// All was issued by the authority; without one, the first line tells it for all.
-    fn refuse_strangers(&mut self) {
-        let authority = self.authority.as_ref().map(|(authority, _)| authority.id);
+    /// What was issued under an authority that another branch has retired is retired with it.
+    fn retire_with(&mut self, authorities: &[Authority]) {
+        let retired = authorities.iter().filter_map(|a| match a.state {
+            AuthorityState::Retired { since } => Some((a.id, since)),
+            _ => None,
+        });
+        let retired: BTreeMap<_, _> = retired.collect();
+        for (issued, _) in &mut self.certificates {
+            if issued.retired().is_none()
+                && let Some(since) = retired.get(&issued.authority)
+            {
+                let since = issued.validity.not_before().max(*since);
+                issued.state = State::Retired { since };
+            }
+        }
+    }
+
+    /// All was issued by an authority that is known; without any, the first line tells it for all.
+    fn refuse_strangers(&mut self, authorities: &[Authority]) {
+        let is_known = |id| authorities.iter().any(|authority| authority.id == id);
         let certificates = self.certificates.iter();
         let certificates = certificates
-            .filter(|(issued, _)| Some(issued.authority) != authority)
+            .filter(|(issued, _)| !is_known(issued.authority))
             .map(|(issued, span)| (format!("`{}`", issued.device), *span));
         let crls = self.crls.iter();
         let crls = crls
-            .filter(|(crl, _)| Some(crl.authority) != authority)
+            .filter(|(crl, _)| !is_known(crl.authority))
             .map(|(_, span)| (String::from("a `crl`"), *span));
         let strangers = certificates
             .chain(crls)
             .map(|(what, span)| LockError::NoAuthority { what, span });
-        match authority {
-            Some(_) => self.mistakes.extend(strangers),
-            None => self.mistakes.extend(strangers.take(1)),
+        match authorities {
+            [] => self.mistakes.extend(strangers.take(1)),
+            _ => self.mistakes.extend(strangers),
         }
     }
 
@@ -362,14 +386,12 @@ fn place<T: PartialEq>(
     slot: &mut Option<(T, Span)>,
     value: T,
     span: Span,
-    what: &str,
-    help: &'static str,
 ) -> Result<(), LockError> {
     match slot {
         Some((known, _)) if *known == value => Ok(()),
         Some((_, first)) => Err(LockError::Duplicate {
-            what: what.to_owned(),
-            help,
+            what: String::from("its root"),
+            help: KEEP_ONE_LAB,
             span,
             first: *first,
         }),
@@ -398,17 +420,55 @@ struct Fields<'r> {
 }
 
 impl Fields<'_> {
-    fn authority(&self) -> Result<Authority, String> {
-        self.only(&["domain", "not-before", "not-after", "key", "certificate"])?;
-        let der = BASE64.decode(self.text("certificate")?.as_bytes());
-        let der = der.map_err(|_| unreadable("certificate"))?;
-        Ok(Authority {
+    fn authority(&self) -> Result<ReadAuthority, String> {
+        self.only(&[
+            "root",
+            "domain",
+            "not-before",
+            "not-after",
+            "key",
+            "certificate",
+            "origin",
+            "state",
+            "retired",
+        ])?;
+        let validity = self.validity()?;
+        Ok(ReadAuthority {
             id: self.argument()?,
+            root: match self.record.value("root") {
+                Some(_) => Some(self.parsed("root")?),
+                None => None,
+            },
+            origin: match self.record.value("origin") {
+                None => Origin::Derived,
+                Some("adopted") => Origin::Adopted,
+                Some("foreign") => Origin::Foreign,
+                Some(_) => return Err(unreadable("origin")),
+            },
+            state: self.authority_state(validity)?,
             domain: Domain::new(self.text("domain")?).map_err(|_| unreadable("domain"))?,
-            validity: self.validity()?,
+            validity,
             key: self.digest("key")?,
-            certificate: Certificate::from_der(der).map_err(|_| unreadable("certificate"))?,
+            certificate: self.x509()?,
         })
+    }
+
+    fn authority_state(&self, validity: Validity) -> Result<AuthorityState, String> {
+        match (self.record.value("state"), self.record.value("retired")) {
+            (None, None) => Ok(AuthorityState::Active),
+            (Some("replaced"), None) => Ok(AuthorityState::Replaced),
+            (Some("retired"), Some(_)) => {
+                let since = self.second("retired", validity)?;
+                Ok(AuthorityState::Retired { since })
+            }
+            _ => Err(unreadable("state")),
+        }
+    }
+
+    fn x509(&self) -> Result<Certificate, String> {
+        let der = BASE64.decode(self.text("certificate")?.as_bytes());
+        let certificate = der.ok().and_then(|der| Certificate::from_der(der).ok());
+        certificate.ok_or_else(|| unreadable("certificate"))
     }
 
     fn crl(&self) -> Result<SignedCrl, String> {
@@ -431,6 +491,7 @@ impl Fields<'_> {
             "serial",
             "fingerprint",
             "profile",
+            "certificate",
             "state",
             "until",
             "retired",
@@ -439,6 +500,17 @@ impl Fields<'_> {
             return Err(unreadable("profile"));
         }
         let validity = self.validity()?;
+        let fingerprint = self.digest("fingerprint")?;
+        let own_key = match self.record.value("certificate") {
+            Some(_) => Some(self.x509()?),
+            None => None,
+        };
+        if own_key
+            .as_ref()
+            .is_some_and(|own| own.fingerprint() != fingerprint)
+        {
+            return Err(unreadable("certificate"));
+        }
         Ok(Issued {
             device: self.argument()?,
             id: self.parsed("id")?,
@@ -446,7 +518,8 @@ impl Fields<'_> {
             email: Email::new(self.text("email")?).map_err(|_| unreadable("email"))?,
             validity,
             serial: self.parsed("serial")?,
-            fingerprint: self.digest("fingerprint")?,
+            fingerprint,
+            own_key,
             state: self.state(validity)?,
         })
     }

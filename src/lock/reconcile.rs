@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::{Issued, Lock, State};
 use crate::model::{DeviceId, Email, Homelab, Lifetime};
+use crate::pki::PublicKey;
 
 /// What a build has to do to the lock. Renewing is never among it: that is a command of its own.
 #[derive(Debug, Default)]
@@ -26,6 +27,8 @@ pub struct NewDevice {
     pub email: Email,
     /// How long it is to be valid.
     pub validity: Lifetime,
+    /// The device's key, where it has made its own.
+    pub own_key: Option<PublicKey>,
 }
 
 impl Reconciliation {
@@ -59,6 +62,7 @@ pub fn reconcile(homelab: &Homelab, lock: &Lock) -> Reconciliation {
                 device: device.id.clone(),
                 email: person.email.clone(),
                 validity: device.validity.clone(),
+                own_key: None,
             })
             .collect(),
         retire: known
@@ -148,6 +152,12 @@ impl Lock {
         let expired = |c: &Issued| is_retired(c) && c.validity.not_after() < now;
         self.certificates
             .retain(|certificate| !expired(certificate));
+        // An authority that is not trusted has to stay for what it has signed, and no longer.
+        let certificates = &self.certificates;
+        self.authorities.retain(|authority| {
+            let is_over = !authority.is_trusted() && authority.validity.not_after() < now;
+            !is_over || certificates.iter().any(|c| c.authority == authority.id)
+        });
         self.certificates.extend(issued);
         self.certificates.sort_by(|a, b| order(a).cmp(&order(b)));
     }

@@ -2,8 +2,9 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Authority, Issued, Lock, SignedCrl, State, VERSION};
+use super::{Authority, AuthorityState, Issued, Lock, Origin, SignedCrl, State, VERSION};
 use crate::record::Record;
+use crate::root::RootId;
 
 const HEADER: &str =
     "// What has been issued, and when. Written by homelab; keep it in git, do not edit it.";
@@ -24,8 +25,8 @@ impl Display for Lock {
         for crl in &self.crls {
             writeln!(f, "{}", checked(crl_record(crl)))?;
         }
-        if let Some(authority) = &self.authority {
-            writeln!(f, "{}", checked(authority_record(authority)))?;
+        for authority in &self.authorities {
+            writeln!(f, "{}", checked(authority_record(authority, &self.root)))?;
         }
         let mut certificates: Vec<&Issued> = self.certificates.iter().collect();
         certificates
@@ -37,9 +38,13 @@ impl Display for Lock {
     }
 }
 
-fn authority_record(authority: &Authority) -> Record<'static> {
-    Record::new("authority")
-        .argument(authority.id.to_string())
+fn authority_record(authority: &Authority, root: &RootId) -> Record<'static> {
+    let record = Record::new("authority").argument(authority.id.to_string());
+    let record = match authority.root == *root {
+        true => record,
+        false => record.property("root", authority.root.to_string()),
+    };
+    let record = record
         .property("domain", authority.domain.to_string())
         .property("not-before", authority.validity.not_before().to_string())
         .property("not-after", authority.validity.not_after().to_string())
@@ -47,7 +52,19 @@ fn authority_record(authority: &Authority) -> Record<'static> {
         .property(
             "certificate",
             data_encoding::BASE64.encode(authority.certificate.der()),
-        )
+        );
+    let record = match authority.origin {
+        Origin::Derived => record,
+        Origin::Adopted => record.property("origin", "adopted"),
+        Origin::Foreign => record.property("origin", "foreign"),
+    };
+    match authority.state {
+        AuthorityState::Active => record,
+        AuthorityState::Replaced => record.property("state", "replaced"),
+        AuthorityState::Retired { since } => record
+            .property("state", "retired")
+            .property("retired", since.to_string()),
+    }
 }
 
 fn crl_record(crl: &SignedCrl) -> Record<'static> {
@@ -73,6 +90,13 @@ fn certificate_record(issued: &Issued) -> Record<'static> {
         )
         // The layout of the certificate, should a later homelab issue another.
         .property("profile", "p256-1");
+    let record = match &issued.own_key {
+        Some(certificate) => record.property(
+            "certificate",
+            data_encoding::BASE64.encode(certificate.der()),
+        ),
+        None => record,
+    };
     match issued.state {
         State::Active => record.property("state", "active"),
         State::Replaced { until } => record

@@ -11,6 +11,9 @@ use thiserror::Error;
 use super::PublicKey;
 use super::pem::pem;
 
+/// id-at-commonName (RFC 5280 appendix A.1).
+const COMMON_NAME: &str = "2.5.4.3";
+
 /// An X.509 certificate in DER.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Certificate {
@@ -43,6 +46,17 @@ impl Certificate {
     /// SHA-256 of the DER encoding.
     pub fn fingerprint(&self) -> [u8; 32] {
         Sha256::digest(&self.der).into()
+    }
+
+    /// What to call its subject: the common name, or else the whole name as RFC 4514 writes it.
+    pub fn subject_title(&self) -> String {
+        let read = x509::Certificate::from_der(&self.der).expect("it was read when it was made");
+        let subject = read.tbs_certificate().subject();
+        let names = subject.iter().filter(|a| a.oid.to_string() == COMMON_NAME);
+        let name = names
+            .filter_map(|a| str::from_utf8(a.value.value()).ok())
+            .find(|name| !name.is_empty() && !name.chars().any(char::is_control));
+        name.map_or_else(|| subject.to_string(), str::to_owned)
     }
 
     /// The key that it certifies; none if that is not one of P-256.

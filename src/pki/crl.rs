@@ -14,22 +14,19 @@ use der::Decode;
 use jiff::Timestamp;
 use p256::ecdsa::Signature;
 use rcgen::{
-    CertificateParams, CertificateRevocationListParams, KeyIdMethod, PublicKeyData,
-    RevokedCertParams, SerialNumber,
+    CertificateRevocationListParams, KeyIdMethod, PublicKeyData, RevokedCertParams, SerialNumber,
 };
 use thiserror::Error;
 
 use super::pem::pem;
-use super::subject::{self, SubjectError};
 use super::validity::offset_date_time;
-use super::{Fault, PrivateKey, PublicKey, Serial, Validity};
+use super::{Fault, IssuerName, PrivateKey, PublicKey, Serial, Validity};
 
 /// What a revocation list says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CrlProfile {
-    /// The common name of the authority whose certificates it is about, as its own certificate says
-    /// it.
-    pub issuer: String,
+    /// The authority whose certificates it is about.
+    pub issuer: IssuerName,
     /// Its number, greater than that of every earlier list of the authority.
     pub number: CrlNumber,
     /// From thisUpdate, when it was issued, to nextUpdate, after which nobody may rely on it.
@@ -63,7 +60,7 @@ impl Crl {
 /// # Errors
 /// A [`CrlError`] if the name does not fit or the machine miscalculates.
 pub fn sign_crl(key: &PrivateKey, profile: &CrlProfile) -> Result<(Crl, CrlSignature), CrlError> {
-    let crl = encode(profile, key, &key.public_key()).map_err(|error| match error {
+    let crl = encode(profile, key).map_err(|error| match error {
         CrlError::Signature => CrlError::Fault(Fault),
         other => other,
     })?;
@@ -83,7 +80,7 @@ pub fn replay_crl(
     profile: &CrlProfile,
     signature: &CrlSignature,
 ) -> Result<Crl, CrlError> {
-    encode(profile, &Recorded { key, signature }, key)
+    encode(profile, &Recorded { key, signature })
 }
 
 /// A "key" that gives the one signature it knows, and only for what it is a signature of.
@@ -114,11 +111,7 @@ impl rcgen::SigningKey for Recorded<'_> {
 
 /// A list of version 2 with the two extensions that RFC 5280 §5.2 asks for, the authority's key
 /// identifier and the number; rcgen writes both.
-fn encode(
-    profile: &CrlProfile,
-    signer: &impl rcgen::SigningKey,
-    key: &PublicKey,
-) -> Result<Crl, CrlError> {
+fn encode(profile: &CrlProfile, signer: &impl rcgen::SigningKey) -> Result<Crl, CrlError> {
     let revoked = profile.revoked.iter();
     let params = CertificateRevocationListParams {
         this_update: offset_date_time(profile.validity.not_before()),
@@ -128,11 +121,9 @@ fn encode(
         revoked_certs: revoked
             .map(|(serial, since)| revoked_cert(serial, *since))
             .collect(),
-        key_identifier_method: KeyIdMethod::PreSpecified(key.key_id().to_vec()),
+        key_identifier_method: KeyIdMethod::PreSpecified(profile.issuer.key_id().to_vec()),
     };
-    let mut authority = CertificateParams::default();
-    authority.distinguished_name = subject::authority_name(&profile.issuer)?;
-    let signed = params.signed_by(&rcgen::Issuer::new(authority, signer));
+    let signed = params.signed_by(&profile.issuer.signing(signer));
     let crl = signed.map_err(|error| match error {
         rcgen::Error::RemoteKeyError => CrlError::Signature,
         other => CrlError::Encoding(other.to_string()),
@@ -221,9 +212,6 @@ pub struct CrlSignatureFormat;
 /// Why there is no revocation list.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CrlError {
-    /// The authority's name does not fit.
-    #[error(transparent)]
-    Subject(#[from] SubjectError),
     /// The signature that was recorded is not one of this list.
     #[error("the recorded signature is not one of this revocation list")]
     Signature,

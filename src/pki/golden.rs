@@ -46,9 +46,14 @@ pub(super) fn leaf_profile() -> LeafProfile {
 pub(super) fn issuer() -> Issuer<'static> {
     Issuer {
         key: authority_key(),
-        common_name: AUTHORITY_NAME,
+        name: issuer_name(),
         validity: authority_profile().validity,
     }
+}
+
+pub(super) fn issuer_name() -> &'static IssuerName {
+    static NAME: OnceLock<IssuerName> = OnceLock::new();
+    NAME.get_or_init(|| IssuerName::of(&authority()).unwrap())
 }
 
 pub(super) fn authority() -> Certificate {
@@ -66,7 +71,7 @@ pub(super) fn crl_profile() -> CrlProfile {
     ];
     let revoked = revoked.map(|(serial, since)| (Serial::from_bytes(serial), since));
     CrlProfile {
-        issuer: AUTHORITY_NAME.to_owned(),
+        issuer: issuer_name().clone(),
         number: "7".parse().unwrap(),
         validity: validity("2026-06-01T00:00:00Z", "2036-01-01T00:00:00Z"),
         revoked: revoked

@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::subject::{self, SubjectError};
 use super::validity::offset_date_time;
-use super::{Certificate, Fault, PrivateKey, PublicKey, Serial, Validity};
+use super::{Certificate, Fault, IssuerName, PrivateKey, PublicKey, Serial, Validity};
 
 /// What an authority's certificate says of it.
 #[derive(Debug, Clone)]
@@ -45,8 +45,8 @@ pub struct LeafProfile {
 pub struct Issuer<'a> {
     /// The authority's key.
     pub key: &'a PrivateKey,
-    /// Its common name, as its own certificate says it.
-    pub common_name: &'a str,
+    /// How its own certificate names it.
+    pub name: &'a IssuerName,
     /// The validity of its own certificate.
     pub validity: Validity,
 }
@@ -89,11 +89,7 @@ pub fn issue(
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     params.use_authority_key_identifier_extension = true;
-
-    let mut authority = CertificateParams::default();
-    authority.distinguished_name = subject::authority_name(issuer.common_name)?;
-    authority.key_identifier_method = key_identifier(&issuer.key.public_key());
-    signed(params.signed_by(subject_key, &rcgen::Issuer::new(authority, issuer.key)))
+    signed(params.signed_by(subject_key, &issuer.name.signing(issuer.key)))
 }
 
 /// What both profiles share. rcgen has defaults of its own for each of these.

@@ -35,6 +35,18 @@ impl PrivateKey {
         Ok(PrivateKey::from_secret(&secret))
     }
 
+    /// The key whose scalar these 32 octets are, the most significant first (SEC 1 §2.3.7); none where
+    /// they are not one of P-256.
+    pub fn from_scalar(scalar: &[u8; 32]) -> Option<PrivateKey> {
+        let secret = SecretKey::from_slice(scalar).ok()?;
+        Some(PrivateKey::from_secret(&secret))
+    }
+
+    /// The scalar, as [`from_scalar`](Self::from_scalar) reads it.
+    pub fn to_scalar(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.signing.to_bytes().into())
+    }
+
     fn from_secret(secret: &SecretKey) -> PrivateKey {
         let signing = SigningKey::from(secret);
         let point = signing.verifying_key().to_sec1_point(false);

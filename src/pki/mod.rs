@@ -13,6 +13,7 @@ mod bundle;
 mod certificate;
 mod crl;
 mod issue;
+mod issuer;
 mod key;
 mod keygen;
 mod pem;
@@ -30,6 +31,7 @@ pub use crl::{
     replay_crl, sign_crl,
 };
 pub use issue::{AuthorityProfile, IssueError, Issuer, LeafProfile, issue, self_sign};
+pub use issuer::{IssuerName, IssuerNameError};
 pub use key::{Fault, PrivateKey, PublicKey, SeedLength};
 pub use serial::{Serial, SerialFormat};
 pub use subject::SubjectError;

@@ -39,7 +39,7 @@ impl Calendar {
         let devices = homelab.devices().filter_map(|(_, d)| active.get(&d.id));
         let of_device = |issued: &&Issued| device(issued, homelab);
         let mut events: Vec<Event> = devices.flat_map(of_device).collect();
-        events.extend(lock.authority.iter().map(|found| authority(found, homelab)));
+        events.extend(lock.trusted().map(|found| authority(found, homelab)));
         events.sort_by(|a, b| (a.start, &a.uid).cmp(&(b.start, &b.uid)));
         Calendar {
             domain: homelab.domain.to_string(),

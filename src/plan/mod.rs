@@ -18,9 +18,9 @@ pub use edge::{Edge, Link};
 pub use exposure::Exposure;
 pub use guide::{DevicePart, Guide, ServiceLink, shown_end, shown_moment};
 
-use crate::lock::{Issued, Lock, State};
+use crate::lock::{Authority, Issued, Lock, State};
 use crate::model::{Device, Homelab};
-use crate::pki::BundleProfile;
+use crate::pki::{BundleProfile, Crl};
 use crate::tree::{Mode, OutputPath};
 
 /// An artifact to be, and what it is made from.
@@ -61,8 +61,24 @@ pub enum Recipe {
     Guide(Guide),
 }
 
-/// Where the revocation list stands, in PEM and in DER.
-pub const CRL: [&str; 2] = ["edge/ca.crl", "edge/ca.crl.der"];
+/// Where the revocation lists stand in PEM.
+const CRL: &str = "edge/ca.crl";
+
+/// Where the revocation lists stand: all of them in PEM, each in DER, which holds one: that of the
+/// authority that signs under the plain name.
+pub fn crl_paths(lock: &Lock) -> Vec<OutputPath> {
+    let der = lock.listing().map(|authority| crl_path(lock, authority));
+    iter::once(path(CRL)).chain(der).collect()
+}
+
+fn crl_path(lock: &Lock, authority: &Authority) -> OutputPath {
+    match lock.signing() {
+        Some(signing) if signing.id != authority.id => {
+            path(&format!("edge/ca-{}.crl.der", authority.id.short()))
+        }
+        _ => path("edge/ca.crl.der"),
+    }
+}
 
 /// What a device's .p12 is made from, apart from the root secret.
 #[derive(Debug, Serialize)]
@@ -131,28 +147,42 @@ pub fn plan(
     derivations
 }
 
-/// The artifacts below `edge/`, which need no secret, sorted by path. Those of [`CRL`] are left out
-/// where the lock's list is stale.
+/// The artifacts below `edge/`, which need no secret, sorted by path. Those of [`crl_paths`] are left
+/// out where one of the lock's lists is stale.
 pub fn edge(homelab: &Homelab, lock: &Lock, templates: &[String]) -> Vec<Derivation> {
-    let Some(authority) = &lock.authority else {
+    if lock.signing().is_none() {
         return Vec::new();
-    };
-    let public = |at: &str, recipe: Recipe| Derivation {
-        path: path(at),
+    }
+    let public = |path: OutputPath, recipe: Recipe| Derivation {
+        path,
         mode: Mode::Public,
         recipe,
     };
     let edge = Edge::new(homelab, Some(lock));
     let exposure = Exposure::of(&edge, templates);
-    let mut derivations = vec![public("edge/Caddyfile", Recipe::Caddyfile(edge))];
-    if let Some(crl) = lock.crl() {
-        let (text, bytes) = (crl.pem(), crl.der().to_vec());
-        let recipes = [Recipe::Text { text }, Recipe::Bytes { bytes }];
-        derivations.extend(iter::zip(CRL, recipes).map(|(at, recipe)| public(at, recipe)));
+    let text = |of: fn(&Authority) -> String| lock.trusted().map(of).collect();
+    let authorities = Recipe::Text {
+        text: text(|authority| authority.certificate.pem()),
+    };
+    let mut derivations = vec![
+        public(path("edge/Caddyfile"), Recipe::Caddyfile(edge)),
+        public(path("edge/ca.pem"), authorities),
+        public(path("edge/exposure.md"), Recipe::Exposure(exposure)),
+    ];
+    let lists: Option<Vec<Crl>> = lock
+        .listing()
+        .map(|authority| lock.crl(authority))
+        .collect();
+    if let Some(lists) = lists {
+        let text = lists.iter().map(Crl::pem).collect();
+        derivations.push(public(path(CRL), Recipe::Text { text }));
+        for (authority, crl) in iter::zip(lock.listing(), lists) {
+            let bytes = crl.der().to_vec();
+            let at = crl_path(lock, authority);
+            derivations.push(public(at, Recipe::Bytes { bytes }));
+        }
     }
-    let text = authority.certificate.pem();
-    derivations.push(public("edge/ca.pem", Recipe::Text { text }));
-    derivations.push(public("edge/exposure.md", Recipe::Exposure(exposure)));
+    derivations.sort_by(|a, b| a.path.cmp(&b.path));
     derivations
 }
 

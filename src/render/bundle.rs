@@ -1,21 +1,19 @@
 //! A device's .p12.
 
 use super::{Artifact, RenderError, Secrets};
-use crate::issue::Credential;
 use crate::pki::{BundleContent, bundle};
 use crate::plan;
 
 pub fn render(recipe: &plan::Bundle, secrets: &Secrets) -> Result<Artifact, RenderError> {
-    let (root, issued) = (&secrets.root, &recipe.issued);
-    let credential = Credential::derive(root, &secrets.signer, issued)?;
-    let password = root.password(&issued.id, &issued.device);
-    let nonce_key = root.nonce_key(&issued.id, &issued.device);
+    let issued = &recipe.issued;
+    let unsealed = secrets.credential(issued)?;
     let content = BundleContent {
-        key: &credential.key,
-        certificate: &credential.certificate,
+        key: &unsealed.credential.key,
+        certificate: &unsealed.credential.certificate,
         friendly_name: &recipe.friendly_name,
     };
-    let bytes = bundle(recipe.profile, &content, password.expose(), &nonce_key);
+    let (password, nonce_key) = (unsealed.password.expose(), &unsealed.nonce_key);
+    let bytes = bundle(recipe.profile, &content, password, nonce_key);
     let bytes = bytes.map_err(|source| RenderError::Bundle {
         device: issued.device.to_string(),
         source,

@@ -4,13 +4,17 @@ mod bundle;
 mod caddyfile;
 mod calendar;
 
+use std::collections::BTreeMap;
+
 use miette::Diagnostic;
 use thiserror::Error;
+use zeroize::Zeroizing;
 
-use crate::issue::{CredentialError, Signer};
+use crate::issue::{Credential, CredentialError, Signer};
+use crate::lock::{Issued, Lock};
 use crate::pki::BundleError;
 use crate::plan::Recipe;
-use crate::root::RootSecret;
+use crate::root::{IssuanceId, Keyring, Password, RootId};
 use crate::template::{Rendered, TemplateError, Templates};
 
 /// The bytes of an artifact.
@@ -22,12 +26,50 @@ pub struct Artifact {
     pub templates: Vec<String>,
 }
 
-/// What the secret part of rendering needs: the root secret, and the authority derived from it.
+/// What the secret part of rendering needs: the keyring, and the authorities that it has the keys of.
 pub struct Secrets {
-    /// The root secret.
-    pub root: RootSecret,
-    /// The authority that signed what the lock records.
-    pub signer: Signer,
+    keyring: Keyring,
+    signers: BTreeMap<IssuanceId, (RootId, Signer)>,
+}
+
+impl Secrets {
+    /// Holds the keyring against what the lock records of the authorities that are trusted.
+    pub fn of(keyring: Keyring, lock: &Lock) -> Result<Secrets, CredentialError> {
+        let signers = lock.listing().map(|authority| {
+            let signer = Signer::of(&keyring, authority)?;
+            Ok((authority.id, (authority.root, signer)))
+        });
+        Ok(Secrets {
+            signers: signers.collect::<Result<_, CredentialError>>()?,
+            keyring,
+        })
+    }
+
+    /// A device's key and certificate, and the password and the source of nonces of its .p12.
+    pub fn credential(&self, issued: &Issued) -> Result<Unsealed, CredentialError> {
+        let not_as_recorded = || CredentialError::NotAsRecorded {
+            name: issued.device.to_string(),
+        };
+        let signer = self.signers.get(&issued.authority);
+        let (root, signer) = signer.ok_or_else(not_as_recorded)?;
+        let credential = Credential::derive(&self.keyring, signer, issued)?;
+        let root = self.keyring.root(root).ok_or_else(not_as_recorded)?;
+        Ok(Unsealed {
+            credential,
+            password: root.password(&issued.id, &issued.device),
+            nonce_key: root.nonce_key(&issued.id, &issued.device),
+        })
+    }
+}
+
+/// What a device's .p12 is made from.
+pub struct Unsealed {
+    /// The key and its certificate.
+    pub credential: Credential,
+    /// The password.
+    pub password: Password,
+    /// What salts and IVs are derived from.
+    pub nonce_key: Zeroizing<[u8; 32]>,
 }
 
 /// Why an artifact could not be rendered.

@@ -5,6 +5,7 @@
 //! id among them. The labels and their fields are frozen: a change would be another CA, so a golden
 //! test pins what they give.
 
+mod keyring;
 mod sealed;
 
 use std::fmt;
@@ -13,8 +14,10 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+pub use keyring::Keyring;
 pub use sealed::{
-    Identity, Key, SealError, is_sealed_with_passphrase, seal, seal_with_passphrase, unseal,
+    Identity, Key, NotARecipient, Recipient, SealError, is_sealed_with_passphrase, recipients,
+    seal, seal_with_passphrase, unseal,
 };
 
 use crate::model::DeviceId;

@@ -1,4 +1,4 @@
-//! The root secret at rest: an age file (<https://c2sp.org/age>), for an identity or a passphrase.
+//! The keyring at rest: an age file (<https://c2sp.org/age>), for an identity or a passphrase.
 //!
 //! The file is armoured, so that git shows a change of it, and `age -d -i identity.txt homelab.age`
 //! opens it without homelab.
@@ -11,13 +11,16 @@ use age::secrecy::{ExposeSecret, SecretString};
 use age::{Decryptor, Encryptor, scrypt, x25519};
 use zeroize::Zeroizing;
 
-use super::RootSecret;
+use super::Keyring;
 
 /// scrypt's cost, as a power of two, of a passphrase: what age itself uses, 256 MiB and about a
 /// second. The crate would measure the machine, so that another one might refuse the file.
 const WORK_FACTOR: u8 = 18;
 /// The highest cost that is paid, for files that another program has sealed.
 const WORK_FACTOR_LIMIT: u8 = 22;
+
+/// Bytes of a keyring's text, or of a sealed file's header, at the most.
+const PLAIN_LIMIT: u64 = 16 << 10;
 
 /// An age X25519 identity: the private key to sealed files.
 pub struct Identity(x25519::Identity);
@@ -30,7 +33,25 @@ pub enum Key {
     Passphrase(SecretString),
 }
 
-/// Why a root secret could not be sealed or opened.
+/// Whom a file can be sealed to: the public half of an [`Identity`], `age1…`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipient(x25519::Recipient);
+
+impl FromStr for Recipient {
+    type Err = NotARecipient;
+
+    fn from_str(text: &str) -> Result<Recipient, NotARecipient> {
+        let recipient = x25519::Recipient::from_str(text.trim());
+        recipient.map(Recipient).map_err(|_| NotARecipient)
+    }
+}
+
+/// A text that is no X25519 recipient of age's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected a recipient as `age-keygen -y` prints it, which begins with `age1`")]
+pub struct NotARecipient;
+
+/// Why a keyring could not be sealed or opened.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)] // Each variant's message says what it is.
 pub enum SealError {
@@ -58,9 +79,9 @@ impl Identity {
         Identity(x25519::Identity::generate())
     }
 
-    /// The `age1…` text that files are encrypted to.
-    pub fn recipient(&self) -> String {
-        self.0.to_public().to_string()
+    /// Whom files are encrypted to that this identity is to open.
+    pub fn recipient(&self) -> Recipient {
+        Recipient(self.0.to_public())
     }
 
     /// An identity file as `age-keygen` writes it.
@@ -70,7 +91,7 @@ impl Identity {
             "# A key to homelab.age. Keep a copy of this file somewhere safe: without it nothing\n\
              # can be issued or renewed. Never put it into git.\n\
              # public key: {}\n{}\n",
-            self.recipient(),
+            self.0.to_public(),
             secret.expose_secret()
         ))
     }
@@ -87,32 +108,47 @@ impl Identity {
     }
 }
 
-/// Seals a root secret to an identity.
-pub fn seal(root: &RootSecret, identity: &Identity) -> Result<Vec<u8>, SealError> {
-    let recipient = identity.0.to_public();
-    let encryptor = Encryptor::with_recipients(std::iter::once(&recipient as _));
-    write_sealed(root, encryptor.map_err(|_| SealError::NotSealed)?)
+/// Seals a keyring to recipients, of whom each can open it.
+pub fn seal(keyring: &Keyring, recipients: &[Recipient]) -> Result<Vec<u8>, SealError> {
+    let recipients = recipients.iter().map(|recipient| &recipient.0 as _);
+    let encryptor = Encryptor::with_recipients(recipients);
+    write_sealed(keyring, encryptor.map_err(|_| SealError::NotSealed)?)
 }
 
-/// Seals a root secret with a passphrase (scrypt).
+/// Seals a keyring with a passphrase (scrypt).
 pub fn seal_with_passphrase(
-    root: &RootSecret,
+    keyring: &Keyring,
     passphrase: &SecretString,
 ) -> Result<Vec<u8>, SealError> {
     let mut recipient = scrypt::Recipient::new(passphrase.clone());
     recipient.set_work_factor(WORK_FACTOR);
     let encryptor = Encryptor::with_recipients(std::iter::once(&recipient as _));
-    write_sealed(root, encryptor.map_err(|_| SealError::NotSealed)?)
+    write_sealed(keyring, encryptor.map_err(|_| SealError::NotSealed)?)
 }
 
-fn write_sealed(root: &RootSecret, encryptor: Encryptor) -> Result<Vec<u8>, SealError> {
+fn write_sealed(keyring: &Keyring, encryptor: Encryptor) -> Result<Vec<u8>, SealError> {
     let write = || -> std::io::Result<Vec<u8>> {
         let armor = ArmoredWriter::wrap_output(Vec::new(), Format::AsciiArmor)?;
         let mut plain = encryptor.wrap_output(armor)?;
-        plain.write_all(root.to_text().as_bytes())?;
+        plain.write_all(keyring.to_text().as_bytes())?;
         plain.finish()?.finish()
     };
     write().map_err(|_| SealError::NotSealed)
+}
+
+/// How many X25519 recipients a sealed file has; who they are it does not tell.
+pub fn recipients(sealed: &[u8]) -> Result<usize, SealError> {
+    let mut header = Vec::new();
+    let read = ArmoredReader::new(sealed)
+        .take(PLAIN_LIMIT)
+        .read_to_end(&mut header);
+    read.map_err(|_| SealError::Damaged)?;
+    // https://c2sp.org/age#header: a stanza begins with `-> ` and its type, and `---` ends the header.
+    let lines = header.split(|byte| *byte == b'\n');
+    let stanzas = lines.take_while(|line| !line.starts_with(b"---"));
+    Ok(stanzas
+        .filter(|line| line.starts_with(b"-> X25519 "))
+        .count())
 }
 
 /// Whether a sealed file wants a passphrase rather than an identity.
@@ -120,8 +156,8 @@ pub fn is_sealed_with_passphrase(sealed: &[u8]) -> Result<bool, SealError> {
     Ok(decryptor(sealed)?.is_scrypt())
 }
 
-/// Opens a sealed root secret.
-pub fn unseal(sealed: &[u8], key: &Key) -> Result<RootSecret, SealError> {
+/// Opens a sealed keyring.
+pub fn unseal(sealed: &[u8], key: &Key) -> Result<Keyring, SealError> {
     let decryptor = decryptor(sealed)?;
     let plain = match (key, decryptor.is_scrypt()) {
         (Key::Identities(_), true) => return Err(SealError::NeedsPassphrase),
@@ -144,12 +180,13 @@ pub fn unseal(sealed: &[u8], key: &Key) -> Result<RootSecret, SealError> {
         (age::DecryptError::ExcessiveWork { .. }, _) => SealError::ExcessiveWork,
         _ => SealError::Damaged,
     })?;
-    let mut text = Zeroizing::new(String::with_capacity(128));
+    // Grown, it would leave copies behind.
+    let mut text = Zeroizing::new(String::with_capacity(PLAIN_LIMIT as usize + 1));
     plain
-        .take(1024)
+        .take(PLAIN_LIMIT)
         .read_to_string(&mut text)
         .map_err(|_| SealError::Damaged)?;
-    RootSecret::from_text(&text).ok_or(SealError::NotARoot)
+    Keyring::from_text(&text).ok_or(SealError::NotARoot)
 }
 
 fn decryptor(sealed: &[u8]) -> Result<Decryptor<impl Read + '_>, SealError> {
@@ -160,18 +197,23 @@ fn decryptor(sealed: &[u8]) -> Result<Decryptor<impl Read + '_>, SealError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::root::RootSecret;
 
     #[test]
-    fn a_sealed_root_opens_with_its_identity_only() {
-        let root = RootSecret::new([3; 32]);
+    fn a_sealed_keyring_opens_with_its_identities_only() {
+        let root = RootSecret::new([3; 32]).id();
         let identity = Identity::generate();
-        let sealed = seal(&root, &identity).unwrap();
+        let second = Identity::generate();
+        let keyring = Keyring::of(RootSecret::new([3; 32]));
+        let sealed = seal(&keyring, &[identity.recipient(), second.recipient()]).unwrap();
+        assert_eq!(recipients(&sealed).unwrap(), 2);
+        assert!(unseal(&sealed, &Key::Identities(vec![second])).is_ok());
         assert!(sealed.starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----\n"));
         assert!(!is_sealed_with_passphrase(&sealed).unwrap());
         let file = identity.to_file();
         let read = Identity::from_file(&file).unwrap();
         let opened = unseal(&sealed, &Key::Identities(read)).unwrap();
-        assert_eq!(opened.id(), root.id());
+        assert!(opened.root(&root).is_some());
         let other = Key::Identities(vec![Identity::generate()]);
         assert!(matches!(
             unseal(&sealed, &other),
@@ -187,7 +229,8 @@ mod tests {
     #[test]
     fn damage_anywhere_is_noticed() {
         let identity = Identity::generate();
-        let sealed = seal(&RootSecret::new([3; 32]), &identity).unwrap();
+        let keyring = Keyring::of(RootSecret::new([3; 32]));
+        let sealed = seal(&keyring, &[identity.recipient()]).unwrap();
         let key = Key::Identities(vec![identity]);
         for end in 0..sealed.len() - 1 {
             assert!(unseal(&sealed[..end], &key).is_err(), "cut at {end}");
@@ -196,8 +239,8 @@ mod tests {
             let mut flipped = sealed.clone();
             flipped[at] ^= 1;
             // A flip in the armour's white space may change nothing; any other must not open.
-            if let Ok(root) = unseal(&flipped, &key) {
-                assert_eq!(root.id(), RootSecret::new([3; 32]).id(), "flip at {at}");
+            if let Ok(opened) = unseal(&flipped, &key) {
+                assert_eq!(*opened.to_text(), *keyring.to_text(), "flip at {at}");
             }
         }
     }

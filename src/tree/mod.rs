@@ -38,7 +38,7 @@ pub use durable::{Existing, remove_unfinished, sync_name, write_durably};
 pub use error::TreeError;
 pub use manifest::{ManifestEntry, Mode};
 pub use path::{InvalidPath, OutputPath};
-pub use view::{Contents, Found, View};
+pub use view::{Contents, Found, Owner, View};
 
 use change::{Change, Put};
 use directory::Directory;
@@ -76,9 +76,13 @@ impl Tree {
     /// Opens `directory`, the output of `owner`, to be built in, making it and those above it if they are absent.
     ///
     /// Waits as long as `patience` for another build to end, and removes what a killed one has left.
-    pub fn open(directory: &Path, owner: &str, patience: Duration) -> Result<Tree, TreeError> {
+    pub fn open(
+        directory: &Path,
+        owner: impl Into<Owner>,
+        patience: Duration,
+    ) -> Result<Tree, TreeError> {
         let tree = Tree {
-            view: View::open_as(Access::Alone, directory, owner, patience)?,
+            view: View::open_as(Access::Alone, directory, owner.into(), patience)?,
             staging: Mutex::new(None),
             staged: AtomicUsize::new(0),
         };
@@ -115,11 +119,11 @@ impl Tree {
     /// # Panics
     /// If a path is wanted twice or from outside the scope, or one is to be kept that the manifest does not have.
     pub fn commit(self, wanted: Vec<Wanted>, scope: &Scope) -> Result<Outcome, TreeError> {
-        let (root, owner) = (self.root(), &self.view.owner);
+        let (root, owner) = (self.root(), &self.view.owner.present);
         let change = Change::between(&self.view.entries, wanted, scope);
         let folders = change.folders();
         let survey = survey::survey(root, &change, &folders, self.damaged())?;
-        let stale = self.damaged() || survey.manifest_altered;
+        let stale = self.damaged() || self.view.was_former || survey.manifest_altered;
         if !stale && !change.alters_manifest() && !survey.finds_work() {
             return Ok(outcome(root, &change, &survey));
         }

@@ -23,9 +23,29 @@ use super::survey;
 pub struct View {
     pub(super) root: Option<Directory>,
     directory: PathBuf,
-    pub(super) owner: String,
+    pub(super) owner: Owner,
+    /// Whether the manifest is of a former owner: the next build writes it anew.
+    pub(super) was_former: bool,
     pub(super) entries: Vec<ManifestEntry>,
     damaged: bool,
+}
+
+/// Whose output a tree is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// What the manifest says.
+    pub present: String,
+    /// What it may have said before.
+    pub former: Vec<String>,
+}
+
+impl From<&str> for Owner {
+    fn from(present: &str) -> Owner {
+        Owner {
+            present: present.to_owned(),
+            former: Vec::new(),
+        }
+    }
 }
 
 /// How what stands on the disk at a path compares with the manifest.
@@ -54,8 +74,12 @@ impl View {
     /// Opens `directory`, the output of `owner`, only to be looked at: nothing is made or changed.
     ///
     /// A directory that is not there is an empty tree. Waits as long as `patience` for a build to end.
-    pub fn open(directory: &Path, owner: &str, patience: Duration) -> Result<View, TreeError> {
-        View::open_as(Access::Shared, directory, owner, patience)
+    pub fn open(
+        directory: &Path,
+        owner: impl Into<Owner>,
+        patience: Duration,
+    ) -> Result<View, TreeError> {
+        View::open_as(Access::Shared, directory, owner.into(), patience)
     }
 
     /// Directories of ours whose mode is another than a build would give them.
@@ -76,14 +100,15 @@ impl View {
     pub(super) fn open_as(
         access: Access,
         directory: &Path,
-        owner: &str,
+        owner: Owner,
         patience: Duration,
     ) -> Result<View, TreeError> {
         let root = hold(access, directory, patience)?;
         let mut view = View {
             root,
             directory: directory.to_owned(),
-            owner: owner.to_owned(),
+            owner,
+            was_former: false,
             entries: Vec::new(),
             damaged: false,
         };
@@ -166,7 +191,14 @@ impl View {
         }
         let contents =
             read(&own, manifest::FILE)?.ok_or_else(|| cannot_read(&path, Errno::ACCESS))?;
-        match manifest::read(&contents.bytes, &self.owner) {
+        let mut reading = manifest::read(&contents.bytes, &self.owner.present);
+        if let Reading::Foreign(found) = &reading
+            && self.owner.former.contains(found)
+        {
+            self.was_former = true;
+            reading = manifest::read(&contents.bytes, found);
+        }
+        match reading {
             Reading::Whole(entries) => self.entries = entries,
             Reading::Damaged => self.damaged = true,
             Reading::Newer(found) => {
@@ -177,7 +209,7 @@ impl View {
                 return Err(TreeError::AnotherHomelab {
                     directory: self.directory.clone(),
                     found,
-                    expected: self.owner.clone(),
+                    expected: self.owner.present.clone(),
                 });
             }
         }

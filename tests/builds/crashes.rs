@@ -11,6 +11,7 @@ use super::home::{
     small,
 };
 use super::support::lab::Lab;
+use super::support::{outcome, tools};
 
 /// The kinds of call that change a file system, or what of it is durable.
 const KINDS: [&str; 14] = [
@@ -59,6 +60,61 @@ fn a_build_that_removes_and_is_killed_is_completed() {
     remove_device(&first);
     let kinds = ["write", "fsync", "renameat", "unlinkat"];
     sweep(|| first.copy(), "build", &kinds);
+}
+
+/// The commands that change the lock by themselves: the same again, or a build once the lock is written, and every device that should
+/// be let in is.
+#[test]
+fn a_renewal_that_is_killed_is_completed() {
+    let first = built();
+    let kinds = ["write", "fsync", "renameat"];
+    sweep(|| first.copy(), "renew --all", &kinds);
+}
+
+#[test]
+fn a_revocation_that_is_killed_is_completed() {
+    let first = built();
+    let kinds = ["write", "fsync", "renameat"];
+    sweep(|| first.copy(), "revoke alice/pixel", &kinds);
+}
+
+#[test]
+fn a_rotation_of_the_authority_that_is_killed_is_completed() {
+    let first = built();
+    let kinds = ["write", "fsync", "renameat"];
+    sweep(|| first.copy(), "rotate --authority", &kinds);
+}
+
+#[test]
+fn a_rotation_of_the_root_that_is_killed_is_completed() {
+    let first = built();
+    let kinds = ["write", "fsync", "renameat"];
+    sweep(|| first.copy(), "rotate --root", &kinds);
+}
+
+#[test]
+fn the_end_of_a_rotation_that_is_killed_is_completed() {
+    let first = built();
+    for command in [["rotate", "--root"], ["renew", "--all"]] {
+        homelab(&first, command).run().succeeds();
+    }
+    let kinds = ["write", "fsync", "renameat", "unlinkat"];
+    sweep(|| first.copy(), "rotate --finish --force", &kinds);
+    let undisturbed = first.copy();
+    homelab(&undisturbed, ["rotate", "--finish", "--force"])
+        .run()
+        .succeeds();
+    assert_eq!(secrets(&undisturbed), 1);
+}
+
+/// How many secrets homelab.age holds, as age says.
+#[track_caller]
+fn secrets(lab: &Lab) -> usize {
+    let mut age = tools::command("age");
+    age.args(["-d", "-i"])
+        .arg(lab.home().join(".config/homelab/identity.txt"));
+    let opened = outcome::run(age.arg(lab.path().join("homelab.age")), b"");
+    opened.succeeds().stdout().lines().count()
 }
 
 /// Kills a command at each call that it makes; `expected` are kinds that it must make, or the sweep is hollow.
@@ -133,19 +189,54 @@ fn completes(lab: &Lab, command: &str, kind: &str, nth: usize) -> Result<(), Str
     if command == "init" {
         invocation(lab, "build").run().succeeds();
     }
-    if standing.is_some() && standing != authority(lab) {
+    // A rotation makes another beside it.
+    let lock = lab.read("homelab.lock");
+    if standing.is_some_and(|line| !lock.contains(&name(&line))) {
         return Err("there is another authority".to_owned());
     }
+    consistent(lab, command)?;
     match differences_from_undisturbed(lab) {
         differences if differences.is_empty() => Ok(()),
         differences => Err(format!("{differences:?}")),
     }
 }
 
+/// What a line of the lock is about.
+fn name(line: &str) -> String {
+    line.split(' ').take(2).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether the lock lets in what it should after that command, and homelab.age holds what the lock needs and no more.
+fn consistent(lab: &Lab, command: &str) -> Result<(), String> {
+    let lock = lab.read("homelab.lock");
+    let active = lock.matches("state=\"active\"").count();
+    let authorities = lock
+        .lines()
+        .filter(|line| line.starts_with("authority "))
+        .count();
+    let (expected, roots) = match command {
+        "rotate --authority" => ((3, 2), 1),
+        "rotate --root" => ((3, 2), 2),
+        "rotate --finish --force" => ((3, 2), 1),
+        command if command.starts_with("renew") || command.starts_with("revoke") => ((3, 1), 1),
+        _ => return Ok(()),
+    };
+    match ((active, authorities), secrets(lab)) == (expected, roots) {
+        true => Ok(()),
+        false => Err(format!("{} secrets with\n{lock}", secrets(lab))),
+    }
+}
+
 /// With one job, so that the same call comes at the same count each time.
 fn invocation(lab: &Lab, command: &str) -> super::support::lab::Invocation {
-    match command {
-        "build" => homelab(lab, ["build", "--jobs=1"]),
-        other => homelab(lab, [other]),
+    let words: Vec<&str> = command.split(' ').collect();
+    match words.as_slice() {
+        ["build"] => homelab(lab, ["build", "--jobs=1"]),
+        ["renew", devices] => homelab(lab, ["renew", "--jobs=1", devices]),
+        ["revoke", device] => homelab(lab, ["revoke", "--jobs=1", device]),
+        ["rotate", what] => homelab(lab, ["rotate", "--jobs=1", what]),
+        ["rotate", what, force] => homelab(lab, ["rotate", "--jobs=1", what, force]),
+        [other] => homelab(lab, [*other]),
+        other => panic!("{other:?} is not swept"),
     }
 }

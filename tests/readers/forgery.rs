@@ -67,7 +67,7 @@ fn authority_key(family: &Built) -> PathBuf {
     let Ok(lock) = lock::read(&source) else {
         panic!("homelab reads its own lock");
     };
-    let authority = lock.authority.expect("it has been built");
+    let authority = lock.signing().expect("it has been built");
     let der = secret.authority_key(&authority.id).to_pkcs8_der();
     family.file("authority.key", der.as_slice())
 }

@@ -11,7 +11,7 @@ use p256::pkcs8::DecodePublicKey;
 use proptest::prelude::*;
 
 use super::*;
-use crate::pki::golden;
+use crate::pki::{AuthorityProfile, golden, self_sign};
 
 #[test]
 fn a_list_has_its_profile_and_nothing_else() {
@@ -138,6 +138,14 @@ fn another_key_s_signature_is_not_replayed() {
     assert_eq!(replayed, Err(CrlError::Signature));
 }
 
+fn named(common_name: &str) -> IssuerName {
+    let profile = AuthorityProfile {
+        common_name: common_name.to_owned(),
+        ..golden::authority_profile()
+    };
+    IssuerName::of(&self_sign(golden::authority_key(), &profile).unwrap()).unwrap()
+}
+
 fn profile() -> impl Strategy<Value = CrlProfile> {
     // Up to the years in which dates change their form and end.
     let instant = || (0_i64..253_402_207_200).prop_map(|s| Timestamp::from_second(s).unwrap());
@@ -149,7 +157,7 @@ fn profile() -> impl Strategy<Value = CrlProfile> {
         Validity::new(one.min(other), one.max(other)).ok()
     });
     (issuer, number, ends, revoked).prop_map(|(issuer, number, validity, revoked)| CrlProfile {
-        issuer: issuer.to_owned(),
+        issuer: named(issuer),
         number,
         validity,
         revoked,
@@ -172,7 +180,7 @@ proptest! {
         let key = golden::authority_key();
         let (_, signature) = sign_crl(key, &signed).unwrap();
         let changes = [
-            CrlProfile { issuer: format!("{}b", signed.issuer), ..signed.clone() },
+            CrlProfile { issuer: named("another"), ..signed.clone() },
             CrlProfile { number: other.number, ..signed.clone() },
             CrlProfile { validity: other.validity, ..signed.clone() },
             CrlProfile { revoked: other.revoked, ..signed.clone() },

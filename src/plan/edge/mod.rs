@@ -14,7 +14,7 @@ use serde::Serialize;
 pub use backend::Backend;
 pub use landing::{Landing, Link};
 
-use crate::lock::{Issued, Lock, State};
+use crate::lock::{Authority, Issued, Lock, State};
 use crate::model::{
     self, Access, Allowed, CaddyVersion, CertificateMode, DeviceId, Forwarding, Homelab, IpRange,
     Name, PublicPath, Service, SiteCertificates, uri_pattern,
@@ -193,8 +193,10 @@ impl Edge {
     /// certificate.
     pub fn new(homelab: &Homelab, lock: Option<&Lock>) -> Edge {
         let admitted = lock.map(Lock::admitted).unwrap_or_default();
-        let authority = lock.and_then(|lock| lock.authority.as_ref());
+        let authorities: Vec<&Authority> = lock.into_iter().flat_map(Lock::trusted).collect();
         let certificates = lock.map_or(&[][..], |lock| &lock.certificates);
+        // Of an authority that is not trusted no certificate is looked at.
+        let is_seen = |issued: &&Issued| authorities.iter().any(|a| a.id == issued.authority);
         let settings = &homelab.edge;
         let landing = settings.landing.then(|| Landing::new(homelab, &admitted));
         let services = homelab.services.values();
@@ -208,8 +210,8 @@ impl Edge {
             domain: homelab.domain.to_string(),
             email: settings.email.as_ref().map(ToString::to_string),
             trust_pool: settings.caddy >= CaddyVersion::TRUST_POOL,
-            authorities: authority
-                .into_iter()
+            authorities: authorities
+                .iter()
                 .map(|authority| BASE64.encode(authority.certificate.der()))
                 .collect(),
             certificates: site_certificates(&settings.certificates),
@@ -230,6 +232,7 @@ impl Edge {
             retired: certificates
                 .iter()
                 .filter(|issued| issued.retired().is_some() || !is_declared(issued))
+                .filter(is_seen)
                 .map(device)
                 .collect(),
             page_kinds: page_kinds

@@ -81,6 +81,27 @@ fn a_directory_that_was_moved_away_while_waiting_is_made_anew() {
 }
 
 #[test]
+fn a_former_owner_s_tree_becomes_the_present_one_s() {
+    let lab = Lab::new();
+    lab.build(&[("edge/Caddyfile", Mode::Public, "one")])
+        .expect("it is new");
+    let owner = || Owner {
+        present: String::from("new"),
+        former: vec![String::from("older"), String::from(OWNER)],
+    };
+    let view = View::open(&lab.out, owner(), SHORT).expect("a view");
+    assert_eq!(view.entries().count(), 1);
+    drop(view);
+    let tree = Tree::open(&lab.out, owner(), SHORT).expect("a tree");
+    let kept = Wanted::Keep(path("edge/Caddyfile"));
+    tree.commit(vec![kept], &Scope::All)
+        .expect("nothing is in the way");
+    View::open(&lab.out, "new", SHORT).expect("it is the new one's");
+    let error = View::open(&lab.out, OWNER, SHORT).expect_err("and no other's");
+    assert_eq!(code(&error), "tree::another-homelab");
+}
+
+#[test]
 fn looking_changes_nothing() {
     let lab = Lab::new();
     let view = View::open(&lab.out, OWNER, SHORT).expect("an empty view");
