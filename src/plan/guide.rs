@@ -35,14 +35,31 @@ pub struct DevicePart {
     pub platform: &'static str,
     /// The platform's name.
     pub platform_title: &'static str,
-    /// The .p12's name.
-    pub file: String,
+    /// What stands in the device's folder, the one to open first.
+    pub files: Vec<DeviceFile>,
     /// When it ends, as [`shown_end`] says it.
     pub expires: String,
     /// Until when the certificate that it replaces goes on working, if it replaces one.
     pub replaces_until: Option<String>,
     /// SHA-256 of the certificate, in hexadecimal pairs as certificate viewers show it.
     pub fingerprint: String,
+}
+
+/// A file in a device's folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeviceFile {
+    /// Its name.
+    pub name: String,
+    /// What it is, which names what the guide says of it.
+    pub kind: FileKind,
+}
+
+/// What a file in a device's folder is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileKind {
+    /// The .p12.
+    Bundle,
 }
 
 /// A service that the person may use.
@@ -84,7 +101,12 @@ pub fn shown_moment(at: Timestamp) -> String {
 impl DevicePart {
     /// The part about a device with this certificate in this file, beside these older ones that are
     /// let in still.
-    pub fn new(device: &Device, issued: &Issued, older: &[&Issued], file: &str) -> DevicePart {
+    pub fn new(
+        device: &Device,
+        issued: &Issued,
+        older: &[&Issued],
+        files: Vec<DeviceFile>,
+    ) -> DevicePart {
         let until = older.iter().filter_map(|older| match older.state {
             State::Replaced { until } => Some(until),
             State::Active | State::Retired { .. } | State::Barred { .. } => None,
@@ -99,7 +121,7 @@ impl DevicePart {
             common_name: device.id.common_name(),
             platform: device.platform.as_str(),
             platform_title: device.platform.title(),
-            file: file.to_owned(),
+            files,
             expires: shown_end(&issued.validity),
             replaces_until: until.max().map(shown_moment),
             fingerprint: pairs.join(":"),

@@ -16,7 +16,7 @@ use serde::Serialize;
 pub use calendar::{Calendar, Event};
 pub use edge::{Edge, Link};
 pub use exposure::Exposure;
-pub use guide::{DevicePart, Guide, ServiceLink, shown_end, shown_moment};
+pub use guide::{DeviceFile, DevicePart, FileKind, Guide, ServiceLink, shown_end, shown_moment};
 
 use crate::lock::{Authority, Issued, Lock, State};
 use crate::model::{Device, Homelab};
@@ -133,7 +133,7 @@ pub fn plan(
                 continue;
             };
             derivations.push(bundle(device, issued, sealed_root));
-            parts.push(DevicePart::new(device, issued, older, &bundle_file(device)));
+            parts.push(DevicePart::new(device, issued, older, files(device)));
         }
         if !parts.is_empty() {
             derivations.push(Derivation {
@@ -203,6 +203,14 @@ fn bundle(device: &Device, issued: &Issued, sealed_root: Option<blake3::Hash>) -
             sealed_root: sealed_root.map(|hash| hash.to_hex().to_string()),
         })),
     }
+}
+
+/// What stands in a device's folder, the one to open first.
+fn files(device: &Device) -> Vec<DeviceFile> {
+    vec![DeviceFile {
+        name: bundle_file(device),
+        kind: FileKind::Bundle,
+    }]
 }
 
 /// The .p12's name. Android proposes it, up to its last dot, as the certificate's name.
