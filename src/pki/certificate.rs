@@ -64,6 +64,25 @@ impl Certificate {
         PublicKey::from_spki_der(&self.spki_der().ok()?)
     }
 
+    /// SHA-256 of the `SubjectPublicKeyInfo`, whatever kind of key it is.
+    pub fn spki_sha256(&self) -> [u8; 32] {
+        let spki = self.spki_der();
+        Sha256::digest(spki.expect("it was read when it was made")).into()
+    }
+
+    /// The first certificate of a PEM file, or the one that the bytes encode.
+    ///
+    /// # Errors
+    /// [`MalformedCertificate`] if there is none.
+    pub fn from_file(file: &[u8]) -> Result<Certificate, MalformedCertificate> {
+        let blocks = ::pem::parse_many(file).unwrap_or_default();
+        let is_certificate = |block: &::pem::Pem| block.tag().ends_with("CERTIFICATE");
+        match blocks.into_iter().find(is_certificate) {
+            Some(block) => Certificate::from_der(block.into_contents()),
+            None => Certificate::from_der(file),
+        }
+    }
+
     /// The `SubjectPublicKeyInfo` in DER.
     pub(super) fn spki_der(&self) -> Result<Vec<u8>, der::Error> {
         let certificate = x509::Certificate::from_der(&self.der)?;

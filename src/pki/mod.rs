@@ -7,16 +7,19 @@
 //! files: the same arguments give the same bytes on every machine, and golden tests pin those bytes.
 //!
 //! What is absent on purpose: any algorithm but ECDSA P-256 with SHA-256, any certificate that
-//! could serve a TLS server, and any way to read a foreign private key.
+//! could serve a TLS server.
 
+mod authority;
 mod bundle;
 mod certificate;
 mod crl;
+mod foreign;
 mod issue;
 mod issuer;
 mod key;
 mod keygen;
 mod pem;
+mod request;
 mod serial;
 mod subject;
 mod validity;
@@ -24,15 +27,18 @@ mod validity;
 #[cfg(test)]
 mod golden;
 
+pub use authority::{NotAnAuthority, authority_validity, can_sign_for};
 pub use bundle::{BundleContent, BundleError, BundleProfile, UnknownBundleProfile, bundle};
 pub use certificate::{Certificate, MalformedCertificate};
 pub use crl::{
     Crl, CrlError, CrlNumber, CrlNumberFormat, CrlProfile, CrlSignature, CrlSignatureFormat,
     replay_crl, sign_crl,
 };
+pub use foreign::{ForeignKey, ForeignKeyError};
 pub use issue::{AuthorityProfile, IssueError, Issuer, LeafProfile, issue, self_sign};
 pub use issuer::{IssuerName, IssuerNameError};
 pub use key::{Fault, PrivateKey, PublicKey, SeedLength};
+pub use request::{RequestError, requested_key};
 pub use serial::{Serial, SerialFormat};
 pub use subject::SubjectError;
 pub use validity::{Validity, ValidityError};

@@ -1,0 +1,184 @@
+//! Private keys that others made: PEM with SEC 1 or PKCS#8 in it, encrypted or not.
+
+use aes::{Aes128, Aes192, Aes256};
+use cbc::Decryptor;
+use cbc::cipher::block_padding::Pkcs7;
+use cbc::cipher::{BlockCipherDecrypt, BlockModeDecrypt, KeyInit, KeyIvInit};
+use data_encoding::HEXUPPER_PERMISSIVE;
+use der::Decode;
+use des::TdesEde3;
+use md5::{Digest, Md5};
+use p256::SecretKey;
+use p256::pkcs8::DecodePrivateKey;
+use pem::Pem;
+use pkcs8::EncryptedPrivateKeyInfoRef;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use super::PrivateKey;
+
+/// A private key in a PEM file, not opened yet.
+pub struct ForeignKey {
+    form: Form,
+    bytes: Zeroizing<Vec<u8>>,
+}
+
+enum Form {
+    Sec1,
+    Pkcs8,
+    EncryptedPkcs8,
+    /// What OpenSSL wrote before PKCS#8 (RFC 1421's headers): the cipher and its IV.
+    EncryptedSec1(Cipher, Vec<u8>),
+}
+
+#[derive(Clone, Copy)]
+enum Cipher {
+    Aes128,
+    Aes192,
+    Aes256,
+    TripleDes,
+}
+
+impl ForeignKey {
+    /// The first private key among the blocks of a PEM file.
+    ///
+    /// # Errors
+    /// A [`ForeignKeyError`] if there is none, or one of another kind.
+    pub fn from_pem(text: &[u8]) -> Result<ForeignKey, ForeignKeyError> {
+        let blocks = pem::parse_many(text).map_err(|_| ForeignKeyError::NoKey)?;
+        let mut keys = blocks
+            .into_iter()
+            .filter(|block| block.tag().ends_with("PRIVATE KEY"));
+        let block = keys.next().ok_or(ForeignKeyError::NoKey)?;
+        let form = form(&block)?;
+        let bytes = Zeroizing::new(block.into_contents());
+        Ok(ForeignKey { form, bytes })
+    }
+
+    /// Whether it takes a passphrase.
+    pub fn is_encrypted(&self) -> bool {
+        matches!(self.form, Form::EncryptedPkcs8 | Form::EncryptedSec1(..))
+    }
+
+    /// The key. A passphrase for one that is not encrypted does not matter.
+    ///
+    /// # Errors
+    /// A [`ForeignKeyError`] if the passphrase is wrong or the key is not one of P-256.
+    pub fn open(&self, passphrase: &str) -> Result<PrivateKey, ForeignKeyError> {
+        let secret = match &self.form {
+            Form::Sec1 => sec1(&self.bytes)?,
+            Form::Pkcs8 => pkcs8(&self.bytes)?,
+            Form::EncryptedPkcs8 => {
+                let sealed = EncryptedPrivateKeyInfoRef::from_der(&self.bytes);
+                let sealed = sealed.map_err(|_| ForeignKeyError::Damaged)?;
+                let opened = sealed.decrypt(passphrase).map_err(|error| match error {
+                    pkcs8::Error::EncryptedPrivateKey(
+                        pkcs8::pkcs5::Error::UnsupportedAlgorithm { .. },
+                    ) => ForeignKeyError::Cipher(String::from("a cipher of its PKCS#8")),
+                    _ => ForeignKeyError::WrongPassphrase,
+                })?;
+                pkcs8(opened.as_bytes())?
+            }
+            Form::EncryptedSec1(cipher, iv) => {
+                let opened = cipher.decrypt(&self.bytes, iv, passphrase);
+                sec1(&opened.ok_or(ForeignKeyError::WrongPassphrase)?)?
+            }
+        };
+        PrivateKey::from_scalar(&Zeroizing::new(secret.to_bytes().into()))
+            .ok_or(ForeignKeyError::Damaged)
+    }
+}
+
+fn form(block: &Pem) -> Result<Form, ForeignKeyError> {
+    let headers = block.headers();
+    match (block.tag(), headers.get("DEK-Info")) {
+        ("EC PRIVATE KEY", None) => Ok(Form::Sec1),
+        ("EC PRIVATE KEY", Some(info)) => {
+            let (name, iv) = info.split_once(',').ok_or(ForeignKeyError::Damaged)?;
+            let cipher = match name {
+                "AES-128-CBC" => Cipher::Aes128,
+                "AES-192-CBC" => Cipher::Aes192,
+                "AES-256-CBC" => Cipher::Aes256,
+                "DES-EDE3-CBC" => Cipher::TripleDes,
+                other => return Err(ForeignKeyError::Cipher(other.to_owned())),
+            };
+            let iv = HEXUPPER_PERMISSIVE.decode(iv.trim().as_bytes());
+            let iv = iv.map_err(|_| ForeignKeyError::Damaged)?;
+            Ok(Form::EncryptedSec1(cipher, iv))
+        }
+        ("PRIVATE KEY", _) => Ok(Form::Pkcs8),
+        ("ENCRYPTED PRIVATE KEY", _) => Ok(Form::EncryptedPkcs8),
+        (other, _) => Err(ForeignKeyError::NotP256(format!(
+            "a {}",
+            other.to_lowercase()
+        ))),
+    }
+}
+
+fn sec1(der: &[u8]) -> Result<SecretKey, ForeignKeyError> {
+    SecretKey::from_sec1_der(der).map_err(|_| not_p256())
+}
+
+fn pkcs8(der: &[u8]) -> Result<SecretKey, ForeignKeyError> {
+    SecretKey::from_pkcs8_der(der).map_err(|_| not_p256())
+}
+
+fn not_p256() -> ForeignKeyError {
+    ForeignKeyError::NotP256(String::from("of another kind or curve"))
+}
+
+impl Cipher {
+    fn decrypt(self, sealed: &[u8], iv: &[u8], passphrase: &str) -> Option<Zeroizing<Vec<u8>>> {
+        match self {
+            Cipher::Aes128 => decrypt::<Aes128>(sealed, iv, passphrase),
+            Cipher::Aes192 => decrypt::<Aes192>(sealed, iv, passphrase),
+            Cipher::Aes256 => decrypt::<Aes256>(sealed, iv, passphrase),
+            Cipher::TripleDes => decrypt::<TdesEde3>(sealed, iv, passphrase),
+        }
+    }
+}
+
+fn decrypt<C>(sealed: &[u8], iv: &[u8], passphrase: &str) -> Option<Zeroizing<Vec<u8>>>
+where
+    C: BlockCipherDecrypt + KeyInit,
+{
+    let key = openssl_key(passphrase, iv.first_chunk()?, C::key_size());
+    let cipher = Decryptor::<C>::new_from_slices(&key, iv).ok()?;
+    let opened = cipher.decrypt_padded_vec::<Pkcs7>(sealed);
+    opened.ok().map(Zeroizing::new)
+}
+
+/// EVP_BytesToKey(3) of OpenSSL with MD5, one round, and the IV's first octets for a salt.
+fn openssl_key(passphrase: &str, salt: &[u8; 8], size: usize) -> Zeroizing<Vec<u8>> {
+    // Grown, it would leave copies behind.
+    let mut key = Zeroizing::new(Vec::with_capacity(size + 16));
+    while key.len() < size {
+        let mut hash = Md5::new();
+        hash.update(&key[key.len().saturating_sub(16)..]);
+        hash.update(passphrase);
+        hash.update(salt);
+        key.extend_from_slice(&hash.finalize());
+    }
+    key.truncate(size);
+    key
+}
+
+/// Why a private key cannot be taken.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ForeignKeyError {
+    /// The file holds none.
+    #[error("it holds no private key in PEM")]
+    NoKey,
+    /// The key is there, but not whole.
+    #[error("its private key is damaged")]
+    Damaged,
+    /// It was not encrypted with this passphrase.
+    #[error("the passphrase is wrong, or the file is damaged")]
+    WrongPassphrase,
+    /// It was encrypted in a way that is not known.
+    #[error("it is encrypted with {0}, which is not known here")]
+    Cipher(String),
+    /// It is a key of RSA, of another curve, or the like.
+    #[error("its private key is {0}, and only keys of P-256 sign here")]
+    NotP256(String),
+}
