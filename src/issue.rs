@@ -304,7 +304,9 @@ pub fn new_certificates(
     let root = signer.root(keyring)?;
     let issue = |(id, new): &(IssuanceId, NewDevice)| {
         let ends = end(&new.validity, now)?.min(until);
-        let validity = validity(&new.device.to_string(), begin(now), ends)?;
+        // An authority that was made elsewhere may have begun just now.
+        let begins = begin(now).max(from);
+        let validity = validity(&new.device.to_string(), begins, ends)?;
         let serial = root.device_serial(id, &new.device);
         let key = match &new.own_key {
             Some(key) => key.clone(),

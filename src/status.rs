@@ -87,6 +87,10 @@ pub enum State {
     Expired,
     /// The device is declared and has none yet.
     Unissued,
+    /// It was not made here, and what is known of it is its fingerprint alone.
+    Installed,
+    /// The same, and no authority is trusted that could have signed it.
+    Unvouched,
     /// The device's certificate was revoked, and it gets no other until it is renewed.
     Revoked,
     /// The device is no longer declared, and the next build retires it.
@@ -96,7 +100,7 @@ pub enum State {
 impl State {
     /// Whether somebody has to do something.
     pub fn needs_action(self) -> bool {
-        !matches!(self, State::Valid | State::Revoked)
+        !matches!(self, State::Valid | State::Installed | State::Revoked)
     }
 
     /// The word for it.
@@ -107,6 +111,8 @@ impl State {
             State::Early => "not valid yet",
             State::Expired => "expired",
             State::Unissued => "not issued",
+            State::Installed => "installed",
+            State::Unvouched => "not trusted",
             State::Revoked => "revoked",
             State::Undeclared => "removed",
         }
@@ -138,13 +144,19 @@ impl Status {
             });
             older.max()
         };
+        let installed = match lock.is_some_and(Lock::vouches_for_installed) {
+            true => State::Installed,
+            false => State::Unvouched,
+        };
         let declared = homelab.devices().map(|(person, device)| {
             let issued = active.get(&device.id);
+            let issued = issued.filter(|_| device.installed().is_none());
             DeviceStatus {
                 device: device.id.to_string(),
                 person: person.name.to_string(),
                 platform: Some(device.platform.as_str()),
                 state: match issued {
+                    _ if device.installed().is_some() => installed,
                     Some(issued) => state(&issued.validity, renew, now),
                     None if barred.contains(&device.id) => State::Revoked,
                     None => State::Unissued,
@@ -170,8 +182,10 @@ impl Status {
             }
             status
         });
-        let outgoing = lock.into_iter().flat_map(Lock::outgoing);
-        let dependents = lock.map(Lock::dependents).unwrap_or_default();
+        let outgoing = lock.into_iter().flat_map(|lock| lock.outgoing(homelab));
+        let dependents = lock
+            .map(|lock| lock.dependents(homelab))
+            .unwrap_or_default();
         Status {
             now,
             authority: signing,
@@ -208,7 +222,7 @@ impl Status {
 /// Whether some device's next certificate would end with the authority's, earlier than declared.
 fn devices_outlive(homelab: &Homelab, authority: &Validity, now: Timestamp) -> bool {
     let mut ends = homelab
-        .devices()
+        .enrolled()
         .filter_map(|(_, device)| device.validity.after(now));
     ends.any(|end| end > authority.not_after())
 }

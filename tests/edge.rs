@@ -15,6 +15,8 @@
 
 mod support;
 
+#[path = "edge/adoption.rs"]
+mod adoption;
 #[path = "edge/behind.rs"]
 mod behind;
 #[path = "edge/described.rs"]

@@ -2,6 +2,8 @@
 
 mod support;
 
+#[path = "lifecycle/adoption.rs"]
+mod adoption;
 #[path = "lifecycle/brake.rs"]
 mod brake;
 #[path = "lifecycle/merging.rs"]

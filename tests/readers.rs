@@ -8,6 +8,8 @@
 
 mod support;
 
+#[path = "readers/adoption.rs"]
+mod adoption;
 #[path = "readers/bundles.rs"]
 mod bundles;
 #[path = "readers/calendar.rs"]

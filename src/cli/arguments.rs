@@ -34,6 +34,8 @@ pub enum Command {
     Revoke(Revoke),
     /// Go over to a new authority, root secret or identity, without locking anybody out
     Rotate(Rotate),
+    /// Take over an authority that was made elsewhere, or trust it only
+    Adopt(Adopt),
     /// Print the password of a device's .p12
     Password(Password),
 }
@@ -202,6 +204,26 @@ impl Rotate {
             },
         }
     }
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("how").required(true))]
+pub struct Adopt {
+    /// The authority's certificate, such as ca.pem
+    #[arg(value_name = "CERTIFICATE")]
+    pub certificate: PathBuf,
+    /// Its private key, such as ca.key: kept in homelab.age, and signed with from now on
+    #[arg(short, long, value_name = "FILE", group = "how")]
+    pub key: Option<PathBuf>,
+    /// Trust what it has signed, and sign with the authority that is derived from the root secret
+    #[arg(long, group = "how")]
+    pub trust_only: bool,
+    /// With `--key`: whom to encrypt homelab.age to, once for each, such as age1… [default: the identity
+    /// that opens it]
+    #[arg(short, long, value_name = "KEY", requires = "key")]
+    pub recipient: Vec<Recipient>,
+    #[command(flatten)]
+    pub make: Make,
 }
 
 #[derive(Debug, Args)]

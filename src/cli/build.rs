@@ -9,10 +9,11 @@ use super::arguments::{Build, Make};
 use super::failure::{Exit, Failure};
 use super::issuing::{Issuing, Order, refuse_changes, refuse_issues};
 use super::mint::{self, Standing};
+use super::requests::Requested;
 use super::workspace::{PATIENCE, Workspace};
 use super::{report, secret};
-use crate::lock::{Lock, reconcile};
-use crate::model::Homelab;
+use crate::lock::{Lock, issued_here, reconcile};
+use crate::model::{DeviceId, Homelab};
 use crate::plan::{self, Derivation};
 use crate::realise::{self, Built, Difference, RealiseError};
 use crate::render::{RenderError, Secrets};
@@ -46,6 +47,18 @@ enum BuildError {
         count: usize,
         of: usize,
         devices: String,
+    },
+
+    #[error("`{device}` has the fingerprint of a certificate that was issued to `{issued_to}`")]
+    #[diagnostic(
+        code("lock::issued-here"),
+        help(
+            "remove `fingerprint`: it is for certificates of an authority that was adopted. One that was taken out does not come in again; a new one does"
+        )
+    )]
+    IssuedHere {
+        device: DeviceId,
+        issued_to: DeviceId,
     },
 
     #[error("nothing has been issued yet")]
@@ -97,6 +110,8 @@ pub struct Inputs {
     out: PathBuf,
     /// What is declared.
     pub homelab: Homelab,
+    /// The keys that devices have made.
+    pub requested: Requested,
     templates: Templates,
 }
 
@@ -104,9 +119,11 @@ impl Inputs {
     /// Reads it.
     pub fn read(make: &Make) -> Result<Inputs, Failure> {
         let workspace = Workspace::of(&make.declaration.file);
+        let homelab = workspace.homelab()?;
         Ok(Inputs {
             out: workspace.out(make.out.as_deref())?,
-            homelab: workspace.homelab()?,
+            requested: Requested::read(&workspace, &homelab)?,
+            homelab,
             templates: workspace.templates()?,
             workspace,
         })
@@ -135,17 +152,19 @@ fn build_all(inputs: &Inputs, make: &Make, order: &Order, mode: Mode) -> Result<
         out,
         homelab,
         templates,
+        ..
     } = inputs;
     let _held = workspace.hold()?;
-    let mut issuing = Issuing::new(workspace, &make.secret, homelab);
+    let mut issuing = Issuing::new(inputs, &make.secret);
     let root_elsewhere = make.secret.root_command.is_some();
     let lock = match mint::standing(workspace, out, root_elsewhere)? {
         Standing::Fresh if mode == Mode::Locked => {
             let changes = vec![String::from("the root secret is to be made")];
             return Err(would_change(changes));
         }
-        Standing::Fresh => issuing.begin()?,
+        Standing::Fresh => issuing.begin(order)?,
         Standing::Begun(lock) => {
+            refuse_issued_here(homelab, &lock)?;
             match mode {
                 Mode::Locked => refuse_changes(homelab, &lock)?,
                 Mode::Retiring(allowed) => refuse_retiring_many(homelab, &lock, allowed)?,
@@ -158,6 +177,8 @@ fn build_all(inputs: &Inputs, make: &Make, order: &Order, mode: Mode) -> Result<
             }
         }
     };
+    inputs.requested.doubt(homelab, &lock);
+    doubt_installed(homelab, &lock);
     let derivations = plan::plan(
         homelab,
         &lock,
@@ -197,6 +218,33 @@ fn refuse_retiring_many(
     ))
 }
 
+/// A certificate that was issued here and is declared as one that was not: taken out, it would be let
+/// in again.
+pub fn refuse_issued_here(homelab: &Homelab, lock: &Lock) -> Result<(), Failure> {
+    let Some((device, issued_to)) = issued_here(homelab, lock).next() else {
+        return Ok(());
+    };
+    Err(Failure::new(
+        Exit::Declaration,
+        BuildError::IssuedHere {
+            device: device.clone(),
+            issued_to: issued_to.clone(),
+        },
+    ))
+}
+
+/// Tells of devices that no authority vouches for.
+pub fn doubt_installed(homelab: &Homelab, lock: &Lock) {
+    if lock.vouches_for_installed() {
+        return;
+    }
+    for (device, _) in homelab.installed() {
+        report::note(format_args!(
+            "{device} is not let in: no authority is trusted that could have signed its certificate. `homelab adopt` trusts one."
+        ));
+    }
+}
+
 /// Makes what needs no secret, from what the lock records.
 fn build_edge(inputs: &Inputs, allow_retire: Option<usize>) -> Result<(), Failure> {
     let Inputs {
@@ -204,9 +252,11 @@ fn build_edge(inputs: &Inputs, allow_retire: Option<usize>) -> Result<(), Failur
         out,
         homelab,
         templates,
+        ..
     } = inputs;
     let _held = workspace.hold()?;
     let lock = issued_lock(workspace)?;
+    refuse_issued_here(homelab, &lock)?;
     refuse_issues(homelab, &lock)?;
     refuse_retiring_many(homelab, &lock, allow_retire)?;
     // Who is no longer declared is left out of the Caddyfile at once; the lock learns of it later.
@@ -245,10 +295,11 @@ fn check_tree(inputs: &Inputs, make: &Make) -> Result<(), Failure> {
         out,
         homelab,
         templates,
+        ..
     } = inputs;
     let lock = issued_lock(workspace)?;
     refuse_changes(homelab, &lock)?;
-    let secrets = Issuing::new(workspace, &make.secret, homelab).secrets(&lock)?;
+    let secrets = Issuing::new(inputs, &make.secret).secrets(&lock)?;
     let derivations = plan::plan(
         homelab,
         &lock,

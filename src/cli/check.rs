@@ -1,7 +1,9 @@
 //! `homelab check`.
 
 use super::arguments::Check;
+use super::build::{doubt_installed, refuse_issued_here};
 use super::failure::Failure;
+use super::requests::Requested;
 use super::workspace::Workspace;
 use super::{clock, report};
 use crate::lock::{Lock, reconcile};
@@ -11,6 +13,7 @@ use crate::status::{State, Status};
 pub fn check(arguments: &Check) -> Result<(), Failure> {
     let workspace = Workspace::of(&arguments.declaration.file);
     let homelab = workspace.homelab()?;
+    let requested = Requested::read(&workspace, &homelab)?;
     workspace.templates()?;
     let lock = workspace.lock()?;
     let devices = homelab.devices().count();
@@ -23,8 +26,13 @@ pub fn check(arguments: &Check) -> Result<(), Failure> {
     ));
     let (new, gone) = match &lock {
         Some(lock) => changes(&homelab, lock),
-        None => (devices, 0),
+        None => (homelab.enrolled().count(), 0),
     };
+    if let Some(lock) = &lock {
+        refuse_issued_here(&homelab, lock)?;
+        requested.doubt(&homelab, lock);
+        doubt_installed(&homelab, lock);
+    }
     if new > 0 {
         let devices = counted(new, "device", "devices");
         report::result(format_args!(

@@ -19,7 +19,7 @@ pub fn exposure(arguments: &Arguments) -> Result<(), Failure> {
         &templates.of_the_edge(),
     );
     let active = lock.as_ref().map(Lock::active).unwrap_or_default();
-    for (_, device) in homelab.devices() {
+    for (_, device) in homelab.enrolled() {
         let id = &device.id;
         if !active.contains_key(id) {
             report::note(format_args!(

@@ -5,19 +5,24 @@ use std::slice;
 use jiff::Timestamp;
 
 use super::arguments::Secret;
+use super::build::Inputs;
 use super::failure::Failure;
+use super::requests::Requested;
 use super::secret::Opened;
 use super::workspace::Workspace;
 use super::{build, clock, mint, report, secret};
 use crate::issue::{new_authority, new_certificates, new_crl};
-use crate::lock::{Authority, Issued, Lock, NewDevice, Reconciliation, SignedCrl, reconcile};
+use crate::lock::{
+    Authority, AuthorityState, Issued, Lock, NewDevice, Origin, Reconciliation, SignedCrl,
+    reconcile,
+};
 use crate::model::{DeviceId, Homelab};
+use crate::pki::{Certificate, PrivateKey, Validity};
 use crate::plan;
 use crate::render::Secrets;
 use crate::root::{IssuanceId, Keyring, Recipient, RootSecret};
 
 /// What is to be done to the lock beyond what the declaration says.
-#[derive(Clone)]
 pub enum Order {
     /// Nothing: a mere build.
     Nothing,
@@ -34,13 +39,24 @@ pub enum Order {
     },
     /// A new authority signs from now on.
     Rotate(Rotation),
+    /// An authority that was made elsewhere is trusted, and signs if its key is there.
+    Adopt(Box<Adoption>),
     /// Only the authority that signs is trusted any more; what is left is sealed to these, or to whom it
     /// was.
     FinishRotation(Vec<Recipient>),
 }
 
+/// An authority that was made elsewhere.
+pub struct Adoption {
+    /// Its certificate.
+    pub certificate: Certificate,
+    /// When that is valid.
+    pub validity: Validity,
+    /// Its key, where it is to sign, and whom homelab.age is sealed to then, if not to whom it was.
+    pub key: Option<(PrivateKey, Vec<Recipient>)>,
+}
+
 /// What is to be made anew.
-#[derive(Clone)]
 pub enum Rotation {
     /// The authority.
     Authority,
@@ -62,23 +78,29 @@ pub struct Issuing<'a> {
     workspace: &'a Workspace,
     options: &'a Secret,
     homelab: &'a Homelab,
+    requested: &'a Requested,
     opened: Option<Opened>,
 }
 
 impl<'a> Issuing<'a> {
     /// Nothing is opened yet.
-    pub fn new(workspace: &'a Workspace, options: &'a Secret, homelab: &'a Homelab) -> Issuing<'a> {
+    pub fn new(inputs: &'a Inputs, options: &'a Secret) -> Issuing<'a> {
         Issuing {
-            workspace,
+            workspace: &inputs.workspace,
             options,
-            homelab,
+            homelab: &inputs.homelab,
+            requested: &inputs.requested,
             opened: None,
         }
     }
 
     /// The first build: makes the root secret, unless a command prints it, the authority and every
     /// certificate, and writes the lock.
-    pub fn begin(&mut self) -> Result<Lock, Failure> {
+    pub fn begin(&mut self, order: &Order) -> Result<Lock, Failure> {
+        if let Order::Adopt(_) = order {
+            let lock = self.establish()?;
+            return self.go_on(lock, order);
+        }
         if let Some((root, opened)) = secret::first_from_command(self.options)? {
             let new = self.issue(Lock::new(root), &opened.keyring)?;
             self.workspace.write_lock(&new.lock)?;
@@ -91,6 +113,22 @@ impl<'a> Issuing<'a> {
         mint::establish(self.workspace, &minted, &new.lock)?;
         self.opened = Some(minted.opened);
         Ok(new.announced())
+    }
+
+    /// Makes the root secret, unless a command prints it, and a lock under which nothing is issued yet.
+    fn establish(&mut self) -> Result<Lock, Failure> {
+        if let Some((root, opened)) = secret::first_from_command(self.options)? {
+            let lock = Lock::new(root);
+            self.workspace.write_lock(&lock)?;
+            self.opened = Some(opened);
+            return Ok(lock);
+        }
+        let identity = self.options.identity.as_deref();
+        let minted = mint::mint_for_identity(self.workspace, identity)?;
+        let lock = Lock::new(minted.root);
+        mint::establish(self.workspace, &minted, &lock)?;
+        self.opened = Some(minted.opened);
+        Ok(lock)
     }
 
     /// A later build: adds to the lock what is newly declared, retires what is no longer, signs the
@@ -139,11 +177,12 @@ impl<'a> Issuing<'a> {
                 self.new_root(lock, recipients)?;
                 self.rotate(lock, now)?;
             }
+            Order::Adopt(adoption) => self.adopt(lock, adoption, now)?,
             Order::FinishRotation(_) => {
                 // Without the secret nothing could be dropped from homelab.age.
                 self.open(lock)?;
                 let let_in: Vec<DeviceId> = lock.admitted().into_keys().cloned().collect();
-                lock.finish_rotation(now);
+                lock.finish_rotation(self.homelab, now);
                 let left = lock.admitted();
                 let out = let_in
                     .into_iter()
@@ -166,6 +205,45 @@ impl<'a> Issuing<'a> {
         let name = authority.common_name();
         lock.succeed(authority);
         report::result(format_args!("new authority `{name}`"));
+        Ok(())
+    }
+
+    /// Trusts an authority that was made elsewhere. Its key is in homelab.age before the lock tells of
+    /// it; until then nobody takes notice of it.
+    fn adopt(
+        &mut self,
+        lock: &mut Lock,
+        adoption: &Adoption,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        clock::doubt(now, lock);
+        let mut authority = Authority {
+            id: mint::new_issuance_id()?,
+            origin: Origin::Foreign,
+            root: lock.root,
+            domain: self.homelab.domain.clone(),
+            validity: adoption.validity,
+            key: adoption.certificate.spki_sha256(),
+            certificate: adoption.certificate.clone(),
+            state: AuthorityState::Active,
+        };
+        let name = authority.common_name();
+        let Some((key, recipients)) = &adoption.key else {
+            lock.trust(authority);
+            report::result(format_args!("trusted authority `{name}`"));
+            return Ok(());
+        };
+        authority.origin = Origin::Adopted;
+        self.open(lock)?;
+        let opened = self.opened.as_mut().expect("it has just been opened");
+        let to = opened.seals_to(recipients)?;
+        keep(&mut opened.keyring, lock);
+        let key = PrivateKey::from_scalar(&key.to_scalar());
+        let key = key.expect("it is the scalar of a key");
+        opened.keyring.add_authority(authority.id, key);
+        to.replace(self.workspace, &opened.keyring)?;
+        lock.adopt(authority, now);
+        report::result(format_args!("adopted authority `{name}`"));
         Ok(())
     }
 
@@ -236,7 +314,10 @@ impl<'a> Issuing<'a> {
         let new: Result<Vec<(IssuanceId, NewDevice)>, Failure> = reconciliation
             .issue
             .into_iter()
-            .map(|device| Ok((mint::new_issuance_id()?, device)))
+            .map(|mut device| {
+                device.own_key = self.requested.key(&device.device);
+                Ok((mint::new_issuance_id()?, device))
+            })
             .collect();
         let issued = new_certificates(keyring, authority, &new?, now);
         changed.issued = issued.map_err(Failure::environment)?;

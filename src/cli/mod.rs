@@ -3,6 +3,7 @@
 //! Results go to stdout, all else to stderr. Everything that the pipeline is not allowed to do,
 //! reading files, the clock and the environment, asking for a passphrase, printing, is done here.
 
+mod adopt;
 mod arguments;
 mod build;
 mod check;
@@ -15,6 +16,7 @@ mod mint;
 mod password;
 mod renew;
 mod report;
+mod requests;
 mod revoke;
 mod rotate;
 mod secret;
@@ -54,6 +56,7 @@ pub fn main() -> ExitCode {
         Command::Renew(arguments) => renew::renew(&arguments),
         Command::Revoke(arguments) => revoke::revoke(&arguments),
         Command::Rotate(arguments) => rotate::rotate(&arguments),
+        Command::Adopt(arguments) => adopt::adopt(&arguments),
         Command::Password(arguments) => password::password(&arguments),
     };
     match done {

@@ -12,6 +12,10 @@ use crate::model::DeviceId;
 
 #[derive(Debug, Error, Diagnostic)]
 enum PasswordError {
+    #[error("`{device}` has made its own key: it has no .p12, and no password")]
+    #[diagnostic(code("password::own-key"), help("hand its .crt over: it is no secret"))]
+    OwnKey { device: DeviceId },
+
     #[error("no certificate has been issued to `{device}`")]
     #[diagnostic(code("lock::unknown-device"))]
     UnknownDevice {
@@ -40,6 +44,10 @@ pub fn password(arguments: &Password) -> Result<(), Failure> {
             help,
         }));
     };
+    if issued.own_key.is_some() {
+        let device = arguments.device.clone();
+        return Err(Failure::environment(PasswordError::OwnKey { device }));
+    }
     let of = lock.authority(&issued.authority);
     let of = of.map_or(lock.root, |authority| authority.root);
     let opened = secret::unlock(&workspace, &arguments.secret, &[of])?;

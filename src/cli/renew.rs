@@ -23,6 +23,22 @@ enum RenewError {
         help: String,
     },
 
+    #[error("the certificate of `{device}` was not issued here")]
+    #[diagnostic(
+        code("renew::installed"),
+        help(
+            "take `fingerprint` out of homelab.kdl and build, which issues another; or delete the device there, which shuts it out"
+        )
+    )]
+    Installed { device: DeviceId },
+
+    #[error("`{device}` asks for a certificate of the key that was revoked")]
+    #[diagnostic(
+        code("renew::revoked-key"),
+        help("have it make a new key, and put the request in the place of the old one")
+    )]
+    RevokedKey { device: DeviceId },
+
     #[error("`{device}` has no older certificate that could be shut out")]
     #[diagnostic(
         code("renew::nothing-to-finish"),
@@ -36,7 +52,7 @@ pub fn renew(arguments: &Renew) -> Result<(), Failure> {
     let inputs = Inputs::read(&arguments.make)?;
     let (homelab, lock) = (&inputs.homelab, issued_lock(&inputs.workspace)?);
     for device in &arguments.devices {
-        is_declared(homelab, device)?;
+        is_enrolled(homelab, device)?;
     }
     if arguments.finish {
         let order = finish(&lock, &arguments.devices)?;
@@ -47,6 +63,13 @@ pub fn renew(arguments: &Renew) -> Result<(), Failure> {
         (_, true) => due(homelab, &lock)?,
         _ => arguments.devices.clone(),
     };
+    let barred = lock.barred();
+    if let Some(device) = devices.iter().find(|device| {
+        barred.contains(device) && inputs.requested.would_certify_again(&lock, device)
+    }) {
+        let device = device.clone();
+        return Err(Failure::new(Exit::Usage, RenewError::RevokedKey { device }));
+    }
     if devices.is_empty() {
         report::result("nothing is due");
         return build_after(&inputs, &arguments.make, &Order::Nothing);
@@ -60,12 +83,16 @@ pub fn renew(arguments: &Renew) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A device that nobody declared is a mistake of the command line.
-pub fn is_declared(homelab: &Homelab, device: &DeviceId) -> Result<(), Failure> {
-    if homelab.device(device).is_some() {
-        return Ok(());
+/// A device that nobody declared, or that nothing is issued to, is a mistake of the command line.
+pub fn is_enrolled(homelab: &Homelab, device: &DeviceId) -> Result<(), Failure> {
+    if let Some(known) = homelab.device(device) {
+        let device = device.clone();
+        return match known.installed() {
+            None => Ok(()),
+            Some(_) => Err(Failure::new(Exit::Usage, RenewError::Installed { device })),
+        };
     }
-    let known: Vec<String> = homelab.devices().map(|(_, d)| d.id.to_string()).collect();
+    let known: Vec<String> = homelab.enrolled().map(|(_, d)| d.id.to_string()).collect();
     let help = did_you_mean(&device.to_string(), known.iter().map(String::as_str));
     let device = device.clone();
     Err(Failure::new(
@@ -95,7 +122,7 @@ fn due(homelab: &Homelab, lock: &Lock) -> Result<Vec<DeviceId>, Failure> {
     let is_due = |state| matches!(state, State::Due | State::Expired);
     let due = status.devices.iter().filter(|device| is_due(device.state));
     let names: Vec<&str> = due.map(|device| device.device.as_str()).collect();
-    let devices = homelab.devices().map(|(_, device)| &device.id);
+    let devices = homelab.enrolled().map(|(_, device)| &device.id);
     let named = devices.filter(|id| names.contains(&id.to_string().as_str()));
     Ok(named.cloned().collect())
 }

@@ -4,20 +4,23 @@ use super::arguments::Revoke;
 use super::build::{Inputs, build_after, issued_lock};
 use super::failure::Failure;
 use super::issuing::{Order, Then};
-use super::renew::is_declared;
+use super::renew::is_enrolled;
 use super::report;
-use crate::model::{Admission, DeviceId, Homelab};
+use crate::model::{Admission, DeviceId, Enrolment, Homelab};
 
 /// Shuts a device out at once, builds, and says what is to be done next, in order.
 pub fn revoke(arguments: &Revoke) -> Result<(), Failure> {
     let device = &arguments.device;
-    let then = match arguments.no_replace {
+    let inputs = Inputs::read(&arguments.make)?;
+    is_enrolled(&inputs.homelab, device)?;
+    let lock = issued_lock(&inputs.workspace)?;
+    // Another certificate for a key that went with the device would let whoever has it in.
+    let same_key = inputs.requested.would_certify_again(&lock, device);
+    let then = match arguments.no_replace || same_key {
         true => Then::Bar,
         false => Then::Replace,
     };
-    let inputs = Inputs::read(&arguments.make)?;
-    is_declared(&inputs.homelab, device)?;
-    if issued_lock(&inputs.workspace)?.barred().contains(device) {
+    if lock.barred().contains(device) {
         report::result(format_args!(
             "{device} is out already: `homelab renew {device}` would let it in again"
         ));
@@ -29,6 +32,11 @@ pub fn revoke(arguments: &Revoke) -> Result<(), Failure> {
     };
     build_after(&inputs, &arguments.make, &revoke)?;
     report::result(run_book(&inputs.homelab, device, then));
+    if same_key {
+        report::result(format_args!(
+            "Its key went with it, so it gets no other certificate: where it has a new key, put the new request in the place of the old one and `homelab renew {device}`."
+        ));
+    }
     Ok(())
 }
 
@@ -65,10 +73,16 @@ fn run_book(homelab: &Homelab, device: &DeviceId, then: Then) -> String {
         String::from("commit homelab.lock"),
     ];
     if then == Then::Replace {
-        steps.push(format!(
-            "hand over the new .p12 to {}; `homelab password {device}` prints its password",
-            device.person
-        ));
+        let made_its_key = homelab
+            .device(device)
+            .is_some_and(|known| matches!(known.enrolment, Enrolment::Request(_)));
+        let owner = &device.person;
+        steps.push(match made_its_key {
+            true => format!("hand over the new .crt to {owner}"),
+            false => format!(
+                "hand over the new .p12 to {owner}; `homelab password {device}` prints its password"
+            ),
+        });
     }
     let steps = steps.iter().enumerate();
     let steps: Vec<String> = steps

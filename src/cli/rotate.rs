@@ -84,13 +84,16 @@ fn is_under_way(lock: &Lock) -> bool {
 }
 
 fn finish(arguments: &Rotate, make: &Make, inputs: &Inputs, lock: &Lock) -> Result<(), Failure> {
-    let dependents = lock.dependents();
+    let dependents = lock.dependents(&inputs.homelab);
     if !dependents.is_empty() && !arguments.force {
         let devices = dependents.iter().map(depends).collect();
         let error = RotateError::DependedOn { devices };
         return Err(Failure::new(Exit::Difference, error));
     }
-    let outgoing: Vec<String> = lock.outgoing().map(|a| a.common_name()).collect();
+    let outgoing: Vec<String> = lock
+        .outgoing(&inputs.homelab)
+        .map(|a| a.common_name())
+        .collect();
     let order = Order::FinishRotation(arguments.recipient.clone());
     build_after(inputs, make, &order)?;
     match outgoing.as_slice() {

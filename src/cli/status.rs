@@ -143,6 +143,8 @@ fn row(status: &Status, device: &DeviceStatus) -> [String; 5] {
         (State::Valid, None) => String::new(),
         (State::Early, _) => String::from("set the clock right"),
         (State::Due | State::Expired, _) => renew(),
+        (State::Installed, _) => String::new(),
+        (State::Unvouched, _) => String::from("homelab adopt the authority that signed it"),
         (State::Unissued, _) => String::from("homelab build issues it"),
         (State::Revoked, _) => format!("{} would let it in again", renew()),
         (State::Undeclared, _) => String::from("homelab build retires it"),
@@ -158,9 +160,9 @@ fn row(status: &Status, device: &DeviceStatus) -> [String; 5] {
 
 fn style(state: State) -> Style {
     match state {
-        State::Valid | State::Revoked => Style::new(),
+        State::Valid | State::Installed | State::Revoked => Style::new(),
         State::Due | State::Unissued | State::Undeclared => AnsiColor::Yellow.on_default(),
-        State::Early | State::Expired => AnsiColor::Red.on_default(),
+        State::Early | State::Expired | State::Unvouched => AnsiColor::Red.on_default(),
     }
 }
 
@@ -169,6 +171,8 @@ fn style(state: State) -> Style {
 fn summary(status: &Status) -> String {
     let states = [
         State::Valid,
+        State::Installed,
+        State::Unvouched,
         State::Due,
         State::Early,
         State::Expired,

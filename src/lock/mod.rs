@@ -20,7 +20,7 @@ use jiff::Timestamp;
 
 pub use crl::SignedCrl;
 pub use read::{LockError, read};
-pub use reconcile::{NewDevice, Reconciliation, reconcile};
+pub use reconcile::{NewDevice, Reconciliation, issued_here, reconcile};
 pub use rotation::Dependent;
 
 use crate::model::{DeviceId, Domain, Email};

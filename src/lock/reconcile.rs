@@ -48,7 +48,7 @@ impl Reconciliation {
 /// Compares what is declared with what has been issued.
 pub fn reconcile(homelab: &Homelab, lock: &Lock) -> Reconciliation {
     let active = lock.active();
-    let declared: BTreeSet<&DeviceId> = homelab.devices().map(|(_, device)| &device.id).collect();
+    let declared: BTreeSet<&DeviceId> = homelab.enrolled().map(|(_, device)| &device.id).collect();
     let barred = lock.barred();
     let is_new = |id: &DeviceId| !active.contains_key(id) && !barred.contains(id);
     let is_retired = |issued: &Issued| matches!(issued.state, State::Retired { .. });
@@ -56,7 +56,7 @@ pub fn reconcile(homelab: &Homelab, lock: &Lock) -> Reconciliation {
     let known: BTreeSet<&DeviceId> = known.map(|issued| &issued.device).collect();
     Reconciliation {
         issue: homelab
-            .devices()
+            .enrolled()
             .filter(|(_, device)| is_new(&device.id))
             .map(|(person, device)| NewDevice {
                 device: device.id.clone(),
@@ -71,6 +71,19 @@ pub fn reconcile(homelab: &Homelab, lock: &Lock) -> Reconciliation {
             .cloned()
             .collect(),
     }
+}
+
+/// The devices that are declared to have a certificate already which the lock records as issued here,
+/// to the other: one that was taken out would come in again.
+pub fn issued_here<'a>(
+    homelab: &'a Homelab,
+    lock: &'a Lock,
+) -> impl Iterator<Item = (&'a DeviceId, &'a DeviceId)> {
+    homelab.installed().filter_map(|(device, fingerprint)| {
+        let is_it = |issued: &&Issued| issued.fingerprint == *fingerprint.as_bytes();
+        let issued = lock.certificates.iter().find(is_it)?;
+        Some((device, &issued.device))
+    })
 }
 
 impl Lock {

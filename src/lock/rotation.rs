@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::{Authority, AuthorityState, Lock, State};
-use crate::model::DeviceId;
+use super::{Authority, AuthorityState, Lock, Origin, State};
+use crate::model::{DeviceId, Homelab};
 
 /// A device that would be locked out if the authorities that were replaced were not trusted any more.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,17 +33,45 @@ impl Lock {
         self.sort_authorities();
     }
 
-    /// The authorities that a finished rotation stops trusting.
-    pub fn outgoing(&self) -> impl Iterator<Item = &Authority> {
-        let signing = self.signing().map(|authority| authority.id);
-        self.trusted()
-            .filter(move |authority| Some(authority.id) != signing)
+    /// Makes an authority that was made elsewhere the one that signs. If it was trusted until now
+    /// without its key, it is the same one still.
+    pub fn adopt(&mut self, adopted: Authority, now: Timestamp) {
+        let is_same = |known: &Authority| known.certificate == adopted.certificate;
+        for known in self.authorities.iter_mut().filter(|known| is_same(known)) {
+            let since = now.max(known.validity.not_before());
+            known.state = AuthorityState::Retired { since };
+        }
+        self.succeed(adopted);
     }
 
-    /// The devices that have a certificate of an outgoing authority, sorted.
-    pub fn dependents(&self) -> Vec<Dependent> {
-        let is_outgoing = |id| self.outgoing().any(|authority| authority.id == id);
+    /// The authorities that a finished rotation stops trusting: those that another has replaced, and
+    /// those that were only trusted, where no device with a certificate of theirs is declared.
+    pub fn outgoing(&self, homelab: &Homelab) -> impl Iterator<Item = &Authority> {
+        let is_vouching = homelab.installed().next().is_some();
+        self.trusted().filter(move |authority| {
+            let is_foreign = authority.origin == Origin::Foreign && !is_vouching;
+            authority.state == AuthorityState::Replaced || is_foreign
+        })
+    }
+
+    /// Whether some authority that is trusted may have signed what devices had before.
+    pub fn vouches_for_installed(&self) -> bool {
+        self.trusted()
+            .any(|authority| authority.origin != Origin::Derived)
+    }
+
+    /// The devices that have a certificate of an outgoing authority, sorted. Who has signed what is
+    /// declared by fingerprint is not known: an outgoing authority that was made elsewhere may have.
+    pub fn dependents(&self, homelab: &Homelab) -> Vec<Dependent> {
+        let outgoing: Vec<&Authority> = self.outgoing(homelab).collect();
+        let is_outgoing = |id| outgoing.iter().any(|authority| authority.id == id);
         let mut dependents = Vec::new();
+        if outgoing.iter().any(|a| a.origin != Origin::Derived) {
+            dependents.extend(homelab.installed().map(|(device, _)| Dependent {
+                device: device.clone(),
+                moving_until: None,
+            }));
+        }
         for (device, certificates) in self.admitted() {
             let outgoing = certificates
                 .iter()
@@ -66,12 +94,13 @@ impl Lock {
                 });
             }
         }
+        dependents.sort();
         dependents
     }
 
-    /// Stops trusting all authorities but the one that signs, and what they have signed.
-    pub fn finish_rotation(&mut self, now: Timestamp) {
-        let outgoing: Vec<_> = self.outgoing().map(|authority| authority.id).collect();
+    /// Stops trusting the outgoing authorities, and what they have signed.
+    pub fn finish_rotation(&mut self, homelab: &Homelab, now: Timestamp) {
+        let outgoing: Vec<_> = self.outgoing(homelab).map(|a| a.id).collect();
         for authority in &mut self.authorities {
             if outgoing.contains(&authority.id) {
                 let since = now.max(authority.validity.not_before());

@@ -5,6 +5,7 @@
 mod access;
 mod backend;
 mod edge;
+mod enrolment;
 mod host;
 mod lifetime;
 mod name;
@@ -19,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use access::{Access, Admission, Allowed, CertificateMode};
 pub use backend::{Backend, ByteSize, Files, Header, HostPath, Proxy, Redirect, Timeout};
 pub use edge::{Behind, CaddyVersion, Edge, Forwarding, IpRange, SiteCertificates};
+pub use enrolment::{Enrolment, Fingerprint, RequestPath};
 pub use host::{Domain, Host};
 pub use lifetime::{Lifetime, NotALifetime};
 pub use name::{DeviceId, Name, NotADeviceId, NotAName};
@@ -54,6 +56,18 @@ impl Homelab {
             .flat_map(move |person| person.devices.values().map(of(person)))
     }
 
+    /// The devices that certificates are issued to, sorted by owner and name.
+    pub fn enrolled(&self) -> impl Iterator<Item = (&Person, &Device)> {
+        let devices = self.devices();
+        devices.filter(|(_, device)| device.installed().is_none())
+    }
+
+    /// The devices that have a certificate already, with it, sorted by owner and name.
+    pub fn installed(&self) -> impl Iterator<Item = (&DeviceId, &Fingerprint)> {
+        let devices = self.devices();
+        devices.filter_map(|(_, device)| Some((&device.id, device.installed()?)))
+    }
+
     /// A device by its name.
     pub fn device(&self, id: &DeviceId) -> Option<&Device> {
         self.people.get(&id.person)?.devices.get(&id.device)
@@ -84,7 +98,7 @@ pub struct Person {
     pub devices: BTreeMap<Name, Device>,
 }
 
-/// A device that gets a certificate of its own.
+/// A device that has, or gets, a certificate of its own.
 #[derive(Debug)]
 pub struct Device {
     /// Whose it is, and which.
@@ -93,8 +107,20 @@ pub struct Device {
     pub platform: Platform,
     /// The platform's major version, where the declaration says it.
     pub version: Option<u32>,
+    /// How it comes by its certificate.
+    pub enrolment: Enrolment,
     /// How long a certificate issued to it is valid.
     pub validity: Lifetime,
+}
+
+impl Device {
+    /// The certificate that it has already, where nothing is issued to it.
+    pub fn installed(&self) -> Option<&Fingerprint> {
+        match &self.enrolment {
+            Enrolment::Installed(fingerprint) => Some(fingerprint),
+            Enrolment::Bundle | Enrolment::Request(_) => None,
+        }
+    }
 }
 
 /// Something behind the edge.

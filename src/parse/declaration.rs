@@ -108,6 +108,10 @@ pub struct DeviceLine {
     pub version: Option<Spanned<i128>>,
     /// How long its certificate is valid.
     pub validity: Option<Text>,
+    /// The file that asks for a certificate of its own key.
+    pub csr: Option<Text>,
+    /// The certificate that it has already.
+    pub fingerprint: Option<Text>,
 }
 
 /// `group "family" "alice" "bob"`.
@@ -266,12 +270,16 @@ fn device(node: &Node, mistakes: &mut Vec<Mistake>) -> Option<DeviceLine> {
     let platform = fields.text_property("platform");
     let version = fields.integer_property("version");
     let validity = fields.text_property("validity");
+    let csr = fields.text_property("csr");
+    let fingerprint = fields.text_property("fingerprint");
     fields.finish("one name", false);
     Some(DeviceLine {
         name: name?,
         platform,
         version,
         validity,
+        csr,
+        fingerprint,
     })
 }
 

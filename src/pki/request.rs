@@ -26,13 +26,18 @@ pub fn requested_key(file: &[u8]) -> Result<PublicKey, RequestError> {
     };
     let der = der.as_deref().unwrap_or(file);
     let request = CertReq::from_der(der).map_err(|_| RequestError::NotARequest)?;
+    // What has another form than DER allows is not what was signed.
+    if request.to_der().ok().as_deref() != Some(der) {
+        return Err(RequestError::NotARequest);
+    }
     let info = &request.info;
     let spki = info
         .public_key
         .to_der()
         .map_err(|_| RequestError::NotARequest)?;
     let key = PublicKey::from_spki_der(&spki).ok_or(RequestError::NotP256)?;
-    let signature = Signature::from_der(request.signature.raw_bytes()).ok();
+    let signature = request.signature.as_bytes();
+    let signature = signature.and_then(|der| Signature::from_der(der).ok());
     let signed = info.to_der().ok();
     match (signature, signed) {
         (Some(signature), Some(signed))

@@ -60,6 +60,8 @@ pub struct DeviceFile {
 pub enum FileKind {
     /// The .p12.
     Bundle,
+    /// The certificate alone, of a key that the device has made.
+    Certificate,
 }
 
 /// A service that the person may use.

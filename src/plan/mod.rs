@@ -19,8 +19,8 @@ pub use exposure::Exposure;
 pub use guide::{DeviceFile, DevicePart, FileKind, Guide, ServiceLink, shown_end, shown_moment};
 
 use crate::lock::{Authority, Issued, Lock, State};
-use crate::model::{Device, Homelab};
-use crate::pki::{BundleProfile, Crl};
+use crate::model::{Device, DeviceId, Homelab};
+use crate::pki::{BundleProfile, Certificate, Crl};
 use crate::tree::{Mode, OutputPath};
 
 /// An artifact to be, and what it is made from.
@@ -132,8 +132,16 @@ pub fn plan(
             else {
                 continue;
             };
-            derivations.push(bundle(device, issued, sealed_root));
-            parts.push(DevicePart::new(device, issued, older, files(device)));
+            derivations.push(match &issued.own_key {
+                Some(certificate) => own_certificate(device, certificate),
+                None => bundle(device, issued, sealed_root),
+            });
+            parts.push(DevicePart::new(
+                device,
+                issued,
+                older,
+                files(device, issued),
+            ));
         }
         if !parts.is_empty() {
             derivations.push(Derivation {
@@ -189,12 +197,7 @@ pub fn edge(homelab: &Homelab, lock: &Lock, templates: &[String]) -> Vec<Derivat
 fn bundle(device: &Device, issued: &Issued, sealed_root: Option<blake3::Hash>) -> Derivation {
     let id = &device.id;
     Derivation {
-        path: path(&format!(
-            "people/{}/{}/{}",
-            id.person,
-            id.device,
-            bundle_file(device)
-        )),
+        path: device_path(id, &bundle_file(id)),
         mode: Mode::Secret,
         recipe: Recipe::Bundle(Box::new(Bundle {
             issued: issued.clone(),
@@ -205,17 +208,38 @@ fn bundle(device: &Device, issued: &Issued, sealed_root: Option<blake3::Hash>) -
     }
 }
 
+/// The certificate of a device that has made its key.
+fn own_certificate(device: &Device, certificate: &Certificate) -> Derivation {
+    Derivation {
+        path: device_path(&device.id, &certificate_file(&device.id)),
+        mode: Mode::Public,
+        recipe: Recipe::Text {
+            text: certificate.pem(),
+        },
+    }
+}
+
+fn device_path(id: &DeviceId, file: &str) -> OutputPath {
+    path(&format!("people/{}/{}/{file}", id.person, id.device))
+}
+
 /// What stands in a device's folder, the one to open first.
-fn files(device: &Device) -> Vec<DeviceFile> {
-    vec![DeviceFile {
-        name: bundle_file(device),
-        kind: FileKind::Bundle,
-    }]
+fn files(device: &Device, issued: &Issued) -> Vec<DeviceFile> {
+    let (name, kind) = match issued.own_key {
+        Some(_) => (certificate_file(&device.id), FileKind::Certificate),
+        None => (bundle_file(&device.id), FileKind::Bundle),
+    };
+    vec![DeviceFile { name, kind }]
+}
+
+/// The name of the certificate of a device that has made its key.
+fn certificate_file(id: &DeviceId) -> String {
+    format!("{}.crt", id.common_name())
 }
 
 /// The .p12's name. Android proposes it, up to its last dot, as the certificate's name.
-fn bundle_file(device: &Device) -> String {
-    format!("{}.p12", device.id.common_name())
+fn bundle_file(id: &DeviceId) -> String {
+    format!("{}.p12", id.common_name())
 }
 
 fn path(text: &str) -> OutputPath {

@@ -157,6 +157,70 @@ pub enum Mistake {
         span: Span,
     },
 
+    #[error("the device `{device}` has both `csr` and `fingerprint`")]
+    #[diagnostic(
+        code("resolve::two-enrolments"),
+        help(
+            "keep `fingerprint` for a certificate that is on the device already, `csr` to issue another for its own key"
+        )
+    )]
+    TwoEnrolments {
+        device: String,
+        #[label("a certificate that it has already")]
+        span: Span,
+        #[label("a request for another")]
+        first: Span,
+    },
+
+    #[error("`{property}` has no meaning beside `fingerprint`")]
+    #[diagnostic(
+        code("resolve::fingerprint-property"),
+        help("remove it: nothing is made for a device that has its certificate already")
+    )]
+    FingerprintProperty {
+        property: &'static str,
+        #[label("about a certificate that is not made here")]
+        span: Span,
+    },
+
+    #[error("`{written}` is no fingerprint of a certificate")]
+    #[diagnostic(
+        code("resolve::bad-fingerprint"),
+        help(
+            "write the SHA-256 of the certificate, 64 hexadecimal digits: `openssl x509 -noout -fingerprint -sha256 -in FILE` prints it"
+        )
+    )]
+    BadFingerprint {
+        written: String,
+        why: &'static str,
+        #[label("{why}")]
+        span: Span,
+    },
+
+    #[error("two devices have the same certificate")]
+    #[diagnostic(
+        code("resolve::duplicate-fingerprint"),
+        help("declare it once: whoever has it is let in as one device")
+    )]
+    DuplicateFingerprint {
+        #[label("again here")]
+        span: Span,
+        #[label("first here")]
+        first: Span,
+    },
+
+    #[error("`{written}` cannot be the place of a certificate request")]
+    #[diagnostic(
+        code("resolve::bad-request-path"),
+        help("keep the file beside homelab.kdl, such as `csr=\"csr/yubikey.csr\"`")
+    )]
+    BadRequestPath {
+        written: String,
+        why: &'static str,
+        #[label("{why}")]
+        span: Span,
+    },
+
     #[error("there is no platform `{written}`")]
     #[diagnostic(code("resolve::unknown-platform"))]
     UnknownPlatform {

@@ -5,6 +5,7 @@
 
 mod access;
 mod backend;
+mod enrolment;
 mod mistake;
 mod names;
 mod people;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Mistake;
+use super::enrolment::{Fingerprints, enrolment};
 use super::names::{Declared, each_once};
 use super::settings::{Validity, lifetime};
 use crate::diagnostic::did_you_mean;
@@ -57,17 +58,10 @@ pub fn people(
         person_names: Declared::new("person"),
         group_names: Declared::new("group"),
     };
-    let mut common_names = BTreeMap::new();
+    let mut taken = Taken::default();
     for block in blocks {
         let declared = resolved.person_names.declare(&block.name, mistakes);
-        let person = person(
-            block,
-            declared,
-            domain,
-            validity,
-            &mut common_names,
-            mistakes,
-        );
+        let person = person(block, declared, domain, validity, &mut taken, mistakes);
         if let Some(person) = person {
             resolved.people.insert(person.name.clone(), person);
         }
@@ -78,12 +72,19 @@ pub fn people(
     resolved
 }
 
+/// What one device has and no other may have.
+#[derive(Default)]
+struct Taken {
+    common_names: BTreeMap<String, (DeviceId, Span)>,
+    fingerprints: Fingerprints,
+}
+
 fn person(
     block: &PersonBlock,
     name: Option<Name>,
     domain: Option<&Domain>,
     validity: &Validity,
-    common_names: &mut BTreeMap<String, (DeviceId, Span)>,
+    taken: &mut Taken,
     mistakes: &mut Vec<Mistake>,
 ) -> Option<Person> {
     let display_name = match &block.display_name {
@@ -105,9 +106,9 @@ fn person(
         let id = name.clone().zip(declared);
         let id = id.map(|(person, device)| DeviceId { person, device });
         if let Some(id) = &id {
-            check_common_name(id, line.name.span, common_names, mistakes);
+            check_common_name(id, line.name.span, &mut taken.common_names, mistakes);
         }
-        let device = device(line, id, validity, mistakes);
+        let device = device(line, id, validity, &mut taken.fingerprints, mistakes);
         devices.extend(device.map(|device| (device.id.device.clone(), device)));
     }
     Some(Person {
@@ -163,8 +164,10 @@ fn device(
     line: &DeviceLine,
     id: Option<DeviceId>,
     policy: &Validity,
+    fingerprints: &mut Fingerprints,
     mistakes: &mut Vec<Mistake>,
 ) -> Option<Device> {
+    let enrolment = enrolment(line, fingerprints, mistakes);
     let platform = platform(line, mistakes);
     let version = match (&line.version, platform) {
         (Some(version), Some(platform)) => self::version(version, platform, mistakes),
@@ -182,6 +185,7 @@ fn device(
         id: id?,
         platform: platform?,
         version,
+        enrolment: enrolment?,
         validity,
     })
 }
@@ -189,6 +193,10 @@ fn device(
 fn platform(line: &DeviceLine, mistakes: &mut Vec<Mistake>) -> Option<Platform> {
     let words = Platform::ALL.iter().map(|platform| platform.as_str());
     let Some(written) = &line.platform else {
+        if line.csr.is_some() || line.fingerprint.is_some() {
+            // It makes a difference for a .p12, and these get none.
+            return Some(Platform::Other);
+        }
         let quoted: Vec<String> = words.map(|word| format!("`{word}`")).collect();
         mistakes.push(Mistake::NoPlatform {
             device: line.name.value.clone(),

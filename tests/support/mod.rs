@@ -11,6 +11,7 @@
 //! | [`upstream`] | the web server behind Caddy; it tells what arrived |
 //! | [`tls_front`] | TLS before an upstream |
 //! | [`curl`] | a visitor, with a certificate or without |
+//! | [`recipe`] | an authority and certificates that openssl has made, as people do by hand |
 //! | [`port`] | ports that no other test has |
 
 #![allow(dead_code, reason = "each test binary uses a part of these modules")]
@@ -21,6 +22,7 @@ pub mod files;
 pub mod lab;
 pub mod outcome;
 pub mod port;
+pub mod recipe;
 pub mod tls_front;
 pub mod tools;
 pub mod upstream;

@@ -205,7 +205,10 @@ impl Edge {
             .collect();
         let page_kinds = sites.iter().map(|site| site.pages);
         // The lock may not have learnt yet of who is gone.
-        let is_declared = |issued: &&Issued| homelab.device(&issued.device).is_some();
+        let is_declared = |issued: &&Issued| {
+            let device = homelab.device(&issued.device);
+            device.is_some_and(|device| device.installed().is_none())
+        };
         Edge {
             domain: homelab.domain.to_string(),
             email: settings.email.as_ref().map(ToString::to_string),
@@ -323,10 +326,7 @@ fn public(paths: &[PublicPath]) -> Vec<Public> {
 /// Somebody with their devices; nobody where none has a certificate.
 fn person(person: &model::Person, admitted: &Admitted<'_>) -> Option<Person> {
     let devices = person.devices.values();
-    let certificates = devices
-        .filter_map(|device| admitted.get(&device.id))
-        .flatten();
-    let devices: Vec<Device> = certificates.map(|issued| device(issued)).collect();
+    let devices: Vec<Device> = devices.flat_map(|known| let_in(known, admitted)).collect();
     (!devices.is_empty()).then(|| Person {
         name: person.name.to_string(),
         display_name: person.display_name.to_string(),
@@ -334,6 +334,22 @@ fn person(person: &model::Person, admitted: &Admitted<'_>) -> Option<Person> {
         groups: joined(person.groups.iter()),
         devices,
     })
+}
+
+/// The certificates of a device that are let in: those that were issued to it, or the one that it has
+/// already.
+fn let_in(known: &model::Device, admitted: &Admitted<'_>) -> Vec<Device> {
+    match known.installed() {
+        Some(fingerprint) => vec![Device {
+            name: known.id.to_string(),
+            until: None,
+            fingerprint: HEXLOWER.encode(fingerprint.as_bytes()),
+        }],
+        None => {
+            let issued = admitted.get(&known.id).into_iter().flatten();
+            issued.map(|issued| device(issued)).collect()
+        }
+    }
 }
 
 fn device(issued: &Issued) -> Device {

@@ -1,0 +1,210 @@
+//! `homelab adopt`: an authority that was made elsewhere signs here, or is trusted.
+
+use std::path::{Path, PathBuf};
+
+use age::secrecy::ExposeSecret;
+use jiff::Timestamp;
+use miette::Diagnostic;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use super::arguments::Adopt;
+use super::build::{Inputs, build_after};
+use super::failure::{Exit, Failure};
+use super::issuing::{Adoption, Order};
+use super::workspace::Workspace;
+use super::{clock, report, secret};
+use crate::lock::{Lock, Origin};
+use crate::pki::{
+    Certificate, ForeignKey, ForeignKeyError, NotAnAuthority, PrivateKey, authority_validity,
+    can_sign_for,
+};
+
+/// Bytes of a certificate's or a key's file, at the most.
+const LIMIT: u64 = 1 << 20;
+
+#[derive(Debug, Error, Diagnostic)]
+enum AdoptError {
+    #[error("there is no `{}`", path.display())]
+    #[diagnostic(code("adopt::missing"), help("name the file by its path from here"))]
+    Missing { path: PathBuf },
+
+    #[error("`{}` holds no certificate", path.display())]
+    #[diagnostic(
+        code("adopt::no-certificate"),
+        help(
+            "it is an X.509 certificate in PEM or DER: the `ca.pem` or `ca.crt` of an openssl recipe"
+        )
+    )]
+    NoCertificate { path: PathBuf },
+
+    #[error("`{}` cannot be trusted to say who may come in", path.display())]
+    #[diagnostic(
+        code("adopt::no-authority"),
+        help("name the certificate of the authority that has signed your devices' certificates")
+    )]
+    NoAuthority {
+        path: PathBuf,
+        #[source]
+        source: NotAnAuthority,
+    },
+
+    #[error("`{}` cannot sign for `{}`", key.display(), path.display())]
+    #[diagnostic(
+        code("adopt::cannot-sign"),
+        help(
+            "name the key that the certificate was made with; or trust what was signed with it, and have another authority sign: `homelab adopt --trust-only {}`",
+            path.display()
+        )
+    )]
+    CannotSign {
+        key: PathBuf,
+        path: PathBuf,
+        #[source]
+        source: NotAnAuthority,
+    },
+
+    #[error("`{}` cannot be signed with", key.display())]
+    #[diagnostic(
+        code("adopt::key"),
+        help(
+            "it is to be a private key of P-256 in PEM (`openssl pkcs8 -topk8 -in {} -out ca.pkcs8` writes it in a plain form); without such a key, `homelab adopt --trust-only {}` trusts what it has signed",
+            key.display(), path.display()
+        )
+    )]
+    Key {
+        key: PathBuf,
+        path: PathBuf,
+        #[source]
+        source: ForeignKeyError,
+    },
+
+    #[error("`{name}` {what} already")]
+    #[diagnostic(
+        code("adopt::known"),
+        help("`homelab status` says which authorities are trusted")
+    )]
+    Known { name: String, what: &'static str },
+}
+
+/// Adopts an authority, and builds.
+pub fn adopt(arguments: &Adopt) -> Result<(), Failure> {
+    let inputs = Inputs::read(&arguments.make)?;
+    let workspace = &inputs.workspace;
+    let (path, now) = (&arguments.certificate, clock::now()?);
+    let certificate = read(workspace, path)?;
+    let certificate = Certificate::from_file(&certificate)
+        .map_err(|_| Failure::environment(AdoptError::NoCertificate { path: path.clone() }))?;
+    let validity = authority(path, &certificate, now)?;
+    let key = match &arguments.key {
+        None => None,
+        Some(key) => Some((
+            signing_key(workspace, key, path, &certificate)?,
+            arguments.recipient.clone(),
+        )),
+    };
+    if let Some(lock) = workspace.lock()? {
+        refuse_known(&lock, &certificate, key.is_some())?;
+    }
+    let signs = key.is_some();
+    let order = Order::Adopt(Box::new(Adoption {
+        certificate,
+        validity,
+        key,
+    }));
+    build_after(&inputs, &arguments.make, &order)?;
+    report::result(next(arguments, signs));
+    Ok(())
+}
+
+fn read(workspace: &Workspace, path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let missing = || {
+        let path = path.to_owned();
+        Failure::environment(AdoptError::Missing { path })
+    };
+    let file = workspace.read(path, LIMIT)?;
+    file.map(Zeroizing::new).ok_or_else(missing)
+}
+
+fn authority(
+    path: &Path,
+    certificate: &Certificate,
+    now: Timestamp,
+) -> Result<crate::pki::Validity, Failure> {
+    authority_validity(certificate, now).map_err(|source| {
+        let path = path.to_owned();
+        Failure::environment(AdoptError::NoAuthority { path, source })
+    })
+}
+
+/// Opens the key, asking for its passphrase where it has one, and holds it against the certificate.
+fn signing_key(
+    workspace: &Workspace,
+    key: &Path,
+    path: &Path,
+    certificate: &Certificate,
+) -> Result<PrivateKey, Failure> {
+    let (key, path) = (key.to_owned(), path.to_owned());
+    let opened = ForeignKey::from_pem(&read(workspace, &key)?).and_then(|foreign| {
+        Ok(match foreign.is_encrypted() {
+            false => Ok(foreign.open("")?),
+            true => Err(foreign),
+        })
+    });
+    let opened = match opened {
+        Ok(Err(sealed)) => {
+            let passphrase = secret::ask(&format!("Passphrase of {}: ", key.display()))?;
+            sealed.open(passphrase.expose_secret())
+        }
+        Ok(Ok(opened)) => Ok(opened),
+        Err(error) => Err(error),
+    };
+    match opened {
+        Ok(opened) => match can_sign_for(&opened, certificate) {
+            Ok(()) => Ok(opened),
+            Err(source) => Err(Failure::environment(AdoptError::CannotSign {
+                key,
+                path,
+                source,
+            })),
+        },
+        Err(source) => Err(Failure::environment(AdoptError::Key { key, path, source })),
+    }
+}
+
+fn refuse_known(lock: &Lock, certificate: &Certificate, signs: bool) -> Result<(), Failure> {
+    let mut trusted = lock.trusted();
+    let Some(known) = trusted.find(|known| known.certificate == *certificate) else {
+        return Ok(());
+    };
+    let what = match known.origin {
+        Origin::Foreign if signs => return Ok(()),
+        Origin::Foreign => "is trusted",
+        Origin::Adopted | Origin::Derived => "is one that signs, or has signed, here",
+    };
+    let name = known.common_name();
+    Err(Failure::new(Exit::Usage, AdoptError::Known { name, what }))
+}
+
+/// What is to be done next.
+fn next(arguments: &Adopt, signs: bool) -> String {
+    let (key, files) = match &arguments.key {
+        Some(key) => (
+            format!(
+                "\n4. {} is in homelab.age now: keep a copy offline, or destroy it, but do not leave it here",
+                key.display()
+            ),
+            "homelab.lock and homelab.age",
+        ),
+        None => (String::new(), "homelab.lock"),
+    };
+    let who = match signs {
+        true => "it signs new certificates, and",
+        false => "it",
+    };
+    format!(
+        "\n1. copy out/edge/ to the Caddy host, and `caddy reload` there: {who} is trusted\n\
+         2. commit {files}\n\
+         3. certificates that devices have from it come in where they are declared: `device \"old-laptop\" fingerprint=\"…\"`{key}"
+    )
+}

@@ -1,0 +1,115 @@
+//! The requests of devices that make their own keys.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use miette::Diagnostic;
+use thiserror::Error;
+
+use super::failure::{Exit, Failure};
+use super::report;
+use super::workspace::Workspace;
+use crate::lock::Lock;
+use crate::model::{DeviceId, Enrolment, Homelab};
+use crate::pki::{PublicKey, RequestError, requested_key};
+
+/// Bytes of a request, at the most.
+const LIMIT: u64 = 64 << 10;
+
+#[derive(Debug, Error, Diagnostic)]
+enum RequestsError {
+    #[error("there is no `{}`, which `{device}` is declared to ask with", path.display())]
+    #[diagnostic(
+        code("request::missing"),
+        help("bring it there, and into git: it is no secret")
+    )]
+    Missing { path: PathBuf, device: DeviceId },
+
+    #[error("`{}`, which `{device}` is declared to ask with, cannot be met", path.display())]
+    #[diagnostic(
+        code("request::not-met"),
+        help(
+            "have the device make a request for a key of P-256, such as `openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -subj /CN={device} …` does"
+        )
+    )]
+    NotMet {
+        path: PathBuf,
+        device: DeviceId,
+        #[source]
+        source: RequestError,
+    },
+}
+
+/// The keys of devices that made them, as their requests have them.
+pub struct Requested(BTreeMap<DeviceId, PublicKey>);
+
+impl Requested {
+    /// Reads every request that is declared, or says all that is wrong with them.
+    pub fn read(workspace: &Workspace, homelab: &Homelab) -> Result<Requested, Failure> {
+        let mut keys = BTreeMap::new();
+        let mut reports = Vec::new();
+        for (_, device) in homelab.devices() {
+            let Enrolment::Request(path) = &device.enrolment else {
+                continue;
+            };
+            let (path, device) = (workspace.path(path.as_str()), device.id.clone());
+            let mistake = match workspace.read(&path, LIMIT)? {
+                None => RequestsError::Missing { path, device },
+                Some(file) => match requested_key(&file) {
+                    Ok(key) => {
+                        keys.insert(device, key);
+                        continue;
+                    }
+                    Err(source) => RequestsError::NotMet {
+                        path,
+                        device,
+                        source,
+                    },
+                },
+            };
+            reports.push(mistake.into());
+        }
+        match reports.is_empty() {
+            true => Ok(Requested(keys)),
+            false => Err(Failure {
+                exit: Exit::Declaration,
+                reports,
+            }),
+        }
+    }
+
+    /// The key of a device that made it.
+    pub fn key(&self, device: &DeviceId) -> Option<PublicKey> {
+        self.0.get(device).cloned()
+    }
+
+    /// Whether the key that a device asks with is one that a certificate of its in the lock is of
+    /// already, whatever became of that.
+    pub fn would_certify_again(&self, lock: &Lock, device: &DeviceId) -> bool {
+        let Some(key) = self.0.get(device) else {
+            return false;
+        };
+        let mut issued = lock.certificates.iter().filter(|c| c.device == *device);
+        issued.any(|issued| {
+            let certified = issued.own_key.as_ref().and_then(|own| own.public_key());
+            certified.as_ref() == Some(key)
+        })
+    }
+
+    /// Tells of certificates that are not of the key that is declared now: no build changes that.
+    pub fn doubt(&self, homelab: &Homelab, lock: &Lock) {
+        let active = lock.active();
+        for (_, device) in homelab.enrolled() {
+            let Some(issued) = active.get(&device.id) else {
+                continue;
+            };
+            let certified = issued.own_key.as_ref().and_then(|own| own.public_key());
+            if certified != self.key(&device.id) {
+                let device = &device.id;
+                report::note(format_args!(
+                    "The certificate of {device} is of another key than homelab.kdl says: `homelab renew {device}` issues one."
+                ));
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Authorities and certificates that were there before: who has one is let in without installing anything anew.
+
+use crate::family::Bundle;
+use crate::house::House;
+use crate::support::caddy::Version;
+use crate::support::recipe::{CA, P256, PASSWORD, RSA, Recipe};
+use crate::support::upstream::Upstream;
+
+const HOST: &str = "it.home.example.com";
+
+fn migrates(version: Version, key: &str) {
+    let upstream = Upstream::start("it");
+    let recipe = Recipe::new(key, CA);
+    let stranger = Recipe::new(P256, CA);
+    let (known, _unknown) = (recipe.issue("old-laptop"), recipe.issue("shared"));
+    // The same name and the same extensions, and another key.
+    let theirs = stranger.issue("old-laptop");
+    assert_ne!(known, theirs);
+    recipe.openssl(&format!("{P256} -out yubikey.key"));
+    recipe.openssl("req -new -key yubikey.key -subj /CN=x -out yubikey.csr");
+    let declaration = |old: &str| {
+        format!(
+            r#"
+            domain "home.example.com"
+            person "alice" {{
+                device "pixel" platform="linux"
+                device "yubikey" csr="yubikey.csr"
+                {old}
+            }}
+            service "it" {{ upstream "http://{}"; allow "alice"; identity; certificate "asked"; }}
+            "#,
+            upstream.address()
+        )
+    };
+    let old = format!("device \"old-laptop\" fingerprint=\"{known}\"");
+    let house = House::unbuilt(&declaration(&old));
+    let request = std::fs::read(recipe.path("yubikey.csr")).expect("it was made");
+    house.lab.write("yubikey.csr", request);
+    house.lab.command(["build"]).run().succeeds();
+    let mut caddy = house.serve(version);
+
+    let by_hand = |recipe: &Recipe, name: &str| Bundle {
+        path: recipe.path(&format!("{name}.p12")),
+        password: PASSWORD.to_owned(),
+    };
+    let own = house
+        .lab
+        .path()
+        .join("out/people/alice/yubikey/alice-yubikey.crt");
+    recipe.bundle("yubikey", &own);
+    let pixel = house.bundle("alice", "pixel");
+    let (laptop, shared) = (by_hand(&recipe, "old-laptop"), by_hand(&recipe, "shared"));
+    let (theirs, yubikey) = (
+        by_hand(&stranger, "old-laptop"),
+        by_hand(&recipe, "yubikey"),
+    );
+
+    let visit = |caddy: &crate::support::caddy::Caddy, bundle: &Bundle| {
+        bundle.shown(caddy.visit(HOST, "/")).run()
+    };
+    // Its fingerprint is on the list, but nobody vouches for it yet.
+    visit(&caddy, &laptop).is_refused_in_tls();
+    visit(&caddy, &yubikey).has_status(200);
+
+    let certificate = recipe.path("ca.pem").display().to_string();
+    let key_file = recipe.path("ca.key").display().to_string();
+    let adopted = match key {
+        P256 => house
+            .lab
+            .command(["adopt", &certificate, "--key", &key_file]),
+        _ => house.lab.command(["adopt", &certificate, "--trust-only"]),
+    };
+    adopted.run().succeeds();
+    house.reload(&mut caddy);
+    let answer = visit(&caddy, &laptop);
+    answer.has_status(200);
+    assert_eq!(answer.arrival().header("Remote-User"), ["alice"]);
+    visit(&caddy, &pixel).has_status(200);
+    visit(&caddy, &yubikey).has_status(200);
+    // The authority has signed it, but nobody has declared it.
+    visit(&caddy, &shared).has_status(403);
+    visit(&caddy, &theirs).is_refused_in_tls();
+
+    // What is issued from now on is let in as well.
+    house.lab.command(["renew", "--all"]).run().succeeds();
+    house.reload(&mut caddy);
+    visit(&caddy, &house.bundle("alice", "pixel")).has_status(200);
+    recipe.bundle("yubikey", &own);
+    visit(&caddy, &yubikey).has_status(200);
+
+    house.build(&declaration(""));
+    house.reload(&mut caddy);
+    visit(&caddy, &laptop).has_status(403);
+    visit(&caddy, &house.bundle("alice", "pixel")).has_status(200);
+    // Lost with its key.
+    house
+        .lab
+        .command(["revoke", "alice/yubikey"])
+        .run()
+        .succeeds();
+    house.reload(&mut caddy);
+    visit(&caddy, &yubikey)
+        .has_status(403)
+        .contains("This certificate is no longer let in");
+}
+
+#[test]
+fn who_was_let_in_before_is_on_the_old_caddy() {
+    migrates(Version::Old, P256);
+}
+
+#[test]
+fn who_was_let_in_before_is_on_the_new_caddy() {
+    migrates(Version::New, P256);
+}
+
+#[test]
+fn an_authority_of_rsa_is_trusted_on_the_old_caddy() {
+    migrates(Version::Old, RSA);
+}
+
+#[test]
+fn an_authority_of_rsa_is_trusted_on_the_new_caddy() {
+    migrates(Version::New, RSA);
+}

@@ -1,0 +1,93 @@
+//! What people do by hand: an authority and certificates of devices, made with openssl.
+
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::outcome;
+use super::tools;
+
+/// A directory with `ca.key`, `ca.pem`, and for each device NAME.key, NAME.crt and NAME.p12.
+pub struct Recipe {
+    place: TempDir,
+}
+
+/// How a key is made.
+pub const P256: &str = "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256";
+pub const RSA: &str = "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048";
+
+/// What an authority says of itself by default.
+pub const CA: &str = "basicConstraints=critical,CA:TRUE\nsubjectKeyIdentifier=hash\n\
+    keyUsage=critical,keyCertSign,cRLSign\n";
+
+/// The password of every .p12.
+pub const PASSWORD: &str = "an insecure password of a test";
+
+impl Recipe {
+    /// An authority of that kind of key and with those extensions, valid for ten years.
+    #[track_caller]
+    pub fn new(key: &str, extensions: &str) -> Self {
+        Self::lasting(key, extensions, "3650")
+    }
+
+    /// The same for other days from now, which openssl takes to be negative too.
+    #[track_caller]
+    pub fn lasting(key: &str, extensions: &str, days: &str) -> Self {
+        let place = tempfile::tempdir().expect("a temporary directory can be made");
+        let recipe = Self { place };
+        recipe.write("extensions", extensions);
+        recipe.openssl(&format!("{key} -out ca.key"));
+        recipe.openssl("req -new -key ca.key -subj /C=DE/O=Home/CN=Home\\u0020CA -out ca.csr");
+        recipe.openssl(&format!(
+            "x509 -req -in ca.csr -signkey ca.key -days {days} -extfile extensions -out ca.pem"
+        ));
+        recipe
+    }
+
+    /// A certificate for a device, as the recipe makes it; its SHA-256 as openssl prints it.
+    #[track_caller]
+    pub fn issue(&self, name: &str) -> String {
+        self.openssl(&format!("{P256} -out {name}.key"));
+        self.openssl(&format!(
+            "req -new -key {name}.key -subj /CN={name} -out {name}.csr"
+        ));
+        self.openssl(&format!(
+            "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 365 -out {name}.crt"
+        ));
+        self.bundle(name, &self.path(&format!("{name}.crt")));
+        let printed = self.openssl(&format!("x509 -noout -fingerprint -sha256 -in {name}.crt"));
+        let (_, fingerprint) = printed.split_once('=').expect("it says what it is");
+        fingerprint.trim().to_owned()
+    }
+
+    /// NAME.p12 with the key NAME.key and a certificate.
+    #[track_caller]
+    pub fn bundle(&self, name: &str, certificate: &Path) -> PathBuf {
+        let mut openssl = tools::command("openssl");
+        openssl.current_dir(self.place.path());
+        openssl.args(["pkcs12", "-export", "-out", &format!("{name}.p12")]);
+        openssl.args(["-inkey", &format!("{name}.key"), "-in"]);
+        openssl.arg(certificate);
+        openssl.args(["-passout", &format!("pass:{PASSWORD}")]);
+        outcome::run(&mut openssl, b"").succeeds();
+        self.path(&format!("{name}.p12"))
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.place.path().join(name)
+    }
+
+    #[track_caller]
+    pub fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).expect("the directory is there");
+    }
+
+    /// What openssl prints that is run in the directory, with words between blanks; `\u0020` in one stands for a blank.
+    #[track_caller]
+    pub fn openssl(&self, words: &str) -> String {
+        let words = words.split(' ').map(|word| word.replace("\\u0020", " "));
+        let mut openssl = tools::command("openssl");
+        let done = outcome::run(openssl.current_dir(self.place.path()).args(words), b"");
+        done.succeeds().stdout().to_owned()
+    }
+}
