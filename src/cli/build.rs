@@ -258,7 +258,7 @@ fn check_tree(inputs: &Inputs, make: &Make) -> Result<(), Failure> {
     let view = View::open(out, owner(&lock), PATIENCE).map_err(Failure::environment)?;
     let differences = realise::differences(&view, &derivations, templates, Some(&secrets));
     let differences = differences.map_err(realise_failure)?;
-    let folders = view.altered_folders().map_err(Failure::environment)?;
+    let folders = view.altered_folders(|_| true, &Scope::All).map_err(Failure::environment)?;
     if differences.is_empty() && folders.is_empty() {
         report::result(format_args!("{} unchanged", derivations.len()));
         return Ok(());
