@@ -93,12 +93,18 @@ fn compare_service(service: &str, was: &Reach<'_>, is: &Reach<'_>, found: &mut V
     let added: Vec<&str> = is.hosts.difference(&was.hosts).copied().collect();
     if !added.is_empty() {
         let hosts = added.join(", ");
-        tell(Kind::Service, format!("{name} answers at {hosts} from now on"));
+        tell(
+            Kind::Service,
+            format!("{name} answers at {hosts} from now on"),
+        );
     }
     let removed: Vec<&str> = was.hosts.difference(&is.hosts).copied().collect();
     if !removed.is_empty() {
         let hosts = removed.join(", ");
-        tell(Kind::Service, format!("{name} no longer answers at {hosts}"));
+        tell(
+            Kind::Service,
+            format!("{name} no longer answers at {hosts}"),
+        );
     }
     for opening in is.openings.iter().filter(|opening| !was.covers(opening)) {
         let text = match (opening.path.as_str(), opening.from.as_str()) {
@@ -120,7 +126,10 @@ fn compare_service(service: &str, was: &Reach<'_>, is: &Reach<'_>, found: &mut V
             (true, Some(_)) => format!(": only {}", with_certificate(is)),
             (true, None) => String::new(),
         };
-        tell(Kind::Closes, format!("{name} is no longer open to everyone{left}"));
+        tell(
+            Kind::Closes,
+            format!("{name} is no longer open to everyone{left}"),
+        );
     } else {
         for opening in was.openings.iter().filter(|opening| !is.covers(opening)) {
             let text = match (opening.path.as_str(), opening.from.as_str()) {
@@ -177,13 +186,14 @@ fn disappears(service: &str, was: &Reach<'_>) -> Consequence {
 
 /// Who gets to a service without a certificate.
 fn openings(reach: &Reach<'_>) -> Vec<String> {
-    let told = reach.openings.iter().map(|opening| {
-        match (opening.path.as_str(), opening.from.as_str()) {
-            (WHOLE, LAN) => String::from("open on the LAN"),
-            (WHOLE, _) => String::from("open to everyone"),
-            _ => format!("everyone at {}", place(opening)),
-        }
-    });
+    let told =
+        reach.openings.iter().map(
+            |opening| match (opening.path.as_str(), opening.from.as_str()) {
+                (WHOLE, LAN) => String::from("open on the LAN"),
+                (WHOLE, _) => String::from("open to everyone"),
+                _ => format!("everyone at {}", place(opening)),
+            },
+        );
     told.collect()
 }
 
@@ -267,6 +277,9 @@ fn unchecked(before: &Exposure, after: &Exposure, found: &mut Vec<Consequence>) 
             continue;
         }
         let text = match (what, new) {
+            ("raw", Some(_)) if old.is_none() => {
+                format!("{service} has `raw` lines, which homelab does not check")
+            }
             ("raw", Some(_)) => {
                 format!("{service} has other `raw` lines, which homelab does not check")
             }

@@ -43,16 +43,18 @@ impl Verb {
     }
 }
 
-/// What is done to the artifacts that missed, to revocation lists that are to be signed, and to what the
-/// manifest has and nothing makes any more; sorted by path.
+/// What is done to the artifacts that missed, to revocation lists that are to be signed, each with
+/// whether the tree has one, and to what the manifest has and nothing makes any more; sorted by path.
 pub fn steps(
     missed: &[(&Derivation, Miss, Outlook)],
-    unsigned: &[OutputPath],
+    unsigned: &[(&OutputPath, bool)],
     orphans: &[&ManifestEntry],
     changes: &LockChanges,
 ) -> Vec<Step> {
     let issued: BTreeSet<&str> = changes.issue.iter().map(String::as_str).collect();
-    let made = missed.iter().filter(|(_, _, outlook)| *outlook != Outlook::Same);
+    let made = missed
+        .iter()
+        .filter(|(_, _, outlook)| *outlook != Outlook::Same);
     let made = made.map(|(derivation, miss, outlook)| Step {
         path: derivation.path.to_string(),
         verb: match miss.is_repair() {
@@ -64,10 +66,13 @@ pub fn steps(
             _ => reason(derivation, *miss, &issued),
         },
     });
-    let signed = unsigned.iter().map(|path| Step {
+    let signed = unsigned.iter().map(|(path, is_there)| Step {
         path: path.to_string(),
         verb: Verb::Build,
-        reason: String::from("it is to be signed anew"),
+        reason: String::from(match is_there {
+            true => "it is to be signed anew",
+            false => "new",
+        }),
     });
     let retired: BTreeSet<&str> = changes.retire.iter().map(String::as_str).collect();
     let removed = orphans.iter().map(|entry| Step {
@@ -103,7 +108,7 @@ fn reason(derivation: &Derivation, miss: Miss, issued: &BTreeSet<&str>) -> Strin
         Miss::New => "new",
         Miss::Recipe => "what it is made from has changed",
         Miss::Means if matches!(derivation.recipe, Recipe::Bundle(_)) => {
-            "homelab.age is another file, and this was removed or changed"
+            "missing on disk, or changed by hand"
         }
         Miss::Means => "its template has changed",
         Miss::Mode => "others may read it from now on",

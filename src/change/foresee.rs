@@ -82,9 +82,8 @@ pub fn foresee(
             signer = id;
         }
         let devices = reconciliation.issue.into_iter();
-        let devices: Vec<(IssuanceId, NewDevice)> = devices
-            .map(|new| (placeholder(&new.device), new))
-            .collect();
+        let devices: Vec<(IssuanceId, NewDevice)> =
+            devices.map(|new| (placeholder(&new.device), new)).collect();
         let issued = new_certificates(&Keyring::of(stand_in), &made_up, &devices, now)?;
         let as_signed_by = |issued| Issued {
             authority: signer,

@@ -163,7 +163,13 @@ fn authorities(before: &Published, after: &Published, found: &mut Vec<Consequenc
     }
     let (was, is) = (&before.exposure.domain, &after.exposure.domain);
     if was != is {
-        let text = format!("the domain becomes {is}; it was {was}");
+        let stays = match before.authorities == after.authorities {
+            true => {
+                ", and devices keep their certificates: they are of an authority that bears its name, until `homelab rotate --authority`"
+            }
+            false => "",
+        };
+        let text = format!("the domain becomes {is}; it was {was}{stays}");
         found.push(Consequence::new(Kind::Edge, is, text));
     }
 }
@@ -179,7 +185,9 @@ pub fn outdated_authority(homelab: &Homelab, lock: &Lock) -> Vec<String> {
         outdated.push(format!("it is of the domain `{}`", authority.domain));
     }
     let validity = authority.validity;
-    let made = validity.not_before().checked_add(CLOCK_ALLOWANCE_HOURS.hours());
+    let made = validity
+        .not_before()
+        .checked_add(CLOCK_ALLOWANCE_HOURS.hours());
     let lifetime = &homelab.validity.authority;
     let declared = made.ok().and_then(|made| lifetime.after(made));
     if declared.is_some_and(|end| end != validity.not_after()) {

@@ -17,8 +17,8 @@ use serde::Serialize;
 pub use calendar::{Calendar, Event};
 pub use edge::{Edge, Link};
 pub use exposure::{ALL, EVERYWHERE, Exposure, LAN, LANDING, Opening, WHOLE};
-pub use published::{LetIn, Older, Published, Trusted};
 pub use guide::{DeviceFile, DevicePart, FileKind, Guide, ServiceLink, shown_end, shown_moment};
+pub use published::{LetIn, Older, Published, Trusted};
 
 use crate::lock::{Authority, Issued, Lock, State};
 use crate::model::{Device, Homelab};

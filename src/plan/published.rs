@@ -115,6 +115,9 @@ impl LetIn {
     /// Whether one of the certificates is this one.
     pub fn has(&self, fingerprint: &str) -> bool {
         self.fingerprint.as_deref() == Some(fingerprint)
-            || self.older.iter().any(|older| older.fingerprint == fingerprint)
+            || self
+                .older
+                .iter()
+                .any(|older| older.fingerprint == fingerprint)
     }
 }
