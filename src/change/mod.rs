@@ -11,6 +11,8 @@ mod artifacts;
 mod foresee;
 mod former;
 mod people;
+#[cfg(test)]
+mod tests;
 
 pub use artifacts::{Step, Verb, steps};
 pub use foresee::{Foreseen, LockChanges, foresee};
