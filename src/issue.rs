@@ -21,7 +21,7 @@ use crate::root::{IssuanceId, Keyring, RootId, RootSecret};
 
 /// How long before its issue a certificate or a revocation list is valid, for an edge whose clock is
 /// late: until then it would refuse that one device, or everybody.
-const CLOCK_ALLOWANCE_HOURS: i64 = 1;
+pub const CLOCK_ALLOWANCE_HOURS: i64 = 1;
 
 /// Why a certificate or a revocation list could not be issued, or a certificate not derived again.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]

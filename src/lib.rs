@@ -13,12 +13,15 @@
 //! 5. [`realise`]: what is not up to date is rendered ([`render`], [`template`], [`pki`]) in parallel
 //!    and handed to the output [`tree`].
 //!
+//! [`change`] tells beforehand what all that would alter, and what it means for people.
+//!
 //! Nothing but [`cli`] reads the clock or the environment, prints, or asks. ARCHITECTURE.md has the
 //! map and the invariants.
 
 #![forbid(unsafe_code)]
 
 pub mod catalogue;
+pub mod change;
 pub mod cli;
 pub mod diagnostic;
 pub mod issue;

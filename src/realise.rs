@@ -56,10 +56,25 @@ pub fn missed<'d>(
 /// Why an artifact is not up to date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Miss {
-    /// It is new, or what it is made from has changed.
-    Input,
-    /// What stands on disk is not what was written.
+    /// The tree has none.
+    New,
+    /// What it is made from has changed.
+    Recipe,
+    /// What it is made with has: a template; or it is to be held against another homelab.age.
+    Means,
+    /// Somebody else may read it than did before.
+    Mode,
+    /// Somebody has removed it.
+    Missing,
+    /// Somebody has changed it.
     Altered,
+}
+
+impl Miss {
+    /// Whether the same is made again.
+    pub fn is_repair(self) -> bool {
+        matches!(self, Miss::Missing | Miss::Altered)
+    }
 }
 
 fn miss(
@@ -68,16 +83,66 @@ fn miss(
     templates: &Templates,
 ) -> Result<Option<Miss>, TreeError> {
     let Some(entry) = view.entry(&derivation.path) else {
-        return Ok(Some(Miss::Input));
+        return Ok(Some(Miss::New));
     };
     let input = input_hash(derivation, &entry.templates, templates);
-    if input != entry.input || entry.mode != derivation.mode {
-        return Ok(Some(Miss::Input));
+    let (found, recorded) = (input.as_bytes(), entry.input.as_bytes());
+    if found[..HALF] != recorded[..HALF] {
+        return Ok(Some(Miss::Recipe));
     }
-    match view.inspect(&derivation.path)? {
-        Found::Intact => Ok(None),
-        _ => Ok(Some(Miss::Altered)),
+    if found[HALF..] != recorded[HALF..] {
+        return Ok(Some(Miss::Means));
     }
+    if entry.mode != derivation.mode {
+        return Ok(Some(Miss::Mode));
+    }
+    Ok(match view.inspect(&derivation.path)? {
+        Found::Intact => None,
+        Found::Missing => Some(Miss::Missing),
+        Found::Altered | Found::Unowned => Some(Miss::Altered),
+    })
+}
+
+/// What would come of an artifact that missed, as far as can be told without the secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outlook {
+    /// It is made.
+    Made,
+    /// It comes out as it stands there.
+    Same,
+    /// Something that is not homelab's stands in its place; where it is not the very same, the build
+    /// stops.
+    InTheWay,
+}
+
+/// What a build would make of an artifact that missed: rendered where that takes no secret, and held
+/// against what is on the disk.
+pub fn outlook(
+    derivation: &Derivation,
+    miss: Miss,
+    view: &View,
+    templates: &Templates,
+) -> Result<Outlook, RealiseError> {
+    let unowned = view.inspect(&derivation.path)? == Found::Unowned;
+    if derivation.recipe.needs_secrets() {
+        return Ok(match miss {
+            // The lock records the certificate: from another file, the same comes out.
+            Miss::Means if view.inspect(&derivation.path)? == Found::Intact => Outlook::Same,
+            _ if unowned => Outlook::InTheWay,
+            _ => Outlook::Made,
+        });
+    }
+    let artifact = render(&derivation.recipe, templates, None)?;
+    let standing = view.read(&derivation.path)?;
+    let is_same = standing.is_some_and(|standing| {
+        let same_mode = unowned || standing.mode == derivation.mode.permissions();
+        standing.bytes == artifact.bytes && same_mode
+    });
+    Ok(match (is_same, unowned) {
+        (true, _) => Outlook::Same,
+        (false, true) => Outlook::InTheWay,
+        (false, false) => Outlook::Made,
+    })
 }
 
 /// Renders what missed, and commits the whole.
@@ -113,7 +178,7 @@ pub fn realise(
     let outcome = tree.commit(wanted, scope)?;
     let altered = |path: &OutputPath| {
         let place = missed.binary_search_by(|(derivation, _)| derivation.path.cmp(path));
-        place.is_ok_and(|place| missed[place].1 == Miss::Altered)
+        place.is_ok_and(|place| missed[place].1.is_repair())
     };
     let (restored, built) = outcome.written.into_iter().partition(altered);
     Ok(Built {
@@ -178,23 +243,40 @@ fn difference(
     }))
 }
 
-/// The hash of all that an artifact is made from: the program's version, the recipe, the templates.
+/// How many bytes of an input hash are of the recipe; the others are of what it is made with.
+const HALF: usize = blake3::OUT_LEN / 2;
+
+/// The hash of all that an artifact is made from, the program's version and the recipe, and of what it
+/// is made with, the templates and the sealed secret: half and half, so that the two can be told apart.
 ///
 /// The root secret is not in it: a bundle's certificate is, and no other root could have signed it.
 fn input_hash(derivation: &Derivation, used: &[String], templates: &Templates) -> blake3::Hash {
-    let mut hasher = blake3::Hasher::new_derive_key("homelab input hash v1");
     let recipe = serde_json::to_vec(&derivation.recipe);
     let recipe = recipe.expect("a recipe is plain data with text for keys");
-    let mut field = |bytes: &[u8]| {
-        hasher.update(&(bytes.len() as u64).to_le_bytes());
-        hasher.update(bytes);
-    };
-    field(env!("CARGO_PKG_VERSION").as_bytes());
-    field(derivation.path.as_str().as_bytes());
-    field(&recipe);
-    for name in used {
-        field(name.as_bytes());
-        field(templates.digest(name).as_bytes());
+    let recipe = fields(
+        "homelab input hash v2, recipe",
+        [
+            env!("CARGO_PKG_VERSION").as_bytes(),
+            derivation.path.as_str().as_bytes(),
+            &recipe,
+        ],
+    );
+    let digests: Vec<blake3::Hash> = used.iter().map(|name| templates.digest(name)).collect();
+    let with = used.iter().zip(&digests);
+    let with = with.flat_map(|(name, digest)| [name.as_bytes(), digest.as_bytes().as_slice()]);
+    let sealed = derivation.recipe.sealed_root().map(str::as_bytes);
+    let means = fields("homelab input hash v2, means", with.chain(sealed));
+    let mut whole = [0; blake3::OUT_LEN];
+    whole[..HALF].copy_from_slice(&recipe.as_bytes()[..HALF]);
+    whole[HALF..].copy_from_slice(&means.as_bytes()[..HALF]);
+    blake3::Hash::from_bytes(whole)
+}
+
+fn fields<'f>(context: &str, fields: impl IntoIterator<Item = &'f [u8]>) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new_derive_key(context);
+    for field in fields {
+        hasher.update(&(field.len() as u64).to_le_bytes());
+        hasher.update(field);
     }
     hasher.finalize()
 }

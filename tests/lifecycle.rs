@@ -8,6 +8,8 @@ mod adoption;
 mod brake;
 #[path = "lifecycle/merging.rs"]
 mod merging;
+#[path = "lifecycle/plan.rs"]
+mod plan;
 #[path = "lifecycle/renewal.rs"]
 mod renewal;
 #[path = "lifecycle/rotation.rs"]

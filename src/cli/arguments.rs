@@ -22,6 +22,9 @@ pub enum Command {
     Init(Init),
     /// Say everything that is wrong with homelab.kdl; needs no secret and changes nothing
     Check(Check),
+    /// Say what a build would change, and what that means for people; needs no secret and changes
+    /// nothing
+    Plan(Plan),
     /// Make the output tree what homelab.kdl says
     Build(Build),
     /// Say how every device stands, and what is to be done; needs no secret and changes nothing
@@ -81,6 +84,27 @@ pub struct Init {
 pub struct Check {
     #[command(flatten)]
     pub declaration: Declaration,
+}
+
+#[derive(Debug, Args)]
+pub struct Plan {
+    #[command(flatten)]
+    pub declaration: Declaration,
+    /// The output tree [default: out/ beside the declaration]
+    #[arg(short, long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// What `build --edge` would change
+    #[arg(long)]
+    pub edge: bool,
+    /// What `build --allow-retire N` would change
+    #[arg(long, value_name = "N")]
+    pub allow_retire: Option<usize>,
+    /// As one JSON object, for scripts
+    #[arg(long)]
+    pub json: bool,
+    /// Exit 4 where anything would change
+    #[arg(long)]
+    pub expect_no_changes: bool,
 }
 
 /// What an output tree is made from, and where.

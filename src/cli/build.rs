@@ -5,20 +5,21 @@ use std::path::{Path, PathBuf};
 use miette::Diagnostic;
 use thiserror::Error;
 
-use super::arguments::{Build, Make};
+use super::arguments::{Build, Declaration, Make};
 use super::failure::{Exit, Failure};
 use super::issuing::{Issuing, Order, refuse_changes, refuse_issues};
 use super::mint::{self, Standing};
 use super::requests::Requested;
 use super::workspace::{PATIENCE, Workspace};
 use super::{report, secret};
+use crate::change::{self, Consequence, Former};
 use crate::lock::{Lock, issued_here, reconcile};
 use crate::model::{DeviceId, Homelab};
-use crate::plan::{self, Derivation};
-use crate::realise::{self, Built, Difference, RealiseError};
+use crate::plan::{self, Derivation, Recipe};
+use crate::realise::{self, Built, Difference, Miss, RealiseError};
 use crate::render::{RenderError, Secrets};
 use crate::template::Templates;
-use crate::tree::{OutputPath, Owner, Scope, Tree, View, sync_name};
+use crate::tree::{OutputPath, Owner, Scope, Tree, TreeError, View, sync_name};
 
 #[derive(Debug, Error, Diagnostic)]
 enum BuildError {
@@ -107,21 +108,28 @@ fn threads(make: &Make) -> Result<rayon::ThreadPool, Failure> {
 pub struct Inputs {
     /// The files beside the declaration.
     pub workspace: Workspace,
-    out: PathBuf,
+    /// The output tree.
+    pub out: PathBuf,
     /// What is declared.
     pub homelab: Homelab,
     /// The keys that devices have made.
     pub requested: Requested,
-    templates: Templates,
+    /// The templates, the user's own over the built-in ones.
+    pub templates: Templates,
 }
 
 impl Inputs {
     /// Reads it.
     pub fn read(make: &Make) -> Result<Inputs, Failure> {
-        let workspace = Workspace::of(&make.declaration.file);
+        Inputs::of(&make.declaration, make.out.as_deref())
+    }
+
+    /// Reads it for the tree in that place.
+    pub fn of(declaration: &Declaration, out: Option<&Path>) -> Result<Inputs, Failure> {
+        let workspace = Workspace::of(&declaration.file);
         let homelab = workspace.homelab()?;
         Ok(Inputs {
-            out: workspace.out(make.out.as_deref())?,
+            out: workspace.out(out)?,
             requested: Requested::read(&workspace, &homelab)?,
             homelab,
             templates: workspace.templates()?,
@@ -196,26 +204,35 @@ fn build_all(inputs: &Inputs, make: &Make, order: &Order, mode: Mode) -> Result<
     })
 }
 
-/// A declaration that has lost many devices is probably a bad merge, or a file that was cut.
 fn refuse_retiring_many(
     homelab: &Homelab,
     lock: &Lock,
     allowed: Option<usize>,
 ) -> Result<(), Failure> {
+    match retires_many(homelab, lock, allowed) {
+        Some(error) => Err(Failure::new(Exit::Difference, error)),
+        None => Ok(()),
+    }
+}
+
+/// A declaration that has lost many devices is probably a bad merge, or a file that was cut.
+pub fn retires_many(
+    homelab: &Homelab,
+    lock: &Lock,
+    allowed: Option<usize>,
+) -> Option<impl Diagnostic + Send + Sync + 'static> {
     let reconciliation = reconcile(homelab, lock);
-    let devices = &reconciliation.retire;
-    if !reconciliation.retires_many(lock) || allowed.is_some_and(|most| devices.len() <= most) {
-        return Ok(());
+    let devices = reconciliation.shut_out(lock);
+    let is_meant = allowed.is_some_and(|most| devices.len() <= most);
+    if !reconciliation.retires_many(lock) || is_meant {
+        return None;
     }
     let names: Vec<String> = devices.iter().map(ToString::to_string).collect();
-    Err(Failure::new(
-        Exit::Difference,
-        BuildError::RetiresMany {
-            count: devices.len(),
-            of: lock.admitted().len(),
-            devices: names.join(", "),
-        },
-    ))
+    Some(BuildError::RetiresMany {
+        count: devices.len(),
+        of: lock.admitted().len(),
+        devices: names.join(", "),
+    })
 }
 
 /// A certificate that was issued here and is declared as one that was not: taken out, it would be let
@@ -262,13 +279,7 @@ fn build_edge(inputs: &Inputs, allow_retire: Option<usize>) -> Result<(), Failur
     // Who is no longer declared is left out of the Caddyfile at once; the lock learns of it later.
     let gone = reconcile(homelab, &lock).retire;
     let derivations = plan::edge(homelab, &lock, &templates.of_the_edge());
-    let path = |path| OutputPath::new(path).expect("the program's own paths are paths");
-    let is_stale = lock.has_stale_crl();
-    let scope = match is_stale {
-        false => Scope::Below(path("edge")),
-        // Only the authority's key makes another list, and none at all would be worse than an old one.
-        true => Scope::BelowBut(path("edge"), plan::crl_paths(&lock)),
-    };
+    let (is_stale, scope) = (lock.has_stale_crl(), edge_scope(&lock));
     let tree = open(out, &lock)?;
     make_tree(inputs, tree, &derivations, &scope, || {
         unreachable!("nothing below edge/ needs a secret")
@@ -285,8 +296,18 @@ fn build_edge(inputs: &Inputs, allow_retire: Option<usize>) -> Result<(), Failur
     Ok(())
 }
 
+/// What a build of the edge alone is about.
+pub fn edge_scope(lock: &Lock) -> Scope {
+    let edge = OutputPath::new("edge").expect("the program's own paths are paths");
+    match lock.has_stale_crl() {
+        false => Scope::Below(edge),
+        // Only the authority's key makes another list, and none at all would be worse than an old one.
+        true => Scope::BelowBut(edge, plan::crl_paths(lock)),
+    }
+}
+
 /// How a revocation list comes to be what it should be.
-const SIGN: &str = "run `homelab build` where the root secret is, and commit homelab.lock.";
+pub const SIGN: &str = "run `homelab build` where the root secret is, and commit homelab.lock.";
 
 /// Makes everything anew in memory and compares; writes nothing.
 fn check_tree(inputs: &Inputs, make: &Make) -> Result<(), Failure> {
@@ -309,7 +330,9 @@ fn check_tree(inputs: &Inputs, make: &Make) -> Result<(), Failure> {
     let view = View::open(out, owner(&lock), PATIENCE).map_err(Failure::environment)?;
     let differences = realise::differences(&view, &derivations, templates, Some(&secrets));
     let differences = differences.map_err(realise_failure)?;
-    let folders = view.altered_folders().map_err(Failure::environment)?;
+    let folders = view
+        .altered_folders(|_| true, &Scope::All)
+        .map_err(Failure::environment)?;
     if differences.is_empty() && folders.is_empty() {
         report::result(format_args!("{} unchanged", derivations.len()));
         return Ok(());
@@ -381,6 +404,7 @@ fn make_tree(
         true => Some(unlock()?),
         false => None,
     };
+    let meaning = meaning(&tree, &missed).map_err(Failure::environment)?;
     let built = realise::realise(
         tree,
         derivations,
@@ -390,22 +414,53 @@ fn make_tree(
         secrets.as_ref(),
     );
     tell(&inputs.out, &built.map_err(realise_failure)?);
+    if !meaning.is_empty() {
+        report::result(format_args!("\n{MEANS}"));
+        for consequence in &meaning {
+            report::result(format_args!("  {}", consequence.text));
+        }
+    }
     Ok(())
+}
+
+/// What stands above the lines that tell what a change means for people.
+pub const MEANS: &str = "what it means:";
+
+/// What it means for people, where the tree tells what was built before.
+fn meaning(tree: &Tree, missed: &[(&Derivation, Miss)]) -> Result<Vec<Consequence>, TreeError> {
+    let mut recipes = missed.iter().map(|(derivation, _)| &derivation.recipe);
+    let published = recipes.find_map(|recipe| match recipe {
+        Recipe::Published(published) => Some(published),
+        _ => None,
+    });
+    let Some(after) = published else {
+        return Ok(Vec::new());
+    };
+    Ok(match Former::of(tree)? {
+        Former::Known(before) => change::between(&before, after),
+        Former::Unknown(_) => Vec::new(),
+    })
 }
 
 /// The hash of homelab.age. Bundles depend on it, so that another file in its place is opened and
 /// held against the lock, while one that was held before is not opened again.
-fn sealed_hash(workspace: &Workspace) -> Result<Option<blake3::Hash>, Failure> {
+pub fn sealed_hash(workspace: &Workspace) -> Result<Option<blake3::Hash>, Failure> {
     let sealed = workspace.read(&workspace.path("homelab.age"), secret::LIMIT)?;
     Ok(sealed.map(|bytes| blake3::hash(&bytes)))
 }
 
 /// A difference between the lock and the declaration, where the lock may not be changed.
 pub fn would_change(changes: Vec<String>) -> Failure {
-    Failure::new(Exit::Difference, BuildError::LockWouldChange { changes })
+    Failure::new(Exit::Difference, lock_would_change(changes))
 }
 
-fn realise_failure(error: RealiseError) -> Failure {
+/// That difference as an error.
+pub fn lock_would_change(changes: Vec<String>) -> impl Diagnostic + Send + Sync + 'static {
+    BuildError::LockWouldChange { changes }
+}
+
+/// As what a build ends that cannot make its tree.
+pub fn realise_failure(error: RealiseError) -> Failure {
     let exit = match &error {
         RealiseError::Render(RenderError::Template(_)) => Exit::Declaration,
         _ => Exit::Environment,

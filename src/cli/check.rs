@@ -5,7 +5,7 @@ use super::build::{doubt_installed, refuse_issued_here};
 use super::failure::Failure;
 use super::requests::Requested;
 use super::workspace::Workspace;
-use super::{clock, report};
+use super::{clock, plan, report};
 use crate::lock::{Lock, reconcile};
 use crate::status::{State, Status};
 
@@ -49,6 +49,9 @@ pub fn check(arguments: &Check) -> Result<(), Failure> {
             "The authority ends on {}: certificates that would be valid for longer end with it.",
             authority.not_after.strftime("%Y-%m-%d")
         ));
+    }
+    if let Some(lock) = &lock {
+        plan::tell_of_authority(&homelab, lock);
     }
     if gone == 0 && lock.as_ref().is_some_and(Lock::has_stale_crl) {
         report::result("the next build signs ca.crl anew");

@@ -17,7 +17,7 @@ pub enum Exit {
     Usage = 2,
     /// The environment is: files, secrets, disk, clock.
     Environment = 3,
-    /// `--locked` or `--check` found a difference.
+    /// `--locked`, `--check` or `--expect-no-changes` found a difference.
     Difference = 4,
 }
 

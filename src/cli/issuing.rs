@@ -425,7 +425,8 @@ pub fn refuse_issues(homelab: &Homelab, lock: &Lock) -> Result<(), Failure> {
     refuse(to_be_issued(&reconcile(homelab, lock), lock))
 }
 
-fn to_be_issued(reconciliation: &Reconciliation, lock: &Lock) -> impl Iterator<Item = String> {
+/// What would have to be issued.
+pub fn to_be_issued(reconciliation: &Reconciliation, lock: &Lock) -> impl Iterator<Item = String> {
     let authority = lock.signing().is_none();
     let authority = authority.then(|| String::from("the authority is to be made"));
     let new = reconciliation.issue.iter();

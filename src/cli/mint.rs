@@ -37,6 +37,15 @@ pub enum MintError {
     )]
     AuthorityMissing { witness: PathBuf },
 
+    #[error("the lock records no authority that signs, but `{authority}`, which signed once")]
+    #[diagnostic(
+        code("lock::nobody-signs"),
+        help(
+            "bring back the last good lock, `git checkout -- homelab.lock`: the line of the authority that came after it is lost, and no build makes another in its place"
+        )
+    )]
+    NobodySigns { authority: String },
+
     #[error("the system gives no random bytes")]
     #[diagnostic(code("root::no-randomness"), help("try again later"))]
     NoRandomness,
@@ -57,8 +66,23 @@ pub fn standing(
     out: &Path,
     root_elsewhere: bool,
 ) -> Result<Standing, Failure> {
+    let Some(lock) = begun(workspace, out)? else {
+        // Nothing was ever made with a secret that was only pending.
+        let _ = std::fs::remove_file(workspace.path(PENDING));
+        return Ok(Standing::Fresh);
+    };
+    complete_pending(workspace)?;
     let sealed = workspace.path("homelab.age");
-    let tree = out.join(".homelab");
+    if !root_elsewhere && workspace.read(&sealed, LIMIT)?.is_none() {
+        return Err(Failure::environment(SecretError::Missing { path: sealed }));
+    }
+    Ok(Standing::Begun(lock))
+}
+
+/// The lock of a workspace that something has been made in; none where an authority may be made. An error
+/// where something is missing that was there. Changes nothing.
+pub fn begun(workspace: &Workspace, out: &Path) -> Result<Option<Lock>, Failure> {
+    let sealed = workspace.path("homelab.age");
     let Some(lock) = workspace.lock()? else {
         // Whatever stands where output goes may be what is left of a tree.
         let usual = workspace.path("out");
@@ -66,25 +90,30 @@ pub fn standing(
             .into_iter()
             .find(|out| !is_empty_or_absent(out));
         let witness = Some(sealed.as_path()).filter(|sealed| sealed.symlink_metadata().is_ok());
-        if let Some(witness) = witness.or(trees) {
-            let witness = witness.to_owned();
-            return Err(Failure::environment(MintError::LockMissing { witness }));
-        }
-        // Nothing was ever made with a secret that was only pending.
-        let _ = std::fs::remove_file(workspace.path(PENDING));
-        return Ok(Standing::Fresh);
+        return match witness.or(trees) {
+            Some(witness) => Err(Failure::environment(MintError::LockMissing {
+                witness: witness.to_owned(),
+            })),
+            None => Ok(None),
+        };
     };
-    complete_pending(workspace)?;
-    if !root_elsewhere && workspace.read(&sealed, LIMIT)?.is_none() {
-        return Err(Failure::environment(SecretError::Missing { path: sealed }));
+    let signed = lock.authorities.iter().find(|a| a.can_sign());
+    match signed {
+        _ if lock.signing().is_some() => {}
+        // Its successor's line was lost. Making another would replace both.
+        Some(authority) => {
+            let authority = authority.common_name();
+            return Err(Failure::environment(MintError::NobodySigns { authority }));
+        }
+        None if out.join(".homelab/manifest.kdl").symlink_metadata().is_ok() => {
+            let witness = out.to_owned();
+            return Err(Failure::environment(MintError::AuthorityMissing {
+                witness,
+            }));
+        }
+        None => {}
     }
-    if lock.signing().is_none() && tree.join("manifest.kdl").symlink_metadata().is_ok() {
-        let witness = out.to_owned();
-        return Err(Failure::environment(MintError::AuthorityMissing {
-            witness,
-        }));
-    }
-    Ok(Standing::Begun(lock))
+    Ok(Some(lock))
 }
 
 fn is_empty_or_absent(directory: &Path) -> bool {

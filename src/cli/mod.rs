@@ -14,6 +14,7 @@ mod init;
 mod issuing;
 mod mint;
 mod password;
+mod plan;
 mod renew;
 mod report;
 mod requests;
@@ -50,6 +51,7 @@ pub fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Init(arguments) => init::init(&arguments),
         Command::Check(arguments) => check::check(&arguments),
+        Command::Plan(arguments) => plan::plan(&arguments),
         Command::Build(arguments) => build::build(&arguments),
         Command::Status(arguments) => status::status(&arguments),
         Command::Exposure(arguments) => exposure::exposure(&arguments),

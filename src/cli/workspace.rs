@@ -176,13 +176,18 @@ impl Workspace {
 
     /// Writes the lock, if it says anything else than the one that is there.
     pub fn write_lock(&self, lock: &Lock) -> Result<(), Failure> {
-        let path = self.path("homelab.lock");
-        let text = lock.to_string();
-        if self.read(&path, LOCK_LIMIT)?.as_deref() == Some(text.as_bytes()) {
+        if self.has_lock(lock)? {
             return Ok(());
         }
+        let (path, text) = (self.path("homelab.lock"), lock.to_string());
         let written = write_durably(&path, Mode::Public, text.as_bytes(), Existing::Replace);
         written.map_err(Failure::environment)
+    }
+
+    /// Whether the lock that is there is this one, written as it is written.
+    pub fn has_lock(&self, lock: &Lock) -> Result<bool, Failure> {
+        let written = self.read(&self.path("homelab.lock"), LOCK_LIMIT)?;
+        Ok(written.as_deref() == Some(lock.to_string().as_bytes()))
     }
 
     /// The built-in templates under those in `templates/`.

@@ -35,8 +35,15 @@ impl Reconciliation {
     /// Whether so many devices would be retired that it is probably a mistake: more than two, and
     /// more than a third of those that are let in.
     pub fn retires_many(&self, lock: &Lock) -> bool {
-        let retired = self.retire.len();
-        retired > 2 && retired * 3 > lock.admitted().len()
+        let (shut_out, let_in) = (self.shut_out(lock).len(), lock.admitted().len());
+        shut_out > 2 && shut_out * 3 > let_in
+    }
+
+    /// The devices to be retired that are let in now: one that was barred loses nothing.
+    pub fn shut_out(&self, lock: &Lock) -> Vec<&DeviceId> {
+        let admitted = lock.admitted();
+        let retired = self.retire.iter();
+        retired.filter(|id| admitted.contains_key(id)).collect()
     }
 
     /// Whether the lock says already what the declaration says.

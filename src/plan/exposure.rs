@@ -1,11 +1,11 @@
 //! What can be reached, and by whom: read off the edge's own data.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::edge::{Behind, Device, Edge, OpenPath, Person, Site};
 
 /// All that can be reached through the edge.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exposure {
     /// The domain.
     pub domain: String,
@@ -22,40 +22,40 @@ pub struct Exposure {
 }
 
 /// Proxies that are believed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Believed {
     /// Their addresses.
     pub proxies: Vec<String>,
     /// How they say for whom they speak.
-    pub by: &'static str,
+    pub by: String,
 }
 
 /// Something that is reachable without a certificate.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opening {
     /// The service.
     pub service: String,
     /// Its hosts.
     pub hosts: Vec<String>,
     /// From where: `everywhere` or `lan`.
-    pub from: &'static str,
+    pub from: String,
     /// The path, such as `/share/*`; `/*` for all.
     pub path: String,
     /// The methods; none where all are.
-    pub methods: Vec<&'static str>,
+    pub methods: Vec<String>,
     /// Whether the path comes from the catalogue of apps.
     pub share_link: bool,
 }
 
 /// A service, and who may reach it with a certificate.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guarded {
     /// The service.
     pub service: String,
     /// Its hosts.
     pub hosts: Vec<String>,
     /// What the TLS handshake asks of a visitor: `required` or `asked`.
-    pub certificate: &'static str,
+    pub certificate: String,
     /// Whether the upstream is told who came.
     pub identity: bool,
     /// Who is let in, sorted by name.
@@ -63,7 +63,7 @@ pub struct Guarded {
 }
 
 /// Somebody who is let in by certificate.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Admitted {
     /// The person.
     pub person: String,
@@ -72,22 +72,31 @@ pub struct Admitted {
 }
 
 /// Something that homelab does not check.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unchecked {
     /// The service.
     pub service: String,
     /// What it is: `raw` lines of a Caddyfile, `upstream-certificate`, that nobody verifies, or
     /// `templates` of the user's own.
-    pub what: &'static str,
+    pub what: String,
     /// The lines, or the names of the templates.
     pub lines: Vec<String>,
 }
 
+/// From where: from anywhere.
+pub const EVERYWHERE: &str = "everywhere";
+
+/// From where: from the LAN.
+pub const LAN: &str = "lan";
+
+/// The path of a whole service.
+pub const WHOLE: &str = "/*";
+
 /// What is said of all services. No service is called so.
-const ALL: &str = "(all)";
+pub const ALL: &str = "(all)";
 
 /// What the landing page is called where services have their names. No service is called so.
-const LANDING: &str = "(landing page)";
+pub const LANDING: &str = "(landing page)";
 
 impl Exposure {
     /// What this edge exposes, where the Caddyfile is made with these templates of the user's own.
@@ -103,7 +112,7 @@ impl Exposure {
         if !templates.is_empty() {
             exposure.unchecked.push(Unchecked {
                 service: ALL.to_owned(),
-                what: "templates",
+                what: "templates".to_owned(),
                 lines: templates.to_vec(),
             });
         }
@@ -121,8 +130,8 @@ impl Exposure {
         let whole = |hosts| Opening {
             service: LANDING.to_owned(),
             hosts,
-            from: "lan",
-            path: String::from("/*"),
+            from: LAN.to_owned(),
+            path: WHOLE.to_owned(),
             methods: Vec::new(),
             share_link: false,
         };
@@ -139,33 +148,33 @@ impl Exposure {
         self.with_certificate.push(Guarded {
             service: LANDING.to_owned(),
             hosts,
-            certificate: "asked",
+            certificate: "asked".to_owned(),
             identity: false,
             people,
         });
     }
 
     fn site(&mut self, site: &Site) {
-        let opening = |from, path: &str, methods: &[&'static str], share_link| Opening {
+        let opening = |from: &str, path: &str, methods: &[&'static str], share_link| Opening {
             service: site.service.clone(),
             hosts: site.hosts.clone(),
-            from,
+            from: from.to_owned(),
             path: path.to_owned(),
-            methods: methods.to_vec(),
+            methods: methods.iter().map(ToString::to_string).collect(),
             share_link,
         };
         if site.everyone {
             self.without_certificate
-                .push(opening("everywhere", "/*", &[], false));
+                .push(opening(EVERYWHERE, WHOLE, &[], false));
         }
         if site.lan {
             self.without_certificate
-                .push(opening("lan", "/*", &[], false));
+                .push(opening(LAN, WHOLE, &[], false));
         }
         let mut public: Vec<Opening> = Vec::new();
         for group in &site.public {
             public.extend(group.paths.iter().map(|OpenPath { path, share_link }| {
-                opening("everywhere", path, &group.methods, *share_link)
+                opening(EVERYWHERE, path, &group.methods, *share_link)
             }));
         }
         public.sort_by(|a, b| a.path.cmp(&b.path));
@@ -177,14 +186,15 @@ impl Exposure {
                 certificate: match mode {
                     "require_and_verify" => "required",
                     _ => "asked",
-                },
+                }
+                .to_owned(),
                 identity: site.identity,
                 people: site.people.iter().map(admitted).collect(),
             });
         }
-        let unchecked = |what, lines| Unchecked {
+        let unchecked = |what: &str, lines| Unchecked {
             service: site.service.clone(),
-            what,
+            what: what.to_owned(),
             lines,
         };
         if !site.raw.is_empty() {
@@ -203,7 +213,8 @@ fn believed(behind: &Behind) -> Believed {
         by: match behind.proxy_protocol {
             true => "proxy-protocol",
             false => "x-forwarded-for",
-        },
+        }
+        .to_owned(),
     }
 }
 

@@ -8,6 +8,7 @@ mod calendar;
 mod edge;
 mod exposure;
 mod guide;
+mod published;
 
 use std::iter;
 
@@ -15,8 +16,9 @@ use serde::Serialize;
 
 pub use calendar::{Calendar, Event};
 pub use edge::{Edge, Link};
-pub use exposure::Exposure;
+pub use exposure::{ALL, EVERYWHERE, Exposure, LAN, LANDING, Opening, WHOLE};
 pub use guide::{DeviceFile, DevicePart, FileKind, Guide, ServiceLink, shown_end, shown_moment};
+pub use published::{LetIn, Older, Published, Trusted};
 
 use crate::lock::{Authority, Issued, Lock, State};
 use crate::model::{Device, DeviceId, Homelab};
@@ -59,7 +61,23 @@ pub enum Recipe {
     Exposure(Exposure),
     /// A person's install guide.
     Guide(Guide),
+    /// What the next build is compared with.
+    Published(Published),
 }
+
+impl Recipe {
+    /// The hash of the file that the root secret is sealed in, where the artifact is held against it. It
+    /// is not what the artifact is made from: the same comes out of every file that holds the secret.
+    pub fn sealed_root(&self) -> Option<&str> {
+        match self {
+            Recipe::Bundle(bundle) => bundle.sealed_root.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+/// Where it stands what an edge exposes, for the next build to compare with.
+pub const PUBLISHED: &str = "edge/exposure.json";
 
 /// Where the revocation lists stand in PEM.
 const CRL: &str = "edge/ca.crl";
@@ -69,6 +87,14 @@ const CRL: &str = "edge/ca.crl";
 pub fn crl_paths(lock: &Lock) -> Vec<OutputPath> {
     let der = lock.listing().map(|authority| crl_path(lock, authority));
     iter::once(path(CRL)).chain(der).collect()
+}
+
+/// Those of [`crl_paths`] that are to be written anew when the lists that are stale have been signed.
+pub fn unsigned_crl_paths(lock: &Lock) -> Vec<OutputPath> {
+    let stale = lock.listing().filter(|a| lock.crl(a).is_none());
+    let der: Vec<OutputPath> = stale.map(|authority| crl_path(lock, authority)).collect();
+    let pem = (!der.is_empty()).then(|| path(CRL));
+    pem.into_iter().chain(der).collect()
 }
 
 fn crl_path(lock: &Lock, authority: &Authority) -> OutputPath {
@@ -91,7 +117,8 @@ pub struct Bundle {
     pub profile: BundleProfile,
     /// The name that the importing device shows.
     pub friendly_name: String,
-    /// The hash of the file that the root secret is sealed in.
+    /// The hash of the file that the root secret is sealed in: see [`Recipe::sealed_root`].
+    #[serde(skip)]
     pub sealed_root: Option<String>,
 }
 
@@ -168,6 +195,7 @@ pub fn edge(homelab: &Homelab, lock: &Lock, templates: &[String]) -> Vec<Derivat
     };
     let edge = Edge::new(homelab, Some(lock));
     let exposure = Exposure::of(&edge, templates);
+    let published = Published::of(exposure.clone(), homelab, lock);
     let text = |of: fn(&Authority) -> String| lock.trusted().map(of).collect();
     let authorities = Recipe::Text {
         text: text(|authority| authority.certificate.pem()),
@@ -175,6 +203,7 @@ pub fn edge(homelab: &Homelab, lock: &Lock, templates: &[String]) -> Vec<Derivat
     let mut derivations = vec![
         public(path("edge/Caddyfile"), Recipe::Caddyfile(edge)),
         public(path("edge/ca.pem"), authorities),
+        public(path(PUBLISHED), Recipe::Published(published)),
         public(path("edge/exposure.md"), Recipe::Exposure(exposure)),
     ];
     let lists: Option<Vec<Crl>> = lock

@@ -131,6 +131,10 @@ pub fn render(
         }),
         Recipe::Exposure(exposure) => Ok(templates.render("exposure.md.j2", exposure)?.into()),
         Recipe::Guide(guide) => Ok(templates.render("guide.html.j2", guide)?.into()),
+        Recipe::Published(published) => Ok(Artifact {
+            bytes: published.to_json().into_bytes(),
+            templates: Vec::new(),
+        }),
     }
 }
 

@@ -83,7 +83,8 @@ impl Wanted {
 }
 
 impl Scope {
-    fn contains(&self, path: &OutputPath) -> bool {
+    /// Whether a file is in that part.
+    pub fn contains(&self, path: &OutputPath) -> bool {
         match self {
             Scope::All => true,
             Scope::Below(directory) => path.is_below(directory.as_str()),

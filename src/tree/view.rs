@@ -82,16 +82,20 @@ impl View {
         View::open_as(Access::Shared, directory, owner.into(), patience)
     }
 
-    /// Directories of ours whose mode is another than a build would give them.
-    pub fn altered_folders(&self) -> Result<Vec<PathBuf>, TreeError> {
+    /// Directories of ours, in `scope`, whose mode is another than a build would give them that keeps
+    /// those of our files that are `wanted`.
+    pub fn altered_folders(
+        &self,
+        wanted: impl Fn(&OutputPath) -> bool,
+        scope: &Scope,
+    ) -> Result<Vec<PathBuf>, TreeError> {
         let Some(root) = &self.root else {
             return Ok(Vec::new());
         };
-        let kept = self
-            .entries
-            .iter()
-            .map(|entry| Wanted::Keep(entry.path.clone()));
-        let change = Change::between(&self.entries, kept.collect(), &Scope::All);
+        let paths = self.entries.iter().map(|entry| &entry.path);
+        let kept = paths.filter(|path| scope.contains(path) && wanted(path));
+        let kept = kept.map(|path| Wanted::Keep(path.clone())).collect();
+        let change = Change::between(&self.entries, kept, scope);
         let survey = survey::survey(root, &change, &change.folders(), self.damaged)?;
         let altered = survey.altered.iter();
         Ok(altered.map(|folder| root.named(folder.path)).collect())

@@ -34,12 +34,13 @@ service "immich" {
 "#;
 
 /// What a build of [`SMALL`] makes, in the order of the paths.
-pub const FILES: [&str; 12] = [
+pub const FILES: [&str; 13] = [
     ".gitignore",
     "edge/Caddyfile",
     "edge/ca.crl",
     "edge/ca.crl.der",
     "edge/ca.pem",
+    "edge/exposure.json",
     "edge/exposure.md",
     "people/alice/guide.html",
     "people/alice/macbook/alice-macbook.p12",

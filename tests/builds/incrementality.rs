@@ -15,6 +15,7 @@ const CADDYFILE: &str = "~ out/edge/Caddyfile";
 const CRL: &str = "~ out/edge/ca.crl";
 const CRL_DER: &str = "~ out/edge/ca.crl.der";
 const EXPOSURE: &str = "~ out/edge/exposure.md";
+const PUBLISHED: &str = "~ out/edge/exposure.json";
 const RENEWALS: &str = "~ out/renewals.ics";
 
 const GUIDE: &str = "out/people/bob/guide.html";
@@ -87,7 +88,7 @@ fn the_first_build_names_what_it_makes() {
     let made = FILES.map(|file| format!("built out/{file}\n")).concat();
     outcome
         .succeeds()
-        .stdout_is(&format!("{issued}{made}12 built, 0 unchanged\n"));
+        .stdout_is(&format!("{issued}{made}13 built, 0 unchanged\n"));
     let tree = lab.snapshot();
     let modes: Vec<String> = tree
         .iter()
@@ -109,6 +110,7 @@ fn the_first_build_names_what_it_makes() {
             "0644 out/edge/ca.crl",
             "0644 out/edge/ca.crl.der",
             "0644 out/edge/ca.pem",
+            "0644 out/edge/exposure.json",
             "0644 out/edge/exposure.md",
             "0700 out/people",
             "0700 out/people/alice",
@@ -143,6 +145,7 @@ fn a_new_device_is_a_bundle_a_guide_and_the_edge() {
             "~ homelab.lock",
             MANIFEST,
             CADDYFILE,
+            PUBLISHED,
             EXPOSURE,
             "~ out/people/bob/guide.html",
             "+ out/people/bob/tablet/",
@@ -151,11 +154,13 @@ fn a_new_device_is_a_bundle_a_guide_and_the_edge() {
         ],
         "issued bob/tablet until 2028-01-15\n\
          built out/edge/Caddyfile\n\
+         built out/edge/exposure.json\n\
          built out/edge/exposure.md\n\
          built out/people/bob/guide.html\n\
          built out/people/bob/tablet/bob-tablet.p12\n\
          built out/renewals.ics\n\
-         5 built, 8 unchanged\n",
+         6 built, 8 unchanged\n\
+         \nwhat it means:\n  bob/tablet gets its first file\n",
     );
     let after = lab.read("homelab.lock");
     let new: Vec<&str> = after
@@ -172,7 +177,7 @@ fn a_name_changes_where_it_is_shown() {
     gives(
         build_after(&lab, |lab| edit(lab, "name \"Alice\"", "name \"Alice L.\"")),
         &[MANIFEST, CADDYFILE, "~ out/people/alice/guide.html"],
-        "built out/edge/Caddyfile\nbuilt out/people/alice/guide.html\n2 built, 10 unchanged\n",
+        "built out/edge/Caddyfile\nbuilt out/people/alice/guide.html\n2 built, 11 unchanged\n",
     );
     // No service is told of bob.
     gives(
@@ -180,7 +185,7 @@ fn a_name_changes_where_it_is_shown() {
             edit(lab, "\"bob\" {", "\"bob\" {\n    name \"Robert\"")
         }),
         &[MANIFEST, "~ out/people/bob/guide.html"],
-        "built out/people/bob/guide.html\n1 built, 11 unchanged\n",
+        "built out/people/bob/guide.html\n1 built, 12 unchanged\n",
     );
 }
 
@@ -191,7 +196,7 @@ fn another_version_of_a_platform_is_another_bundle_where_its_kind_is_another() {
     gives(
         build_after(&lab, |lab| edit(lab, "version=13", "version=15")),
         &[MANIFEST, "~ out/people/alice/pixel/alice-pixel.p12"],
-        "built out/people/alice/pixel/alice-pixel.p12\n1 built, 11 unchanged\n",
+        "built out/people/alice/pixel/alice-pixel.p12\n1 built, 12 unchanged\n",
     );
     assert_eq!(
         certificate(&lab, "alice/pixel"),
@@ -206,7 +211,7 @@ fn an_upstream_changes_the_caddyfile_only() {
     gives(
         build_after(&built(), |lab| edit(lab, ":2283", ":2284")),
         &[MANIFEST, CADDYFILE],
-        "built out/edge/Caddyfile\n1 built, 11 unchanged\n",
+        "built out/edge/Caddyfile\n1 built, 12 unchanged\n",
     );
 }
 
@@ -229,7 +234,7 @@ fn what_somebody_changed_in_the_output_is_restored() {
         (BUNDLE, |lab| home::remove(lab, "out/people/bob/iphone")),
     ] {
         let (_, said) = build_after(&lab, change);
-        assert_eq!(said, format!("restored {path}\n1 restored, 11 unchanged\n"));
+        assert_eq!(said, format!("restored {path}\n1 restored, 12 unchanged\n"));
         assert_eq!(changed(&tree, &lab.snapshot()), [""; 0]);
     }
 }
@@ -240,7 +245,7 @@ fn all_of_the_output_is_restored() {
     let tree = lab.snapshot();
     let (_, said) = build_after(&lab, |lab| home::remove(lab, "out"));
     let made = FILES.map(|file| format!("built out/{file}\n")).concat();
-    assert_eq!(said, format!("{made}12 built, 0 unchanged\n"));
+    assert_eq!(said, format!("{made}13 built, 0 unchanged\n"));
     assert_eq!(changed(&tree, &lab.snapshot()), [""; 0]);
 }
 
@@ -268,7 +273,7 @@ fn a_template_changes_what_was_made_with_it() {
     let lab = built();
     let tree = lab.snapshot();
     let guide = [MANIFEST, "~ out/people/alice/guide.html"];
-    let said = "built out/people/alice/guide.html\n1 built, 11 unchanged\n";
+    let said = "built out/people/alice/guide.html\n1 built, 12 unchanged\n";
     let android = "templates/guide/android.html.j2";
     gives(
         build_after(&lab, |lab| lab.write(android, "<p>As you like it.</p>\n")),
@@ -299,17 +304,22 @@ fn a_template_may_extend_the_one_that_it_replaces() {
     let caddyfile =
         "{% extends \"builtin/Caddyfile.j2\" %}\n{% block global %}\n\tdebug\n{% endblock %}\n";
     // The report says that there is such a template.
-    let said = "built out/edge/Caddyfile\nbuilt out/edge/exposure.md\n2 built, 10 unchanged\n";
+    let said = |means: &str| {
+        format!(
+            "built out/edge/Caddyfile\nbuilt out/edge/exposure.json\nbuilt out/edge/exposure.md\n\
+             3 built, 10 unchanged\n\nwhat it means:\n  the Caddyfile is made with {means}\n"
+        )
+    };
     gives(
         build_after(&lab, |lab| lab.write("templates/Caddyfile.j2", caddyfile)),
-        &[MANIFEST, CADDYFILE, EXPOSURE],
-        said,
+        &[MANIFEST, CADDYFILE, PUBLISHED, EXPOSURE],
+        &said("templates of your own, which homelab does not check: Caddyfile.j2"),
     );
     assert!(lab.read("out/edge/Caddyfile").contains("\tdebug\n"));
     gives(
         build_after(&lab, |lab| home::remove(lab, "templates")),
-        &[MANIFEST, CADDYFILE, EXPOSURE],
-        said,
+        &[MANIFEST, CADDYFILE, PUBLISHED, EXPOSURE],
+        &said("homelab's own templates again"),
     );
     assert_eq!(changed(&tree, &lab.snapshot()), [""; 0]);
 }
@@ -352,6 +362,7 @@ fn a_removed_device_is_retired_and_its_files_go() {
             CADDYFILE,
             CRL,
             CRL_DER,
+            PUBLISHED,
             EXPOSURE,
             "~ out/people/alice/guide.html",
             "- out/people/alice/macbook/",
@@ -362,11 +373,13 @@ fn a_removed_device_is_retired_and_its_files_go() {
          built out/edge/Caddyfile\n\
          built out/edge/ca.crl\n\
          built out/edge/ca.crl.der\n\
+         built out/edge/exposure.json\n\
          built out/edge/exposure.md\n\
          built out/people/alice/guide.html\n\
          built out/renewals.ics\n\
          removed out/people/alice/macbook/alice-macbook.p12\n\
-         6 built, 5 unchanged, 1 removed\n",
+         7 built, 5 unchanged, 1 removed\n\
+         \nwhat it means:\n  locks out alice/macbook\n",
     );
     let retired = certificate(&lab, "alice/macbook");
     let without_check = |line: &str| line.split(" check=").next().map(str::to_owned);
@@ -445,6 +458,7 @@ fn a_removed_person_goes_with_all_that_is_hers() {
             CADDYFILE,
             CRL,
             CRL_DER,
+            PUBLISHED,
             EXPOSURE,
             "- out/people/bob/",
             "- out/people/bob/guide.html",
@@ -456,11 +470,13 @@ fn a_removed_person_goes_with_all_that_is_hers() {
          built out/edge/Caddyfile\n\
          built out/edge/ca.crl\n\
          built out/edge/ca.crl.der\n\
+         built out/edge/exposure.json\n\
          built out/edge/exposure.md\n\
          built out/renewals.ics\n\
          removed out/people/bob/guide.html\n\
          removed out/people/bob/iphone/bob-iphone.p12\n\
-         5 built, 5 unchanged, 2 removed\n",
+         6 built, 5 unchanged, 2 removed\n\
+         \nwhat it means:\n  locks out bob/iphone\n  bob may no longer open immich\n",
     );
     assert_eq!(authority(&lab), authority_before);
 }
@@ -487,6 +503,7 @@ fn what_is_not_ours_is_left_and_keeps_its_directory() {
             CADDYFILE,
             CRL,
             CRL_DER,
+            PUBLISHED,
             EXPOSURE,
             "~ out/people/alice/guide.html",
             "- out/people/alice/macbook/alice-macbook.p12",

@@ -118,7 +118,10 @@ fn removing_a_device_needs_the_secret_and_leaving_it_out_does_not() {
     let outcome = homelab(&lab, ["build", "--edge"]).run();
     outcome
         .succeeds()
-        .stdout_is("built out/edge/Caddyfile\nbuilt out/edge/exposure.md\n2 built, 3 unchanged\n")
+        .stdout_is(
+            "built out/edge/Caddyfile\nbuilt out/edge/exposure.json\nbuilt out/edge/exposure.md\n\
+             3 built, 3 unchanged\n\nwhat it means:\n  locks out alice/macbook\n",
+        )
         .stderr_is(
             "ca.crl does not list alice/macbook yet: run `homelab build` where the root secret is, \
              and commit homelab.lock.\n",
@@ -128,6 +131,7 @@ fn removing_a_device_needs_the_secret_and_leaving_it_out_does_not() {
         [
             "~ out/.homelab/manifest.kdl",
             "~ out/edge/Caddyfile",
+            "~ out/edge/exposure.json",
             "~ out/edge/exposure.md",
         ]
     );

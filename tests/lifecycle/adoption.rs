@@ -445,7 +445,8 @@ fn a_device_that_made_its_key_gets_a_certificate_of_it() {
     );
     run(&lab, ["build"])
         .succeeds()
-        .stdout_is("10 unchanged\n")
+        .stdout_contains(" unchanged\n")
+        .stdout_lacks("built")
         .stderr_is("");
     run(&lab, ["build", "--check"]).succeeds();
     run(&lab, ["password", "alice/yubikey"])
@@ -539,4 +540,34 @@ fn a_request_that_cannot_be_met_is_refused() {
             .stderr_contains("request::not-met");
     }
     assert!(!lab.path().join("homelab.lock").exists());
+}
+
+/// What a build would do for devices that have their certificate or their key, told beforehand.
+#[test]
+fn a_plan_knows_of_certificates_and_keys_that_are_there() {
+    let recipe = Recipe::new(P256, CA);
+    let fingerprint = recipe.issue("old-laptop");
+    let devices = format!(
+        "device \"yubikey\" csr=\"csr/yubikey.csr\"; device \"old-laptop\" fingerprint=\"{fingerprint}\""
+    );
+    let lab = built();
+    request(&lab, &recipe, P256);
+    lab.write("homelab.kdl", with(&devices));
+    let before = lab.snapshot();
+    let planned = run(&lab, ["plan"]);
+    planned
+        .succeeds()
+        .stdout_contains("alice/old-laptop is let in with the certificate that it has")
+        .stdout_contains("alice/yubikey gets its first file")
+        .stdout_contains("people/alice/yubikey/alice-yubikey.crt")
+        .stdout_lacks("alice-yubikey.p12");
+    assert_eq!(changed(&before, &lab.snapshot()), [""; 0]);
+    run(&lab, ["build"])
+        .succeeds()
+        .stdout_contains("alice/old-laptop is let in with the certificate that it has");
+    run(&lab, ["plan", "--expect-no-changes"]).succeeds();
+    lab.write("homelab.kdl", DECLARATION);
+    run(&lab, ["plan"])
+        .succeeds()
+        .stdout_contains("locks out alice/old-laptop");
 }

@@ -44,6 +44,21 @@ fn more_than_two_and_more_than_a_third_are_named_first() {
                 refused.stderr_contains(&told);
                 assert!(snapshot == lab.snapshot(), "{before} {after} {arguments:?}");
             }
+            for options in [&[][..], &["--edge"]] {
+                let arguments = ["plan", "--json"].iter().chain(options);
+                let plan = lab.command(arguments.copied()).run();
+                let plan: serde_json::Value =
+                    serde_json::from_str(plan.succeeds().stdout()).expect("it is JSON");
+                assert_eq!(plan["stops"][0]["code"], "lock::retires-many");
+                let meant = ["plan", "--allow-retire", &count].into_iter();
+                let meant = meant.chain(options.iter().copied());
+                lab.command(meant).run().succeeds().stdout_lacks("stops");
+            }
+            let told = format!(
+                "a build stops: {count} of {} devices would be shut out",
+                before + 1
+            );
+            run(&lab, 0, ["plan"]).succeeds().stdout_contains(&told);
             let fewer = (before - after - 1).to_string();
             run(&lab, 1, ["build", "--allow-retire", &fewer]).fails_with(4);
         }
@@ -64,4 +79,10 @@ fn only_devices_that_are_let_in_count() {
     run(&lab, 2, ["build"]).succeeds();
     lab.write("homelab.kdl", "domain \"home.example.com\"\n");
     run(&lab, 3, ["build"]).fails_with(4);
+    // One that was barred is out already.
+    run(&lab, 4, ["revoke", "--no-replace", "alice/d0"]).fails_with(2);
+    lab.write("homelab.kdl", declaration(2));
+    run(&lab, 4, ["revoke", "--no-replace", "alice/d0"]).succeeds();
+    lab.write("homelab.kdl", "domain \"home.example.com\"\n");
+    run(&lab, 5, ["build"]).succeeds();
 }

@@ -1,0 +1,211 @@
+//! What a change means for people, in sentences.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::tz::Offset;
+use jiff::{Timestamp, ToSpan};
+use serde::Serialize;
+
+use super::access;
+use crate::issue::CLOCK_ALLOWANCE_HOURS;
+use crate::lock::{Lock, Origin};
+use crate::model::Homelab;
+use crate::plan::{LetIn, Published};
+
+/// One thing that a change means for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Consequence {
+    /// What kind of thing.
+    pub kind: Kind,
+    /// The device, person, service, authority or domain that it is about.
+    pub about: String,
+    /// A sentence without its full stop.
+    pub text: String,
+    /// Until when something has to be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+/// What kind of thing a change means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A device gets its first file.
+    FirstFile,
+    /// A device must install a new file, and what it has works until then.
+    NewFile,
+    /// A device is shut out.
+    LocksOut,
+    /// A person may open something that was closed to them.
+    Gains,
+    /// A person may no longer open something.
+    Loses,
+    /// Something becomes reachable for people without a certificate, or for more of them.
+    Opens,
+    /// Something is no longer reachable for people without a certificate.
+    Closes,
+    /// Something that homelab does not check has changed.
+    Unchecked,
+    /// A service comes, goes, or answers in another way.
+    Service,
+    /// Another authority is trusted, or one is no longer.
+    Authority,
+    /// Something about the whole edge.
+    Edge,
+}
+
+impl Consequence {
+    pub(super) fn new(kind: Kind, about: &str, text: String) -> Consequence {
+        // What a tree holds comes from a file; nothing in it shall speak to a terminal.
+        let shown = |text: &str| text.chars().filter(|c| !c.is_control()).collect();
+        Consequence {
+            kind,
+            about: shown(about),
+            text: shown(&text),
+            until: None,
+        }
+    }
+}
+
+/// What it means for people to go from one edge to another, devices first.
+pub fn between(before: &Published, after: &Published) -> Vec<Consequence> {
+    let mut found = of_devices(&before.devices, &before.retired, &after.devices);
+    authorities(before, after, &mut found);
+    access::compare(&before.exposure, &after.exposure, &mut found);
+    found
+}
+
+/// What it means for the owners of devices that other certificates are let in. `known` are devices that
+/// had one once.
+pub fn of_devices(
+    before: &BTreeMap<String, LetIn>,
+    known: &BTreeSet<String>,
+    after: &BTreeMap<String, LetIn>,
+) -> Vec<Consequence> {
+    let nothing = LetIn::default();
+    let devices: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let told = devices.into_iter().filter_map(|device| {
+        let was = before.get(device).unwrap_or(&nothing);
+        let is = after.get(device).unwrap_or(&nothing);
+        of_device(device, was, is, known.contains(device))
+    });
+    told.collect()
+}
+
+fn of_device(device: &str, was: &LetIn, is: &LetIn, known: bool) -> Option<Consequence> {
+    let tell = |kind, text| Some(Consequence::new(kind, device, text));
+    let had_any = was.fingerprint.is_some() || !was.older.is_empty();
+    let has_any = is.fingerprint.is_some() || !is.older.is_empty();
+    let loses_some = {
+        let older = was.older.iter().map(|older| &older.fingerprint);
+        let mut certificates = older.chain(&was.fingerprint);
+        certificates.any(|fingerprint| !is.has(fingerprint))
+    };
+    match (had_any, has_any) {
+        (false, false) => None,
+        (true, false) => tell(Kind::LocksOut, format!("locks out {device}")),
+        (false, true) if is.installed => tell(
+            Kind::Gains,
+            format!("{device} is let in with the certificate that it has"),
+        ),
+        (true, true) if is.installed && !was.installed => tell(
+            Kind::LocksOut,
+            format!(
+                "{device} is let in with the certificate that it had before, and not with what was issued to it"
+            ),
+        ),
+        (false, true) if known => tell(
+            Kind::FirstFile,
+            format!("{device} is let in again, with a new file"),
+        ),
+        (false, true) => tell(Kind::FirstFile, format!("{device} gets its first file")),
+        (true, true) if was.fingerprint == is.fingerprint => match loses_some {
+            true => tell(
+                Kind::LocksOut,
+                format!("locks out {device}, if its new file is not installed by now"),
+            ),
+            false => None,
+        },
+        (true, true) => {
+            let until = match &was.fingerprint {
+                Some(present) => is.older.iter().find(|older| older.fingerprint == *present),
+                None => None,
+            };
+            let Some(until) = until.map(|older| older.until) else {
+                let text = format!("locks out {device} until it installs its new file");
+                return tell(Kind::LocksOut, text);
+            };
+            let mut consequence = Consequence::new(
+                Kind::NewFile,
+                device,
+                format!("{device} must install a new file by {}", shown(until)),
+            );
+            consequence.until = Some(until);
+            Some(consequence)
+        }
+    }
+}
+
+/// A moment as people write it: `3 May 2027, 12:00 UTC`.
+fn shown(at: Timestamp) -> String {
+    let at = Offset::UTC.to_datetime(at);
+    format!("{} UTC", at.strftime("%-d %B %Y, %H:%M"))
+}
+
+fn authorities(before: &Published, after: &Published, found: &mut Vec<Consequence>) {
+    for new in &after.authorities {
+        if !before.authorities.contains(new) {
+            let text = format!(
+                "certificates of the authority `{}` are let in from now on",
+                new.name
+            );
+            found.push(Consequence::new(Kind::Authority, &new.name, text));
+        }
+    }
+    for old in &before.authorities {
+        if !after.authorities.contains(old) {
+            let text = format!(
+                "certificates of the authority `{}` are no longer let in",
+                old.name
+            );
+            found.push(Consequence::new(Kind::Authority, &old.name, text));
+        }
+    }
+    let (was, is) = (&before.exposure.domain, &after.exposure.domain);
+    if was != is {
+        let stays = match before.authorities == after.authorities {
+            true => {
+                ", and devices keep their certificates: they are of an authority that bears its name, until `homelab rotate --authority`"
+            }
+            false => "",
+        };
+        let text = format!("the domain becomes {is}; it was {was}{stays}");
+        found.push(Consequence::new(Kind::Edge, is, text));
+    }
+}
+
+/// What the declaration says of the authority that the present one is not, because it was made when the
+/// declaration said otherwise: no build replaces it.
+pub fn outdated_authority(homelab: &Homelab, lock: &Lock) -> Vec<String> {
+    let Some(authority) = lock.signing().filter(|a| a.origin == Origin::Derived) else {
+        return Vec::new();
+    };
+    let mut outdated = Vec::new();
+    if authority.domain != homelab.domain {
+        outdated.push(format!("it is of the domain `{}`", authority.domain));
+    }
+    let validity = authority.validity;
+    let made = validity
+        .not_before()
+        .checked_add(CLOCK_ALLOWANCE_HOURS.hours());
+    let lifetime = &homelab.validity.authority;
+    let declared = made.ok().and_then(|made| lifetime.after(made));
+    if declared.is_some_and(|end| end != validity.not_after()) {
+        outdated.push(format!(
+            "it ends on {}, which is not `{}` after its issue",
+            validity.not_after().strftime("%Y-%m-%d"),
+            lifetime.as_str()
+        ));
+    }
+    outdated
+}

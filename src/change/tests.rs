@@ -1,0 +1,263 @@
+//! Sentences about pairs of declarations.
+
+use jiff::Timestamp;
+
+use super::{Consequence, Kind, between, foresee};
+use crate::model::Homelab;
+use crate::plan::{self, Published, Recipe};
+use crate::source::Source;
+
+const PEOPLE: &str = r#"
+domain "home.example.com"
+person "alice" { device "pixel" platform="android"; }
+person "bob" { device "iphone" platform="ios"; }
+group "family" "alice" "bob"
+"#;
+
+fn now() -> Timestamp {
+    "2027-01-01T00:00:00Z".parse().unwrap()
+}
+
+fn homelab(text: &str) -> Homelab {
+    crate::compile(&Source::new("homelab.kdl", text)).unwrap_or_else(|mistakes| {
+        panic!("{:?}\n{text}", mistakes.codes());
+    })
+}
+
+fn published(text: &str) -> Published {
+    let homelab = homelab(text);
+    let foreseen = foresee(&homelab, None, |_| None, now()).unwrap();
+    let recipes = plan::edge(&homelab, &foreseen.lock, &[]).into_iter();
+    let published = recipes.filter_map(|derivation| match derivation.recipe {
+        Recipe::Published(published) => Some(published),
+        _ => None,
+    });
+    published.last().unwrap()
+}
+
+fn told(before: &str, after: &str) -> Vec<String> {
+    let (before, after) = (published(before), published(after));
+    let told = between(&before, &after).into_iter();
+    told.map(|consequence| consequence.text).collect()
+}
+
+#[track_caller]
+fn services(before: &str, after: &str, expected: &[&str]) {
+    let with = |services: &str| format!("{PEOPLE}{services}");
+    assert_eq!(
+        told(&with(before), &with(after)),
+        expected,
+        "{before} → {after}"
+    );
+}
+
+/// A service in front of something, with these words.
+fn x(words: &str) -> String {
+    format!("service \"x\" {{ upstream \"http://127.0.0.1:1\"; {words}; }}\n")
+}
+
+#[test]
+fn nothing_is_told_of_what_is_the_same() {
+    for words in [
+        r#"allow "family"; public "/share/*""#,
+        r#"open "everyone""#,
+        r#"allow "alice"; open "lan"; identity"#,
+    ] {
+        services(&x(words), &x(words), &[]);
+    }
+    let other = x(r#"allow "family""#).replace(":1", ":2");
+    services(&x(r#"allow "alice" "bob""#), &other, &[]);
+}
+
+#[test]
+fn who_gains_and_who_loses_is_told_by_name() {
+    let (alice, both) = (x(r#"allow "alice""#), x(r#"allow "family""#));
+    services(&alice, &both, &["bob may now open x"]);
+    services(&both, &alice, &["bob may no longer open x"]);
+    services(
+        &both,
+        &x(r#"allow "alice"; open "lan""#),
+        &[
+            "x becomes open on the LAN, without a certificate",
+            "x shows a page to who has no certificate, where the connection was refused",
+            "bob may open x at home only",
+        ],
+    );
+}
+
+#[test]
+fn what_opens_and_closes_is_told_with_its_path() {
+    let closed = x(r#"allow "family"; certificate "asked""#);
+    let public = x(r#"allow "family"; public "/share/*""#);
+    services(
+        &closed,
+        &public,
+        &["x becomes reachable without a certificate at /share/* (GET, HEAD)"],
+    );
+    services(
+        &public,
+        &closed,
+        &["x is no longer reachable without a certificate at /share/* (GET, HEAD)"],
+    );
+    // What is open already does not open, and what stays open does not close.
+    let narrower = x(r#"allow "family"; public "/share/a" "/share/b/*""#);
+    services(
+        &public,
+        &narrower,
+        &["x is no longer reachable without a certificate at /share/* (GET, HEAD)"],
+    );
+    services(
+        &narrower,
+        &public,
+        &["x becomes reachable without a certificate at /share/* (GET, HEAD)"],
+    );
+    let everyone = x(r#"open "everyone""#);
+    services(
+        &public,
+        &everyone,
+        &["x becomes open to everyone, without a certificate"],
+    );
+    services(
+        &everyone,
+        &public,
+        &[
+            "x is no longer open to everyone: without a certificate only everyone at /share/* (GET, HEAD)",
+        ],
+    );
+    services(
+        &everyone,
+        &x(r#"allow "alice""#),
+        &["x is no longer open to everyone: only alice with a certificate"],
+    );
+    services(
+        &everyone,
+        &x(r#"open "lan""#),
+        &["x is no longer open to everyone: without a certificate only open on the LAN"],
+    );
+    services(
+        &x(r#"open "lan""#),
+        &everyone,
+        &["x becomes open to everyone, without a certificate"],
+    );
+}
+
+#[test]
+fn services_and_hosts_come_and_go() {
+    let one = x(r#"allow "alice""#);
+    services(
+        "",
+        &one,
+        &["x is new, at x.home.example.com: alice with a certificate"],
+    );
+    services(
+        &one,
+        "",
+        &["x is gone: nothing answers at x.home.example.com any more"],
+    );
+    services(
+        "",
+        &x(r#"open "lan"; public "/s/*""#),
+        &["x is new, at x.home.example.com: open on the LAN; everyone at /s/* (GET, HEAD)"],
+    );
+    services(
+        &one,
+        &x(r#"allow "alice"; host "y""#),
+        &[
+            "x answers at y.home.example.com from now on",
+            "x no longer answers at x.home.example.com",
+        ],
+    );
+    let told_who = x(r#"allow "alice"; identity"#);
+    services(&one, &told_who, &["x is told who comes"]);
+    services(&told_who, &one, &["x is no longer told who comes"]);
+}
+
+#[test]
+fn what_is_not_checked_is_told() {
+    let (plain, raw) = (
+        x(r#"allow "alice""#),
+        x(r#"allow "alice"; raw "header a b""#),
+    );
+    services(
+        &plain,
+        &raw,
+        &["x has `raw` lines, which homelab does not check"],
+    );
+    services(
+        &raw,
+        &raw.replace("a b", "a c"),
+        &["x has other `raw` lines, which homelab does not check"],
+    );
+    services(&raw, &plain, &["x has no `raw` lines any more"]);
+    let verified = plain.replace("http://127.0.0.1:1", "https://127.0.0.1:1");
+    let unverified = verified.replace(":1\"", ":1\" verify=#false");
+    services(
+        &verified,
+        &unverified,
+        &["the certificate of the upstream of x is no longer verified"],
+    );
+    services(
+        &unverified,
+        &verified,
+        &["the certificate of the upstream of x is verified"],
+    );
+}
+
+#[test]
+fn devices_and_surroundings_are_told() {
+    let lan = x(r#"open "lan""#);
+    let before = format!("{PEOPLE}{lan}");
+    let edge = "edge { lan \"192.168.0.0/16\"; behind \"10.0.0.1\"; caddy \"2.8\"; }\n";
+    let told = told(
+        &before,
+        &format!(
+            "{edge}{}",
+            before.replace(
+                "device \"iphone\" platform=\"ios\"",
+                "device \"ipad\" platform=\"ipados\""
+            )
+        ),
+    );
+    assert_eq!(
+        told,
+        [
+            "bob/ipad gets its first file",
+            "locks out bob/iphone",
+            "the LAN, where some services are open, becomes 192.168.0.0/16; it was private_ranges",
+            "10.0.0.1/32 says from now on for whom it speaks (x-forwarded-for)",
+        ]
+    );
+}
+
+/// What a tree holds may have been written by somebody else.
+#[test]
+fn nothing_speaks_to_the_terminal() {
+    let text = String::from("a\u{1b}[2Jb\nc");
+    let consequence = Consequence::new(Kind::Edge, "\u{7}x", text);
+    assert_eq!(
+        (consequence.about.as_str(), consequence.text.as_str()),
+        ("x", "a[2Jbc")
+    );
+}
+
+#[test]
+fn what_is_published_is_read_back() {
+    let published = published(&format!("{PEOPLE}{}", x(r#"allow "alice"; public "/s/*""#)));
+    let read = Published::from_json(published.to_json().as_bytes());
+    assert_eq!(read, Some(published));
+    assert_eq!(Published::from_json(b"{}"), None);
+}
+
+/// A stand-in for a certificate is never taken for one that was issued.
+#[test]
+fn foreseeing_is_deterministic_and_changes_nothing_that_is_issued() {
+    let homelab = homelab(PEOPLE);
+    let once = foresee(&homelab, None, |_| None, now()).unwrap();
+    let twice = foresee(&homelab, None, |_| None, now()).unwrap();
+    assert_eq!(once.lock, twice.lock);
+    assert!(once.changes.authority && once.changes.sign);
+    assert_eq!(once.changes.issue, ["alice/pixel", "bob/iphone"]);
+    let later = foresee(&homelab, Some(&once.lock), |_| None, now()).unwrap();
+    assert_eq!(later.lock, once.lock);
+    assert_eq!(later.changes.issue, [""; 0]);
+}

@@ -1,0 +1,501 @@
+//! `homelab plan`.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use anstyle::{AnsiColor, Style};
+use jiff::Timestamp;
+use miette::Diagnostic;
+use rayon::prelude::*;
+use serde::Serialize;
+use thiserror::Error;
+
+use super::arguments::Plan as Arguments;
+use super::build::{
+    Inputs, MEANS, SIGN, doubt_installed, edge_scope, issued_lock, owner, realise_failure,
+    refuse_issued_here, retires_many, sealed_hash,
+};
+use super::failure::{Exit, Failure};
+use super::issuing::to_be_issued;
+use super::workspace::{PATIENCE, Workspace};
+use super::{clock, mint, report};
+use crate::change::{
+    Consequence, Former, Kind, LockChanges, Step, Verb, between, foresee, of_devices,
+    outdated_authority, steps,
+};
+use crate::lock::{Lock, reconcile};
+use crate::model::Homelab;
+use crate::plan::{self, Derivation, LetIn, Published, Recipe};
+use crate::realise::{self, Miss, Outlook};
+use crate::tree::{ManifestEntry, OutputPath, Scope, View};
+
+#[derive(Debug, Error, Diagnostic)]
+#[error("a build would change something: {what}")]
+#[diagnostic(code("plan::changes"), help("`homelab build` does it"))]
+struct Changes {
+    what: String,
+}
+
+/// What a build would change.
+#[derive(Serialize)]
+struct Plan {
+    /// The output tree.
+    out: String,
+    /// Whether a build would change anything.
+    changes: bool,
+    /// Whether it would take the root secret.
+    needs_secret: bool,
+    /// What it would do to homelab.lock.
+    lock: LockPlan,
+    /// What it would do in the output tree.
+    artifacts: Vec<Step>,
+    /// How many artifacts it would leave.
+    unchanged: usize,
+    /// Why it is not known what was built before; nothing where that is known.
+    no_former_build: Option<String>,
+    /// What it means for people.
+    people: Vec<Consequence>,
+    /// What would stop it.
+    stops: Vec<Stop>,
+    /// What else there is to know.
+    notes: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct LockPlan {
+    #[serde(flatten)]
+    changes: LockChanges,
+    /// Whether it is only written in its usual form.
+    rewrite: bool,
+}
+
+/// Something that would stop a build.
+#[derive(Serialize)]
+struct Stop {
+    /// The diagnostic's code.
+    code: String,
+    /// What is the matter.
+    text: String,
+    /// What to do.
+    help: String,
+}
+
+impl Stop {
+    fn of(diagnostic: &dyn Diagnostic) -> Stop {
+        let told = |text: Option<Box<dyn std::fmt::Display + '_>>| {
+            text.map(|text| text.to_string()).unwrap_or_default()
+        };
+        Stop {
+            code: told(diagnostic.code()),
+            text: diagnostic.to_string(),
+            help: told(diagnostic.help()),
+        }
+    }
+}
+
+/// Says what a build would change, and what it means for people.
+pub fn plan(arguments: &Arguments) -> Result<(), Failure> {
+    let inputs = Inputs::of(&arguments.declaration, arguments.out.as_deref())?;
+    let now = clock::now()?;
+    let plan = match arguments.edge {
+        true => of_edge(&inputs, arguments.allow_retire)?,
+        false => of_all(&inputs, arguments.allow_retire, now)?,
+    };
+    if arguments.json {
+        report::json(&plan)?;
+    } else {
+        report::table(&shown(&plan, &inputs.out))?;
+    }
+    match arguments.expect_no_changes && plan.changes {
+        true => Err(Failure::new(
+            Exit::Difference,
+            Changes {
+                what: summary(&plan),
+            },
+        )),
+        false => Ok(()),
+    }
+}
+
+/// What `homelab build` would change.
+fn of_all(inputs: &Inputs, allow_retire: Option<usize>, now: Timestamp) -> Result<Plan, Failure> {
+    let Inputs {
+        workspace,
+        out,
+        homelab,
+        requested,
+        templates,
+    } = inputs;
+    let lock = mint::begun(workspace, out)?;
+    let foreseen = foresee(homelab, lock.as_ref(), |device| requested.key(device), now);
+    let foreseen = foreseen.map_err(Failure::environment)?;
+    let mut notes = Vec::new();
+    let mut rewrite = false;
+    let mut brake = None;
+    if let Some(lock) = &lock {
+        clock::doubt(now, lock);
+        refuse_issued_here(homelab, lock)?;
+        requested.doubt(homelab, lock);
+        doubt_installed(homelab, lock);
+        rewrite = foreseen.changes.is_empty() && !workspace.has_lock(lock)?;
+        brake = retires_many(homelab, lock, allow_retire).map(|error| Stop::of(&error));
+        notes.extend(of_authority(homelab, lock));
+    }
+    let sealed = sealed_hash(workspace)?.or(pending_hash(workspace)?);
+    let derivations = plan::plan(homelab, &foreseen.lock, &templates.of_the_edge(), sealed);
+    let look = Look {
+        inputs,
+        derivations: &derivations,
+        unsigned: plan::unsigned_crl_paths(&foreseen.lock),
+        kept: plan::crl_paths(&foreseen.lock),
+        scope: Scope::All,
+        changes: foreseen.changes,
+        before: lock.as_ref(),
+        foreseen: &foreseen.lock,
+    };
+    let mut plan = look.plan()?;
+    if lock.is_some() && sealed.is_none() {
+        plan.notes.push(String::from(
+            "there is no homelab.age here: a build needs it, or a `--root-command`",
+        ));
+    }
+    plan.lock.rewrite = rewrite;
+    plan.changes |= rewrite;
+    plan.stops.splice(0..0, brake);
+    plan.notes.extend(notes);
+    Ok(plan)
+}
+
+/// What `homelab build --edge` would change.
+fn of_edge(inputs: &Inputs, allow_retire: Option<usize>) -> Result<Plan, Failure> {
+    let homelab = &inputs.homelab;
+    let lock = issued_lock(&inputs.workspace)?;
+    refuse_issued_here(homelab, &lock)?;
+    let reconciliation = reconcile(homelab, &lock);
+    let derivations = plan::edge(homelab, &lock, &inputs.templates.of_the_edge());
+    let scope = edge_scope(&lock);
+    let look = Look {
+        inputs,
+        derivations: &derivations,
+        unsigned: Vec::new(),
+        kept: Vec::new(),
+        scope,
+        changes: LockChanges::default(),
+        before: Some(&lock),
+        foreseen: &lock,
+    };
+    let mut plan = look.plan()?;
+    let issue: Vec<String> = to_be_issued(&reconciliation, &lock).collect();
+    if !issue.is_empty() {
+        plan.stops
+            .push(Stop::of(&super::build::lock_would_change(issue)));
+    }
+    let brake = retires_many(homelab, &lock, allow_retire);
+    plan.stops.extend(brake.map(|error| Stop::of(&error)));
+    if lock.has_stale_crl() {
+        plan.notes.push(format!("ca.crl is left as it is: {SIGN}"));
+    } else if let Some(device) = reconciliation.retire.first() {
+        plan.notes
+            .push(format!("ca.crl would not list {device} yet: {SIGN}"));
+    }
+    plan.notes.extend(of_authority(homelab, &lock));
+    Ok(plan)
+}
+
+/// The hash of the secret that the next build puts in its place, where one was interrupted.
+fn pending_hash(workspace: &Workspace) -> Result<Option<blake3::Hash>, Failure> {
+    let path = workspace.path(mint::PENDING);
+    let sealed = workspace.read(&path, super::secret::LIMIT)?;
+    Ok(sealed.map(|bytes| blake3::hash(&bytes)))
+}
+
+/// What is held against a tree.
+struct Look<'a> {
+    inputs: &'a Inputs,
+    derivations: &'a [Derivation],
+    /// Revocation lists that are to be signed.
+    unsigned: Vec<OutputPath>,
+    /// Revocation lists that stay in any case.
+    kept: Vec<OutputPath>,
+    scope: Scope,
+    changes: LockChanges,
+    /// The lock as it is.
+    before: Option<&'a Lock>,
+    /// The lock as it would be.
+    foreseen: &'a Lock,
+}
+
+impl Look<'_> {
+    fn plan(self) -> Result<Plan, Failure> {
+        let templates = &self.inputs.templates;
+        let out = &self.inputs.out;
+        let view = View::open(out, owner(self.before.unwrap_or(self.foreseen)), PATIENCE);
+        let view = view.map_err(Failure::environment)?;
+        let missed = realise::missed(self.derivations, &view, templates);
+        let missed = missed.map_err(Failure::environment)?;
+        let missed: Result<Vec<(&Derivation, Miss, Outlook)>, _> = missed
+            .into_par_iter()
+            .map(|(derivation, miss)| {
+                let outlook = realise::outlook(derivation, miss, &view, templates)?;
+                Ok((derivation, miss, outlook))
+            })
+            .collect();
+        let missed = missed.map_err(realise_failure)?;
+        let unsigned = self.unsigned.iter();
+        let unsigned: Vec<(&OutputPath, bool)> = unsigned
+            .map(|path| (path, view.entry(path).is_some()))
+            .collect();
+        let mut artifacts = steps(&missed, &unsigned, &self.orphans(&view), &self.changes);
+        let made = artifacts
+            .iter()
+            .filter(|step| step.verb != Verb::Remove)
+            .count();
+        let unchanged = self.derivations.len() + self.unsigned.len() - made;
+        let folders = view.altered_folders(|path| self.wants(path), &self.scope);
+        for folder in folders.map_err(Failure::environment)? {
+            let path = folder.strip_prefix(out).unwrap_or(&folder);
+            artifacts.push(Step {
+                path: format!("{}/", path.display()),
+                verb: Verb::Restore,
+                reason: String::from("its mode was changed"),
+            });
+        }
+        artifacts.sort();
+        let needs_secret = |(derivation, miss, outlook): &(&Derivation, Miss, Outlook)| {
+            let is_held_against = *miss == Miss::Means;
+            derivation.recipe.needs_secrets() && (*outlook != Outlook::Same || is_held_against)
+        };
+        let (people, no_former_build) = self.meaning(&view)?;
+        Ok(Plan {
+            out: out.display().to_string(),
+            changes: !artifacts.is_empty() || !self.changes.is_empty(),
+            needs_secret: self.changes.need_the_secret() || missed.iter().any(needs_secret),
+            stops: in_the_way(&missed, out),
+            artifacts,
+            unchanged,
+            people,
+            no_former_build,
+            lock: LockPlan {
+                changes: self.changes,
+                rewrite: false,
+            },
+            notes: match view.damaged() {
+                true => vec![String::from(
+                    "the manifest is damaged: a build writes it anew",
+                )],
+                false => Vec::new(),
+            },
+        })
+    }
+
+    fn wants(&self, path: &OutputPath) -> bool {
+        let place = self
+            .derivations
+            .binary_search_by(|derivation| derivation.path.cmp(path));
+        place.is_ok() || self.unsigned.contains(path) || self.kept.contains(path)
+    }
+
+    /// What the manifest has and nothing makes any more.
+    fn orphans<'v>(&self, view: &'v View) -> Vec<&'v ManifestEntry> {
+        let entries = view.entries();
+        entries
+            .filter(|entry| self.scope.contains(&entry.path) && !self.wants(&entry.path))
+            .collect()
+    }
+
+    /// What it means for people; and why only a part of that can be told, where it is so.
+    fn meaning(&self, view: &View) -> Result<(Vec<Consequence>, Option<String>), Failure> {
+        let published = self.derivations.iter().find_map(|d| match &d.recipe {
+            Recipe::Published(published) => Some(published),
+            _ => None,
+        });
+        let Some::<&Published>(after) = published else {
+            return Ok((Vec::new(), None));
+        };
+        let why = match Former::of(view).map_err(Failure::environment)? {
+            Former::Known(before) => return Ok((between(&before, after), None)),
+            Former::Unknown(why) => why,
+        };
+        let before = self.before.map(LetIn::all).unwrap_or_default();
+        let out = self.inputs.out.display();
+        let people = of_devices(&before, &after.retired, &after.devices);
+        Ok((people, Some(format!("{out} {why}"))))
+    }
+}
+
+/// A build removes nothing that is not its own.
+fn in_the_way(missed: &[(&Derivation, Miss, Outlook)], out: &Path) -> Vec<Stop> {
+    let in_the_way = missed
+        .iter()
+        .filter(|(.., outlook)| *outlook == Outlook::InTheWay);
+    let stop = |(derivation, ..): &(&Derivation, Miss, Outlook)| Stop {
+        code: String::from("tree::not-ours"),
+        text: format!(
+            "`{}` was not written by homelab",
+            out.join(derivation.path.as_str()).display()
+        ),
+        help: String::from("move it away"),
+    };
+    in_the_way.map(stop).collect()
+}
+
+/// What is to be known of an authority that was made when the declaration said otherwise.
+fn of_authority(homelab: &Homelab, lock: &Lock) -> Option<String> {
+    let outdated = outdated_authority(homelab, lock);
+    let name = lock.signing()?.common_name();
+    (!outdated.is_empty()).then(|| {
+        format!(
+            "the authority `{name}` stays as it is, and devices keep their certificates, though {}; \
+             `homelab rotate --authority` begins to go over to one as homelab.kdl says",
+            outdated.join(", and ")
+        )
+    })
+}
+
+/// Tells of it on stderr.
+pub fn tell_of_authority(homelab: &Homelab, lock: &Lock) {
+    if let Some(note) = of_authority(homelab, lock) {
+        report::note(sentence(&note));
+    }
+}
+
+/// With a capital and a full stop.
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(|first| first.to_uppercase().to_string());
+    let stop = if text.ends_with('.') { "" } else { "." };
+    format!("{}{}{stop}", first.unwrap_or_default(), chars.as_str())
+}
+
+/// For people: what stops it first, then the artifacts, the lock, and what it means.
+fn shown(plan: &Plan, out: &Path) -> String {
+    let mut parts = Vec::new();
+    let mut stops = String::new();
+    for stop in &plan.stops {
+        let red = AnsiColor::Red.on_default().bold();
+        line(&mut stops, red, &format!("a build stops: {}", stop.text));
+        line(&mut stops, Style::new(), &format!("  {}", stop.help));
+    }
+    parts.push(stops);
+    parts.push(artifacts(plan, out));
+    parts.push(lock_lines(&plan.lock));
+    let mut people = String::new();
+    let bold = Style::new().bold();
+    if let Some(why) = &plan.no_former_build {
+        let text =
+            format!("what it means for devices; who may open what cannot be compared: {why}");
+        line(&mut people, bold, &text);
+    } else if !plan.people.is_empty() {
+        line(&mut people, bold, MEANS);
+    }
+    for consequence in &plan.people {
+        let text = format!("  {}", consequence.text);
+        line(&mut people, style(consequence.kind), &text);
+    }
+    parts.push(people);
+    let mut end = String::new();
+    for note in &plan.notes {
+        line(&mut end, Style::new(), &format!("note: {note}"));
+    }
+    line(&mut end, Style::new(), &summary(plan));
+    parts.push(end);
+    parts.retain(|part| !part.is_empty());
+    parts.join("\n")
+}
+
+fn line(text: &mut String, style: Style, words: &str) {
+    writeln!(text, "{style}{words}{style:#}").expect("a String takes all");
+}
+
+fn artifacts(plan: &Plan, out: &Path) -> String {
+    let shown = |step: &Step| format!("{}", out.join(&step.path).display());
+    let width = plan.artifacts.iter().map(|step| shown(step).len()).max();
+    let width = width.unwrap_or(0);
+    let mut text = String::new();
+    for step in &plan.artifacts {
+        let style = match step.verb {
+            Verb::Build => AnsiColor::Green.on_default(),
+            Verb::Restore => AnsiColor::Yellow.on_default(),
+            Verb::Remove => AnsiColor::Red.on_default(),
+        };
+        let (verb, path) = (step.verb.as_str(), shown(step));
+        let words = format!("{style}{verb:7}{style:#}  {path:width$}  {}", step.reason);
+        line(&mut text, Style::new(), &words);
+    }
+    text
+}
+
+fn lock_lines(lock: &LockPlan) -> String {
+    let changes = &lock.changes;
+    let mut text = String::new();
+    let mut tell = |style: AnsiColor, verb: &str, what: &str| {
+        let style = style.on_default();
+        line(
+            &mut text,
+            Style::new(),
+            &format!("{style}{verb:7}{style:#}  {what}"),
+        );
+    };
+    if changes.authority {
+        tell(AnsiColor::Green, "make", "an authority");
+    }
+    for device in &changes.issue {
+        tell(AnsiColor::Green, "issue", device);
+    }
+    for device in &changes.retire {
+        tell(AnsiColor::Red, "retire", device);
+    }
+    for device in &changes.close {
+        tell(
+            AnsiColor::Red,
+            "retire",
+            &format!("the older certificate of {device}"),
+        );
+    }
+    if changes.sign && !changes.authority {
+        tell(AnsiColor::Green, "sign", "the revocation list");
+    }
+    if lock.rewrite {
+        tell(AnsiColor::Green, "write", "homelab.lock in its usual form");
+    }
+    text
+}
+
+fn style(kind: Kind) -> Style {
+    match kind {
+        Kind::LocksOut | Kind::Loses => AnsiColor::Red.on_default(),
+        Kind::Opens | Kind::Unchecked | Kind::NewFile => AnsiColor::Yellow.on_default(),
+        _ => Style::new(),
+    }
+}
+
+/// How much would be done.
+fn summary(plan: &Plan) -> String {
+    let (folders, files): (Vec<&Step>, Vec<&Step>) = plan
+        .artifacts
+        .iter()
+        .partition(|step| step.path.ends_with('/'));
+    let count = |verb| files.iter().filter(|step| step.verb == verb).count();
+    let counts = [
+        (count(Verb::Build), "to build"),
+        (count(Verb::Restore), "to restore"),
+        (plan.unchanged, "unchanged"),
+        (count(Verb::Remove), "to remove"),
+        (folders.len(), "modes of directories to restore"),
+    ];
+    let said = counts
+        .iter()
+        .filter(|(count, what)| *count > 0 || *what == "unchanged");
+    let said: Vec<String> = said
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    let lock = match plan.lock.rewrite || !plan.lock.changes.is_empty() {
+        true => "; homelab.lock changes",
+        false => "",
+    };
+    let secret = match plan.needs_secret {
+        true => "; it takes the root secret",
+        false => "",
+    };
+    format!("{}{lock}{secret}", said.join(", "))
+}

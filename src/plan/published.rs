@@ -1,0 +1,134 @@
+//! What an edge exposes and which certificates it lets in, as the next build will want to know it.
+//!
+//! It stands in the tree as `edge/exposure.json`, so that what a change means for people can be told
+//! from the tree and the inputs alone, without a memory elsewhere.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use data_encoding::HEXLOWER;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Exposure;
+use crate::lock::{Authority, Lock, State};
+use crate::model::{DeviceId, Homelab};
+
+/// What an edge exposes, and which certificates it lets in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// What it exposes.
+    #[serde(flatten)]
+    pub exposure: Exposure,
+    /// The authorities that it trusts, the one that signs first.
+    pub authorities: Vec<Trusted>,
+    /// The certificates of each declared device that are let in, wherever its person is.
+    pub devices: BTreeMap<String, LetIn>,
+    /// The devices with a certificate that was let in once.
+    pub retired: BTreeSet<String>,
+}
+
+/// An authority that is trusted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trusted {
+    /// Its common name.
+    pub name: String,
+    /// SHA-256 of its certificate, in hexadecimal.
+    pub fingerprint: String,
+}
+
+/// The certificates of a device.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LetIn {
+    /// SHA-256 of the one that its file holds, in hexadecimal; none where it has only older ones.
+    pub fingerprint: Option<String>,
+    /// Those that are let in beside it.
+    pub older: Vec<Older>,
+    /// Whether it was on the device already, and no file holds it.
+    pub installed: bool,
+}
+
+/// A certificate that is let in beside a newer one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Older {
+    /// Its SHA-256, in hexadecimal.
+    pub fingerprint: String,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+impl Published {
+    /// What is published by an edge that exposes this, with this lock.
+    pub fn of(exposure: Exposure, homelab: &Homelab, lock: &Lock) -> Published {
+        // The lock may not have learnt yet of who is gone.
+        let known = homelab.enrolled().map(|(_, device)| &device.id);
+        let known: BTreeSet<&DeviceId> = known.collect();
+        let is_declared = |device: &DeviceId| known.contains(device);
+        let mut devices = LetIn::all(lock);
+        let names: BTreeSet<String> = known.iter().map(ToString::to_string).collect();
+        devices.retain(|device, _| names.contains(device));
+        devices.extend(homelab.installed().map(|(device, fingerprint)| {
+            let let_in = LetIn {
+                fingerprint: Some(HEXLOWER.encode(fingerprint.as_bytes())),
+                older: Vec::new(),
+                installed: true,
+            };
+            (device.to_string(), let_in)
+        }));
+        let out = lock.certificates.iter();
+        let out = out.filter(|c| c.retired().is_some() || !is_declared(&c.device));
+        Published {
+            exposure,
+            authorities: lock.trusted().map(Trusted::new).collect(),
+            devices,
+            retired: out.map(|issued| issued.device.to_string()).collect(),
+        }
+    }
+
+    /// As it is written.
+    pub fn to_json(&self) -> String {
+        let json = serde_json::to_string_pretty(self);
+        json.expect("it is plain data with text for keys") + "\n"
+    }
+
+    /// Reads what [`to_json`](Published::to_json) has written; none where it is something else.
+    pub fn from_json(bytes: &[u8]) -> Option<Published> {
+        serde_json::from_slice(bytes).ok()
+    }
+}
+
+impl Trusted {
+    fn new(authority: &Authority) -> Trusted {
+        Trusted {
+            name: authority.common_name(),
+            fingerprint: HEXLOWER.encode(&authority.certificate.fingerprint()),
+        }
+    }
+}
+
+impl LetIn {
+    /// The certificates that the lock lets in, of each device.
+    pub fn all(lock: &Lock) -> BTreeMap<String, LetIn> {
+        let admitted = lock.admitted().into_iter();
+        let of = |(device, certificates): (&DeviceId, Vec<&crate::lock::Issued>)| {
+            let mut let_in = LetIn::default();
+            for issued in certificates {
+                let fingerprint = HEXLOWER.encode(&issued.fingerprint);
+                match issued.state {
+                    State::Replaced { until } => let_in.older.push(Older { fingerprint, until }),
+                    _ => let_in.fingerprint = Some(fingerprint),
+                }
+            }
+            (device.to_string(), let_in)
+        };
+        admitted.map(of).collect()
+    }
+
+    /// Whether one of the certificates is this one.
+    pub fn has(&self, fingerprint: &str) -> bool {
+        self.fingerprint.as_deref() == Some(fingerprint)
+            || self
+                .older
+                .iter()
+                .any(|older| older.fingerprint == fingerprint)
+    }
+}
