@@ -61,6 +61,7 @@ fn every_code_has_its_fixture_and_every_fixture_its_code() {
             ("lock", "nothing-issued"),
             ("lock", "retires-many"),
             ("lock", "issued-here"),
+            ("lock", "nobody-signs"),
             ("lock", "unknown-device"),
         ] {
             if phase == phase_of {

@@ -1,18 +1,20 @@
 //! `homelab plan`.
 
-use std::fmt::Write;
+mod drawing;
+
 use std::path::Path;
 
-use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 use miette::Diagnostic;
 use rayon::prelude::*;
 use serde::Serialize;
 use thiserror::Error;
 
+use drawing::{shown, summary};
+
 use super::arguments::Plan as Arguments;
 use super::build::{
-    Inputs, MEANS, SIGN, doubt_installed, edge_scope, issued_lock, owner, realise_failure,
+    Inputs, SIGN, doubt_installed, edge_scope, issued_lock, owner, realise_failure,
     refuse_issued_here, retires_many, sealed_hash,
 };
 use super::failure::{Exit, Failure};
@@ -20,8 +22,8 @@ use super::issuing::to_be_issued;
 use super::workspace::{PATIENCE, Workspace};
 use super::{clock, mint, report};
 use crate::change::{
-    Consequence, Former, Kind, LockChanges, Step, Verb, between, foresee, of_devices,
-    outdated_authority, steps,
+    Consequence, Former, LockChanges, Step, Verb, between, foresee, of_devices, outdated_authority,
+    steps,
 };
 use crate::lock::{Lock, reconcile};
 use crate::model::Homelab;
@@ -365,137 +367,4 @@ fn sentence(text: &str) -> String {
     let first = chars.next().map(|first| first.to_uppercase().to_string());
     let stop = if text.ends_with('.') { "" } else { "." };
     format!("{}{}{stop}", first.unwrap_or_default(), chars.as_str())
-}
-
-/// For people: what stops it first, then the artifacts, the lock, and what it means.
-fn shown(plan: &Plan, out: &Path) -> String {
-    let mut parts = Vec::new();
-    let mut stops = String::new();
-    for stop in &plan.stops {
-        let red = AnsiColor::Red.on_default().bold();
-        line(&mut stops, red, &format!("a build stops: {}", stop.text));
-        line(&mut stops, Style::new(), &format!("  {}", stop.help));
-    }
-    parts.push(stops);
-    parts.push(artifacts(plan, out));
-    parts.push(lock_lines(&plan.lock));
-    let mut people = String::new();
-    let bold = Style::new().bold();
-    if let Some(why) = &plan.no_former_build {
-        let text =
-            format!("what it means for devices; who may open what cannot be compared: {why}");
-        line(&mut people, bold, &text);
-    } else if !plan.people.is_empty() {
-        line(&mut people, bold, MEANS);
-    }
-    for consequence in &plan.people {
-        let text = format!("  {}", consequence.text);
-        line(&mut people, style(consequence.kind), &text);
-    }
-    parts.push(people);
-    let mut end = String::new();
-    for note in &plan.notes {
-        line(&mut end, Style::new(), &format!("note: {note}"));
-    }
-    line(&mut end, Style::new(), &summary(plan));
-    parts.push(end);
-    parts.retain(|part| !part.is_empty());
-    parts.join("\n")
-}
-
-fn line(text: &mut String, style: Style, words: &str) {
-    writeln!(text, "{style}{words}{style:#}").expect("a String takes all");
-}
-
-fn artifacts(plan: &Plan, out: &Path) -> String {
-    let shown = |step: &Step| format!("{}", out.join(&step.path).display());
-    let width = plan.artifacts.iter().map(|step| shown(step).len()).max();
-    let width = width.unwrap_or(0);
-    let mut text = String::new();
-    for step in &plan.artifacts {
-        let style = match step.verb {
-            Verb::Build => AnsiColor::Green.on_default(),
-            Verb::Restore => AnsiColor::Yellow.on_default(),
-            Verb::Remove => AnsiColor::Red.on_default(),
-        };
-        let (verb, path) = (step.verb.as_str(), shown(step));
-        let words = format!("{style}{verb:7}{style:#}  {path:width$}  {}", step.reason);
-        line(&mut text, Style::new(), &words);
-    }
-    text
-}
-
-fn lock_lines(lock: &LockPlan) -> String {
-    let changes = &lock.changes;
-    let mut text = String::new();
-    let mut tell = |style: AnsiColor, verb: &str, what: &str| {
-        let style = style.on_default();
-        line(
-            &mut text,
-            Style::new(),
-            &format!("{style}{verb:7}{style:#}  {what}"),
-        );
-    };
-    if changes.authority {
-        tell(AnsiColor::Green, "make", "an authority");
-    }
-    for device in &changes.issue {
-        tell(AnsiColor::Green, "issue", device);
-    }
-    for device in &changes.retire {
-        tell(AnsiColor::Red, "retire", device);
-    }
-    for device in &changes.close {
-        tell(
-            AnsiColor::Red,
-            "retire",
-            &format!("the older certificate of {device}"),
-        );
-    }
-    if changes.sign && !changes.authority {
-        tell(AnsiColor::Green, "sign", "the revocation list");
-    }
-    if lock.rewrite {
-        tell(AnsiColor::Green, "write", "homelab.lock in its usual form");
-    }
-    text
-}
-
-fn style(kind: Kind) -> Style {
-    match kind {
-        Kind::LocksOut | Kind::Loses => AnsiColor::Red.on_default(),
-        Kind::Opens | Kind::Unchecked | Kind::NewFile => AnsiColor::Yellow.on_default(),
-        _ => Style::new(),
-    }
-}
-
-/// How much would be done.
-fn summary(plan: &Plan) -> String {
-    let (folders, files): (Vec<&Step>, Vec<&Step>) = plan
-        .artifacts
-        .iter()
-        .partition(|step| step.path.ends_with('/'));
-    let count = |verb| files.iter().filter(|step| step.verb == verb).count();
-    let counts = [
-        (count(Verb::Build), "to build"),
-        (count(Verb::Restore), "to restore"),
-        (plan.unchanged, "unchanged"),
-        (count(Verb::Remove), "to remove"),
-        (folders.len(), "modes of directories to restore"),
-    ];
-    let said = counts
-        .iter()
-        .filter(|(count, what)| *count > 0 || *what == "unchanged");
-    let said: Vec<String> = said
-        .map(|(count, what)| format!("{count} {what}"))
-        .collect();
-    let lock = match plan.lock.rewrite || !plan.lock.changes.is_empty() {
-        true => "; homelab.lock changes",
-        false => "",
-    };
-    let secret = match plan.needs_secret {
-        true => "; it takes the root secret",
-        false => "",
-    };
-    format!("{}{lock}{secret}", said.join(", "))
 }
