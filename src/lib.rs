@@ -13,6 +13,8 @@
 //! 5. [`realise`]: what is not up to date is rendered ([`render`], [`template`], [`pki`]) in parallel
 //!    and handed to the output [`tree`].
 //!
+//! [`share`] hands a device's files from that tree to a phone.
+//!
 //! Nothing but [`cli`] reads the clock or the environment, prints, or asks. ARCHITECTURE.md has the
 //! map and the invariants.
 
@@ -32,6 +34,7 @@ pub mod record;
 pub mod render;
 pub mod resolve;
 pub mod root;
+pub mod share;
 pub mod source;
 pub mod status;
 pub mod template;

@@ -344,7 +344,7 @@ fn make_tree(
 
 /// The hash of homelab.age. Bundles depend on it, so that another file in its place is opened and
 /// held against the lock, while one that was held before is not opened again.
-fn sealed_hash(workspace: &Workspace) -> Result<Option<blake3::Hash>, Failure> {
+pub fn sealed_hash(workspace: &Workspace) -> Result<Option<blake3::Hash>, Failure> {
     let sealed = workspace.read(&workspace.path("homelab.age"), secret::LIMIT)?;
     Ok(sealed.map(|bytes| blake3::hash(&bytes)))
 }

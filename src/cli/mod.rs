@@ -18,6 +18,7 @@ mod report;
 mod revoke;
 mod rotate;
 mod secret;
+mod share;
 mod status;
 mod workspace;
 
@@ -55,6 +56,7 @@ pub fn main() -> ExitCode {
         Command::Revoke(arguments) => revoke::revoke(&arguments),
         Command::Rotate(arguments) => rotate::rotate(&arguments),
         Command::Password(arguments) => password::password(&arguments),
+        Command::Share(arguments) => share::share(&arguments),
     };
     match done {
         Ok(()) => Exit::Done.into(),
