@@ -17,7 +17,8 @@ use crate::lock::{Issued, Lock};
 use crate::model::DeviceId;
 use crate::plan::{self, Derivation, Guide, Recipe, shown_end};
 use crate::realise::{self, Miss};
-use crate::share::{End, File, Limits, Offer, Page, Qr, SecretPath, serve};
+use crate::share::{End, File, Limits, Offer, Page, Qr, SecretPath, Server};
+use crate::template::Templates;
 use crate::tree::{Existing, Mode, OutputPath, View, write_durably};
 
 #[derive(Debug, Error, Diagnostic)]
@@ -65,6 +66,13 @@ enum ShareError {
     )]
     BadAddress { address: IpAddr },
 
+    #[error("`{}` is no name for an SVG", path.display())]
+    #[diagnostic(
+        code("share::not-svg"),
+        help("end it in `.svg`: what has that name is replaced")
+    )]
+    NotSvg { path: PathBuf },
+
     #[error("cannot listen at {address}")]
     #[diagnostic(
         code("share::cannot-listen"),
@@ -109,9 +117,19 @@ pub fn share(arguments: &Share) -> Result<(), Failure> {
     let device = &arguments.device;
     let workspace = Workspace::of(&arguments.declaration.file);
     let out = workspace.out(arguments.out.as_deref())?;
+    if let Some(file) = arguments.qr.as_ref().filter(|file| !is_svg(file)) {
+        let path = file.clone();
+        return Err(Failure::new(Exit::Usage, ShareError::NotSvg { path }));
+    }
+    let homelab = workspace.homelab()?;
+    is_declared(&homelab, device)?;
     let lock = issued_lock(&workspace)?;
-    let (guide, files) = read(&workspace, &out, &lock, device)?;
     let issued = active(&lock, device)?;
+    let templates = workspace.templates()?;
+    let sealed = sealed_hash(&workspace)?;
+    let planned = plan::plan(&homelab, &lock, &templates.of_the_edge(), sealed);
+    let view = View::open(&out, owner(&lock), PATIENCE).map_err(Failure::environment)?;
+    let (guide, files) = read(view, planned, &templates, device)?;
     let password = match arguments.show_password {
         true => Some(password::derived(
             &workspace,
@@ -122,11 +140,12 @@ pub fn share(arguments: &Share) -> Result<(), Failure> {
         false => None,
     };
     let path = mint::new_secret_path()?;
-    let page = page(&workspace, guide, device, &path)?;
+    let page = page(&templates, guide, device, &path)?;
     let listener = listen(arguments)?;
-    let address = listener.local_addr();
-    let address =
-        address.map_err(|source| Failure::environment(ShareError::CannotServe { source }))?;
+    let cannot_serve = |source| Failure::environment(ShareError::CannotServe { source });
+    let address = listener.local_addr().map_err(cannot_serve)?;
+    // From here on Ctrl-C ends it in order.
+    let server = Server::new(listener).map_err(cannot_serve)?;
 
     let url = path.url(address);
     let qr = Qr::new(&url).expect("an address and 26 letters fit into a QR code");
@@ -155,9 +174,8 @@ pub fn share(arguments: &Share) -> Result<(), Failure> {
         page,
         files,
     };
-    let ended = serve(listener, offer, limits, |event| report::note(event));
-    let ended = ended.map_err(|source| Failure::environment(ShareError::CannotServe { source }))?;
-    match ended {
+    let ended = server.serve(offer, limits, |event| report::note(event));
+    match ended.map_err(cannot_serve)? {
         End::Delivered | End::Interrupted { delivered: true } => Ok(()),
         End::Interrupted { delivered: false } => {
             report::note(format_args!("Ended; {main} has not been fetched."));
@@ -171,6 +189,10 @@ pub fn share(arguments: &Share) -> Result<(), Failure> {
             count: limits.wrong_tries,
         })),
     }
+}
+
+fn is_svg(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "svg")
 }
 
 /// The device's certificate, if it is let in, and now.
@@ -193,19 +215,14 @@ fn active<'l>(lock: &'l Lock, device: &DeviceId) -> Result<&'l Issued, Failure> 
 }
 
 /// The person's guide as data, and the device's files as they stand in the tree, if a build would leave them as
-/// they are.
+/// they are. No build is held up once this is done.
 fn read(
-    workspace: &Workspace,
-    out: &Path,
-    lock: &Lock,
+    view: View,
+    planned: Vec<Derivation>,
+    templates: &Templates,
     device: &DeviceId,
 ) -> Result<(Guide, Vec<File>), Failure> {
-    let homelab = workspace.homelab()?;
-    is_declared(&homelab, device)?;
-    active(lock, device)?;
-    let templates = workspace.templates()?;
-    let sealed = sealed_hash(workspace)?;
-    let planned = plan::plan(&homelab, lock, &templates.of_the_edge(), sealed);
+    let out = view.directory();
     let folder = format!("people/{}/{}", device.person, device.device);
     let guide_path = format!("people/{}/guide.html", device.person);
     let mut guide = None;
@@ -222,8 +239,7 @@ fn read(
         }
     }
     let guide = guide.expect("whoever has a device with a certificate has a guide");
-    let view = View::open(out, owner(lock), PATIENCE).map_err(Failure::environment)?;
-    let missed = realise::missed(&derivations, &view, &templates).map_err(Failure::environment)?;
+    let missed = realise::missed(&derivations, &view, templates).map_err(Failure::environment)?;
     if let Some((derivation, miss)) = missed.first() {
         let path = out.join(derivation.path.as_str());
         return Err(Failure::environment(match miss {
@@ -257,14 +273,14 @@ fn read(
 }
 
 fn page(
-    workspace: &Workspace,
+    templates: &Templates,
     guide: Guide,
     device: &DeviceId,
     path: &SecretPath,
 ) -> Result<Vec<u8>, Failure> {
     let page = Page::new(guide, device.device.as_str(), path);
     let page = page.expect("its part was there when its files were read");
-    let rendered = workspace.templates()?.render("share.html.j2", &page);
+    let rendered = templates.render("share.html.j2", &page);
     let rendered = rendered.map_err(|error| Failure::new(Exit::Declaration, error))?;
     Ok(rendered.text.into_bytes())
 }

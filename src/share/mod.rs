@@ -1,16 +1,18 @@
 //! Handing a device's files to a phone on the same network: what is offered, to whom, and for how long.
 //!
-//! [`Session`] decides every answer and knows neither sockets nor clocks; [`fn@serve`] is the only place in homelab that
+//! [`Session`] decides every answer and knows neither sockets nor clocks; [`Server`] is the only place in homelab that
 //! listens, and the only one that is asynchronous. What is offered has been read before: no request reaches a file.
 
 mod page;
 mod qr;
 mod serve;
 mod session;
+#[cfg(test)]
+mod tests;
 
 pub use page::{Download, Page};
 pub use qr::Qr;
-pub use serve::serve;
+pub use serve::Server;
 pub use session::{Answer, End, Event, Limits, Seen, Session};
 
 use std::fmt::{self, Display, Formatter};

@@ -19,6 +19,8 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -47,18 +49,41 @@ const ALWAYS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Serves the offer until it ends; `tell` hears of everything that happens.
-pub fn serve(
+/// A server that listens, and that Ctrl-C no longer kills.
+#[derive(Debug)]
+pub struct Server {
+    runtime: Runtime,
     listener: TcpListener,
-    offer: Offer,
-    limits: Limits,
-    tell: impl FnMut(&Event),
-) -> io::Result<End> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .enable_time()
-        .build()?;
-    runtime.block_on(run(listener, offer, limits, tell))
+    interrupt: Signal,
+}
+
+impl Server {
+    /// Gets ready; nobody is answered yet.
+    pub fn new(listener: TcpListener) -> io::Result<Server> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build()?;
+        let interrupt = {
+            let _within = runtime.enter();
+            signal(SignalKind::interrupt())?
+        };
+        Ok(Server {
+            runtime,
+            listener,
+            interrupt,
+        })
+    }
+
+    /// Serves the offer until it ends; `tell` hears of everything that happens.
+    pub fn serve(self, offer: Offer, limits: Limits, tell: impl FnMut(&Event)) -> io::Result<End> {
+        let Server {
+            runtime,
+            listener,
+            interrupt,
+        } = self;
+        runtime.block_on(run(listener, interrupt, offer, limits, tell))
+    }
 }
 
 /// What all connections share.
@@ -74,6 +99,7 @@ struct Shared {
 
 async fn run(
     listener: TcpListener,
+    mut interrupt: Signal,
     mut offer: Offer,
     limits: Limits,
     mut tell: impl FnMut(&Event),
@@ -93,14 +119,12 @@ async fn run(
         files: files.collect(),
         waiting: Mutex::new(BTreeMap::new()),
     });
-    let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
     let mut connections = JoinSet::new();
     for number in 0.. {
         let closing = shared.session().closing();
         tokio::select! {
             biased;
-            interrupted = &mut interrupt => {
-                interrupted?;
+            _ = interrupt.recv() => {
                 let delivered = shared.session().is_delivered();
                 return Ok(End::Interrupted { delivered });
             }

@@ -114,6 +114,8 @@ fn it_listens_only_where_a_browser_can_be_sent_to() {
         .fails_with(3)
         .stderr_contains("share::cannot-listen")
         .stdout_is("");
+    let lock = share(&lab, &["--qr", "homelab.lock"]);
+    lock.fails_with(2).stderr_contains("share::not-svg");
     for minutes in ["0", "61", "-1"] {
         share(&lab, &["--minutes", minutes]).fails_with(2);
     }
