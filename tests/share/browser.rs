@@ -66,6 +66,7 @@ fn chromium_shows_the_page_and_asks_for_nothing_else() {
     for (name, dark) in [("light", false), ("dark", true)] {
         let to = lab.path().join(format!("{name}.png"));
         screenshot(&sharing.url, &to, (390, 1900), dark);
+        // To be looked at: a directory for them.
         if let Some(kept) = std::env::var_os("HOMELAB_KEEP_PICTURES") {
             fs::copy(&to, Path::new(&kept).join(format!("share-{name}.png")))
                 .expect("it can be kept");

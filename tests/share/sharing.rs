@@ -2,7 +2,6 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::os::unix::process::ExitStatusExt;
 use std::process::Child;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -48,8 +47,8 @@ pub struct Sharing {
 /// How it ended.
 #[derive(Debug)]
 pub struct Ended {
+    /// `None` where a signal ended it.
     pub code: Option<i32>,
-    pub signal: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
@@ -157,7 +156,6 @@ impl Sharing {
         }
         Ended {
             code: status.code(),
-            signal: status.signal(),
             stdout: self.stdout(),
             stderr: self.stderr(),
         }
