@@ -14,6 +14,7 @@
 //!    and handed to the output [`tree`].
 //!
 //! [`change`] tells beforehand what all that would alter, and what it means for people.
+//! [`share`] hands a device's files from that tree to a phone.
 //!
 //! Nothing but [`cli`] reads the clock or the environment, prints, or asks. ARCHITECTURE.md has the
 //! map and the invariants.
@@ -35,6 +36,7 @@ pub mod record;
 pub mod render;
 pub mod resolve;
 pub mod root;
+pub mod share;
 pub mod source;
 pub mod status;
 pub mod template;

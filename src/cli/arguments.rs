@@ -1,5 +1,6 @@
 //! What can be said on the command line.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -41,6 +42,8 @@ pub enum Command {
     Adopt(Adopt),
     /// Print the password of a device's .p12
     Password(Password),
+    /// Hand a device's files to it over the local network, once
+    Share(Share),
 }
 
 /// The declaration that a command is about.
@@ -276,6 +279,36 @@ pub struct Password {
     /// The device, such as alice/pixel
     #[arg(value_name = "PERSON/DEVICE")]
     pub device: DeviceId,
+    #[command(flatten)]
+    pub declaration: Declaration,
+    #[command(flatten)]
+    pub secret: Secret,
+}
+
+#[derive(Debug, Args)]
+pub struct Share {
+    /// The device, such as alice/pixel
+    #[arg(value_name = "PERSON/DEVICE")]
+    pub device: DeviceId,
+    /// Where to listen, an address of this machine [default: the one that it has in the local
+    /// network]
+    #[arg(long, value_name = "IP")]
+    pub address: Option<IpAddr>,
+    /// The port to listen at [default: one that is free]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub port: u16,
+    /// When to give up, 1 to 60
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..=60))]
+    pub minutes: u8,
+    /// Write the QR code as an SVG too
+    #[arg(long, value_name = "FILE")]
+    pub qr: Option<PathBuf>,
+    /// Print the password of the .p12 too, which takes the root secret
+    #[arg(long)]
+    pub show_password: bool,
+    /// The output tree [default: out/ beside the declaration]
+    #[arg(short, long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
     #[command(flatten)]
     pub declaration: Declaration,
     #[command(flatten)]

@@ -16,6 +16,7 @@ use super::secret::{self, LIMIT, Opened, SealsTo, SecretError};
 use super::workspace::Workspace;
 use crate::lock::Lock;
 use crate::root::{Identity, IssuanceId, Keyring, RootId, RootSecret};
+use crate::share::SecretPath;
 use crate::tree::{Existing, Mode, write_durably};
 
 /// Where the sealed secret is kept until the lock that pins it is written.
@@ -220,6 +221,11 @@ pub fn establish(workspace: &Workspace, minted: &Minted, lock: &Lock) -> Result<
 /// A new issuance id.
 pub fn new_issuance_id() -> Result<IssuanceId, Failure> {
     random().map(IssuanceId::new)
+}
+
+/// A new path for what is shared.
+pub fn new_secret_path() -> Result<SecretPath, Failure> {
+    random().map(SecretPath::new)
 }
 
 fn random<const N: usize>() -> Result<[u8; N], Failure> {

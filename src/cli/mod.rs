@@ -21,6 +21,7 @@ mod requests;
 mod revoke;
 mod rotate;
 mod secret;
+mod share;
 mod status;
 mod workspace;
 
@@ -60,6 +61,7 @@ pub fn main() -> ExitCode {
         Command::Rotate(arguments) => rotate::rotate(&arguments),
         Command::Adopt(arguments) => adopt::adopt(&arguments),
         Command::Password(arguments) => password::password(&arguments),
+        Command::Share(arguments) => share::share(&arguments),
     };
     match done {
         Ok(()) => Exit::Done.into(),

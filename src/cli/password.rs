@@ -3,12 +3,14 @@
 use miette::Diagnostic;
 use thiserror::Error;
 
-use super::arguments::Password;
+use super::arguments::{Password, Secret};
 use super::failure::Failure;
 use super::workspace::Workspace;
 use super::{report, secret};
 use crate::diagnostic::did_you_mean;
+use crate::lock::{Issued, Lock};
 use crate::model::DeviceId;
+use crate::root;
 
 #[derive(Debug, Error, Diagnostic)]
 enum PasswordError {
@@ -44,16 +46,27 @@ pub fn password(arguments: &Password) -> Result<(), Failure> {
             help,
         }));
     };
+    let password = derived(&workspace, lock, issued, &arguments.secret)?;
+    report::only_result(password.expose())
+}
+
+/// The password of the .p12 with this certificate; opens the root secret.
+pub fn derived(
+    workspace: &Workspace,
+    lock: &Lock,
+    issued: &Issued,
+    secret: &Secret,
+) -> Result<root::Password, Failure> {
     if issued.own_key.is_some() {
-        let device = arguments.device.clone();
+        let device = issued.device.clone();
         return Err(Failure::environment(PasswordError::OwnKey { device }));
     }
     let of = lock.authority(&issued.authority);
     let of = of.map_or(lock.root, |authority| authority.root);
-    let opened = secret::unlock(&workspace, &arguments.secret, &[of])?;
+    let opened = secret::unlock(workspace, secret, &[of])?;
     let root = opened
         .keyring
         .root(&of)
         .expect("it has been held against it");
-    report::only_result(root.password(&issued.id, &issued.device).expose())
+    Ok(root.password(&issued.id, &issued.device))
 }

@@ -1,12 +1,14 @@
 //! What the user sees. Nothing here fails where a stream is closed: the exit code still tells.
 
 use std::fmt::{Arguments, Display};
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
+use anstyle::{Ansi256Color, Color, Style};
 use miette::{MietteHandlerOpts, Report};
 use serde::Serialize;
 
 use super::failure::Failure;
+use crate::share::Qr;
 
 /// Chooses how diagnostics are drawn.
 pub fn set_up() {
@@ -36,6 +38,35 @@ pub fn table(text: &str) -> Result<(), Failure> {
 pub fn only_result(line: impl Display) -> Result<(), Failure> {
     print(std::io::stdout(), format_args!("{line}\n"))
 }
+
+/// A QR code, black on white whatever the terminal's own colours are; `NO_COLOR` is not about a picture.
+/// Where stdout is no terminal, ink is dark: it is right on white paper.
+pub fn picture(qr: &Qr) -> Result<(), Failure> {
+    let stdout = std::io::stdout();
+    if !stdout.is_terminal() {
+        let lines = qr.lines().join("\n");
+        return only_result(lines);
+    }
+    if let Ok(size) = rustix::termios::tcgetwinsize(&stdout)
+        && (1..qr.width()).contains(&usize::from(size.ws_col))
+    {
+        note(format_args!(
+            "The QR code needs a terminal of {} columns, and this one has {}: make it wider, or use `--qr FILE.svg`.",
+            qr.width(),
+            size.ws_col
+        ));
+        return Ok(());
+    }
+    for line in qr.lines() {
+        only_result(format_args!("{PICTURE}{line}{PICTURE:#}"))?;
+    }
+    Ok(())
+}
+
+/// Of the 256 colours the last ones are the same everywhere; the first sixteen are each terminal's own.
+const PICTURE: Style = Style::new()
+    .fg_color(Some(Color::Ansi256(Ansi256Color(16))))
+    .bg_color(Some(Color::Ansi256(Ansi256Color(231))));
 
 /// The same as a JSON object, for scripts.
 pub fn json(result: &impl Serialize) -> Result<(), Failure> {

@@ -46,6 +46,7 @@ const BUILTIN_TEMPLATES: &[(&str, &str)] = &[
     builtin!("guide/firefox.html.j2"),
     builtin!("guide/wearos.html.j2"),
     builtin!("guide/other.html.j2"),
+    builtin!("share.html.j2"),
     builtin!("pages/page.html.j2"),
     builtin!("pages/ask.html.j2"),
     builtin!("pages/certificate.html.j2"),

@@ -11,7 +11,7 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -185,6 +185,23 @@ impl Invocation {
 
     /// Runs it to its end.
     pub fn run(self) -> Outcome {
+        let (mut command, stdin) = self.prepare();
+        outcome::run(&mut command, &stdin)
+    }
+
+    /// Starts it, with nothing to read and both its streams piped.
+    #[track_caller]
+    pub fn start(self) -> Child {
+        let (mut command, _) = self.prepare();
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("homelab can be started")
+    }
+
+    fn prepare(self) -> (Command, Vec<u8>) {
         let mut words: Vec<OsString> = self.wrappers.into_iter().rev().flatten().collect();
         words.push(env!("CARGO_BIN_EXE_homelab").into());
         words.extend(self.arguments);
@@ -195,6 +212,6 @@ impl Invocation {
             .env_clear()
             .envs(env::var_os("PATH").map(|path| ("PATH", path)))
             .envs(self.environment);
-        outcome::run(&mut command, &self.stdin)
+        (command, self.stdin)
     }
 }

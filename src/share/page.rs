@@ -1,0 +1,52 @@
+//! What the page says, as data for `share.html.j2`.
+
+use serde::Serialize;
+
+use super::SecretPath;
+use crate::plan::{DevicePart, Guide, ServiceLink};
+
+/// The page that a visitor sees.
+#[derive(Debug, Serialize)]
+pub struct Page {
+    /// The domain.
+    pub domain: String,
+    /// The name of the person whose device it is.
+    pub display_name: String,
+    /// Whom to ask: the edge's address, where one is declared.
+    pub admin: Option<String>,
+    /// The guide's part about the device.
+    pub device: DevicePart,
+    /// The device's files, in the order of `device.files`.
+    pub downloads: Vec<Download>,
+    /// The services that the person may use.
+    pub services: Vec<ServiceLink>,
+}
+
+/// A button.
+#[derive(Debug, Serialize)]
+pub struct Download {
+    /// The file's name.
+    pub name: String,
+    /// Where it is.
+    pub href: String,
+}
+
+impl Page {
+    /// The page for the device of that name in a person's guide, behind `path`.
+    pub fn new(guide: Guide, device: &str, path: &SecretPath) -> Option<Page> {
+        let mut devices = guide.devices.into_iter();
+        let device = devices.find(|part| part.name == device)?;
+        let downloads = device.files.iter().map(|file| Download {
+            name: file.name.clone(),
+            href: path.file(&file.name),
+        });
+        Some(Page {
+            domain: guide.domain,
+            display_name: guide.display_name,
+            admin: guide.admin,
+            downloads: downloads.collect(),
+            device,
+            services: guide.services,
+        })
+    }
+}

@@ -1,0 +1,314 @@
+//! The server: sockets and timers around a [`Session`].
+//!
+//! One thread, one request on each connection, nothing read from disk. A visitor that is slow, silent or deaf holds a
+//! connection for a while and nobody up; where there are too many, the one that has been silent for longest goes.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::io;
+use std::net::{IpAddr, TcpListener};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::session::{Answer, End, Event, Limits, Seen, Session};
+use super::{File, Offer};
+
+/// Bytes of a request's head, at the most.
+const HEAD: usize = 16 * 1024;
+
+/// Bytes that are read, and thrown away, while a visitor is waited for to close the connection.
+const LEFTOVER: usize = 64 * 1024;
+
+/// How long it takes to see whether a descriptor has become free.
+const NO_DESCRIPTORS: Duration = Duration::from_millis(20);
+
+/// Sent with every answer.
+const ALWAYS: &[(&str, &str)] = &[
+    ("cache-control", "no-store"),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("x-frame-options", "DENY"),
+    ("cross-origin-resource-policy", "same-origin"),
+    (
+        "content-security-policy",
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+];
+
+/// A server that listens, and that Ctrl-C no longer kills.
+#[derive(Debug)]
+pub struct Server {
+    runtime: Runtime,
+    listener: TcpListener,
+    interrupt: Signal,
+}
+
+impl Server {
+    /// Gets ready; nobody is answered yet.
+    pub fn new(listener: TcpListener) -> io::Result<Server> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build()?;
+        let interrupt = {
+            let _within = runtime.enter();
+            signal(SignalKind::interrupt())?
+        };
+        Ok(Server {
+            runtime,
+            listener,
+            interrupt,
+        })
+    }
+
+    /// Serves the offer until it ends; `tell` hears of everything that happens.
+    pub fn serve(self, offer: Offer, limits: Limits, tell: impl FnMut(&Event)) -> io::Result<End> {
+        let Server {
+            runtime,
+            listener,
+            interrupt,
+        } = self;
+        runtime.block_on(run(listener, interrupt, offer, limits, tell))
+    }
+}
+
+/// What all connections share.
+struct Shared {
+    limits: Limits,
+    began: Instant,
+    session: Mutex<Session>,
+    page: Bytes,
+    files: Vec<(File, Bytes)>,
+    /// The connections whose request has not arrived, the oldest first.
+    waiting: Mutex<BTreeMap<u64, AbortHandle>>,
+}
+
+async fn run(
+    listener: TcpListener,
+    mut interrupt: Signal,
+    mut offer: Offer,
+    limits: Limits,
+    mut tell: impl FnMut(&Event),
+) -> io::Result<End> {
+    listener.set_nonblocking(true)?;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let session = Session::new(&offer, limits);
+    let files = offer.files.into_iter().map(|mut file| {
+        let bytes = std::mem::take(&mut file.bytes);
+        (file, Bytes::from(bytes))
+    });
+    let shared = Arc::new(Shared {
+        limits,
+        began: Instant::now(),
+        session: Mutex::new(session),
+        page: Bytes::from(std::mem::take(&mut offer.page)),
+        files: files.collect(),
+        waiting: Mutex::new(BTreeMap::new()),
+    });
+    let mut connections = JoinSet::new();
+    for number in 0.. {
+        let closing = shared.session().closing();
+        tokio::select! {
+            biased;
+            _ = interrupt.recv() => {
+                let delivered = shared.session().is_delivered();
+                return Ok(End::Interrupted { delivered });
+            }
+            () = sleep_until(shared.began + closing) => {}
+            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((stream, from)) => {
+                    if connections.len() < limits.connections || shared.drop_oldest() {
+                        let visit = visit(stream, from.ip(), number, Arc::clone(&shared));
+                        let handle = connections.spawn(visit);
+                        shared.waiting().insert(number, handle);
+                    }
+                    // Who has come is heard before others are let in.
+                    tokio::task::yield_now().await;
+                }
+                // Somebody who is gone again, or no descriptor is free.
+                Err(_) => {
+                    shared.drop_oldest();
+                    sleep(NO_DESCRIPTORS).await;
+                }
+            },
+        }
+        let (events, end) = {
+            let mut session = shared.session();
+            (session.take_events(), session.end(shared.began.elapsed()))
+        };
+        events.iter().for_each(&mut tell);
+        if let Some(end) = end {
+            return Ok(end);
+        }
+    }
+    unreachable!("u64 does not run out of connections")
+}
+
+impl Shared {
+    fn session(&self) -> MutexGuard<'_, Session> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, BTreeMap<u64, AbortHandle>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the connection that has been silent for longest; `false` if none is.
+    fn drop_oldest(&self) -> bool {
+        let oldest = self.waiting().pop_first();
+        oldest.is_some_and(|(_, connection)| {
+            connection.abort();
+            true
+        })
+    }
+}
+
+/// One connection: a request, its answer, and whether that has arrived.
+async fn visit(stream: TcpStream, from: IpAddr, number: u64, shared: Arc<Shared>) {
+    let from = from.to_canonical();
+    let sent = OnceLock::new();
+    let conversation = converse(stream, from, number, &shared, &sent);
+    let arrived = timeout(shared.limits.connection, conversation).await;
+    shared.waiting().remove(&number);
+    if let Some(file) = sent.get() {
+        let arrived = arrived.unwrap_or(false);
+        let now = shared.began.elapsed();
+        shared.session().sent(*file, from, arrived, now);
+    }
+}
+
+/// Whether the answer has arrived, as far as the visitor's closing says so. `sent` becomes the file that is sent.
+async fn converse(
+    stream: TcpStream,
+    from: IpAddr,
+    number: u64,
+    shared: &Shared,
+    sent: &OnceLock<usize>,
+) -> bool {
+    let service = service_fn(|request: Request<Incoming>| {
+        shared.waiting().remove(&number);
+        let answer = answer(&request, from, shared);
+        if let Answer::File(file) = answer
+            && request.method() == Method::GET
+        {
+            let _ = sent.set(file);
+        }
+        std::future::ready(Ok::<_, Infallible>(respond(answer, shared)))
+    });
+    let answered = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(shared.limits.request)
+        .max_buf_size(HEAD)
+        .keep_alive(false)
+        .half_close(true)
+        .serve_connection(TokioIo::new(stream), service)
+        .without_shutdown()
+        .await;
+    let Ok(parts) = answered else {
+        return false;
+    };
+    let mut stream = parts.io.into_inner();
+    if stream.shutdown().await.is_err() {
+        return false;
+    }
+    // All is in the kernel's hands. A visitor that has read it all closes in its turn, one that went away before is
+    // told by a reset; one that does neither may have read nothing.
+    let patience = match sent.get() {
+        Some(_) => shared.limits.confirmation,
+        None => shared.limits.confirmation.min(Duration::from_secs(1)),
+    };
+    let closed = timeout(patience, until_closed(&mut stream)).await;
+    closed.is_ok_and(|closed| closed.is_ok())
+}
+
+async fn until_closed(stream: &mut TcpStream) -> io::Result<()> {
+    let mut leftover = [0; 1024];
+    let mut read = 0;
+    while read < LEFTOVER {
+        match stream.read(&mut leftover).await? {
+            0 => return Ok(()),
+            more => read += more,
+        }
+    }
+    Err(io::ErrorKind::InvalidData.into())
+}
+
+fn answer(request: &Request<Incoming>, from: IpAddr, shared: &Shared) -> Answer {
+    let uri = request.uri();
+    let seen = Seen {
+        from,
+        method: request.method().as_str(),
+        path: uri.path(),
+        host: only_host(request.headers()),
+        target_host: uri.authority().map(|authority| authority.as_str()),
+    };
+    shared.session().answer(&seen)
+}
+
+/// The Host header, if there is exactly one.
+fn only_host(headers: &HeaderMap) -> Option<&str> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(only), None) => only.to_str().ok(),
+        _ => None,
+    }
+}
+
+fn respond(answer: Answer, shared: &Shared) -> Response<Full<Bytes>> {
+    let (status, body) = match answer {
+        Answer::Page => (StatusCode::OK, shared.page.clone()),
+        Answer::File(file) => (StatusCode::OK, shared.files[file].1.clone()),
+        Answer::Gone => (StatusCode::GONE, Bytes::from_static(GONE)),
+        Answer::NotFound => (StatusCode::NOT_FOUND, Bytes::new()),
+        Answer::Misdirected => (StatusCode::MISDIRECTED_REQUEST, Bytes::new()),
+        Answer::NotAllowed => (StatusCode::METHOD_NOT_ALLOWED, Bytes::new()),
+    };
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    for (name, value) in ALWAYS {
+        headers.insert(*name, HeaderValue::from_static(value));
+    }
+    let content_type = match answer {
+        Answer::Page => Some("text/html; charset=utf-8"),
+        Answer::File(file) => Some(shared.files[file].0.content_type()),
+        Answer::Gone => Some("text/plain; charset=utf-8"),
+        Answer::NotFound | Answer::Misdirected | Answer::NotAllowed => None,
+    };
+    if let Some(content_type) = content_type {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
+    match answer {
+        Answer::File(file) => {
+            let disposition = shared.files[file].0.disposition();
+            let disposition = HeaderValue::try_from(disposition);
+            let disposition = disposition.expect("names are [A-Za-z0-9._-]");
+            headers.insert(header::CONTENT_DISPOSITION, disposition);
+            headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("none"));
+        }
+        Answer::NotAllowed => {
+            headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        }
+        _ => {}
+    }
+    response
+}
+
+/// What is said to whoever comes second.
+const GONE: &[u8] =
+    b"This has been fetched by another device already. Ask for it to be shared again.\n";
