@@ -8,6 +8,7 @@ mod calendar;
 mod edge;
 mod exposure;
 mod guide;
+mod index;
 
 use std::iter;
 
@@ -16,10 +17,14 @@ use serde::Serialize;
 pub use calendar::{Calendar, Event};
 pub use edge::{Edge, Link};
 pub use exposure::Exposure;
-pub use guide::{DeviceFile, DevicePart, FileKind, Guide, ServiceLink, shown_end, shown_moment};
+pub use guide::{
+    DeviceFile, DevicePart, FileKind, Guide, OlderPart, ServiceLink, shown_day, shown_end,
+    shown_moment,
+};
+pub use index::{Index, IndexDevice, IndexOpening, IndexPerson, IndexService, Term};
 
 use crate::lock::{Authority, Issued, Lock, State};
-use crate::model::{Device, Homelab};
+use crate::model::{Device, Homelab, Service};
 use crate::pki::{BundleProfile, Crl};
 use crate::tree::{Mode, OutputPath};
 
@@ -59,6 +64,8 @@ pub enum Recipe {
     Exposure(Exposure),
     /// A person's install guide.
     Guide(Guide),
+    /// The admin's page.
+    Index(Index),
 }
 
 /// Where the revocation lists stand in PEM.
@@ -108,6 +115,16 @@ pub fn plan(
     sealed_root: Option<blake3::Hash>,
 ) -> Vec<Derivation> {
     let mut derivations = edge(homelab, lock, templates);
+    let exposure = derivations.iter().find_map(|made| match &made.recipe {
+        Recipe::Exposure(exposure) => Some(exposure),
+        _ => None,
+    });
+    let index = Index::new(homelab, lock, exposure, files);
+    derivations.push(Derivation {
+        path: path("index.html"),
+        mode: Mode::Public,
+        recipe: Recipe::Index(index),
+    });
     derivations.push(Derivation {
         path: path(".gitignore"),
         mode: Mode::Public,
@@ -133,7 +150,8 @@ pub fn plan(
                 continue;
             };
             derivations.push(bundle(device, issued, sealed_root));
-            parts.push(DevicePart::new(device, issued, older, files(device)));
+            let renew = &homelab.validity.renew;
+            parts.push(DevicePart::new(device, issued, older, files(device), renew));
         }
         if !parts.is_empty() {
             derivations.push(Derivation {
@@ -211,6 +229,12 @@ fn files(device: &Device) -> Vec<DeviceFile> {
         name: bundle_file(device),
         kind: FileKind::Bundle,
     }]
+}
+
+/// Where a service is to be opened: at least one address.
+fn addresses(service: &Service) -> Vec<String> {
+    let hosts = service.hosts.iter();
+    hosts.map(|host| format!("https://{host}/")).collect()
 }
 
 /// The .p12's name. Android proposes it, up to its last dot, as the certificate's name.

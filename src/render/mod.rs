@@ -3,6 +3,7 @@
 mod bundle;
 mod caddyfile;
 mod calendar;
+mod index;
 
 use std::collections::BTreeMap;
 
@@ -130,7 +131,11 @@ pub fn render(
             templates: Vec::new(),
         }),
         Recipe::Exposure(exposure) => Ok(templates.render("exposure.md.j2", exposure)?.into()),
-        Recipe::Guide(guide) => Ok(templates.render("guide.html.j2", guide)?.into()),
+        Recipe::Guide(guide) => {
+            let rendered = templates.render_in(&guide.language, "guide.html.j2", guide)?;
+            Ok(rendered.into())
+        }
+        Recipe::Index(recipe) => Ok(index::render(recipe, templates)?),
     }
 }
 

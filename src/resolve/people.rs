@@ -6,7 +6,7 @@ use super::Mistake;
 use super::names::{Declared, each_once};
 use super::settings::{Validity, lifetime};
 use crate::diagnostic::did_you_mean;
-use crate::model::{Device, DeviceId, DisplayName, Domain, Email, Name, Person, Platform};
+use crate::model::{Device, DeviceId, DisplayName, Domain, Email, Language, Name, Person, Platform};
 use crate::parse::declaration::{DeviceLine, GroupLine, PersonBlock, Text};
 use crate::source::{Span, Spanned};
 
@@ -49,6 +49,7 @@ pub fn people(
     groups: &[GroupLine],
     domain: Option<&Domain>,
     validity: &Validity,
+    languages: &[Language],
     mistakes: &mut Vec<Mistake>,
 ) -> People {
     let mut resolved = People {
@@ -65,6 +66,7 @@ pub fn people(
             declared,
             domain,
             validity,
+            languages,
             &mut common_names,
             mistakes,
         );
@@ -83,6 +85,7 @@ fn person(
     name: Option<Name>,
     domain: Option<&Domain>,
     validity: &Validity,
+    languages: &[Language],
     common_names: &mut BTreeMap<String, (DeviceId, Span)>,
     mistakes: &mut Vec<Mistake>,
 ) -> Option<Person> {
@@ -97,6 +100,10 @@ fn person(
             .as_ref()
             .zip(domain)
             .and_then(|(name, domain)| Email::new(&format!("{name}@{domain}")).ok()),
+    };
+    let language = match &block.language {
+        Some(written) => language(written, languages, mistakes),
+        None => Some(Language::default()),
     };
     let mut device_names = Declared::new("device");
     let mut devices = BTreeMap::new();
@@ -114,6 +121,7 @@ fn person(
         name: name?,
         display_name: display_name?,
         email: email?,
+        language: language?,
         groups: BTreeSet::new(),
         devices,
     })
@@ -130,6 +138,28 @@ pub fn display_name(written: &Text, mistakes: &mut Vec<Mistake>) -> Option<Displ
             });
         })
         .ok()
+}
+
+fn language(
+    written: &Text,
+    languages: &[Language],
+    mistakes: &mut Vec<Mistake>,
+) -> Option<Language> {
+    let known = languages.iter().find(|known| known.as_str() == written.value);
+    if known.is_none() {
+        let tags = languages.iter().map(Language::as_str);
+        let meant = did_you_mean(&written.value, tags);
+        let own = match Language::new(&written.value) {
+            Some(tag) => format!("; or write it: `templates/messages/{tag}.kdl`"),
+            None => String::new(),
+        };
+        mistakes.push(Mistake::UnknownLanguage {
+            written: written.value.clone(),
+            span: written.span,
+            help: format!("{meant}{own}"),
+        });
+    }
+    known.cloned()
 }
 
 /// RFC 5280 appendix A: a common name has at most 64 characters (ub-common-name).
