@@ -43,11 +43,16 @@ pub mod template;
 pub mod tree;
 
 use diagnostic::Mistakes;
-use model::Homelab;
+use model::{Homelab, Language};
 use source::Source;
 
 /// Reads a declaration and resolves it, or says everything that is wrong with it.
 pub fn compile(source: &Source) -> Result<Homelab, Mistakes> {
+    compile_with(source, &template::built_in_languages())
+}
+
+/// The same, where guides can be written in these languages.
+pub fn compile_with(source: &Source, languages: &[Language]) -> Result<Homelab, Mistakes> {
     let declaration = parse::parse(source)?;
-    resolve::resolve(source, &declaration)
+    resolve::resolve(source, &declaration, languages)
 }

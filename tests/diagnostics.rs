@@ -35,7 +35,13 @@ fn a_lock_is_refused_with_a_remedy() {
 fn a_template_is_refused_with_its_place() {
     each_fixture("template", |name, bytes| {
         let text = String::from_utf8(bytes).expect("the fixtures are UTF-8");
-        let templates = Templates::new(BTreeMap::from([(name.to_owned(), text)]));
+        // A file of messages is called after its language.
+        let own = name.split_once('.').expect("fixtures have an ending").1;
+        let place = match own.ends_with(".kdl") {
+            true => format!("messages/{own}"),
+            false => name.to_owned(),
+        };
+        let templates = Templates::new(BTreeMap::from([(place, text)]));
         let empty = BTreeMap::<&str, &str>::new();
         let error = match templates {
             Ok(templates) => templates.render(name, &empty).expect_err("it is broken"),

@@ -41,10 +41,10 @@ fn the_readme_shows_what_is_printed() {
     for (command, shown) in sessions(&blocks(&readme, "console")[0]) {
         let arguments = command.strip_prefix("homelab ").expect("homelab is shown");
         let invocation = lab.command(arguments.split(' '));
+        // Both streams in one, as a terminal shows them.
+        let invocation = invocation.through(["sh", "-c", r#"exec "$@" 2>&1"#, "sh"]);
         let outcome = invocation.env("SOURCE_DATE_EPOCH", README_DAY).run();
-        outcome.succeeds();
-        // Both streams, as a terminal shows them: notes are printed before results here.
-        let printed = format!("{}{}", outcome.stderr(), outcome.stdout());
+        let printed = outcome.succeeds().stdout();
         assert_eq!(printed.replace(&home, "/home/you"), shown, "$ {command}");
     }
 }

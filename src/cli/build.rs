@@ -194,14 +194,22 @@ fn build_all(inputs: &Inputs, make: &Make, order: &Order, mode: Mode) -> Result<
         sealed_hash(workspace)?,
     );
     let needs_secrets = |derivation: &Derivation| derivation.recipe.needs_secrets();
-    if out.symlink_metadata().is_err() && derivations.iter().any(needs_secrets) {
+    let is_first = out.symlink_metadata().is_err();
+    if is_first && derivations.iter().any(needs_secrets) {
         // Everything is to be made: what cannot be opened is told before a directory is there.
         issuing.open(&lock)?;
     }
     let tree = open(out, &lock)?;
     make_tree(inputs, tree, &derivations, &Scope::All, || {
         issuing.secrets(&lock)
-    })
+    })?;
+    if is_first {
+        report::note(format_args!(
+            "Next: open {} in a browser. It says what to deploy, and what to hand to whom.",
+            out.join("index.html").display()
+        ));
+    }
+    Ok(())
 }
 
 fn refuse_retiring_many(

@@ -282,7 +282,7 @@ fn page(
 ) -> Result<Vec<u8>, Failure> {
     let page = Page::new(guide, device.device.as_str(), path);
     let page = page.expect("its part was there when its files were read");
-    let rendered = templates.render("share.html.j2", &page);
+    let rendered = templates.render_in(&page.language, "share.html.j2", &page);
     let rendered = rendered.map_err(|error| Failure::new(Exit::Declaration, error))?;
     Ok(rendered.text.into_bytes())
 }

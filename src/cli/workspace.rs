@@ -1,6 +1,6 @@
 //! The directory that a declaration stands in, and the files beside it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, TryLockError};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -13,10 +13,10 @@ use walkdir::WalkDir;
 use super::failure::{Exit, Failure};
 use super::mint;
 use crate::lock::{self, Lock};
-use crate::model::Homelab;
+use crate::model::{Homelab, Language};
 use crate::parse;
 use crate::source::Source;
-use crate::template::Templates;
+use crate::template::{self, Templates};
 use crate::tree::{Existing, Mode, remove_unfinished, write_durably};
 
 /// How long a build waits for another in the same directory.
@@ -157,7 +157,26 @@ impl Workspace {
         let name = self.declaration.display().to_string();
         let wrong = |mistakes| Failure::mistakes(Exit::Declaration, mistakes);
         let source = parse::source(name, bytes).map_err(wrong)?;
-        crate::compile(&source).map_err(wrong)
+        let languages = self.languages()?;
+        crate::compile_with(&source, &languages).map_err(wrong)
+    }
+
+    /// The languages that guides can be written in: the built-in ones, and those of `templates/messages/`.
+    fn languages(&self) -> Result<Vec<Language>, Failure> {
+        let mut languages = BTreeSet::from_iter(template::built_in_languages());
+        let path = self.path("templates").join("messages");
+        if path.is_dir() {
+            let cannot_read = |source| {
+                let path = path.clone();
+                Failure::environment(WorkspaceError::CannotRead { path, source })
+            };
+            for entry in std::fs::read_dir(&path).map_err(cannot_read)? {
+                let name = entry.map_err(cannot_read)?.file_name();
+                let name = name.to_str().map(|name| format!("messages/{name}"));
+                languages.extend(name.and_then(|name| template::language_of(&name)));
+            }
+        }
+        Ok(languages.into_iter().collect())
     }
 
     /// Reads the lock; `None` if there is none.
@@ -212,7 +231,10 @@ impl Workspace {
     /// The override in a file below `templates/`; other files there are the user's own affair.
     fn override_at(&self, root: &Path, path: &Path) -> Result<Option<(String, String)>, Failure> {
         let name = path.strip_prefix(root).ok().and_then(Path::to_str);
-        let Some(name) = name.filter(|name| name.ends_with(".j2") && path.is_file()) else {
+        let is_override = |name: &&str| {
+            name.ends_with(".j2") || name.starts_with("messages/") && name.ends_with(".kdl")
+        };
+        let Some(name) = name.filter(|name| is_override(name) && path.is_file()) else {
             return Ok(None);
         };
         let read = std::fs::read_to_string(path).map_err(|source| {

@@ -7,6 +7,7 @@ mod backend;
 mod edge;
 mod enrolment;
 mod host;
+mod language;
 mod lifetime;
 mod name;
 mod path;
@@ -22,6 +23,7 @@ pub use backend::{Backend, ByteSize, Files, Header, HostPath, Proxy, Redirect, T
 pub use edge::{Behind, CaddyVersion, Edge, Forwarding, IpRange, SiteCertificates};
 pub use enrolment::{Enrolment, Fingerprint, RequestPath};
 pub use host::{Domain, Host};
+pub use language::Language;
 pub use lifetime::{Lifetime, NotALifetime};
 pub use name::{DeviceId, Name, NotADeviceId, NotAName};
 pub use path::{Methods, PathPattern, PublicPath, uri_pattern};
@@ -92,6 +94,8 @@ pub struct Person {
     pub display_name: DisplayName,
     /// The person's address; it stands in the certificates.
     pub email: Email,
+    /// The language of the person's guide.
+    pub language: Language,
     /// The groups that the person is in.
     pub groups: BTreeSet<Name>,
     /// The person's devices, by name.

@@ -93,6 +93,8 @@ pub struct PersonBlock {
     pub display_name: Option<Text>,
     /// The person's address.
     pub email: Option<Text>,
+    /// The language of the person's guide.
+    pub language: Option<Text>,
     /// The person's devices, in the order written.
     pub devices: Vec<DeviceLine>,
 }
@@ -148,7 +150,7 @@ const EDGE: Known = Known {
 };
 const PERSON: Known = Known {
     place: "`person`",
-    once: &["name", "email"],
+    once: &["name", "email", "language"],
     many: &["device"],
 };
 /// Reads nodes as a declaration; mistakes are added to `mistakes`.
@@ -241,7 +243,8 @@ fn person(node: &Node, mistakes: &mut Vec<Mistake>) -> Option<PersonBlock> {
     let mut fields = Fields::of(node, mistakes);
     let name = fields.text("a name", "person \"alice\"");
     fields.finish("one name", true);
-    let (mut display_name, mut email, mut devices) = (None, None, Vec::new());
+    let (mut display_name, mut email, mut language) = (None, None, None);
+    let mut devices = Vec::new();
     for child in PERSON.among(node.children(), mistakes) {
         match child.name.value.as_str() {
             "name" => {
@@ -252,6 +255,7 @@ fn person(node: &Node, mistakes: &mut Vec<Mistake>) -> Option<PersonBlock> {
                 let example = "email \"alice@example.com\"";
                 email = only_text(child, "an address", example, mistakes);
             }
+            "language" => language = only_text(child, "a language", "language \"de\"", mistakes),
             "device" => devices.extend(device(child, mistakes)),
             other => unreachable!("`{other}` is not known to `person`"),
         }
@@ -260,6 +264,7 @@ fn person(node: &Node, mistakes: &mut Vec<Mistake>) -> Option<PersonBlock> {
         name: name?,
         display_name,
         email,
+        language,
         devices,
     })
 }

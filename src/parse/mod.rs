@@ -9,6 +9,7 @@ pub mod declaration;
 mod document;
 mod fields;
 mod known;
+pub mod messages;
 mod mistake;
 mod scan;
 mod service;

@@ -5,13 +5,17 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde::Serialize;
 
+use crate::catalogue::{App, Claim};
 use crate::lock::{Issued, State};
-use crate::model::{Admission, Device, Homelab, Person};
+use crate::model::{Admission, Device, Homelab, Lifetime, Person, Platform};
 use crate::pki::Validity;
+use crate::status::due_from;
 
 /// A person's guide.
 #[derive(Debug, Serialize)]
 pub struct Guide {
+    /// The language's tag.
+    pub language: String,
     /// The domain.
     pub domain: String,
     /// The name to show.
@@ -37,12 +41,27 @@ pub struct DevicePart {
     pub platform_title: &'static str,
     /// What stands in the device's folder, the one to open first.
     pub files: Vec<DeviceFile>,
+    /// When it was issued, a day.
+    pub issued: String,
     /// When it ends, as [`shown_end`] says it.
     pub expires: String,
-    /// Until when the certificate that it replaces goes on working, if it replaces one.
-    pub replaces_until: Option<String>,
+    /// From when on it is to be renewed.
+    pub renew_from: String,
+    /// The certificates that it replaces and that go on working for a while, the newest first.
+    pub older: Vec<OlderPart>,
     /// SHA-256 of the certificate, in hexadecimal pairs as certificate viewers show it.
     pub fingerprint: String,
+}
+
+/// A certificate that a device has a newer one of.
+#[derive(Debug, Serialize)]
+pub struct OlderPart {
+    /// When it was issued, a day.
+    pub issued: String,
+    /// When it ends by itself.
+    pub expires: String,
+    /// Until when it is let in.
+    pub until: String,
 }
 
 /// A file in a device's folder.
@@ -87,11 +106,13 @@ pub fn shown_end(validity: &Validity) -> String {
     let seconds = validity.not_after().as_second() - validity.not_before().as_second();
     match seconds / 3600 <= SHORT_HOURS {
         true => shown_moment(validity.not_after()),
-        false => Offset::UTC
-            .to_datetime(validity.not_after())
-            .date()
-            .to_string(),
+        false => shown_day(validity.not_after()),
     }
+}
+
+/// A day for people, in UTC.
+pub fn shown_day(at: Timestamp) -> String {
+    Offset::UTC.to_datetime(at).date().to_string()
 }
 
 /// A moment for people: a day and the minute, in UTC.
@@ -108,9 +129,14 @@ impl DevicePart {
         issued: &Issued,
         older: &[&Issued],
         files: Vec<DeviceFile>,
+        renew: &Lifetime,
     ) -> DevicePart {
-        let until = older.iter().filter_map(|older| match older.state {
-            State::Replaced { until } => Some(until),
+        let older = older.iter().filter_map(|older| match older.state {
+            State::Replaced { until } => Some(OlderPart {
+                issued: shown_day(older.validity.not_before()),
+                expires: shown_end(&older.validity),
+                until: shown_moment(until),
+            }),
             State::Active | State::Retired { .. } | State::Barred { .. } => None,
         });
         let pairs: Vec<String> = issued
@@ -124,8 +150,10 @@ impl DevicePart {
             platform: device.platform.as_str(),
             platform_title: device.platform.title(),
             files,
+            issued: shown_day(issued.validity.not_before()),
             expires: shown_end(&issued.validity),
-            replaces_until: until.max().map(shown_moment),
+            renew_from: shown_day(due_from(&issued.validity, renew)),
+            older: older.collect(),
             fingerprint: pairs.join(":"),
         }
     }
@@ -135,6 +163,7 @@ impl Guide {
     /// The guide of a person with these devices.
     pub fn new(homelab: &Homelab, person: &Person, devices: Vec<DevicePart>) -> Guide {
         let mut services = Vec::new();
+        let platforms: Vec<Platform> = person.devices.values().map(|d| d.platform).collect();
         for service in homelab.services.values() {
             let (with_certificate, at_home, everyone) = match service.access.admits(&person.name) {
                 Admission::Nowhere => continue,
@@ -145,26 +174,73 @@ impl Guide {
             let app = service.app;
             services.push(ServiceLink {
                 title: service.title.clone(),
-                addresses: service
-                    .hosts
-                    .iter()
-                    .map(|host| format!("https://{host}/"))
-                    .collect(),
+                addresses: super::addresses(service),
                 with_certificate,
                 at_home,
                 everyone,
                 notes: app
                     .filter(|_| with_certificate)
-                    .map(|app| app.clients.iter().map(|note| note.value.clone()).collect())
+                    .map(|app| notes(app, &platforms))
                     .unwrap_or_default(),
             });
         }
         Guide {
+            language: person.language.to_string(),
             domain: homelab.domain.to_string(),
             display_name: person.display_name.to_string(),
             admin: homelab.edge.email.as_ref().map(ToString::to_string),
             devices,
             services,
         }
+    }
+}
+
+/// What is known about an app's own clients, as far as it concerns one of these platforms.
+fn notes(app: &App, platforms: &[Platform]) -> Vec<String> {
+    let concerns = |note: &&Claim<String>| platforms.iter().any(|p| is_about(&note.value, *p));
+    let notes = app.clients.iter().filter(concerns);
+    notes.map(|note| note.value.clone()).collect()
+}
+
+/// Whether a note of the catalogue is about a platform: it begins with the name of the kind of device
+/// that it is about, or is about all.
+fn is_about(note: &str, platform: Platform) -> bool {
+    use Platform::{Android, Chromeos, Firefox, Ios, Ipados, Linux, Macos, Other, Wearos, Windows};
+    let kinds: [(&str, &[Platform]); 4] = [
+        ("Android", &[Android]),
+        ("iPhone and iPad", &[Ios, Ipados]),
+        ("Wear OS", &[Wearos]),
+        ("Computers", &[Macos, Windows, Linux, Chromeos, Firefox]),
+    ];
+    let kind = kinds.iter().find(|(kind, _)| {
+        let rest = note.strip_prefix(kind);
+        rest.is_some_and(|rest| rest.starts_with([':', ',']))
+    });
+    platform == Other || kind.is_none_or(|(_, of)| of.contains(&platform))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A kind of device that is not known here would be shown to everybody.
+    #[test]
+    fn the_notes_of_the_catalogue_say_what_they_are_about_in_known_words() {
+        let notes = crate::catalogue::apps().iter().flat_map(|app| &app.clients);
+        let about_all: Vec<&str> = notes
+            .map(|note| note.value.as_str())
+            .filter(|note| {
+                Platform::ALL
+                    .iter()
+                    .all(|platform| is_about(note, *platform))
+            })
+            .collect();
+        let with_colon = about_all
+            .iter()
+            .filter(|note| note.find(':').is_some_and(|at| at < 20));
+        assert_eq!(with_colon.collect::<Vec<_>>(), [&""; 0]);
+        assert!(!is_about("Android: x", Platform::Ios));
+        assert!(is_about("Android, calendars: x", Platform::Android));
+        assert!(is_about("Android: x", Platform::Other));
     }
 }

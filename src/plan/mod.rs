@@ -8,6 +8,7 @@ mod calendar;
 mod edge;
 mod exposure;
 mod guide;
+mod index;
 mod published;
 
 use std::iter;
@@ -17,11 +18,15 @@ use serde::Serialize;
 pub use calendar::{Calendar, Event};
 pub use edge::{Edge, Link};
 pub use exposure::{ALL, EVERYWHERE, Exposure, LAN, LANDING, Opening, WHOLE};
-pub use guide::{DeviceFile, DevicePart, FileKind, Guide, ServiceLink, shown_end, shown_moment};
+pub use guide::{
+    DeviceFile, DevicePart, FileKind, Guide, OlderPart, ServiceLink, shown_day, shown_end,
+    shown_moment,
+};
+pub use index::{Index, IndexDevice, IndexOpening, IndexPerson, IndexService, Term};
 pub use published::{LetIn, Older, Published, Trusted};
 
 use crate::lock::{Authority, Issued, Lock, State};
-use crate::model::{Device, DeviceId, Homelab};
+use crate::model::{Device, DeviceId, Homelab, Service};
 use crate::pki::{BundleProfile, Certificate, Crl};
 use crate::tree::{Mode, OutputPath};
 
@@ -63,6 +68,8 @@ pub enum Recipe {
     Guide(Guide),
     /// What the next build is compared with.
     Published(Published),
+    /// The admin's page.
+    Index(Index),
 }
 
 impl Recipe {
@@ -135,6 +142,16 @@ pub fn plan(
     sealed_root: Option<blake3::Hash>,
 ) -> Vec<Derivation> {
     let mut derivations = edge(homelab, lock, templates);
+    let exposure = derivations.iter().find_map(|made| match &made.recipe {
+        Recipe::Exposure(exposure) => Some(exposure),
+        _ => None,
+    });
+    let index = Index::new(homelab, lock, exposure, files);
+    derivations.push(Derivation {
+        path: path("index.html"),
+        mode: Mode::Public,
+        recipe: Recipe::Index(index),
+    });
     derivations.push(Derivation {
         path: path(".gitignore"),
         mode: Mode::Public,
@@ -163,12 +180,9 @@ pub fn plan(
                 Some(certificate) => own_certificate(device, certificate),
                 None => bundle(device, issued, sealed_root),
             });
-            parts.push(DevicePart::new(
-                device,
-                issued,
-                older,
-                files(device, issued),
-            ));
+            let renew = &homelab.validity.renew;
+            let files = files(device, issued);
+            parts.push(DevicePart::new(device, issued, older, files, renew));
         }
         if !parts.is_empty() {
             derivations.push(Derivation {
@@ -264,6 +278,12 @@ fn files(device: &Device, issued: &Issued) -> Vec<DeviceFile> {
 /// The name of the certificate of a device that has made its key.
 fn certificate_file(id: &DeviceId) -> String {
     format!("{}.crt", id.common_name())
+}
+
+/// Where a service is to be opened: at least one address.
+fn addresses(service: &Service) -> Vec<String> {
+    let hosts = service.hosts.iter();
+    hosts.map(|host| format!("https://{host}/")).collect()
 }
 
 /// The .p12's name. Android proposes it, up to its last dot, as the certificate's name.

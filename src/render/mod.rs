@@ -3,6 +3,7 @@
 mod bundle;
 mod caddyfile;
 mod calendar;
+mod index;
 
 use std::collections::BTreeMap;
 
@@ -130,11 +131,15 @@ pub fn render(
             templates: Vec::new(),
         }),
         Recipe::Exposure(exposure) => Ok(templates.render("exposure.md.j2", exposure)?.into()),
-        Recipe::Guide(guide) => Ok(templates.render("guide.html.j2", guide)?.into()),
+        Recipe::Guide(guide) => {
+            let rendered = templates.render_in(&guide.language, "guide.html.j2", guide)?;
+            Ok(rendered.into())
+        }
         Recipe::Published(published) => Ok(Artifact {
             bytes: published.to_json().into_bytes(),
             templates: Vec::new(),
         }),
+        Recipe::Index(recipe) => Ok(index::render(recipe, templates)?),
     }
 }
 

@@ -231,6 +231,16 @@ pub enum Mistake {
         help: String,
     },
 
+    #[error("there is no guide in the language `{written}`")]
+    #[diagnostic(code("resolve::unknown-language"))]
+    UnknownLanguage {
+        written: String,
+        #[label("not known")]
+        span: Span,
+        #[help]
+        help: String,
+    },
+
     #[error("{platform} has no version {version} here")]
     #[diagnostic(code("resolve::bad-version"))]
     BadVersion {

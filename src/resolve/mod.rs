@@ -15,21 +15,30 @@ mod settings;
 pub use mistake::Mistake;
 
 use crate::diagnostic::Mistakes;
-use crate::model::{CertificateMode, Homelab, ValidityPolicy};
+use crate::model::{CertificateMode, Homelab, Language, ValidityPolicy};
 use crate::parse::Declaration;
 use crate::source::Source;
 
 /// Resolves a declaration that was read from `source`, or says everything that is wrong with it.
-pub fn resolve(source: &Source, declaration: &Declaration) -> Result<Homelab, Mistakes> {
+/// Guides can be written in these `languages`.
+pub fn resolve(
+    source: &Source,
+    declaration: &Declaration,
+    languages: &[Language],
+) -> Result<Homelab, Mistakes> {
     let mut mistakes = Vec::new();
-    let homelab = homelab(declaration, &mut mistakes);
+    let homelab = homelab(declaration, languages, &mut mistakes);
     match homelab {
         Some(homelab) if mistakes.is_empty() => Ok(homelab),
         _ => Err(Mistakes::new(source, mistakes)),
     }
 }
 
-fn homelab(declaration: &Declaration, mistakes: &mut Vec<Mistake>) -> Option<Homelab> {
+fn homelab(
+    declaration: &Declaration,
+    languages: &[Language],
+    mistakes: &mut Vec<Mistake>,
+) -> Option<Homelab> {
     let domain = settings::domain(declaration.domain.as_ref(), mistakes);
     let validity = settings::validity(&declaration.validity, mistakes);
     let edge = settings::edge(&declaration.edge, mistakes);
@@ -40,6 +49,7 @@ fn homelab(declaration: &Declaration, mistakes: &mut Vec<Mistake>) -> Option<Hom
         &declaration.groups,
         domain.as_ref(),
         &validity,
+        languages,
         mistakes,
     );
     let services = services::services(

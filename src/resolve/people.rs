@@ -7,7 +7,9 @@ use super::enrolment::{Fingerprints, enrolment};
 use super::names::{Declared, each_once};
 use super::settings::{Validity, lifetime};
 use crate::diagnostic::did_you_mean;
-use crate::model::{Device, DeviceId, DisplayName, Domain, Email, Name, Person, Platform};
+use crate::model::{
+    Device, DeviceId, DisplayName, Domain, Email, Language, Name, Person, Platform,
+};
 use crate::parse::declaration::{DeviceLine, GroupLine, PersonBlock, Text};
 use crate::source::{Span, Spanned};
 
@@ -50,6 +52,7 @@ pub fn people(
     groups: &[GroupLine],
     domain: Option<&Domain>,
     validity: &Validity,
+    languages: &[Language],
     mistakes: &mut Vec<Mistake>,
 ) -> People {
     let mut resolved = People {
@@ -61,7 +64,9 @@ pub fn people(
     let mut taken = Taken::default();
     for block in blocks {
         let declared = resolved.person_names.declare(&block.name, mistakes);
-        let person = person(block, declared, domain, validity, &mut taken, mistakes);
+        let person = person(
+            block, declared, domain, validity, languages, &mut taken, mistakes,
+        );
         if let Some(person) = person {
             resolved.people.insert(person.name.clone(), person);
         }
@@ -84,6 +89,7 @@ fn person(
     name: Option<Name>,
     domain: Option<&Domain>,
     validity: &Validity,
+    languages: &[Language],
     taken: &mut Taken,
     mistakes: &mut Vec<Mistake>,
 ) -> Option<Person> {
@@ -98,6 +104,10 @@ fn person(
             .as_ref()
             .zip(domain)
             .and_then(|(name, domain)| Email::new(&format!("{name}@{domain}")).ok()),
+    };
+    let language = match &block.language {
+        Some(written) => language(written, languages, mistakes),
+        None => Some(Language::default()),
     };
     let mut device_names = Declared::new("device");
     let mut devices = BTreeMap::new();
@@ -115,6 +125,7 @@ fn person(
         name: name?,
         display_name: display_name?,
         email: email?,
+        language: language?,
         groups: BTreeSet::new(),
         devices,
     })
@@ -131,6 +142,30 @@ pub fn display_name(written: &Text, mistakes: &mut Vec<Mistake>) -> Option<Displ
             });
         })
         .ok()
+}
+
+fn language(
+    written: &Text,
+    languages: &[Language],
+    mistakes: &mut Vec<Mistake>,
+) -> Option<Language> {
+    let known = languages
+        .iter()
+        .find(|known| known.as_str() == written.value);
+    if known.is_none() {
+        let tags = languages.iter().map(Language::as_str);
+        let meant = did_you_mean(&written.value, tags);
+        let own = match Language::new(&written.value) {
+            Some(tag) => format!("; or write it: `templates/messages/{tag}.kdl`"),
+            None => String::new(),
+        };
+        mistakes.push(Mistake::UnknownLanguage {
+            written: written.value.clone(),
+            span: written.span,
+            help: format!("{meant}{own}"),
+        });
+    }
+    known.cloned()
 }
 
 /// RFC 5280 appendix A: a common name has at most 64 characters (ub-common-name).

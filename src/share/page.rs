@@ -8,6 +8,8 @@ use crate::plan::{DevicePart, Guide, ServiceLink};
 /// The page that a visitor sees.
 #[derive(Debug, Serialize)]
 pub struct Page {
+    /// The language's tag.
+    pub language: String,
     /// The domain.
     pub domain: String,
     /// The name of the person whose device it is.
@@ -41,6 +43,7 @@ impl Page {
             href: path.file(&file.name),
         });
         Some(Page {
+            language: guide.language,
             domain: guide.domain,
             display_name: guide.display_name,
             admin: guide.admin,

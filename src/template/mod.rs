@@ -2,24 +2,32 @@
 //!
 //! `Caddyfile.j2` is the user's if `templates/Caddyfile.j2` is there, otherwise the built-in one;
 //! `builtin/Caddyfile.j2` is always the built-in one, so that an override can extend it and replace
-//! one block. Each kind of file escapes what it is given, overrides included.
+//! one block. Each kind of file escapes what it is given, overrides included. What guides say stands in
+//! `messages/<language>.kdl`, which can be overridden message by message.
 
 mod caddyfile;
 mod markdown;
+mod messages;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use miette::{Diagnostic, NamedSource};
-use minijinja::value::Serde;
+use minijinja::value::{Kwargs, Serde};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 use serde::Serialize;
 use thiserror::Error;
 
 pub use caddyfile::{one_line, quote, tidy};
 
-use crate::source::Span;
+use crate::diagnostic::did_you_mean;
+use crate::model::Language;
+use crate::parse;
+use crate::parse::messages::MessageFile;
+use crate::source::{Source, Span};
 use markdown::as_text;
+pub use messages::language_of;
+use messages::{Layer, Messages, file_of};
 
 /// The prefix that names a built-in template even where an override exists.
 const BUILTIN: &str = "builtin/";
@@ -36,6 +44,12 @@ const BUILTIN_TEMPLATES: &[(&str, &str)] = &[
     builtin!("Caddyfile.j2"),
     builtin!("exposure.md.j2"),
     builtin!("guide.html.j2"),
+    builtin!("guide/style.html.j2"),
+    builtin!("guide/art.html.j2"),
+    builtin!("guide/ask.html.j2"),
+    builtin!("guide/device.html.j2"),
+    builtin!("guide/own-key.html.j2"),
+    builtin!("guide/firefox-store.html.j2"),
     builtin!("guide/android.html.j2"),
     builtin!("guide/ios.html.j2"),
     builtin!("guide/ipados.html.j2"),
@@ -47,6 +61,9 @@ const BUILTIN_TEMPLATES: &[(&str, &str)] = &[
     builtin!("guide/wearos.html.j2"),
     builtin!("guide/other.html.j2"),
     builtin!("share.html.j2"),
+    builtin!("index.html.j2"),
+    builtin!("messages/de.kdl"),
+    builtin!("messages/en.kdl"),
     builtin!("pages/page.html.j2"),
     builtin!("pages/ask.html.j2"),
     builtin!("pages/certificate.html.j2"),
@@ -58,10 +75,20 @@ const BUILTIN_TEMPLATES: &[(&str, &str)] = &[
     builtin!("pages/landing.html.j2"),
 ];
 
+/// The languages that there are built-in messages of, sorted.
+pub fn built_in_languages() -> Vec<Language> {
+    let names = BUILTIN_TEMPLATES.iter();
+    let mut languages: Vec<Language> = names.filter_map(|(name, _)| language_of(name)).collect();
+    languages.sort();
+    languages
+}
+
 /// The built-in templates under a user's overrides.
 #[derive(Debug, Clone)]
 pub struct Templates {
     overrides: Arc<BTreeMap<String, String>>,
+    /// The messages that have been asked for, by language.
+    messages: Arc<Mutex<BTreeMap<String, Arc<Messages>>>>,
 }
 
 /// What a rendering gave, and what it used.
@@ -90,6 +117,37 @@ pub enum TemplateError {
         help: Option<String>,
     },
 
+    #[error("`templates/{name}` has a message `{key}`, which nothing asks for")]
+    #[diagnostic(code("template::unknown-message"))]
+    UnknownMessage {
+        name: String,
+        key: String,
+        #[source_code]
+        source_code: NamedSource<String>,
+        #[label("not known")]
+        place: Span,
+        #[help]
+        help: String,
+    },
+
+    #[error("the message `{key}` in `templates/{name}` cannot be used: {why}")]
+    #[diagnostic(
+        code("template::bad-message"),
+        help(
+            "`**` stands on both sides of what a screen shows, a backtick of what is typed; {known}"
+        )
+    )]
+    BadMessage {
+        name: String,
+        key: String,
+        why: String,
+        known: String,
+        #[source_code]
+        source_code: NamedSource<String>,
+        #[label("here")]
+        place: Span,
+    },
+
     #[error("`templates/{name}` overrides nothing")]
     #[diagnostic(
         code("template::unknown"),
@@ -105,8 +163,13 @@ impl Templates {
     pub fn new(overrides: BTreeMap<String, String>) -> Result<Templates, TemplateError> {
         let templates = Templates {
             overrides: Arc::new(overrides),
+            messages: Arc::default(),
         };
-        for name in templates.overrides.keys() {
+        for (name, text) in templates.overrides.iter() {
+            if language_of(name).is_some() {
+                templates.check_messages(name, text)?;
+                continue;
+            }
             if kind(name).is_none()
                 || name.starts_with(BUILTIN)
                 || name.contains(char::is_whitespace)
@@ -141,9 +204,26 @@ impl Templates {
         }
     }
 
-    /// Renders a template with the fields of `context`.
+    /// Renders a template with the fields of `context`; what it says by messages is in English.
     pub fn render(&self, name: &str, context: &impl Serialize) -> Result<Rendered, TemplateError> {
-        let (environment, used) = self.environment();
+        self.render_in(Language::ENGLISH, name, context)
+    }
+
+    /// Renders a template with the fields of `context` in a language, with these functions more:
+    ///
+    /// - `t(key, value=…)`: a message as HTML, `plain(key, value=…)` as text for attributes;
+    /// - `has_message(key)`: whether there is one;
+    /// - `note(english)`: what the catalogue of apps says;
+    /// - `date(day)`: a day as the language writes it;
+    /// - `direction()`: `ltr` or `rtl`; and `language`, its tag.
+    pub fn render_in(
+        &self,
+        language: &str,
+        name: &str,
+        context: &impl Serialize,
+    ) -> Result<Rendered, TemplateError> {
+        let (mut environment, used) = self.environment();
+        self.add_messages(&mut environment, language, &used);
         let template = environment
             .get_template(name)
             .map_err(|error| broken(name, &error))?;
@@ -155,6 +235,134 @@ impl Templates {
             text,
             used: used.iter().cloned().collect(),
         })
+    }
+
+    /// Adds what templates say messages with.
+    fn add_messages(
+        &self,
+        environment: &mut Environment<'static>,
+        language: &str,
+        used: &Arc<Mutex<BTreeSet<String>>>,
+    ) {
+        let (templates, log, tag) = (self.clone(), Arc::clone(used), language.to_owned());
+        // Nothing is read before a template asks for the first message.
+        let messages = Arc::new(LazyLock::new(move || {
+            let names = templates.message_files(&tag);
+            let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+            log.extend(names);
+            templates.messages(&tag)
+        }));
+        let of = || Arc::clone(&messages);
+        environment.add_global("language", language);
+        let messages = of();
+        environment.add_function("t", move |key: &str, values: Kwargs| {
+            messages.html(key, &values)
+        });
+        let messages = of();
+        environment.add_function("plain", move |key: &str, values: Kwargs| {
+            messages.plain(key, &values)
+        });
+        let messages = of();
+        environment.add_function("has_message", move |key: &str| messages.has(key));
+        let messages = of();
+        environment.add_function("note", move |english: &str| messages.note(english));
+        let messages = of();
+        environment.add_function("date", move |day: &str| messages.date(day));
+        let messages = of();
+        environment.add_function("direction", move || messages.direction());
+    }
+
+    /// The files that a language's messages come from, the first before the others.
+    fn message_files(&self, language: &str) -> Vec<String> {
+        let mut files = Vec::new();
+        for language in [language, Language::ENGLISH] {
+            let name = file_of(language);
+            let built_in = format!("{BUILTIN}{name}");
+            if files.contains(&name) {
+                break;
+            }
+            // Where nothing overrides it, one name is enough to notice that something does.
+            if self.overrides.contains_key(&name) && self.text(&built_in).is_some() {
+                files.extend([name, built_in]);
+            } else {
+                files.push(name);
+            }
+        }
+        files
+    }
+
+    /// The messages of a language, read once.
+    fn messages(&self, language: &str) -> Arc<Messages> {
+        let mut read = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(messages) = read.get(language) {
+            return Arc::clone(messages);
+        }
+        let own = [file_of(language), format!("{BUILTIN}{}", file_of(language))];
+        let files = self.message_files(language);
+        let layers = files.iter().filter_map(|name| {
+            let layer = layer(name, self.text(name)?).ok()?;
+            let is_own = own.contains(name) || language == Language::ENGLISH;
+            Some(Arc::new(match is_own {
+                true => layer,
+                false => layer.as_fallback(),
+            }))
+        });
+        let messages = Arc::new(Messages::new(layers.collect()));
+        read.insert(language.to_owned(), Arc::clone(&messages));
+        messages
+    }
+
+    /// A message that nothing asks for, or with a value that it is not given, is probably misspelt.
+    fn check_messages(&self, name: &str, text: &str) -> Result<(), TemplateError> {
+        let file = message_file(name, text)?;
+        let layer = layer(name, text)?;
+        let english = file_of(Language::ENGLISH);
+        let built_in = self.text(&format!("{BUILTIN}{english}"));
+        let built_in = self::layer(&english, built_in.expect("English is built in"))?;
+        let source_code = || NamedSource::new(format!("templates/{name}"), text.to_owned());
+        for key in layer.keys() {
+            let place = file.messages[key].span;
+            let Some(known) = built_in.message(key) else {
+                let own = self
+                    .overrides
+                    .iter()
+                    .filter(|(name, _)| kind(name).is_some());
+                if own.clone().any(|(_, template)| template.contains(key)) {
+                    continue;
+                }
+                return Err(TemplateError::UnknownMessage {
+                    name: name.to_owned(),
+                    key: key.to_owned(),
+                    source_code: source_code(),
+                    place,
+                    help: match crate::diagnostic::closest(key, built_in.keys()) {
+                        Some(_) => did_you_mean(key, built_in.keys()),
+                        None => String::from(
+                            "templates/messages/en.kdl among the built-in templates has all that there are",
+                        ),
+                    },
+                });
+            };
+            let values = layer.message(key).map(|message| message.values());
+            let unknown = values.unwrap_or_default();
+            let unknown = unknown.difference(&known.values()).next().copied();
+            if let Some(value) = unknown {
+                let values = known.values();
+                let values: Vec<String> = values.iter().map(|v| format!("`{{{v}}}`")).collect();
+                return Err(TemplateError::BadMessage {
+                    name: name.to_owned(),
+                    key: key.to_owned(),
+                    why: format!("it is given no `{{{value}}}`"),
+                    known: match values.as_slice() {
+                        [] => String::from("it has no values"),
+                        _ => format!("its values are {}", values.join(", ")),
+                    },
+                    source_code: source_code(),
+                    place,
+                });
+            }
+        }
+        Ok(())
     }
 
     fn text(&self, name: &str) -> Option<&str> {
@@ -215,6 +423,38 @@ impl Templates {
         });
         (environment, used)
     }
+}
+
+fn message_file(name: &str, text: &str) -> Result<MessageFile, TemplateError> {
+    let source = Source::new(format!("templates/{name}"), text);
+    parse::messages::messages(&source).map_err(|mistakes| {
+        let report = mistakes.into_reports().next();
+        let report = report.expect("there is at least one mistake");
+        let place = report.labels().and_then(|mut labels| labels.next());
+        TemplateError::Broken {
+            name: name.to_owned(),
+            message: report.to_string(),
+            source_code: Some(NamedSource::new(source.name(), text.to_owned())),
+            place: place.map(|label| *label.inner()),
+            help: report.help().map(|help| help.to_string()),
+        }
+    })
+}
+
+fn layer(name: &str, text: &str) -> Result<Layer, TemplateError> {
+    let file = message_file(name, text)?;
+    Layer::new(&file).map_err(|wrong| {
+        let place = file.messages.get(&wrong.key);
+        let place = place.or_else(|| file.notes.get(&wrong.key));
+        TemplateError::BadMessage {
+            name: name.to_owned(),
+            why: wrong.why.to_owned(),
+            known: String::from("`{name}` stands for a value"),
+            source_code: NamedSource::new(format!("templates/{name}"), text.to_owned()),
+            place: place.map_or(crate::diagnostic::start(), |text| text.span),
+            key: wrong.key,
+        }
+    })
 }
 
 /// How a kind of file escapes, by the name of its template; `None` for a kind that nobody knows.

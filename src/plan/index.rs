@@ -1,0 +1,217 @@
+//! What the admin's page says, as data: who has which devices, what to hand to whom, when it ends, and
+//! who may reach what. What it says of access is read off the [`Exposure`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{DeviceFile, Exposure};
+use crate::lock::{Authority, Issued, Lock, State};
+use crate::model::{Device, Homelab};
+use crate::status::due_from;
+
+/// The admin's page.
+#[derive(Debug, Serialize)]
+pub struct Index {
+    /// The domain.
+    pub domain: String,
+    /// The people, sorted by name.
+    pub people: Vec<IndexPerson>,
+    /// Every service, sorted by name, and who may reach it.
+    pub services: Vec<IndexService>,
+    /// What is reachable without a certificate, by paths, and what homelab does not check.
+    pub openings: Vec<IndexOpening>,
+    /// The services with something in them that homelab does not check, and `(all)` for templates.
+    pub unchecked: BTreeSet<String>,
+    /// The authorities that are trusted, the one that signs first.
+    pub authorities: Vec<Term>,
+}
+
+/// A person on the admin's page.
+#[derive(Debug, Serialize)]
+pub struct IndexPerson {
+    /// The name.
+    pub name: String,
+    /// The name to show.
+    pub display_name: String,
+    /// The address.
+    pub email: String,
+    /// Where the guide stands, from the page; none where there is none.
+    pub guide: Option<String>,
+    /// The language of the guide.
+    pub language: String,
+    /// The devices, sorted by name.
+    pub devices: Vec<IndexDevice>,
+}
+
+/// A device on the admin's page.
+#[derive(Debug, Serialize)]
+pub struct IndexDevice {
+    /// Its name.
+    pub name: String,
+    /// The platform's name.
+    pub platform: &'static str,
+    /// The folder of its files, from the page, with a slash at its end.
+    pub folder: String,
+    /// What is to be handed over, the one to open first.
+    pub files: Vec<DeviceFile>,
+    /// Its certificate; none where the lock has none.
+    pub term: Option<Term>,
+    /// Older certificates that are let in still, the newest first.
+    pub older: Vec<Term>,
+}
+
+/// From when until when something is valid.
+#[derive(Debug, Clone, Serialize)]
+pub struct Term {
+    /// What it is: a common name.
+    pub name: String,
+    /// From when.
+    pub from: Timestamp,
+    /// From when on it is to be renewed; none where it is not to be.
+    pub renew_from: Option<Timestamp>,
+    /// Until when it is let in.
+    pub until: Timestamp,
+}
+
+/// A service on the admin's page.
+#[derive(Debug, Serialize)]
+pub struct IndexService {
+    /// Its name.
+    pub name: String,
+    /// Its name to show.
+    pub title: String,
+    /// Its addresses; at least one.
+    pub addresses: Vec<String>,
+    /// Whether everyone may reach all of it.
+    pub everyone: bool,
+    /// Whether whoever is at home may.
+    pub at_home: bool,
+    /// Whether the TLS handshake insists on a certificate, so that strangers see no page.
+    pub certificate_required: bool,
+    /// Who may with a certificate.
+    pub people: BTreeSet<String>,
+}
+
+/// A path that is open to everyone.
+#[derive(Debug, Serialize)]
+pub struct IndexOpening {
+    /// The service.
+    pub service: String,
+    /// The path.
+    pub path: String,
+    /// The methods; none where all are.
+    pub methods: Vec<String>,
+    /// Whether the path comes from the catalogue of apps.
+    pub share_link: bool,
+}
+
+impl Index {
+    /// The admin's page; `files` are what each device is to be given.
+    pub fn new(
+        homelab: &Homelab,
+        lock: &Lock,
+        exposure: Option<&Exposure>,
+        files: impl Fn(&Device, &Issued) -> Vec<DeviceFile>,
+    ) -> Index {
+        let admitted = lock.admitted();
+        let people = homelab.people.values().map(|person| {
+            let devices = person.devices.values().map(|device| {
+                let certificates = admitted.get(&device.id).map_or(&[][..], Vec::as_slice);
+                index_device(homelab, device, certificates, &files)
+            });
+            let devices: Vec<IndexDevice> = devices.collect();
+            let has_guide = devices.iter().any(|device| !device.files.is_empty());
+            IndexPerson {
+                name: person.name.to_string(),
+                display_name: person.display_name.to_string(),
+                email: person.email.to_string(),
+                guide: has_guide.then(|| format!("people/{}/guide.html", person.name)),
+                language: person.language.to_string(),
+                devices,
+            }
+        });
+        let without = exposure.map_or(&[][..], |exposure| &exposure.without_certificate);
+        let with = exposure.map_or(&[][..], |exposure| &exposure.with_certificate);
+        let with: BTreeMap<&str, _> = with.iter().map(|with| (&*with.service, with)).collect();
+        let services = homelab.services.values().map(|service| {
+            let name = service.name.as_str();
+            let whole = |from: &str| {
+                let mut openings = without.iter();
+                openings.any(|o| o.service == name && o.path == "/*" && o.from == from)
+            };
+            let guarded = with.get(name);
+            let people = guarded.map(|g| g.people.iter().map(|p| p.person.clone()).collect());
+            IndexService {
+                name: name.to_owned(),
+                title: service.title.clone(),
+                addresses: super::addresses(service),
+                everyone: whole("everywhere"),
+                at_home: whole("lan"),
+                certificate_required: guarded.is_some_and(|g| g.certificate == "required"),
+                people: people.unwrap_or_default(),
+            }
+        });
+        let openings = without.iter().filter(|opening| opening.path != "/*");
+        let unchecked = exposure.map_or(&[][..], |exposure| &exposure.unchecked);
+        Index {
+            domain: homelab.domain.to_string(),
+            people: people.collect(),
+            services: services.collect(),
+            openings: openings
+                .map(|opening| IndexOpening {
+                    service: opening.service.clone(),
+                    path: opening.path.clone(),
+                    methods: opening.methods.clone(),
+                    share_link: opening.share_link,
+                })
+                .collect(),
+            unchecked: unchecked.iter().map(|item| item.service.clone()).collect(),
+            authorities: lock.trusted().map(authority).collect(),
+        }
+    }
+}
+
+fn index_device(
+    homelab: &Homelab,
+    device: &Device,
+    certificates: &[&Issued],
+    files: impl Fn(&Device, &Issued) -> Vec<DeviceFile>,
+) -> IndexDevice {
+    let newest = certificates.first();
+    let active = newest.filter(|newest| newest.state == State::Active);
+    let older = certificates.iter().filter_map(|issued| match issued.state {
+        State::Replaced { until } => Some(Term {
+            name: issued.device.common_name(),
+            from: issued.validity.not_before(),
+            renew_from: None,
+            until: until.min(issued.validity.not_after()),
+        }),
+        State::Active | State::Retired { .. } | State::Barred { .. } => None,
+    });
+    IndexDevice {
+        name: device.id.device.to_string(),
+        platform: device.platform.title(),
+        folder: format!("people/{}/{}/", device.id.person, device.id.device),
+        files: active
+            .map(|issued| files(device, issued))
+            .unwrap_or_default(),
+        term: active.map(|issued| Term {
+            name: issued.device.common_name(),
+            from: issued.validity.not_before(),
+            renew_from: Some(due_from(&issued.validity, &homelab.validity.renew)),
+            until: issued.validity.not_after(),
+        }),
+        older: older.collect(),
+    }
+}
+
+fn authority(authority: &Authority) -> Term {
+    Term {
+        name: authority.common_name(),
+        from: authority.validity.not_before(),
+        renew_from: None,
+        until: authority.validity.not_after(),
+    }
+}

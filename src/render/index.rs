@@ -1,0 +1,218 @@
+//! The admin's page, and the timeline in it.
+
+use jiff::tz::Offset;
+use jiff::{Span, Timestamp};
+use serde::Serialize;
+
+use super::Artifact;
+use crate::plan::{Index, Term, shown_day, shown_moment};
+use crate::template::{TemplateError, Templates};
+
+/// What the template is given: the data, and where things stand on the timeline.
+#[derive(Serialize)]
+struct Context<'i> {
+    #[serde(flatten)]
+    index: &'i Index,
+    timeline: Option<Timeline>,
+}
+
+/// Dates as places between 0 and 100. It knows no present: the page is the same on every day.
+#[derive(Serialize)]
+struct Timeline {
+    /// Days to mark, with what to write there.
+    ticks: Vec<Tick>,
+    /// A row for each device that has a certificate, then one for each authority.
+    rows: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Tick {
+    at: f64,
+    label: String,
+}
+
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    is_authority: bool,
+    /// The certificate's bar, and those of older ones.
+    bars: Vec<Bar>,
+    renew_from: Option<String>,
+    until: String,
+}
+
+#[derive(Serialize)]
+struct Bar {
+    from: f64,
+    /// Where renewal begins; the end where there is none.
+    renew: f64,
+    until: f64,
+    is_older: bool,
+    /// Whether it goes on beyond the timeline.
+    goes_on: bool,
+}
+
+/// Renders the admin's page.
+pub fn render(index: &Index, templates: &Templates) -> Result<Artifact, TemplateError> {
+    let context = Context {
+        index,
+        timeline: timeline(index),
+    };
+    Ok(templates.render("index.html.j2", &context)?.into())
+}
+
+fn timeline(index: &Index) -> Option<Timeline> {
+    let devices = || index.people.iter().flat_map(|person| &person.devices);
+    let terms = || devices().flat_map(|device| device.term.iter().chain(&device.older));
+    let scale = Scale {
+        from: terms().map(|term| term.from).min()?,
+        until: terms().map(|term| term.until).max()?,
+    };
+    let mut rows = Vec::new();
+    for person in &index.people {
+        for device in &person.devices {
+            let Some(term) = &device.term else { continue };
+            let mut bars = vec![scale.bar(term, false)];
+            bars.extend(device.older.iter().map(|older| scale.bar(older, true)));
+            rows.push(Row {
+                name: format!("{}/{}", person.name, device.name),
+                is_authority: false,
+                bars,
+                renew_from: term.renew_from.map(shown_day),
+                until: ends(term),
+            });
+        }
+    }
+    for authority in &index.authorities {
+        rows.push(Row {
+            name: authority.name.clone(),
+            is_authority: true,
+            bars: vec![scale.bar(authority, false)],
+            renew_from: None,
+            until: ends(authority),
+        });
+    }
+    Some(Timeline {
+        ticks: scale.ticks(),
+        rows,
+    })
+}
+
+/// The end of a term: a day, and for one of a week or less the minute too.
+fn ends(term: &Term) -> String {
+    const WEEK: i64 = 7 * 24 * 3600;
+    match term.until.as_second() - term.from.as_second() <= WEEK {
+        true => shown_moment(term.until),
+        false => shown_day(term.until),
+    }
+}
+
+struct Scale {
+    from: Timestamp,
+    until: Timestamp,
+}
+
+impl Scale {
+    /// Where a moment stands, to a hundredth.
+    fn at(&self, moment: Timestamp) -> f64 {
+        let moment = moment.clamp(self.from, self.until).as_second();
+        let (from, until) = (self.from.as_second(), self.until.as_second());
+        // Whole numbers as far as possible: the same on every machine.
+        let hundredths = (moment - from) * 10_000 / (until - from).max(1);
+        hundredths as f64 / 100.0
+    }
+
+    fn bar(&self, term: &Term, is_older: bool) -> Bar {
+        Bar {
+            from: self.at(term.from),
+            renew: self.at(term.renew_from.unwrap_or(term.until)),
+            until: self.at(term.until),
+            is_older,
+            goes_on: term.until > self.until,
+        }
+    }
+
+    /// Round days, no more of them than have room on a phone.
+    fn ticks(&self) -> Vec<Tick> {
+        const MOST: usize = 5;
+        let steps = [
+            (Span::new().days(1), "%Y-%m-%d"),
+            (Span::new().days(7), "%Y-%m-%d"),
+            (Span::new().months(1), "%Y-%m"),
+            (Span::new().months(3), "%Y-%m"),
+            (Span::new().months(6), "%Y-%m"),
+            (Span::new().years(1), "%Y"),
+            (Span::new().years(2), "%Y"),
+            (Span::new().years(5), "%Y"),
+            (Span::new().years(10), "%Y"),
+            (Span::new().years(50), "%Y"),
+            (Span::new().years(200), "%Y"),
+        ];
+        let day = |moment| Offset::UTC.to_datetime(moment).date();
+        let (first, last) = (day(self.from), day(self.until));
+        for (step, format) in steps {
+            // A week begins anywhere, a month at its first, years at the first of January.
+            let start = match (step.get_years(), step.get_months()) {
+                (0, 0) => Ok(first),
+                (0, _) => jiff::civil::Date::new(first.year(), 1, 1),
+                (years, _) => {
+                    jiff::civil::Date::new(first.year() - first.year() % years.max(1), 1, 1)
+                }
+            };
+            let Ok(start) = start else { continue };
+            let days = start.series(step).take_while(|day| *day <= last);
+            let days = days.filter_map(|day| {
+                let moment =
+                    Offset::UTC.to_timestamp(day.to_datetime(jiff::civil::Time::midnight()));
+                let moment = moment.ok().filter(|moment| *moment >= self.from)?;
+                Some(Tick {
+                    at: self.at(moment),
+                    label: day.strftime(format).to_string(),
+                })
+            });
+            let ticks: Vec<Tick> = days.take(MOST + 1).collect();
+            if ticks.len() <= MOST {
+                return ticks;
+            }
+        }
+        Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(from: &str, until: &str) -> Vec<String> {
+        let scale = Scale {
+            from: from.parse().unwrap(),
+            until: until.parse().unwrap(),
+        };
+        scale.ticks().into_iter().map(|tick| tick.label).collect()
+    }
+
+    #[test]
+    fn ticks_are_round_and_few() {
+        let year = labels("2026-11-23T23:00:00Z", "2027-11-24T00:00:00Z");
+        assert_eq!(year, ["2027-01", "2027-04", "2027-07", "2027-10"]);
+        let hours = labels("2026-01-01T11:00:00Z", "2026-01-02T00:00:00Z");
+        assert_eq!(hours, ["2026-01-02"]);
+        let decades = labels("2026-01-01T11:00:00Z", "2057-01-02T00:00:00Z");
+        assert_eq!(decades, ["2030", "2040", "2050"]);
+        assert_eq!(
+            labels("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z").len(),
+            1
+        );
+    }
+
+    #[test]
+    fn places_are_between_0_and_100() {
+        let scale = Scale {
+            from: "2026-01-01T00:00:00Z".parse().unwrap(),
+            until: "2027-01-01T00:00:00Z".parse().unwrap(),
+        };
+        assert_eq!(scale.at(scale.from), 0.0);
+        assert_eq!(scale.at("2026-07-02T12:00:00Z".parse().unwrap()), 50.0);
+        assert_eq!(scale.at("2036-01-01T00:00:00Z".parse().unwrap()), 100.0);
+    }
+}
