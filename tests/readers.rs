@@ -28,3 +28,5 @@ mod root;
 mod terminal;
 #[path = "readers/verifiers.rs"]
 mod verifiers;
+#[path = "readers/verify.rs"]
+mod verify;

@@ -19,6 +19,7 @@ mod revoke;
 mod rotate;
 mod secret;
 mod status;
+mod verify;
 mod workspace;
 
 use std::process::ExitCode;
@@ -55,6 +56,7 @@ pub fn main() -> ExitCode {
         Command::Revoke(arguments) => revoke::revoke(&arguments),
         Command::Rotate(arguments) => rotate::rotate(&arguments),
         Command::Password(arguments) => password::password(&arguments),
+        Command::Verify(arguments) => verify::verify(&arguments),
     };
     match done {
         Ok(()) => Exit::Done.into(),
