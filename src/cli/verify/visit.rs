@@ -219,7 +219,8 @@ impl Visitors {
     /// What the end of a connection means.
     fn ended(&self, error: &io::Error, asked: bool) -> Answer {
         match is_tls(error) {
-            Some(Error::AlertReceived(alert)) if is_about_certificates(*alert) => {
+            // Who was not asked for a certificate was not refused for one.
+            Some(Error::AlertReceived(alert)) if asked && is_about_certificates(*alert) => {
                 Answer::Shut(words(*alert))
             }
             Some(Error::AlertReceived(alert)) => Answer::Failed(words(*alert)),
