@@ -41,6 +41,7 @@ pub mod source;
 pub mod status;
 pub mod template;
 pub mod tree;
+pub mod verify;
 
 use diagnostic::Mistakes;
 use model::{Homelab, Language};

@@ -63,6 +63,8 @@ mod sessions;
 mod upgrades;
 #[path = "edge/upstreams.rs"]
 mod upstreams;
+#[path = "edge/verify.rs"]
+mod verify;
 #[path = "edge/wildcard.rs"]
 mod wildcard;
 #[path = "edge/wire.rs"]

@@ -30,3 +30,5 @@ mod root;
 mod terminal;
 #[path = "readers/verifiers.rs"]
 mod verifiers;
+#[path = "readers/verify.rs"]
+mod verify;

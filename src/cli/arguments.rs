@@ -1,10 +1,12 @@
 //! What can be said on the command line.
 
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::verify::Resolve;
 use crate::model::DeviceId;
 use crate::root::Recipient;
 
@@ -44,6 +46,8 @@ pub enum Command {
     Password(Password),
     /// Hand a device's files to it over the local network, once
     Share(Share),
+    /// Hold the output tree, a .p12, or what is served (`--live`) against the declaration and the lock
+    Verify(Verify),
 }
 
 /// The declaration that a command is about.
@@ -309,6 +313,45 @@ pub struct Share {
     /// The output tree [default: out/ beside the declaration]
     #[arg(short, long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub declaration: Declaration,
+    #[command(flatten)]
+    pub secret: Secret,
+}
+
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The output tree, or a .p12 from anywhere; with `--live` the services [default: out/ beside the
+    /// declaration; every service]
+    #[arg(value_name = "PATH|SERVICE")]
+    pub what: Vec<OsString>,
+    /// Connect to the declared hosts as each visitor: without a certificate, with a stranger's, with each
+    /// device's
+    #[arg(long)]
+    pub live: bool,
+    /// Go without the root secret: bundles are not opened, devices are not tried
+    #[arg(long, conflicts_with_all = ["identity", "root_command"])]
+    pub no_secret: bool,
+    /// The password of a .p12 that is not of this homelab, in a file, or `-` for standard input
+    /// [default: asked for on the terminal]
+    #[arg(long, value_name = "FILE", conflicts_with = "live")]
+    pub password_file: Option<PathBuf>,
+    /// Where a host is, as curl has it: HOST:PORT:ADDR, with `*` for any host
+    #[arg(long, value_name = "HOST:PORT:ADDR", requires = "live")]
+    pub resolve: Vec<Resolve>,
+    /// The port that the hosts are asked at
+    #[arg(long, value_name = "N", default_value = "443", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: u16,
+    /// The authorities of the hosts' own certificates, PEM, in place of this machine's: for
+    /// `certificates "internal"`, the root of Caddy's
+    #[arg(long, value_name = "FILE", requires = "live")]
+    pub ca: Option<PathBuf>,
+    /// How long each connection may take
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u16).range(1..=600))]
+    pub timeout: u16,
+    /// As one JSON object, for scripts
+    #[arg(long)]
+    pub json: bool,
     #[command(flatten)]
     pub declaration: Declaration,
     #[command(flatten)]

@@ -23,6 +23,7 @@ mod rotate;
 mod secret;
 mod share;
 mod status;
+mod verify;
 mod workspace;
 
 use std::process::ExitCode;
@@ -62,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::Adopt(arguments) => adopt::adopt(&arguments),
         Command::Password(arguments) => password::password(&arguments),
         Command::Share(arguments) => share::share(&arguments),
+        Command::Verify(arguments) => verify::verify(&arguments),
     };
     match done {
         Ok(()) => Exit::Done.into(),

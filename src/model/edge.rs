@@ -103,6 +103,19 @@ impl IpRange {
         }
         Ok(IpRange { address, prefix })
     }
+
+    /// Whether an address is one of them.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address) {
+            (IpAddr::V4(of), IpAddr::V4(one)) => {
+                (of.to_bits() ^ one.to_bits()) >> (32 - self.prefix) == 0
+            }
+            (IpAddr::V6(of), IpAddr::V6(one)) => {
+                (of.to_bits() ^ one.to_bits()) >> (128 - self.prefix) == 0
+            }
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Display for IpRange {
@@ -178,6 +191,23 @@ mod tests {
             "::ffff:192.168.0.0/112",
         ] {
             assert!(IpRange::new(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_range_contains_its_addresses() {
+        for (range, address, expected) in [
+            ("192.168.0.0/16", "192.168.255.1", true),
+            ("192.168.0.0/16", "192.169.0.1", false),
+            ("10.0.0.1", "10.0.0.1", true),
+            ("10.0.0.1", "10.0.0.0", false),
+            ("fd00::/8", "fdff::1", true),
+            ("fd00::/8", "fe00::1", false),
+            ("fd00::/8", "10.0.0.1", false),
+        ] {
+            let range = IpRange::new(range).unwrap();
+            let address: IpAddr = address.parse().unwrap();
+            assert_eq!(range.contains(address), expected, "{range} {address}");
         }
     }
 

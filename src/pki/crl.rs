@@ -9,8 +9,8 @@ use std::num::NonZeroU64;
 use std::str::FromStr;
 
 use cms::cert::x509::crl::CertificateList;
-use data_encoding::BASE64;
-use der::Decode;
+use data_encoding::{BASE64, HEXLOWER};
+use der::{Decode, Encode};
 use jiff::Timestamp;
 use p256::ecdsa::Signature;
 use rcgen::{
@@ -20,7 +20,7 @@ use thiserror::Error;
 
 use super::pem::pem;
 use super::validity::offset_date_time;
-use super::{Fault, IssuerName, PrivateKey, PublicKey, Serial, Validity};
+use super::{Certificate, Fault, IssuerName, PrivateKey, PublicKey, Serial, Validity};
 
 /// What a revocation list says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,6 +142,28 @@ fn revoked_cert(serial: &Serial, since: Timestamp) -> RevokedCertParams {
         reason_code: None,
         invalidity_date: None,
     }
+}
+
+/// What a revocation list in DER says: the serial numbers on it, in hexadecimal, where `authority` has
+/// signed it.
+///
+/// # Errors
+/// [`CrlError::Signature`] if it has not, and [`CrlError::Encoding`] if it is no list.
+pub fn listed_serials(der: &[u8], authority: &Certificate) -> Result<Vec<String>, CrlError> {
+    let unreadable = |error: der::Error| CrlError::Encoding(error.to_string());
+    let list: CertificateList = CertificateList::from_der(der).map_err(unreadable)?;
+    let signed = list.tbs_cert_list.to_der().map_err(unreadable)?;
+    let signature = Signature::from_der(list.signature.raw_bytes());
+    let signature = signature.map_err(|_| CrlError::Signature)?;
+    let key = authority.public_key().ok_or(CrlError::Signature)?;
+    if !key.verifies(&signed, &signature) {
+        return Err(CrlError::Signature);
+    }
+    let revoked = list.tbs_cert_list.revoked_certificates;
+    let serials = revoked.into_iter().flatten();
+    Ok(serials
+        .map(|revoked| HEXLOWER.encode(revoked.serial_number.as_bytes()))
+        .collect())
 }
 
 /// The number of a revocation list: positive, and in DER of nine octets at the most, where RFC 5280

@@ -13,6 +13,7 @@ mod authority;
 mod bundle;
 mod certificate;
 mod crl;
+mod examine;
 mod foreign;
 mod issue;
 mod issuer;
@@ -28,12 +29,16 @@ mod validity;
 mod golden;
 
 pub use authority::{NotAnAuthority, authority_validity, can_sign_for};
-pub use bundle::{BundleContent, BundleError, BundleProfile, UnknownBundleProfile, bundle};
+pub use bundle::{
+    BundleContent, BundleError, BundleProfile, BundledCertificate, BundledKey, OpenError,
+    OpenedBundle, Protection, SealedBundle, UnknownBundleProfile, bundle,
+};
 pub use certificate::{Certificate, MalformedCertificate};
 pub use crl::{
     Crl, CrlError, CrlNumber, CrlNumberFormat, CrlProfile, CrlSignature, CrlSignatureFormat,
-    replay_crl, sign_crl,
+    listed_serials, replay_crl, sign_crl,
 };
+pub use examine::{CertificateFields, Signed};
 pub use foreign::{ForeignKey, ForeignKeyError};
 pub use issue::{AuthorityProfile, IssueError, Issuer, LeafProfile, issue, self_sign};
 pub use issuer::{IssuerName, IssuerNameError};

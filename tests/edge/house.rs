@@ -72,6 +72,13 @@ impl House {
         caddy.reload(&rewritten).succeeds();
     }
 
+    /// `caddy reload` with a Caddyfile that was changed on purpose.
+    #[track_caller]
+    pub fn reload_changed(&self, caddy: &mut Caddy, change: impl FnOnce(&str) -> String) {
+        let rewritten = rewrite(&change(&self.generated()), &self.ports, &[]);
+        caddy.reload(&rewritten).succeeds();
+    }
+
     /// Serves a Caddyfile that was changed on purpose.
     #[track_caller]
     pub fn serve_changed(&self, version: Version, change: impl FnOnce(&str) -> String) -> Caddy {

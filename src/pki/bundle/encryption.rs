@@ -27,13 +27,15 @@ use super::nonce::{self, Purpose};
 pub(super) const ITERATIONS: u16 = 2048;
 
 /// PBES2 (RFC 8018 §A.4).
-const PBES2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.13");
+pub(super) const PBES2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.13");
 /// PBKDF2 (RFC 8018 §A.2).
-const PBKDF2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.12");
+pub(super) const PBKDF2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.12");
 /// hmacWithSHA256 (RFC 8018 §B.1.2).
-const HMAC_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.9");
+pub(super) const HMAC_WITH_SHA256: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.2.840.113549.2.9");
 /// aes256-CBC-PAD (RFC 8018 §B.2.5). Apple takes every PBES2 for this cipher, whatever it says.
-const AES256_CBC: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.1.42");
+pub(super) const AES256_CBC: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.1.42");
 
 /// What encrypts a bundle.
 pub(super) struct Encryption<'a> {

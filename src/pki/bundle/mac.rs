@@ -14,9 +14,9 @@ use super::encryption::{Encryption, ITERATIONS, algorithm};
 use super::nonce::Purpose;
 
 /// id-sha1 (RFC 3279 §2.1).
-const SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.14.3.2.26");
+pub(super) const SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.14.3.2.26");
 /// id-sha256 (RFC 5754 §2.2).
-const SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
+pub(super) const SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
 
 /// The MAC of `auth_safe` under the bundle's password (RFC 7292 §4 and appendix B).
 ///

@@ -14,6 +14,7 @@
 mod encryption;
 mod mac;
 mod nonce;
+mod open;
 mod profile;
 mod read_back;
 
@@ -30,6 +31,9 @@ use pkcs12::{CertBag, PKCS_12_CERT_BAG_OID, PKCS_12_PKCS8_KEY_BAG_OID, PKCS_12_X
 use thiserror::Error;
 
 use self::encryption::Encryption;
+pub use self::open::{
+    BundledCertificate, BundledKey, OpenError, OpenedBundle, Protection, SealedBundle,
+};
 pub use self::profile::{BundleProfile, UnknownBundleProfile};
 use super::{Certificate, PrivateKey};
 

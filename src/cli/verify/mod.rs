@@ -1,0 +1,160 @@
+//! `homelab verify`.
+
+mod bundle;
+mod live;
+mod resolve;
+mod tree;
+mod visit;
+
+use std::path::{Path, PathBuf};
+
+use anstyle::{AnsiColor, Style};
+use miette::{Diagnostic, Report};
+use thiserror::Error;
+
+pub use resolve::Resolve;
+
+use super::arguments::Verify;
+use super::failure::{Exit, Failure};
+use super::secret;
+use super::workspace::Workspace;
+use crate::lock::{Issued, Lock};
+use crate::root::{Keyring, Password};
+use crate::verify::{Finding, Severity};
+
+#[derive(Debug, Error, Diagnostic)]
+enum VerifyError {
+    #[error("there is nothing at `{}`", path.display())]
+    #[diagnostic(
+        code("verify::nothing-there"),
+        help("name an output tree or a .p12; `homelab build` makes `out/`")
+    )]
+    NothingThere { path: PathBuf },
+
+    #[error("only one tree or .p12 can be verified at a time")]
+    #[diagnostic(
+        code("verify::one-at-a-time"),
+        help("services are named with `--live`")
+    )]
+    OneAtATime,
+
+    #[error("there is no homelab.lock to hold it against")]
+    #[diagnostic(
+        code("verify::no-lock"),
+        help("bring it back, `git checkout -- homelab.lock`, or run `homelab build` first")
+    )]
+    NoLock,
+
+    #[error("{what}")]
+    #[diagnostic(code("verify::not-as-it-should-be"), help("{help}"))]
+    Wrong { what: String, help: &'static str },
+
+    #[error("{what}, for the root secret could not be had")]
+    #[diagnostic(
+        code("verify::without-secret"),
+        help("what else there is to verify was; with `--no-secret` that is all that is asked")
+    )]
+    WithoutSecret { what: String },
+}
+
+/// Holds what was made, or what is served, against the declaration and the lock.
+pub fn verify(arguments: &Verify) -> Result<(), Failure> {
+    if arguments.live {
+        return live::verify(arguments);
+    }
+    let path = match arguments.what.as_slice() {
+        [] => None,
+        [path] => Some(Path::new(path)),
+        _ => return Err(Failure::new(Exit::Usage, VerifyError::OneAtATime)),
+    };
+    match path {
+        Some(path) if path.is_file() => bundle::verify(arguments, path),
+        Some(path) if !path.exists() => {
+            let path = path.to_owned();
+            Err(Failure::environment(VerifyError::NothingThere { path }))
+        }
+        path => tree::verify(arguments, path),
+    }
+}
+
+/// The keyring, or why there is none; neither where it is not wanted.
+fn keyring(
+    arguments: &Verify,
+    workspace: &Workspace,
+    lock: &Lock,
+) -> (Option<Keyring>, Vec<Report>) {
+    if arguments.no_secret {
+        return (None, Vec::new());
+    }
+    match secret::unlock(workspace, &arguments.secret, &[lock.root]) {
+        Ok(opened) => (Some(opened.keyring), Vec::new()),
+        Err(failure) => (None, failure.reports),
+    }
+}
+
+/// The password of a certificate's .p12; none where it has none, or the keyring lacks its root.
+fn password(keyring: &Keyring, lock: &Lock, issued: &Issued) -> Option<Password> {
+    let root = match lock.authority(&issued.authority) {
+        Some(authority) => authority.root,
+        None => lock.root,
+    };
+    match issued.own_key {
+        Some(_) => None,
+        None => Some(keyring.root(&root)?.password(&issued.id, &issued.device)),
+    }
+}
+
+/// Findings as lines, what is wrong first.
+fn listed(findings: &[Finding]) -> String {
+    let mut sorted: Vec<&Finding> = findings.iter().collect();
+    sorted.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    let line = |finding: &Finding| {
+        let (word, style) = match finding.severity {
+            Severity::Wrong => ("wrong", AnsiColor::Red.on_default()),
+            Severity::Note => ("note ", Style::new()),
+        };
+        let Finding { about, what, .. } = finding;
+        format!("{style}{word}  {about}: {what}{style:#}\n")
+    };
+    sorted.into_iter().map(line).collect()
+}
+
+/// `1 bundle`, `2 bundles`.
+fn counted(count: usize, one: &str) -> String {
+    match count {
+        1 => format!("1 {one}"),
+        _ => format!("{count} {one}s"),
+    }
+}
+
+/// How the command ends: what is wrong comes before what could not be seen.
+fn conclude(
+    wrong: usize,
+    help: &'static str,
+    unseen: Option<String>,
+    reports: Vec<Report>,
+) -> Result<(), Failure> {
+    let mut failure = Failure {
+        exit: Exit::Done,
+        reports: Vec::new(),
+    };
+    if let Some(what) = unseen {
+        failure.exit = Exit::Environment;
+        failure.reports.extend(reports);
+        let unseen = VerifyError::WithoutSecret { what };
+        failure.reports.push(Report::new(unseen));
+    }
+    if wrong > 0 {
+        failure.exit = Exit::Difference;
+        let what = match wrong {
+            1 => String::from("1 thing is not as it should be"),
+            _ => format!("{wrong} things are not as they should be"),
+        };
+        let found = VerifyError::Wrong { what, help };
+        failure.reports.push(Report::new(found));
+    }
+    match failure.exit {
+        Exit::Done => Ok(()),
+        _ => Err(failure),
+    }
+}
