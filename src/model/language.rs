@@ -49,9 +49,23 @@ mod tests {
     #[test]
     fn tags_have_their_form() {
         for good in ["en", "de", "pt-BR", "zh-Hant-TW", "sr-Latn", "gsw"] {
-            assert_eq!(Language::new(good).map(|l| l.to_string()), Some(good.to_owned()));
+            assert_eq!(
+                Language::new(good).map(|l| l.to_string()),
+                Some(good.to_owned())
+            );
         }
-        for bad in ["", "d", "DE", "de-", "-de", "de_AT", "de/../en", "d\"e", "deutschland", "de-\u{e4}"] {
+        for bad in [
+            "",
+            "d",
+            "DE",
+            "de-",
+            "-de",
+            "de_AT",
+            "de/../en",
+            "d\"e",
+            "deutschland",
+            "de-\u{e4}",
+        ] {
             assert_eq!(Language::new(bad), None, "{bad}");
         }
     }

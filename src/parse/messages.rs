@@ -51,7 +51,8 @@ pub fn messages(source: &Source) -> Result<MessageFile, Mistakes> {
             _ => {
                 let text = fields.text("a text", "greeting \"Hello {name}\"");
                 fields.finish("one text", false);
-                file.messages.extend(text.map(|text| (key.to_owned(), text)));
+                file.messages
+                    .extend(text.map(|text| (key.to_owned(), text)));
             }
         }
         if let Some(first) = repeated {

@@ -203,9 +203,7 @@ fn notes(app: &App, platforms: &[Platform]) -> Vec<String> {
 /// Whether a note of the catalogue is about a platform: it begins with the name of the kind of device
 /// that it is about, or is about all.
 fn is_about(note: &str, platform: Platform) -> bool {
-    use Platform::{
-        Android, Chromeos, Firefox, Ios, Ipados, Linux, Macos, Other, Wearos, Windows,
-    };
+    use Platform::{Android, Chromeos, Firefox, Ios, Ipados, Linux, Macos, Other, Wearos, Windows};
     let kinds: [(&str, &[Platform]); 4] = [
         ("Android", &[Android]),
         ("iPhone and iPad", &[Ios, Ipados]),
@@ -229,7 +227,11 @@ mod tests {
         let notes = crate::catalogue::apps().iter().flat_map(|app| &app.clients);
         let about_all: Vec<&str> = notes
             .map(|note| note.value.as_str())
-            .filter(|note| Platform::ALL.iter().all(|platform| is_about(note, *platform)))
+            .filter(|note| {
+                Platform::ALL
+                    .iter()
+                    .all(|platform| is_about(note, *platform))
+            })
             .collect();
         let with_colon = about_all
             .iter()

@@ -162,7 +162,8 @@ impl Scale {
             let Ok(start) = start else { continue };
             let days = start.series(step).take_while(|day| *day <= last);
             let days = days.filter_map(|day| {
-                let moment = Offset::UTC.to_timestamp(day.to_datetime(jiff::civil::Time::midnight()));
+                let moment =
+                    Offset::UTC.to_timestamp(day.to_datetime(jiff::civil::Time::midnight()));
                 let moment = moment.ok().filter(|moment| *moment >= self.from)?;
                 Some(Tick {
                     at: self.at(moment),
@@ -198,7 +199,10 @@ mod tests {
         assert_eq!(hours, ["2026-01-02"]);
         let decades = labels("2026-01-01T11:00:00Z", "2057-01-02T00:00:00Z");
         assert_eq!(decades, ["2030", "2040", "2050"]);
-        assert_eq!(labels("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z").len(), 1);
+        assert_eq!(
+            labels("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z").len(),
+            1
+        );
     }
 
     #[test]

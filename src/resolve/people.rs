@@ -6,7 +6,9 @@ use super::Mistake;
 use super::names::{Declared, each_once};
 use super::settings::{Validity, lifetime};
 use crate::diagnostic::did_you_mean;
-use crate::model::{Device, DeviceId, DisplayName, Domain, Email, Language, Name, Person, Platform};
+use crate::model::{
+    Device, DeviceId, DisplayName, Domain, Email, Language, Name, Person, Platform,
+};
 use crate::parse::declaration::{DeviceLine, GroupLine, PersonBlock, Text};
 use crate::source::{Span, Spanned};
 
@@ -145,18 +147,23 @@ fn language(
     languages: &[Language],
     mistakes: &mut Vec<Mistake>,
 ) -> Option<Language> {
-    let known = languages.iter().find(|known| known.as_str() == written.value);
+    let known = languages
+        .iter()
+        .find(|known| known.as_str() == written.value);
     if known.is_none() {
         let tags = languages.iter().map(Language::as_str);
         let meant = did_you_mean(&written.value, tags);
-        let own = match Language::new(&written.value) {
-            Some(tag) => format!("; or write it: `templates/messages/{tag}.kdl`"),
-            None => String::new(),
+        let help = match Language::new(&written.value) {
+            Some(tag) if meant.ends_with('?') => {
+                format!("{meant} Or add it: `templates/messages/{tag}.kdl`")
+            }
+            Some(tag) => format!("{meant}; or add it: `templates/messages/{tag}.kdl`"),
+            None => meant,
         };
         mistakes.push(Mistake::UnknownLanguage {
             written: written.value.clone(),
             span: written.span,
-            help: format!("{meant}{own}"),
+            help,
         });
     }
     known.cloned()

@@ -32,9 +32,13 @@ enum Part {
     Text(String),
     Value(String),
     /// `**`: what a screen shows begins, or ends.
-    Shown { begins: bool },
+    Shown {
+        begins: bool,
+    },
     /// `` ` ``: what is typed begins, or ends.
-    Typed { begins: bool },
+    Typed {
+        begins: bool,
+    },
 }
 
 /// A message, taken apart.
@@ -202,11 +206,6 @@ impl Layer {
     pub fn message(&self, key: &str) -> Option<&Message> {
         self.messages.get(key)
     }
-
-    /// The English of all that the catalogue says and that is translated here, sorted.
-    pub fn notes(&self) -> impl Iterator<Item = &str> {
-        self.notes.keys().map(String::as_str)
-    }
 }
 
 /// The messages of a language: those of the user, the built-in ones, and then the English ones.
@@ -328,7 +327,10 @@ mod tests {
 
     #[test]
     fn a_message_has_little_markup() {
-        assert_eq!(html("a **B** `c` 2*3", &[]).unwrap(), "a <b>B</b> <code>c</code> 2*3");
+        assert_eq!(
+            html("a **B** `c` 2*3", &[]).unwrap(),
+            "a <b>B</b> <code>c</code> 2*3"
+        );
         assert_eq!(html("<i>&", &[]).unwrap(), "&lt;i&gt;&amp;");
         assert_eq!(html("`a**b**`", &[]).unwrap(), "<code>a**b**</code>");
     }
@@ -336,7 +338,10 @@ mod tests {
     #[test]
     fn a_value_is_text_unless_a_template_made_it() {
         let file = ("file", Value::from("<b>**x**{y}"));
-        assert_eq!(html("{file}", &[file]).unwrap(), "<bdi>&lt;b&gt;**x**{y}</bdi>");
+        assert_eq!(
+            html("{file}", &[file]).unwrap(),
+            "<bdi>&lt;b&gt;**x**{y}</bdi>"
+        );
         let link = ("link", Value::from_safe_string("<a>".to_owned()));
         assert_eq!(html("{link}", &[link]).unwrap(), "<a>");
         assert!(html("{file}", &[]).is_err());

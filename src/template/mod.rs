@@ -132,7 +132,9 @@ pub enum TemplateError {
     #[error("the message `{key}` in `templates/{name}` cannot be used: {why}")]
     #[diagnostic(
         code("template::bad-message"),
-        help("`**` stands on both sides of what a screen shows, a backtick of what is typed; {known}")
+        help(
+            "`**` stands on both sides of what a screen shows, a backtick of what is typed; {known}"
+        )
     )]
     BadMessage {
         name: String,
@@ -294,10 +296,7 @@ impl Templates {
         if let Some(messages) = read.get(language) {
             return Arc::clone(messages);
         }
-        let own = [
-            file_of(language),
-            format!("{BUILTIN}{}", file_of(language)),
-        ];
+        let own = [file_of(language), format!("{BUILTIN}{}", file_of(language))];
         let files = self.message_files(language);
         let layers = files.iter().filter_map(|name| {
             let layer = layer(name, self.text(name)?).ok()?;
@@ -323,7 +322,10 @@ impl Templates {
         for key in layer.keys() {
             let place = file.messages[key].span;
             let Some(known) = built_in.message(key) else {
-                let own = self.overrides.iter().filter(|(name, _)| kind(name).is_some());
+                let own = self
+                    .overrides
+                    .iter()
+                    .filter(|(name, _)| kind(name).is_some());
                 if own.clone().any(|(_, template)| template.contains(key)) {
                     continue;
                 }

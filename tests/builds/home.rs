@@ -34,13 +34,14 @@ service "immich" {
 "#;
 
 /// What a build of [`SMALL`] makes, in the order of the paths.
-pub const FILES: [&str; 12] = [
+pub const FILES: [&str; 13] = [
     ".gitignore",
     "edge/Caddyfile",
     "edge/ca.crl",
     "edge/ca.crl.der",
     "edge/ca.pem",
     "edge/exposure.md",
+    "index.html",
     "people/alice/guide.html",
     "people/alice/macbook/alice-macbook.p12",
     "people/alice/pixel/alice-pixel.p12",

@@ -14,6 +14,7 @@ const MANIFEST: &str = "~ out/.homelab/manifest.kdl";
 const CADDYFILE: &str = "~ out/edge/Caddyfile";
 const CRL: &str = "~ out/edge/ca.crl";
 const CRL_DER: &str = "~ out/edge/ca.crl.der";
+const INDEX: &str = "~ out/index.html";
 const EXPOSURE: &str = "~ out/edge/exposure.md";
 const RENEWALS: &str = "~ out/renewals.ics";
 
@@ -110,6 +111,7 @@ fn the_first_build_names_what_it_makes() {
             "0644 out/edge/ca.crl.der",
             "0644 out/edge/ca.pem",
             "0644 out/edge/exposure.md",
+            "0644 out/index.html",
             "0700 out/people",
             "0700 out/people/alice",
             "0644 out/people/alice/guide.html",
@@ -144,6 +146,7 @@ fn a_new_device_is_a_bundle_a_guide_and_the_edge() {
             MANIFEST,
             CADDYFILE,
             EXPOSURE,
+            INDEX,
             "~ out/people/bob/guide.html",
             "+ out/people/bob/tablet/",
             "+ out/people/bob/tablet/bob-tablet.p12",
@@ -152,10 +155,11 @@ fn a_new_device_is_a_bundle_a_guide_and_the_edge() {
         "issued bob/tablet until 2028-01-15\n\
          built out/edge/Caddyfile\n\
          built out/edge/exposure.md\n\
+         built out/index.html\n\
          built out/people/bob/guide.html\n\
          built out/people/bob/tablet/bob-tablet.p12\n\
          built out/renewals.ics\n\
-         5 built, 8 unchanged\n",
+         6 built, 8 unchanged\n",
     );
     let after = lab.read("homelab.lock");
     let new: Vec<&str> = after
@@ -171,16 +175,16 @@ fn a_name_changes_where_it_is_shown() {
     let lab = built();
     gives(
         build_after(&lab, |lab| edit(lab, "name \"Alice\"", "name \"Alice L.\"")),
-        &[MANIFEST, CADDYFILE, "~ out/people/alice/guide.html"],
-        "built out/edge/Caddyfile\nbuilt out/people/alice/guide.html\n2 built, 10 unchanged\n",
+        &[MANIFEST, CADDYFILE, INDEX, "~ out/people/alice/guide.html"],
+        "built out/edge/Caddyfile\nbuilt out/index.html\nbuilt out/people/alice/guide.html\n3 built, 10 unchanged\n",
     );
     // No service is told of bob.
     gives(
         build_after(&lab, |lab| {
             edit(lab, "\"bob\" {", "\"bob\" {\n    name \"Robert\"")
         }),
-        &[MANIFEST, "~ out/people/bob/guide.html"],
-        "built out/people/bob/guide.html\n1 built, 11 unchanged\n",
+        &[MANIFEST, INDEX, "~ out/people/bob/guide.html"],
+        "built out/index.html\nbuilt out/people/bob/guide.html\n2 built, 11 unchanged\n",
     );
 }
 
@@ -191,7 +195,7 @@ fn another_version_of_a_platform_is_another_bundle_where_its_kind_is_another() {
     gives(
         build_after(&lab, |lab| edit(lab, "version=13", "version=15")),
         &[MANIFEST, "~ out/people/alice/pixel/alice-pixel.p12"],
-        "built out/people/alice/pixel/alice-pixel.p12\n1 built, 11 unchanged\n",
+        "built out/people/alice/pixel/alice-pixel.p12\n1 built, 12 unchanged\n",
     );
     assert_eq!(
         certificate(&lab, "alice/pixel"),
@@ -206,7 +210,7 @@ fn an_upstream_changes_the_caddyfile_only() {
     gives(
         build_after(&built(), |lab| edit(lab, ":2283", ":2284")),
         &[MANIFEST, CADDYFILE],
-        "built out/edge/Caddyfile\n1 built, 11 unchanged\n",
+        "built out/edge/Caddyfile\n1 built, 12 unchanged\n",
     );
 }
 
@@ -229,7 +233,7 @@ fn what_somebody_changed_in_the_output_is_restored() {
         (BUNDLE, |lab| home::remove(lab, "out/people/bob/iphone")),
     ] {
         let (_, said) = build_after(&lab, change);
-        assert_eq!(said, format!("restored {path}\n1 restored, 11 unchanged\n"));
+        assert_eq!(said, format!("restored {path}\n1 restored, 12 unchanged\n"));
         assert_eq!(changed(&tree, &lab.snapshot()), [""; 0]);
     }
 }
@@ -268,7 +272,7 @@ fn a_template_changes_what_was_made_with_it() {
     let lab = built();
     let tree = lab.snapshot();
     let guide = [MANIFEST, "~ out/people/alice/guide.html"];
-    let said = "built out/people/alice/guide.html\n1 built, 11 unchanged\n";
+    let said = "built out/people/alice/guide.html\n1 built, 12 unchanged\n";
     let android = "templates/guide/android.html.j2";
     gives(
         build_after(&lab, |lab| lab.write(android, "<p>As you like it.</p>\n")),
@@ -299,16 +303,16 @@ fn a_template_may_extend_the_one_that_it_replaces() {
     let caddyfile =
         "{% extends \"builtin/Caddyfile.j2\" %}\n{% block global %}\n\tdebug\n{% endblock %}\n";
     // The report says that there is such a template.
-    let said = "built out/edge/Caddyfile\nbuilt out/edge/exposure.md\n2 built, 10 unchanged\n";
+    let said = "built out/edge/Caddyfile\nbuilt out/edge/exposure.md\nbuilt out/index.html\n3 built, 10 unchanged\n";
     gives(
         build_after(&lab, |lab| lab.write("templates/Caddyfile.j2", caddyfile)),
-        &[MANIFEST, CADDYFILE, EXPOSURE],
+        &[MANIFEST, CADDYFILE, EXPOSURE, INDEX],
         said,
     );
     assert!(lab.read("out/edge/Caddyfile").contains("\tdebug\n"));
     gives(
         build_after(&lab, |lab| home::remove(lab, "templates")),
-        &[MANIFEST, CADDYFILE, EXPOSURE],
+        &[MANIFEST, CADDYFILE, EXPOSURE, INDEX],
         said,
     );
     assert_eq!(changed(&tree, &lab.snapshot()), [""; 0]);
@@ -353,6 +357,7 @@ fn a_removed_device_is_retired_and_its_files_go() {
             CRL,
             CRL_DER,
             EXPOSURE,
+            INDEX,
             "~ out/people/alice/guide.html",
             "- out/people/alice/macbook/",
             "- out/people/alice/macbook/alice-macbook.p12",
@@ -363,10 +368,11 @@ fn a_removed_device_is_retired_and_its_files_go() {
          built out/edge/ca.crl\n\
          built out/edge/ca.crl.der\n\
          built out/edge/exposure.md\n\
+         built out/index.html\n\
          built out/people/alice/guide.html\n\
          built out/renewals.ics\n\
          removed out/people/alice/macbook/alice-macbook.p12\n\
-         6 built, 5 unchanged, 1 removed\n",
+         7 built, 5 unchanged, 1 removed\n",
     );
     let retired = certificate(&lab, "alice/macbook");
     let without_check = |line: &str| line.split(" check=").next().map(str::to_owned);
@@ -446,6 +452,7 @@ fn a_removed_person_goes_with_all_that_is_hers() {
             CRL,
             CRL_DER,
             EXPOSURE,
+            INDEX,
             "- out/people/bob/",
             "- out/people/bob/guide.html",
             "- out/people/bob/iphone/",
@@ -457,10 +464,11 @@ fn a_removed_person_goes_with_all_that_is_hers() {
          built out/edge/ca.crl\n\
          built out/edge/ca.crl.der\n\
          built out/edge/exposure.md\n\
+         built out/index.html\n\
          built out/renewals.ics\n\
          removed out/people/bob/guide.html\n\
          removed out/people/bob/iphone/bob-iphone.p12\n\
-         5 built, 5 unchanged, 2 removed\n",
+         6 built, 5 unchanged, 2 removed\n",
     );
     assert_eq!(authority(&lab), authority_before);
 }
@@ -488,6 +496,7 @@ fn what_is_not_ours_is_left_and_keeps_its_directory() {
             CRL,
             CRL_DER,
             EXPOSURE,
+            INDEX,
             "~ out/people/alice/guide.html",
             "- out/people/alice/macbook/alice-macbook.p12",
             RENEWALS,
