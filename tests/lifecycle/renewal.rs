@@ -93,7 +93,9 @@ fn renewing_makes_one_device_s_files_anew() {
         lab.read_bytes("out/people/alice/pixel/alice-pixel.p12")
     );
     let guide = lab.read("out/people/alice/guide.html");
-    assert!(guide.contains("install the new one before"));
+    assert!(guide.contains(
+        "working until <time datetime=\"2028-01-01T00:00Z\">1 January 2028, 00:00 UTC</time>"
+    ));
     assert_eq!(
         guide.matches("This is a new certificate").count(),
         1,

@@ -112,6 +112,9 @@ fn a_language_can_be_added_and_what_it_lacks_is_english_and_says_so() {
     assert!(guide.contains("<h1>שלום <bdi>alice</bdi></h1>"));
     assert!(guide.contains("<h3><span lang=\"en\" dir=\"ltr\">Install it</span></h3>"));
     assert!(guide.contains("<li>תחילה</li>"));
+    let day =
+        "<span lang=\"en\" dir=\"ltr\"><time datetime=\"2027-05-28\">28 May 2027</time></span>";
+    assert!(guide.contains(day));
 
     // Another word makes that guide again, and nothing else.
     lab.write(
