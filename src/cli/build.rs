@@ -165,6 +165,7 @@ fn build_all(inputs: &Inputs, make: &Make, order: &Order, mode: Mode) -> Result<
     let _held = workspace.hold()?;
     let mut issuing = Issuing::new(inputs, &make.secret);
     let root_elsewhere = make.secret.root_command.is_some();
+    let mut is_first = true;
     let lock = match mint::standing(workspace, out, root_elsewhere)? {
         Standing::Fresh if mode == Mode::Locked => {
             let changes = vec![String::from("the root secret is to be made")];
@@ -172,6 +173,7 @@ fn build_all(inputs: &Inputs, make: &Make, order: &Order, mode: Mode) -> Result<
         }
         Standing::Fresh => issuing.begin(order)?,
         Standing::Begun(lock) => {
+            is_first = lock.signing().is_none();
             refuse_issued_here(homelab, &lock)?;
             match mode {
                 Mode::Locked => refuse_changes(homelab, &lock)?,
@@ -194,8 +196,7 @@ fn build_all(inputs: &Inputs, make: &Make, order: &Order, mode: Mode) -> Result<
         sealed_hash(workspace)?,
     );
     let needs_secrets = |derivation: &Derivation| derivation.recipe.needs_secrets();
-    let is_first = out.symlink_metadata().is_err();
-    if is_first && derivations.iter().any(needs_secrets) {
+    if out.symlink_metadata().is_err() && derivations.iter().any(needs_secrets) {
         // Everything is to be made: what cannot be opened is told before a directory is there.
         issuing.open(&lock)?;
     }

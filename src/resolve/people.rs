@@ -155,14 +155,17 @@ fn language(
     if known.is_none() {
         let tags = languages.iter().map(Language::as_str);
         let meant = did_you_mean(&written.value, tags);
-        let own = match Language::new(&written.value) {
-            Some(tag) => format!("; or write it: `templates/messages/{tag}.kdl`"),
-            None => String::new(),
+        let help = match Language::new(&written.value) {
+            Some(tag) if meant.ends_with('?') => {
+                format!("{meant} Or add it: `templates/messages/{tag}.kdl`")
+            }
+            Some(tag) => format!("{meant}; or add it: `templates/messages/{tag}.kdl`"),
+            None => meant,
         };
         mistakes.push(Mistake::UnknownLanguage {
             written: written.value.clone(),
             span: written.span,
-            help: format!("{meant}{own}"),
+            help,
         });
     }
     known.cloned()

@@ -61,17 +61,18 @@ impl Message {
                 }
             };
             push_text(before);
-            if from.starts_with("**") && !typed {
+            let double = from.strip_prefix("**").filter(|_| !typed);
+            if let Some(behind) = double {
                 shown = !shown;
                 parts.push(Part::Shown { begins: shown });
-                rest = &from[2..];
-            } else if from.starts_with('*') {
+                rest = behind;
+            } else if let Some(behind) = from.strip_prefix('*') {
                 push_text("*");
-                rest = &from[1..];
-            } else if from.starts_with('`') {
+                rest = behind;
+            } else if let Some(behind) = from.strip_prefix('`') {
                 typed = !typed;
                 parts.push(Part::Typed { begins: typed });
-                rest = &from[1..];
+                rest = behind;
             } else if let Some((name, behind)) =
                 from.strip_prefix('{').and_then(|from| from.split_once('}'))
             {
@@ -190,7 +191,7 @@ impl Layer {
     }
 
     /// The same, for who has no message of the own language.
-    pub fn as_fallback(self) -> Layer {
+    pub fn into_fallback(self) -> Layer {
         Layer {
             is_fallback: true,
             ..self
@@ -205,11 +206,6 @@ impl Layer {
     /// A message.
     pub fn message(&self, key: &str) -> Option<&Message> {
         self.messages.get(key)
-    }
-
-    /// The English of all that the catalogue says and that is translated here, sorted.
-    pub fn notes(&self) -> impl Iterator<Item = &str> {
-        self.notes.keys().map(String::as_str)
     }
 }
 
@@ -297,7 +293,8 @@ impl Messages {
         }
         let (said, machine) = (HtmlEscape(&said), HtmlEscape(&machine));
         let html = format!("<time datetime=\"{machine}\">{said}</time>");
-        Ok(Value::from_safe_string(html))
+        let (layer, _) = self.find("date")?;
+        Ok(Value::from_safe_string(marked(layer, html)))
     }
 
     fn find(&self, key: &str) -> Result<(&Layer, &Message), Error> {

@@ -304,7 +304,7 @@ impl Templates {
             let is_own = own.contains(name) || language == Language::ENGLISH;
             Some(Arc::new(match is_own {
                 true => layer,
-                false => layer.as_fallback(),
+                false => layer.into_fallback(),
             }))
         });
         let messages = Arc::new(Messages::new(layers.collect()));

@@ -14,7 +14,7 @@ fn build_on(lab: &Lab, before: &str, after: &str) -> (Outcome, i32, i32) {
         r#"set -eu
         mv out kept
         mkdir -m 700 out
-        mount -t tmpfs -o size=64k,mode=700 tmpfs out
+        mount -t tmpfs -o size=160k,mode=700 tmpfs out
         cp -a kept/. out/
         {before}
         set +e; "$@"; first=$?; set -e

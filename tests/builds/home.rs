@@ -42,6 +42,7 @@ pub const FILES: [&str; 13] = [
     "edge/ca.pem",
     "edge/exposure.json",
     "edge/exposure.md",
+    "index.html",
     "people/alice/guide.html",
     "people/alice/macbook/alice-macbook.p12",
     "people/alice/pixel/alice-pixel.p12",

@@ -14,6 +14,7 @@ const MANIFEST: &str = "~ out/.homelab/manifest.kdl";
 const CADDYFILE: &str = "~ out/edge/Caddyfile";
 const CRL: &str = "~ out/edge/ca.crl";
 const CRL_DER: &str = "~ out/edge/ca.crl.der";
+const INDEX: &str = "~ out/index.html";
 const EXPOSURE: &str = "~ out/edge/exposure.md";
 const PUBLISHED: &str = "~ out/edge/exposure.json";
 const RENEWALS: &str = "~ out/renewals.ics";
@@ -112,6 +113,7 @@ fn the_first_build_names_what_it_makes() {
             "0644 out/edge/ca.pem",
             "0644 out/edge/exposure.json",
             "0644 out/edge/exposure.md",
+            "0644 out/index.html",
             "0700 out/people",
             "0700 out/people/alice",
             "0644 out/people/alice/guide.html",
@@ -147,6 +149,7 @@ fn a_new_device_is_a_bundle_a_guide_and_the_edge() {
             CADDYFILE,
             PUBLISHED,
             EXPOSURE,
+            INDEX,
             "~ out/people/bob/guide.html",
             "+ out/people/bob/tablet/",
             "+ out/people/bob/tablet/bob-tablet.p12",
@@ -156,10 +159,11 @@ fn a_new_device_is_a_bundle_a_guide_and_the_edge() {
          built out/edge/Caddyfile\n\
          built out/edge/exposure.json\n\
          built out/edge/exposure.md\n\
+         built out/index.html\n\
          built out/people/bob/guide.html\n\
          built out/people/bob/tablet/bob-tablet.p12\n\
          built out/renewals.ics\n\
-         6 built, 8 unchanged\n\
+         7 built, 8 unchanged\n\
          \nwhat it means:\n  bob/tablet gets its first file\n",
     );
     let after = lab.read("homelab.lock");
@@ -176,16 +180,16 @@ fn a_name_changes_where_it_is_shown() {
     let lab = built();
     gives(
         build_after(&lab, |lab| edit(lab, "name \"Alice\"", "name \"Alice L.\"")),
-        &[MANIFEST, CADDYFILE, "~ out/people/alice/guide.html"],
-        "built out/edge/Caddyfile\nbuilt out/people/alice/guide.html\n2 built, 11 unchanged\n",
+        &[MANIFEST, CADDYFILE, INDEX, "~ out/people/alice/guide.html"],
+        "built out/edge/Caddyfile\nbuilt out/index.html\nbuilt out/people/alice/guide.html\n3 built, 11 unchanged\n",
     );
     // No service is told of bob.
     gives(
         build_after(&lab, |lab| {
             edit(lab, "\"bob\" {", "\"bob\" {\n    name \"Robert\"")
         }),
-        &[MANIFEST, "~ out/people/bob/guide.html"],
-        "built out/people/bob/guide.html\n1 built, 12 unchanged\n",
+        &[MANIFEST, INDEX, "~ out/people/bob/guide.html"],
+        "built out/index.html\nbuilt out/people/bob/guide.html\n2 built, 12 unchanged\n",
     );
 }
 
@@ -307,18 +311,18 @@ fn a_template_may_extend_the_one_that_it_replaces() {
     let said = |means: &str| {
         format!(
             "built out/edge/Caddyfile\nbuilt out/edge/exposure.json\nbuilt out/edge/exposure.md\n\
-             3 built, 10 unchanged\n\nwhat it means:\n  the Caddyfile is made with {means}\n"
+             built out/index.html\n4 built, 10 unchanged\n\nwhat it means:\n  the Caddyfile is made with {means}\n"
         )
     };
     gives(
         build_after(&lab, |lab| lab.write("templates/Caddyfile.j2", caddyfile)),
-        &[MANIFEST, CADDYFILE, PUBLISHED, EXPOSURE],
+        &[MANIFEST, CADDYFILE, PUBLISHED, EXPOSURE, INDEX],
         &said("templates of your own, which homelab does not check: Caddyfile.j2"),
     );
     assert!(lab.read("out/edge/Caddyfile").contains("\tdebug\n"));
     gives(
         build_after(&lab, |lab| home::remove(lab, "templates")),
-        &[MANIFEST, CADDYFILE, PUBLISHED, EXPOSURE],
+        &[MANIFEST, CADDYFILE, PUBLISHED, EXPOSURE, INDEX],
         &said("homelab's own templates again"),
     );
     assert_eq!(changed(&tree, &lab.snapshot()), [""; 0]);
@@ -364,6 +368,7 @@ fn a_removed_device_is_retired_and_its_files_go() {
             CRL_DER,
             PUBLISHED,
             EXPOSURE,
+            INDEX,
             "~ out/people/alice/guide.html",
             "- out/people/alice/macbook/",
             "- out/people/alice/macbook/alice-macbook.p12",
@@ -375,10 +380,11 @@ fn a_removed_device_is_retired_and_its_files_go() {
          built out/edge/ca.crl.der\n\
          built out/edge/exposure.json\n\
          built out/edge/exposure.md\n\
+         built out/index.html\n\
          built out/people/alice/guide.html\n\
          built out/renewals.ics\n\
          removed out/people/alice/macbook/alice-macbook.p12\n\
-         7 built, 5 unchanged, 1 removed\n\
+         8 built, 5 unchanged, 1 removed\n\
          \nwhat it means:\n  locks out alice/macbook\n",
     );
     let retired = certificate(&lab, "alice/macbook");
@@ -460,6 +466,7 @@ fn a_removed_person_goes_with_all_that_is_hers() {
             CRL_DER,
             PUBLISHED,
             EXPOSURE,
+            INDEX,
             "- out/people/bob/",
             "- out/people/bob/guide.html",
             "- out/people/bob/iphone/",
@@ -472,10 +479,11 @@ fn a_removed_person_goes_with_all_that_is_hers() {
          built out/edge/ca.crl.der\n\
          built out/edge/exposure.json\n\
          built out/edge/exposure.md\n\
+         built out/index.html\n\
          built out/renewals.ics\n\
          removed out/people/bob/guide.html\n\
          removed out/people/bob/iphone/bob-iphone.p12\n\
-         6 built, 5 unchanged, 2 removed\n\
+         7 built, 5 unchanged, 2 removed\n\
          \nwhat it means:\n  locks out bob/iphone\n  bob may no longer open immich\n",
     );
     assert_eq!(authority(&lab), authority_before);
@@ -505,6 +513,7 @@ fn what_is_not_ours_is_left_and_keeps_its_directory() {
             CRL_DER,
             PUBLISHED,
             EXPOSURE,
+            INDEX,
             "~ out/people/alice/guide.html",
             "- out/people/alice/macbook/alice-macbook.p12",
             RENEWALS,

@@ -78,6 +78,7 @@ fn renewing_makes_one_device_s_files_anew() {
             "~ out/edge/Caddyfile",
             "~ out/edge/exposure.json",
             "~ out/edge/exposure.md",
+            "~ out/index.html",
             "~ out/people/alice/guide.html",
             "~ out/people/alice/pixel/alice-pixel.p12",
             "~ out/renewals.ics",
@@ -93,9 +94,11 @@ fn renewing_makes_one_device_s_files_anew() {
         lab.read_bytes("out/people/alice/pixel/alice-pixel.p12")
     );
     let guide = lab.read("out/people/alice/guide.html");
-    assert!(guide.contains("Install this new one before 2028-01-01 00:00 UTC"));
+    assert!(guide.contains(
+        "working until <time datetime=\"2028-01-01T00:00Z\">1 January 2028, 00:00 UTC</time>"
+    ));
     assert_eq!(
-        guide.matches("Older certificate").count(),
+        guide.matches("This is a new certificate").count(),
         1,
         "of two devices"
     );
@@ -159,7 +162,7 @@ fn a_window_is_closed_early_by_finishing_and_late_by_a_build() {
     );
     let guide = lab.read("out/people/alice/guide.html");
     assert_eq!(
-        guide.matches("Older certificate").count(),
+        guide.matches("This is a new certificate").count(),
         1,
         "the laptop's"
     );

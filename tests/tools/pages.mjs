@@ -133,7 +133,7 @@ function measured() {
         }
         const scrolls = element.closest('.scroll');
         if (!scrolls && (box.right > root.clientWidth + 1 || box.left < -1)) {
-            found.push(`<${element.localName} class="${element.className}"> reaches from ${box.left} to ${box.right}`);
+            found.push(`<${element.localName} class="${element.className}"> reaches from ${box.left} to ${box.right}: ${element.textContent.slice(0, 80)}`);
         }
         if (style.overflowX !== 'visible' && style.overflowX !== 'auto' && element.scrollWidth > element.clientWidth + 1) {
             found.push(`<${element.localName}> is cut off`);
