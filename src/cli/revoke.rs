@@ -18,6 +18,8 @@ pub fn revoke(arguments: &Revoke) -> Result<(), Failure> {
     let inputs = Inputs::read(&arguments.make)?;
     is_declared(&inputs.homelab, device)?;
     if issued_lock(&inputs.workspace)?.barred().contains(device) {
+        // Whoever wrote that into the lock may have been killed before the tree was built.
+        build_after(&inputs, &arguments.make, &Order::Nothing)?;
         report::result(format_args!(
             "{device} is out already: `homelab renew {device}` would let it in again"
         ));
