@@ -57,10 +57,9 @@ pub fn foresee(
 ) -> Result<Foreseen, CredentialError> {
     let stand_in = RootSecret::new([0; 32]);
     let mut lock = lock.cloned().unwrap_or_else(|| Lock::new(stand_in.id()));
-    let mut close = lock.overdue(now);
+    let mut close = lock.finish_overdue(now);
     close.sort();
     close.dedup();
-    lock.finish(&close, now);
     let reconciliation = reconcile(homelab, &lock);
     lock.retire(&reconciliation.retire, now);
     let (domain, lifetime) = (&homelab.domain, &homelab.validity.authority);

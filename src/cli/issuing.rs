@@ -160,11 +160,14 @@ impl<'a> Issuing<'a> {
             return Ok(ordered);
         }
         let now = clock::now()?;
-        ordered.closed = lock.overdue(now);
+        ordered.closed = lock.finish_overdue(now);
         match order {
             Order::Nothing => {}
             Order::Renew(devices) => lock.replace(devices, &self.homelab.validity.renew, now),
-            Order::Finish(devices) => ordered.closed.extend(devices.iter().cloned()),
+            Order::Finish(devices) => {
+                lock.finish(devices, now);
+                ordered.closed.extend(devices.iter().cloned());
+            }
             Order::Revoke { device, then } => {
                 match then {
                     Then::Replace => lock.retire(slice::from_ref(device), now),
@@ -192,7 +195,6 @@ impl<'a> Issuing<'a> {
         }
         ordered.closed.sort();
         ordered.closed.dedup();
-        lock.finish(&ordered.closed, now);
         Ok(ordered)
     }
 

@@ -9,7 +9,7 @@ use super::failure::{Exit, Failure};
 use super::issuing::Order;
 use super::{clock, report};
 use crate::diagnostic::did_you_mean;
-use crate::lock::{Lock, State as Kept};
+use crate::lock::{Issued, Lock, State as Kept};
 use crate::model::{DeviceId, Homelab};
 use crate::status::{State, Status};
 
@@ -101,11 +101,12 @@ pub fn is_enrolled(homelab: &Homelab, device: &DeviceId) -> Result<(), Failure> 
     ))
 }
 
+/// Where it has been done already, nothing is left but to build: whoever did it may have been killed
+/// before that.
 fn finish(lock: &Lock, devices: &[DeviceId]) -> Result<Order, Failure> {
-    let admitted = lock.admitted();
     for device in devices {
-        let mut certificates = admitted.get(device).into_iter().flatten();
-        if !certificates.any(|issued| matches!(issued.state, Kept::Replaced { .. })) {
+        let mut certificates = lock.certificates.iter().filter(|c| c.device == *device);
+        if certificates.all(|issued| issued.state == Kept::Active) {
             let device = device.clone();
             return Err(Failure::new(
                 Exit::Usage,
@@ -113,7 +114,15 @@ fn finish(lock: &Lock, devices: &[DeviceId]) -> Result<Order, Failure> {
             ));
         }
     }
-    Ok(Order::Finish(devices.to_vec()))
+    let is_open = |issued: &&Issued| matches!(issued.state, Kept::Replaced { .. });
+    let open = lock.certificates.iter().filter(is_open);
+    let open = open.map(|issued| &issued.device);
+    let mut open: Vec<DeviceId> = open.filter(|id| devices.contains(id)).cloned().collect();
+    open.dedup();
+    Ok(match open.is_empty() {
+        true => Order::Nothing,
+        false => Order::Finish(open),
+    })
 }
 
 /// The declared devices that `status` says are to be renewed.

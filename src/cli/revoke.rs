@@ -21,6 +21,8 @@ pub fn revoke(arguments: &Revoke) -> Result<(), Failure> {
         false => Then::Replace,
     };
     if lock.barred().contains(device) {
+        // Whoever wrote that into the lock may have been killed before the tree was built.
+        build_after(&inputs, &arguments.make, &Order::Nothing)?;
         report::result(format_args!(
             "{device} is out already: `homelab renew {device}` would let it in again"
         ));

@@ -175,8 +175,8 @@ pub enum State {
 }
 
 impl State {
-    /// What two branches say of one certificate, as one: whoever shuts it out prevails, since the
-    /// earlier time.
+    /// What two branches say of one certificate, as one: the later step prevails, so that it is shut
+    /// out if either has done so, since the earlier time.
     fn united(self, other: State) -> State {
         use State::{Active, Barred, Replaced, Retired};
         match (self, other) {
@@ -188,6 +188,13 @@ impl State {
             (Retired { since: one }, Retired { since: two }) => Retired {
                 since: one.min(two),
             },
+            // Only who lets the device in again makes this of a bar, and leaves its time as it was.
+            (Barred { since: one }, Retired { since: two })
+            | (Retired { since: two }, Barred { since: one })
+                if one == two =>
+            {
+                Retired { since: one }
+            }
             (Barred { since: one }, Barred { since: two } | Retired { since: two })
             | (Retired { since: two }, Barred { since: one }) => Barred {
                 since: one.min(two),

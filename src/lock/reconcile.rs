@@ -141,20 +141,32 @@ impl Lock {
 
     /// Shuts out what these devices have newer certificates of.
     pub fn finish(&mut self, devices: &[DeviceId], now: Timestamp) {
-        for issued in &mut self.certificates {
-            if matches!(issued.state, State::Replaced { .. }) && devices.contains(&issued.device) {
-                let since = now.max(issued.validity.not_before());
-                issued.state = State::Retired { since };
-            }
-        }
+        self.close(now, |issued, _| devices.contains(&issued.device));
     }
 
-    /// The devices with a certificate whose time beside a newer one is over at `now`.
-    pub fn overdue(&self, now: Timestamp) -> Vec<DeviceId> {
-        let is_over =
-            |issued: &&Issued| matches!(issued.state, State::Replaced { until } if until <= now);
-        let over = self.certificates.iter().filter(is_over);
-        over.map(|issued| issued.device.clone()).collect()
+    /// Shuts out the certificates whose time beside a newer one is over at `now`, and no other of the
+    /// same device; gives whose they were.
+    pub fn finish_overdue(&mut self, now: Timestamp) -> Vec<DeviceId> {
+        self.close(now, |_, until| until <= now)
+    }
+
+    /// Shuts out those of the certificates beside a newer one that are to be.
+    fn close(
+        &mut self,
+        now: Timestamp,
+        is_over: impl Fn(&Issued, Timestamp) -> bool,
+    ) -> Vec<DeviceId> {
+        let mut devices = Vec::new();
+        for issued in &mut self.certificates {
+            if let State::Replaced { until } = issued.state
+                && is_over(issued, until)
+            {
+                let since = now.max(issued.validity.not_before());
+                issued.state = State::Retired { since };
+                devices.push(issued.device.clone());
+            }
+        }
+        devices
     }
 
     /// Whether some certificate is let in beside a newer one.
@@ -183,6 +195,7 @@ impl Lock {
     }
 }
 
-fn order(issued: &Issued) -> (&DeviceId, Timestamp, crate::root::IssuanceId) {
+/// How the lock is sorted.
+pub(super) fn order(issued: &Issued) -> (&DeviceId, Timestamp, crate::root::IssuanceId) {
     (&issued.device, issued.validity.not_before(), issued.id)
 }

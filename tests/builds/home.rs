@@ -34,7 +34,7 @@ service "immich" {
 "#;
 
 /// What a build of [`SMALL`] makes, in the order of the paths.
-pub const FILES: [&str; 13] = [
+pub const FILES: [&str; 14] = [
     ".gitignore",
     "edge/Caddyfile",
     "edge/ca.crl",

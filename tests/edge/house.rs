@@ -58,17 +58,23 @@ impl House {
         self.serve_changed(version, str::to_owned)
     }
 
-    /// Serves it on ports of its own, so that another Caddy may serve it too.
+    /// Serves it on these ports, so that another Caddy may serve it too.
     #[track_caller]
-    pub fn serve_alone(&self, version: Version) -> Caddy {
-        let rewritten = rewrite(&self.generated(), &Ports::reserve(), &[]);
+    pub fn serve_on(&self, version: Version, ports: &Ports) -> Caddy {
+        let rewritten = rewrite(&self.generated(), ports, &[]);
         Caddy::start(version, &rewritten, &self.lab.path().join("out/edge"))
     }
 
     /// `caddy reload` with what is built now.
     #[track_caller]
     pub fn reload(&self, caddy: &mut Caddy) {
-        let rewritten = rewrite(&self.generated(), &self.ports, &[]);
+        self.reload_on(caddy, &self.ports);
+    }
+
+    /// The same for a Caddy on these ports.
+    #[track_caller]
+    pub fn reload_on(&self, caddy: &mut Caddy, ports: &Ports) {
+        let rewritten = rewrite(&self.generated(), ports, &[]);
         caddy.reload(&rewritten).succeeds();
     }
 

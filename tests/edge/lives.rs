@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::family::{Bundle, now};
 use crate::house::House;
-use crate::support::caddy::{Caddy, Version};
+use crate::support::caddy::{Caddy, Ports, Version};
 use crate::support::upstream::Upstream;
 
 const DAY: u64 = 24 * 60 * 60;
@@ -150,22 +150,27 @@ fn a_window_closes_by_itself() {
     assert_eq!(visit(&caddy, &house.bundle("alice", "pixel")), Some(200));
 }
 
-/// A guest's hour: let in until it is over, refused in the handshake afterwards, with nothing built or reloaded in between.
+/// A guest's half day: let in until it is over, refused in the handshake afterwards, with nothing built or reloaded in between.
 #[test]
 fn a_short_life_ends_at_the_edge_by_itself() {
-    /// Seconds that are left of it when it is first shown.
-    const LEFT: u64 = 15;
+    /// Seconds that are left of it when it is issued.
+    const LEFT: u64 = 30;
     let upstream = Upstream::start("it");
-    let device = r#"device "loan" platform="other" validity="1h""#;
-    let house = House::unbuilt(&declaration(&upstream, device));
-    house.command_at(now() - 3_600 + LEFT, ["build"]);
+    let device = r#"device "loan" platform="other" validity="12h""#;
+    let loaned = declaration(&upstream, device);
+    // Caddy takes its time to start, and the guest has none to lose.
+    let house = House::unbuilt(&loaned.replace(device, r#"name "Alice""#));
+    house.command_at(now() - DAY, ["build"]);
+    let ports = Version::ALL.map(|_| Ports::reserve());
+    let mut caddies = [0, 1].map(|n| house.serve_on(Version::ALL[n], &ports[n]));
+    house.lab.write("homelab.kdl", &loaned);
+    house.command_at(now() - DAY / 2 + LEFT, ["build"]);
     let end = now() + LEFT;
     let loan = house.bundle("alice", "loan");
-    let caddies = Version::ALL.map(|version| {
-        let caddy = house.serve_alone(version);
+    for (caddy, ports) in caddies.iter_mut().zip(&ports) {
+        house.reload_on(caddy, ports);
         loan.shown(caddy.visit(HOST, "/")).run().has_status(200);
-        caddy
-    });
+    }
     while now() <= end {
         sleep(Duration::from_millis(200));
     }

@@ -9,7 +9,7 @@ use crate::support::upstream::Upstream;
 
 const DAY: u64 = 24 * 60 * 60;
 const HOST: &str = "it.home.example.com";
-const DEVICES: [&str; 3] = ["laptop", "pixel", "tablet"];
+const DEVICES: [&str; 4] = ["laptop", "pixel", "tablet", "watch"];
 
 struct Move {
     house: House,
@@ -59,6 +59,13 @@ impl Move {
         });
         assert_eq!(statuses.collect::<Vec<_>>(), expected);
     }
+
+    /// The certificate is refused while shaking hands.
+    #[track_caller]
+    fn is_unknown(&self, certificate: usize) {
+        let visit = self.bundles[certificate].shown(self.caddy.visit(HOST, "/"));
+        visit.run().is_refused_in_tls();
+    }
 }
 
 fn rotates(version: Version, what: &str) {
@@ -68,36 +75,58 @@ fn rotates(version: Version, what: &str) {
     for device in DEVICES {
         moving.keep(device);
     }
-    moving.admits(&[true, true, true]);
+    moving.admits(&[true; 4]);
 
     moving.house.command_at(at(20), ["rotate", what]);
-    moving.admits(&[true, true, true]);
+    moving.admits(&[true; 4]);
     moving.house.command_at(at(19), ["renew", "alice/laptop"]);
     moving.keep("laptop");
-    moving.admits(&[true, true, true, true]);
+    moving.admits(&[true; 5]);
     moving
         .house
         .command_at(at(18), ["renew", "alice/pixel", "alice/tablet"]);
     moving.keep("pixel");
     moving.keep("tablet");
-    moving.admits(&[true; 6]);
+    moving.admits(&[true; 7]);
     moving
         .house
         .command_at(at(17), ["renew", "--finish", "alice/laptop"]);
-    moving.admits(&[false, true, true, true, true, true]);
+    moving.admits(&[false, true, true, true, true, true, true]);
     // A device that is lost in between is out with both.
     moving
         .house
         .command_at(at(16), ["revoke", "--no-replace", "alice/tablet"]);
-    moving.admits(&[false, true, false, true, true, false]);
-    // The pixel's owner is slow; the admin is not.
+    moving.admits(&[false, true, false, true, true, true, false]);
+    // The pixel's owner is slow, and the watch was forgotten; the admin does not wait.
     moving
         .house
         .command_at(at(15), ["rotate", "--finish", "--force"]);
-    moving.admits(&[false, false, false, true, true, false]);
+    moving.admits(&[false, false, false, false, true, true, false]);
     // The old authority is not even known any more: it is refused before there is any request.
-    let old = moving.bundles[1].shown(moving.caddy.visit(HOST, "/")).run();
-    old.is_refused_in_tls();
+    moving.is_unknown(1);
+    // Who had no other certificate was issued one.
+    moving.keep("watch");
+    moving.admits(&[false, false, false, false, true, true, false, true]);
+
+    // Once more, and to the end: nobody has to be forced where everybody has moved.
+    moving.house.command_at(at(10), ["rotate", what]);
+    moving.house.command_at(at(9), ["renew", "--all"]);
+    for device in ["laptop", "pixel", "watch"] {
+        moving.keep(device);
+    }
+    let mut expected = [
+        false, false, false, false, true, true, false, true, true, true, true,
+    ];
+    moving.admits(&expected);
+    let moved = ["alice/laptop", "alice/pixel", "alice/watch"];
+    moving
+        .house
+        .command_at(at(8), ["renew", "--finish", moved[0], moved[1], moved[2]]);
+    expected[..8].fill(false);
+    moving.admits(&expected);
+    moving.house.command_at(at(7), ["rotate", "--finish"]);
+    moving.admits(&expected);
+    moving.is_unknown(4);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! What comes of a request that is let in: every kind of upstream, files, redirects, and what is set beside them.
 
 use std::fs;
-use std::io::Read;
-use std::net::{Ipv4Addr, TcpListener};
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
@@ -291,21 +291,43 @@ fn without_a_path(services: &Services, caddy: &Caddy) {
     }
 }
 
-/// The first bytes of HTTP/2 (RFC 9113 §3.4) come without TLS and without an upgrade.
+/// HTTP/2 comes without TLS and without an upgrade. A connection that were closed before the request is on it would be opened again.
 fn speaks_http2_in_the_clear(services: &Services, caddy: &Caddy) {
     let listener = services.http2.try_clone().expect("it is open");
-    let greeted = thread::spawn(move || {
+    let answering = thread::spawn(move || {
         let (mut connection, _) = listener.accept().expect("Caddy connects");
-        connection
-            .set_read_timeout(Some(Duration::from_secs(20)))
-            .expect("a timeout is set");
-        let mut preface = [0; 24];
-        connection.read_exact(&mut preface).map(|()| preface)
+        answer_http2(&mut connection).map(|()| connection)
     });
-    // Nobody answers: the connection is closed once it has been read from.
-    visit(caddy, "grpc", "/").run().has_status(502);
-    let preface = greeted.join().expect("it accepts").expect("it reads");
+    let answer = visit(caddy, "grpc", "/").run();
+    answering.join().expect("it accepts").expect("it answers");
+    answer.has_status(200);
+}
+
+/// Answers the first request on a connection of HTTP/2 with 200 and nothing more.
+fn answer_http2(connection: &mut TcpStream) -> io::Result<()> {
+    const SETTINGS: u8 = 4;
+    const HEADERS: u8 = 1;
+    /// The message ends with these headers, and they with this frame.
+    const END: u8 = 0x4 | 0x1;
+    /// `:status: 200` in the static table (RFC 7541 appendix A).
+    const OK: u8 = 0x80 | 8;
+    connection.set_read_timeout(Some(Duration::from_secs(20)))?;
+    // The first bytes of HTTP/2, and a frame of each side (RFC 9113 §3.4).
+    let mut preface = [0; 24];
+    connection.read_exact(&mut preface)?;
     assert_eq!(&preface, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    connection.write_all(&[0, 0, 0, SETTINGS, 0, 0, 0, 0, 0])?;
+    loop {
+        // Length, type, flags, stream (RFC 9113 §4.1).
+        let mut head = [0; 9];
+        connection.read_exact(&mut head)?;
+        let [l0, l1, l2, kind, _flags, s0, s1, s2, s3] = head;
+        let length = u32::from_be_bytes([0, l0, l1, l2]).into();
+        io::copy(&mut connection.take(length), &mut io::sink())?;
+        if kind == HEADERS {
+            return connection.write_all(&[0, 0, 1, HEADERS, END, s0, s1, s2, s3, OK]);
+        }
+    }
 }
 
 #[test]

@@ -182,6 +182,28 @@ fn a_window_is_closed_early_by_finishing_and_late_by_a_build() {
         .stdout_is("13 unchanged\n");
 }
 
+/// Two renewals in one window: each older certificate has the time that its line says.
+#[test]
+fn of_two_older_certificates_only_the_one_whose_time_is_over_is_shut_out() {
+    let lab = built();
+    run(&lab, 10, ["renew", "alice/pixel"]).succeeds();
+    run(&lab, 30, ["renew", "alice/pixel"]).succeeds();
+    run(&lab, 45, ["build"])
+        .succeeds()
+        .stdout_contains("retired the older certificate of alice/pixel\n");
+    let both = [
+        "active",
+        "replaced until=2027-03-02T00:00:00Z",
+        "retired retired=2027-02-15T00:00:00Z",
+    ];
+    let mut found = states(&lab, "alice/pixel");
+    found.sort();
+    assert_eq!(found, both);
+    // Finishing is about both.
+    run(&lab, 46, ["renew", "--finish", "alice/pixel"]).succeeds();
+    assert!(!lab.read("homelab.lock").contains("replaced"));
+}
+
 #[test]
 fn what_cannot_be_renewed_is_refused_and_nothing_changes() {
     let lab = built();
@@ -276,7 +298,7 @@ fn a_device_may_stay_out_until_it_is_renewed() {
         let before = lab.snapshot();
         let told = at(lab.command(again.iter().copied()), 11).run();
         told.succeeds().stdout_is(
-            "alice/pixel is out already: `homelab renew alice/pixel` would let it in again\n",
+            "11 unchanged\nalice/pixel is out already: `homelab renew alice/pixel` would let it in again\n",
         );
         assert!(before == lab.snapshot(), "{again:?}");
     }
