@@ -29,7 +29,7 @@ mod golden;
 
 pub use authority::{NotAnAuthority, authority_validity, can_sign_for};
 pub use bundle::{BundleContent, BundleError, BundleProfile, UnknownBundleProfile, bundle};
-pub use certificate::{Certificate, MalformedCertificate};
+pub use certificate::{Certificate, MalformedCertificate, SubjectAttribute};
 pub use crl::{
     Crl, CrlError, CrlNumber, CrlNumberFormat, CrlProfile, CrlSignature, CrlSignatureFormat,
     replay_crl, sign_crl,

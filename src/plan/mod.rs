@@ -8,6 +8,7 @@ mod calendar;
 mod edge;
 mod exposure;
 mod guide;
+mod kit;
 
 use std::iter;
 
@@ -17,6 +18,10 @@ pub use calendar::{Calendar, Event};
 pub use edge::{Edge, Link};
 pub use exposure::Exposure;
 pub use guide::{DeviceFile, DevicePart, FileKind, Guide, ServiceLink, shown_end, shown_moment};
+pub use kit::{
+    AppleBrowserPolicy, AppleLabels, AppleProfile, ChromiumPolicy, Installer, InstallerContext,
+    Kit, Kits, RegistryValue, Script, WindowsPolicy,
+};
 
 use crate::lock::{Authority, Issued, Lock, State};
 use crate::model::{Device, Homelab};
@@ -59,6 +64,16 @@ pub enum Recipe {
     Exposure(Exposure),
     /// A person's install guide.
     Guide(Guide),
+    /// A configuration profile for Apple's devices with the certificate in it.
+    AppleProfile(Box<AppleProfile>),
+    /// One that has Chrome and Edge on a Mac choose the certificate by themselves.
+    AppleBrowserPolicy(AppleBrowserPolicy),
+    /// The same for Chromium on Linux.
+    ChromiumPolicy(ChromiumPolicy),
+    /// The same for Chrome and Edge on Windows.
+    WindowsPolicy(WindowsPolicy),
+    /// A script that installs the certificate.
+    Installer(Box<Installer>),
 }
 
 /// Where the revocation lists stand in PEM.
@@ -121,8 +136,10 @@ pub fn plan(
         recipe: Recipe::Calendar(Calendar::new(homelab, lock)),
     });
     let admitted = lock.admitted();
+    let kits = Kits::new(homelab, lock, sealed_root);
     for person in homelab.people.values() {
         let name = &person.name;
+        let hosts = kits.asking(person);
         let mut parts = Vec::new();
         for device in person.devices.values() {
             let certificates = admitted.get(&device.id).map_or(&[][..], Vec::as_slice);
@@ -132,8 +149,16 @@ pub fn plan(
             else {
                 continue;
             };
-            derivations.push(bundle(device, issued, sealed_root));
-            parts.push(DevicePart::new(device, issued, older, files(device)));
+            let kit = Kit {
+                kits: &kits,
+                person,
+                device,
+                issued,
+                older,
+                hosts: &hosts,
+            };
+            derivations.extend(kit.derivations());
+            parts.push(DevicePart::new(device, issued, older, kit.files()));
         }
         if !parts.is_empty() {
             derivations.push(Derivation {
@@ -184,33 +209,6 @@ pub fn edge(homelab: &Homelab, lock: &Lock, templates: &[String]) -> Vec<Derivat
     }
     derivations.sort_by(|a, b| a.path.cmp(&b.path));
     derivations
-}
-
-fn bundle(device: &Device, issued: &Issued, sealed_root: Option<blake3::Hash>) -> Derivation {
-    let id = &device.id;
-    Derivation {
-        path: path(&format!(
-            "people/{}/{}/{}",
-            id.person,
-            id.device,
-            bundle_file(device)
-        )),
-        mode: Mode::Secret,
-        recipe: Recipe::Bundle(Box::new(Bundle {
-            issued: issued.clone(),
-            profile: device.platform.bundle_profile(device.version),
-            friendly_name: id.common_name(),
-            sealed_root: sealed_root.map(|hash| hash.to_hex().to_string()),
-        })),
-    }
-}
-
-/// What stands in a device's folder, the one to open first.
-fn files(device: &Device) -> Vec<DeviceFile> {
-    vec![DeviceFile {
-        name: bundle_file(device),
-        kind: FileKind::Bundle,
-    }]
 }
 
 /// The .p12's name. Android proposes it, up to its last dot, as the certificate's name.
