@@ -320,12 +320,15 @@ fn readable(path: &str, bytes: &[u8]) -> (&'static str, Vec<u8>) {
     if path == "edge/ca.crl.der" {
         return ("dump", revocations(bytes));
     }
+    if path.ends_with(".reg") {
+        return ("dump", utf16(bytes));
+    }
     let mut devices = DEVICES.iter();
     let device = devices
         .find(|device| device.path().strip_prefix("out/") == Some(path))
         .unwrap_or_else(|| {
             panic!(
-                "{path} is binary, and neither the revocation list nor a bundle of a known device"
+                "{path} is binary, and neither the revocation list, nor for the registry, nor a bundle of a known device"
             )
         });
     ("dump", dump(bytes, device.password))
@@ -359,6 +362,16 @@ fn dump(bundle: &[u8], password: &str) -> Vec<u8> {
 #[track_caller]
 fn certificate(pem: &[u8]) -> Vec<u8> {
     openssl(&["x509", "-noout", "-text", "-nameopt", "RFC2253"], pem).into_bytes()
+}
+
+/// A text in UTF-16, little-endian, its mark included.
+#[track_caller]
+fn utf16(bytes: &[u8]) -> Vec<u8> {
+    let units = bytes
+        .chunks_exact(2)
+        .map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+    let text: Result<String, _> = char::decode_utf16(units).collect();
+    text.expect("it is UTF-16").into_bytes()
 }
 
 /// Every field of a revocation list in DER.

@@ -24,6 +24,8 @@ mod family;
 mod forgery;
 #[path = "readers/leaks.rs"]
 mod leaks;
+#[path = "readers/outline.rs"]
+mod outline;
 #[path = "readers/root.rs"]
 mod root;
 #[path = "readers/terminal.rs"]

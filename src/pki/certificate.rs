@@ -14,6 +14,19 @@ use super::pem::pem;
 /// id-at-commonName (RFC 5280 appendix A.1).
 const COMMON_NAME: &str = "2.5.4.3";
 
+/// The attributes of a name that browsers can be told to look for, in the order of their use:
+/// id-at-commonName, id-at-organizationName, id-at-organizationalUnitName (RFC 5280 appendix A.1).
+const TELLING: [(&str, &str); 3] = [(COMMON_NAME, "CN"), ("2.5.4.10", "O"), ("2.5.4.11", "OU")];
+
+/// An attribute of a subject's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubjectAttribute {
+    /// Its short name: `CN`, `O` or `OU`.
+    pub name: &'static str,
+    /// Its value.
+    pub value: String,
+}
+
 /// An X.509 certificate in DER.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Certificate {
@@ -57,6 +70,20 @@ impl Certificate {
             .filter_map(|a| str::from_utf8(a.value.value()).ok())
             .find(|name| !name.is_empty() && !name.chars().any(char::is_control));
         name.map_or_else(|| subject.to_string(), str::to_owned)
+    }
+
+    /// What tells its subject from others: the common name, or else the organization or its unit.
+    pub fn subject_attribute(&self) -> Option<SubjectAttribute> {
+        let read = x509::Certificate::from_der(&self.der).expect("it was read when it was made");
+        let subject = read.tbs_certificate().subject();
+        TELLING.into_iter().find_map(|(oid, name)| {
+            let values = subject.iter().filter(|a| a.oid.to_string() == oid);
+            let value = values
+                .filter_map(|a| str::from_utf8(a.value.value()).ok())
+                .find(|value| !value.is_empty() && !value.chars().any(char::is_control))?;
+            let value = value.to_owned();
+            Some(SubjectAttribute { name, value })
+        })
     }
 
     /// The key that it certifies; none if that is not one of P-256.

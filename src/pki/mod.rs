@@ -33,7 +33,7 @@ pub use bundle::{
     BundleContent, BundleError, BundleProfile, BundledCertificate, BundledKey, OpenError,
     OpenedBundle, Protection, SealedBundle, UnknownBundleProfile, bundle,
 };
-pub use certificate::{Certificate, MalformedCertificate};
+pub use certificate::{Certificate, MalformedCertificate, SubjectAttribute};
 pub use crl::{
     Crl, CrlError, CrlNumber, CrlNumberFormat, CrlProfile, CrlSignature, CrlSignatureFormat,
     listed_serials, replay_crl, sign_crl,

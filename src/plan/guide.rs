@@ -81,6 +81,40 @@ pub enum FileKind {
     Bundle,
     /// The certificate alone, of a key that the device has made.
     Certificate,
+    /// A configuration profile for Apple's devices with the .p12 in it.
+    AppleProfile,
+    /// A configuration profile that has Chrome and Edge on a Mac choose the certificate by themselves.
+    AppleBrowserPolicy,
+    /// The same for Chromium and its kin on Linux: JSON, to be put where an administrator may write.
+    ChromiumPolicy,
+    /// The same for Chrome and Edge on Windows: values for the registry.
+    WindowsPolicy,
+    /// `user.js` for a profile of Firefox, which then chooses by itself.
+    FirefoxPreference,
+    /// A script for Linux.
+    LinuxInstaller,
+    /// A script for a Mac.
+    MacosInstaller,
+    /// A script for PowerShell on Windows.
+    WindowsInstaller,
+}
+
+impl FileKind {
+    /// Whether the device's key is in such a file.
+    pub fn holds_key(self) -> bool {
+        matches!(self, FileKind::Bundle | FileKind::AppleProfile)
+    }
+
+    /// Whether such a file only saves choosing a certificate where a site asks for one.
+    pub fn saves_choosing(self) -> bool {
+        matches!(
+            self,
+            FileKind::AppleBrowserPolicy
+                | FileKind::ChromiumPolicy
+                | FileKind::WindowsPolicy
+                | FileKind::FirefoxPreference
+        )
+    }
 }
 
 /// A service that the person may use.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::kit::{Kit, Kits};
 use super::{DeviceFile, Exposure};
 use crate::lock::{Authority, Issued, Lock, State};
 use crate::model::{Device, Homelab};
@@ -108,18 +109,33 @@ pub struct IndexOpening {
 }
 
 impl Index {
-    /// The admin's page; `files` are what each device is to be given.
+    /// The admin's page; `kits` are what the devices are to be given.
     pub fn new(
         homelab: &Homelab,
         lock: &Lock,
         exposure: Option<&Exposure>,
-        files: impl Fn(&Device, &Issued) -> Vec<DeviceFile>,
+        kits: &Kits<'_>,
     ) -> Index {
         let admitted = lock.admitted();
         let people = homelab.people.values().map(|person| {
+            let hosts = kits.asking(person);
             let devices = person.devices.values().map(|device| {
                 let certificates = admitted.get(&device.id).map_or(&[][..], Vec::as_slice);
-                index_device(homelab, device, certificates, &files)
+                let files = match certificates.split_first() {
+                    Some((issued, older)) if issued.state == State::Active => {
+                        let kit = Kit {
+                            kits,
+                            person,
+                            device,
+                            issued,
+                            older,
+                            hosts: &hosts,
+                        };
+                        kit.files()
+                    }
+                    _ => Vec::new(),
+                };
+                index_device(homelab, device, certificates, files)
             });
             let devices: Vec<IndexDevice> = devices.collect();
             let has_guide = devices.iter().any(|device| !device.files.is_empty());
@@ -177,7 +193,7 @@ fn index_device(
     homelab: &Homelab,
     device: &Device,
     certificates: &[&Issued],
-    files: impl Fn(&Device, &Issued) -> Vec<DeviceFile>,
+    files: Vec<DeviceFile>,
 ) -> IndexDevice {
     let newest = certificates.first();
     let active = newest.filter(|newest| newest.state == State::Active);
@@ -194,9 +210,7 @@ fn index_device(
         name: device.id.device.to_string(),
         platform: device.platform.title(),
         folder: format!("people/{}/{}/", device.id.person, device.id.device),
-        files: active
-            .map(|issued| files(device, issued))
-            .unwrap_or_default(),
+        files,
         term: active.map(|issued| Term {
             name: issued.device.common_name(),
             from: issued.validity.not_before(),

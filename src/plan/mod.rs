@@ -9,6 +9,7 @@ mod edge;
 mod exposure;
 mod guide;
 mod index;
+mod kit;
 mod published;
 
 use std::iter;
@@ -23,11 +24,15 @@ pub use guide::{
     shown_moment,
 };
 pub use index::{Index, IndexDevice, IndexOpening, IndexPerson, IndexService, Term};
+pub use kit::{
+    AppleBrowserPolicy, AppleLabels, AppleProfile, ChromiumPolicy, Installer, InstallerContext,
+    Kit, Kits, RegistryValue, Script, WindowsPolicy,
+};
 pub use published::{LetIn, Older, Published, Trusted};
 
 use crate::lock::{Authority, Issued, Lock, State};
-use crate::model::{Device, DeviceId, Homelab, Service};
-use crate::pki::{BundleProfile, Certificate, Crl};
+use crate::model::{DeviceId, Homelab, Service};
+use crate::pki::{BundleProfile, Crl};
 use crate::tree::{Mode, OutputPath};
 
 /// An artifact to be, and what it is made from.
@@ -70,6 +75,16 @@ pub enum Recipe {
     Published(Published),
     /// The admin's page.
     Index(Index),
+    /// A configuration profile for Apple's devices with the certificate in it.
+    AppleProfile(Box<AppleProfile>),
+    /// One that has Chrome and Edge on a Mac choose the certificate by themselves.
+    AppleBrowserPolicy(AppleBrowserPolicy),
+    /// The same for Chromium on Linux.
+    ChromiumPolicy(ChromiumPolicy),
+    /// The same for Chrome and Edge on Windows.
+    WindowsPolicy(WindowsPolicy),
+    /// A script that installs the certificate.
+    Installer(Box<Installer>),
 }
 
 impl Recipe {
@@ -146,7 +161,8 @@ pub fn plan(
         Recipe::Exposure(exposure) => Some(exposure),
         _ => None,
     });
-    let index = Index::new(homelab, lock, exposure, files);
+    let kits = Kits::new(homelab, lock, sealed_root);
+    let index = Index::new(homelab, lock, exposure, &kits);
     derivations.push(Derivation {
         path: path("index.html"),
         mode: Mode::Public,
@@ -167,6 +183,7 @@ pub fn plan(
     let admitted = lock.admitted();
     for person in homelab.people.values() {
         let name = &person.name;
+        let hosts = kits.asking(person);
         let mut parts = Vec::new();
         for device in person.devices.values() {
             let certificates = admitted.get(&device.id).map_or(&[][..], Vec::as_slice);
@@ -176,13 +193,17 @@ pub fn plan(
             else {
                 continue;
             };
-            derivations.push(match &issued.own_key {
-                Some(certificate) => own_certificate(device, certificate),
-                None => bundle(device, issued, sealed_root),
-            });
+            let kit = Kit {
+                kits: &kits,
+                person,
+                device,
+                issued,
+                older,
+                hosts: &hosts,
+            };
+            derivations.extend(kit.derivations());
             let renew = &homelab.validity.renew;
-            let files = files(device, issued);
-            parts.push(DevicePart::new(device, issued, older, files, renew));
+            parts.push(DevicePart::new(device, issued, older, kit.files(), renew));
         }
         if !parts.is_empty() {
             derivations.push(Derivation {
@@ -235,49 +256,6 @@ pub fn edge(homelab: &Homelab, lock: &Lock, templates: &[String]) -> Vec<Derivat
     }
     derivations.sort_by(|a, b| a.path.cmp(&b.path));
     derivations
-}
-
-fn bundle(device: &Device, issued: &Issued, sealed_root: Option<blake3::Hash>) -> Derivation {
-    let id = &device.id;
-    Derivation {
-        path: device_path(id, &bundle_file(id)),
-        mode: Mode::Secret,
-        recipe: Recipe::Bundle(Box::new(Bundle {
-            issued: issued.clone(),
-            profile: device.platform.bundle_profile(device.version),
-            friendly_name: id.common_name(),
-            sealed_root: sealed_root.map(|hash| hash.to_hex().to_string()),
-        })),
-    }
-}
-
-/// The certificate of a device that has made its key.
-fn own_certificate(device: &Device, certificate: &Certificate) -> Derivation {
-    Derivation {
-        path: device_path(&device.id, &certificate_file(&device.id)),
-        mode: Mode::Public,
-        recipe: Recipe::Text {
-            text: certificate.pem(),
-        },
-    }
-}
-
-fn device_path(id: &DeviceId, file: &str) -> OutputPath {
-    path(&format!("people/{}/{}/{file}", id.person, id.device))
-}
-
-/// What stands in a device's folder, the one to open first.
-fn files(device: &Device, issued: &Issued) -> Vec<DeviceFile> {
-    let (name, kind) = match issued.own_key {
-        Some(_) => (certificate_file(&device.id), FileKind::Certificate),
-        None => (bundle_file(&device.id), FileKind::Bundle),
-    };
-    vec![DeviceFile { name, kind }]
-}
-
-/// The name of the certificate of a device that has made its key.
-fn certificate_file(id: &DeviceId) -> String {
-    format!("{}.crt", id.common_name())
 }
 
 /// Where a service is to be opened: at least one address.

@@ -1,9 +1,12 @@
 //! Derivations become bytes. Pure: the same recipe, templates and root secret give the same bytes.
 
+mod apple;
 mod bundle;
 mod caddyfile;
 mod calendar;
 mod index;
+mod installer;
+mod policy;
 
 use std::collections::BTreeMap;
 
@@ -102,7 +105,7 @@ pub enum RenderError {
 impl Recipe {
     /// Whether rendering it takes the root secret.
     pub fn needs_secrets(&self) -> bool {
-        matches!(self, Recipe::Bundle(_))
+        matches!(self, Recipe::Bundle(_) | Recipe::AppleProfile(_))
     }
 }
 
@@ -121,10 +124,12 @@ pub fn render(
             bytes: bytes.clone(),
             templates: Vec::new(),
         }),
-        Recipe::Bundle(recipe) => {
-            let secrets = secrets.expect("secrets are unlocked before what needs them is rendered");
-            bundle::render(recipe, secrets)
-        }
+        Recipe::Bundle(recipe) => bundle::render(recipe, unlocked(secrets)),
+        Recipe::AppleProfile(recipe) => apple::profile(recipe, unlocked(secrets)),
+        Recipe::AppleBrowserPolicy(recipe) => Ok(apple::browser_policy(recipe)),
+        Recipe::ChromiumPolicy(recipe) => Ok(policy::chromium(recipe)),
+        Recipe::WindowsPolicy(recipe) => Ok(policy::windows(recipe)),
+        Recipe::Installer(recipe) => Ok(installer::render(recipe, templates)?),
         Recipe::Caddyfile(edge) => Ok(caddyfile::render(edge, templates)?),
         Recipe::Calendar(calendar) => Ok(Artifact {
             bytes: calendar::render(calendar).into_bytes(),
@@ -141,6 +146,10 @@ pub fn render(
         }),
         Recipe::Index(recipe) => Ok(index::render(recipe, templates)?),
     }
+}
+
+fn unlocked(secrets: Option<&Secrets>) -> &Secrets {
+    secrets.expect("secrets are unlocked before what needs them is rendered")
 }
 
 impl From<Rendered> for Artifact {

@@ -8,7 +8,9 @@
 mod caddyfile;
 mod markdown;
 mod messages;
+mod script;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
@@ -28,6 +30,7 @@ use crate::source::{Source, Span};
 use markdown::as_text;
 pub use messages::language_of;
 use messages::{Layer, Messages, file_of};
+use script::{powershell_string, shell_word};
 
 /// The prefix that names a built-in template even where an override exists.
 const BUILTIN: &str = "builtin/";
@@ -64,6 +67,9 @@ const BUILTIN_TEMPLATES: &[(&str, &str)] = &[
     builtin!("index.html.j2"),
     builtin!("messages/de.kdl"),
     builtin!("messages/en.kdl"),
+    builtin!("install/linux.sh.j2"),
+    builtin!("install/macos.sh.j2"),
+    builtin!("install/windows.ps1.j2"),
     builtin!("pages/page.html.j2"),
     builtin!("pages/ask.html.j2"),
     builtin!("pages/certificate.html.j2"),
@@ -414,8 +420,16 @@ impl Templates {
                 output.write_str(&as_text(&text))?;
                 return Ok(());
             }
-            let word = quote(&text).map_err(|why| {
-                let detail = format!("a Caddyfile cannot say `{text}`: {why}");
+            let (file, word) = match () {
+                () if *escape == shell_escape() => ("a shell script", shell_word(&text)),
+                () if *escape == powershell_escape() => (
+                    "a PowerShell script",
+                    powershell_string(&text).map(Cow::Owned),
+                ),
+                () => ("a Caddyfile", quote(&text)),
+            };
+            let word = word.map_err(|why| {
+                let detail = format!("{file} cannot say `{}`: {why}", text.escape_debug());
                 Error::new(ErrorKind::BadEscape, detail)
             })?;
             output.write_str(&word)?;
@@ -466,6 +480,10 @@ fn kind(name: &str) -> Option<AutoEscape> {
         Some(markdown_escape())
     } else if file == "Caddyfile" || file.ends_with("/Caddyfile") || file.ends_with(".caddyfile") {
         Some(caddyfile_escape())
+    } else if file.ends_with(".sh") {
+        Some(shell_escape())
+    } else if file.ends_with(".ps1") {
+        Some(powershell_escape())
     } else {
         None
     }
@@ -477,6 +495,14 @@ fn caddyfile_escape() -> AutoEscape {
 
 fn markdown_escape() -> AutoEscape {
     AutoEscape::Custom("markdown".into())
+}
+
+fn shell_escape() -> AutoEscape {
+    AutoEscape::Custom("shell".into())
+}
+
+fn powershell_escape() -> AutoEscape {
+    AutoEscape::Custom("powershell".into())
 }
 
 fn broken(asked: &str, error: &Error) -> TemplateError {
@@ -531,6 +557,8 @@ mod tests {
         let text = |name| render(&[(name, "{{ x }}")], name).unwrap().text;
         assert_eq!(text("x.html.j2"), "&lt;a b&gt;");
         assert_eq!(text("x.caddyfile.j2"), "\"<a b>\"");
+        assert_eq!(text("x.sh.j2"), "'<a b>'");
+        assert_eq!(text("x.ps1.j2"), "'<a b>'");
         assert!(matches!(
             templates(&[("x.txt.j2", "{{ x }}")]),
             Err(TemplateError::Unknown { .. })

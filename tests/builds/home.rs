@@ -8,17 +8,17 @@ use super::support::files::{self, Entry, Kind};
 use super::support::lab::{Invocation, Lab};
 use super::support::outcome::Outcome;
 
-/// Two people, three devices, and a service of each kind that shows people's names in another way.
+/// Two people, three devices of platforms that get a .p12 and nothing else, and a service of each kind that shows people's names in another way.
 pub const SMALL: &str = r#"domain "home.example.com"
 
 person "alice" {
     name "Alice"
-    device "macbook" platform="macos"
+    device "macbook" platform="other"
     device "pixel" platform="android" version=13
 }
 
 person "bob" {
-    device "iphone" platform="ios" version=17
+    device "iphone" platform="android" version=17
 }
 
 service "grafana" {
@@ -100,7 +100,7 @@ pub fn add_device(lab: &Lab) {
 
 #[track_caller]
 pub fn remove_device(lab: &Lab) {
-    edit(lab, "    device \"macbook\" platform=\"macos\"\n", "");
+    edit(lab, "    device \"macbook\" platform=\"other\"\n", "");
 }
 
 #[track_caller]

@@ -277,15 +277,15 @@ fn a_template_changes_what_was_made_with_it() {
     let lab = built();
     let tree = lab.snapshot();
     let guide = [MANIFEST, "~ out/people/alice/guide.html"];
-    let said = "built out/people/alice/guide.html\n1 built, 12 unchanged\n";
-    let android = "templates/guide/android.html.j2";
+    let said = "built out/people/alice/guide.html\n1 built, 13 unchanged\n";
+    let other = "templates/guide/other.html.j2";
     gives(
-        build_after(&lab, |lab| lab.write(android, "<p>As you like it.</p>\n")),
+        build_after(&lab, |lab| lab.write(other, "<p>As you like it.</p>\n")),
         &guide,
         said,
     );
     gives(
-        build_after(&lab, |lab| lab.write(android, "<p>Much ado.</p>\n")),
+        build_after(&lab, |lab| lab.write(other, "<p>Much ado.</p>\n")),
         &guide,
         said,
     );
@@ -343,7 +343,7 @@ fn a_template_that_nothing_uses_changes_nothing() {
 fn a_template_that_comes_to_be_is_noticed() {
     let lab = built();
     lab.write(
-        "templates/guide/android.html.j2",
+        "templates/guide/other.html.j2",
         "{% include \"note.html.j2\" ignore missing %}",
     );
     build(&lab).succeeds();

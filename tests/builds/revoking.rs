@@ -251,7 +251,7 @@ fn a_device_removed_on_one_branch_and_one_added_on_another_leave_one_list() {
     let lab = Lab::new().declare(super::home::SMALL);
     begin(&lab);
     branch(&lab, "one", |lab| {
-        let iphone = "    device \"iphone\" platform=\"ios\" version=17\n";
+        let iphone = "    device \"iphone\" platform=\"android\" version=17\n";
         edit(lab, iphone, "");
     });
     branch(&lab, "two", |lab| {
@@ -341,7 +341,7 @@ fn at(lab: &Lab, time: &str) -> Outcome {
 fn remove_iphone(lab: &Lab) {
     edit(
         lab,
-        "    device \"iphone\" platform=\"ios\" version=17\n",
+        "    device \"iphone\" platform=\"android\" version=17\n",
         "    // gone\n",
     );
 }

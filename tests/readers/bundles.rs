@@ -1,9 +1,10 @@
-//! Bundles, opened by openssl, NSS, GnuTLS and Java.
+//! Bundles, opened by openssl, NSS, GnuTLS, Java and BouncyCastle.
 
 use std::fs;
 use std::path::Path;
 
 use crate::family::{Built, Device, block, open};
+use crate::outline::outline;
 use crate::support::outcome::{self, Outcome};
 use crate::support::tools;
 use crate::verifiers::{self, subject_key_id};
@@ -91,6 +92,41 @@ impl Profile {
     }
 }
 
+impl Profile {
+    /// The identifiers, numbers and NULLs of such a bundle, all of them in their order.
+    fn outline(self) -> Vec<&'static str> {
+        const DATA: &str = "1.2.840.113549.1.7.1";
+        const ENCRYPTED_DATA: &str = "1.2.840.113549.1.7.6";
+        const SHROUDED_KEY_BAG: &str = "1.2.840.113549.1.12.10.1.2";
+        const LOCAL_KEY_ID: &str = "1.2.840.113549.1.9.21";
+        const FRIENDLY_NAME: &str = "1.2.840.113549.1.9.20";
+        let (encryption, digest): (&[&str], _) = match self {
+            // pbeWithSHA1And3-KeyTripleDES-CBC; SHA-1.
+            Compat => (&["1.2.840.113549.1.12.1.3", "2048"], "1.3.14.3.2.26"),
+            // PBES2: PBKDF2 with hmacWithSHA256 and its NULL, which Apple wants, and AES-256-CBC; SHA-256.
+            Modern => (
+                &[
+                    "1.2.840.113549.1.5.13",
+                    "1.2.840.113549.1.5.12",
+                    "2048",
+                    "1.2.840.113549.2.9",
+                    "NULL",
+                    "2.16.840.1.101.3.4.1.42",
+                ],
+                "2.16.840.1.101.3.4.2.1",
+            ),
+        };
+        [
+            &["3", DATA, ENCRYPTED_DATA, "0", DATA],
+            encryption,
+            &[DATA, SHROUDED_KEY_BAG],
+            encryption,
+            &[LOCAL_KEY_ID, FRIENDLY_NAME, digest, "NULL", "2048"],
+        ]
+        .concat()
+    }
+}
+
 #[test]
 fn openssl_opens_every_bundle_with_and_without_its_legacy_provider() {
     let family = Built::family();
@@ -136,6 +172,8 @@ fn every_platform_and_version_gets_the_profile_that_it_reads() {
             profile.algorithms(),
             "{platform} {version:?}"
         );
+        let der = fs::read(built.bundle(device)).expect("it was built");
+        assert_eq!(outline(&der), profile.outline(), "{platform} {version:?}");
     }
 }
 
@@ -315,8 +353,43 @@ fn java_finds_one_private_key_in_every_bundle() {
         .stdout_contains("keystore password was incorrect");
 }
 
+/// BouncyCastle is what Android reads bundles with, though Debian's is another version of it than any Android's.
+#[test]
+fn bouncy_castle_finds_one_private_key_in_every_bundle() {
+    const JAR: &str = "/usr/share/java/bcprov.jar";
+    assert!(Path::new(JAR).exists(), "{JAR} is missing. Run tests/run.");
+    let provider = [
+        "-providerclass",
+        "org.bouncycastle.jce.provider.BouncyCastleProvider",
+        "-providerpath",
+        JAR,
+        "-providername",
+        "BC",
+    ];
+    let family = Built::family();
+    for device in &family.devices {
+        let listed = keytool_with(&provider, &family, device, &family.password(device));
+        listed
+            .succeeds()
+            .stdout_contains("Keystore provider: BC")
+            .stdout_contains("Your keystore contains 1 entry")
+            .stdout_contains(&format!("{}, ", device.common_name()))
+            .stdout_contains("PrivateKeyEntry");
+        let shown = fingerprint(&family.extract(device).certificate);
+        listed.stdout_contains(&format!("Certificate fingerprint (SHA-256): {shown}"));
+    }
+    let wrong = "00000-00000-00000-00000";
+    let refused = keytool_with(&provider, &family, &family.devices[0], wrong);
+    refused.fails_with(1).stdout_contains("wrong password");
+}
+
 #[track_caller]
 fn keytool(family: &Built, device: &Device, password: &str) -> Outcome {
+    keytool_with(&[], family, device, password)
+}
+
+#[track_caller]
+fn keytool_with(provider: &[&str], family: &Built, device: &Device, password: &str) -> Outcome {
     let password = family.file("password", password);
     let mut command = tools::command("keytool");
     // A virtual machine for one short command: no time for the second compiler.
@@ -327,6 +400,7 @@ fn keytool(family: &Built, device: &Device, password: &str) -> Outcome {
         "-storetype",
         "PKCS12",
     ]);
+    command.args(provider);
     command.arg("-storepass:file").arg(password);
     command.arg("-keystore").arg(family.bundle(device));
     outcome::run(&mut command, b"")

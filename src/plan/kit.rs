@@ -1,0 +1,416 @@
+//! What stands in a device's folder: its .p12, and what saves its owner work with it, as data.
+//!
+//! Which files there are follows from the platform, and from whether any site asks this person for a
+//! certificate. Nothing here holds a password; what holds the .p12 is as secret as that is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use data_encoding::HEXUPPER;
+use serde::Serialize;
+
+use super::guide::{DeviceFile, FileKind};
+use super::{Bundle, Derivation, Recipe, bundle_file, path};
+use crate::lock::{Authority, Issued, Lock};
+use crate::model::{Access, Admission, Device, Homelab, Person, Platform};
+use crate::pki::{Certificate, SubjectAttribute};
+use crate::root::IssuanceId;
+use crate::tree::Mode;
+
+/// A configuration profile for Apple's devices with the certificate in it.
+#[derive(Debug, Serialize)]
+pub struct AppleProfile {
+    /// The .p12 that it carries.
+    pub bundle: Bundle,
+    /// What the .p12 is called.
+    pub bundle_file: String,
+    /// What names it, and every text in it, to whoever installs it.
+    pub labels: AppleLabels,
+    /// The hosts that Safari is to show the certificate by itself: on a Mac.
+    pub hosts: Vec<String>,
+}
+
+/// What a configuration profile says of itself.
+#[derive(Debug, Serialize)]
+pub struct AppleLabels {
+    /// In reverse-domain style. It decides whether a profile is added or replaces another, so it is the
+    /// same for every certificate of a device.
+    pub identifier: String,
+    /// The domain.
+    pub domain: String,
+    /// The certificate's common name.
+    pub common_name: String,
+    /// The person's name to show.
+    pub display_name: String,
+}
+
+/// A configuration profile that has Chrome and Edge on a Mac choose the certificate by themselves.
+#[derive(Debug, Serialize)]
+pub struct AppleBrowserPolicy {
+    /// What it says of itself.
+    pub labels: AppleLabels,
+    /// The entries of the policy.
+    pub entries: Vec<String>,
+}
+
+/// `AutoSelectCertificateForUrls` as a file of Chromium's on Linux.
+#[derive(Debug, Serialize)]
+pub struct ChromiumPolicy {
+    /// The entries of the policy.
+    #[serde(rename = "AutoSelectCertificateForUrls")]
+    pub entries: Vec<String>,
+}
+
+/// `AutoSelectCertificateForUrls` in the registry of Windows.
+#[derive(Debug, Serialize)]
+pub struct WindowsPolicy {
+    /// The values, by name.
+    pub values: Vec<RegistryValue>,
+}
+
+/// A value of a policy that is a list.
+#[derive(Debug, Clone, Serialize)]
+pub struct RegistryValue {
+    /// A number: Chrome and Edge take no other. High, so that it meets nobody else's.
+    pub name: u32,
+    /// The entry.
+    pub text: String,
+}
+
+/// A script that installs a device's certificate.
+#[derive(Debug, Serialize)]
+pub struct Installer {
+    /// For which platform.
+    pub script: Script,
+    /// What its template is given.
+    pub context: InstallerContext,
+}
+
+/// For which platform a script is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Script {
+    /// For a shell on Linux.
+    Linux,
+    /// For a shell on a Mac.
+    Macos,
+    /// For PowerShell on Windows.
+    Windows,
+}
+
+/// What the template of a script is given.
+#[derive(Debug, Serialize)]
+pub struct InstallerContext {
+    /// The domain, which is the organization in the certificate.
+    pub domain: String,
+    /// The certificate's common name.
+    pub common_name: String,
+    /// What the .p12 beside it is called.
+    pub bundle: String,
+    /// SHA-256 of the certificate, in hexadecimal pairs between colons.
+    pub fingerprint: String,
+    /// SHA-256 of the certificate, in capital hexadecimal.
+    pub fingerprint_hex: String,
+    /// The hosts that ask for a certificate, sorted.
+    pub hosts: Vec<String>,
+    /// What the browsers' policy beside it is called, where there is one.
+    pub policy: Option<String>,
+    /// The policy's values, for Windows.
+    pub values: Vec<RegistryValue>,
+}
+
+impl Script {
+    /// The name of its template.
+    pub fn template(self) -> &'static str {
+        match self {
+            Script::Linux => "install/linux.sh.j2",
+            Script::Macos => "install/macos.sh.j2",
+            Script::Windows => "install/windows.ps1.j2",
+        }
+    }
+}
+
+/// The line that has Firefox choose the certificate by itself, with what is to be known of it.
+const FIREFOX_PREFERENCE: &str = "\
+// Firefox shows a certificate by itself wherever one is asked for, to any site that names its authority or none.
+// For exactly your own sites there is no such setting: leave this out where you would rather be asked.
+user_pref(\"security.default_personal_cert\", \"Select Automatically\");
+";
+
+/// What tells an authority's certificates from others in a policy: the name of an attribute, and its value.
+type IssuerFilter = BTreeMap<&'static str, String>;
+
+/// What the kits of all devices are made from.
+pub struct Kits<'p> {
+    homelab: &'p Homelab,
+    /// How each authority that is trusted is told in a policy.
+    issuers: BTreeMap<IssuanceId, IssuerFilter>,
+    sealed_root: Option<blake3::Hash>,
+}
+
+impl<'p> Kits<'p> {
+    /// Those of a homelab with this lock.
+    pub fn new(homelab: &'p Homelab, lock: &Lock, sealed_root: Option<blake3::Hash>) -> Kits<'p> {
+        let issuer = |authority: &Authority| {
+            let told = authority.certificate.subject_attribute();
+            (authority.id, issuer_filter(told))
+        };
+        Kits {
+            homelab,
+            issuers: lock.trusted().map(issuer).collect(),
+            sealed_root,
+        }
+    }
+
+    /// The hosts that ask this person for a certificate, sorted: those of services behind certificates
+    /// that the person may use, be it at home only, and of the landing page.
+    pub fn asking(&self, person: &Person) -> Vec<String> {
+        let services = self.homelab.services.values().filter(|service| {
+            matches!(service.access, Access::Certificate(_))
+                && service.access.admits(&person.name) != Admission::Nowhere
+        });
+        let mut hosts: BTreeSet<String> = services
+            .flat_map(|service| service.hosts.iter().map(ToString::to_string))
+            .collect();
+        if self.homelab.edge.landing {
+            hosts.insert(self.homelab.domain.to_string());
+        }
+        hosts.into_iter().collect()
+    }
+}
+
+/// A device with the certificate that it has now, and all that its files are made from.
+pub struct Kit<'p> {
+    /// What it has in common with others.
+    pub kits: &'p Kits<'p>,
+    /// Whose device it is.
+    pub person: &'p Person,
+    /// The device.
+    pub device: &'p Device,
+    /// Its certificate.
+    pub issued: &'p Issued,
+    /// The older ones that are let in still.
+    pub older: &'p [&'p Issued],
+    /// The hosts that ask the person for a certificate.
+    pub hosts: &'p [String],
+}
+
+impl Kit<'_> {
+    /// What stands in the folder, the one to open first.
+    pub fn files(&self) -> Vec<DeviceFile> {
+        self.kinds()
+            .into_iter()
+            .map(|kind| DeviceFile {
+                name: self.name(kind),
+                kind,
+            })
+            .collect()
+    }
+
+    /// The derivation of each file.
+    pub fn derivations(&self) -> Vec<Derivation> {
+        self.kinds()
+            .into_iter()
+            .map(|k| self.derivation(k))
+            .collect()
+    }
+
+    fn kinds(&self) -> Vec<FileKind> {
+        use FileKind::*;
+        let first = match self.issued.own_key {
+            Some(_) => Certificate,
+            None => Bundle,
+        };
+        let mut kinds = vec![first];
+        kinds.extend(match self.device.platform {
+            Platform::Ios | Platform::Ipados => &[AppleProfile][..],
+            Platform::Macos => &[
+                AppleProfile,
+                MacosInstaller,
+                AppleBrowserPolicy,
+                FirefoxPreference,
+            ],
+            Platform::Windows => &[WindowsInstaller, WindowsPolicy, FirefoxPreference],
+            Platform::Linux => &[LinuxInstaller, ChromiumPolicy, FirefoxPreference],
+            Platform::Firefox => &[FirefoxPreference],
+            Platform::Android | Platform::Chromeos | Platform::Wearos | Platform::Other => &[],
+        });
+        if self.hosts.is_empty() {
+            kinds.retain(|kind| !kind.saves_choosing());
+        }
+        // There is no key here to install.
+        if self.issued.own_key.is_some() {
+            kinds.retain(|kind| *kind == Certificate || kind.saves_choosing());
+        }
+        kinds
+    }
+
+    fn name(&self, kind: FileKind) -> String {
+        let common_name = self.device.id.common_name();
+        match kind {
+            FileKind::Bundle => bundle_file(&self.device.id),
+            FileKind::Certificate => format!("{common_name}.crt"),
+            FileKind::AppleProfile => format!("{common_name}.mobileconfig"),
+            FileKind::AppleBrowserPolicy => format!("{common_name}-browsers.mobileconfig"),
+            FileKind::ChromiumPolicy => format!("{common_name}-browsers.json"),
+            FileKind::WindowsPolicy => format!("{common_name}-browsers.reg"),
+            FileKind::FirefoxPreference => String::from("user.js"),
+            FileKind::LinuxInstaller | FileKind::MacosInstaller => String::from("install.sh"),
+            FileKind::WindowsInstaller => String::from("install.ps1"),
+        }
+    }
+
+    fn derivation(&self, kind: FileKind) -> Derivation {
+        let id = &self.device.id;
+        let name = self.name(kind);
+        let recipe = match kind {
+            FileKind::Bundle => Recipe::Bundle(Box::new(self.bundle())),
+            FileKind::Certificate => Recipe::Text {
+                text: self.own_certificate(),
+            },
+            FileKind::AppleProfile => Recipe::AppleProfile(Box::new(AppleProfile {
+                bundle: self.bundle(),
+                bundle_file: bundle_file(&self.device.id),
+                labels: self.labels(""),
+                hosts: match self.device.platform {
+                    Platform::Macos => self.hosts.to_vec(),
+                    _ => Vec::new(),
+                },
+            })),
+            FileKind::AppleBrowserPolicy => Recipe::AppleBrowserPolicy(AppleBrowserPolicy {
+                labels: self.labels(".browsers"),
+                entries: self.entries(),
+            }),
+            FileKind::ChromiumPolicy => Recipe::ChromiumPolicy(ChromiumPolicy {
+                entries: self.entries(),
+            }),
+            FileKind::WindowsPolicy => Recipe::WindowsPolicy(WindowsPolicy {
+                values: numbered(self.entries()),
+            }),
+            FileKind::FirefoxPreference => Recipe::Text {
+                text: String::from(FIREFOX_PREFERENCE),
+            },
+            FileKind::LinuxInstaller => self.installer(Script::Linux, FileKind::ChromiumPolicy),
+            FileKind::MacosInstaller => self.installer(Script::Macos, FileKind::AppleBrowserPolicy),
+            FileKind::WindowsInstaller => self.installer(Script::Windows, FileKind::WindowsPolicy),
+        };
+        Derivation {
+            path: path(&format!("people/{}/{}/{name}", id.person, id.device)),
+            mode: match kind.holds_key() {
+                true => Mode::Secret,
+                false => Mode::Public,
+            },
+            recipe,
+        }
+    }
+
+    fn bundle(&self) -> Bundle {
+        Bundle {
+            issued: self.issued.clone(),
+            profile: self.device.platform.bundle_profile(self.device.version),
+            friendly_name: self.device.id.common_name(),
+            sealed_root: self.kits.sealed_root.map(|hash| hash.to_hex().to_string()),
+        }
+    }
+
+    /// The certificate of a device that has made its key.
+    fn own_certificate(&self) -> String {
+        let own = self.issued.own_key.as_ref();
+        own.map(Certificate::pem).unwrap_or_default()
+    }
+
+    fn labels(&self, suffix: &str) -> AppleLabels {
+        let domain = self.kits.homelab.domain.as_str();
+        let reversed: Vec<&str> = domain.rsplit('.').collect();
+        let id = &self.device.id;
+        let (person, device) = (&id.person, &id.device);
+        AppleLabels {
+            identifier: format!("{}.devices.{person}.{device}{suffix}", reversed.join(".")),
+            domain: domain.to_owned(),
+            common_name: id.common_name(),
+            display_name: self.person.display_name.to_string(),
+        }
+    }
+
+    fn installer(&self, script: Script, policy: FileKind) -> Recipe {
+        let pairs = self.issued.fingerprint.iter();
+        let pairs: Vec<String> = pairs.map(|byte| HEXUPPER.encode(&[*byte])).collect();
+        Recipe::Installer(Box::new(Installer {
+            script,
+            context: InstallerContext {
+                domain: self.kits.homelab.domain.to_string(),
+                common_name: self.device.id.common_name(),
+                bundle: bundle_file(&self.device.id),
+                fingerprint: pairs.join(":"),
+                fingerprint_hex: pairs.concat(),
+                hosts: self.hosts.to_vec(),
+                policy: (!self.hosts.is_empty()).then(|| self.name(policy)),
+                values: match script {
+                    Script::Windows => numbered(self.entries()),
+                    Script::Linux | Script::Macos => Vec::new(),
+                },
+            },
+        }))
+    }
+
+    /// An entry of `AutoSelectCertificateForUrls` for each host and issuer: entries for one host add up.
+    fn entries(&self) -> Vec<String> {
+        let mut issuers: Vec<&IssuerFilter> = Vec::new();
+        // Older and newer certificates may be of two authorities: each is to be found.
+        for issued in std::iter::once(&self.issued).chain(self.older) {
+            let issuer = self.kits.issuers.get(&issued.authority);
+            issuers.extend(issuer.filter(|issuer| !issuers.contains(issuer)));
+        }
+        let issuers = &issuers;
+        let of_host = |host: &String| {
+            let pattern = format!("https://{host}");
+            issuers.iter().map(move |issuer| {
+                let entry = Entry {
+                    pattern: pattern.clone(),
+                    filter: Filter { issuer },
+                };
+                serde_json::to_string(&entry).expect("texts with texts for keys are JSON")
+            })
+        };
+        self.hosts.iter().flat_map(of_host).collect()
+    }
+}
+
+/// An entry of `AutoSelectCertificateForUrls`.
+#[derive(Serialize)]
+struct Entry<'k> {
+    pattern: String,
+    filter: Filter<'k>,
+}
+
+#[derive(Serialize)]
+struct Filter<'k> {
+    #[serde(rename = "ISSUER")]
+    issuer: &'k IssuerFilter,
+}
+
+/// What an issuer is told by: Chromium compares the common name, the organization, the organizational
+/// unit and the locality. One that has none of them is told by nothing: then every certificate is taken
+/// that the site says it takes.
+fn issuer_filter(attribute: Option<SubjectAttribute>) -> IssuerFilter {
+    let attribute = attribute.into_iter();
+    attribute.map(|told| (told.name, told.value)).collect()
+}
+
+/// Entries as values of the registry, each under a number of its own that stays the same as long as the
+/// entry does: applied twice it is there once, and what an administrator has numbered 1, 2, 3 stays.
+fn numbered(entries: Vec<String>) -> Vec<RegistryValue> {
+    const FIRST: u32 = 1_000_000;
+    const COUNT: u32 = 1_000_000_000;
+    let mut values: BTreeMap<u32, String> = BTreeMap::new();
+    for text in entries {
+        let hash = blake3::hash(text.as_bytes());
+        let [a, b, c, d, ..] = *hash.as_bytes();
+        let mut number = u32::from_be_bytes([a, b, c, d]) % COUNT;
+        while values.contains_key(&(FIRST + number)) {
+            number = (number + 1) % COUNT;
+        }
+        values.insert(FIRST + number, text);
+    }
+    let value = |(name, text)| RegistryValue { name, text };
+    values.into_iter().map(value).collect()
+}

@@ -1,0 +1,18 @@
+//! Scripts that install a device's certificate.
+
+use super::Artifact;
+use crate::plan::{Installer, Script};
+use crate::template::{TemplateError, Templates};
+
+/// Renders a script from its template. One for Windows begins with a byte order mark, without which
+/// Windows PowerShell takes its text for the machine's own code page, and its lines end as there.
+pub fn render(installer: &Installer, templates: &Templates) -> Result<Artifact, TemplateError> {
+    let rendered = templates.render(installer.script.template(), &installer.context)?;
+    let mut artifact = Artifact::from(rendered);
+    if installer.script == Script::Windows {
+        let text = String::from_utf8(artifact.bytes).expect("templates render texts");
+        let lines = text.lines().map(|line| format!("{line}\r\n"));
+        artifact.bytes = format!("\u{feff}{}", lines.collect::<String>()).into_bytes();
+    }
+    Ok(artifact)
+}
