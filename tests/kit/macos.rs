@@ -139,7 +139,7 @@ fn security_is_called_in_order_and_never_with_a_password() {
     mac.run()
         .fails_with(1)
         .stderr_contains("The certificate was not installed");
-    assert_eq!(mac.calls(), [import.clone()]);
+    assert_eq!(mac.calls(), std::slice::from_ref(&import));
 
     let new = mac.user.home().join("new.pem");
     fs::write(&new, mac.certificate("mac")).expect("a home can be written to");

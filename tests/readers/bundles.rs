@@ -1,5 +1,6 @@
 //! Bundles, opened by openssl, NSS, GnuTLS, Java and BouncyCastle.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -92,14 +93,15 @@ impl Profile {
     }
 }
 
+/// localKeyID and friendlyName of the key, by which Apple pairs it with its certificate. They are a set: the shorter comes first.
+const ATTRIBUTES: [&str; 2] = ["1.2.840.113549.1.9.21", "1.2.840.113549.1.9.20"];
+
 impl Profile {
-    /// The identifiers, numbers and NULLs of such a bundle, all of them in their order.
+    /// The identifiers, numbers and NULLs of such a bundle, all of them in their order, but for [`ATTRIBUTES`].
     fn outline(self) -> Vec<&'static str> {
         const DATA: &str = "1.2.840.113549.1.7.1";
         const ENCRYPTED_DATA: &str = "1.2.840.113549.1.7.6";
         const SHROUDED_KEY_BAG: &str = "1.2.840.113549.1.12.10.1.2";
-        const LOCAL_KEY_ID: &str = "1.2.840.113549.1.9.21";
-        const FRIENDLY_NAME: &str = "1.2.840.113549.1.9.20";
         let (encryption, digest): (&[&str], _) = match self {
             // pbeWithSHA1And3-KeyTripleDES-CBC; SHA-1.
             Compat => (&["1.2.840.113549.1.12.1.3", "2048"], "1.3.14.3.2.26"),
@@ -121,7 +123,7 @@ impl Profile {
             encryption,
             &[DATA, SHROUDED_KEY_BAG],
             encryption,
-            &[LOCAL_KEY_ID, FRIENDLY_NAME, digest, "NULL", "2048"],
+            &[digest, "NULL", "2048"],
         ]
         .concat()
     }
@@ -173,7 +175,17 @@ fn every_platform_and_version_gets_the_profile_that_it_reads() {
             "{platform} {version:?}"
         );
         let der = fs::read(built.bundle(device)).expect("it was built");
-        assert_eq!(outline(&der), profile.outline(), "{platform} {version:?}");
+        let outline = outline(&der);
+        let (attributes, rest): (Vec<&str>, Vec<&str>) = outline
+            .iter()
+            .map(String::as_str)
+            .partition(|part| ATTRIBUTES.contains(part));
+        assert_eq!(rest, profile.outline(), "{platform} {version:?}");
+        assert_eq!(
+            BTreeSet::from_iter(attributes),
+            ATTRIBUTES.into(),
+            "{platform} {version:?}"
+        );
     }
 }
 

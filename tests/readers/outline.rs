@@ -33,11 +33,7 @@ fn walk(mut rest: &[u8], found: &mut Vec<String>) -> bool {
                     found.truncate(before);
                 }
             }
-            constructed if constructed & 0x20 != 0 => {
-                if !walk(content, found) {
-                    return false;
-                }
-            }
+            constructed if constructed & 0x20 != 0 && !walk(content, found) => return false,
             _ => {}
         }
     }
