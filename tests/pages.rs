@@ -8,6 +8,8 @@ mod support;
 
 #[path = "pages/hostile.rs"]
 mod hostile;
+#[path = "pages/kinds.rs"]
+mod kinds;
 #[path = "pages/looks.rs"]
 mod looks;
 #[path = "pages/messages.rs"]

@@ -1,0 +1,143 @@
+//! What guides say of each kind of file that a device's folder can hold, for every platform.
+
+use std::collections::BTreeMap;
+
+use homelab::template::{Templates, built_in_languages};
+use serde_json::{Value, json};
+
+use super::{judge, pages};
+use crate::support::lab::Lab;
+
+/// Devices of a guide: a name, the platform, and the kinds of its files, the one to open first before the others.
+const DEVICES: [(&str, &str, &[&str]); 8] = [
+    ("iphone", "ios", &["apple-profile", "bundle"]),
+    ("ipad", "ipados", &["bundle", "apple-profile"]),
+    (
+        "macbook",
+        "macos",
+        &[
+            "apple-profile",
+            "apple-browser-policy",
+            "macos-installer",
+            "firefox-preference",
+            "bundle",
+        ],
+    ),
+    ("mac-by-profile", "macos", &["apple-profile"]),
+    (
+        "pc",
+        "windows",
+        &[
+            "bundle",
+            "windows-installer",
+            "windows-policy",
+            "firefox-preference",
+        ],
+    ),
+    (
+        "tower",
+        "linux",
+        &[
+            "linux-installer",
+            "bundle",
+            "chromium-policy",
+            "firefox-preference",
+        ],
+    ),
+    ("own-key", "linux", &["certificate", "chromium-policy"]),
+    ("later", "other", &["bundle", "a-kind-that-nobody-knows"]),
+];
+
+fn guide() -> Value {
+    let devices = DEVICES.iter().map(|(name, platform, kinds)| {
+        let files = kinds
+            .iter()
+            .map(|kind| json!({ "name": format!("alice-{name}.{kind}"), "kind": kind }));
+        json!({
+            "name": name,
+            "common_name": format!("alice-{name}"),
+            "platform": platform,
+            "platform_title": platform,
+            "files": files.collect::<Vec<_>>(),
+            "issued": "2026-11-24",
+            "expires": "2027-11-24",
+            "renew_from": "2027-10-25",
+            "older": [],
+            "fingerprint": "AB:CD",
+        })
+    });
+    json!({
+        "domain": "home.example.com",
+        "display_name": "Alice",
+        "admin": null,
+        "devices": devices.collect::<Vec<_>>(),
+        "services": [{
+            "title": "Photos", "addresses": ["https://photos.home.example.com/"], "with_certificate": true,
+            "at_home": false, "everyone": false, "notes": [],
+        }],
+    })
+}
+
+#[test]
+fn each_kind_of_file_has_its_words() {
+    let templates = Templates::new(BTreeMap::new()).expect("the built-in templates can be read");
+    let lab = Lab::new();
+    for language in built_in_languages() {
+        let rendered = templates.render_in(language.as_str(), "guide.html.j2", &guide());
+        let text = rendered.expect("it can be rendered").text;
+        for (name, _, kinds) in DEVICES {
+            for kind in kinds {
+                assert!(
+                    text.contains(&format!("<dt><code>alice-{name}.{kind}</code></dt>")),
+                    "{name} {kind}"
+                );
+            }
+        }
+        // Only the certificate of an own key has no password, and nothing to type one into.
+        let part = |name: &str| {
+            let (_, part) = text
+                .split_once(&format!("id=\"device-{name}\""))
+                .expect("it has a part");
+            part.split("</article>").next().unwrap_or(part)
+        };
+        let without_password = DEVICES
+            .iter()
+            .filter(|(name, ..)| !part(name).contains("xxxxx-xxxxx"));
+        let names: Vec<&str> = without_password.map(|(name, ..)| *name).collect();
+        assert_eq!(names, ["own-key"]);
+        assert!(part("mac-by-profile").contains("alice-mac-by-profile.apple-profile"));
+        assert!(!part("mac-by-profile").contains("security import"));
+        assert!(part("tower").contains("sh alice-tower.linux-installer"));
+        assert!(part("pc").contains("-File alice-pc.windows-installer"));
+        lab.write(&format!("out/{language}/kinds.html"), text);
+    }
+    let judged = judge(&pages(&lab), "kinds");
+    assert_eq!(judged.faults, [""; 0]);
+}
+
+/// The part of one device can stand in a page of its own.
+#[test]
+fn the_part_of_a_device_can_be_included_elsewhere() {
+    let page = "{% set device = devices[2] %}{% include \"guide/device.html.j2\" %}";
+    let templates = Templates::new(BTreeMap::from([(
+        "share.html.j2".to_owned(),
+        page.to_owned(),
+    )]));
+    let templates = templates.expect("it can be read");
+    let rendered = templates
+        .render_in("de", "share.html.j2", &guide())
+        .expect("it can be rendered");
+    assert!(rendered.text.contains("Immer erlauben"));
+    for used in [
+        "guide/device.html.j2",
+        "guide/macos.html.j2",
+        "messages/de.kdl",
+        "messages/en.kdl",
+    ] {
+        assert!(
+            rendered.used.iter().any(|name| name == used),
+            "{used} in {:?}",
+            rendered.used
+        );
+    }
+}
