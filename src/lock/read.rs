@@ -10,6 +10,7 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::authorities::{self, ReadAuthority};
+use super::reconcile::order;
 use super::write::check;
 use super::{Authority, AuthorityState, Issued, Lock, Origin, SignedCrl, State, VERSION};
 use crate::diagnostic::Mistakes;
@@ -262,15 +263,15 @@ impl Reading {
             authority.is_some_and(Authority::is_trusted)
         };
         let crls = self.crls.into_iter().map(|(crl, _)| crl);
+        let certificates = self.certificates.into_iter().map(|(issued, _)| issued);
+        let mut certificates: Vec<Issued> = certificates.collect();
+        // A merge may have left the lines in another order, which nothing may depend on.
+        certificates.sort_by(|a, b| order(a).cmp(&order(b)));
         Ok(Lock {
             root,
             crls: crls.filter(listing).collect(),
             authorities,
-            certificates: self
-                .certificates
-                .into_iter()
-                .map(|(issued, _)| issued)
-                .collect(),
+            certificates,
         })
     }
 
