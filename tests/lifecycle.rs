@@ -4,6 +4,8 @@ mod support;
 
 #[path = "lifecycle/brake.rs"]
 mod brake;
+#[path = "lifecycle/merges.rs"]
+mod merges;
 #[path = "lifecycle/merging.rs"]
 mod merging;
 #[path = "lifecycle/renewal.rs"]
