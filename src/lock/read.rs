@@ -1,6 +1,6 @@
 //! The lock from text. Anything that homelab would not have written is refused, with a remedy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::str::FromStr;
 
@@ -10,12 +10,14 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::authorities::{self, ReadAuthority};
+use super::reconcile::order;
 use super::write::check;
 use super::{Authority, AuthorityState, Issued, Lock, Origin, SignedCrl, State, VERSION};
 use crate::diagnostic::Mistakes;
 use crate::model::{DeviceId, Domain, Email};
 use crate::pki::{Certificate, Validity};
 use crate::record::Record;
+use crate::root::RootId;
 use crate::source::{Source, Span};
 
 /// Why a text is not a lock that this homelab can build from.
@@ -110,7 +112,7 @@ pub enum LockError {
 }
 
 const KEEP_ONE: &str = "two branches issued it each: keep the line whose .p12 is on the device, delete the other, and build again";
-const KEEP_ONE_LAB: &str = "two homelabs were merged: keep the lines of one, those that your devices have certificates from";
+const KEEP_ONE_LAB: &str = "two homelabs were merged, or two branches that each began a rotation: take homelab.lock and homelab.age of one side as they are, and do again what the other did";
 
 /// Reads a lock, or says everything that is wrong with it.
 pub fn read(source: &Source) -> Result<Lock, Mistakes> {
@@ -189,7 +191,7 @@ fn begins(first: Option<Line<'_>>) -> Result<(), Vec<LockError>> {
 /// What has been read so far, and where.
 #[derive(Default)]
 struct Reading {
-    root: Option<(crate::root::RootId, Span)>,
+    roots: Vec<(RootId, Span)>,
     authorities: Vec<(ReadAuthority, Span)>,
     crls: Vec<(SignedCrl, Span)>,
     certificates: Vec<(Issued, Span)>,
@@ -216,7 +218,10 @@ impl Reading {
         match record.name {
             "root" => {
                 let root = fields.argument().map_err(damaged)?;
-                place(&mut self.root, root, line.span)
+                if self.roots.iter().all(|(known, _)| *known != root) {
+                    self.roots.push((root, line.span));
+                }
+                Ok(())
             }
             "authority" => {
                 let authority = fields.authority().map_err(damaged)?;
@@ -241,11 +246,15 @@ impl Reading {
 
     fn finish(mut self) -> Result<Lock, Vec<LockError>> {
         self.unite();
-        let Some((root, _)) = self.root else {
+        let Some(&(first, _)) = self.roots.first() else {
             let span = Span::from((0, 0));
             self.mistakes.push(LockError::NoRoot { span });
             return Err(self.mistakes);
         };
+        let root = self.present_root().unwrap_or_else(|mistake| {
+            self.mistakes.push(mistake);
+            first
+        });
         let authorities = authorities::unite(mem::take(&mut self.authorities), root);
         let authorities = authorities.unwrap_or_else(|mistake| {
             self.mistakes.push(mistake);
@@ -262,16 +271,39 @@ impl Reading {
             authority.is_some_and(Authority::is_trusted)
         };
         let crls = self.crls.into_iter().map(|(crl, _)| crl);
+        let certificates = self.certificates.into_iter().map(|(issued, _)| issued);
+        let mut certificates: Vec<Issued> = certificates.collect();
+        // A merge may have left the lines in another order, which nothing may depend on.
+        certificates.sort_by(|a, b| order(a).cmp(&order(b)));
         Ok(Lock {
             root,
             crls: crls.filter(listing).collect(),
             authorities,
-            certificates: self
-                .certificates
-                .into_iter()
-                .map(|(issued, _)| issued)
-                .collect(),
+            certificates,
         })
+    }
+
+    /// The present root secret. Where one branch has gone over to another, a union may keep the other's
+    /// line too; then an authority's line says which of them has been left behind.
+    fn present_root(&self) -> Result<RootId, LockError> {
+        let lines = || self.authorities.iter().map(|(line, _)| line);
+        let said: BTreeSet<_> = lines().filter(|l| l.root.is_some()).map(|l| l.id).collect();
+        let silent = lines().map(|line| line.id).filter(|id| !said.contains(id));
+        let silent: BTreeSet<_> = silent.collect();
+        let is_left = |root: RootId| lines().any(|line| line.root == Some(root));
+        let present = self.roots.iter().filter(|(root, _)| !is_left(*root));
+        let present: Vec<RootId> = present.map(|(root, _)| *root).collect();
+        match (self.roots.as_slice(), present.as_slice()) {
+            ([(root, _)], _) => Ok(*root),
+            // Of two authorities that say nothing, each may have been made under another.
+            (_, [root]) if silent.len() < 2 => Ok(*root),
+            (roots, _) => Err(LockError::Duplicate {
+                what: String::from("its root"),
+                help: KEEP_ONE_LAB,
+                span: roots[1].1,
+                first: roots[0].1,
+            }),
+        }
     }
 
     /// Lines about one certificate become one. Where both branches of a merge changed lines that are
@@ -379,27 +411,6 @@ fn is_same(one: &Issued, other: &Issued) -> bool {
         ..issued.clone()
     };
     as_active(one) == as_active(other)
-}
-
-/// Fills a place that may be filled once, though a merge may say it twice.
-fn place<T: PartialEq>(
-    slot: &mut Option<(T, Span)>,
-    value: T,
-    span: Span,
-) -> Result<(), LockError> {
-    match slot {
-        Some((known, _)) if *known == value => Ok(()),
-        Some((_, first)) => Err(LockError::Duplicate {
-            what: String::from("its root"),
-            help: KEEP_ONE_LAB,
-            span,
-            first: *first,
-        }),
-        None => {
-            *slot = Some((value, span));
-            Ok(())
-        }
-    }
 }
 
 fn verify_check(line: &str, record: &Record<'_>) -> Result<(), &'static str> {
