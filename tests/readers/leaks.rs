@@ -122,6 +122,7 @@ fn only_the_owner_may_read_what_is_secret() {
             "out/people/alice/pixel 0700",
             "out/people/alice/pixel/alice-pixel.p12 0600",
             "out/people/alice/guide.html 0644",
+            "out/index.html 0644",
             "out/.homelab 0700",
             "out/.homelab/manifest.kdl 0600",
             "out/edge 0755",
