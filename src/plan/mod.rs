@@ -93,6 +93,7 @@ impl Recipe {
     pub fn sealed_root(&self) -> Option<&str> {
         match self {
             Recipe::Bundle(bundle) => bundle.sealed_root.as_deref(),
+            Recipe::AppleProfile(profile) => profile.bundle.sealed_root.as_deref(),
             _ => None,
         }
     }

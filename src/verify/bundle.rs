@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Finding;
 use crate::lock::{Authority, Issued, Lock, State};
-use crate::model::{Device, Homelab};
+use crate::model::{Device, DeviceId, Fingerprint, Homelab};
 use crate::pki::{
     BundleProfile, BundledCertificate, Certificate, CertificateFields, OpenedBundle, Signed,
 };
@@ -69,6 +69,11 @@ pub enum WhoseFile {
         /// Until when, or since when, where the state has that.
         moment: Option<Timestamp>,
     },
+    /// The declaration has its fingerprint: it was on the device already.
+    Declared {
+        /// The device, `alice/old-laptop`.
+        device: String,
+    },
     /// One of the lock's authorities has signed it, and the lock does not record it.
     Unrecorded {
         /// The authority's name.
@@ -122,7 +127,12 @@ pub fn examine(file: &str, opened: &OpenedBundle, context: &Context<'_>) -> Bund
         findings.extend(signed(file, &leaf.certificate, issuer));
         let authority = issuer.map(|authority| &authority.certificate);
         for fault in leaf.certificate.leaf_faults(authority) {
-            findings.push(severe(file, context, format!("its certificate {fault}")));
+            let what = format!("its certificate {fault}");
+            findings.push(match of {
+                // It was not made here, and nobody says that it has our profile.
+                WhoseFile::Declared { .. } => Finding::note(file, what),
+                _ => severe(file, context, what),
+            });
         }
         if let Strictness::Built(expected) = context.strictness
             && leaf.certificate.fingerprint() != expected.fingerprint
@@ -189,6 +199,14 @@ fn recorded<'l>(lock: Option<&'l Lock>, certificate: &Certificate) -> Option<&'l
     known.find(|issued| issued.fingerprint == fingerprint)
 }
 
+/// The device that is declared to have this certificate.
+fn declared<'h>(certificate: &Certificate, context: &Context<'h>) -> Option<&'h DeviceId> {
+    let mut installed = context.homelab?.installed();
+    let is_it = |fingerprint: &Fingerprint| *fingerprint.as_bytes() == certificate.fingerprint();
+    let found = installed.find(|(_, fingerprint)| is_it(fingerprint));
+    found.map(|(device, _)| device)
+}
+
 fn whose(certificate: &Certificate, recorded: Option<&Issued>, context: &Context<'_>) -> WhoseFile {
     let Some(lock) = context.lock else {
         return WhoseFile::NoHomelab;
@@ -199,6 +217,11 @@ fn whose(certificate: &Certificate, recorded: Option<&Issued>, context: &Context
             device: issued.device.to_string(),
             state,
             moment,
+        };
+    }
+    if let Some(device) = declared(certificate, context) {
+        return WhoseFile::Declared {
+            device: device.to_string(),
         };
     }
     let signed_by =
@@ -263,7 +286,7 @@ fn said_by_the_lock(
             file,
             "its certificate is not of this homelab",
         )),
-        WhoseFile::NoHomelab | WhoseFile::Recorded { .. } => {}
+        WhoseFile::NoHomelab | WhoseFile::Recorded { .. } | WhoseFile::Declared { .. } => {}
     }
     let Some(issued) = recorded else {
         return findings;

@@ -263,6 +263,7 @@ fn whose(of: &WhoseFile) -> String {
             (Some(since), state) => format!("{device}, {state} since {}", shown_moment(*since)),
             (None, state) => format!("{device}, {state}"),
         },
+        WhoseFile::Declared { device } => format!("{device}, which is declared to have it"),
         WhoseFile::Unrecorded { authority } => format!("unknown, though `{authority}` signed it"),
         WhoseFile::Unknown => String::from("unknown to this homelab"),
         WhoseFile::NoHomelab => String::from("unknown: there is no homelab.lock here"),

@@ -338,6 +338,10 @@ fn cards<'l>(
             }
         }
     }
+    not_tried.extend(homelab.installed().map(|(device, _)| NotTried {
+        certificate: device.to_string(),
+        why: String::from("its key is on the device alone"),
+    }));
     cards.sort_by(|a, b| a.name.cmp(&b.name));
     cards
 }

@@ -20,6 +20,7 @@ use crate::model::Homelab;
 use crate::pki::{SealedBundle, listed_serials};
 use crate::plan::{self, Bundle, Derivation, Recipe};
 use crate::realise;
+use crate::render::Secrets;
 use crate::root::Keyring;
 use crate::tree::{Found, OutputPath, Scope, View};
 use crate::verify::{Context, Finding, Strictness, examine};
@@ -53,9 +54,13 @@ pub fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Failure> {
     }
     let view = View::open(&out, owner(&lock), PATIENCE).map_err(Failure::environment)?;
     let plan = plan::plan(&homelab, &lock, &templates.of_the_edge(), None);
-    let (bundles, public): (Vec<Derivation>, Vec<Derivation>) = plan
+    let (secret, public): (Vec<Derivation>, Vec<Derivation>) = plan
         .into_iter()
         .partition(|derivation| derivation.recipe.needs_secrets());
+    // What else has a key in it has a bundle in it, and is made anew with it.
+    let (bundles, profiles): (Vec<Derivation>, Vec<Derivation>) = secret
+        .into_iter()
+        .partition(|derivation| matches!(derivation.recipe, Recipe::Bundle(_)));
 
     let tree = Tree {
         out: &out,
@@ -76,7 +81,8 @@ pub fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Failure> {
     let differences = differences.map_err(|error| Failure::new(Exit::Environment, error))?;
     for difference in differences {
         let about = tree.named(&difference.path);
-        let is_bundle = bundles.iter().any(|bundle| bundle.path == difference.path);
+        let is_of = |made: &[Derivation]| made.iter().any(|made| made.path == difference.path);
+        let is_bundle = is_of(&bundles) || is_of(&profiles);
         if known.contains(&about) || is_bundle || stale.contains(&difference.path) {
             continue;
         }
@@ -84,7 +90,7 @@ pub fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Failure> {
         findings.push(Finding::wrong(&about, what));
     }
 
-    let (keyring, reports) = match bundles.is_empty() {
+    let (keyring, reports) = match bundles.is_empty() && profiles.is_empty() {
         true => (None, Vec::new()),
         false => keyring(arguments, &workspace, &lock),
     };
@@ -103,13 +109,30 @@ pub fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Failure> {
         counts[usize::from(look.opened)] += 1;
         findings.extend(look.findings);
     }
+    let has_secret = keyring.is_some();
+    let profiles_compared = match keyring {
+        Some(keyring) => {
+            let secrets = Secrets::of(keyring, &lock).map_err(Failure::environment)?;
+            let differences = realise::differences(&view, &profiles, &templates, Some(&secrets));
+            let differences = differences.map_err(|error| Failure::new(Exit::Environment, error))?;
+            for difference in differences {
+                let about = tree.named(&difference.path);
+                let is_profile = profiles.iter().any(|made| made.path == difference.path);
+                if is_profile && !known.contains(&about) {
+                    findings.push(Finding::wrong(&about, tree.meaning(&difference, &lock)?));
+                }
+            }
+            profiles.len()
+        }
+        None => 0,
+    };
     findings.sort_by(|a, b| a.about.cmp(&b.about));
     let [bundles_not_opened, bundles_opened] = counts;
     let told = TreeReport {
         directory: out.display().to_string(),
         files: view.entries().count(),
         bundles_opened,
-        bundles_not_opened,
+        bundles_not_opened: bundles_not_opened + profiles.len() - profiles_compared,
         findings,
     };
     match arguments.json {
@@ -121,7 +144,7 @@ pub fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Failure> {
         .iter()
         .filter(|found| found.is_wrong())
         .count();
-    let unseen = (bundles_not_opened > 0 && !arguments.no_secret && keyring.is_none()).then(|| {
+    let unseen = (bundles_not_opened > 0 && !arguments.no_secret && !has_secret).then(|| {
         let were = if bundles_not_opened == 1 {
             "was"
         } else {
