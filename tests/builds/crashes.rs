@@ -5,12 +5,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use super::home::{
-    add_device, authority, built, differences_from_undisturbed, homelab, leftovers, remove_device,
-    small,
+    NOW, add_device, authority, built, differences_from_undisturbed, homelab, leftovers,
+    remove_device, small,
 };
-use super::support::lab::Lab;
+use super::support::lab::{Invocation, Lab};
 use super::support::{outcome, tools};
 
 /// The kinds of call that change a file system, or what of it is durable.
@@ -107,12 +108,122 @@ fn the_end_of_a_rotation_that_is_killed_is_completed() {
     assert_eq!(secrets(&undisturbed), 1);
 }
 
+#[test]
+fn the_end_of_a_rotation_that_nobody_depends_on_is_completed() {
+    let first = built();
+    for command in [
+        &["rotate", "--authority"][..],
+        &["renew", "--all"],
+        &[
+            "renew",
+            "--finish",
+            "alice/macbook",
+            "alice/pixel",
+            "bob/iphone",
+        ],
+    ] {
+        lab_command(&first, command).run().succeeds();
+    }
+    let kinds = ["write", "fsync", "renameat", "unlinkat"];
+    sweep(|| first.copy(), "rotate --finish", &kinds);
+}
+
+#[test]
+fn the_end_of_a_renewal_that_is_killed_is_completed() {
+    let first = built();
+    homelab(&first, ["renew", "alice/pixel"]).run().succeeds();
+    let kinds = ["write", "fsync", "renameat"];
+    sweep(|| first.copy(), "renew --finish alice/pixel", &kinds);
+}
+
+#[test]
+fn a_revocation_for_good_that_is_killed_is_completed() {
+    let first = built();
+    let kinds = ["write", "fsync", "renameat", "unlinkat"];
+    sweep(|| first.copy(), "revoke --no-replace alice/pixel", &kinds);
+}
+
+#[test]
+fn another_encryption_that_is_killed_is_completed() {
+    let first = built();
+    let kinds = ["write", "fsync", "renameat"];
+    sweep(|| first.copy(), &encryption(&first), &kinds);
+}
+
+/// `rotate --identity` to the lab's own identity and to another.
+#[track_caller]
+fn encryption(lab: &Lab) -> String {
+    let other = lab.home().join("other.txt");
+    let mut keygen = tools::command("age-keygen");
+    outcome::run(keygen.arg("-o").arg(&other), b"").succeeds();
+    let recipient = |identity: &Path| {
+        let mut public = tools::command("age-keygen");
+        let public = outcome::run(public.arg("-y").arg(identity), b"");
+        public.succeeds().stdout().trim().to_owned()
+    };
+    let own = recipient(&lab.home().join(IDENTITY));
+    format!("rotate --identity -r {own} -r {}", recipient(&other))
+}
+
+/// The disk refuses instead: that is an error with a remedy, nothing is lost, and the same command completes it.
+#[test]
+fn what_the_disk_refuses_a_command_is_completed() {
+    let plain = built();
+    let renewed = plain.copy();
+    homelab(&renewed, ["renew", "alice/pixel"]).run().succeeds();
+    let rotating = plain.copy();
+    for command in [["rotate", "--root"], ["renew", "--all"]] {
+        homelab(&rotating, command).run().succeeds();
+    }
+    let encryption = encryption(&plain);
+    let mut failures = Vec::new();
+    for (first, command) in [
+        (&plain, "renew --all"),
+        (&renewed, "renew --finish alice/pixel"),
+        (&plain, "revoke --no-replace alice/pixel"),
+        (&plain, "rotate --authority"),
+        (&plain, "rotate --root"),
+        (&rotating, "rotate --finish --force"),
+        (&plain, &encryption),
+    ] {
+        let counts = calls(&first.copy(), command);
+        for (kind, errno) in [
+            ("write", "ENOSPC"),
+            ("fsync", "EIO"),
+            ("renameat", "ENOSPC"),
+            ("openat", "EMFILE"),
+        ] {
+            let last = counts.get(kind).copied().unwrap_or(0);
+            for nth in [1, last / 2, last] {
+                if nth == 0 {
+                    continue;
+                }
+                let fault = Fault::Error(errno);
+                if let Err(fault) = completes(&first.copy(), command, kind, nth, fault) {
+                    failures.push(format!("{command} with {errno} of {kind} {nth}: {fault}"));
+                }
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// Where a user's identity lies in the home.
+const IDENTITY: &str = ".config/homelab/identity.txt";
+
+/// What befalls a command at a system call.
+#[derive(Clone, Copy)]
+enum Fault {
+    Kill,
+    /// That error, of this one call.
+    Error(&'static str),
+}
+
 /// How many secrets homelab.age holds, as age says.
 #[track_caller]
 fn secrets(lab: &Lab) -> usize {
     let mut age = tools::command("age");
-    age.args(["-d", "-i"])
-        .arg(lab.home().join(".config/homelab/identity.txt"));
+    age.args(["-d", "-i"]).arg(lab.home().join(IDENTITY));
     let opened = outcome::run(age.arg(lab.path().join("homelab.age")), b"");
     opened.succeeds().stdout().lines().count()
 }
@@ -127,7 +238,7 @@ fn sweep(prepare: impl Fn() -> Lab, command: &str, expected: &[&str]) {
     let mut failures = Vec::new();
     for (kind, count) in &counts {
         for nth in 1..=*count {
-            if let Err(fault) = completes(&prepare(), command, kind, nth) {
+            if let Err(fault) = completes(&prepare(), command, kind, nth, Fault::Kill) {
                 failures.push(format!(
                     "{command} killed at {kind} {nth} of {count}: {fault}"
                 ));
@@ -167,15 +278,35 @@ fn calls(lab: &Lab, command: &str) -> BTreeMap<String, usize> {
     counts
 }
 
-fn completes(lab: &Lab, command: &str, kind: &str, nth: usize) -> Result<(), String> {
-    let inject = format!("inject={kind}:signal=SIGKILL:when={nth}");
-    let killed = invocation(lab, command)
+fn completes(lab: &Lab, command: &str, kind: &str, nth: usize, fault: Fault) -> Result<(), String> {
+    let what = match fault {
+        Fault::Kill => String::from("signal=SIGKILL"),
+        Fault::Error(errno) => format!("error={errno}"),
+    };
+    let inject = format!("inject={kind}:{what}:when={nth}");
+    let standing = authority(lab);
+    let struck = invocation(lab, command)
         .through(["strace", "-f", "-qq", "-o", "/dev/null", "-e", &inject])
         .run();
-    if killed.status.success() {
-        return Err(format!("it was not killed\n{killed}"));
+    match fault {
+        Fault::Kill if struck.status.success() => {
+            return Err(format!("it was not killed\n{struck}"));
+        }
+        // What can be done without, such as a thread's name, may well be refused.
+        Fault::Error(_) if !matches!(struck.status.code(), Some(0 | 3)) => {
+            return Err(format!("no error of the environment\n{struck}"));
+        }
+        // A write that is refused may be that of the message.
+        Fault::Error(_)
+            if !struck.status.success()
+                && kind != "write"
+                && !struck.stderr().contains("help:") =>
+        {
+            return Err(format!("no remedy\n{struck}"));
+        }
+        _ => {}
     }
-    let standing = authority(lab);
+    let standing = standing.or_else(|| authority(lab));
     let again = invocation(lab, command).run();
     // Once its last file is there, an `init` has only to make it durable.
     let had_ended = command == "init" && again.stderr().contains("init::exists");
@@ -186,7 +317,8 @@ fn completes(lab: &Lab, command: &str, kind: &str, nth: usize) -> Result<(), Str
     if !left.is_empty() {
         return Err(format!("left over: {left:?}"));
     }
-    if command == "init" {
+    // Neither builds a tree.
+    if command == "init" || command.starts_with("rotate --identity") {
         invocation(lab, "build").run().succeeds();
     }
     // A rotation makes another beside it.
@@ -217,7 +349,9 @@ fn consistent(lab: &Lab, command: &str) -> Result<(), String> {
     let (expected, roots) = match command {
         "rotate --authority" => ((3, 2), 1),
         "rotate --root" => ((3, 2), 2),
-        "rotate --finish --force" => ((3, 2), 1),
+        "rotate --finish --force" | "rotate --finish" => ((3, 2), 1),
+        "revoke --no-replace alice/pixel" => ((2, 1), 1),
+        command if command.starts_with("rotate --identity") => ((3, 1), 1),
         command if command.starts_with("renew") || command.starts_with("revoke") => ((3, 1), 1),
         _ => return Ok(()),
     };
@@ -228,15 +362,16 @@ fn consistent(lab: &Lab, command: &str) -> Result<(), String> {
 }
 
 /// With one job, so that the same call comes at the same count each time.
-fn invocation(lab: &Lab, command: &str) -> super::support::lab::Invocation {
-    let words: Vec<&str> = command.split(' ').collect();
-    match words.as_slice() {
-        ["build"] => homelab(lab, ["build", "--jobs=1"]),
-        ["renew", devices] => homelab(lab, ["renew", "--jobs=1", devices]),
-        ["revoke", device] => homelab(lab, ["revoke", "--jobs=1", device]),
-        ["rotate", what] => homelab(lab, ["rotate", "--jobs=1", what]),
-        ["rotate", what, force] => homelab(lab, ["rotate", "--jobs=1", what, force]),
-        [other] => homelab(lab, [*other]),
-        other => panic!("{other:?} is not swept"),
+fn invocation(lab: &Lab, command: &str) -> Invocation {
+    let mut words: Vec<&str> = command.split(' ').collect();
+    if command != "init" {
+        words.insert(1, "--jobs=1");
     }
+    lab_command(lab, &words)
+}
+
+/// [`homelab`] with so many words as there are.
+fn lab_command(lab: &Lab, words: &[&str]) -> Invocation {
+    let command = lab.command(words.iter().copied());
+    command.env("SOURCE_DATE_EPOCH", NOW)
 }
