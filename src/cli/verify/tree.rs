@@ -114,7 +114,8 @@ pub fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Failure> {
         Some(keyring) => {
             let secrets = Secrets::of(keyring, &lock).map_err(Failure::environment)?;
             let differences = realise::differences(&view, &profiles, &templates, Some(&secrets));
-            let differences = differences.map_err(|error| Failure::new(Exit::Environment, error))?;
+            let differences =
+                differences.map_err(|error| Failure::new(Exit::Environment, error))?;
             for difference in differences {
                 let about = tree.named(&difference.path);
                 let is_profile = profiles.iter().any(|made| made.path == difference.path);
