@@ -335,7 +335,7 @@ mod damage {
         lab.command(["build", "--locked"])
             .run()
             .succeeds()
-            .stdout_is("17 unchanged\n");
+            .stdout_is("19 unchanged\n");
     }
 }
 

@@ -14,7 +14,7 @@ use super::failure::{Exit, Failure};
 use super::issuing::{Adoption, Order};
 use super::workspace::Workspace;
 use super::{clock, report, secret};
-use crate::lock::{Lock, Origin};
+use crate::lock::{Authority, Lock};
 use crate::pki::{
     Certificate, ForeignKey, ForeignKeyError, NotAnAuthority, PrivateKey, authority_validity,
     can_sign_for,
@@ -78,13 +78,6 @@ enum AdoptError {
         #[source]
         source: ForeignKeyError,
     },
-
-    #[error("`{name}` {what} already")]
-    #[diagnostic(
-        code("adopt::known"),
-        help("`homelab status` says which authorities are trusted")
-    )]
-    Known { name: String, what: &'static str },
 }
 
 /// Adopts an authority, and builds.
@@ -103,8 +96,17 @@ pub fn adopt(arguments: &Adopt) -> Result<(), Failure> {
             arguments.recipient.clone(),
         )),
     };
-    if let Some(lock) = workspace.lock()? {
-        refuse_known(&lock, &certificate, key.is_some())?;
+    let lock = workspace.lock()?;
+    if let Some(known) = lock.as_ref().and_then(|lock| known(lock, &certificate)) {
+        if key.is_none() || known.can_sign() {
+            // Whoever wrote that into the lock may have been killed before the tree was built.
+            build_after(&inputs, &arguments.make, &Order::Nothing)?;
+            let name = known.common_name();
+            report::result(format_args!(
+                "`{name}` is trusted already: `homelab status` says which authorities are"
+            ));
+            return Ok(());
+        }
     }
     let signs = key.is_some();
     let order = Order::Adopt(Box::new(Adoption {
@@ -172,18 +174,10 @@ fn signing_key(
     }
 }
 
-fn refuse_known(lock: &Lock, certificate: &Certificate, signs: bool) -> Result<(), Failure> {
+/// The authority with this certificate, if it is trusted already.
+fn known<'l>(lock: &'l Lock, certificate: &Certificate) -> Option<&'l Authority> {
     let mut trusted = lock.trusted();
-    let Some(known) = trusted.find(|known| known.certificate == *certificate) else {
-        return Ok(());
-    };
-    let what = match known.origin {
-        Origin::Foreign if signs => return Ok(()),
-        Origin::Foreign => "is trusted",
-        Origin::Adopted | Origin::Derived => "is one that signs, or has signed, here",
-    };
-    let name = known.common_name();
-    Err(Failure::new(Exit::Usage, AdoptError::Known { name, what }))
+    trusted.find(|known| known.certificate == *certificate)
 }
 
 /// What is to be done next.

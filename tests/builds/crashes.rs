@@ -12,6 +12,7 @@ use super::home::{
     remove_device, small,
 };
 use super::support::lab::{Invocation, Lab};
+use super::support::recipe::Recipe;
 use super::support::{outcome, tools};
 
 /// The kinds of call that change a file system, or what of it is durable.
@@ -141,6 +142,21 @@ fn a_revocation_for_good_that_is_killed_is_completed() {
     let first = built();
     let kinds = ["write", "fsync", "renameat", "unlinkat"];
     sweep(|| first.copy(), "revoke --no-replace alice/pixel", &kinds);
+}
+
+/// The key is in homelab.age before the lock knows of it, and what a killed adoption has left there goes.
+#[test]
+fn an_adoption_that_is_killed_is_completed() {
+    let first = built();
+    let recipe = Recipe::of_2026();
+    let [certificate, key] = ["ca.pem", "ca.key"].map(|name| recipe.path(name));
+    let (certificate, key) = (certificate.display(), key.display());
+    let kinds = ["write", "fsync", "renameat"];
+    sweep(
+        || first.copy(),
+        &format!("adopt {certificate} --key {key}"),
+        &kinds,
+    );
 }
 
 #[test]
@@ -351,6 +367,7 @@ fn consistent(lab: &Lab, command: &str) -> Result<(), String> {
         "rotate --root" => ((3, 2), 2),
         "rotate --finish --force" | "rotate --finish" => ((3, 2), 1),
         "revoke --no-replace alice/pixel" => ((2, 1), 1),
+        command if command.starts_with("adopt") => ((3, 2), 2),
         command if command.starts_with("rotate --identity") => ((3, 1), 1),
         command if command.starts_with("renew") || command.starts_with("revoke") => ((3, 1), 1),
         _ => return Ok(()),

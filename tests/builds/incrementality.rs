@@ -89,7 +89,7 @@ fn the_first_build_names_what_it_makes() {
     let made = FILES.map(|file| format!("built out/{file}\n")).concat();
     outcome
         .succeeds()
-        .stdout_is(&format!("{issued}{made}13 built, 0 unchanged\n"));
+        .stdout_is(&format!("{issued}{made}14 built, 0 unchanged\n"));
     let tree = lab.snapshot();
     let modes: Vec<String> = tree
         .iter()
@@ -200,7 +200,7 @@ fn another_version_of_a_platform_is_another_bundle_where_its_kind_is_another() {
     gives(
         build_after(&lab, |lab| edit(lab, "version=13", "version=15")),
         &[MANIFEST, "~ out/people/alice/pixel/alice-pixel.p12"],
-        "built out/people/alice/pixel/alice-pixel.p12\n1 built, 12 unchanged\n",
+        "built out/people/alice/pixel/alice-pixel.p12\n1 built, 13 unchanged\n",
     );
     assert_eq!(
         certificate(&lab, "alice/pixel"),
@@ -215,7 +215,7 @@ fn an_upstream_changes_the_caddyfile_only() {
     gives(
         build_after(&built(), |lab| edit(lab, ":2283", ":2284")),
         &[MANIFEST, CADDYFILE],
-        "built out/edge/Caddyfile\n1 built, 12 unchanged\n",
+        "built out/edge/Caddyfile\n1 built, 13 unchanged\n",
     );
 }
 
@@ -238,7 +238,7 @@ fn what_somebody_changed_in_the_output_is_restored() {
         (BUNDLE, |lab| home::remove(lab, "out/people/bob/iphone")),
     ] {
         let (_, said) = build_after(&lab, change);
-        assert_eq!(said, format!("restored {path}\n1 restored, 12 unchanged\n"));
+        assert_eq!(said, format!("restored {path}\n1 restored, 13 unchanged\n"));
         assert_eq!(changed(&tree, &lab.snapshot()), [""; 0]);
     }
 }
@@ -249,7 +249,7 @@ fn all_of_the_output_is_restored() {
     let tree = lab.snapshot();
     let (_, said) = build_after(&lab, |lab| home::remove(lab, "out"));
     let made = FILES.map(|file| format!("built out/{file}\n")).concat();
-    assert_eq!(said, format!("{made}13 built, 0 unchanged\n"));
+    assert_eq!(said, format!("{made}14 built, 0 unchanged\n"));
     assert_eq!(changed(&tree, &lab.snapshot()), [""; 0]);
 }
 

@@ -266,6 +266,30 @@ impl Model {
         merged
     }
 
+    /// Who renews a barred device drops the bar once its certificate has ended. A merge may keep the other branch's line of it, and
+    /// nothing tells it from a bar that is new: it is one.
+    fn bar_again(&mut self, lock: &str, now: i64) {
+        let ended = self.certificates.iter().filter(|(_, c)| c.is_gone(now));
+        let back = ended.filter_map(|(id, certificate)| {
+            let is_it = format!(" id=\"{id}\"");
+            let mut lines = lock.lines().filter(|line| line.contains(&is_it)).peekable();
+            lines.peek()?;
+            let is_barred = lines.all(|line| line.contains(" state=\"barred\""));
+            match certificate.state {
+                State::Retired(since) if is_barred => {
+                    Some((id.clone(), certificate.device.clone(), since))
+                }
+                _ => None,
+            }
+        });
+        for (id, device, since) in back.collect::<Vec<_>>() {
+            self.shut_out(&device, since, State::Barred);
+            if let Some(ended) = self.certificates.get_mut(&id) {
+                ended.state = State::Barred(since);
+            }
+        }
+    }
+
     /// The devices with more than one certificate that is the newest.
     fn twice(&self) -> BTreeMap<String, Vec<String>> {
         let mut active: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -680,6 +704,7 @@ impl World {
         let lock = self.lab.read("homelab.lock");
         let mut model = Model::merge(&base.model, &ours.model, &theirs.model);
         let now = ours.time.max(theirs.time) + HOUR;
+        model.bar_again(&lock, now);
         self.seen.merges += 1;
         self.seen.both_forms += usize::from(has_both_forms(&lock));
         self.lab.write("homelab.kdl", model.declaration());

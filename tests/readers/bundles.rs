@@ -451,13 +451,10 @@ fn section(family: &Built, device: &Device) -> String {
         .lab
         .read(&format!("out/people/{}/guide.html", device.person));
     let (_, from) = guide
-        .split_once(&format!(
-            "<section class=\"device\" id=\"{}\">",
-            device.name
-        ))
+        .split_once(&format!(" id=\"device-{}\"", device.name))
         .unwrap_or_else(|| panic!("no section about {}", device.id()));
-    from.split("</section>")
-        .next()
-        .expect("a split gives at least one part")
-        .to_owned()
+    let section = from.split("</article>").next();
+    let section = section.expect("a split gives at least one part");
+    // Where a line may be broken.
+    section.replace("<wbr>", "")
 }

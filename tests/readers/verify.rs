@@ -27,19 +27,19 @@ fn what_was_built_is_well() {
     let family = Built::family();
     verify(&family.lab, &[])
         .succeeds()
-        .stdout_is("out: 20 files in the manifest, 9 bundles opened; nothing is wrong\n")
+        .stdout_is("out: 35 files in the manifest, 12 bundles opened; nothing is wrong\n")
         .stderr_is("");
     verify(&family.lab, &["out/"]).succeeds();
     verify(&family.lab, &["--no-secret"])
         .succeeds()
-        .stdout_contains("0 bundles opened, 9 not opened; nothing else is wrong\n");
+        .stdout_contains("0 bundles opened, 12 not opened; nothing else is wrong\n");
     verify(&family.lab, &["--identity", "/nowhere"])
         .fails_with(3)
-        .stdout_contains("0 bundles opened, 9 not opened")
-        .stderr_contains("9 bundles were not opened, for the root secret could not be had");
+        .stdout_contains("0 bundles opened, 12 not opened")
+        .stderr_contains("12 bundles were not opened, for the root secret could not be had");
     let json = verify(&family.lab, &["--json"]);
     let json: serde_json::Value = serde_json::from_str(json.succeeds().stdout()).expect("JSON");
-    assert_eq!(json["bundles_opened"], 9);
+    assert_eq!(json["bundles_opened"], 12);
     assert_eq!(json["findings"], serde_json::json!([]));
     verify(&family.lab, &["elsewhere"])
         .fails_with(3)
@@ -355,4 +355,31 @@ fn no_file_brings_it_down() {
         !outcome.status.success() && outcome.elapsed.as_secs() < 20,
         "{outcome}"
     );
+}
+
+/// A profile is held against what it should be as a whole: its .p12 may be right, and something else beside it.
+#[test]
+fn a_profile_that_was_added_to_is_named() {
+    let family = Built::family();
+    let profile = "out/people/bob/iphone/bob-iphone.mobileconfig";
+    let altered = family
+        .lab
+        .read(profile)
+        .replace("PayloadVersion", "PayloadVersions");
+    family.lab.write(profile, &altered);
+    // Whoever changes the manifest too.
+    let manifest = "out/.homelab/manifest.kdl";
+    let (was, is) = (
+        family.lab.read(manifest),
+        blake3::hash(altered.as_bytes()).to_hex().to_string(),
+    );
+    let line = was
+        .lines()
+        .find(|line| line.contains("bob-iphone.mobileconfig"));
+    let line = line.expect("the manifest names it");
+    let (_, content) = line.split_once(" content=\"").expect("it has a hash");
+    let content = &content[..64];
+    family.lab.write(manifest, was.replace(content, &is));
+    let told = verify(&family.lab, &[]);
+    told.fails_with(4).stdout_contains(profile);
 }

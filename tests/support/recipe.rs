@@ -10,6 +10,8 @@ use super::tools;
 /// A directory with `ca.key`, `ca.pem`, and for each device NAME.key, NAME.crt and NAME.p12.
 pub struct Recipe {
     place: TempDir,
+    /// What openssl takes the time to be, where that is not the machine's.
+    time: Option<&'static str>,
 }
 
 /// How a key is made.
@@ -33,8 +35,19 @@ impl Recipe {
     /// The same for other days from now, which openssl takes to be negative too.
     #[track_caller]
     pub fn lasting(key: &str, extensions: &str, days: &str) -> Self {
+        Self::made(key, extensions, days, None)
+    }
+
+    /// An authority that was made at the beginning of 2026, whatever the machine's clock says.
+    #[track_caller]
+    pub fn of_2026() -> Self {
+        Self::made(P256, CA, "3650", Some("2026-01-01 00:00:00"))
+    }
+
+    #[track_caller]
+    fn made(key: &str, extensions: &str, days: &str, time: Option<&'static str>) -> Self {
         let place = tempfile::tempdir().expect("a temporary directory can be made");
-        let recipe = Self { place };
+        let recipe = Self { place, time };
         recipe.write("extensions", extensions);
         recipe.openssl(&format!("{key} -out ca.key"));
         recipe.openssl("req -new -key ca.key -subj /C=DE/O=Home/CN=Home\\u0020CA -out ca.csr");
@@ -86,7 +99,17 @@ impl Recipe {
     #[track_caller]
     pub fn openssl(&self, words: &str) -> String {
         let words = words.split(' ').map(|word| word.replace("\\u0020", " "));
-        let mut openssl = tools::command("openssl");
+        let mut openssl = match self.time {
+            None => tools::command("openssl"),
+            Some(time) => {
+                let mut faketime = tools::command("faketime");
+                faketime
+                    .env("TZ", "UTC")
+                    .args(["-f", time])
+                    .arg(tools::tool("openssl"));
+                faketime
+            }
+        };
         let done = outcome::run(openssl.current_dir(self.place.path()).args(words), b"");
         done.succeeds().stdout().to_owned()
     }

@@ -128,12 +128,15 @@ pub fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Failure> {
         None => 0,
     };
     findings.sort_by(|a, b| a.about.cmp(&b.about));
-    let [bundles_not_opened, bundles_opened] = counts;
+    let [not_opened, opened] = counts;
+    // A profile that is to the byte what it should be has the bundle in it.
+    let bundles_opened = opened + profiles_compared;
+    let bundles_not_opened = not_opened + profiles.len() - profiles_compared;
     let told = TreeReport {
         directory: out.display().to_string(),
         files: view.entries().count(),
         bundles_opened,
-        bundles_not_opened: bundles_not_opened + profiles.len() - profiles_compared,
+        bundles_not_opened,
         findings,
     };
     match arguments.json {
