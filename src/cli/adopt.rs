@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::arguments::Adopt;
 use super::build::{Inputs, build_after};
-use super::failure::{Exit, Failure};
+use super::failure::Failure;
 use super::issuing::{Adoption, Order};
 use super::workspace::Workspace;
 use super::{clock, report, secret};
@@ -97,16 +97,15 @@ pub fn adopt(arguments: &Adopt) -> Result<(), Failure> {
         )),
     };
     let lock = workspace.lock()?;
-    if let Some(known) = lock.as_ref().and_then(|lock| known(lock, &certificate)) {
-        if key.is_none() || known.can_sign() {
-            // Whoever wrote that into the lock may have been killed before the tree was built.
-            build_after(&inputs, &arguments.make, &Order::Nothing)?;
-            let name = known.common_name();
-            report::result(format_args!(
-                "`{name}` is trusted already: `homelab status` says which authorities are"
-            ));
-            return Ok(());
-        }
+    let known = lock.as_ref().and_then(|lock| known(lock, &certificate));
+    if let Some(known) = known.filter(|known| key.is_none() || known.can_sign()) {
+        // Whoever wrote that into the lock may have been killed before the tree was built.
+        build_after(&inputs, &arguments.make, &Order::Nothing)?;
+        report::result(format_args!(
+            "`{}` is trusted already: `homelab status` says which authorities are",
+            known.common_name()
+        ));
+        return Ok(());
     }
     let signs = key.is_some();
     let order = Order::Adopt(Box::new(Adoption {
