@@ -16,8 +16,10 @@ pub struct Status {
     pub now: Timestamp,
     /// The authority that signs; none before the first build.
     pub authority: Option<AuthorityStatus>,
-    /// The others that are trusted, until `rotate --finish`.
+    /// Others that are trusted, until `rotate --finish`.
     pub outgoing: Vec<AuthorityStatus>,
+    /// Others that are trusted as long as devices are declared by fingerprint.
+    pub vouching: Vec<AuthorityStatus>,
     /// The devices that would be locked out by that, sorted.
     pub dependents: Vec<DependentStatus>,
     /// Every declared device, sorted by person and device; then what the lock has let in that is no
@@ -32,6 +34,8 @@ pub struct AuthorityStatus {
     pub common_name: String,
     /// When its certificate ends.
     pub not_after: Timestamp,
+    /// Whether it was made elsewhere and signs nothing here.
+    pub is_foreign: bool,
     /// Its state: never [`State::Unissued`] or [`State::Undeclared`].
     pub state: State,
 }
@@ -43,6 +47,8 @@ pub struct DependentStatus {
     pub device: String,
     /// Until when its older certificate works beside the new one; none where it has no new one yet.
     pub moving_until: Option<Timestamp>,
+    /// Whether it is declared by fingerprint: no renewal moves it.
+    pub is_installed: bool,
 }
 
 /// How a device stands.
@@ -124,6 +130,7 @@ impl AuthorityStatus {
         AuthorityStatus {
             common_name: authority.common_name(),
             not_after: authority.validity.not_after(),
+            is_foreign: !authority.can_sign(),
             state: state(&authority.validity, renew, now),
         }
     }
@@ -182,14 +189,25 @@ impl Status {
             }
             status
         });
-        let outgoing = lock.into_iter().flat_map(|lock| lock.outgoing(homelab));
+        let outgoing: Vec<&Authority> = lock
+            .into_iter()
+            .flat_map(|lock| lock.outgoing(homelab))
+            .collect();
+        let others = lock.into_iter().flat_map(Lock::trusted);
+        let vouching = others.filter(|authority| {
+            !authority.can_sign() && !outgoing.iter().any(|known| known.id == authority.id)
+        });
         let dependents = lock
             .map(|lock| lock.dependents(homelab))
             .unwrap_or_default();
         Status {
             now,
             authority: signing,
+            vouching: vouching
+                .map(|authority| AuthorityStatus::at(now, authority, renew))
+                .collect(),
             outgoing: outgoing
+                .into_iter()
                 .map(|authority| AuthorityStatus::at(now, authority, renew))
                 .collect(),
             dependents: dependents
@@ -197,6 +215,7 @@ impl Status {
                 .map(|dependent| DependentStatus {
                     device: dependent.device.to_string(),
                     moving_until: dependent.moving_until,
+                    is_installed: dependent.is_installed,
                 })
                 .collect(),
             devices: declared.chain(gone).collect(),

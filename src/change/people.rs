@@ -156,7 +156,7 @@ fn authorities(before: &Published, after: &Published, found: &mut Vec<Consequenc
     for new in &after.authorities {
         if !before.authorities.contains(new) {
             let text = format!(
-                "certificates of the authority `{}` are let in from now on",
+                "certificates of the authority `{}` are believed from now on, where they are declared or issued here",
                 new.name
             );
             found.push(Consequence::new(Kind::Authority, &new.name, text));
@@ -165,7 +165,7 @@ fn authorities(before: &Published, after: &Published, found: &mut Vec<Consequenc
     for old in &before.authorities {
         if !after.authorities.contains(old) {
             let text = format!(
-                "certificates of the authority `{}` are no longer let in",
+                "certificates of the authority `{}` are no longer believed",
                 old.name
             );
             found.push(Consequence::new(Kind::Authority, &old.name, text));

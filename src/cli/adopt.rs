@@ -49,6 +49,15 @@ enum AdoptError {
         source: NotAnAuthority,
     },
 
+    #[error("`{}` has the key of `{name}`, which signs, or has signed, here", path.display())]
+    #[diagnostic(
+        code("adopt::same-key"),
+        help(
+            "what was revoked under that key would count again for proxies that go by ca.crl: go over to another key with `homelab rotate --authority`, or adopt an authority that has one"
+        )
+    )]
+    SameKey { path: PathBuf, name: String },
+
     #[error("`{}` cannot sign for `{}`", key.display(), path.display())]
     #[diagnostic(
         code("adopt::cannot-sign"),
@@ -68,8 +77,8 @@ enum AdoptError {
     #[diagnostic(
         code("adopt::key"),
         help(
-            "it is to be a private key of P-256 in PEM (`openssl pkcs8 -topk8 -in {} -out ca.pkcs8` writes it in a plain form); without such a key, `homelab adopt --trust-only {}` trusts what it has signed",
-            key.display(), path.display()
+            "it is to be a private key of P-256 in PEM, as `openssl ec` and `openssl pkcs8` write it; without such a key, `homelab adopt --trust-only {}` trusts what it has signed",
+            path.display()
         )
     )]
     Key {
@@ -106,6 +115,9 @@ pub fn adopt(arguments: &Adopt) -> Result<(), Failure> {
             known.common_name()
         ));
         return Ok(());
+    }
+    if let Some(lock) = &lock {
+        refuse_same_key(lock, path, &certificate)?;
     }
     let signs = key.is_some();
     let order = Order::Adopt(Box::new(Adoption {
@@ -170,6 +182,20 @@ fn signing_key(
             })),
         },
         Err(source) => Err(Failure::environment(AdoptError::Key { key, path, source })),
+    }
+}
+
+/// Proxies that go by revocation lists know an authority by its name and key. Under another certificate of
+/// the same, what was revoked before would stand on no list that they find.
+fn refuse_same_key(lock: &Lock, path: &Path, certificate: &Certificate) -> Result<(), Failure> {
+    let key = certificate.spki_sha256();
+    let mut had_lists = lock.authorities.iter().filter(|known| known.can_sign());
+    match had_lists.find(|known| known.key == key) {
+        None => Ok(()),
+        Some(known) => Err(Failure::environment(AdoptError::SameKey {
+            path: path.to_owned(),
+            name: known.common_name(),
+        })),
     }
 }
 

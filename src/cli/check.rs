@@ -3,6 +3,7 @@
 use super::arguments::Check;
 use super::build::{doubt_installed, refuse_issued_here};
 use super::failure::Failure;
+use super::mint;
 use super::requests::Requested;
 use super::workspace::Workspace;
 use super::{clock, plan, report};
@@ -15,7 +16,7 @@ pub fn check(arguments: &Check) -> Result<(), Failure> {
     let homelab = workspace.homelab()?;
     let requested = Requested::read(&workspace, &homelab)?;
     workspace.templates()?;
-    let lock = workspace.lock()?;
+    let lock = mint::begun(&workspace, &workspace.path("out"))?;
     let devices = homelab.devices().count();
     report::result(format_args!(
         "{} is right: {}, {}, {}",
@@ -30,6 +31,7 @@ pub fn check(arguments: &Check) -> Result<(), Failure> {
     };
     if let Some(lock) = &lock {
         refuse_issued_here(&homelab, lock)?;
+        requested.refuse_shut_out(&reconcile(&homelab, lock), lock)?;
         requested.doubt(&homelab, lock);
         doubt_installed(&homelab, lock);
     }

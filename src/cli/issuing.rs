@@ -306,6 +306,7 @@ impl<'a> Issuing<'a> {
         let now = clock::now()?;
         clock::doubt(now, &lock);
         let reconciliation = reconcile(self.homelab, &lock);
+        self.requested.refuse_shut_out(&reconciliation, &lock)?;
         let mut changed = Changed::retiring(lock, reconciliation.retire, now);
         if changed.lock.signing().is_none() {
             let root = keyring.root(&changed.lock.root);

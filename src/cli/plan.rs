@@ -137,6 +137,7 @@ fn of_all(inputs: &Inputs, allow_retire: Option<usize>, now: Timestamp) -> Resul
     if let Some(lock) = &lock {
         clock::doubt(now, lock);
         refuse_issued_here(homelab, lock)?;
+        requested.refuse_shut_out(&reconcile(homelab, lock), lock)?;
         requested.doubt(homelab, lock);
         doubt_installed(homelab, lock);
         rewrite = foreseen.changes.is_empty() && !workspace.has_lock(lock)?;

@@ -32,13 +32,6 @@ enum RenewError {
     )]
     Installed { device: DeviceId },
 
-    #[error("`{device}` asks for a certificate of the key that was revoked")]
-    #[diagnostic(
-        code("renew::revoked-key"),
-        help("have it make a new key, and put the request in the place of the old one")
-    )]
-    RevokedKey { device: DeviceId },
-
     #[error("`{device}` has no older certificate that could be shut out")]
     #[diagnostic(
         code("renew::nothing-to-finish"),
@@ -63,13 +56,6 @@ pub fn renew(arguments: &Renew) -> Result<(), Failure> {
         (_, true) => due(homelab, &lock)?,
         _ => arguments.devices.clone(),
     };
-    let barred = lock.barred();
-    if let Some(device) = devices.iter().find(|device| {
-        barred.contains(device) && inputs.requested.would_certify_again(&lock, device)
-    }) {
-        let device = device.clone();
-        return Err(Failure::new(Exit::Usage, RenewError::RevokedKey { device }));
-    }
     if devices.is_empty() {
         report::result("nothing is due");
         return build_after(&inputs, &arguments.make, &Order::Nothing);

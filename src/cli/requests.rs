@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::failure::{Exit, Failure};
 use super::report;
 use super::workspace::Workspace;
-use crate::lock::Lock;
+use crate::lock::{Issued, Lock, Reconciliation};
 use crate::model::{DeviceId, Enrolment, Homelab};
 use crate::pki::{PublicKey, RequestError, requested_key};
 
@@ -38,6 +38,40 @@ enum RequestsError {
         #[source]
         source: RequestError,
     },
+
+    #[error("`{device}` asks for a certificate of the key that was shut out with `{before}`")]
+    #[diagnostic(
+        code("request::shut-out"),
+        help("have it make a new key, and put the new request in the place of the old one")
+    )]
+    ShutOut { device: DeviceId, before: DeviceId },
+
+    #[error("`{device}` and `{other}` ask with the same key")]
+    #[diagnostic(
+        code("request::same-key"),
+        help("have each make its own: who has the one would be let in as the other")
+    )]
+    SameKey { device: DeviceId, other: DeviceId },
+}
+
+/// Whether a key was shut out, and with which certificate: the last one of it that was issued, to whatever
+/// device, is not let in, or will not be when the declaration is met.
+fn shut_out<'l>(
+    lock: &'l Lock,
+    reconciliation: &Reconciliation,
+    key: &PublicKey,
+) -> Option<&'l Issued> {
+    let of_key = lock.certificates.iter().filter(|issued| {
+        let certified = issued.own_key.as_ref().and_then(|own| own.public_key());
+        certified.as_ref() == Some(key)
+    });
+    let last =
+        of_key.max_by_key(|issued| (issued.retired().is_none(), issued.validity.not_before()))?;
+    // One that has only ended was never shut out.
+    let has_ended = |since| since >= last.validity.not_after();
+    let is_out = last.retired().is_some_and(|since| !has_ended(since))
+        || reconciliation.retire.contains(&last.device);
+    is_out.then_some(last)
 }
 
 /// The keys of devices that made them, as their requests have them.
@@ -57,8 +91,13 @@ impl Requested {
                 None => RequestsError::Missing { path, device },
                 Some(file) => match requested_key(&file) {
                     Ok(key) => {
-                        keys.insert(device, key);
-                        continue;
+                        let known = keys.iter().find(|(_, known)| **known == key);
+                        let other = known.map(|(other, _): (&DeviceId, &PublicKey)| other.clone());
+                        keys.insert(device.clone(), key);
+                        match other {
+                            None => continue,
+                            Some(other) => RequestsError::SameKey { device, other },
+                        }
                     }
                     Err(source) => RequestsError::NotMet {
                         path,
@@ -81,6 +120,32 @@ impl Requested {
     /// The key of a device that made it.
     pub fn key(&self, device: &DeviceId) -> Option<PublicKey> {
         self.0.get(device).cloned()
+    }
+
+    /// Fails where a certificate is to be issued for a key that was shut out, under whatever name: whoever
+    /// has that key would be let in again.
+    pub fn refuse_shut_out(
+        &self,
+        reconciliation: &Reconciliation,
+        lock: &Lock,
+    ) -> Result<(), Failure> {
+        let mut reports = Vec::new();
+        for new in &reconciliation.issue {
+            let Some(key) = self.0.get(&new.device) else {
+                continue;
+            };
+            if let Some(last) = shut_out(lock, reconciliation, key) {
+                let (device, before) = (new.device.clone(), last.device.clone());
+                reports.push(RequestsError::ShutOut { device, before }.into());
+            }
+        }
+        match reports.is_empty() {
+            true => Ok(()),
+            false => Err(Failure {
+                exit: Exit::Declaration,
+                reports,
+            }),
+        }
     }
 
     /// Whether the key that a device asks with is one that a certificate of its in the lock is of

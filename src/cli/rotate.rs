@@ -107,6 +107,12 @@ fn finish(arguments: &Rotate, make: &Make, inputs: &Inputs, lock: &Lock) -> Resu
 }
 
 fn depends(dependent: &Dependent) -> String {
+    if dependent.is_installed {
+        return format!(
+            "{} (declared by fingerprint: delete it, or declare a device that is issued one in its place)",
+            dependent.device
+        );
+    }
     match dependent.moving_until {
         Some(until) => format!(
             "{} (its older certificate works until {})",

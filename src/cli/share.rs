@@ -249,6 +249,19 @@ fn read(
             true => ShareError::Altered { path },
         }));
     }
+    // Whoever can write here can make the manifest fit: what needs no secret is made anew.
+    let public: Vec<Derivation> = derivations
+        .into_iter()
+        .filter(|derivation| !derivation.recipe.needs_secrets())
+        .collect();
+    let differences = realise::differences(&view, &public, templates, None);
+    let differences = differences.map_err(|error| Failure::new(Exit::Environment, error))?;
+    let is_public = |path: &OutputPath| public.iter().any(|made| made.path == *path);
+    if let Some(altered) = differences.iter().find(|found| is_public(&found.path)) {
+        return Err(Failure::environment(ShareError::Altered {
+            path: out.join(altered.path.as_str()),
+        }));
+    }
     let part = guide
         .devices
         .iter()

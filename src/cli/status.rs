@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::arguments::Status as Arguments;
 use super::failure::{Exit, Failure};
+use super::mint;
 use super::workspace::Workspace;
 use super::{clock, report};
 use crate::pki::Validity;
@@ -28,7 +29,7 @@ struct NeedsAction {
 pub fn status(arguments: &Arguments) -> Result<(), Failure> {
     let workspace = Workspace::of(&arguments.declaration.file);
     let homelab = workspace.homelab()?;
-    let lock = workspace.lock()?;
+    let lock = mint::begun(&workspace, &workspace.path("out"))?;
     let now = clock::now()?;
     if let Some(lock) = &lock {
         clock::doubt(now, lock);
@@ -96,17 +97,39 @@ fn rotation(status: &Status) -> String {
     for outgoing in &status.outgoing {
         let (name, day) = (&outgoing.common_name, outgoing.not_after);
         let day = day.strftime("%Y-%m-%d");
-        text +=
-            &format!("authority `{name}`: trusted until `homelab rotate --finish`, ends {day}\n");
+        text += &match outgoing.is_foreign {
+            false => {
+                format!("authority `{name}`: trusted until `homelab rotate --finish`, ends {day}\n")
+            }
+            true => format!(
+                "authority `{name}`: trusted, but no device is declared by fingerprint; `homelab rotate --finish` drops it\n"
+            ),
+        };
     }
-    let (moving, staying): (Vec<_>, Vec<_>) = status
-        .dependents
-        .iter()
-        .partition(|dependent| dependent.moving_until.is_some());
     let named = |dependents: Vec<&DependentStatus>| {
         let names: Vec<&str> = dependents.iter().map(|d| d.device.as_str()).collect();
         names.join(", ")
     };
+    for vouching in &status.vouching {
+        let (name, day) = (&vouching.common_name, vouching.not_after);
+        let day = day.strftime("%Y-%m-%d");
+        text += &format!(
+            "authority `{name}`: trusted for devices that are declared by fingerprint, ends {day}\n"
+        );
+    }
+    let (installed, issued): (Vec<_>, Vec<_>) = status
+        .dependents
+        .iter()
+        .partition(|dependent| dependent.is_installed);
+    let (moving, staying): (Vec<_>, Vec<_>) = issued
+        .into_iter()
+        .partition(|dependent| dependent.moving_until.is_some());
+    if !installed.is_empty() {
+        text += &format!(
+            "declared by fingerprint, and perhaps of an authority that goes: {}\n",
+            named(installed)
+        );
+    }
     if !staying.is_empty() {
         text += &format!("have still to be renewed: {}\n", named(staying));
     }
@@ -116,7 +139,8 @@ fn rotation(status: &Status) -> String {
             named(moving)
         );
     }
-    if !status.outgoing.is_empty() && status.dependents.is_empty() {
+    let is_moving = status.outgoing.iter().any(|outgoing| !outgoing.is_foreign);
+    if is_moving && status.dependents.is_empty() {
         text += "every device has moved: `homelab rotate --finish`\n";
     }
     text

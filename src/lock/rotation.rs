@@ -13,6 +13,8 @@ pub struct Dependent {
     /// Until when its older certificate is let in beside one that the present authority has signed;
     /// none where it has no such.
     pub moving_until: Option<Timestamp>,
+    /// Whether it is declared by fingerprint, so that no renewal moves it.
+    pub is_installed: bool,
 }
 
 impl Lock {
@@ -70,6 +72,7 @@ impl Lock {
             dependents.extend(homelab.installed().map(|(device, _)| Dependent {
                 device: device.clone(),
                 moving_until: None,
+                is_installed: true,
             }));
         }
         for (device, certificates) in self.admitted() {
@@ -91,6 +94,7 @@ impl Lock {
                 dependents.push(Dependent {
                     device: device.clone(),
                     moving_until: moving_until.filter(|_| has_moved),
+                    is_installed: false,
                 });
             }
         }

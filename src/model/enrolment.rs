@@ -51,6 +51,11 @@ impl Fingerprint {
     /// # Errors
     /// Why it is none.
     pub fn new(text: &str) -> Result<Fingerprint, &'static str> {
+        // As openssl prints it.
+        let text = match text.split_once('=') {
+            Some((what, digits)) if what.eq_ignore_ascii_case("sha256 Fingerprint") => digits,
+            _ => text,
+        };
         let pairs: Vec<&str> = text.split(':').collect();
         let digits = match pairs.as_slice() {
             [digits] => (*digits).to_owned(),
@@ -81,7 +86,13 @@ mod tests {
         let plain = "00ab".repeat(16);
         let read = Fingerprint::new(&plain).unwrap();
         let pairs: Vec<&str> = (0..32).map(|at| &plain[at * 2..at * 2 + 2]).collect();
-        for same in [plain.to_uppercase(), pairs.join(":").to_uppercase()] {
+        let printed = pairs.join(":").to_uppercase();
+        for same in [
+            plain.to_uppercase(),
+            format!("sha256 Fingerprint={printed}"),
+            format!("SHA256 Fingerprint={printed}"),
+            printed.clone(),
+        ] {
             assert_eq!(Fingerprint::new(&same), Ok(read), "{same}");
         }
         for bad in [

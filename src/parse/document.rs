@@ -3,7 +3,8 @@
 use kdl::{KdlDiagnostic, KdlEntry, KdlNode, KdlValue};
 
 use super::mistake::Mistake;
-use super::scan::{Event, is_invisible, scan};
+use super::scan::{Event, scan};
+use crate::source::is_invisible;
 use crate::source::{Source, Span, Spanned};
 
 /// Syntax mistakes after which reading stops: more are rarely more than echoes.

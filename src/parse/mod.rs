@@ -14,9 +14,10 @@ mod mistake;
 mod scan;
 mod service;
 
+pub use crate::source::is_invisible;
 pub use declaration::Declaration;
 pub use mistake::Mistake;
-pub use scan::{SIZE_LIMIT, is_invisible};
+pub use scan::SIZE_LIMIT;
 
 use crate::diagnostic::Mistakes;
 use crate::source::Source;

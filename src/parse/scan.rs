@@ -11,6 +11,7 @@
 use super::cursor::{Cursor, DEPTH_LIMIT};
 use super::mistake::Mistake;
 use crate::source::Span;
+use crate::source::is_invisible;
 
 /// Bytes of a whole declaration.
 pub const SIZE_LIMIT: usize = 1 << 20;
@@ -75,16 +76,6 @@ fn refuse_invisible(text: &str) -> Result<(), Mistake> {
         }
     }
     Ok(())
-}
-
-/// Whether a character does not show, or changes how its neighbours show.
-pub fn is_invisible(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{00ad}' | '\u{061c}' | '\u{180e}'
-            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}')
 }
 
 struct Scanner<'a> {

@@ -15,6 +15,20 @@ const FOR_CLIENTS: [ObjectIdentifier; 2] = [
     ObjectIdentifier::new_unwrap("2.5.29.37.0"),
 ];
 
+/// The extensions that Caddys of all versions can judge when they are critical (RFC 5280 §4.2): key usage,
+/// basic constraints, name constraints, certificate policies, both key identifiers, extended key usage,
+/// and the subject's other names.
+const KNOWN: [ObjectIdentifier; 8] = [
+    ObjectIdentifier::new_unwrap("2.5.29.14"),
+    ObjectIdentifier::new_unwrap("2.5.29.15"),
+    ObjectIdentifier::new_unwrap("2.5.29.17"),
+    ObjectIdentifier::new_unwrap("2.5.29.19"),
+    ObjectIdentifier::new_unwrap("2.5.29.30"),
+    ObjectIdentifier::new_unwrap("2.5.29.32"),
+    ObjectIdentifier::new_unwrap("2.5.29.35"),
+    ObjectIdentifier::new_unwrap("2.5.29.37"),
+];
+
 /// When an authority with this certificate may be relied on.
 ///
 /// # Errors
@@ -41,6 +55,13 @@ pub fn authority_validity(
         .map_err(unreadable)?;
     if purposes.is_some_and(|(_, purposes)| !purposes.0.iter().any(|p| FOR_CLIENTS.contains(p))) {
         return Err(NotAnAuthority::NotForClients);
+    }
+    let extensions = tbs.extensions().into_iter().flatten();
+    if let Some(unknown) = extensions
+        .into_iter()
+        .find(|e| e.critical && !KNOWN.contains(&e.extn_id))
+    {
+        return Err(NotAnAuthority::Unknown(unknown.extn_id.to_string()));
     }
     let validity = tbs.validity();
     let second = |time: x509::time::Time| {
@@ -85,6 +106,10 @@ pub enum NotAnAuthority {
     NotCa,
     #[error("its extended key usage leaves out client authentication")]
     NotForClients,
+    #[error(
+        "it has a critical extension {0}, for which Caddy would refuse everything that it has signed"
+    )]
+    Unknown(String),
     #[error("it is valid from {from} to {until}, and that is not now")]
     NotNow { from: Timestamp, until: Timestamp },
     #[error("its dates cannot be taken")]

@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use super::PublicKey;
 use super::pem::pem;
+use crate::source::{is_invisible, visible};
 
 /// id-at-commonName (RFC 5280 appendix A.1).
 const COMMON_NAME: &str = "2.5.4.3";
@@ -68,8 +69,8 @@ impl Certificate {
         let names = subject.iter().filter(|a| a.oid.to_string() == COMMON_NAME);
         let name = names
             .filter_map(|a| str::from_utf8(a.value.value()).ok())
-            .find(|name| !name.is_empty() && !name.chars().any(char::is_control));
-        name.map_or_else(|| subject.to_string(), str::to_owned)
+            .find(|name| !name.is_empty() && !name.chars().any(is_invisible));
+        name.map_or_else(|| visible(&subject.to_string()), str::to_owned)
     }
 
     /// What tells its subject from others: the common name, or else the organization or its unit.
@@ -80,7 +81,7 @@ impl Certificate {
             let values = subject.iter().filter(|a| a.oid.to_string() == oid);
             let value = values
                 .filter_map(|a| str::from_utf8(a.value.value()).ok())
-                .find(|value| !value.is_empty() && !value.chars().any(char::is_control))?;
+                .find(|value| !value.is_empty() && !value.chars().any(is_invisible))?;
             let value = value.to_owned();
             Some(SubjectAttribute { name, value })
         })

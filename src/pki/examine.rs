@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use p256::ecdsa::Signature;
 
 use super::{Certificate, IssuerName};
+use crate::source::visible;
 
 /// ecdsa-with-SHA256 (RFC 5758 §3.2).
 const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
@@ -53,12 +54,15 @@ impl Certificate {
         let read = self.read();
         let tbs = read.tbs_certificate();
         let emails = match tbs.get_extension::<SubjectAltName>() {
-            Ok(Some((_, names))) => names.0.into_iter().filter_map(email).collect(),
+            Ok(Some((_, names))) => {
+                let emails = names.0.into_iter().filter_map(email);
+                emails.map(|email: String| visible(&email)).collect()
+            }
             _ => Vec::new(),
         };
         CertificateFields {
-            subject: tbs.subject().to_string(),
-            issuer: tbs.issuer().to_string(),
+            subject: visible(&tbs.subject().to_string()),
+            issuer: visible(&tbs.issuer().to_string()),
             serial: HEXLOWER.encode(tbs.serial_number().as_bytes()),
             not_before: second(tbs.validity().not_before),
             not_after: second(tbs.validity().not_after),

@@ -66,7 +66,9 @@ impl Published {
         let mut devices = LetIn::all(lock);
         let names: BTreeSet<String> = known.iter().map(ToString::to_string).collect();
         devices.retain(|device, _| names.contains(device));
-        devices.extend(homelab.installed().map(|(device, fingerprint)| {
+        // Where no authority vouches for them, their being declared lets them in nowhere.
+        let vouched = homelab.installed().filter(|_| lock.vouches_for_installed());
+        devices.extend(vouched.map(|(device, fingerprint)| {
             let let_in = LetIn {
                 fingerprint: Some(HEXLOWER.encode(fingerprint.as_bytes())),
                 older: Vec::new(),

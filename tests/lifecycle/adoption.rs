@@ -213,7 +213,7 @@ fn an_authority_that_is_only_trusted_signs_nothing() {
     adopt(&lab, &recipe, &["--trust-only"])
         .succeeds()
         .stdout_contains("trusted authority `Home CA`")
-        .stdout_lacks("issued");
+        .stdout_lacks("issued alice");
     fs::rename(&aside, &identity).expect("it is there");
     assert_eq!(sealed(&lab).len(), 1);
     assert_eq!(lab.read("out/edge/ca.pem").matches("BEGIN").count(), 2);
@@ -239,7 +239,8 @@ fn an_authority_that_is_only_trusted_signs_nothing() {
     run(&lab, ["build"]).succeeds();
     run(&lab, ["status"])
         .succeeds()
-        .stdout_contains("authority `Home CA`: trusted until `homelab rotate --finish`");
+        .stdout_contains("no device is declared by fingerprint; `homelab rotate --finish` drops it")
+        .stdout_lacks("every device has moved");
     run(&lab, ["rotate", "--finish"])
         .succeeds()
         .stdout_contains("No longer trusted: Home CA.");
@@ -314,6 +315,12 @@ fn what_is_no_authority_is_refused_and_nothing_changes() {
             "basicConstraints=CA:TRUE\nsubjectKeyIdentifier=hash\nnameConstraints=permitted;email:example.com\n",
             "9",
             "name constraints",
+        ),
+        (
+            P256,
+            "basicConstraints=critical,CA:TRUE\nsubjectKeyIdentifier=hash\n1.2.3.4.5=critical,DER:0500\n",
+            "9",
+            "a critical extension 1.2.3.4.5",
         ),
         (P256, CA, "-1", "that is not now"),
         (
@@ -473,15 +480,44 @@ fn a_device_that_made_its_key_gets_a_certificate_of_it() {
     run(&lab, ["revoke", "alice/yubikey"])
         .succeeds()
         .stdout_contains("Its key went with it")
-        .stdout_lacks("issued");
+        .stdout_lacks("issued alice");
     assert!(!lab.path().join(file).exists());
+    let lost = fs::read(lab.path().join("csr/yubikey.csr")).expect("it is there");
     for _ in 0..2 {
         run(&lab, ["renew", "alice/yubikey"])
-            .fails_with(2)
-            .stderr_contains("renew::revoked-key");
+            .fails_with(1)
+            .stderr_contains("request::shut-out");
         lab.write("csr/yubikey.csr", &first);
     }
+    // Nor under another name, nor after it was deleted.
+    lab.write("csr/yubikey.csr", &lost);
+    let renamed = with("device \"stick\" csr=\"csr/yubikey.csr\"");
+    for declaration in [&renamed, DECLARATION, &renamed] {
+        lab.write("homelab.kdl", declaration);
+        for command in [&["build"][..], &["check"], &["plan"]] {
+            let done = lab.command(command.iter().copied()).run();
+            match *declaration == *DECLARATION {
+                true => done.succeeds(),
+                false => done.fails_with(1).stderr_contains("request::shut-out"),
+            };
+        }
+    }
+    lab.write(
+        "homelab.kdl",
+        with("device \"yubikey\" csr=\"csr/yubikey.csr\""),
+    );
+    run(&lab, ["build"])
+        .fails_with(1)
+        .stderr_contains("request::shut-out");
     request(&lab, &recipe, P256);
+    run(&lab, ["build"]).succeeds();
+    // With the lost key's request back in its place, no renewal lets it in either.
+    let good = fs::read(lab.path().join("csr/yubikey.csr")).expect("it is there");
+    lab.write("csr/yubikey.csr", &lost);
+    run(&lab, ["renew", "alice/yubikey"])
+        .fails_with(1)
+        .stderr_contains("request::shut-out");
+    lab.write("csr/yubikey.csr", &good);
     run(&lab, ["renew", "alice/yubikey"]).succeeds();
     assert!(lab.path().join(file).exists());
 
@@ -499,6 +535,41 @@ fn a_device_that_made_its_key_gets_a_certificate_of_it() {
             .exists()
     );
     assert!(!lab.path().join(file).exists());
+}
+
+#[test]
+fn two_devices_do_not_have_one_key() {
+    let recipe = Recipe::new(P256, CA);
+    let devices =
+        "device \"yubikey\" csr=\"csr/yubikey.csr\"; device \"other\" csr=\"csr/yubikey.csr\"";
+    let lab = Lab::new().declare(&with(devices));
+    request(&lab, &recipe, P256);
+    run(&lab, ["build"])
+        .fails_with(1)
+        .stderr_contains("request::same-key")
+        .stderr_contains("alice/other");
+    assert!(!lab.path().join("homelab.lock").exists());
+}
+
+/// Revocation lists are found by an authority's name and key: under another certificate of the same they would be empty.
+#[test]
+fn an_authority_is_not_adopted_twice() {
+    let recipe = Recipe::new(P256, CA);
+    let lab = Lab::new().declare(DECLARATION);
+    adopt(&lab, &recipe, &["--key", "KEY"]).succeeds();
+    recipe
+        .openssl("x509 -req -in ca.csr -signkey ca.key -days 9 -extfile extensions -out again.pem");
+    let again = recipe.path("again.pem").display().to_string();
+    let key = recipe.path("ca.key").display().to_string();
+    run(&lab, ["adopt", &again, "--key", &key])
+        .fails_with(3)
+        .stderr_contains("adopt::same-key");
+    run(&lab, ["rotate", "--authority"]).succeeds();
+    run(&lab, ["renew", "--all"]).succeeds();
+    run(&lab, ["rotate", "--finish", "--force"]).succeeds();
+    adopt(&lab, &recipe, &["--key", "KEY"])
+        .fails_with(3)
+        .stderr_contains("adopt::same-key");
 }
 
 #[test]
@@ -552,6 +623,7 @@ fn a_plan_knows_of_certificates_and_keys_that_are_there() {
     );
     let lab = built();
     request(&lab, &recipe, P256);
+    adopt(&lab, &recipe, &["--trust-only"]).succeeds();
     lab.write("homelab.kdl", with(&devices));
     let before = lab.snapshot();
     let planned = run(&lab, ["plan"]);
@@ -570,4 +642,33 @@ fn a_plan_knows_of_certificates_and_keys_that_are_there() {
     run(&lab, ["plan"])
         .succeeds()
         .stdout_contains("locks out alice/old-laptop");
+}
+
+/// The name of an authority is somebody else's text, and reaches terminals, scripts and policies.
+#[test]
+fn a_name_that_does_not_show_harms_nothing() {
+    let recipe = Recipe::new(P256, CA);
+    recipe.openssl("req -new -utf8 -key ca.key -subj /CN=evil\u{202e}\u{1b}[2Jtxt -out evil.csr");
+    recipe.openssl(
+        "x509 -req -in evil.csr -signkey ca.key -days 900 -extfile extensions -out evil.pem",
+    );
+    let devices = "device \"pc\" platform=\"windows\"; device \"mac\" platform=\"macos\"; device \"box\" platform=\"linux\"";
+    let lab = Lab::new().declare(&with(devices));
+    let (certificate, key) = (recipe.path("evil.pem"), recipe.path("ca.key"));
+    let (certificate, key) = (certificate.display().to_string(), key.display().to_string());
+    let hidden = |text: &str| text.contains(['\u{202e}', '\u{1b}']);
+    for command in [
+        &["adopt", &certificate, "--key", &key][..],
+        &["adopt", &certificate, "--key", &key],
+        &["status"],
+        &["status", "--json"],
+        &["revoke", "alice/pc"],
+        &["verify"],
+        &["verify", "out/people/alice/box/alice-box.p12"],
+    ] {
+        let done = lab.command(command.iter().copied()).run();
+        done.succeeds();
+        assert!(!hidden(done.stdout()) && !hidden(done.stderr()), "{done:?}");
+    }
+    assert!(!hidden(&lab.read("out/people/alice/box/install.sh")));
 }

@@ -206,3 +206,20 @@ fn colour_is_for_terminals() {
     run("CLICOLOR_FORCE").stdout_contains("\u{1b}[33malice/pixel");
     run("NO_COLOR").stdout_lacks("\u{1b}");
 }
+
+/// A lock that is lost is not a homelab that begins.
+#[test]
+fn a_lost_lock_is_told_and_not_taken_for_a_beginning() {
+    let lab = Lab::new().declare(
+        "domain \"home.example.com\"\nperson \"a\" { device \"b\" platform=\"linux\"; }\n",
+    );
+    for command in ["status", "check"] {
+        lab.command([command]).run().succeeds();
+    }
+    lab.command(["build"]).run().succeeds();
+    std::fs::remove_file(lab.path().join("homelab.lock")).expect("it was written");
+    for command in ["status", "check", "plan"] {
+        let refused = lab.command([command]).run();
+        refused.fails_with(3).stderr_contains("lock::missing");
+    }
+}

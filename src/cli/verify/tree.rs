@@ -35,8 +35,7 @@ struct TreeReport {
     findings: Vec<Finding>,
 }
 
-const HELP: &str =
-    "`homelab build` makes the tree anew; find out who changed it before you hand anything over";
+const HELP: &str = "`homelab build` makes the tree anew; where nobody has changed homelab.kdl since, find out who changed the tree before you hand anything over";
 
 pub fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Failure> {
     let workspace = Workspace::of(&arguments.declaration.file);
