@@ -120,3 +120,34 @@ fn it_listens_only_where_a_browser_can_be_sent_to() {
         share(&lab, &["--minutes", minutes]).fails_with(2);
     }
 }
+
+/// Whoever may write into the tree may make the manifest fit: a script is made anew all the same, and compared.
+#[test]
+fn a_script_that_was_changed_together_with_the_manifest_is_not_shared() {
+    let lab = Lab::new().declare(
+        "domain \"home.example.com\"\nperson \"alice\" { device \"box\" platform=\"linux\"; }\n",
+    );
+    lab.command(["build"]).run().succeeds();
+    let (script, manifest) = (
+        "out/people/alice/box/install.sh",
+        "out/.homelab/manifest.kdl",
+    );
+    let (was, evil) = (lab.read(script), lab.read(script) + "touch evil\n");
+    lab.write(script, &evil);
+    let hash = |text: &str| blake3::hash(text.as_bytes()).to_hex().to_string();
+    let forged = lab.read(manifest).replace(&hash(&was), &hash(&evil));
+    let (body, _) = forged.split_once("end digest=").expect("it has an end");
+    lab.write(manifest, format!("{body}end digest=\"{}\"\n", hash(body)));
+    // The forgery is good: a build takes it for its own.
+    lab.command(["build"])
+        .run()
+        .succeeds()
+        .stdout_lacks("built");
+    let command = lab.command(["share", "alice/box", "--address", "127.0.0.1"]);
+    command
+        .run()
+        .fails_with(3)
+        .stdout_is("")
+        .stderr_contains("share::altered")
+        .stderr_contains("install.sh");
+}
