@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use age::secrecy::ExposeSecret;
+use age::secrecy::{ExposeSecret, SecretString};
 use jiff::Timestamp;
 use miette::Diagnostic;
 use thiserror::Error;
@@ -16,8 +16,8 @@ use super::workspace::Workspace;
 use super::{clock, report, secret};
 use crate::lock::{Authority, Lock};
 use crate::pki::{
-    Certificate, ForeignKey, ForeignKeyError, NotAnAuthority, PrivateKey, authority_validity,
-    can_sign_for,
+    Certificate, ForeignKey, ForeignKeyError, NotAnAuthority, PrivateKey, Validity,
+    authority_validity, can_sign_for,
 };
 
 /// Bytes of a certificate's or a key's file, at the most.
@@ -119,14 +119,13 @@ pub fn adopt(arguments: &Adopt) -> Result<(), Failure> {
     if let Some(lock) = &lock {
         refuse_same_key(lock, path, &certificate)?;
     }
-    let signs = key.is_some();
     let order = Order::Adopt(Box::new(Adoption {
         certificate,
         validity,
         key,
     }));
     build_after(&inputs, &arguments.make, &order)?;
-    report::result(next(arguments, signs));
+    report::result(next(arguments));
     Ok(())
 }
 
@@ -139,11 +138,7 @@ fn read(workspace: &Workspace, path: &Path) -> Result<Zeroizing<Vec<u8>>, Failur
     file.map(Zeroizing::new).ok_or_else(missing)
 }
 
-fn authority(
-    path: &Path,
-    certificate: &Certificate,
-    now: Timestamp,
-) -> Result<crate::pki::Validity, Failure> {
+fn authority(path: &Path, certificate: &Certificate, now: Timestamp) -> Result<Validity, Failure> {
     authority_validity(certificate, now).map_err(|source| {
         let path = path.to_owned();
         Failure::environment(AdoptError::NoAuthority { path, source })
@@ -157,32 +152,22 @@ fn signing_key(
     path: &Path,
     certificate: &Certificate,
 ) -> Result<PrivateKey, Failure> {
-    let (key, path) = (key.to_owned(), path.to_owned());
-    let opened = ForeignKey::from_pem(&read(workspace, &key)?).and_then(|foreign| {
-        Ok(match foreign.is_encrypted() {
-            false => Ok(foreign.open("")?),
-            true => Err(foreign),
-        })
-    });
-    let opened = match opened {
-        Ok(Err(sealed)) => {
-            let passphrase = secret::ask(&format!("Passphrase of {}: ", key.display()))?;
-            sealed.open(passphrase.expose_secret())
-        }
-        Ok(Ok(opened)) => Ok(opened),
-        Err(error) => Err(error),
+    let cannot_be_had = |source| {
+        let (key, path) = (key.to_owned(), path.to_owned());
+        Failure::environment(AdoptError::Key { key, path, source })
     };
-    match opened {
-        Ok(opened) => match can_sign_for(&opened, certificate) {
-            Ok(()) => Ok(opened),
-            Err(source) => Err(Failure::environment(AdoptError::CannotSign {
-                key,
-                path,
-                source,
-            })),
-        },
-        Err(source) => Err(Failure::environment(AdoptError::Key { key, path, source })),
-    }
+    let sealed = ForeignKey::from_pem(&read(workspace, key)?).map_err(cannot_be_had)?;
+    let passphrase = match sealed.is_encrypted() {
+        true => secret::ask(&format!("Passphrase of {}: ", key.display()))?,
+        false => SecretString::from(""),
+    };
+    let opened = sealed.open(passphrase.expose_secret());
+    let opened = opened.map_err(cannot_be_had)?;
+    can_sign_for(&opened, certificate).map_err(|source| {
+        let (key, path) = (key.to_owned(), path.to_owned());
+        Failure::environment(AdoptError::CannotSign { key, path, source })
+    })?;
+    Ok(opened)
 }
 
 /// Proxies that go by revocation lists know an authority by its name and key. Under another certificate of
@@ -206,20 +191,17 @@ fn known<'l>(lock: &'l Lock, certificate: &Certificate) -> Option<&'l Authority>
 }
 
 /// What is to be done next.
-fn next(arguments: &Adopt, signs: bool) -> String {
-    let (key, files) = match &arguments.key {
+fn next(arguments: &Adopt) -> String {
+    let (who, files, key) = match &arguments.key {
         Some(key) => (
+            "it signs new certificates, and",
+            "homelab.lock and homelab.age",
             format!(
                 "\n4. {} is in homelab.age now: keep a copy offline, or destroy it, but do not leave it here",
                 key.display()
             ),
-            "homelab.lock and homelab.age",
         ),
-        None => (String::new(), "homelab.lock"),
-    };
-    let who = match signs {
-        true => "it signs new certificates, and",
-        false => "it",
+        None => ("it", "homelab.lock", String::new()),
     };
     format!(
         "\n1. copy out/edge/ to the Caddy host, and `caddy reload` there: {who} is trusted\n\

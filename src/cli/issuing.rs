@@ -95,40 +95,37 @@ impl<'a> Issuing<'a> {
     }
 
     /// The first build: makes the root secret, unless a command prints it, the authority and every
-    /// certificate, and writes the lock.
+    /// certificate, and writes the lock. An authority is adopted before anything is issued.
     pub fn begin(&mut self, order: &Order) -> Result<Lock, Failure> {
-        if let Order::Adopt(_) = order {
-            let lock = self.establish()?;
-            return self.go_on(lock, order);
+        let new = match secret::first_from_command(self.options)? {
+            Some((root, opened)) => {
+                let new = self.first(Lock::new(root), &opened.keyring, order)?;
+                self.workspace.write_lock(&new.lock)?;
+                self.opened = Some(opened);
+                new
+            }
+            None => {
+                let identity = self.options.identity.as_deref();
+                let minted = mint::mint_for_identity(self.workspace, identity)?;
+                let new = self.first(Lock::new(minted.root), &minted.opened.keyring, order)?;
+                mint::establish(self.workspace, &minted, &new.lock)?;
+                self.opened = Some(minted.opened);
+                new
+            }
+        };
+        let lock = new.announced();
+        match order {
+            Order::Adopt(_) => self.go_on(lock, order),
+            _ => Ok(lock),
         }
-        if let Some((root, opened)) = secret::first_from_command(self.options)? {
-            let new = self.issue(Lock::new(root), &opened.keyring)?;
-            self.workspace.write_lock(&new.lock)?;
-            self.opened = Some(opened);
-            return Ok(new.announced());
-        }
-        let identity = self.options.identity.as_deref();
-        let minted = mint::mint_for_identity(self.workspace, identity)?;
-        let new = self.issue(Lock::new(minted.root), &minted.opened.keyring)?;
-        mint::establish(self.workspace, &minted, &new.lock)?;
-        self.opened = Some(minted.opened);
-        Ok(new.announced())
     }
 
-    /// Makes the root secret, unless a command prints it, and a lock under which nothing is issued yet.
-    fn establish(&mut self) -> Result<Lock, Failure> {
-        if let Some((root, opened)) = secret::first_from_command(self.options)? {
-            let lock = Lock::new(root);
-            self.workspace.write_lock(&lock)?;
-            self.opened = Some(opened);
-            return Ok(lock);
+    /// What the first lock records.
+    fn first(&self, lock: Lock, keyring: &Keyring, order: &Order) -> Result<Changed, Failure> {
+        match order {
+            Order::Adopt(_) => Ok(Changed::nothing(lock)),
+            _ => self.issue(lock, keyring),
         }
-        let identity = self.options.identity.as_deref();
-        let minted = mint::mint_for_identity(self.workspace, identity)?;
-        let lock = Lock::new(minted.root);
-        mint::establish(self.workspace, &minted, &lock)?;
-        self.opened = Some(minted.opened);
-        Ok(lock)
     }
 
     /// A later build: adds to the lock what is newly declared, retires what is no longer, signs the
@@ -387,13 +384,20 @@ struct Changed {
 }
 
 impl Changed {
-    fn retiring(mut lock: Lock, retired: Vec<DeviceId>, now: Timestamp) -> Changed {
-        lock.retire(&retired, now);
+    fn nothing(lock: Lock) -> Changed {
         Changed {
             lock,
             issued: Vec::new(),
-            retired,
+            retired: Vec::new(),
             closed: Vec::new(),
+        }
+    }
+
+    fn retiring(mut lock: Lock, retired: Vec<DeviceId>, now: Timestamp) -> Changed {
+        lock.retire(&retired, now);
+        Changed {
+            retired,
+            ..Changed::nothing(lock)
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use miette::Diagnostic;
+use miette::{Diagnostic, Report};
 use thiserror::Error;
 
 use super::failure::{Exit, Failure};
@@ -54,6 +54,17 @@ enum RequestsError {
     SameKey { device: DeviceId, other: DeviceId },
 }
 
+/// Fails where there is anything to report.
+fn refuse(reports: Vec<Report>) -> Result<(), Failure> {
+    match reports.is_empty() {
+        true => Ok(()),
+        false => Err(Failure {
+            exit: Exit::Declaration,
+            reports,
+        }),
+    }
+}
+
 /// Whether a key was shut out, and with which certificate: the last one of it that was issued, to whatever
 /// device, is not let in, or will not be when the declaration is met.
 fn shut_out<'l>(
@@ -61,10 +72,8 @@ fn shut_out<'l>(
     reconciliation: &Reconciliation,
     key: &PublicKey,
 ) -> Option<&'l Issued> {
-    let of_key = lock.certificates.iter().filter(|issued| {
-        let certified = issued.own_key.as_ref().and_then(|own| own.public_key());
-        certified.as_ref() == Some(key)
-    });
+    let certificates = lock.certificates.iter();
+    let of_key = certificates.filter(|issued| issued.own_public_key().as_ref() == Some(key));
     let last =
         of_key.max_by_key(|issued| (issued.retired().is_none(), issued.validity.not_before()))?;
     // One that has only ended was never shut out.
@@ -108,13 +117,7 @@ impl Requested {
             };
             reports.push(mistake.into());
         }
-        match reports.is_empty() {
-            true => Ok(Requested(keys)),
-            false => Err(Failure {
-                exit: Exit::Declaration,
-                reports,
-            }),
-        }
+        refuse(reports).map(|()| Requested(keys))
     }
 
     /// The key of a device that made it.
@@ -139,13 +142,7 @@ impl Requested {
                 reports.push(RequestsError::ShutOut { device, before }.into());
             }
         }
-        match reports.is_empty() {
-            true => Ok(()),
-            false => Err(Failure {
-                exit: Exit::Declaration,
-                reports,
-            }),
-        }
+        refuse(reports)
     }
 
     /// Whether the key that a device asks with is one that a certificate of its in the lock is of
@@ -155,10 +152,7 @@ impl Requested {
             return false;
         };
         let mut issued = lock.certificates.iter().filter(|c| c.device == *device);
-        issued.any(|issued| {
-            let certified = issued.own_key.as_ref().and_then(|own| own.public_key());
-            certified.as_ref() == Some(key)
-        })
+        issued.any(|issued| issued.own_public_key().as_ref() == Some(key))
     }
 
     /// Tells of certificates that are not of the key that is declared now: no build changes that.
@@ -168,8 +162,7 @@ impl Requested {
             let Some(issued) = active.get(&device.id) else {
                 continue;
             };
-            let certified = issued.own_key.as_ref().and_then(|own| own.public_key());
-            if certified != self.key(&device.id) {
+            if issued.own_public_key() != self.key(&device.id) {
                 let device = &device.id;
                 report::note(format_args!(
                     "The certificate of {device} is of another key than homelab.kdl says: `homelab renew {device}` issues one."

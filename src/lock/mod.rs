@@ -24,7 +24,7 @@ pub use reconcile::{NewDevice, Reconciliation, issued_here, reconcile};
 pub use rotation::Dependent;
 
 use crate::model::{DeviceId, Domain, Email};
-use crate::pki::{Certificate, Serial, Validity};
+use crate::pki::{Certificate, PublicKey, Serial, Validity};
 use crate::root::{IssuanceId, RootId};
 
 /// The version of the format; a later one is refused.
@@ -204,6 +204,11 @@ impl State {
 }
 
 impl Issued {
+    /// The key that the device has made, where it has.
+    pub fn own_public_key(&self) -> Option<PublicKey> {
+        self.own_key.as_ref().and_then(Certificate::public_key)
+    }
+
     /// When it was shut out; none while it is let in.
     pub fn retired(&self) -> Option<Timestamp> {
         match self.state {
