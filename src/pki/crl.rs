@@ -19,6 +19,7 @@ use rcgen::{
 use thiserror::Error;
 
 use super::pem::pem;
+use super::signature::{Hash, Scheme};
 use super::validity::offset_date_time;
 use super::{Certificate, Fault, IssuerName, PrivateKey, PublicKey, Serial, Validity};
 
@@ -102,8 +103,12 @@ impl PublicKeyData for Recorded<'_> {
 impl rcgen::SigningKey for Recorded<'_> {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
         let CrlSignature(signature) = self.signature;
-        match self.key.verifies(message, signature) {
-            true => Ok(signature.to_der().as_bytes().to_vec()),
+        let signature = signature.to_der().as_bytes().to_vec();
+        match self
+            .key
+            .verifies(Scheme::Ecdsa(Hash::Sha256), message, &signature)
+        {
+            true => Ok(signature),
             false => Err(rcgen::Error::RemoteKeyError),
         }
     }
@@ -153,10 +158,9 @@ pub fn listed_serials(der: &[u8], authority: &Certificate) -> Result<Vec<String>
     let unreadable = |error: der::Error| CrlError::Encoding(error.to_string());
     let list: CertificateList = CertificateList::from_der(der).map_err(unreadable)?;
     let signed = list.tbs_cert_list.to_der().map_err(unreadable)?;
-    let signature = Signature::from_der(list.signature.raw_bytes());
-    let signature = signature.map_err(|_| CrlError::Signature)?;
+    let scheme = Scheme::of(&list.signature_algorithm).map_err(|_| CrlError::Signature)?;
     let key = authority.public_key().ok_or(CrlError::Signature)?;
-    if !key.verifies(&signed, &signature) {
+    if !key.verifies(scheme, &signed, list.signature.raw_bytes()) {
         return Err(CrlError::Signature);
     }
     let revoked = list.tbs_cert_list.revoked_certificates;

@@ -1,17 +1,17 @@
-//! P-256 keys: private ones from a seed, public ones as certificates name them.
+//! P-256 private keys, from a seed.
 
 use std::fmt;
 
 use p256::SecretKey;
 use p256::ecdsa::signature::{Signer, Verifier};
-use p256::ecdsa::{Signature, SigningKey, VerifyingKey};
+use p256::ecdsa::{Signature, SigningKey};
 use p256::pkcs8::EncodePrivateKey;
 use rcgen::PublicKeyData;
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::keygen;
+use super::pem::pem;
+use super::{KeyKind, PublicKey, keygen};
 
 /// A P-256 private key: redacted in `Debug`, wiped when dropped, never cloned.
 pub struct PrivateKey {
@@ -50,11 +50,7 @@ impl PrivateKey {
     fn from_secret(secret: &SecretKey) -> PrivateKey {
         let signing = SigningKey::from(secret);
         let point = signing.verifying_key().to_sec1_point(false);
-        let point = point
-            .as_bytes()
-            .try_into()
-            .expect("an uncompressed P-256 point has 65 octets");
-        let public = PublicKey { point };
+        let public = PublicKey::new(KeyKind::P256, point.as_bytes().to_vec());
         PrivateKey { signing, public }
     }
 
@@ -70,6 +66,12 @@ impl PrivateKey {
         document
             .expect("a P-256 key has one fixed-length encoding")
             .to_bytes()
+    }
+
+    /// The same in PEM.
+    pub fn to_pkcs8_pem(&self) -> Zeroizing<String> {
+        // RFC 7468 §10.
+        Zeroizing::new(pem("PRIVATE KEY", &self.to_pkcs8_der()))
     }
 
     /// The ECDSA signature of `message` with SHA-256, in DER (RFC 3279 §2.2.3); its nonce is RFC
@@ -92,67 +94,6 @@ impl PrivateKey {
 impl fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PrivateKey").finish_non_exhaustive()
-    }
-}
-
-/// A P-256 public key.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PublicKey {
-    /// Uncompressed (SEC 1 §2.3.3): what a certificate's bit string holds.
-    point: [u8; 65],
-}
-
-impl PublicKey {
-    /// The key that a `SubjectPublicKeyInfo` holds, if it is one as [`spki_der`](Self::spki_der)
-    /// writes it. Whether the point is on the curve is asked only by [`verifies`](Self::verifies).
-    pub(super) fn from_spki_der(der: &[u8]) -> Option<PublicKey> {
-        let key = PublicKey {
-            point: *der.last_chunk()?,
-        };
-        (key.spki_der() == der).then_some(key)
-    }
-
-    /// Whether `signature` is this key's ECDSA signature of `message` with SHA-256.
-    pub(super) fn verifies(&self, message: &[u8], signature: &Signature) -> bool {
-        VerifyingKey::from_sec1_bytes(&self.point)
-            .is_ok_and(|key| key.verify(message, signature).is_ok())
-    }
-
-    /// The key as a `SubjectPublicKeyInfo` in DER (RFC 5480).
-    pub fn spki_der(&self) -> Vec<u8> {
-        self.subject_public_key_info()
-    }
-
-    /// SHA-256 of [`spki_der`](Self::spki_der): what pins a key whichever certificate carries it.
-    pub fn spki_sha256(&self) -> [u8; 32] {
-        Sha256::digest(self.spki_der()).into()
-    }
-
-    /// The key identifier of certificates (SKI, AKI) and bundles.
-    pub fn key_id(&self) -> [u8; 20] {
-        // RFC 7093 §2 method 1: the leftmost 160 bits of the SHA-256 of the bit string, without
-        // tag, length, unused bits.
-        let digest: [u8; 32] = Sha256::digest(self.point).into();
-        *digest.first_chunk().expect("32 octets begin with 20")
-    }
-}
-
-impl fmt::Debug for PublicKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key_id = data_encoding::HEXLOWER.encode(&self.key_id());
-        f.debug_struct("PublicKey")
-            .field("key_id", &key_id)
-            .finish()
-    }
-}
-
-impl PublicKeyData for PublicKey {
-    fn der_bytes(&self) -> &[u8] {
-        &self.point
-    }
-
-    fn algorithm(&self) -> &'static rcgen::SignatureAlgorithm {
-        &rcgen::PKCS_ECDSA_P256_SHA256
     }
 }
 
@@ -191,6 +132,7 @@ pub struct Fault;
 mod tests {
     use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
     use p256::pkcs8::EncodePublicKey;
+    use sha2::{Digest, Sha256};
 
     use super::*;
 
