@@ -157,6 +157,11 @@ impl Signer {
         })
     }
 
+    /// The key, for whoever takes it elsewhere.
+    pub fn key(&self) -> &PrivateKey {
+        &self.key
+    }
+
     /// The root secret that the keys of this authority's devices are derived from.
     fn root<'k>(&self, keyring: &'k Keyring) -> Result<&'k RootSecret, CredentialError> {
         keyring

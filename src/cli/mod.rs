@@ -8,6 +8,7 @@ mod arguments;
 mod build;
 mod check;
 mod clock;
+mod export;
 mod exposure;
 mod failure;
 mod init;
@@ -62,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::Rotate(arguments) => rotate::rotate(&arguments),
         Command::Adopt(arguments) => adopt::adopt(&arguments),
         Command::Password(arguments) => password::password(&arguments),
+        Command::Export(arguments) => export::export(&arguments),
         Command::Share(arguments) => share::share(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
     };
