@@ -2,7 +2,7 @@
 
 use cms::cert::x509::spki::AlgorithmIdentifierOwned;
 use der::Sequence;
-use der::asn1::ObjectIdentifier;
+use der::asn1::{Any, ObjectIdentifier};
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use ring::signature::{
     ED25519, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
@@ -92,13 +92,27 @@ impl Scheme {
         }
         let oid = algorithm.oid.to_string();
         if let Some((_, scheme)) = SCHEMES.iter().find(|(known, _)| *known == oid) {
-            return Ok(*scheme);
+            return match scheme.takes(algorithm.parameters.as_ref()) {
+                true => Ok(*scheme),
+                false => Err(UnknownScheme(String::from(
+                    "parameters that do not belong to its algorithm",
+                ))),
+            };
         }
         let named = NAMED.iter().find(|(known, _)| *known == oid);
         Err(UnknownScheme(match named {
             Some((_, name)) => (*name).to_owned(),
             None => format!("an algorithm that is not known here ({oid})"),
         }))
+    }
+
+    /// Whether these are its parameters. RFC 4055 §5: NULL for RSA, or else left out; RFC 5758 §3.2 and
+    /// RFC 8410 §3: none.
+    fn takes(self, parameters: Option<&Any>) -> bool {
+        match self {
+            Scheme::Pkcs1(_) => parameters.is_none_or(Any::is_null),
+            Scheme::Ecdsa(_) | Scheme::Pss(_) | Scheme::Ed25519 => parameters.is_none(),
+        }
     }
 
     /// Whether keys of this kind sign so.
