@@ -6,8 +6,8 @@
 //! certificate become a bundle that a platform imports ([`bundle`]). No clock, no randomness, no
 //! files: the same arguments give the same bytes on every machine, and golden tests pin those bytes.
 //!
-//! What is made here is of ECDSA P-256 with SHA-256; what others made may be of P-384, Ed25519 and RSA too. Absent on
-//! purpose: any certificate that could serve a TLS server.
+//! Keys that are made here are of P-256; what others made may be of P-384 and RSA too, and what only has to be verified
+//! of Ed25519. Absent on purpose: any certificate that could serve a TLS server.
 
 mod authority;
 mod bundle;
@@ -22,6 +22,7 @@ mod keygen;
 mod pem;
 mod public_key;
 mod request;
+mod rsa;
 mod serial;
 mod signature;
 mod subject;

@@ -5,19 +5,21 @@ use std::fmt;
 use cms::cert::x509::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 use curve25519_dalek::edwards::CompressedEdwardsY;
 use data_encoding::HEXLOWER;
-use der::asn1::{ObjectIdentifier, Uint};
+use der::asn1::{AnyRef, ObjectIdentifier, Uint};
 use der::{Decode, Sequence};
 use p256::elliptic_curve::sec1::ToSec1Point;
 use rcgen::PublicKeyData;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use super::signature::{Hash, Scheme};
+
 /// id-ecPublicKey and the curves secp256r1 and secp384r1 (RFC 5480 §2.1.1).
-const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+pub(super) const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 /// rsaEncryption (RFC 8017 §A.1).
-const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+pub(super) const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 /// id-Ed25519 (RFC 8410 §3).
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
@@ -99,6 +101,16 @@ impl PublicKey {
     /// What it is of.
     pub fn kind(&self) -> KeyKind {
         self.kind
+    }
+
+    /// How such a key signs here (RFC 5758 §3.2, RFC 8017 §8.2, RFC 8410 §6).
+    pub(super) fn scheme(&self) -> Scheme {
+        match self.kind {
+            KeyKind::P256 => Scheme::Ecdsa(Hash::Sha256),
+            KeyKind::P384 => Scheme::Ecdsa(Hash::Sha384),
+            KeyKind::Ed25519 => Scheme::Ed25519,
+            KeyKind::Rsa => Scheme::Pkcs1(Hash::Sha256),
+        }
     }
 
     /// The content of a certificate's bit string.
@@ -245,7 +257,17 @@ pub enum UnusableKey {
 }
 
 impl UnusableKey {
-    fn named(oid: ObjectIdentifier) -> UnusableKey {
+    /// What a key of a curve that is not known is of.
+    pub(super) fn of_curve(parameters: Option<AnyRef<'_>>) -> UnusableKey {
+        let curve = parameters.and_then(|curve| curve.decode_as::<ObjectIdentifier>().ok());
+        match curve {
+            None => UnusableKey::ExplicitCurve,
+            Some(P256 | P384) => UnusableKey::Damaged,
+            Some(other) => UnusableKey::named(other),
+        }
+    }
+
+    pub(super) fn named(oid: ObjectIdentifier) -> UnusableKey {
         let text = oid.to_string();
         let name = NAMED.iter().find(|(known, _)| *known == text);
         UnusableKey::Kind(match name {
