@@ -24,11 +24,12 @@ pub(super) const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.1
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
 /// Kinds of keys that are known by name only, so that people are told what they have.
-const NAMED: [(&str, &str); 12] = [
+const NAMED: [(&str, &str); 13] = [
     ("1.2.840.10040.4.1", "DSA"),
     ("1.2.840.10045.3.1.1", "P-192"),
     ("1.2.840.113549.1.1.10", "RSA for PSS alone (id-RSASSA-PSS)"),
     ("1.3.101.110", "X25519, which cannot sign"),
+    ("1.3.101.112", "Ed25519"),
     ("1.3.101.113", "Ed448"),
     ("1.3.132.0.10", "secp256k1"),
     ("1.3.132.0.33", "P-224"),

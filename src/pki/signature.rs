@@ -130,9 +130,13 @@ fn pss(algorithm: &AlgorithmIdentifierOwned) -> Result<Scheme, UnknownScheme> {
     let parameters = algorithm.parameters.as_ref();
     let parameters = parameters.and_then(|found| found.decode_as::<PssParameters>().ok());
     let parameters = parameters.ok_or_else(|| unknown("parameters that cannot be read"))?;
-    let oid = |found: &AlgorithmIdentifierOwned| found.oid.to_string();
+    // RFC 4055 §2.1: the parameters of a hash are NULL, or else left out.
+    let plain = |found: &AlgorithmIdentifierOwned| {
+        let is_plain = found.parameters.as_ref().is_none_or(Any::is_null);
+        is_plain.then(|| found.oid.to_string())
+    };
     // RFC 8017 §A.2.3: SHA-1 where nothing is said.
-    let hash = parameters.hash.as_ref().map(oid);
+    let hash = parameters.hash.as_ref().and_then(plain);
     let known = HASHES
         .iter()
         .find(|(known, ..)| hash.as_deref() == Some(*known));
@@ -143,7 +147,7 @@ fn pss(algorithm: &AlgorithmIdentifierOwned) -> Result<Scheme, UnknownScheme> {
             .decode_as::<AlgorithmIdentifierOwned>()
             .ok()
     });
-    if mask.as_ref().map(oid).as_deref() != Some(*name) || parameters.trailer.is_some() {
+    if mask.as_ref().and_then(plain).as_deref() != Some(*name) || parameters.trailer.is_some() {
         return Err(unknown("two different hashes"));
     }
     match parameters.salt == Some(*octets) {

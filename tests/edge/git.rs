@@ -115,6 +115,9 @@ fn clones_and_pushes(version: Version) {
     let caddy = house.serve(version);
     let url = format!("https://{HOST}:{}/plans.git", caddy.https_port());
     let places = tempfile::tempdir().expect("a temporary directory can be made");
+    // curl reads key and certificate from the one file, too.
+    let fetched = caddy.visit(HOST, "/plans.git/HEAD").pem(&pem, &pem).run();
+    fetched.has_status(200).contains("ref: refs/heads/main");
     let alice = Git {
         caddy: &caddy,
         pem: Some(pem),

@@ -253,11 +253,11 @@ fn an_altered_request_is_refused_whatever_its_key() {
             altered[at] ^= 1;
             assert!(
                 homelab::pki::requested_key(&altered).is_err(),
-                "{key} at {at}"
+                "{key} {how} at {at}"
             );
             assert!(
                 homelab::pki::requested_key(&der[..at]).is_err(),
-                "{key} cut at {at}"
+                "{key} {how} cut at {at}"
             );
         }
     }
