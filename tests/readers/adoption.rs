@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use homelab::pki::{Certificate, ForeignKey, ForeignKeyError};
+use homelab::pki::{Certificate, ForeignKey, ForeignKeyError, certificates_in};
 
 use crate::support::lab::Lab;
 use crate::support::recipe::{CA, P256, RSA, Recipe};
@@ -44,7 +44,8 @@ fn keys_are_read_in_every_form(kind: &str) {
         _ => words.to_owned(),
     };
     let certificate = fs::read(recipe.path("ca.pem")).expect("it was made");
-    let certificate = Certificate::from_file(&certificate).expect("it is one");
+    let certificate =
+        Certificate::from_der(certificates_in(&certificate).remove(0)).expect("it is one");
     let public = certificate.public_key().expect("of a kind that is known");
     let read =
         |name: &str| ForeignKey::from_pem(&fs::read(recipe.path(name)).expect("it was made"));
