@@ -513,11 +513,11 @@ fn what_is_not_ours_is_left_and_keeps_its_directory() {
         [
             "~ homelab.lock",
             MANIFEST,
-            SITES,
             CRL,
             CRL_DER,
             PUBLISHED,
             EXPOSURE,
+            SITES,
             INDEX,
             "~ out/people/alice/guide.html",
             "- out/people/alice/macbook/alice-macbook.p12",
