@@ -445,7 +445,7 @@ fn the_edge_is_planned_where_no_secret_is() {
     fs::remove_dir_all(lab.path().join("out")).expect("it is there");
     let planned = json(&lab, 1, ["--edge"]);
     assert_eq!(planned["no_former_build"], "out has not been built before");
-    assert_eq!(as_planned_quietly(&lab), 6);
+    assert_eq!(as_planned_quietly(&lab), 9);
     // What has no certificate stops it.
     edit(
         &lab,
