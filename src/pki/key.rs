@@ -194,7 +194,7 @@ fn rsa_pkcs8(pkcs1: &[u8]) -> Zeroizing<Vec<u8>> {
     let info = PrivateKeyInfoRef::new(algorithm, octets);
     // Grown, it would leave copies behind.
     let mut der = Zeroizing::new(Vec::with_capacity(pkcs1.len() + 64));
-    info.encode_to_vec(&mut *der)
+    info.encode_to_vec(&mut der)
         .expect("it is of some thousand octets");
     der
 }
