@@ -91,7 +91,7 @@ enum AdoptError {
 
 /// Adopts an authority, and builds.
 pub fn adopt(arguments: &Adopt) -> Result<(), Failure> {
-    let inputs = Inputs::read(&arguments.make)?;
+    let inputs = Inputs::held(&arguments.make)?;
     let workspace = &inputs.workspace;
     let (path, now) = (&arguments.certificate, clock::now()?);
     let certificate = read(workspace, path)?;

@@ -7,10 +7,11 @@ use thiserror::Error;
 
 use super::arguments::{Build, Declaration, Make};
 use super::failure::{Exit, Failure};
+use super::hold::{Held, PATIENCE, Still};
 use super::issuing::{Issuing, Order, refuse_changes, refuse_issues};
 use super::mint::{self, Standing};
 use super::requests::Requested;
-use super::workspace::{PATIENCE, Workspace};
+use super::workspace::Workspace;
 use super::{report, secret};
 use crate::change::{self, Consequence, Former};
 use crate::lock::{Lock, issued_here, reconcile};
@@ -72,11 +73,13 @@ enum BuildError {
 
 /// Makes the output tree what the declaration says.
 pub fn build(arguments: &Build) -> Result<(), Failure> {
-    let inputs = Inputs::read(&arguments.make)?;
+    if arguments.check {
+        let inputs = Inputs::kept_still(&arguments.make)?;
+        return threads(&arguments.make)?.install(|| check_tree(&inputs, &arguments.make));
+    }
+    let inputs = Inputs::held(&arguments.make)?;
     threads(&arguments.make)?.install(|| {
-        if arguments.check {
-            check_tree(&inputs, &arguments.make)
-        } else if arguments.edge {
+        if arguments.edge {
             build_edge(&inputs, arguments.allow_retire)
         } else {
             let mode = match arguments.locked {
@@ -89,7 +92,7 @@ pub fn build(arguments: &Build) -> Result<(), Failure> {
 }
 
 /// Does what was ordered to the lock, and makes the output tree what it then is to be.
-pub fn build_after(inputs: &Inputs, make: &Make, order: &Order) -> Result<(), Failure> {
+pub fn build_after(inputs: &Inputs<Held>, make: &Make, order: &Order) -> Result<(), Failure> {
     threads(make)?.install(|| build_all(inputs, make, order, Mode::Retiring(None)))
 }
 
@@ -104,10 +107,11 @@ fn threads(make: &Make) -> Result<rayon::ThreadPool, Failure> {
         })
 }
 
-/// What a build begins with.
-pub struct Inputs {
+/// What a build begins with, read from a workspace that is [`Held`] by who is going to write, and [`Still`] or as it
+/// is at the moment for who only looks.
+pub struct Inputs<W = Workspace> {
     /// The files beside the declaration.
-    pub workspace: Workspace,
+    pub workspace: W,
     /// The output tree.
     pub out: PathBuf,
     /// What is declared.
@@ -118,21 +122,36 @@ pub struct Inputs {
     pub templates: Templates,
 }
 
-impl Inputs {
-    /// Reads it.
-    pub fn read(make: &Make) -> Result<Inputs, Failure> {
-        Inputs::of(&make.declaration, make.out.as_deref())
+impl Inputs<Held> {
+    /// Holds the workspace, then reads.
+    pub fn held(make: &Make) -> Result<Inputs<Held>, Failure> {
+        Inputs::read(Held::of(&make.declaration.file)?, make.out.as_deref())
     }
+}
 
-    /// Reads it for the tree in that place.
+impl Inputs<Still> {
+    /// Reads while nobody writes.
+    pub fn kept_still(make: &Make) -> Result<Inputs<Still>, Failure> {
+        Inputs::read(Still::of(&make.declaration.file)?, make.out.as_deref())
+    }
+}
+
+impl Inputs<Workspace> {
+    /// Reads what is there at the moment, and waits for nobody.
     pub fn of(declaration: &Declaration, out: Option<&Path>) -> Result<Inputs, Failure> {
-        let workspace = Workspace::of(&declaration.file);
-        let homelab = workspace.homelab()?;
+        Inputs::read(Workspace::of(&declaration.file), out)
+    }
+}
+
+impl<W: AsRef<Workspace>> Inputs<W> {
+    fn read(workspace: W, out: Option<&Path>) -> Result<Inputs<W>, Failure> {
+        let files = workspace.as_ref();
+        let homelab = files.homelab()?;
         Ok(Inputs {
-            out: workspace.out(out)?,
-            requested: Requested::read(&workspace, &homelab)?,
+            out: files.out(out)?,
+            requested: Requested::read(files, &homelab)?,
             homelab,
-            templates: workspace.templates()?,
+            templates: files.templates()?,
             workspace,
         })
     }
@@ -154,7 +173,7 @@ enum Mode {
     Retiring(Option<usize>),
 }
 
-fn build_all(inputs: &Inputs, make: &Make, order: &Order, mode: Mode) -> Result<(), Failure> {
+fn build_all(inputs: &Inputs<Held>, make: &Make, order: &Order, mode: Mode) -> Result<(), Failure> {
     let Inputs {
         workspace,
         out,
@@ -162,7 +181,6 @@ fn build_all(inputs: &Inputs, make: &Make, order: &Order, mode: Mode) -> Result<
         templates,
         ..
     } = inputs;
-    let _held = workspace.hold()?;
     let mut issuing = Issuing::new(inputs, &make.secret);
     let root_elsewhere = make.secret.root_command.is_some();
     let mut is_first = true;
@@ -272,7 +290,7 @@ pub fn doubt_installed(homelab: &Homelab, lock: &Lock) {
 }
 
 /// Makes what needs no secret, from what the lock records.
-fn build_edge(inputs: &Inputs, allow_retire: Option<usize>) -> Result<(), Failure> {
+fn build_edge(inputs: &Inputs<Held>, allow_retire: Option<usize>) -> Result<(), Failure> {
     let Inputs {
         workspace,
         out,
@@ -280,7 +298,6 @@ fn build_edge(inputs: &Inputs, allow_retire: Option<usize>) -> Result<(), Failur
         templates,
         ..
     } = inputs;
-    let _held = workspace.hold()?;
     let lock = issued_lock(workspace)?;
     refuse_issued_here(homelab, &lock)?;
     refuse_issues(homelab, &lock)?;
@@ -319,7 +336,7 @@ pub fn edge_scope(lock: &Lock) -> Scope {
 pub const SIGN: &str = "run `homelab build` where the root secret is, and commit homelab.lock.";
 
 /// Makes everything anew in memory and compares; writes nothing.
-fn check_tree(inputs: &Inputs, make: &Make) -> Result<(), Failure> {
+fn check_tree(inputs: &Inputs<Still>, make: &Make) -> Result<(), Failure> {
     let Inputs {
         workspace,
         out,
@@ -329,7 +346,8 @@ fn check_tree(inputs: &Inputs, make: &Make) -> Result<(), Failure> {
     } = inputs;
     let lock = issued_lock(workspace)?;
     refuse_changes(homelab, &lock)?;
-    let secrets = Issuing::new(inputs, &make.secret).secrets(&lock)?;
+    let opened = secret::unlock(workspace, &make.secret, &lock.roots())?;
+    let secrets = Secrets::of(opened.keyring, &lock).map_err(Failure::environment)?;
     let derivations = plan::plan(
         homelab,
         &lock,
@@ -396,7 +414,7 @@ fn open(out: &Path, lock: &Lock) -> Result<Tree, Failure> {
 /// Makes the tree what the derivations say, within `scope`, and tells what was done. The secrets
 /// are unlocked only if some artifact that needs them is not up to date.
 fn make_tree(
-    inputs: &Inputs,
+    inputs: &Inputs<Held>,
     tree: Tree,
     derivations: &[Derivation],
     scope: &Scope,

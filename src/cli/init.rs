@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::arguments::Init;
 use super::failure::{Exit, Failure};
+use super::hold::Held;
 use super::mint::{self, Minted, Standing};
 use super::report;
 use super::secret::{self, SealsTo};
@@ -45,9 +46,8 @@ pub fn init(arguments: &Init) -> Result<(), Failure> {
         let domain = arguments.domain.clone();
         Failure::new(Exit::Usage, InitError::BadDomain { domain, why })
     })?;
-    let workspace = Workspace::of(&arguments.declaration.file);
+    let workspace = Held::of(&arguments.declaration.file)?;
     let path = workspace.declaration();
-    let _held = workspace.hold()?;
     if path.symlink_metadata().is_ok() {
         let path = path.to_owned();
         return Err(Failure::environment(InitError::Exists { path }));

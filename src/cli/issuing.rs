@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use super::arguments::Secret;
 use super::build::Inputs;
 use super::failure::Failure;
+use super::hold::Held;
 use super::requests::Requested;
 use super::secret::Opened;
-use super::workspace::Workspace;
 use super::{build, clock, mint, report, secret};
 use crate::issue::{new_authority, new_certificates, new_crl};
 use crate::lock::{
@@ -75,7 +75,7 @@ pub enum Then {
 
 /// One build's dealings with the keyring, which is opened once and only where it is needed.
 pub struct Issuing<'a> {
-    workspace: &'a Workspace,
+    workspace: &'a Held,
     options: &'a Secret,
     homelab: &'a Homelab,
     requested: &'a Requested,
@@ -84,7 +84,7 @@ pub struct Issuing<'a> {
 
 impl<'a> Issuing<'a> {
     /// Nothing is opened yet.
-    pub fn new(inputs: &'a Inputs, options: &'a Secret) -> Issuing<'a> {
+    pub fn new(inputs: &'a Inputs<Held>, options: &'a Secret) -> Issuing<'a> {
         Issuing {
             workspace: &inputs.workspace,
             options,

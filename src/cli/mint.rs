@@ -11,6 +11,7 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::failure::Failure;
+use super::hold::Held;
 use super::report;
 use super::secret::{self, LIMIT, Opened, SealsTo, SecretError};
 use super::workspace::Workspace;
@@ -62,11 +63,7 @@ pub enum Standing {
 
 /// Finds out where a workspace stands, completing what an interrupted command has left. An error
 /// where something is missing that was there: never a new authority by surprise.
-pub fn standing(
-    workspace: &Workspace,
-    out: &Path,
-    root_elsewhere: bool,
-) -> Result<Standing, Failure> {
+pub fn standing(workspace: &Held, out: &Path, root_elsewhere: bool) -> Result<Standing, Failure> {
     let Some(lock) = begun(workspace, out)? else {
         // Nothing was ever made with a secret that was only pending.
         let _ = std::fs::remove_file(workspace.path(PENDING));
@@ -125,7 +122,7 @@ fn is_empty_or_absent(directory: &Path) -> bool {
 }
 
 /// Puts a pending secret in its place, now that the lock is there.
-pub fn complete_pending(workspace: &Workspace) -> Result<(), Failure> {
+pub fn complete_pending(workspace: &Held) -> Result<(), Failure> {
     let pending = workspace.path(PENDING);
     let Some(bytes) = workspace.read(&pending, LIMIT)? else {
         return Ok(());
@@ -205,10 +202,8 @@ fn new_identity(path: &Path) -> Result<Identity, Failure> {
 }
 
 /// Writes a minted secret and the lock that pins it, in the order that survives a crash.
-pub fn establish(workspace: &Workspace, minted: &Minted, lock: &Lock) -> Result<(), Failure> {
-    let pending = workspace.path(PENDING);
-    write_durably(&pending, Mode::Public, &minted.sealed, Existing::Replace)
-        .map_err(Failure::environment)?;
+pub fn establish(workspace: &Held, minted: &Minted, lock: &Lock) -> Result<(), Failure> {
+    workspace.write(PENDING, &minted.sealed)?;
     workspace.write_lock(lock)?;
     complete_pending(workspace)?;
     report::note(format_args!(

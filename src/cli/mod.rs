@@ -10,6 +10,7 @@ mod check;
 mod clock;
 mod exposure;
 mod failure;
+mod hold;
 mod init;
 mod issuing;
 mod mint;

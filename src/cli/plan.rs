@@ -18,8 +18,9 @@ use super::build::{
     refuse_issued_here, retires_many, sealed_hash,
 };
 use super::failure::{Exit, Failure};
+use super::hold::PATIENCE;
 use super::issuing::to_be_issued;
-use super::workspace::{PATIENCE, Workspace};
+use super::workspace::Workspace;
 use super::{clock, mint, report};
 use crate::change::{
     Consequence, Former, LockChanges, Step, Verb, between, foresee, of_devices, outdated_authority,

@@ -42,7 +42,7 @@ enum RenewError {
 
 /// Issues new certificates, or shuts out the older ones, and builds.
 pub fn renew(arguments: &Renew) -> Result<(), Failure> {
-    let inputs = Inputs::read(&arguments.make)?;
+    let inputs = Inputs::held(&arguments.make)?;
     let (homelab, lock) = (&inputs.homelab, issued_lock(&inputs.workspace)?);
     for device in &arguments.devices {
         is_enrolled(homelab, device)?;

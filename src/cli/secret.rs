@@ -11,12 +11,12 @@ use zeroize::Zeroizing;
 
 use super::arguments::Secret;
 use super::failure::Failure;
+use super::hold::Held;
 use super::workspace::Workspace;
 use crate::root::{
     Identity, Key, Keyring, Recipient, RootId, RootSecret, SealError, is_sealed_with_passphrase,
     recipients, seal, seal_with_passphrase, unseal,
 };
-use crate::tree::{Existing, Mode, write_durably};
 
 /// Bytes of an identity file, a sealed root or a command's answer, at the most.
 pub const LIMIT: u64 = 64 << 10;
@@ -288,12 +288,11 @@ impl SealsTo {
     }
 
     /// Puts a keyring into homelab.age, in place of the one that is there.
-    pub fn replace(&self, workspace: &Workspace, keyring: &Keyring) -> Result<(), Failure> {
+    pub fn replace(&self, workspace: &Held, keyring: &Keyring) -> Result<(), Failure> {
         let sealed = self.seal(keyring);
         let sealed =
             sealed.map_err(|source| Failure::environment(SecretError::CannotSeal { source }))?;
-        let path = workspace.path("homelab.age");
-        write_durably(&path, Mode::Public, &sealed, Existing::Replace).map_err(Failure::environment)
+        workspace.write("homelab.age", &sealed)
     }
 }
 

@@ -10,12 +10,13 @@ use rustix::io::{Errno, retry_on_intr};
 
 use super::directory::{Directory, parent_of};
 use super::error::{TreeError, cannot_write};
+use super::links::linked_file;
 use super::manifest::Mode;
 
 /// What to do about a file that is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Existing {
-    /// Put the new one in its place, in one step. A link is replaced itself, not what it leads to.
+    /// Put the new one in its place, in one step. Where a link stands there, that is the place that it leads to.
     Replace,
     /// Leave it, and fail with [`TreeError::Exists`].
     Refuse,
@@ -24,13 +25,17 @@ pub enum Existing {
 /// Writes a single file outside the output tree: whole or not at all, on the disk when this returns.
 ///
 /// The bytes first go to `.NAME.tmp` beside it, which a later call for the same file removes if this one is killed. The
-/// directory must exist; links may lead to it.
+/// directory must exist; links may lead to it, and to the file that is to be replaced.
 pub fn write_durably(
     path: &Path,
     mode: Mode,
     bytes: &[u8],
     existing: Existing,
 ) -> Result<(), TreeError> {
+    let path = &match existing {
+        Existing::Replace => linked_file(path)?,
+        Existing::Refuse => path.to_owned(),
+    };
     let directory =
         Directory::at(parent_of(path))?.ok_or_else(|| cannot_write(path, Errno::NOENT))?;
     let name = path.file_name().and_then(|name| name.to_str());
@@ -40,7 +45,7 @@ pub fn write_durably(
 
 /// Makes the names in the directory of `path` durable, in case a killed [`write_durably`] did not.
 pub fn sync_name(path: &Path) -> Result<(), TreeError> {
-    match Directory::at(parent_of(path))? {
+    match Directory::at(parent_of(&linked_file(path)?))? {
         Some(directory) => flush_directory(&directory),
         None => Ok(()),
     }
@@ -48,8 +53,12 @@ pub fn sync_name(path: &Path) -> Result<(), TreeError> {
 
 /// Removes what a killed [`write_durably`] of `path` may have left beside it.
 pub fn remove_unfinished(path: &Path) -> Result<(), TreeError> {
+    // Where a link leads nowhere, nothing was ever written through it.
+    let Ok(path) = linked_file(path) else {
+        return Ok(());
+    };
     let name = path.file_name().and_then(|name| name.to_str());
-    match (Directory::at(parent_of(path))?, name) {
+    match (Directory::at(parent_of(&path))?, name) {
         (Some(directory), Some(name)) => directory.remove_file(&temporary_name(name)).map(drop),
         _ => Ok(()),
     }
@@ -268,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_in_the_place_of_a_single_file_is_replaced_itself() {
+    fn a_single_file_is_written_through_a_link() {
         let around = TempDir::new().expect("a temporary directory");
         let (file, target) = (around.path().join("file"), around.path().join("target"));
         fs::write(&target, "mine").expect("written");
@@ -278,7 +287,18 @@ mod tests {
             "tree::exists"
         );
         write_durably(&file, Mode::Public, b"new", Existing::Replace).expect("written");
-        assert_eq!(fs::read(&target).expect("a file"), b"mine");
-        assert!(!fs::symlink_metadata(&file).expect("metadata").is_symlink());
+        assert_eq!(fs::read(&target).expect("a file"), b"new");
+        assert!(fs::symlink_metadata(&file).expect("metadata").is_symlink());
+        fs::remove_file(&target).expect("it was there");
+        assert_eq!(
+            code_of(write_durably(
+                &file,
+                Mode::Public,
+                b"new",
+                Existing::Replace
+            )),
+            "tree::link-to-nothing"
+        );
+        assert!(fs::symlink_metadata(&target).is_err());
     }
 }

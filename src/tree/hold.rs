@@ -13,6 +13,7 @@ use rustix::io::{Errno, retry_on_intr};
 use super::directory::{Directory, parent_of};
 use super::durable::flush_directory;
 use super::error::{TreeError, cannot_read, cannot_write};
+use super::holder::holder;
 
 /// How long to wait between two tries for the lock.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -92,6 +93,7 @@ fn lock(
             Err(Errno::WOULDBLOCK) => {
                 return Err(TreeError::Locked {
                     directory: path.to_owned(),
+                    holder: holder(directory),
                     patience,
                 });
             }

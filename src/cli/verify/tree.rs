@@ -13,7 +13,7 @@ use super::{VerifyError, conclude, counted, keyring, listed, password};
 use crate::cli::arguments::Verify;
 use crate::cli::build::owner;
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::workspace::{PATIENCE, Workspace};
+use crate::cli::hold::{PATIENCE, Still};
 use crate::cli::{clock, report};
 use crate::lock::Lock;
 use crate::model::Homelab;
@@ -38,7 +38,7 @@ struct TreeReport {
 const HELP: &str = "`homelab build` makes the tree anew; where nobody has changed homelab.kdl since, find out who changed the tree before you hand anything over";
 
 pub fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Failure> {
-    let workspace = Workspace::of(&arguments.declaration.file);
+    let workspace = Still::of(&arguments.declaration.file)?;
     let homelab = workspace.homelab()?;
     let lock = workspace.lock()?;
     let lock = lock.ok_or_else(|| Failure::environment(VerifyError::NoLock))?;
