@@ -135,7 +135,7 @@ pub fn outlook(
     let artifact = render(&derivation.recipe, templates, None)?;
     let standing = view.read(&derivation.path)?;
     let is_same = standing.is_some_and(|standing| {
-        let same_mode = unowned || standing.mode == derivation.mode.permissions();
+        let same_mode = unowned || view.has_mode(&standing, derivation.mode);
         standing.bytes == artifact.bytes && same_mode
     });
     Ok(match (is_same, unowned) {
@@ -233,7 +233,7 @@ fn difference(
     let what = match view.read(&derivation.path)? {
         None => "is missing",
         Some(contents) if contents.bytes != artifact.bytes => "has other bytes",
-        Some(contents) if contents.mode != derivation.mode.permissions() => "has another mode",
+        Some(contents) if !view.has_mode(&contents, derivation.mode) => "has another mode",
         Some(_) if view.entry(&derivation.path).is_none() => "is not in the manifest",
         Some(_) => return Ok(None),
     };

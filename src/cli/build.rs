@@ -472,7 +472,7 @@ fn meaning(tree: &Tree, missed: &[(&Derivation, Miss)]) -> Result<Vec<Consequenc
 /// The hash of homelab.age. Bundles depend on it, so that another file in its place is opened and
 /// held against the lock, while one that was held before is not opened again.
 pub fn sealed_hash(workspace: &Workspace) -> Result<Option<blake3::Hash>, Failure> {
-    let sealed = workspace.read(&workspace.path("homelab.age"), secret::LIMIT)?;
+    let sealed = workspace.sealed()?;
     Ok(sealed.map(|bytes| blake3::hash(&bytes)))
 }
 

@@ -80,6 +80,12 @@ pub fn standing(workspace: &Held, out: &Path, root_elsewhere: bool) -> Result<St
 /// The lock of a workspace that something has been made in; none where an authority may be made. An error
 /// where something is missing that was there. Changes nothing.
 pub fn begun(workspace: &Workspace, out: &Path) -> Result<Option<Lock>, Failure> {
+    // Who only looks may have read between two steps of a first build: what comes after the lock is there, and the
+    // lock was not. By now it is.
+    standing_lock(workspace, out).or_else(|_| standing_lock(workspace, out))
+}
+
+fn standing_lock(workspace: &Workspace, out: &Path) -> Result<Option<Lock>, Failure> {
     let sealed = workspace.path("homelab.age");
     let Some(lock) = workspace.lock()? else {
         // Whatever stands where output goes may be what is left of a tree.

@@ -186,7 +186,7 @@ pub fn first_from_command(options: &Secret) -> Result<Option<(RootId, Opened)>, 
 
 fn from_file(workspace: &Workspace, options: &Secret) -> Result<Opened, Failure> {
     let path = workspace.path("homelab.age");
-    let Some(sealed) = workspace.read(&path, LIMIT)? else {
+    let Some(sealed) = workspace.sealed()? else {
         return Err(Failure::environment(SecretError::Missing { path }));
     };
     let cannot_open = |source, help: &str| {
@@ -324,9 +324,10 @@ pub fn read_identities(
         return Ok(None);
     };
     let bytes = Zeroizing::new(bytes);
-    let identities = std::str::from_utf8(&bytes)
-        .ok()
-        .and_then(Identity::from_file);
+    let text = std::str::from_utf8(&bytes).ok();
+    // Some editors begin a file with a byte-order mark.
+    let text = text.map(|text| text.strip_prefix('\u{feff}').unwrap_or(text));
+    let identities = text.and_then(Identity::from_file);
     let path = path.to_owned();
     let bad = || Failure::environment(SecretError::BadIdentity { path });
     identities.map(Some).ok_or_else(bad)

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
@@ -11,10 +12,12 @@ use walkdir::WalkDir;
 
 use super::failure::{Exit, Failure};
 use super::hold::Held;
+use super::{report, secret};
 use crate::lock::{self, Lock};
 use crate::model::{Homelab, Language};
 use crate::parse;
-use crate::source::Source;
+use crate::root::is_armoured;
+use crate::source::{Source, normal_form};
 use crate::template::{self, Templates};
 use crate::tree::{Existing, Mode, linked_file, write_durably};
 
@@ -141,17 +144,28 @@ impl Workspace {
             return Ok(None);
         };
         // What is not UTF-8 is damage, and the lines around it tell where.
-        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let text = String::from_utf8_lossy(&normal_form(&bytes)).into_owned();
         let source = Source::new(path.display().to_string(), text);
         let lock = lock::read(&source);
         lock.map(Some)
             .map_err(|mistakes| Failure::mistakes(Exit::Environment, mistakes))
     }
 
-    /// Whether the lock that is there is this one, written as it is written.
+    /// Whether the lock that is there is this one, written as it is written. Which ends its lines have is git's affair:
+    /// a build with nothing to do leaves a checked-out file as it is.
     pub fn has_lock(&self, lock: &Lock) -> Result<bool, Failure> {
         let written = self.read(&self.path("homelab.lock"), LOCK_LIMIT)?;
-        Ok(written.as_deref() == Some(lock.to_string().as_bytes()))
+        Ok(written.is_some_and(|written| *normal_form(&written) == *lock.to_string().as_bytes()))
+    }
+
+    /// The sealed root secret, whatever git made of the ends of its lines; `None` if there is none.
+    pub fn sealed(&self) -> Result<Option<Vec<u8>>, Failure> {
+        let sealed = self.read(&self.path("homelab.age"), secret::LIMIT)?;
+        Ok(sealed.map(|bytes| match is_armoured(&bytes) {
+            true => normal_form(&bytes).into_owned(),
+            // Without its armour it is no text.
+            false => bytes,
+        }))
     }
 
     /// The built-in templates under those in `templates/`.
@@ -228,10 +242,18 @@ impl Held {
         }
     }
 
-    /// Writes a public file beside the declaration, in place of the one that is there.
+    /// Writes a public file beside the declaration, in place of the one that is there. Through links it is written to
+    /// what they lead to.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
-        write_durably(&self.path(name), Mode::Public, bytes, Existing::Replace)
-            .map_err(Failure::environment)
+        let path = self.path(name);
+        if std::fs::metadata(&path).is_ok_and(|there| there.nlink() > 1) {
+            // A file that is replaced whole can keep only one of its names; backups go by that.
+            report::note(format_args!(
+                "`{}` has another name (a hard link): under that one it stays as it was.",
+                path.display()
+            ));
+        }
+        write_durably(&path, Mode::Public, bytes, Existing::Replace).map_err(Failure::environment)
     }
 }
 

@@ -12,6 +12,7 @@ use super::directory::{Directory, parent_of};
 use super::error::{TreeError, cannot_write};
 use super::links::linked_file;
 use super::manifest::Mode;
+use super::modes::{self, Kept};
 
 /// What to do about a file that is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +75,7 @@ pub(super) fn place(
 ) -> Result<(), TreeError> {
     let temporary = temporary_name(name);
     directory.remove_file(&temporary)?;
-    let placed = write_new(directory, &temporary, mode, bytes).and_then(|file| {
+    let placed = write_new(directory, &temporary, mode, bytes).and_then(|(file, _)| {
         flush_one(&file).map_err(|errno| cannot_write(&directory.named(name), errno))?;
         refuse_a_rival(directory, &temporary, &file)?;
         move_into_place(directory, &temporary, name, existing)
@@ -92,22 +93,22 @@ pub(super) fn temporary_name(name: &str) -> String {
     format!(".{name}.tmp")
 }
 
-/// Writes a new file with exactly `mode`, whatever the umask; it is not on the disk yet.
+/// Writes a new file with exactly `mode`, whatever the umask, as far as the file system keeps modes; it is not on the
+/// disk yet.
 pub(super) fn write_new(
     directory: &Directory,
     below: &str,
     mode: Mode,
     bytes: &[u8],
-) -> Result<File, TreeError> {
+) -> Result<(File, Kept), TreeError> {
     let failed = |error| cannot_write(&directory.named(below), error);
     let mut file = directory
         .create_file(below)
         .map_err(|errno| failed(errno.into()))?;
     // The mode first, so that there is no moment in which the file has its bytes and not its mode.
-    retry_on_intr(|| rustix::fs::fchmod(&file, mode.of_file()))
-        .map_err(|errno| failed(errno.into()))?;
+    let kept = modes::set(&file, mode.of_file()).map_err(|errno| failed(errno.into()))?;
     file.write_all(bytes).map_err(failed)?;
-    Ok(file)
+    Ok((file, kept))
 }
 
 /// Fails if another process has begun to write the same file, so that its half is not taken for ours.
@@ -151,8 +152,26 @@ fn rename_without_replacing(directory: &Directory, from: &str, name: &str) -> Re
             answer => return answer,
         }
     }
-    retry_on_intr(|| rustix::fs::linkat(directory, from, directory, name, AtFlags::empty()))?;
-    retry_on_intr(|| rustix::fs::unlinkat(directory, from, AtFlags::empty()))
+    match retry_on_intr(|| rustix::fs::linkat(directory, from, directory, name, AtFlags::empty())) {
+        Ok(()) => retry_on_intr(|| rustix::fs::unlinkat(directory, from, AtFlags::empty())),
+        // exFAT, and what FUSE and SMB make of many others, have no second names either.
+        Err(Errno::PERM | Errno::NOTSUP | Errno::NOSYS) => {
+            rename_where_nothing_is(directory, from, name)
+        }
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Looks, then renames. No other homelab can come in between: whoever writes beside a declaration holds the directory.
+fn rename_where_nothing_is(directory: &Directory, from: &str, name: &str) -> Result<(), Errno> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW;
+    match retry_on_intr(|| rustix::fs::statat(directory, name, flags)) {
+        Ok(_) => Err(Errno::EXIST),
+        Err(Errno::NOENT) => {
+            retry_on_intr(|| rustix::fs::renameat(directory, from, directory, name))
+        }
+        Err(errno) => Err(errno),
+    }
 }
 
 /// Makes the names in a directory durable.

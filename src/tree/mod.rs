@@ -23,6 +23,7 @@ mod hold;
 mod holder;
 mod links;
 mod manifest;
+mod modes;
 mod path;
 mod survey;
 #[cfg(test)]
@@ -42,7 +43,7 @@ pub use holder::{Holder, holder};
 pub use links::linked_file;
 pub use manifest::{ManifestEntry, Mode};
 pub use path::{InvalidPath, OutputPath};
-pub use view::{Contents, Found, Owner, View};
+pub use view::{Busy, Contents, Found, Owner, View};
 
 use change::{Change, Put};
 use directory::Directory;
@@ -101,12 +102,15 @@ impl Tree {
         let staging = self.staging()?;
         let name = self.staged.fetch_add(1, Ordering::Relaxed).to_string();
         match durable::write_new(&staging, &name, mode, bytes) {
-            Ok(_) => Ok(Staged {
-                path: path.clone(),
-                mode,
-                content: blake3::hash(bytes),
-                name,
-            }),
+            Ok((_, kept)) => {
+                self.view.modes.learn(self.root(), kept);
+                Ok(Staged {
+                    path: path.clone(),
+                    mode,
+                    content: blake3::hash(bytes),
+                    name,
+                })
+            }
             // What the user knows is the file that this was to be.
             Err(TreeError::CannotWrite { source, .. }) => {
                 Err(cannot_write(&self.root().named(path.as_str()), source))
@@ -126,7 +130,7 @@ impl Tree {
         let (root, owner) = (self.root(), &self.view.owner.present);
         let change = Change::between(&self.view.entries, wanted, scope);
         let folders = change.folders();
-        let survey = survey::survey(root, &change, &folders, self.damaged())?;
+        let survey = survey::survey(root, &self.view.modes, &change, &folders, self.damaged())?;
         let stale = self.damaged() || self.view.was_former || survey.manifest_altered;
         if !stale && !change.alters_manifest() && !survey.finds_work() {
             return Ok(outcome(root, &change, &survey));

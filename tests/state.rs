@@ -1,0 +1,13 @@
+//! The files beside the declaration: held by others, reached by links, rewritten by git and editors, on file systems of all kinds, and at
+//! all times.
+
+mod support;
+
+#[path = "state/holding.rs"]
+mod holding;
+#[path = "state/home.rs"]
+mod home;
+#[path = "state/races.rs"]
+mod races;
+#[path = "state/stress.rs"]
+mod stress;
