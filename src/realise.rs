@@ -37,6 +37,8 @@ pub struct Built {
     pub modes_restored: Vec<PathBuf>,
     /// How many artifacts were left as they are.
     pub unchanged: usize,
+    /// Whether the file system lets others read what is meant for the owner alone.
+    pub shows_secrets: bool,
 }
 
 /// The derivations whose artifact is not up to date, with the reason.
@@ -187,6 +189,7 @@ pub fn realise(
         removed: outcome.removed,
         modes_restored: outcome.modes_restored,
         unchanged: outcome.unchanged + outcome.adopted.len(),
+        shows_secrets: outcome.shows_secrets,
     })
 }
 

@@ -93,7 +93,7 @@ enum AdoptError {
 pub fn adopt(arguments: &Adopt) -> Result<(), Failure> {
     let inputs = Inputs::held(&arguments.make)?;
     let workspace = &inputs.workspace;
-    let (path, now) = (&arguments.certificate, clock::now()?);
+    let (path, now) = (&arguments.certificate, clock::now_to_issue()?);
     let certificate = read(workspace, path)?;
     let certificate = Certificate::from_file(&certificate)
         .map_err(|_| Failure::environment(AdoptError::NoCertificate { path: path.clone() }))?;

@@ -12,6 +12,7 @@ use super::issuing::{Issuing, Order, refuse_changes, refuse_issues};
 use super::mint::{self, Standing};
 use super::requests::Requested;
 use super::workspace::Workspace;
+use super::{expiry, git};
 use super::{report, secret};
 use crate::change::{self, Consequence, Former};
 use crate::lock::{Lock, issued_here, reconcile};
@@ -183,7 +184,7 @@ fn build_all(inputs: &Inputs<Held>, make: &Make, order: &Order, mode: Mode) -> R
     } = inputs;
     let mut issuing = Issuing::new(inputs, &make.secret);
     let root_elsewhere = make.secret.root_command.is_some();
-    let mut is_first = true;
+    let (mut is_first, mut is_new) = (true, true);
     let lock = match mint::standing(workspace, out, root_elsewhere)? {
         Standing::Fresh if mode == Mode::Locked => {
             let changes = vec![String::from("the root secret is to be made")];
@@ -191,7 +192,7 @@ fn build_all(inputs: &Inputs<Held>, make: &Make, order: &Order, mode: Mode) -> R
         }
         Standing::Fresh => issuing.begin(order)?,
         Standing::Begun(lock) => {
-            is_first = lock.signing().is_none();
+            (is_first, is_new) = (lock.signing().is_none(), false);
             refuse_issued_here(homelab, &lock)?;
             match mode {
                 Mode::Locked => refuse_changes(homelab, &lock)?,
@@ -222,11 +223,28 @@ fn build_all(inputs: &Inputs<Held>, make: &Make, order: &Order, mode: Mode) -> R
     make_tree(inputs, tree, &derivations, &Scope::All, || {
         issuing.secrets(&lock)
     })?;
+    if mode != Mode::Locked {
+        tell_git(workspace, is_new)?;
+        expiry::tell(homelab, &lock)?;
+    }
     if is_first {
         report::note(format_args!(
             "Next: open {} in a browser. It says what to deploy, and what to hand to whom.",
             out.join("index.html").display()
         ));
+    }
+    Ok(())
+}
+
+/// What `init` tells git, a first build does too, for who has begun without it. Later ones add what has come since, where
+/// git is used; that they cannot is no reason to fail.
+fn tell_git(workspace: &Held, is_new: bool) -> Result<(), Failure> {
+    let told = match is_new {
+        true => git::tell(workspace)?,
+        false => git::tell_again(workspace).unwrap_or(false),
+    };
+    if told {
+        git::report_told();
     }
     Ok(())
 }
@@ -360,6 +378,9 @@ fn check_tree(inputs: &Inputs<Still>, make: &Make) -> Result<(), Failure> {
     let folders = view
         .altered_folders(|_| true, &Scope::All)
         .map_err(Failure::environment)?;
+    if view.shows_secrets() {
+        report::note(shown_secrets(out));
+    }
     if differences.is_empty() && folders.is_empty() {
         report::result(format_args!("{} unchanged", derivations.len()));
         return Ok(());
@@ -427,6 +448,7 @@ fn make_tree(
         sync_name(&inputs.workspace.path("homelab.lock")).map_err(Failure::environment)?;
     }
     let needs_secrets = |(derivation, _): &(&Derivation, _)| derivation.recipe.needs_secrets();
+    let has_secrets = derivations.iter().any(|made| made.recipe.needs_secrets());
     let secrets = match missed.iter().any(needs_secrets) {
         true => Some(unlock()?),
         false => None,
@@ -440,7 +462,11 @@ fn make_tree(
         templates,
         secrets.as_ref(),
     );
-    tell(&inputs.out, &built.map_err(realise_failure)?);
+    let built = built.map_err(realise_failure)?;
+    tell(&inputs.out, &built);
+    if built.shows_secrets && has_secrets {
+        report::note(shown_secrets(&inputs.out));
+    }
     if !meaning.is_empty() {
         report::result(format_args!("\n{MEANS}"));
         for consequence in &meaning {
@@ -448,6 +474,14 @@ fn make_tree(
         }
     }
     Ok(())
+}
+
+/// What it means that a file system keeps no modes.
+pub fn shown_secrets(out: &Path) -> String {
+    format!(
+        "`{}` is on a file system that keeps no modes: whoever is on this machine can read the keys in every .p12 and profile there. Build elsewhere with `--out`, or mount it for yourself alone (such as `umask=077`).",
+        out.display()
+    )
 }
 
 /// What stands above the lines that tell what a change means for people.

@@ -97,6 +97,8 @@ impl<'a> Issuing<'a> {
     /// The first build: makes the root secret, unless a command prints it, the authority and every
     /// certificate, and writes the lock. An authority is adopted before anything is issued.
     pub fn begin(&mut self, order: &Order) -> Result<Lock, Failure> {
+        // Before anything is drawn or written.
+        clock::now_to_issue()?;
         let new = match secret::first_from_command(self.options)? {
             Some((root, opened)) => {
                 let new = self.first(Lock::new(root), &opened.keyring, order)?;
@@ -156,7 +158,11 @@ impl<'a> Issuing<'a> {
         if matches!(order, Order::Nothing) && !lock.has_replaced() {
             return Ok(ordered);
         }
-        let now = clock::now()?;
+        let now = match order {
+            // It writes no dates, and a late end of an older certificate is made up for by the next build.
+            Order::Nothing => clock::now()?,
+            _ => clock::now_to_issue()?,
+        };
         ordered.closed = lock.finish_overdue(now);
         match order {
             Order::Nothing => {}
@@ -197,7 +203,6 @@ impl<'a> Issuing<'a> {
 
     /// Makes a new authority, which signs from now on.
     fn rotate(&mut self, lock: &mut Lock, now: Timestamp) -> Result<(), Failure> {
-        clock::doubt(now, lock);
         self.open(lock)?;
         let root = self.keyring().keyring.root(&lock.root);
         let authority = self.new_authority(root.expect("it has been held against it"), now)?;
@@ -215,7 +220,6 @@ impl<'a> Issuing<'a> {
         adoption: &Adoption,
         now: Timestamp,
     ) -> Result<(), Failure> {
-        clock::doubt(now, lock);
         let mut authority = Authority {
             id: mint::new_issuance_id()?,
             origin: Origin::Foreign,
@@ -300,8 +304,7 @@ impl<'a> Issuing<'a> {
 
     /// Issues what is declared and not yet issued, the authority first, and the revocation lists last.
     fn issue(&self, lock: Lock, keyring: &Keyring) -> Result<Changed, Failure> {
-        let now = clock::now()?;
-        clock::doubt(now, &lock);
+        let now = clock::now_to_issue()?;
         let reconciliation = reconcile(self.homelab, &lock);
         self.requested.refuse_shut_out(&reconciliation, &lock)?;
         let mut changed = Changed::retiring(lock, reconciliation.retire, now);

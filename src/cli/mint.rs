@@ -5,6 +5,7 @@
 //! is written, the secret counts and is put in its place by whoever comes next; where it is not,
 //! nothing was ever made with the secret and it is dropped.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
@@ -18,7 +19,7 @@ use super::workspace::Workspace;
 use crate::lock::Lock;
 use crate::root::{Identity, IssuanceId, Keyring, RootId, RootSecret};
 use crate::share::SecretPath;
-use crate::tree::{Existing, Mode, write_durably};
+use crate::tree::{Existing, Mode, TreeError, write_durably};
 
 /// Where the sealed secret is kept until the lock that pins it is written.
 pub const PENDING: &str = ".homelab.age.pending";
@@ -183,12 +184,17 @@ pub fn mint_for_identity(workspace: &Workspace, named: Option<&Path>) -> Result<
         None if named.is_some() || std::env::var_os("HOMELAB_IDENTITY").is_some() => {
             return Err(Failure::environment(SecretError::NoIdentity { path }));
         }
-        None => new_identity(&path)?,
+        None => match new_identity(&path)? {
+            Some(identity) => identity,
+            // Another homelab of the same user, elsewhere, has made it meanwhile.
+            None => return mint_for_identity(workspace, named),
+        },
     };
     mint(&SealsTo::Recipients(vec![identity.recipient()]))
 }
 
-fn new_identity(path: &Path) -> Result<Identity, Failure> {
+/// Makes an identity, unless there is one by now.
+fn new_identity(path: &Path) -> Result<Option<Identity>, Failure> {
     let identity = Identity::generate();
     if let Some(directory) = path.parent() {
         secret::make_private_directory(directory)?;
@@ -199,12 +205,21 @@ fn new_identity(path: &Path) -> Result<Identity, Failure> {
         identity.to_file().as_bytes(),
         Existing::Refuse,
     );
-    written.map_err(Failure::environment)?;
+    match written {
+        Err(TreeError::Exists { .. }) => return Ok(None),
+        written => written.map_err(Failure::environment)?,
+    }
     report::note(format_args!(
         "Made a new identity, {}: back it up, for without it nothing can be issued or renewed.",
         path.display()
     ));
-    Ok(identity)
+    let mode = path.metadata().map(|made| made.mode());
+    if mode.is_ok_and(|mode| mode & 0o077 != 0) {
+        report::note(
+            "It is on a file system that keeps no modes: whoever is on this machine can read it. Name another place with `--identity FILE`.",
+        );
+    }
+    Ok(Some(identity))
 }
 
 /// Writes a minted secret and the lock that pins it, in the order that survives a crash.

@@ -16,7 +16,7 @@ use drawing::{shown, summary};
 use super::arguments::Plan as Arguments;
 use super::build::{
     Inputs, SIGN, doubt_installed, edge_scope, issued_lock, owner, realise_failure,
-    refuse_issued_here, retires_many, sealed_hash,
+    refuse_issued_here, retires_many, sealed_hash, shown_secrets,
 };
 use super::failure::{Exit, Failure};
 use super::issuing::to_be_issued;
@@ -173,6 +173,9 @@ fn of_all(inputs: &Inputs, allow_retire: Option<usize>, now: Timestamp) -> Resul
     let mut notes = Vec::new();
     let mut rewrite = false;
     let mut brake = None;
+    let too_early = (!foreseen.changes.is_empty())
+        .then(clock::now_to_issue)
+        .and_then(Result::err);
     if let Some(lock) = &lock {
         clock::doubt(now, lock);
         refuse_issued_here(homelab, lock)?;
@@ -204,6 +207,9 @@ fn of_all(inputs: &Inputs, allow_retire: Option<usize>, now: Timestamp) -> Resul
     plan.lock.rewrite = rewrite;
     plan.changes |= rewrite;
     plan.stops.splice(0..0, brake);
+    let reports = too_early.iter().flat_map(|failure| &failure.reports);
+    plan.stops
+        .extend(reports.map(|report| Stop::of(report.as_ref())));
     plan.notes.extend(notes);
     Ok(plan)
 }
@@ -372,7 +378,9 @@ fn notes(view: &View) -> Vec<String> {
             view.directory().display()
         )
     });
-    damaged.into_iter().chain(busy).collect()
+    let shown = view.shows_secrets();
+    let shown = shown.then(|| shown_secrets(view.directory()));
+    damaged.into_iter().chain(busy).chain(shown).collect()
 }
 
 /// A build removes nothing that is not its own.

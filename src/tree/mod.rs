@@ -75,6 +75,8 @@ pub struct Outcome {
     pub modes_restored: Vec<PathBuf>,
     /// How many files stayed as they were.
     pub unchanged: usize,
+    /// Whether the file system lets others read what is meant for the owner alone.
+    pub shows_secrets: bool,
 }
 
 impl Tree {
@@ -133,7 +135,7 @@ impl Tree {
         let survey = survey::survey(root, &self.view.modes, &change, &folders, self.damaged())?;
         let stale = self.damaged() || self.view.was_former || survey.manifest_altered;
         if !stale && !change.alters_manifest() && !survey.finds_work() {
-            return Ok(outcome(root, &change, &survey));
+            return Ok(self.outcome(&change, &survey));
         }
 
         // From here on what is staged stays if this fails: it tells the next build that this one is not complete.
@@ -153,7 +155,34 @@ impl Tree {
             apply::write_manifest(root, &change.entries_afterwards(), owner)?;
         }
         apply::remove_leftovers(root)?;
-        Ok(outcome(root, &change, &survey))
+        Ok(self.outcome(&change, &survey))
+    }
+
+    fn outcome(&self, change: &Change<'_>, survey: &Survey<'_>) -> Outcome {
+        let paths = |puts: &[&Put]| {
+            puts.iter()
+                .map(|put| put.entry.path.clone())
+                .collect::<Vec<_>>()
+        };
+        let adopted = paths(&survey.adopted);
+        let mut written = paths(&survey.moves);
+        written.retain(|path| adopted.binary_search(path).is_err());
+        Outcome {
+            removed: change
+                .orphans
+                .iter()
+                .map(|orphan| orphan.path.clone())
+                .collect(),
+            modes_restored: survey
+                .altered
+                .iter()
+                .map(|folder| self.root().named(folder.path))
+                .collect(),
+            unchanged: change.kept + change.puts.len() - written.len() - adopted.len(),
+            written,
+            adopted,
+            shows_secrets: self.view.shows_secrets(),
+        }
     }
 
     fn root(&self) -> &Directory {
@@ -196,31 +225,5 @@ impl Drop for Tree {
         if staging.is_some() {
             let _ = apply::remove_leftovers(self.root());
         }
-    }
-}
-
-fn outcome(root: &Directory, change: &Change<'_>, survey: &Survey<'_>) -> Outcome {
-    let paths = |puts: &[&Put]| {
-        puts.iter()
-            .map(|put| put.entry.path.clone())
-            .collect::<Vec<_>>()
-    };
-    let adopted = paths(&survey.adopted);
-    let mut written = paths(&survey.moves);
-    written.retain(|path| adopted.binary_search(path).is_err());
-    Outcome {
-        removed: change
-            .orphans
-            .iter()
-            .map(|orphan| orphan.path.clone())
-            .collect(),
-        modes_restored: survey
-            .altered
-            .iter()
-            .map(|folder| root.named(folder.path))
-            .collect(),
-        unchanged: change.kept + change.puts.len() - written.len() - adopted.len(),
-        written,
-        adopted,
     }
 }

@@ -11,7 +11,7 @@ use walkdir::WalkDir;
 
 use super::{VerifyError, conclude, counted, keyring, listed, password};
 use crate::cli::arguments::Verify;
-use crate::cli::build::owner;
+use crate::cli::build::{owner, shown_secrets};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::hold::{PATIENCE, Still};
 use crate::cli::{clock, report};
@@ -127,6 +127,9 @@ pub fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Failure> {
         None => 0,
     };
     findings.sort_by(|a, b| a.about.cmp(&b.about));
+    if view.shows_secrets() {
+        report::note(shown_secrets(&out));
+    }
     let [not_opened, opened] = counts;
     // A profile that is to the byte what it should be has the bundle in it.
     let bundles_opened = opened + profiles_compared;
