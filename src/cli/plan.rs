@@ -169,13 +169,16 @@ fn of_all(inputs: &Inputs, allow_retire: Option<usize>, now: Timestamp) -> Resul
     } = inputs;
     let lock = mint::begun(workspace, out)?;
     let foreseen = foresee(homelab, lock.as_ref(), |device| requested.key(device), now);
-    let foreseen = foreseen.map_err(Failure::environment)?;
+    let too_early = || clock::now_to_issue().err();
+    let foreseen =
+        foreseen.map_err(|error| too_early().unwrap_or_else(|| Failure::environment(error)))?;
     let mut notes = Vec::new();
     let mut rewrite = false;
     let mut brake = None;
-    let too_early = (!foreseen.changes.is_empty())
-        .then(clock::now_to_issue)
-        .and_then(Result::err);
+    let too_early = match foreseen.changes.is_empty() {
+        true => None,
+        false => too_early(),
+    };
     if let Some(lock) = &lock {
         clock::doubt(now, lock);
         refuse_issued_here(homelab, lock)?;

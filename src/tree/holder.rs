@@ -97,7 +97,7 @@ mod linux {
         exact.or(only).map(|(process, ..)| *process)
     }
 
-    fn user(id: u32) -> String {
+    pub(super) fn user(id: u32) -> String {
         let known = fs::read_to_string("/etc/passwd").unwrap_or_default();
         let name = known.lines().find_map(|line| {
             let mut fields = line.split(':');
@@ -131,6 +131,12 @@ mod tests {
         assert_eq!(process((0, 0x2c), 15), Some(712));
         assert_eq!(process((0, 99), 15), None, "one of two");
         assert_eq!(process((8, 1), 16), None);
+    }
+
+    #[test]
+    fn users_have_names_where_the_system_knows_them() {
+        assert_eq!(linux::user(0), "root");
+        assert_eq!(linux::user(4_294_967_290), "user 4294967290");
     }
 
     #[test]

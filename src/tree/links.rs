@@ -4,7 +4,6 @@ use std::fs::{metadata, read_link, symlink_metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::directory::parent_of;
 use super::error::{TreeError, cannot_read};
 
 /// How many links in a row are followed, as on Linux (`man 7 path_resolution`).
@@ -19,7 +18,7 @@ pub fn linked_file(path: &Path) -> Result<PathBuf, TreeError> {
     let mut at = path.to_owned();
     for _ in 0..=MOST {
         match read_link(&at) {
-            Ok(to) => at = parent_of(&at).join(to),
+            Ok(to) => at.set_file_name(to),
             Err(error) if is_no_link(&at, &error) => return checked(path, at),
             Err(error) => return Err(cannot_read(&at, error)),
         }

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::sync::OnceLock;
 
-use rustix::fs::{Mode as FileMode, OFlags};
+use rustix::fs::Mode as FileMode;
 use rustix::io::{Errno, retry_on_intr};
 
 use super::directory::Directory;
@@ -94,6 +94,7 @@ fn try_out(root: &Directory) -> Kept {
 fn trial(root: &Directory) -> Option<File> {
     #[cfg(target_os = "linux")]
     {
+        use rustix::fs::OFlags;
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
         let mode = FileMode::RUSR | FileMode::WUSR;
         let nameless = retry_on_intr(|| rustix::fs::openat(root, ".", flags, mode));

@@ -2,6 +2,7 @@
 
 use std::fs::{File, remove_dir_all};
 use std::io::Read;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -77,6 +78,32 @@ fn who_has_waited_too_long_names_who_holds_the_directory_and_changes_nothing() {
         .stderr_contains(&format!("(process {})", std::process::id()))
         .stderr_contains(&format!("`kill {}`", std::process::id()));
     assert_eq!(lab.snapshot(), before);
+}
+
+/// Whoever holds the directory chooses what the process is called.
+#[test]
+fn the_name_of_who_holds_the_directory_is_no_word_for_the_terminal() {
+    let lab = built();
+    let holds = "import fcntl, os, sys\n\
+        open('/proc/self/comm', 'wb').write(b'\\x1b[2J`rm')\n\
+        fcntl.flock(os.open('.', os.O_RDONLY), fcntl.LOCK_EX)\n\
+        print('held', flush=True)\n\
+        sys.stdin.read()\n";
+    let mut python = Command::new("/usr/bin/python3");
+    let python = python.current_dir(lab.path()).args(["-c", holds]);
+    let python = python.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut holder = python.spawn().expect("Python runs");
+    let mut held = [0; 5];
+    let stdout = holder.stdout.as_mut().expect("it is piped");
+    stdout.read_exact(&mut held).expect("it says so");
+    let waiting = lab.command(["build"]).start();
+    thread::sleep(Duration::from_secs(5));
+    drop(holder.stdin.take());
+    holder.wait().expect("it ends");
+    let ended = waiting.wait_with_output().expect("it ends");
+    let told = String::from_utf8(ended.stderr).expect("it is text");
+    assert!(told.contains("Waiting for `\\u{1b}[2J`rm`"), "{told:?}");
+    assert!(!told.contains('\u{1b}'), "{told:?}");
 }
 
 /// Who reads while a build writes sees the time before or the time after, and no damage.
