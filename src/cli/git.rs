@@ -46,21 +46,9 @@ pub fn tell(workspace: &Held) -> Result<bool, Failure> {
 /// Tells git how to treat what is there, where the workspace is in a work tree of git's. What the user has said of a file
 /// stays as it is, and so does what is not there because the user took it out of `.gitignore`.
 pub fn tell_again(workspace: &Held) -> Result<bool, Failure> {
-    let told = is_in_work_tree(workspace.directory()) && attribute(workspace)?;
-    if told {
-        settle(workspace)?;
-    }
-    Ok(told)
-}
-
-/// Git compares homelab.age byte by byte from now on. Where it has written other ends of lines before, they would be a
-/// change.
-fn settle(workspace: &Held) -> Result<(), Failure> {
-    let name = "homelab.age";
-    let written = workspace.read(&workspace.path(name), LIMIT)?;
-    match workspace.sealed()? {
-        Some(sealed) if written.as_ref() != Some(&sealed) => workspace.write(name, &sealed),
-        _ => Ok(()),
+    match is_in_work_tree(workspace.directory()) {
+        true => attribute(workspace),
+        false => Ok(false),
     }
 }
 

@@ -33,6 +33,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+pub use adopt::refusal::Refusal;
+
 use arguments::{Arguments, Command};
 use failure::{Exit, Failure};
 
