@@ -5,6 +5,7 @@ use std::fs;
 use std::process::Command;
 
 use super::support::lab::Lab;
+use super::support::outcome::Outcome;
 use super::support::tools::tool;
 
 pub const DECLARATION: &str = r#"domain "home.example.com"
@@ -88,6 +89,17 @@ pub fn foreign_authority(lab: &Lab) {
     let certificate = "req -x509 -key ca.key -subj /CN=recipe -days 3000 -out ca.pem \
         -addext keyUsage=critical,keyCertSign,cRLSign";
     openssl(&certificate.split_whitespace().collect::<Vec<_>>());
+}
+
+/// A build that has nothing to do, and has done nothing.
+#[track_caller]
+pub fn is_unchanged(build: &Outcome) {
+    let said = build.succeeds().stdout();
+    let (count, rest) = said.split_once(' ').unwrap_or_default();
+    assert!(
+        count.parse::<u32>().is_ok() && rest == "unchanged\n",
+        "{build}"
+    );
 }
 
 /// Git in the homelab's directory, or below it.
