@@ -14,7 +14,11 @@ mod merging;
 mod plan;
 #[path = "lifecycle/renewal.rs"]
 mod renewal;
+#[path = "lifecycle/returning.rs"]
+mod returning;
 #[path = "lifecycle/rotation.rs"]
 mod rotation;
 #[path = "lifecycle/status.rs"]
 mod status;
+#[path = "lifecycle/tamper.rs"]
+mod tamper;

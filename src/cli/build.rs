@@ -6,10 +6,12 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::arguments::{Build, Declaration, Make};
+use super::believed::{self, Known};
 use super::failure::{Exit, Failure};
 use super::issuing::{Issuing, Order, refuse_changes, refuse_issues};
 use super::mint::{self, Standing};
 use super::requests::Requested;
+use super::went_back::Published;
 use super::workspace::{PATIENCE, Workspace};
 use super::{report, secret};
 use crate::change::{self, Consequence, Former};
@@ -75,22 +77,23 @@ pub fn build(arguments: &Build) -> Result<(), Failure> {
     let inputs = Inputs::read(&arguments.make)?;
     threads(&arguments.make)?.install(|| {
         if arguments.check {
-            check_tree(&inputs, &arguments.make)
+            check_tree(&inputs, &arguments.make, &arguments.accept_return_of)
         } else if arguments.edge {
-            build_edge(&inputs, arguments.allow_retire)
+            build_edge(&inputs, arguments)
         } else {
             let mode = match arguments.locked {
                 true => Mode::Locked,
                 false => Mode::Retiring(arguments.allow_retire),
             };
-            build_all(&inputs, &arguments.make, &Order::Nothing, mode)
+            let accepted = &arguments.accept_return_of;
+            build_all(&inputs, &arguments.make, &Order::Nothing, mode, accepted)
         }
     })
 }
 
 /// Does what was ordered to the lock, and makes the output tree what it then is to be.
 pub fn build_after(inputs: &Inputs, make: &Make, order: &Order) -> Result<(), Failure> {
-    threads(make)?.install(|| build_all(inputs, make, order, Mode::Retiring(None)))
+    threads(make)?.install(|| build_all(inputs, make, order, Mode::Retiring(None), &[]))
 }
 
 fn threads(make: &Make) -> Result<rayon::ThreadPool, Failure> {
@@ -126,7 +129,7 @@ impl Inputs {
 
     /// Reads it for the tree in that place.
     pub fn of(declaration: &Declaration, out: Option<&Path>) -> Result<Inputs, Failure> {
-        let workspace = Workspace::of(&declaration.file);
+        let workspace = Workspace::of(declaration);
         let homelab = workspace.homelab()?;
         Ok(Inputs {
             out: workspace.out(out)?,
@@ -154,7 +157,13 @@ enum Mode {
     Retiring(Option<usize>),
 }
 
-fn build_all(inputs: &Inputs, make: &Make, order: &Order, mode: Mode) -> Result<(), Failure> {
+fn build_all(
+    inputs: &Inputs,
+    make: &Make,
+    order: &Order,
+    mode: Mode,
+    accepted: &[DeviceId],
+) -> Result<(), Failure> {
     let Inputs {
         workspace,
         out,
@@ -172,18 +181,32 @@ fn build_all(inputs: &Inputs, make: &Make, order: &Order, mode: Mode) -> Result<
             return Err(would_change(changes));
         }
         Standing::Fresh => issuing.begin(order)?,
-        Standing::Begun(lock) => {
+        Standing::Begun(mut lock) => {
+            let published = Published::read(workspace, out, &lock)?;
+            issuing.refuse_return(&published, order, &lock, accepted)?;
+            lock.forget_overtaken(&published.lists);
+            issuing.published = published.lists;
             is_first = lock.signing().is_none();
             refuse_issued_here(homelab, &lock)?;
             match mode {
-                Mode::Locked => refuse_changes(homelab, &lock)?,
+                Mode::Locked => {
+                    believed::refuse_unsigned(&lock)?;
+                    believed::hold_against_tree(workspace, out, &lock)?;
+                    refuse_changes(homelab, &lock)?;
+                }
                 Mode::Retiring(allowed) => refuse_retiring_many(homelab, &lock, allowed)?,
             }
             // Where the tree cannot be built in, nothing is issued either.
             View::open(out, owner(&lock), PATIENCE).map_err(Failure::environment)?;
             match mode {
                 Mode::Locked => lock,
-                Mode::Retiring(_) => issuing.go_on(lock, order)?,
+                Mode::Retiring(_) => {
+                    // Where no tree tells of that key, the secret does.
+                    if matches!(believed::known(workspace, out, &lock)?, Known::Other(_)) {
+                        issuing.open(&lock)?;
+                    }
+                    issuing.go_on(lock, order)?
+                }
             }
         }
     };
@@ -196,7 +219,10 @@ fn build_all(inputs: &Inputs, make: &Make, order: &Order, mode: Mode) -> Result<
         sealed_hash(workspace)?,
     );
     let needs_secrets = |derivation: &Derivation| derivation.recipe.needs_secrets();
-    if out.symlink_metadata().is_err() && derivations.iter().any(needs_secrets) {
+    let is_new = out.symlink_metadata().is_err() && derivations.iter().any(needs_secrets);
+    let is_unknown =
+        mode != Mode::Locked && believed::known(workspace, out, &lock)? == Known::Nothing;
+    if is_new || is_unknown {
         // Everything is to be made: what cannot be opened is told before a directory is there.
         issuing.open(&lock)?;
     }
@@ -272,7 +298,7 @@ pub fn doubt_installed(homelab: &Homelab, lock: &Lock) {
 }
 
 /// Makes what needs no secret, from what the lock records.
-fn build_edge(inputs: &Inputs, allow_retire: Option<usize>) -> Result<(), Failure> {
+fn build_edge(inputs: &Inputs, arguments: &Build) -> Result<(), Failure> {
     let Inputs {
         workspace,
         out,
@@ -281,10 +307,16 @@ fn build_edge(inputs: &Inputs, allow_retire: Option<usize>) -> Result<(), Failur
         ..
     } = inputs;
     let _held = workspace.hold()?;
-    let lock = issued_lock(workspace)?;
+    let mut lock = issued_lock(workspace)?;
+    believed::refuse_unsigned(&lock)?;
+    believed::hold_against_tree(workspace, out, &lock)?;
+    let published = Published::read(workspace, out, &lock)?;
+    published.refuse_return(homelab, &lock, &arguments.accept_return_of)?;
+    let was_stale = lock.has_stale_crl();
+    lock.forget_overtaken(&published.lists);
     refuse_issued_here(homelab, &lock)?;
     refuse_issues(homelab, &lock)?;
-    refuse_retiring_many(homelab, &lock, allow_retire)?;
+    refuse_retiring_many(homelab, &lock, arguments.allow_retire)?;
     // Who is no longer declared is left out of the Caddyfile at once; the lock learns of it later.
     let gone = reconcile(homelab, &lock).retire;
     let derivations = plan::edge(homelab, &lock, &templates.of_the_edge());
@@ -293,7 +325,11 @@ fn build_edge(inputs: &Inputs, allow_retire: Option<usize>) -> Result<(), Failur
     make_tree(inputs, tree, &derivations, &scope, || {
         unreachable!("nothing below edge/ needs a secret")
     })?;
-    if is_stale {
+    if is_stale && !was_stale {
+        report::note(format_args!(
+            "ca.crl is left as it is, for it is newer than homelab.lock: {SIGN}"
+        ));
+    } else if is_stale {
         report::note(format_args!(
             "ca.crl is left as it is, for homelab.lock has no signature of what it should list: {SIGN}"
         ));
@@ -319,7 +355,7 @@ pub fn edge_scope(lock: &Lock) -> Scope {
 pub const SIGN: &str = "run `homelab build` where the root secret is, and commit homelab.lock.";
 
 /// Makes everything anew in memory and compares; writes nothing.
-fn check_tree(inputs: &Inputs, make: &Make) -> Result<(), Failure> {
+fn check_tree(inputs: &Inputs, make: &Make, accepted: &[DeviceId]) -> Result<(), Failure> {
     let Inputs {
         workspace,
         out,
@@ -327,7 +363,11 @@ fn check_tree(inputs: &Inputs, make: &Make) -> Result<(), Failure> {
         templates,
         ..
     } = inputs;
-    let lock = issued_lock(workspace)?;
+    let mut lock = issued_lock(workspace)?;
+    believed::refuse_unsigned(&lock)?;
+    let published = Published::read(workspace, out, &lock)?;
+    published.refuse_return(homelab, &lock, accepted)?;
+    lock.forget_overtaken(&published.lists);
     refuse_changes(homelab, &lock)?;
     let secrets = Issuing::new(inputs, &make.secret).secrets(&lock)?;
     let derivations = plan::plan(

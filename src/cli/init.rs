@@ -11,7 +11,6 @@ use super::mint::{self, Minted, Standing};
 use super::report;
 use super::secret::{self, SealsTo};
 use super::workspace::Workspace;
-use crate::lock::Lock;
 use crate::model::Domain;
 use crate::tree::{Existing, Mode, write_durably};
 
@@ -45,7 +44,7 @@ pub fn init(arguments: &Init) -> Result<(), Failure> {
         let domain = arguments.domain.clone();
         Failure::new(Exit::Usage, InitError::BadDomain { domain, why })
     })?;
-    let workspace = Workspace::of(&arguments.declaration.file);
+    let workspace = Workspace::of(&arguments.declaration);
     let path = workspace.declaration();
     let _held = workspace.hold()?;
     if path.symlink_metadata().is_ok() {
@@ -55,7 +54,7 @@ pub fn init(arguments: &Init) -> Result<(), Failure> {
     match mint::standing(&workspace, &workspace.path("out"), false)? {
         Standing::Fresh => {
             let minted = minted(arguments, &workspace)?;
-            mint::establish(&workspace, &minted, &Lock::new(minted.root))?;
+            mint::establish(&workspace, &minted, &minted.lock)?;
         }
         // An init that was interrupted; what it made is taken up.
         Standing::Begun(lock) if lock.signing().is_none() => {}

@@ -15,7 +15,7 @@ use super::report;
 use super::secret::{self, LIMIT, Opened, SealsTo, SecretError};
 use super::workspace::Workspace;
 use crate::lock::Lock;
-use crate::root::{Identity, IssuanceId, Keyring, RootId, RootSecret};
+use crate::root::{Identity, IssuanceId, Keyring, RootSecret};
 use crate::share::SecretPath;
 use crate::tree::{Existing, Mode, write_durably};
 
@@ -142,8 +142,8 @@ pub fn complete_pending(workspace: &Workspace) -> Result<(), Failure> {
 
 /// A root secret that is not yet in its place.
 pub struct Minted {
-    /// Its id.
-    pub root: RootId,
+    /// A lock of its own, under which nothing has been issued.
+    pub lock: Lock,
     /// The secret, alone.
     pub opened: Opened,
     sealed: Vec<u8>,
@@ -152,12 +152,12 @@ pub struct Minted {
 /// Draws a root secret and seals it.
 pub fn mint(to: &SealsTo) -> Result<Minted, Failure> {
     let root = new_root()?;
-    let (root, keyring) = (root.id(), Keyring::of(root));
+    let (lock, keyring) = (Lock::new(&root), Keyring::of(root));
     let sealed = to.seal(&keyring);
     let sealed =
         sealed.map_err(|source| Failure::environment(SecretError::CannotSeal { source }))?;
     Ok(Minted {
-        root,
+        lock,
         opened: Opened::new(keyring, to),
         sealed,
     })
@@ -209,7 +209,7 @@ pub fn establish(workspace: &Workspace, minted: &Minted, lock: &Lock) -> Result<
     let pending = workspace.path(PENDING);
     write_durably(&pending, Mode::Public, &minted.sealed, Existing::Replace)
         .map_err(Failure::environment)?;
-    workspace.write_lock(lock)?;
+    workspace.write_lock(lock, Some(&minted.opened.keyring))?;
     complete_pending(workspace)?;
     report::note(format_args!(
         "Made a new root secret, {}: keep it in git together with homelab.lock.",

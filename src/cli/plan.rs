@@ -19,11 +19,11 @@ use super::build::{
 };
 use super::failure::{Exit, Failure};
 use super::issuing::to_be_issued;
-use super::workspace::{PATIENCE, Workspace};
-use super::{clock, mint, report};
+use super::workspace::{PATIENCE, Workspace, Written};
+use super::{believed, clock, mint, report, went_back};
 use crate::change::{
-    Consequence, Former, LockChanges, Step, Verb, between, foresee, of_devices, outdated_authority,
-    steps,
+    Consequence, Former, Known, LockChanges, Step, Verb, between, foresee, of_devices,
+    outdated_authority, steps,
 };
 use crate::lock::{Lock, reconcile};
 use crate::model::Homelab;
@@ -100,8 +100,8 @@ pub fn plan(arguments: &Arguments) -> Result<(), Failure> {
     let inputs = Inputs::of(&arguments.declaration, arguments.out.as_deref())?;
     let now = clock::now()?;
     let plan = match arguments.edge {
-        true => of_edge(&inputs, arguments.allow_retire)?,
-        false => of_all(&inputs, arguments.allow_retire, now)?,
+        true => of_edge(&inputs, arguments)?,
+        false => of_all(&inputs, arguments, now)?,
     };
     if arguments.json {
         report::json(&plan)?;
@@ -120,7 +120,7 @@ pub fn plan(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// What `homelab build` would change.
-fn of_all(inputs: &Inputs, allow_retire: Option<usize>, now: Timestamp) -> Result<Plan, Failure> {
+fn of_all(inputs: &Inputs, arguments: &Arguments, now: Timestamp) -> Result<Plan, Failure> {
     let Inputs {
         workspace,
         out,
@@ -128,11 +128,18 @@ fn of_all(inputs: &Inputs, allow_retire: Option<usize>, now: Timestamp) -> Resul
         requested,
         templates,
     } = inputs;
-    let lock = mint::begun(workspace, out)?;
+    let mut lock = mint::begun(workspace, out)?;
+    if let Some(lock) = &mut lock {
+        believed::hold_against_tree(workspace, out, lock)?;
+        let published = went_back::Published::read(workspace, out, lock)?;
+        published.refuse_return(homelab, lock, &arguments.accept_return_of)?;
+        lock.forget_overtaken(&published.lists);
+    }
     let foreseen = foresee(homelab, lock.as_ref(), |device| requested.key(device), now);
     let foreseen = foreseen.map_err(Failure::environment)?;
     let mut notes = Vec::new();
     let mut rewrite = false;
+    let mut is_to_be_signed = false;
     let mut brake = None;
     if let Some(lock) = &lock {
         clock::doubt(now, lock);
@@ -140,8 +147,15 @@ fn of_all(inputs: &Inputs, allow_retire: Option<usize>, now: Timestamp) -> Resul
         requested.refuse_shut_out(&reconcile(homelab, lock), lock)?;
         requested.doubt(homelab, lock);
         doubt_installed(homelab, lock);
-        rewrite = foreseen.changes.is_empty() && !workspace.has_lock(lock)?;
-        brake = retires_many(homelab, lock, allow_retire).map(|error| Stop::of(&error));
+        let written = workspace.written(lock)?;
+        rewrite = foreseen.changes.is_empty() && written != Written::Same;
+        is_to_be_signed = written == Written::Unsigned;
+        if lock.key.is_none() {
+            notes.push(format!(
+                "homelab.lock is of version 1, which nobody has signed: {SIGN}"
+            ));
+        }
+        brake = retires_many(homelab, lock, arguments.allow_retire).map(|error| Stop::of(&error));
         notes.extend(of_authority(homelab, lock));
     }
     let sealed = sealed_hash(workspace)?.or(pending_hash(workspace)?);
@@ -163,6 +177,7 @@ fn of_all(inputs: &Inputs, allow_retire: Option<usize>, now: Timestamp) -> Resul
         ));
     }
     plan.lock.rewrite = rewrite;
+    plan.needs_secret |= is_to_be_signed;
     plan.changes |= rewrite;
     plan.stops.splice(0..0, brake);
     plan.notes.extend(notes);
@@ -170,9 +185,14 @@ fn of_all(inputs: &Inputs, allow_retire: Option<usize>, now: Timestamp) -> Resul
 }
 
 /// What `homelab build --edge` would change.
-fn of_edge(inputs: &Inputs, allow_retire: Option<usize>) -> Result<Plan, Failure> {
+fn of_edge(inputs: &Inputs, arguments: &Arguments) -> Result<Plan, Failure> {
     let homelab = &inputs.homelab;
-    let lock = issued_lock(&inputs.workspace)?;
+    let mut lock = issued_lock(&inputs.workspace)?;
+    believed::refuse_unsigned(&lock)?;
+    believed::hold_against_tree(&inputs.workspace, &inputs.out, &lock)?;
+    let published = went_back::Published::read(&inputs.workspace, &inputs.out, &lock)?;
+    published.refuse_return(homelab, &lock, &arguments.accept_return_of)?;
+    lock.forget_overtaken(&published.lists);
     refuse_issued_here(homelab, &lock)?;
     let reconciliation = reconcile(homelab, &lock);
     let derivations = plan::edge(homelab, &lock, &inputs.templates.of_the_edge());
@@ -193,7 +213,7 @@ fn of_edge(inputs: &Inputs, allow_retire: Option<usize>) -> Result<Plan, Failure
         plan.stops
             .push(Stop::of(&super::build::lock_would_change(issue)));
     }
-    let brake = retires_many(homelab, &lock, allow_retire);
+    let brake = retires_many(homelab, &lock, arguments.allow_retire);
     plan.stops.extend(brake.map(|error| Stop::of(&error)));
     if lock.has_stale_crl() {
         plan.notes.push(format!("ca.crl is left as it is: {SIGN}"));
@@ -321,7 +341,11 @@ impl Look<'_> {
         };
         let before = self.before.map(LetIn::all).unwrap_or_default();
         let out = self.inputs.out.display();
-        let people = of_devices(&before, &after.retired, &after.devices);
+        let known = Known {
+            devices: &after.retired,
+            shut_out: &after.shut_out,
+        };
+        let people = of_devices(&before, &known, &after.devices);
         Ok((people, Some(format!("{out} {why}"))))
     }
 }

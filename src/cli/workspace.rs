@@ -10,11 +10,13 @@ use miette::Diagnostic;
 use thiserror::Error;
 use walkdir::WalkDir;
 
+use super::arguments::Declaration;
 use super::failure::{Exit, Failure};
-use super::mint;
-use crate::lock::{self, Lock};
+use super::{believed, mint};
+use crate::lock::{self, Lock, Signatures};
 use crate::model::{Homelab, Language};
 use crate::parse;
+use crate::root::{Keyring, RootKey};
 use crate::source::Source;
 use crate::template::{self, Templates};
 use crate::tree::{Existing, Mode, remove_unfinished, write_durably};
@@ -29,6 +31,18 @@ const LOCK_LIMIT: u64 = 64 << 20;
 pub struct Workspace {
     directory: PathBuf,
     declaration: PathBuf,
+    root_key: Option<RootKey>,
+}
+
+/// How a lock that is there stands to one that would be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// They are the same.
+    Same,
+    /// The same records in another form, as a merge leaves them.
+    Otherwise,
+    /// It has records that nobody has signed yet.
+    Unsigned,
 }
 
 /// A workspace that this process alone may change.
@@ -63,6 +77,13 @@ pub enum WorkspaceError {
     )]
     Locked { path: PathBuf },
 
+    #[error("a signature that was just made does not verify: this machine miscalculates")]
+    #[diagnostic(
+        code("workspace::miscalculates"),
+        help("nothing was written: use another machine, or have its memory tested")
+    )]
+    Miscalculates,
+
     #[error("the output tree cannot be a directory that the declaration stands in, `{}`", path.display())]
     #[diagnostic(
         code("workspace::out-is-here"),
@@ -73,7 +94,8 @@ pub enum WorkspaceError {
 
 impl Workspace {
     /// The workspace of a declaration, which need not exist yet.
-    pub fn of(declaration: &Path) -> Workspace {
+    pub fn of(declaration: &Declaration) -> Workspace {
+        let (declaration, root_key) = (&declaration.file, declaration.root_key);
         let directory = match declaration.parent() {
             Some(parent) if parent != Path::new("") => parent.to_owned(),
             _ => PathBuf::from("."),
@@ -81,6 +103,7 @@ impl Workspace {
         Workspace {
             directory,
             declaration: declaration.to_owned(),
+            root_key,
         }
     }
 
@@ -188,25 +211,52 @@ impl Workspace {
         // What is not UTF-8 is damage, and the lines around it tell where.
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let source = Source::new(path.display().to_string(), text);
-        let lock = lock::read(&source);
-        lock.map(Some)
-            .map_err(|mistakes| Failure::mistakes(Exit::Environment, mistakes))
+        let lock = lock::read(&source)
+            .map_err(|mistakes| Failure::mistakes(Exit::Environment, mistakes))?;
+        believed::hold_against_pin(&lock, self.pinned()?)?;
+        Ok(Some(lock))
     }
 
-    /// Writes the lock, if it says anything else than the one that is there.
-    pub fn write_lock(&self, lock: &Lock) -> Result<(), Failure> {
-        if self.has_lock(lock)? {
-            return Ok(());
+    /// The key that the lock has to be signed with, where one is pinned.
+    pub fn pinned(&self) -> Result<Option<RootKey>, Failure> {
+        believed::pinned(self.root_key)
+    }
+
+    /// Writes the lock, if it says anything else than the one that is there; signed by that keyring where a
+    /// record has changed. Whether it could be written.
+    pub fn write_lock(&self, lock: &Lock, keyring: Option<&Keyring>) -> Result<bool, Failure> {
+        let path = self.path("homelab.lock");
+        let present = self.read(&path, LOCK_LIMIT)?.unwrap_or_default();
+        let kept = String::from_utf8_lossy(&present);
+        let signatures = Signatures::kept_in(&kept);
+        let signatures = match keyring {
+            Some(keyring) => signatures.and_by(keyring, &lock.root),
+            None => signatures,
+        };
+        let text = lock.to_text(&signatures);
+        let text = text.map_err(|_| Failure::environment(WorkspaceError::Miscalculates))?;
+        let Some(text) = text else {
+            return Ok(false);
+        };
+        if text.as_bytes() != present {
+            let written = write_durably(&path, Mode::Public, text.as_bytes(), Existing::Replace);
+            written.map_err(Failure::environment)?;
         }
-        let (path, text) = (self.path("homelab.lock"), lock.to_string());
-        let written = write_durably(&path, Mode::Public, text.as_bytes(), Existing::Replace);
-        written.map_err(Failure::environment)
+        Ok(true)
     }
 
-    /// Whether the lock that is there is this one, written as it is written.
-    pub fn has_lock(&self, lock: &Lock) -> Result<bool, Failure> {
-        let written = self.read(&self.path("homelab.lock"), LOCK_LIMIT)?;
-        Ok(written.as_deref() == Some(lock.to_string().as_bytes()))
+    /// How the lock that is there stands to the way in which this one would be written.
+    pub fn written(&self, lock: &Lock) -> Result<Written, Failure> {
+        let present = self.read(&self.path("homelab.lock"), LOCK_LIMIT)?;
+        let present = present.unwrap_or_default();
+        let kept = String::from_utf8_lossy(&present);
+        let text = lock.to_text(&Signatures::kept_in(&kept));
+        // Nothing is signed for it.
+        Ok(match text.ok().flatten() {
+            None => Written::Unsigned,
+            Some(text) if text.as_bytes() == present => Written::Same,
+            Some(_) => Written::Otherwise,
+        })
     }
 
     /// The built-in templates under those in `templates/`.

@@ -20,7 +20,7 @@ use super::{VerifyError, counted, keyring, resolve};
 use crate::cli::arguments::Verify;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::workspace::Workspace;
-use crate::cli::{clock, report};
+use crate::cli::{believed, clock, report};
 use crate::diagnostic::did_you_mean;
 use crate::issue::{Credential, Signer};
 use crate::lock::{Authority, Issued, Lock, State};
@@ -151,10 +151,11 @@ struct Card<'l> {
 }
 
 pub fn verify(arguments: &Verify) -> Result<(), Failure> {
-    let workspace = Workspace::of(&arguments.declaration.file);
+    let workspace = Workspace::of(&arguments.declaration);
     let homelab = workspace.homelab()?;
     let lock = workspace.lock()?;
     let lock = lock.ok_or_else(|| Failure::environment(VerifyError::NoLock))?;
+    believed::refuse_unsigned(&lock)?;
     let now = clock::now()?;
     clock::doubt(now, &lock);
     let all = sites(&homelab, &lock);
