@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use homelab::cli::Refusal;
 use homelab::diagnostic::Mistakes;
 use homelab::source::Source;
 use homelab::template::{TemplateError, Templates};
-use homelab::{compile, lock, parse};
+use homelab::{compile, lock, parse, pki};
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 
 #[test]
@@ -49,6 +50,33 @@ fn a_template_is_refused_with_its_place() {
         };
         shown_template(error)
     });
+}
+
+#[test]
+fn a_certificate_is_refused_with_its_field_and_a_remedy() {
+    let now = "2026-11-26T12:00:00Z".parse().expect("it is a date");
+    each_fixture("adopt", |name, bytes| {
+        let [der] = &pki::certificates_in(&bytes)[..] else {
+            panic!("{name} holds one certificate");
+        };
+        let source = pki::read_authority(der, now).expect_err("it is to be refused");
+        let path = name.into();
+        let which = None;
+        shown_alone(&Refusal {
+            path,
+            which,
+            source,
+        })
+    });
+    let source = include_str!("../src/cli/adopt/refusal.rs");
+    let slugs = source
+        .split("fn slug")
+        .nth(1)
+        .expect("it says which there are");
+    let slugs = slugs.split("fn remedy").next().expect("it ends there");
+    let slugs: BTreeSet<&str> = slugs.split('"').skip(1).step_by(2).collect();
+    let fixtures: Vec<String> = fixtures("adopt").iter().map(|path| slug(path)).collect();
+    assert_eq!(slugs, fixtures.iter().map(String::as_str).collect());
 }
 
 /// A fixture that nobody could tell from another, or a code without one, would go unnoticed.
@@ -139,9 +167,13 @@ fn mistakes(result: Result<(), Mistakes>) -> Shown {
 }
 
 fn shown_template(error: TemplateError) -> Shown {
+    shown_alone(&error)
+}
+
+fn shown_alone(error: &dyn Diagnostic) -> Shown {
     let code = error.code().map(|code| code.to_string());
     Shown {
-        text: draw(&error),
+        text: draw(error),
         codes: code.into_iter().collect(),
     }
 }

@@ -40,8 +40,8 @@ pub enum Order {
     },
     /// A new authority signs from now on.
     Rotate(Rotation),
-    /// An authority that was made elsewhere is trusted, and signs if its key is there.
-    Adopt(Box<Adoption>),
+    /// Authorities that were made elsewhere are trusted, and one signs if its key is there.
+    Adopt(Vec<Adoption>),
     /// Only the authority that signs is trusted any more; what is left is sealed to these, or to whom it
     /// was.
     FinishRotation(Vec<Recipient>),
@@ -232,7 +232,11 @@ impl<'a> Issuing<'a> {
                 self.new_root(lock, recipients)?;
                 self.rotate(lock, now)?;
             }
-            Order::Adopt(adoption) => self.adopt(lock, adoption, now)?,
+            Order::Adopt(adoptions) => {
+                for adoption in adoptions {
+                    self.adopt(lock, adoption, now)?;
+                }
+            }
             Order::FinishRotation(_) => {
                 // Without the secret nothing could be dropped from homelab.age.
                 self.open(lock)?;

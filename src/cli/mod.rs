@@ -32,6 +32,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+pub use adopt::refusal::Refusal;
+
 use arguments::{Arguments, Command};
 use failure::{Exit, Failure};
 

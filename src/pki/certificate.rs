@@ -98,19 +98,6 @@ impl Certificate {
         Sha256::digest(spki.expect("it was read when it was made")).into()
     }
 
-    /// The first certificate of a PEM file, or the one that the bytes encode.
-    ///
-    /// # Errors
-    /// [`MalformedCertificate`] if there is none.
-    pub fn from_file(file: &[u8]) -> Result<Certificate, MalformedCertificate> {
-        let blocks = ::pem::parse_many(file).unwrap_or_default();
-        let is_certificate = |block: &::pem::Pem| block.tag().ends_with("CERTIFICATE");
-        match blocks.into_iter().find(is_certificate) {
-            Some(block) => Certificate::from_der(block.into_contents()),
-            None => Certificate::from_der(file),
-        }
-    }
-
     /// The `SubjectPublicKeyInfo` in DER.
     pub(super) fn spki_der(&self) -> Result<Vec<u8>, der::Error> {
         let certificate = x509::Certificate::from_der(&self.der)?;
@@ -119,6 +106,18 @@ impl Certificate {
             .subject_public_key_info()
             .to_der()
     }
+}
+
+/// What may be certificates in a file: the content of its PEM blocks that say so, or the whole file where it is not PEM.
+pub fn certificates_in(file: &[u8]) -> Vec<Vec<u8>> {
+    let blocks = ::pem::parse_many(file).unwrap_or_default();
+    if blocks.is_empty() {
+        return vec![file.to_owned()];
+    }
+    let certificates = blocks
+        .into_iter()
+        .filter(|block| block.tag().ends_with("CERTIFICATE"));
+    certificates.map(::pem::Pem::into_contents).collect()
 }
 
 impl fmt::Debug for Certificate {

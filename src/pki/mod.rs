@@ -28,12 +28,12 @@ mod validity;
 #[cfg(test)]
 mod golden;
 
-pub use authority::{NotAnAuthority, authority_validity, can_sign_for};
+pub use authority::{NotAnAuthority, can_sign_for, read_authority};
 pub use bundle::{
     BundleContent, BundleError, BundleProfile, BundledCertificate, BundledKey, OpenError,
     OpenedBundle, Protection, SealedBundle, UnknownBundleProfile, bundle,
 };
-pub use certificate::{Certificate, MalformedCertificate, SubjectAttribute};
+pub use certificate::{Certificate, MalformedCertificate, SubjectAttribute, certificates_in};
 pub use crl::{
     Crl, CrlError, CrlNumber, CrlNumberFormat, CrlProfile, CrlSignature, CrlSignatureFormat,
     ReadCrl, crls_in, read_crl, replay_crl, sign_crl,

@@ -17,6 +17,10 @@ pub struct Validity {
 }
 
 impl Validity {
+    /// The last second that there is a [`Timestamp`] for, on the day before the last of the year 9999. RFC 5280 §4.1.2.5
+    /// gives a certificate without a well-defined end the last second of that year, and this one stands for it.
+    pub const NO_END: Timestamp = Timestamp::constant(253_402_207_200, 0);
+
     /// The period from `not_before` to `not_after`.
     ///
     /// # Errors

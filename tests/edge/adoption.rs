@@ -123,3 +123,60 @@ fn an_authority_of_rsa_is_trusted_on_the_old_caddy() {
 fn an_authority_of_rsa_is_trusted_on_the_new_caddy() {
     migrates(Version::New, RSA);
 }
+
+/// Apps send a device's certificate alone: then it is the one that signed it that has to be trusted.
+fn vouches_for_one_below(version: Version) {
+    let upstream = Upstream::start("it");
+    let recipe = Recipe::new(P256, CA);
+    recipe.intermediate("int");
+    recipe.openssl(&format!("{P256} -out phone.key"));
+    recipe.openssl("req -new -key phone.key -subj /CN=phone -out phone.csr");
+    recipe.openssl(
+        "x509 -req -in phone.csr -CA int.pem -CAkey int.key -CAcreateserial -days 365 -out phone.crt",
+    );
+    recipe.bundle("phone", &recipe.path("phone.crt"));
+    let printed = recipe.openssl("x509 -noout -fingerprint -sha256 -in phone.crt");
+    let (_, fingerprint) = printed.split_once('=').expect("it says what it is");
+    let house = House::unbuilt(&format!(
+        r#"
+        domain "home.example.com"
+        person "alice" {{
+            device "pixel" platform="linux"
+            device "phone" fingerprint="{}"
+        }}
+        service "it" {{ upstream "http://{}"; allow "alice"; }}
+        "#,
+        fingerprint.trim(),
+        upstream.address()
+    ));
+    let adopt = |file: &str| {
+        let file = recipe.path(file).display().to_string();
+        let adopted = house.lab.command(["adopt", &file, "--trust-only"]).run();
+        adopted.succeeds();
+    };
+    adopt("ca.pem");
+    let mut caddy = house.serve(version);
+    let phone = Bundle {
+        path: recipe.path("phone.p12"),
+        password: PASSWORD.to_owned(),
+    };
+    let visit = |caddy: &crate::support::caddy::Caddy| phone.shown(caddy.visit(HOST, "/")).run();
+    visit(&caddy).is_refused_in_tls();
+    recipe.write(
+        "chain.pem",
+        &(recipe.read("ca.pem") + &recipe.read("int.pem")),
+    );
+    adopt("chain.pem");
+    house.reload(&mut caddy);
+    visit(&caddy).has_status(200);
+}
+
+#[test]
+fn an_intermediate_authority_vouches_on_the_old_caddy() {
+    vouches_for_one_below(Version::Old);
+}
+
+#[test]
+fn an_intermediate_authority_vouches_on_the_new_caddy() {
+    vouches_for_one_below(Version::New);
+}

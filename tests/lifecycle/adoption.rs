@@ -389,6 +389,63 @@ fn what_is_no_authority_is_refused_and_nothing_changes() {
     assert_eq!(changed(&before, &lab.snapshot()), [""; 0]);
 }
 
+/// A root and what it has signed, in one file.
+#[test]
+fn all_authorities_of_a_file_are_adopted() {
+    let recipe = Recipe::new(P256, CA);
+    recipe.intermediate("int");
+    let intermediate = recipe.read("int.pem");
+    recipe.write(
+        "chain.pem",
+        &format!("{}{intermediate}{intermediate}", recipe.read("ca.pem")),
+    );
+    let chain = recipe.path("chain.pem").display().to_string();
+    let lab = built();
+    let before = lab.snapshot();
+    // A device's own certificate is none of an authority, and then nothing of the file is adopted.
+    recipe.issue("old-laptop");
+    recipe.write(
+        "full.pem",
+        &format!("{}{}", recipe.read("old-laptop.crt"), recipe.read("ca.pem")),
+    );
+    let full = recipe.path("full.pem").display().to_string();
+    run(&lab, ["adopt", &full, "--trust-only"])
+        .fails_with(3)
+        .stderr_contains("certificate 1 in")
+        .stderr_contains("`old-laptop`")
+        .stderr_contains("adopt::no-authority");
+    let all: String = (0..9)
+        .map(|_| Recipe::new(P256, CA).read("ca.pem"))
+        .collect();
+    recipe.write("all.pem", &all);
+    let all = recipe.path("all.pem").display().to_string();
+    run(&lab, ["adopt", &all, "--trust-only"])
+        .fails_with(3)
+        .stderr_contains("adopt::many")
+        .stderr_contains("holds 9 certificates");
+    assert_eq!(changed(&before, &lab.snapshot()), [""; 0]);
+
+    run(&lab, ["adopt", &chain, "--trust-only"])
+        .succeeds()
+        .stdout_contains("trusted authority `Home CA`")
+        .stdout_contains("trusted authority `int`");
+    assert_eq!(lab.read("out/edge/ca.pem").matches("BEGIN").count(), 3);
+    run(&lab, ["adopt", &chain, "--trust-only"])
+        .succeeds()
+        .stdout_contains("`Home CA` is trusted already")
+        .stdout_contains("`int` is trusted already");
+    // With its key, the one that it belongs to signs.
+    let key = recipe.path("int.key").display().to_string();
+    run(&lab, ["adopt", &chain, "--key", &key])
+        .succeeds()
+        .stdout_contains("`Home CA` is trusted already")
+        .stdout_contains("adopted authority `int`");
+    run(&lab, ["status"])
+        .succeeds()
+        .stdout_contains("authority `int`: valid");
+    run(&lab, ["build", "--check"]).succeeds();
+}
+
 /// One that was taken out must not come in again by its fingerprint.
 #[test]
 fn a_certificate_that_was_issued_here_is_not_declared_by_fingerprint() {

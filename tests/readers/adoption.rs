@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use homelab::pki::{Certificate, ForeignKey, ForeignKeyError};
+use homelab::pki::{Certificate, ForeignKey, ForeignKeyError, certificates_in};
 
 use crate::support::lab::Lab;
 use crate::support::recipe::{CA, P256, Recipe};
@@ -28,7 +28,8 @@ const ENCRYPTED: [&str; 9] = [
 fn keys_are_read_in_every_form_that_openssl_writes() {
     let recipe = Recipe::new(P256, CA);
     let certificate = fs::read(recipe.path("ca.pem")).expect("it was made");
-    let certificate = Certificate::from_file(&certificate).expect("it is one");
+    let certificate =
+        Certificate::from_der(certificates_in(&certificate).remove(0)).expect("it is one");
     let public = certificate.public_key().expect("of P-256");
     let read =
         |name: &str| ForeignKey::from_pem(&fs::read(recipe.path(name)).expect("it was made"));

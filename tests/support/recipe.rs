@@ -86,6 +86,24 @@ impl Recipe {
         self.path(&format!("{name}.p12"))
     }
 
+    /// Another authority below this one: NAME.key and NAME.pem.
+    #[track_caller]
+    pub fn intermediate(&self, name: &str) {
+        self.openssl(&format!("{P256} -out {name}.key"));
+        self.openssl(&format!(
+            "req -new -key {name}.key -subj /CN={name} -out {name}.csr"
+        ));
+        self.openssl(&format!(
+            "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 900 -extfile extensions -out {name}.pem"
+        ));
+    }
+
+    /// A text that is in the directory.
+    #[track_caller]
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).expect("it was written")
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.place.path().join(name)
     }

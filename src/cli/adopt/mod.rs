@@ -1,4 +1,6 @@
-//! `homelab adopt`: an authority that was made elsewhere signs here, or is trusted.
+//! `homelab adopt`: authorities that were made elsewhere sign here, or are trusted.
+
+pub(super) mod refusal;
 
 use std::path::{Path, PathBuf};
 
@@ -16,12 +18,16 @@ use super::workspace::Workspace;
 use super::{clock, report, secret};
 use crate::lock::{Authority, Lock};
 use crate::pki::{
-    Certificate, ForeignKey, ForeignKeyError, NotAnAuthority, PrivateKey, Validity,
-    authority_validity, can_sign_for,
+    Certificate, ForeignKey, ForeignKeyError, NotAnAuthority, PrivateKey, Validity, can_sign_for,
+    certificates_in, read_authority,
 };
+use refusal::Refusal;
 
 /// Bytes of a certificate's or a key's file, at the most.
 const LIMIT: u64 = 1 << 20;
+
+/// Certificates in one file, at the most: a root and what it has signed, not all that an operating system trusts.
+const MOST: usize = 8;
 
 #[derive(Debug, Error, Diagnostic)]
 enum AdoptError {
@@ -38,16 +44,14 @@ enum AdoptError {
     )]
     NoCertificate { path: PathBuf },
 
-    #[error("`{}` cannot be trusted to say who may come in", path.display())]
+    #[error("`{}` holds {count} certificates", path.display())]
     #[diagnostic(
-        code("adopt::no-authority"),
-        help("name the certificate of the authority that has signed your devices' certificates")
+        code("adopt::many"),
+        help(
+            "all of a file are trusted, so that it is to hold those of your own authorities alone, and {MOST} at most: name one with less in it"
+        )
     )]
-    NoAuthority {
-        path: PathBuf,
-        #[source]
-        source: NotAnAuthority,
-    },
+    Many { path: PathBuf, count: usize },
 
     #[error("`{}` has the key of `{name}`, which signs, or has signed, here", path.display())]
     #[diagnostic(
@@ -89,42 +93,42 @@ enum AdoptError {
     },
 }
 
-/// Adopts an authority, and builds.
+/// Adopts the authorities of a file, and builds.
 pub fn adopt(arguments: &Adopt) -> Result<(), Failure> {
     let inputs = Inputs::read(&arguments.make)?;
     let workspace = &inputs.workspace;
     let (path, now) = (&arguments.certificate, clock::now()?);
-    let certificate = read(workspace, path)?;
-    let certificate = Certificate::from_file(&certificate)
-        .map_err(|_| Failure::environment(AdoptError::NoCertificate { path: path.clone() }))?;
-    let validity = authority(path, &certificate, now)?;
-    let key = match &arguments.key {
+    let authorities = authorities(workspace, path, now)?;
+    let mut signing = match &arguments.key {
         None => None,
-        Some(key) => Some((
-            signing_key(workspace, key, path, &certificate)?,
-            arguments.recipient.clone(),
-        )),
+        Some(key) => Some(signing_key(workspace, key, path, &authorities)?),
     };
     let lock = workspace.lock()?;
-    let known = lock.as_ref().and_then(|lock| known(lock, &certificate));
-    if let Some(known) = known.filter(|known| key.is_none() || known.can_sign()) {
+    let mut adoptions = Vec::new();
+    for (at, (certificate, validity)) in authorities.into_iter().enumerate() {
+        let key = signing.take_if(|(signs, _)| *signs == at);
+        let known = lock.as_ref().and_then(|lock| known(lock, &certificate));
+        if let Some(known) = known.filter(|known| key.is_none() || known.can_sign()) {
+            report::result(format_args!(
+                "`{}` is trusted already: `homelab status` says which authorities are",
+                known.common_name()
+            ));
+            continue;
+        }
+        if let Some(lock) = &lock {
+            refuse_same_key(lock, path, &certificate)?;
+        }
+        adoptions.push(Adoption {
+            certificate,
+            validity,
+            key: key.map(|(_, key)| (key, arguments.recipient.clone())),
+        });
+    }
+    if adoptions.is_empty() {
         // Whoever wrote that into the lock may have been killed before the tree was built.
-        build_after(&inputs, &arguments.make, &Order::Nothing)?;
-        report::result(format_args!(
-            "`{}` is trusted already: `homelab status` says which authorities are",
-            known.common_name()
-        ));
-        return Ok(());
+        return build_after(&inputs, &arguments.make, &Order::Nothing);
     }
-    if let Some(lock) = &lock {
-        refuse_same_key(lock, path, &certificate)?;
-    }
-    let order = Order::Adopt(Box::new(Adoption {
-        certificate,
-        validity,
-        key,
-    }));
-    build_after(&inputs, &arguments.make, &order)?;
+    build_after(&inputs, &arguments.make, &Order::Adopt(adoptions))?;
     report::result(next(arguments));
     Ok(())
 }
@@ -138,20 +142,54 @@ fn read(workspace: &Workspace, path: &Path) -> Result<Zeroizing<Vec<u8>>, Failur
     file.map(Zeroizing::new).ok_or_else(missing)
 }
 
-fn authority(path: &Path, certificate: &Certificate, now: Timestamp) -> Result<Validity, Failure> {
-    authority_validity(certificate, now).map_err(|source| {
-        let path = path.to_owned();
-        Failure::environment(AdoptError::NoAuthority { path, source })
-    })
+/// The certificates of a file, each of which has to be an authority's, and when they are valid.
+fn authorities(
+    workspace: &Workspace,
+    path: &Path,
+    now: Timestamp,
+) -> Result<Vec<(Certificate, Validity)>, Failure> {
+    let mut found = certificates_in(&read(workspace, path)?);
+    found.dedup();
+    let count = found.len();
+    let path = path.to_owned();
+    match found.as_slice() {
+        [] => return Err(Failure::environment(AdoptError::NoCertificate { path })),
+        // X.690 §8.9: what is no SEQUENCE is no damaged certificate, but something else.
+        [only] if only.first() != Some(&0x30) => {
+            return Err(Failure::environment(AdoptError::NoCertificate { path }));
+        }
+        more if more.len() > MOST => {
+            return Err(Failure::environment(AdoptError::Many { path, count }));
+        }
+        _ => {}
+    }
+    let read = found.iter().enumerate().map(|(at, der)| {
+        read_authority(der, now).map_err(|source| {
+            let which = (count > 1).then(|| (at + 1, title(der)));
+            let path = path.clone();
+            Failure::environment(Refusal {
+                path,
+                which,
+                source,
+            })
+        })
+    });
+    read.collect()
 }
 
-/// Opens the key, asking for its passphrase where it has one, and holds it against the certificate.
+/// What to call a certificate that is refused.
+fn title(der: &[u8]) -> String {
+    let certificate = Certificate::from_der(der);
+    certificate.map_or_else(|_| String::from("?"), |it| it.subject_title())
+}
+
+/// Opens the key, asking for its passphrase where it has one, and finds the certificate that it signs for.
 fn signing_key(
     workspace: &Workspace,
     key: &Path,
     path: &Path,
-    certificate: &Certificate,
-) -> Result<PrivateKey, Failure> {
+    authorities: &[(Certificate, Validity)],
+) -> Result<(usize, PrivateKey), Failure> {
     let cannot_be_had = |source| {
         let (key, path) = (key.to_owned(), path.to_owned());
         Failure::environment(AdoptError::Key { key, path, source })
@@ -163,11 +201,19 @@ fn signing_key(
     };
     let opened = sealed.open(passphrase.expose_secret());
     let opened = opened.map_err(cannot_be_had)?;
-    can_sign_for(&opened, certificate).map_err(|source| {
-        let (key, path) = (key.to_owned(), path.to_owned());
-        Failure::environment(AdoptError::CannotSign { key, path, source })
-    })?;
-    Ok(opened)
+    let mut refused = NotAnAuthority::AnotherKey;
+    for (at, (certificate, _)) in authorities.iter().enumerate() {
+        match can_sign_for(&opened, certificate) {
+            Ok(()) => return Ok((at, opened)),
+            Err(NotAnAuthority::AnotherKey) => {}
+            Err(source) => refused = source,
+        }
+    }
+    Err(Failure::environment(AdoptError::CannotSign {
+        key: key.to_owned(),
+        path: path.to_owned(),
+        source: refused,
+    }))
 }
 
 /// Proxies that go by revocation lists know an authority by its name and key. Under another certificate of
