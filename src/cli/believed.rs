@@ -15,7 +15,7 @@ use crate::plan::PUBLISHED;
 use crate::root::{Keyring, RootKey};
 
 /// Bytes of what an edge says of itself, at the most: more than 100,000 devices.
-const LIMIT: u64 = 64 << 20;
+pub const LIMIT: u64 = 64 << 20;
 
 #[derive(Debug, Error, Diagnostic)]
 enum BelievedError {

@@ -191,7 +191,7 @@ impl<'a> Issuing<'a> {
         lock: &Lock,
         accepted: &[DeviceId],
     ) -> Result<(), Failure> {
-        if lock.returned(&published.lists).is_empty() {
+        if published.returned_by(lock).is_empty() {
             return Ok(());
         }
         let (mut after, now) = (lock.clone(), clock::now()?);

@@ -4,15 +4,16 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
+use serde::Deserialize;
 use thiserror::Error;
 
 use super::failure::{Exit, Failure};
-use super::report;
 use super::workspace::Workspace;
+use super::{believed, report};
 use crate::lock::{Lock, PublishedCrl, Returned, reconcile};
 use crate::model::{DeviceId, Homelab};
 use crate::pki::crls_in;
-use crate::plan::shown_moment;
+use crate::plan::{PUBLISHED, shown_moment};
 
 /// Bytes of a revocation list, at the most: more than 500,000 certificates.
 const LIMIT: u64 = 32 << 20;
@@ -37,14 +38,16 @@ struct WentBack {
 
 impl WentBack {
     fn of(returned: &[Returned], out: &Path) -> WentBack {
-        let told = returned.iter().map(|returned| {
-            format!(
-                "`{}`, whose certificate `{}` lists as revoked since {} (list number {})",
-                returned.device,
+        let told = returned.iter().map(|Returned { device, listed }| match listed {
+            Some((number, since)) => format!(
+                "`{device}`, whose certificate `{}` lists as revoked since {} (list number {number})",
                 out.join(LISTS[0]).display(),
-                shown_moment(returned.since),
-                returned.number,
-            )
+                shown_moment(*since),
+            ),
+            None => format!(
+                "`{device}`, whose certificate was shut out when `{}` was written",
+                out.join(PUBLISHED).display()
+            ),
         });
         let devices = || returned.iter().map(|returned| &returned.device);
         WentBack {
@@ -59,11 +62,13 @@ impl WentBack {
     }
 }
 
-/// The revocation lists that are in the output tree, as far as they are believed.
+/// What the output tree remembers, as far as it is believed.
 #[derive(Default)]
 pub struct Published {
     /// Those that an authority of the lock's has signed.
     pub lists: Vec<PublishedCrl>,
+    /// The certificates that its edge has shut out.
+    shut_out: BTreeSet<String>,
     out: PathBuf,
 }
 
@@ -95,14 +100,27 @@ impl Published {
                 ));
             }
         }
+        let mut shut_out = BTreeSet::new();
+        for place in &places {
+            shut_out.extend(shut_out_by(workspace, place)?);
+        }
         let out = out.to_owned();
-        Ok(Published { lists, out })
+        Ok(Published {
+            lists,
+            shut_out,
+            out,
+        })
+    }
+
+    /// The devices that come back by this lock.
+    pub fn returned_by(&self, lock: &Lock) -> Vec<Returned> {
+        lock.returned(&self.lists, &self.shut_out)
     }
 
     /// The devices that come back by this lock, where they are declared still and nobody has said that they
     /// may.
     fn returned(&self, homelab: &Homelab, lock: &Lock, accepted: &[DeviceId]) -> Vec<Returned> {
-        let mut returned = lock.returned(&self.lists);
+        let mut returned = self.returned_by(lock);
         let gone = reconcile(homelab, lock).retire;
         returned.retain(|one| !gone.contains(&one.device) && !accepted.contains(&one.device));
         returned
@@ -129,14 +147,26 @@ impl Published {
         let returned = self.returned(homelab, lock, &[]);
         for returned in &returned {
             report::note(format_args!(
-                "{} was shut out ({}, list number {}), and homelab.lock lets it in: it is an older one. `homelab build` refuses it, and says what to do.",
+                "{} was shut out, as {} tells, and homelab.lock lets it in: it is an older one. `homelab build` refuses it, and says what to do.",
                 returned.device,
-                self.out.join(LISTS[0]).display(),
-                returned.number
+                self.out.join("edge").display(),
             ));
         }
         { returned.into_iter() }
             .map(|returned| returned.device.to_string())
             .collect()
     }
+}
+
+/// What the edge in that place tells of whom it has shut out.
+fn shut_out_by(workspace: &Workspace, out: &Path) -> Result<BTreeSet<String>, Failure> {
+    /// What an edge says of itself, as far as it is wanted.
+    #[derive(Deserialize)]
+    struct ShutOut {
+        #[serde(default)]
+        shut_out: BTreeSet<String>,
+    }
+    let said = workspace.read(&out.join(PUBLISHED), believed::LIMIT)?;
+    let said = said.and_then(|bytes| serde_json::from_slice::<ShutOut>(&bytes).ok());
+    Ok(said.map(|said| said.shut_out).unwrap_or_default())
 }

@@ -2,13 +2,14 @@
 //! lets in.
 //!
 //! A signature of the lock's tells who wrote a record, not that it is the last word: an older lock, out of
-//! git's history, is signed too. What has been handed out with a revocation list tells.
+//! git's history, is signed too. What has been handed out tells: revocation lists, and the edge itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 
-use super::{Issued, Lock};
+use super::Lock;
 use crate::model::DeviceId;
 use crate::pki::{CrlNumber, ReadCrl, read_crl};
 use crate::root::IssuanceId;
@@ -23,15 +24,14 @@ pub struct PublishedCrl {
     der: Vec<u8>,
 }
 
-/// A certificate that is let in by the lock, and is on a list.
+/// A device that comes back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Returned {
-    /// Whose it is.
+    /// Which.
     pub device: DeviceId,
-    /// Since when the list says that it is revoked.
-    pub since: Timestamp,
-    /// The number of that list.
-    pub number: CrlNumber,
+    /// The number of the list that has its certificate, and since when that is revoked there; none where only
+    /// the edge told that it was shut out.
+    pub listed: Option<(CrlNumber, Timestamp)>,
 }
 
 impl Lock {
@@ -46,19 +46,29 @@ impl Lock {
         })
     }
 
-    /// The certificates that are let in, though one of the lists has them; one of each device, sorted.
-    pub fn returned(&self, published: &[PublishedCrl]) -> Vec<Returned> {
+    /// The devices that are let in with a certificate which one of the lists has, or that an edge has shut
+    /// out: these are SHA-256 in hexadecimal. Sorted.
+    pub fn returned(
+        &self,
+        published: &[PublishedCrl],
+        shut_out: &BTreeSet<String>,
+    ) -> Vec<Returned> {
         let mut returned: BTreeMap<&DeviceId, Returned> = BTreeMap::new();
         for issued in self.certificates.iter().filter(|c| c.retired().is_none()) {
-            for PublishedCrl { list, .. } in published.iter().filter(|list| list.is_of(issued)) {
-                if let Some(since) = list.revoked.get(&issued.serial.to_hex()) {
-                    let found = returned.entry(&issued.device).or_insert_with(|| Returned {
-                        device: issued.device.clone(),
-                        since: *since,
-                        number: list.number,
-                    });
-                    found.number = found.number.max(list.number);
-                }
+            let of_its_authority = |found: &&PublishedCrl| found.authority == issued.authority;
+            let lists = published.iter().filter(of_its_authority);
+            let listed = lists.filter_map(|PublishedCrl { list, .. }| {
+                let since = list.revoked.get(&issued.serial.to_hex())?;
+                Some((list.number, *since))
+            });
+            let listed = listed.max();
+            if listed.is_some() || shut_out.contains(&HEXLOWER.encode(&issued.fingerprint)) {
+                let device = &issued.device;
+                let found = returned.entry(device).or_insert_with(|| Returned {
+                    device: device.clone(),
+                    listed,
+                });
+                found.listed = found.listed.max(listed);
             }
         }
         returned.into_values().collect()
@@ -80,11 +90,5 @@ impl Lock {
         let crls = self.crls.iter();
         let kept = crls.filter(|crl| !is_overtaken(self, crl.authority, crl.number));
         self.crls = kept.cloned().collect();
-    }
-}
-
-impl PublishedCrl {
-    fn is_of(&self, issued: &Issued) -> bool {
-        self.authority == issued.authority
     }
 }

@@ -28,7 +28,8 @@ pub struct Published {
     pub devices: BTreeMap<String, LetIn>,
     /// The devices with a certificate that was let in once.
     pub retired: BTreeSet<String>,
-    /// The certificates that were let in once and are not any more: their SHA-256, in hexadecimal.
+    /// The certificates that the lock shuts out, by their SHA-256 in hexadecimal: whoever is given an older
+    /// lock knows by them.
     #[serde(default)]
     pub shut_out: BTreeSet<String>,
 }
@@ -84,9 +85,9 @@ impl Published {
         }));
         let out = lock.certificates.iter();
         let out = out.filter(|c| c.retired().is_some() || !is_declared(&c.device));
-        let shut_out = out
-            .clone()
-            .map(|issued| HEXLOWER.encode(&issued.fingerprint));
+        // Who is gone from the declaration alone may come back by it.
+        let retired = lock.certificates.iter().filter(|c| c.retired().is_some());
+        let shut_out = retired.map(|issued| HEXLOWER.encode(&issued.fingerprint));
         Published {
             exposure,
             root_key: lock.key.map(|key| key.to_string()),

@@ -615,8 +615,8 @@ impl World {
             .succeeds();
         self.lab.write("homelab.kdl", commit.model.declaration());
         // As in a clone of its own: whom another branch has shut out is not known here.
-        for list in ["out/edge/ca.crl", "out/edge/ca.crl.der"] {
-            let _ = fs::remove_file(self.lab.path().join(list));
+        for memory in ["ca.crl", "ca.crl.der", "exposure.json"] {
+            let _ = fs::remove_file(self.lab.path().join("out/edge").join(memory));
         }
     }
 

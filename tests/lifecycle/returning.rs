@@ -221,6 +221,8 @@ fn whoever_says_so_lets_it_in_again() {
 fn a_list_that_says_nothing_is_told() {
     let (lab, before, _) = revoked(&[]);
     lab.write("homelab.lock", &before);
+    // Without what else remembers.
+    fs::remove_file(lab.path().join("out/edge/exposure.json")).expect("it was built");
     let lists = ["out/edge/ca.crl", "out/edge/ca.crl.der"];
     let good = lists.map(|path| lab.read_bytes(path));
     let flipped = |bytes: &[u8]| {
@@ -258,6 +260,28 @@ fn a_list_that_says_nothing_is_told() {
             .succeeds()
             .stderr_contains("whether somebody comes back whom it shut out cannot be told from it");
     }
+}
+
+/// Where no list has it any more, or none is left, the edge tells whom it has shut out.
+#[test]
+fn the_edge_remembers_too() {
+    let (lab, before, _) = revoked(&[]);
+    lab.write("homelab.lock", before);
+    for list in ["out/edge/ca.crl", "out/edge/ca.crl.der"] {
+        fs::remove_file(lab.path().join(list)).expect("it was built");
+    }
+    refuses(&lab, &REFUSING);
+
+    // An authority that is not trusted any more has no list.
+    let lab = Lab::new().declare(DECLARATION);
+    run(&lab, ["build"]).succeeds();
+    run(&lab, ["rotate", "--authority"]).succeeds();
+    run(&lab, ["renew", "--all"]).succeeds();
+    let moving = lab.read("homelab.lock");
+    run(&lab, ["rotate", "--finish", "--force"]).succeeds();
+    lab.write("homelab.lock", moving);
+    refuses(&lab, &REFUSING);
+    run(&lab, ["rotate", "--finish", "--force"]).succeeds();
 }
 
 /// The lists of every authority count, and those of one that an older lock does not know are told.
