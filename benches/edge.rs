@@ -98,7 +98,7 @@ impl Home {
     }
 
     fn measure(&self, version: Version) {
-        let generated = self.lab.read("out/edge/Caddyfile");
+        let generated = self.lab.edge(version);
         let ports = Ports::reserve();
         let guarded = rewrite(&generated, &ports, &[]);
         let directory = self.lab.path().join("out/edge");

@@ -43,6 +43,8 @@ mod lives;
 mod matrix;
 #[path = "edge/mutants.rs"]
 mod mutants;
+#[path = "edge/nginx.rs"]
+mod nginx;
 #[path = "edge/pages.rs"]
 mod pages;
 #[path = "edge/policy.rs"]

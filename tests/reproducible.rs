@@ -185,7 +185,7 @@ mod modes_of_building {
     #[test]
     fn check_names_each_difference() {
         let lab = built(EXAMPLE);
-        assert_eq!(check(&lab).succeeds().stdout(), "35 unchanged\n");
+        assert_eq!(check(&lab).succeeds().stdout(), "38 unchanged\n");
         lab.write("out/edge/Caddyfile", "edited by hand");
         fs::remove_file(lab.path().join("out/edge/ca.pem")).expect("it was there");
         let guide = lab.path().join("out/people/alice/guide.html");
@@ -259,7 +259,11 @@ mod modes_of_building {
             "",
         );
         public.command(["build", "--edge"]).run().succeeds();
-        assert!(!public.read("out/edge/Caddyfile").contains("guest/tablet"));
+        assert!(
+            !public
+                .read("out/edge/sites.caddyfile")
+                .contains("guest/tablet")
+        );
         assert_eq!(public.read("homelab.lock"), lock);
         replace(
             &public,
@@ -277,7 +281,7 @@ mod modes_of_building {
         let paths = changed(&before, &lab.snapshot());
         assert_eq!(
             paths,
-            ["~ out/.homelab/manifest.kdl", "~ out/edge/Caddyfile"]
+            ["~ out/.homelab/manifest.kdl", "~ out/edge/sites.caddyfile"]
         );
     }
 

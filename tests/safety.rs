@@ -341,7 +341,7 @@ mod damage {
         lab.command(["build", "--locked"])
             .run()
             .succeeds()
-            .stdout_is("19 unchanged\n");
+            .stdout_is("22 unchanged\n");
     }
 }
 
@@ -483,7 +483,7 @@ mod minting {
         for line in before.lines().filter(|line| *line != "end") {
             assert!(after.contains(line), "{line}");
         }
-        let caddyfile = lab.read("out/edge/Caddyfile");
+        let caddyfile = lab.read("out/edge/sites.caddyfile");
         for device in ["alice/chromebook", "carol/ipad"] {
             assert!(after.contains(&format!("certificate \"{device}\"")));
         }
@@ -621,6 +621,7 @@ mod company {
             "out",
             "out/edge",
             "out/edge/Caddyfile",
+            "out/edge/sites.caddyfile",
             "out/people/alice",
             "out/people/alice/pixel/alice-pixel.p12",
             "out/.homelab",

@@ -19,7 +19,7 @@ pub fn exposure(arguments: &Arguments) -> Result<(), Failure> {
         believed::doubt_unsigned(lock);
     }
     let exposure = Exposure::of(
-        &Edge::new(&homelab, lock.as_ref()),
+        &Edge::new(&homelab, lock.as_ref()).sites,
         &templates.of_the_edge(),
     );
     let active = lock.as_ref().map(Lock::active).unwrap_or_default();

@@ -127,7 +127,7 @@ impl Authority {
         !matches!(self.state, AuthorityState::Retired { .. })
     }
 
-    /// Whether its key can be had: then it has a revocation list.
+    /// Whether its key can be had.
     pub fn can_sign(&self) -> bool {
         self.origin != Origin::Foreign
     }

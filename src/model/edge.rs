@@ -133,6 +133,8 @@ pub struct CaddyVersion {
 impl CaddyVersion {
     /// The oldest version that takes what is generated.
     pub const OLDEST: CaddyVersion = CaddyVersion { minor: 6 };
+    /// What is taken where nothing is said: all that are kept up know it.
+    pub const DEFAULT: CaddyVersion = CaddyVersion::TRUST_POOL;
     /// The first with `trust_pool`; it warns of the directive that older ones take.
     pub const TRUST_POOL: CaddyVersion = CaddyVersion { minor: 8 };
 

@@ -70,6 +70,16 @@ impl Certificate {
         }
     }
 
+    /// Whether its key usage lets it sign revocation lists, as none at all does (RFC 5280 §4.2.1.3).
+    pub fn may_sign_lists(&self) -> bool {
+        let read = self.read();
+        match read.tbs_certificate().get_extension::<KeyUsage>() {
+            Ok(Some((_, usage))) => usage.crl_sign(),
+            Ok(None) => true,
+            Err(_) => false,
+        }
+    }
+
     /// Its subject in DER, as servers name the authorities that they take.
     pub fn subject_der(&self) -> Vec<u8> {
         let subject = self.read().tbs_certificate().subject().to_der();

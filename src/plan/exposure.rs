@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::edge::{Behind, Device, Edge, OpenPath, Person, Site};
+use super::edge::{Asked, Behind, Device, OpenPath, Person, Site, Sites};
 
 /// All that can be reached through the edge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,8 +99,8 @@ pub const ALL: &str = "(all)";
 pub const LANDING: &str = "(landing page)";
 
 impl Exposure {
-    /// What this edge exposes, where the Caddyfile is made with these templates of the user's own.
-    pub fn of(edge: &Edge, templates: &[String]) -> Exposure {
+    /// What an edge with this policy exposes, where its files are made with these templates of the user's own.
+    pub fn of(edge: &Sites, templates: &[String]) -> Exposure {
         let mut exposure = Exposure {
             domain: edge.domain.clone(),
             lan: edge.lan.clone(),
@@ -123,7 +123,7 @@ impl Exposure {
         exposure
     }
 
-    fn landing(&mut self, edge: &Edge) {
+    fn landing(&mut self, edge: &Sites) {
         let Some(landing) = &edge.landing else {
             return;
         };
@@ -136,7 +136,7 @@ impl Exposure {
             share_link: false,
         };
         let hosts = vec![landing.host.clone()];
-        if !landing.home.is_empty() {
+        if landing.home {
             self.without_certificate.push(whole(hosts.clone()));
         }
         let people = landing
@@ -179,13 +179,13 @@ impl Exposure {
         }
         public.sort_by(|a, b| a.path.cmp(&b.path));
         self.without_certificate.extend(public);
-        if let Some(mode) = site.client_auth {
+        if let Some(asked) = site.certificate {
             self.with_certificate.push(Guarded {
                 service: site.service.clone(),
                 hosts: site.hosts.clone(),
-                certificate: match mode {
-                    "require_and_verify" => "required",
-                    _ => "asked",
+                certificate: match asked {
+                    Asked::Required => "required",
+                    Asked::Asked => "asked",
                 }
                 .to_owned(),
                 identity: site.identity,

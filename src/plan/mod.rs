@@ -17,7 +17,7 @@ use std::iter;
 use serde::Serialize;
 
 pub use calendar::{Calendar, Event};
-pub use edge::{Edge, Link};
+pub use edge::{Edge, Globals, Link, Pages, Sites};
 pub use exposure::{ALL, EVERYWHERE, Exposure, LAN, LANDING, Opening, WHOLE};
 pub use guide::{
     DeviceFile, DevicePart, FileKind, Guide, OlderPart, ServiceLink, shown_day, shown_end,
@@ -63,8 +63,17 @@ pub enum Recipe {
     },
     /// A device's .p12.
     Bundle(Box<Bundle>),
-    /// The Caddyfile.
-    Caddyfile(Edge),
+    /// The Caddyfile, which imports the files beside it.
+    Caddyfile {
+        /// The domain.
+        domain: String,
+    },
+    /// The global options.
+    Globals(Globals),
+    /// The policy.
+    Sites(Box<Sites>),
+    /// What visitors are shown in place of a service.
+    Pages(Pages),
     /// Reminders of what is to be renewed.
     Calendar(Calendar),
     /// The report of what can be reached.
@@ -108,8 +117,12 @@ const CRL: &str = "edge/ca.crl";
 /// Where the revocation lists stand: all of them in PEM, each in DER, which holds one: that of the
 /// authority that signs under the plain name.
 pub fn crl_paths(lock: &Lock) -> Vec<OutputPath> {
-    let der = lock.listing().map(|authority| crl_path(lock, authority));
-    iter::once(path(CRL)).chain(der).collect()
+    let der: Vec<OutputPath> = lock
+        .listing()
+        .map(|authority| crl_path(lock, authority))
+        .collect();
+    let pem = (!der.is_empty()).then(|| path(CRL));
+    pem.into_iter().chain(der).collect()
 }
 
 /// Those of [`crl_paths`] that are to be written anew when the lists that are stale have been signed.
@@ -147,7 +160,7 @@ pub struct Bundle {
 
 /// Every artifact of the homelab, sorted by path.
 ///
-/// `templates` are the names of the user's own that the Caddyfile is made with. `sealed_root` is the hash of the file that the root secret is sealed in, where there is one: a
+/// `templates` are the names of the user's own that the edge's files are made with. `sealed_root` is the hash of the file that the root secret is sealed in, where there is one: a
 /// bundle is not up to date where another file has taken its place.
 ///
 /// Devices that the lock has no certificate of are left out: reconciling comes first.
@@ -230,23 +243,33 @@ pub fn edge(homelab: &Homelab, lock: &Lock, templates: &[String]) -> Vec<Derivat
         recipe,
     };
     let edge = Edge::new(homelab, Some(lock));
-    let exposure = Exposure::of(&edge, templates);
+    let exposure = Exposure::of(&edge.sites, templates);
     let published = Published::of(exposure.clone(), homelab, lock);
     let text = |of: fn(&Authority) -> String| lock.trusted().map(of).collect();
     let authorities = Recipe::Text {
         text: text(|authority| authority.certificate.pem()),
     };
+    let domain = homelab.domain.to_string();
     let mut derivations = vec![
-        public(path("edge/Caddyfile"), Recipe::Caddyfile(edge)),
+        public(path("edge/Caddyfile"), Recipe::Caddyfile { domain }),
         public(path("edge/ca.pem"), authorities),
         public(path(PUBLISHED), Recipe::Published(published)),
         public(path("edge/exposure.md"), Recipe::Exposure(exposure)),
+        public(
+            path("edge/globals.caddyfile"),
+            Recipe::Globals(edge.globals),
+        ),
+        public(path("edge/pages.caddyfile"), Recipe::Pages(edge.pages)),
+        public(
+            path("edge/sites.caddyfile"),
+            Recipe::Sites(Box::new(edge.sites)),
+        ),
     ];
     let lists: Option<Vec<Crl>> = lock
         .listing()
         .map(|authority| lock.crl(authority))
         .collect();
-    if let Some(lists) = lists {
+    if let Some(lists) = lists.filter(|lists| !lists.is_empty()) {
         let text = lists.iter().map(Crl::pem).collect();
         derivations.push(public(path(CRL), Recipe::Text { text }));
         for (authority, crl) in iter::zip(lock.listing(), lists) {

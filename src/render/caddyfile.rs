@@ -1,39 +1,12 @@
-//! The Caddyfile, and the pages in it.
+//! The Caddyfile and the files that it imports.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
 use super::Artifact;
-use crate::plan::{Edge, Link};
+use crate::plan::{Link, Pages};
 use crate::template::{TemplateError, Templates, one_line, tidy};
-
-/// What the template is given: the edge, and each page on one line.
-#[derive(Serialize)]
-struct Context<'e> {
-    #[serde(flatten)]
-    edge: &'e Edge,
-    pages: Pages,
-}
-
-#[derive(Serialize)]
-struct Pages {
-    /// What a visitor is told in place of a service, by the name of its template.
-    #[serde(flatten)]
-    by_kind: BTreeMap<&'static str, String>,
-    /// The landing page of each group of visitors.
-    visitors: Vec<String>,
-    /// The landing page of who is at home.
-    at_home: String,
-}
-
-/// What a page is given.
-#[derive(Serialize)]
-struct Page<'e> {
-    domain: &'e str,
-    email: &'e Option<String>,
-    links: &'e [Link],
-}
 
 /// Every page that a visitor may meet in place of a service.
 const KINDS: [&str; 6] = [
@@ -45,39 +18,79 @@ const KINDS: [&str; 6] = [
     "down",
 ];
 
-/// Renders the Caddyfile. Its pages stand in it, each as one word: a file beside it would have to be
-/// named by a path of the Caddy host, which nobody knows here.
-pub fn render(edge: &Edge, templates: &Templates) -> Result<Artifact, TemplateError> {
-    let mut used = BTreeSet::new();
-    let mut page = |kind: &str, links: &[Link]| {
-        let page = Page {
-            domain: &edge.domain,
-            email: &edge.email,
-            links,
-        };
-        let rendered = templates.render(&format!("pages/{kind}.html.j2"), &page)?;
-        used.extend(rendered.used);
-        Ok::<_, TemplateError>(one_line(&rendered.text))
-    };
-    let by_kind = KINDS.into_iter().map(|kind| Ok((kind, page(kind, &[])?)));
-    let by_kind = by_kind.collect::<Result<_, TemplateError>>()?;
-    let landing = edge.landing.as_ref();
-    let visitors = landing.map_or(&[][..], |landing| &landing.visitors);
-    let pages = Pages {
-        by_kind,
-        visitors: visitors
-            .iter()
-            .map(|visitors| page("landing", &visitors.links))
-            .collect::<Result<_, _>>()?,
-        at_home: match landing {
-            Some(landing) => page("landing", &landing.home)?,
-            None => String::new(),
-        },
-    };
-    let rendered = templates.render("Caddyfile.j2", &Context { edge, pages })?;
-    used.extend(rendered.used);
+/// Renders one of the files from what its template is given.
+pub fn render(
+    name: &str,
+    context: &impl Serialize,
+    templates: &Templates,
+) -> Result<Artifact, TemplateError> {
+    let rendered = templates.render(name, context)?;
     Ok(Artifact {
         bytes: tidy(&rendered.text).into_bytes(),
-        templates: used.into_iter().collect(),
+        templates: rendered.used,
     })
+}
+
+/// What the template of the pages is given.
+#[derive(Serialize)]
+struct Context<'p> {
+    domain: &'p str,
+    hsts: bool,
+    pages: Vec<Page>,
+}
+
+/// A page in its place in the file.
+#[derive(Serialize)]
+struct Page {
+    name: String,
+    /// The page on one line.
+    html: String,
+}
+
+/// What a page itself is given.
+#[derive(Serialize)]
+struct PageContext<'p> {
+    domain: &'p str,
+    email: &'p Option<String>,
+    links: &'p [Link],
+}
+
+/// Renders the file that holds the pages, each as one word: a file beside it would have to be named by a
+/// path of the Caddy host, which nobody knows here.
+pub fn render_pages(pages: &Pages, templates: &Templates) -> Result<Artifact, TemplateError> {
+    let mut used = BTreeSet::new();
+    let mut page = |name: String, template: &str, links: &[Link]| {
+        let context = PageContext {
+            domain: &pages.domain,
+            email: &pages.email,
+            links,
+        };
+        let rendered = templates.render(&format!("pages/{template}.html.j2"), &context)?;
+        used.extend(rendered.used);
+        Ok::<_, TemplateError>(Page {
+            name,
+            html: one_line(&rendered.text),
+        })
+    };
+    let mut rendered = Vec::new();
+    for kind in KINDS {
+        rendered.push(page(kind.to_owned(), kind, &[])?);
+    }
+    if let Some(landing) = &pages.landing {
+        for (number, links) in (1..).zip(&landing.visitors) {
+            rendered.push(page(format!("visitors-{number}"), "landing", links)?);
+        }
+        if !landing.home.is_empty() {
+            rendered.push(page(String::from("at-home"), "landing", &landing.home)?);
+        }
+    }
+    let context = Context {
+        domain: &pages.domain,
+        hsts: pages.hsts,
+        pages: rendered,
+    };
+    let mut file = render("pages.caddyfile.j2", &context, templates)?;
+    used.extend(file.templates);
+    file.templates = used.into_iter().collect();
+    Ok(file)
 }

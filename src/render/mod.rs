@@ -39,7 +39,8 @@ pub struct Secrets {
 impl Secrets {
     /// Holds the keyring against what the lock records of the authorities that are trusted.
     pub fn of(keyring: Keyring, lock: &Lock) -> Result<Secrets, CredentialError> {
-        let signers = lock.listing().map(|authority| {
+        let signing = lock.trusted().filter(|authority| authority.can_sign());
+        let signers = signing.map(|authority| {
             let signer = Signer::of(&keyring, authority)?;
             Ok((authority.id, (authority.root, signer)))
         });
@@ -130,7 +131,13 @@ pub fn render(
         Recipe::ChromiumPolicy(recipe) => Ok(policy::chromium(recipe)),
         Recipe::WindowsPolicy(recipe) => Ok(policy::windows(recipe)),
         Recipe::Installer(recipe) => Ok(installer::render(recipe, templates)?),
-        Recipe::Caddyfile(edge) => Ok(caddyfile::render(edge, templates)?),
+        Recipe::Caddyfile { .. } => Ok(caddyfile::render("Caddyfile.j2", recipe, templates)?),
+        Recipe::Globals(globals) => {
+            let name = "globals.caddyfile.j2";
+            Ok(caddyfile::render(name, globals, templates)?)
+        }
+        Recipe::Sites(sites) => Ok(caddyfile::render("sites.caddyfile.j2", sites, templates)?),
+        Recipe::Pages(pages) => Ok(caddyfile::render_pages(pages, templates)?),
         Recipe::Calendar(calendar) => Ok(Artifact {
             bytes: calendar::render(calendar).into_bytes(),
             templates: Vec::new(),

@@ -749,12 +749,12 @@ pub enum Mistake {
     #[diagnostic(
         code("resolve::behind-needs-newer"),
         help(
-            "add `caddy \"{needed}\"` to `edge`, and see that no older one runs: it would believe whatever a visitor says of its address"
+            "write `caddy \"{needed}\"`, and see that no older one runs: it would believe whatever a visitor says of its address"
         )
     )]
     BehindNeedsNewer {
         needed: &'static str,
-        #[label("the file is for older ones too, as `caddy` says or as it is if not said")]
+        #[label("the files are for older ones too, as `caddy` says")]
         span: Span,
     },
 

@@ -114,7 +114,7 @@ pub fn edge(block: &EdgeBlock, mistakes: &mut Vec<Mistake>) -> Option<Edge> {
     };
     let lan = ranges(&block.lan, mistakes);
     let caddy = match &block.caddy {
-        None => Some(CaddyVersion::OLDEST),
+        None => Some(CaddyVersion::DEFAULT),
         Some(written) => CaddyVersion::new(&written.value)
             .map_err(|why| {
                 mistakes.push(Mistake::BadCaddyVersion {

@@ -5,6 +5,7 @@
 //! one block. Each kind of file escapes what it is given, overrides included. What guides say stands in
 //! `messages/<language>.kdl`, which can be overridden message by message.
 
+mod blocks;
 mod caddyfile;
 mod markdown;
 mod messages;
@@ -45,6 +46,9 @@ macro_rules! builtin {
 /// Every built-in template, by name.
 const BUILTIN_TEMPLATES: &[(&str, &str)] = &[
     builtin!("Caddyfile.j2"),
+    builtin!("globals.caddyfile.j2"),
+    builtin!("sites.caddyfile.j2"),
+    builtin!("pages.caddyfile.j2"),
     builtin!("exposure.md.j2"),
     builtin!("guide.html.j2"),
     builtin!("guide/style.html.j2"),
@@ -154,6 +158,20 @@ pub enum TemplateError {
         place: Span,
     },
 
+    #[error("`templates/{name}` has a block `{block}`, which `{extended}` does not have")]
+    #[diagnostic(code("template::unknown-block"))]
+    UnknownBlock {
+        name: String,
+        block: String,
+        extended: String,
+        #[source_code]
+        source_code: NamedSource<String>,
+        #[label("nothing would come of it")]
+        place: Span,
+        #[help]
+        help: String,
+    },
+
     #[error("`templates/{name}` overrides nothing")]
     #[diagnostic(
         code("template::unknown"),
@@ -190,11 +208,12 @@ impl Templates {
             environment
                 .get_template(name)
                 .map_err(|error| broken(name, &error))?;
+            check_blocks(name, text)?;
         }
         Ok(templates)
     }
 
-    /// The names of the user's own templates that the Caddyfile is made with, sorted: what they say is
+    /// The names of the user's own templates that the edge's files are made with, sorted: what they say is
     /// not checked.
     pub fn of_the_edge(&self) -> Vec<String> {
         let names = self.overrides.keys();
@@ -375,11 +394,7 @@ impl Templates {
         if let Some(text) = self.overrides.get(name) {
             return Some(text);
         }
-        let name = name.strip_prefix(BUILTIN).unwrap_or(name);
-        let found = BUILTIN_TEMPLATES
-            .iter()
-            .find(|(builtin, _)| *builtin == name);
-        found.map(|(_, text)| *text)
+        built_in(name.strip_prefix(BUILTIN).unwrap_or(name))
     }
 
     /// An environment for one rendering, and the names that it will have asked for.
@@ -437,6 +452,53 @@ impl Templates {
         });
         (environment, used)
     }
+}
+
+/// The text of a built-in template.
+fn built_in(name: &str) -> Option<&'static str> {
+    let mut known = BUILTIN_TEMPLATES.iter();
+    let found = known.find(|(built_in, _)| *built_in == name);
+    found.map(|(_, text)| *text)
+}
+
+/// A block that the extended template does not have would be passed over in silence.
+fn check_blocks(name: &str, text: &str) -> Result<(), TemplateError> {
+    let Some(extended) = blocks::extended(text) else {
+        return Ok(());
+    };
+    let Some(base) = extended.strip_prefix(BUILTIN).and_then(built_in) else {
+        return Ok(());
+    };
+    let has = |text: &str, block: &str| blocks::all(text).any(|known| known == block);
+    // A block of the built-in one may stand in what that extends in its turn.
+    let parent = blocks::extended(base).and_then(built_in);
+    let is_known = |block: &str| has(base, block) || parent.is_some_and(|text| has(text, block));
+    let mut unknown = blocks::outermost(text).into_iter();
+    let Some(blocks::Block {
+        name: block,
+        offset,
+    }) = unknown.find(|block| !is_known(block.name))
+    else {
+        return Ok(());
+    };
+    let mut others = BUILTIN_TEMPLATES.iter();
+    // Of the edge's files only, for other files have blocks of the same names that mean something else.
+    let elsewhere = others.find(|(other, text)| {
+        kind(other) == kind(name) && kind(other) == Some(caddyfile_escape()) && has(text, block)
+    });
+    Err(TemplateError::UnknownBlock {
+        name: name.to_owned(),
+        block: block.to_owned(),
+        extended: extended.to_owned(),
+        source_code: NamedSource::new(format!("templates/{name}"), text.to_owned()),
+        place: Span::from((offset, block.len())),
+        help: match elsewhere {
+            Some((other, _)) => format!(
+                "`{other}` has it: put it into `templates/{other}`, behind `{{% extends \"{BUILTIN}{other}\" %}}`"
+            ),
+            None => did_you_mean(block, blocks::all(base).collect::<Vec<_>>()),
+        },
+    })
 }
 
 fn message_file(name: &str, text: &str) -> Result<MessageFile, TemplateError> {

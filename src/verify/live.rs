@@ -449,7 +449,7 @@ mod tests {
 
     #[test]
     fn the_caddyfile_s_pages_have_the_header_that_they_are_known_by() {
-        let template = include_str!("../../templates/Caddyfile.j2");
+        let template = include_str!("../../templates/pages.caddyfile.j2");
         let (name, value) = page_policy();
         assert!(template.contains(&format!("{name} \"{value}\"")));
     }

@@ -34,7 +34,7 @@ service "immich" {
 "#;
 
 /// What a build of [`SMALL`] makes, in the order of the paths.
-pub const FILES: [&str; 14] = [
+pub const FILES: [&str; 17] = [
     ".gitignore",
     "edge/Caddyfile",
     "edge/ca.crl",
@@ -42,6 +42,9 @@ pub const FILES: [&str; 14] = [
     "edge/ca.pem",
     "edge/exposure.json",
     "edge/exposure.md",
+    "edge/globals.caddyfile",
+    "edge/pages.caddyfile",
+    "edge/sites.caddyfile",
     "index.html",
     "people/alice/guide.html",
     "people/alice/macbook/alice-macbook.p12",

@@ -11,7 +11,8 @@ use super::support::files::{changed, stamps};
 use super::support::lab::Lab;
 
 const MANIFEST: &str = "~ out/.homelab/manifest.kdl";
-const CADDYFILE: &str = "~ out/edge/Caddyfile";
+const SITES: &str = "~ out/edge/sites.caddyfile";
+const GLOBALS: &str = "~ out/edge/globals.caddyfile";
 const CRL: &str = "~ out/edge/ca.crl";
 const CRL_DER: &str = "~ out/edge/ca.crl.der";
 const INDEX: &str = "~ out/index.html";
@@ -89,7 +90,7 @@ fn the_first_build_names_what_it_makes() {
     let made = FILES.map(|file| format!("built out/{file}\n")).concat();
     outcome
         .succeeds()
-        .stdout_is(&format!("{issued}{made}14 built, 0 unchanged\n"));
+        .stdout_is(&format!("{issued}{made}17 built, 0 unchanged\n"));
     let tree = lab.snapshot();
     let modes: Vec<String> = tree
         .iter()
@@ -113,6 +114,9 @@ fn the_first_build_names_what_it_makes() {
             "0644 out/edge/ca.pem",
             "0644 out/edge/exposure.json",
             "0644 out/edge/exposure.md",
+            "0644 out/edge/globals.caddyfile",
+            "0644 out/edge/pages.caddyfile",
+            "0644 out/edge/sites.caddyfile",
             "0644 out/index.html",
             "0700 out/people",
             "0700 out/people/alice",
@@ -146,9 +150,9 @@ fn a_new_device_is_a_bundle_a_guide_and_the_edge() {
         &[
             "~ homelab.lock",
             MANIFEST,
-            CADDYFILE,
             PUBLISHED,
             EXPOSURE,
+            SITES,
             INDEX,
             "~ out/people/bob/guide.html",
             "+ out/people/bob/tablet/",
@@ -156,14 +160,14 @@ fn a_new_device_is_a_bundle_a_guide_and_the_edge() {
             RENEWALS,
         ],
         "issued bob/tablet until 2028-01-15\n\
-         built out/edge/Caddyfile\n\
          built out/edge/exposure.json\n\
          built out/edge/exposure.md\n\
+         built out/edge/sites.caddyfile\n\
          built out/index.html\n\
          built out/people/bob/guide.html\n\
          built out/people/bob/tablet/bob-tablet.p12\n\
          built out/renewals.ics\n\
-         7 built, 8 unchanged\n\
+         7 built, 11 unchanged\n\
          \nwhat it means:\n  bob/tablet gets its first file\n",
     );
     let after = lab.read("homelab.lock");
@@ -180,8 +184,8 @@ fn a_name_changes_where_it_is_shown() {
     let lab = built();
     gives(
         build_after(&lab, |lab| edit(lab, "name \"Alice\"", "name \"Alice L.\"")),
-        &[MANIFEST, CADDYFILE, INDEX, "~ out/people/alice/guide.html"],
-        "built out/edge/Caddyfile\nbuilt out/index.html\nbuilt out/people/alice/guide.html\n3 built, 11 unchanged\n",
+        &[MANIFEST, SITES, INDEX, "~ out/people/alice/guide.html"],
+        "built out/edge/sites.caddyfile\nbuilt out/index.html\nbuilt out/people/alice/guide.html\n3 built, 14 unchanged\n",
     );
     // No service is told of bob.
     gives(
@@ -189,7 +193,7 @@ fn a_name_changes_where_it_is_shown() {
             edit(lab, "\"bob\" {", "\"bob\" {\n    name \"Robert\"")
         }),
         &[MANIFEST, INDEX, "~ out/people/bob/guide.html"],
-        "built out/index.html\nbuilt out/people/bob/guide.html\n2 built, 12 unchanged\n",
+        "built out/index.html\nbuilt out/people/bob/guide.html\n2 built, 15 unchanged\n",
     );
 }
 
@@ -200,7 +204,7 @@ fn another_version_of_a_platform_is_another_bundle_where_its_kind_is_another() {
     gives(
         build_after(&lab, |lab| edit(lab, "version=13", "version=15")),
         &[MANIFEST, "~ out/people/alice/pixel/alice-pixel.p12"],
-        "built out/people/alice/pixel/alice-pixel.p12\n1 built, 13 unchanged\n",
+        "built out/people/alice/pixel/alice-pixel.p12\n1 built, 16 unchanged\n",
     );
     assert_eq!(
         certificate(&lab, "alice/pixel"),
@@ -211,11 +215,11 @@ fn another_version_of_a_platform_is_another_bundle_where_its_kind_is_another() {
 }
 
 #[test]
-fn an_upstream_changes_the_caddyfile_only() {
+fn an_upstream_changes_the_sites_only() {
     gives(
         build_after(&built(), |lab| edit(lab, ":2283", ":2284")),
-        &[MANIFEST, CADDYFILE],
-        "built out/edge/Caddyfile\n1 built, 13 unchanged\n",
+        &[MANIFEST, SITES],
+        "built out/edge/sites.caddyfile\n1 built, 16 unchanged\n",
     );
 }
 
@@ -238,7 +242,7 @@ fn what_somebody_changed_in_the_output_is_restored() {
         (BUNDLE, |lab| home::remove(lab, "out/people/bob/iphone")),
     ] {
         let (_, said) = build_after(&lab, change);
-        assert_eq!(said, format!("restored {path}\n1 restored, 13 unchanged\n"));
+        assert_eq!(said, format!("restored {path}\n1 restored, 16 unchanged\n"));
         assert_eq!(changed(&tree, &lab.snapshot()), [""; 0]);
     }
 }
@@ -249,7 +253,7 @@ fn all_of_the_output_is_restored() {
     let tree = lab.snapshot();
     let (_, said) = build_after(&lab, |lab| home::remove(lab, "out"));
     let made = FILES.map(|file| format!("built out/{file}\n")).concat();
-    assert_eq!(said, format!("{made}14 built, 0 unchanged\n"));
+    assert_eq!(said, format!("{made}17 built, 0 unchanged\n"));
     assert_eq!(changed(&tree, &lab.snapshot()), [""; 0]);
 }
 
@@ -277,7 +281,7 @@ fn a_template_changes_what_was_made_with_it() {
     let lab = built();
     let tree = lab.snapshot();
     let guide = [MANIFEST, "~ out/people/alice/guide.html"];
-    let said = "built out/people/alice/guide.html\n1 built, 13 unchanged\n";
+    let said = "built out/people/alice/guide.html\n1 built, 16 unchanged\n";
     let other = "templates/guide/other.html.j2";
     gives(
         build_after(&lab, |lab| lab.write(other, "<p>As you like it.</p>\n")),
@@ -305,24 +309,25 @@ fn a_template_changes_what_was_made_with_it() {
 fn a_template_may_extend_the_one_that_it_replaces() {
     let lab = built();
     let tree = lab.snapshot();
-    let caddyfile =
-        "{% extends \"builtin/Caddyfile.j2\" %}\n{% block global %}\n\tdebug\n{% endblock %}\n";
+    let globals = "{% extends \"builtin/globals.caddyfile.j2\" %}\n{% block global %}\ndebug\n{% endblock %}\n";
     // The report says that there is such a template.
     let said = |means: &str| {
         format!(
-            "built out/edge/Caddyfile\nbuilt out/edge/exposure.json\nbuilt out/edge/exposure.md\n\
-             built out/index.html\n4 built, 10 unchanged\n\nwhat it means:\n  the Caddyfile is made with {means}\n"
+            "built out/edge/exposure.json\nbuilt out/edge/exposure.md\nbuilt out/edge/globals.caddyfile\n\
+             built out/index.html\n4 built, 13 unchanged\n\nwhat it means:\n  the Caddyfile is made with {means}\n"
         )
     };
     gives(
-        build_after(&lab, |lab| lab.write("templates/Caddyfile.j2", caddyfile)),
-        &[MANIFEST, CADDYFILE, PUBLISHED, EXPOSURE, INDEX],
-        &said("templates of your own, which homelab does not check: Caddyfile.j2"),
+        build_after(&lab, |lab| {
+            lab.write("templates/globals.caddyfile.j2", globals)
+        }),
+        &[MANIFEST, PUBLISHED, EXPOSURE, GLOBALS, INDEX],
+        &said("templates of your own, which homelab does not check: globals.caddyfile.j2"),
     );
-    assert!(lab.read("out/edge/Caddyfile").contains("\tdebug\n"));
+    assert!(lab.read("out/edge/globals.caddyfile").contains("\ndebug\n"));
     gives(
         build_after(&lab, |lab| home::remove(lab, "templates")),
-        &[MANIFEST, CADDYFILE, PUBLISHED, EXPOSURE, INDEX],
+        &[MANIFEST, PUBLISHED, EXPOSURE, GLOBALS, INDEX],
         &said("homelab's own templates again"),
     );
     assert_eq!(changed(&tree, &lab.snapshot()), [""; 0]);
@@ -363,11 +368,11 @@ fn a_removed_device_is_retired_and_its_files_go() {
         &[
             "~ homelab.lock",
             MANIFEST,
-            CADDYFILE,
             CRL,
             CRL_DER,
             PUBLISHED,
             EXPOSURE,
+            SITES,
             INDEX,
             "~ out/people/alice/guide.html",
             "- out/people/alice/macbook/",
@@ -375,16 +380,16 @@ fn a_removed_device_is_retired_and_its_files_go() {
             RENEWALS,
         ],
         "retired alice/macbook\n\
-         built out/edge/Caddyfile\n\
          built out/edge/ca.crl\n\
          built out/edge/ca.crl.der\n\
          built out/edge/exposure.json\n\
          built out/edge/exposure.md\n\
+         built out/edge/sites.caddyfile\n\
          built out/index.html\n\
          built out/people/alice/guide.html\n\
          built out/renewals.ics\n\
          removed out/people/alice/macbook/alice-macbook.p12\n\
-         8 built, 5 unchanged, 1 removed\n\
+         8 built, 8 unchanged, 1 removed\n\
          \nwhat it means:\n  locks out alice/macbook\n",
     );
     let retired = certificate(&lab, "alice/macbook");
@@ -410,7 +415,7 @@ fn a_removed_device_is_retired_and_its_files_go() {
 #[track_caller]
 fn is_let_in_nowhere(lab: &Lab, line: &str) {
     let fingerprint = field(line, "fingerprint");
-    let caddyfile = lab.read("out/edge/Caddyfile");
+    let caddyfile = lab.read("out/edge/sites.caddyfile");
     let mut told = caddyfile.lines().filter(|line| line.contains(&fingerprint));
     assert!(told.all(|line| line.trim_start().starts_with("@retired ")));
 }
@@ -440,7 +445,7 @@ fn a_device_that_comes_back_is_another() {
         assert_ne!(field(new, name), field(&old, name), "{name}");
     }
     assert_ne!(lab.read_bytes(bundle), stolen);
-    let caddyfile = lab.read("out/edge/Caddyfile");
+    let caddyfile = lab.read("out/edge/sites.caddyfile");
     assert!(caddyfile.contains(&field(new, "fingerprint")));
     is_let_in_nowhere(&lab, &old);
 }
@@ -461,11 +466,11 @@ fn a_removed_person_goes_with_all_that_is_hers() {
         &[
             "~ homelab.lock",
             MANIFEST,
-            CADDYFILE,
             CRL,
             CRL_DER,
             PUBLISHED,
             EXPOSURE,
+            SITES,
             INDEX,
             "- out/people/bob/",
             "- out/people/bob/guide.html",
@@ -474,16 +479,16 @@ fn a_removed_person_goes_with_all_that_is_hers() {
             RENEWALS,
         ],
         "retired bob/iphone\n\
-         built out/edge/Caddyfile\n\
          built out/edge/ca.crl\n\
          built out/edge/ca.crl.der\n\
          built out/edge/exposure.json\n\
          built out/edge/exposure.md\n\
+         built out/edge/sites.caddyfile\n\
          built out/index.html\n\
          built out/renewals.ics\n\
          removed out/people/bob/guide.html\n\
          removed out/people/bob/iphone/bob-iphone.p12\n\
-         7 built, 5 unchanged, 2 removed\n\
+         7 built, 8 unchanged, 2 removed\n\
          \nwhat it means:\n  locks out bob/iphone\n  bob may no longer open immich\n",
     );
     assert_eq!(authority(&lab), authority_before);
@@ -508,11 +513,11 @@ fn what_is_not_ours_is_left_and_keeps_its_directory() {
         [
             "~ homelab.lock",
             MANIFEST,
-            CADDYFILE,
             CRL,
             CRL_DER,
             PUBLISHED,
             EXPOSURE,
+            SITES,
             INDEX,
             "~ out/people/alice/guide.html",
             "- out/people/alice/macbook/alice-macbook.p12",

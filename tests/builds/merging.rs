@@ -34,8 +34,8 @@ fn a_lost_certificate_is_issued_anew_and_nothing_else_is() {
         [
             "~ homelab.lock",
             "~ out/.homelab/manifest.kdl",
-            "~ out/edge/Caddyfile",
             "~ out/edge/exposure.json",
+            "~ out/edge/sites.caddyfile",
             "~ out/people/alice/guide.html",
             "~ out/people/alice/pixel/alice-pixel.p12",
             "~ out/renewals.ics",
@@ -84,7 +84,7 @@ fn the_order_of_the_lines_does_not_matter() {
     homelab(&lab, ["build", "--locked"]).run().succeeds();
     assert_eq!(changed(&before, &lab.snapshot()), [""; 0]);
     // A build that may change the lock puts it in order.
-    build(&lab).succeeds().stdout_is("14 unchanged\n");
+    build(&lab).succeeds().stdout_is("17 unchanged\n");
     assert_eq!(lab.read("homelab.lock"), lock);
 }
 
@@ -113,7 +113,7 @@ fn two_branches_that_add_devices_side_by_side_merge() {
     assert_eq!(lab.read("homelab.lock"), merged, "nothing is issued anew");
     let kept = before.lines().filter(|line| merged.contains(line)).count();
     assert_eq!(kept, before.lines().count());
-    let caddyfile = lab.read("out/edge/Caddyfile");
+    let caddyfile = lab.read("out/edge/sites.caddyfile");
     for device in ["alice/tablet", "alice/watch"] {
         certificate(&lab, device);
         assert!(caddyfile.contains(device), "{caddyfile}");

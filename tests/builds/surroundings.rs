@@ -19,7 +19,7 @@ fn a_root_command_needs_no_sealed_secret_and_takes_up_no_other() {
     let lab = small();
     // What a first build leaves that is killed before it writes the lock.
     lab.write(".homelab.age.pending", "the secret of nothing");
-    for said in ["14 built, 0 unchanged\n", "14 unchanged\n"] {
+    for said in ["17 built, 0 unchanged\n", "17 unchanged\n"] {
         let run = homelab(&lab, ["build", "--root-command", ROOT_COMMAND]);
         run.run().succeeds().stdout_contains(said);
     }
@@ -56,13 +56,15 @@ fn check_finds_what_a_build_would_change() {
             super::home::remove(lab, "out/edge/ca.pem")
         }),
         ("out/edge/ca.pem", |lab| lab.write("out/edge/ca.pem", "x")),
-        ("out/edge/Caddyfile", |lab| edit(lab, ":2283", ":2284")),
+        ("out/edge/sites.caddyfile", |lab| {
+            edit(lab, ":2283", ":2284")
+        }),
     ] {
         let lab = built();
         homelab(&lab, ["build", "--check"])
             .run()
             .succeeds()
-            .stdout_is("14 unchanged\n");
+            .stdout_is("17 unchanged\n");
         change(&lab);
         let written = touched(&place(&lab), || {
             refused(&lab, homelab(&lab, ["build", "--check"]), 4, &[what]);
@@ -200,7 +202,7 @@ fn a_build_with_nothing_to_do_needs_no_identity() {
     let lab = built();
     super::home::remove_identity(&lab);
     let before = everything(&lab);
-    build(&lab).succeeds().stdout_is("14 unchanged\n");
+    build(&lab).succeeds().stdout_is("17 unchanged\n");
     assert_eq!(changed(&before, &everything(&lab)), [""; 0]);
     add_device(&lab);
     refused(&lab, homelab(&lab, ["build"]), 3, &["root::no-identity"]);

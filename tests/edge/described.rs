@@ -203,11 +203,9 @@ fn answer(handler: &Value) -> String {
     if let Some(place) = handler["headers"]["Location"].get(0) {
         return format!("redirect {} {}", handler["status_code"], string(place));
     }
-    let closes = match &keys(handler)[..] {
-        [body, handler] if (&body[..], &handler[..]) == ("body", "handler") => "",
-        [_, _, _] if handler["close"] == true && handler["status_code"].is_null() => ", and close",
-        _ => return without(handler, &["handler"]).to_string(),
-    };
+    if keys(handler) != ["body", "handler"] {
+        return without(handler, &["handler"]).to_string();
+    }
     let body = string(&handler["body"]);
     let (_, title) = body.split_once("<title>").expect("a page has a title");
     let (title, _) = title.split_once(" · ").expect("and the domain in it");
@@ -227,7 +225,7 @@ fn answer(handler: &Value) -> String {
         format!("\n  link: {} {}", unescaped(href), unescaped(&text))
     });
     let (title, links) = (unescaped(title), links.collect::<String>());
-    format!("page: {title}{closes}{links}")
+    format!("page: {title}{links}")
 }
 
 /// What HTML shows for a text.
@@ -344,6 +342,9 @@ fn conditions(route: &Value, devices: &BTreeMap<String, String>) -> Option<Strin
                 }
                 _ => format!("not {negated}"),
             }
+        }
+        "header" if *value == json!({ "Sec-Fetch-Mode": ["navigate"] }) => {
+            "a navigation".to_owned()
         }
         "header_regexp" if value["Upgrade"]["pattern"] == "^(?i:websocket)$" => {
             "a websocket".to_owned()

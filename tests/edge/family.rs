@@ -93,16 +93,15 @@ impl Family {
         stranger(&self.lab, &self.bundle("alice", "pixel"))
     }
 
-    /// The Caddyfile as it was generated.
+    /// The edge's files for that Caddy, as they were generated.
     #[track_caller]
-    pub fn generated(&self) -> String {
-        self.lab.read("out/edge/Caddyfile")
+    pub fn generated(&self, version: Version) -> String {
+        self.lab.edge(version)
     }
 
-    /// The Caddyfile made testable, and not otherwise changed, but for connections that it would close after a refusal: many requests
-    /// are sent over one here. `pages` sees to it that it does close them.
+    /// The files made testable, and not otherwise changed.
     #[track_caller]
-    pub fn caddyfile(&self) -> String {
+    pub fn testable(&self, version: Version) -> String {
         let upstreams: Vec<(&str, String)> = UPSTREAMS
             .iter()
             .zip(&self.upstreams.0)
@@ -111,9 +110,7 @@ impl Family {
                 _ => (*written, upstream.address()),
             })
             .collect();
-        let closing = " {\n\t\t\t\t\tclose\n\t\t\t\t}\n";
-        let kept_open = replaced(&self.generated(), closing, "\n");
-        rewrite(&kept_open, &self.ports, &upstreams)
+        rewrite(&self.generated(version), &self.ports, &upstreams)
     }
 
     #[track_caller]
@@ -121,10 +118,10 @@ impl Family {
         self.serve_changed(version, str::to_owned)
     }
 
-    /// Serves a Caddyfile that was changed on purpose.
+    /// Serves files that were changed on purpose.
     #[track_caller]
     pub fn serve_changed(&self, version: Version, change: impl FnOnce(&str) -> String) -> Caddy {
-        let changed = change(&self.caddyfile());
+        let changed = change(&self.testable(version));
         Caddy::start(version, &changed, &self.lab.path().join("out/edge"))
     }
 

@@ -1,7 +1,10 @@
 //! The untouched generated file: Caddy takes it, and `caddy fmt` would not write it otherwise.
 
+use serde_json::Value;
+
 use crate::family::{EXAMPLE, replaced};
 use crate::support::caddy::Version;
+use crate::support::edge_files;
 use crate::support::lab::Lab;
 use crate::support::tools;
 
@@ -13,18 +16,18 @@ fn built(declaration: &str) -> Lab {
 
 /// What a Caddy finds wrong with the generated file.
 fn faults(version: Version, lab: &Lab) -> Vec<String> {
-    let caddyfile = lab.read("out/edge/Caddyfile");
-    let validated = version.validate(&caddyfile, &lab.path().join("out/edge"));
+    let files = lab.edge(version);
+    let validated = version.validate(&files, &lab.path().join("out/edge"));
     let mut faults = Vec::new();
     if !validated.status.success() {
-        faults.push(format!("{version:?} does not take the file\n{validated}"));
+        faults.push(format!("{version:?} does not take the files\n{validated}"));
     }
-    faults.extend(ill_formatted(version, &caddyfile));
+    faults.extend(ill_formatted(version, &files));
     faults
 }
 
-pub fn ill_formatted(version: Version, caddyfile: &str) -> Vec<String> {
-    let diff = version.fmt_diff(caddyfile);
+pub fn ill_formatted(version: Version, files: &str) -> Vec<String> {
+    let diff = version.fmt_diff(files);
     match &diff[..] {
         "" => Vec::new(),
         diff => vec![format!("caddy fmt of {version:?} would change\n{diff}")],
@@ -50,7 +53,10 @@ fn the_example_is_taken_and_well_formatted() {
 #[test]
 fn certificates_from_caddy_s_own_authority() {
     let lab = built(&with_edge(r#"certificates "internal""#));
-    assert!(lab.read("out/edge/Caddyfile").contains("\tlocal_certs\n"));
+    assert!(
+        lab.read("out/edge/globals.caddyfile")
+            .contains("\nlocal_certs\n")
+    );
     is_taken(&Version::ALL, &lab);
 }
 
@@ -88,12 +94,12 @@ fn certificates_by_dns() {
         (format!("{dns}; caddy \"2.11\""), &[Version::New][..], true),
     ] {
         let lab = built(&with_edge(&declared));
-        let line = "\tacme_dns cloudflare {env.CF_API_TOKEN}\n";
-        let caddyfile = lab.read("out/edge/Caddyfile");
-        assert_eq!(caddyfile.matches(line).count(), 1, "{caddyfile}");
-        assert_eq!(caddyfile.contains("*.home.example.com {"), wildcard);
-        let without = replaced(&caddyfile, line, "");
+        let line = "\nacme_dns cloudflare {env.CF_API_TOKEN}\n";
         for version in versions {
+            let caddyfile = lab.edge(*version);
+            assert_eq!(caddyfile.matches(line).count(), 1, "{caddyfile}");
+            assert_eq!(caddyfile.contains("*.home.example.com {"), wildcard);
+            let without = replaced(&caddyfile, line, "\n");
             version
                 .validate(&caddyfile, &lab.path())
                 .fails_with(1)
@@ -104,34 +110,116 @@ fn certificates_by_dns() {
     }
 }
 
-/// A declaration that needs no old Caddy gets the form that the new one does not warn of.
+/// Where nothing is said the new Caddy has nothing to warn of, and the authority stands in the files once for each way of asking.
 #[test]
-fn trust_pool_for_a_new_caddy() {
-    let lab = built(&with_edge(r#"caddy "2.11""#));
-    is_taken(&[Version::New], &lab);
-    let caddyfile = lab.read("out/edge/Caddyfile");
+fn the_usual_form_is_that_of_a_new_caddy_and_means_what_the_old_one_does() {
+    let lab = built(EXAMPLE);
     let adapt = |text: &str| {
         let adapted = Version::New.adapt(text, &lab.path());
-        adapted.succeeds().stderr_lacks("deprecated");
-        adapted.stdout().to_owned()
+        (adapted.succeeds().stdout().to_owned(), adapted)
     };
-    let json = adapt(&caddyfile);
+    let (json, adapted) = adapt(&lab.edge(Version::New));
+    adapted.stderr_lacks("deprecated");
     assert_eq!(json.matches(r#""provider":"inline""#).count(), 2, "{json}");
-    // Both forms come to the same configuration.
-    lab.write("homelab.kdl", EXAMPLE);
-    lab.command(["build"]).run().succeeds();
-    let older = lab.read("out/edge/Caddyfile");
-    let older = Version::New.adapt(&older, &lab.path());
-    assert_eq!(older.succeeds().stdout(), json);
+    let older = lab.edge(Version::Old);
+    assert_eq!(older.matches("trusted_ca_cert MII").count(), 2, "{older}");
+    assert_eq!(adapt(&older).0, json);
+    // What the old one says of the usual form, so that docs/first-day.md can say what to do.
+    let refused = Version::Old.validate(&lab.edge(Version::New), &lab.path());
+    refused
+        .fails_with(1)
+        .stderr_contains("unknown subdirective for client_auth: trust_pool");
+}
+
+/// The whole; and both ways of using it beside what a Caddy serves already.
+#[test]
+fn the_files_can_be_imported_by_a_caddyfile_of_one_s_own() {
+    let lab = built(EXAMPLE);
+    let own = "own.example.net {\n\trespond own\n}\n";
+    let ways = [
+        format!("# My own.\nimport homelab/Caddyfile\n\n{own}"),
+        format!(
+            "{{\n\timport homelab/globals.caddyfile\n\tdebug\n}}\n\n(mine) {{\n\tencode gzip\n}}\n\nimport homelab/sites.caddyfile\n\n{own}"
+        ),
+    ];
+    for version in Version::ALL {
+        let files = lab.edge(version);
+        let alone = version.adapt(&files, &lab.path());
+        let alone: Value = serde_json::from_str(alone.succeeds().stdout()).expect("it is JSON");
+        for way in &ways {
+            let place = tempfile::tempdir().expect("a temporary directory can be made");
+            std::fs::create_dir(place.path().join("homelab")).expect("it is empty");
+            for (name, text) in edge_files::parts(&files) {
+                std::fs::write(place.path().join("homelab").join(name), text).expect("written");
+            }
+            std::fs::write(place.path().join("Caddyfile"), way).expect("written");
+            let caddyfile = place.path().join("Caddyfile");
+            // From a working directory that is neither theirs nor ours.
+            version.validate_at(&caddyfile).succeeds();
+            let json = version.adapt_at(&caddyfile);
+            let json: Value = serde_json::from_str(json.succeeds().stdout()).expect("it is JSON");
+            let server = |json: &Value| json["apps"]["http"]["servers"]["srv0"].clone();
+            let (ours, both) = (server(&alone), server(&json));
+            for option in ["strict_sni_host", "protocols", "read_header_timeout"] {
+                assert_eq!(both[option], ours[option], "{version:?} {option}\n{way}");
+            }
+            for kind in [
+                &["routes"][..],
+                &["tls_connection_policies"],
+                &["errors", "routes"],
+            ] {
+                let list = |json: &Value| {
+                    let at = kind
+                        .iter()
+                        .fold(json.clone(), |json, key| json[key].clone());
+                    at.as_array().expect("there are some").clone()
+                };
+                let kept = list(&both);
+                let missing = list(&ours).into_iter().filter(|part| !kept.contains(part));
+                let missing: Vec<Value> = missing.collect();
+                // Behind the policies there is one for hosts of nobody's, which is not needed twice.
+                assert!(
+                    missing.is_empty(),
+                    "{version:?} {kind:?} {missing:#?}\n{way}"
+                );
+            }
+        }
+    }
+}
+
+/// Where a tree of one file was built, a build makes it four and leaves nothing behind.
+#[test]
+fn an_older_tree_becomes_a_newer_one_by_a_plain_build() {
+    let lab = built(EXAMPLE);
+    let whole = lab.snapshot();
+    let manifest = "out/.homelab/manifest.kdl";
+    let records = lab.read(manifest);
+    let is_new = |line: &&str| {
+        line.contains("globals.c") || line.contains("sites.c") || line.contains("pages.c")
+    };
+    let older: String = records
+        .lines()
+        .filter(|line| !is_new(line))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    assert_eq!(older.lines().count() + 3, records.lines().count());
+    lab.write(manifest, older);
+    for name in ["globals", "sites", "pages"] {
+        std::fs::remove_file(lab.path().join(format!("out/edge/{name}.caddyfile")))
+            .expect("it was built");
+    }
+    lab.command(["build", "--locked"]).run().succeeds();
+    assert_eq!(lab.snapshot(), whole);
 }
 
 #[test]
 fn every_service_asks() {
     let lab = built(&with_edge(r#"certificate "asked""#));
     is_taken(&Version::ALL, &lab);
-    let caddyfile = lab.read("out/edge/Caddyfile");
-    assert_eq!(caddyfile.matches("mode verify_if_given\n").count(), 6);
-    assert!(!caddyfile.contains("require"), "{caddyfile}");
+    let sites = lab.read("out/edge/sites.caddyfile");
+    assert_eq!(sites.matches("\timport certificate-asked\n").count(), 6);
+    assert_eq!(sites.matches("mode verify_if_given\n").count(), 1);
+    assert!(!sites.contains("required"), "{sites}");
 }
 
 #[test]
@@ -143,7 +231,7 @@ fn a_home_without_people() {
     for services in ["", services] {
         let lab = built(&format!("domain \"home.example.com\"\n{services}"));
         is_taken(&Version::ALL, &lab);
-        assert!(!lab.read("out/edge/Caddyfile").contains("client_auth"));
+        assert!(!lab.built_edge().contains("client_auth"));
     }
 }
 
@@ -165,18 +253,20 @@ fn people_without_devices() {
 fn templates_of_one_s_own_are_reported_as_unchecked() {
     let lab = built(EXAMPLE);
     assert!(!lab.read("out/edge/exposure.md").contains("(all)"));
-    let open = "{% extends \"builtin/Caddyfile.j2\" %}\n{% block common %}\n\thandle /open/* {\n\t\trespond ok\n\t}\n{% endblock %}\n";
-    lab.write("templates/Caddyfile.j2", open);
+    let open = "{% extends \"builtin/sites.caddyfile.j2\" %}\n{% block common %}\n\thandle /open/* {\n\t\trespond ok\n\t}\n{% endblock %}\n";
+    lab.write("templates/sites.caddyfile.j2", open);
     lab.command(["build"]).run().succeeds();
     let report = lab.read("out/edge/exposure.md");
     assert!(
-        report.contains("(all): what these templates of your own say, `templates/Caddyfile.j2`"),
+        report.contains(
+            "(all): what these templates of your own say, `templates/sites.caddyfile.j2`"
+        ),
         "{report}"
     );
     let json = lab.command(["exposure", "--json"]).run();
     json.succeeds()
         .stdout_contains("\"templates\"")
-        .stdout_contains("\"Caddyfile.j2\"");
+        .stdout_contains("\"sites.caddyfile.j2\"");
 }
 
 /// One `tls` directive per site, and one `client_auth` in it: of two, Caddy would take the first.

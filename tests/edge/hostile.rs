@@ -44,7 +44,7 @@ fn built(declaration: &str) -> Lab {
 }
 
 fn adapted(version: Version, lab: &Lab) -> Value {
-    let adapted = version.adapt(&lab.read("out/edge/Caddyfile"), &lab.path());
+    let adapted = version.adapt(&lab.edge(version), &lab.path());
     serde_json::from_str(adapted.succeeds().stdout()).expect("it is JSON")
 }
 
@@ -97,9 +97,9 @@ fn names_change_nothing_but_names() {
     let (hostile, harmless) = (built(&namesakes(&NAMES)), built(&namesakes(&plain)));
     let names: BTreeMap<&str, &str> = NAMES.into_iter().zip(plain).collect();
     for version in Version::ALL {
-        let caddyfile = hostile.read("out/edge/Caddyfile");
-        version.validate(&caddyfile, &hostile.path()).succeeds();
-        crate::assert_none(&ill_formatted(version, &caddyfile));
+        let files = hostile.edge(version);
+        version.validate(&files, &hostile.path()).succeeds();
+        crate::assert_none(&ill_formatted(version, &files));
         let (mut hostile, mut harmless) = (adapted(version, &hostile), adapted(version, &harmless));
         renamed(&mut hostile, &names);
         renamed(&mut harmless, &BTreeMap::new());
@@ -151,7 +151,7 @@ fn nobody_is_taken_for_a_namesake_in_another_spelling() {
         .collect();
     for version in Version::ALL {
         let ports = Ports::reserve();
-        let caddyfile = rewrite(&lab.read("out/edge/Caddyfile"), &ports, &upstreams);
+        let caddyfile = rewrite(&lab.edge(version), &ports, &upstreams);
         let caddy = Caddy::start(version, &caddyfile, &lab.path());
         crate::assert_none(&confused(&caddy, &bundles));
     }
@@ -254,8 +254,8 @@ fn display_names_that_can_be_said_arrive_as_they_are() {
         .map(|n| bundle(&lab, &format!("p{n}"), "d"))
         .collect();
     let upstream = Upstream::start("who");
-    let generated = lab.read("out/edge/Caddyfile");
     for version in Version::ALL {
+        let generated = lab.edge(version);
         version.validate(&generated, &lab.path()).succeeds();
         crate::assert_none(&ill_formatted(version, &generated));
         let ports = Ports::reserve();
@@ -292,13 +292,9 @@ fn display_names_that_cannot_be_said_are_refused() {
 fn a_name_taken_for_a_number_is_noticed() {
     let lab = built(&namesakes(&["1000", "1e3"]));
     let map = "\tmap {http.request.host} {who} {\n\t\tx 1e3\n\t}\n\trequest_header -Remote*\n";
-    let caddyfile = replaced(
-        &lab.read("out/edge/Caddyfile"),
-        "\trequest_header -Remote*\n",
-        map,
-    );
     for version in Version::ALL {
-        let json = version.adapt(&caddyfile, &lab.path());
+        let files = replaced(&lab.edge(version), "\trequest_header -Remote*\n", map);
+        let json = version.adapt(&files, &lab.path());
         assert!(
             json.succeeds().stdout().contains(r#""outputs":[1000]"#),
             "{json}"

@@ -49,8 +49,8 @@ impl House {
     }
 
     #[track_caller]
-    pub fn generated(&self) -> String {
-        self.lab.read("out/edge/Caddyfile")
+    pub fn generated(&self, version: Version) -> String {
+        self.lab.edge(version)
     }
 
     #[track_caller]
@@ -61,7 +61,7 @@ impl House {
     /// Serves it on these ports, so that another Caddy may serve it too.
     #[track_caller]
     pub fn serve_on(&self, version: Version, ports: &Ports) -> Caddy {
-        let rewritten = rewrite(&self.generated(), ports, &[]);
+        let rewritten = rewrite(&self.generated(version), ports, &[]);
         Caddy::start(version, &rewritten, &self.lab.path().join("out/edge"))
     }
 
@@ -74,21 +74,22 @@ impl House {
     /// The same for a Caddy on these ports.
     #[track_caller]
     pub fn reload_on(&self, caddy: &mut Caddy, ports: &Ports) {
-        let rewritten = rewrite(&self.generated(), ports, &[]);
+        let rewritten = rewrite(&self.generated(caddy.version()), ports, &[]);
         caddy.reload(&rewritten).succeeds();
     }
 
-    /// `caddy reload` with a Caddyfile that was changed on purpose.
+    /// `caddy reload` with files that were changed on purpose.
     #[track_caller]
     pub fn reload_changed(&self, caddy: &mut Caddy, change: impl FnOnce(&str) -> String) {
-        let rewritten = rewrite(&change(&self.generated()), &self.ports, &[]);
+        let generated = self.generated(caddy.version());
+        let rewritten = rewrite(&change(&generated), &self.ports, &[]);
         caddy.reload(&rewritten).succeeds();
     }
 
-    /// Serves a Caddyfile that was changed on purpose.
+    /// Serves files that were changed on purpose.
     #[track_caller]
     pub fn serve_changed(&self, version: Version, change: impl FnOnce(&str) -> String) -> Caddy {
-        let rewritten = rewrite(&change(&self.generated()), &self.ports, &[]);
+        let rewritten = rewrite(&change(&self.generated(version)), &self.ports, &[]);
         Caddy::start(version, &rewritten, &self.lab.path().join("out/edge"))
     }
 }

@@ -132,16 +132,23 @@ fn each_is_told(version: Version) {
     let head = visit(&caddy, "asked", None).method("HEAD").run();
     head.has_status(403);
     assert_eq!(head.body, b"", "{head}");
-    // Who has none is to come back on another connection, in which a browser may show one; the others are not.
-    for (service, bundle, closes) in [
-        ("asked", None, true),
-        ("both", None, true),
-        ("asked", Some(lost), false),
-        ("asked", Some(bob), false),
-        ("home", None, false),
-        ("asked", Some(alice), false),
+    // Who has none is to come back on another connection, in which a browser may show one; the others are not. Nor is what a page
+    // asks for beside itself, or a program that says nothing of what it asks for.
+    for (service, bundle, asks, closes) in [
+        ("asked", None, "navigate", true),
+        ("both", None, "navigate", true),
+        ("asked", None, "cors", false),
+        ("asked", None, "no-cors", false),
+        ("both", None, "websocket", false),
+        ("asked", None, "", false),
+        ("asked", Some(lost), "navigate", false),
+        ("asked", Some(bob), "navigate", false),
+        ("home", None, "navigate", false),
+        ("asked", Some(alice), "navigate", false),
     ] {
-        let answer = visit(&caddy, service, bundle).http1().run();
+        let curl = visit(&caddy, service, bundle).http1();
+        let curl = curl.header("Sec-Fetch-Mode", asks);
+        let answer = curl.run();
         assert_eq!(answer.header("Connection") == ["close"], closes, "{answer}");
     }
     // Whoever is let in gets the upstream's own answer, told once to come back over TLS.

@@ -114,11 +114,11 @@ const SAID_OFTEN: [(&str, &str); 7] = [
     ),
     (
         "<failing: certificate>",
-        "failing:\n    <down>\n    2. status 403\n         <as a page>\n         1. any certificate\n              page: You may not use this\n         2. page: This needs a certificate, and close",
+        "failing:\n    <down>\n    2. status 403\n         1. any certificate\n              <as a page>\n              page: You may not use this\n         2. a navigation: answer with Connection: close\n              <as a page>\n              page: This needs a certificate",
     ),
     (
         "<failing: certificate or home>",
-        "failing:\n    <down>\n    2. status 403\n         <as a page>\n         1. any certificate\n              page: You may not use this\n         2. page: This needs a certificate away from home, and close",
+        "failing:\n    <down>\n    2. status 403\n         1. any certificate\n              <as a page>\n              page: You may not use this\n         2. a navigation: answer with Connection: close\n              <as a page>\n              page: This needs a certificate away from home",
     ),
 ];
 
@@ -133,14 +133,21 @@ fn expected() -> String {
         "X-Content-Type-Options: nosniff",
     ];
     let as_a_page = as_a_page.map(|header| format!("answer with {header}"));
-    let as_a_page = as_a_page.join("\n         ");
+    let [shallow, deep] = [9, 14].map(|indent| " ".repeat(indent));
+    let in_place = |text: String, indent: &String| {
+        let lines = as_a_page.join(&format!("\n{indent}"));
+        text.replace(
+            &format!("\n{indent}<as a page>"),
+            &format!("\n{indent}{lines}"),
+        )
+    };
     let down = "1. status 502 503 504\n         <as a page>\n         page: This does not answer at the moment";
     let often = |text: String, (word, meaning): &(&str, &str)| text.replace(word, meaning);
-    SAID_OFTEN
+    let text = SAID_OFTEN
         .iter()
         .fold(EXPECTED.to_owned(), often)
-        .replace("<down>", down)
-        .replace("<as a page>", &as_a_page)
+        .replace("<down>", down);
+    [shallow, deep].iter().fold(text, in_place)
 }
 
 const DEVICES: [(&str, &str); 9] = [
@@ -166,8 +173,8 @@ fn fingerprints(family: &Family) -> BTreeMap<String, String> {
 }
 
 /// What is different from what the declaration means.
-pub fn differences(family: &Family, version: Version, caddyfile: &str) -> Vec<String> {
-    let adapted = version.adapt(caddyfile, &family.lab.path());
+pub fn differences(family: &Family, version: Version, files: &str) -> Vec<String> {
+    let adapted = version.adapt(files, &family.lab.path());
     let json: Value = serde_json::from_str(adapted.succeeds().stdout()).expect("it is JSON");
     let expected = Meaning {
         apps: vec!["http", "tls"],
@@ -184,6 +191,6 @@ pub fn differences(family: &Family, version: Version, caddyfile: &str) -> Vec<St
 fn the_example_s_routes_are_those_declared() {
     let family = Family::new();
     for version in Version::ALL {
-        crate::assert_none(&differences(&family, version, &family.generated()));
+        crate::assert_none(&differences(&family, version, &family.generated(version)));
     }
 }

@@ -178,8 +178,8 @@ const HOSTS: [&str; 3] = [
     "stats.home.example.com",
 ];
 
-/// What a device reaches after its removal and a reload, with all that it had before. `change` is what the new Caddyfile is to undergo.
-fn outlived(version: Version, change: impl FnOnce(&Family) -> String) -> Vec<String> {
+/// What a device reaches after its removal and a reload, with all that it had before. `change` gives the new files.
+fn outlived(version: Version, change: impl FnOnce(&Family, Version) -> String) -> Vec<String> {
     let family = Family::new();
     let mut caddy = family.serve(version);
     let lost = family.bundle("alice", "workstation");
@@ -201,7 +201,7 @@ fn outlived(version: Version, change: impl FnOnce(&Family) -> String) -> Vec<Str
         assert_eq!(connection.ask(host), Some(200), "{host}");
     }
 
-    let changed = change(&family);
+    let changed = change(&family, version);
     caddy.reload(&changed).succeeds();
     let mut wrong = Vec::new();
     for (host, connection) in &mut open {
@@ -230,15 +230,19 @@ fn outlived(version: Version, change: impl FnOnce(&Family) -> String) -> Vec<Str
     wrong
 }
 
-fn without_the_workstation(family: &Family) -> String {
+fn without_the_workstation(family: &Family, version: Version) -> String {
     let line = "    device \"workstation\" platform=\"linux\"\n";
     family.build(&replaced(EXAMPLE, line, ""), crate::family::now());
-    family.caddyfile()
+    family.testable(version)
 }
 
-/// A Caddyfile that is new and lets the same devices in.
-fn with_the_workstation(family: &Family) -> String {
-    replaced(&family.caddyfile(), "grace_period 10s", "grace_period 9s")
+/// Files that are new and let the same devices in.
+fn with_the_workstation(family: &Family, version: Version) -> String {
+    replaced(
+        &family.testable(version),
+        "grace_period 10s",
+        "grace_period 9s",
+    )
 }
 
 fn tickets_do_not_travel(version: Version) {

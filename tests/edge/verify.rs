@@ -134,6 +134,7 @@ fn all_is_well_at_home_on_the_new_caddy() {
 /// `text` with the last `from` that stands behind `after` and before the end of that site replaced.
 #[track_caller]
 fn in_site(text: &str, site: &str, from: &str, to: &str) -> String {
+    let text = &with_its_own_client_auth(text);
     let head = format!("\n{site}.home.example.com {{\n");
     let begin = text
         .find(&head)
@@ -142,6 +143,21 @@ fn in_site(text: &str, site: &str, from: &str, to: &str) -> String {
     let end = begin + text[begin..].find("\n}\n").expect("a site ends");
     let changed = replaced(&text[begin..end], from, to);
     format!("{}{changed}{}", &text[..begin], &text[end..])
+}
+
+/// The files with the snippets for certificates written out in each site, so that one site can be changed alone.
+fn with_its_own_client_auth(text: &str) -> String {
+    let written_out = |text: String, snippet: &str| {
+        let head = format!("({snippet}) {{\n");
+        let Some((_, behind)) = text.split_once(&head) else {
+            return text;
+        };
+        let (lines, _) = behind.split_once("\n}\n").expect("a snippet ends");
+        let import = format!("\timport {snippet}\n");
+        text.replace(&import, &format!("{lines}\n"))
+    };
+    let snippets = ["certificate-asked", "certificate-required"];
+    snippets.into_iter().fold(text.to_owned(), written_out)
 }
 
 /// The fingerprint of a certificate that the Caddyfile knows to be retired.
@@ -156,8 +172,8 @@ fn faults(version: Version) {
     let upstream = Upstream::start("it");
     let house = house(&upstream, ELSEWHERE);
     let other = house_of_another(&upstream);
-    let (ours, theirs) = (authority(&house.generated()), authority(&other.generated()));
-    let lost = retired(&house.generated());
+    let [ours, theirs] = [&house, &other].map(|house| authority(&house.generated(version)));
+    let lost = retired(&house.generated(version));
     type Plant<'a> = Box<dyn Fn(&str) -> String + 'a>;
     let guard = "\thandle {\n\t\terror 403\n\t}";
     let plants: Vec<(&str, Plant<'_>, &[&str])> = vec![
@@ -215,11 +231,15 @@ fn faults(version: Version) {
         (
             "another authority is trusted too",
             Box::new(|text| {
+                let word = match version {
+                    Version::Old => "trusted_ca_cert",
+                    Version::New => "trust_der",
+                };
                 in_site(
                     text,
                     "it",
-                    &format!("trusted_ca_cert {ours}"),
-                    &format!("trusted_ca_cert {ours}\n\t\t\ttrusted_ca_cert {theirs}"),
+                    &format!("{word} {ours}"),
+                    &format!("{word} {ours}\n{word} {theirs}"),
                 )
             }),
             &["it trusts an authority that homelab.lock does not know"],
@@ -306,10 +326,11 @@ fn house_of_another(upstream: &Upstream) -> House {
     House::new(&declaration(upstream, ELSEWHERE))
 }
 
-fn authority(caddyfile: &str) -> String {
-    let line = caddyfile
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("trusted_ca_cert "));
+fn authority(files: &str) -> String {
+    let line = files.lines().map(str::trim).find_map(|line| {
+        line.strip_prefix("trusted_ca_cert ")
+            .or_else(|| line.strip_prefix("trust_der "))
+    });
     line.expect("it trusts one").to_owned()
 }
 

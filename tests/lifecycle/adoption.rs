@@ -89,7 +89,7 @@ fn an_adopted_authority_signs_from_the_first_on() {
         !files.keys().any(|path| path.contains("old-laptop")),
         "{files:?}"
     );
-    let caddyfile = lab.read("out/edge/Caddyfile");
+    let caddyfile = lab.read("out/edge/sites.caddyfile");
     let plain = fingerprint.replace(':', "").to_lowercase();
     assert!(caddyfile.contains(&plain), "{caddyfile}");
     assert!(
@@ -118,7 +118,7 @@ fn an_adopted_authority_signs_from_the_first_on() {
     // Deleted, it is out; nothing had been issued.
     lab.write("homelab.kdl", DECLARATION);
     run(&lab, ["build"]).succeeds();
-    assert!(!lab.read("out/edge/Caddyfile").contains(&plain));
+    assert!(!lab.read("out/edge/sites.caddyfile").contains(&plain));
     // In its place comes one that is issued.
     lab.write(
         "homelab.kdl",

@@ -791,7 +791,7 @@ impl World {
 
     /// Whether the Caddyfile lets in whom the model does, and the revocation lists have the others.
     fn edge_is(&self, model: &Model) -> Result<(), String> {
-        let caddyfile = self.lab.read("out/edge/Caddyfile");
+        let caddyfile = self.lab.read("out/edge/sites.caddyfile");
         let lists = caddyfile
             .lines()
             .filter(|line| line.trim_start().starts_with("@allowed "));

@@ -208,7 +208,7 @@ fn a_build_does_exactly_what_was_planned() {
             },
             &[],
         ),
-        // Nobody is told who is in which group: the Caddyfile's data changes, and not a byte of it.
+        // Nobody is told who is in which group: the data of the sites changes, and not a byte of it.
         (
             &|| {
                 edit(
@@ -352,7 +352,10 @@ fn reasons_are_told() {
         reason("people/alice/laptop/alice-laptop.p12"),
         "alice/laptop is to be retired"
     );
-    assert_eq!(reason("edge/Caddyfile"), "what it is made from has changed");
+    assert_eq!(
+        reason("edge/sites.caddyfile"),
+        "what it is made from has changed"
+    );
     assert_eq!(reason("edge/ca.crl"), "it is to be signed anew");
     assert_eq!(reason("edge/ca.pem"), "missing on disk");
     assert_eq!(reason(".gitignore"), "changed by hand");
@@ -385,7 +388,7 @@ fn what_is_sealed_is_not_missed() {
     edit(&lab, ":1", ":9");
     assert_eq!(
         texts(&json(&lab, 1, []), "artifacts", "path"),
-        ["edge/Caddyfile"]
+        ["edge/sites.caddyfile"]
     );
     // Another file with the same secret in it: it is looked at, and the same comes out.
     let lab = built();
@@ -442,7 +445,7 @@ fn the_edge_is_planned_where_no_secret_is() {
     fs::remove_dir_all(lab.path().join("out")).expect("it is there");
     let planned = json(&lab, 1, ["--edge"]);
     assert_eq!(planned["no_former_build"], "out has not been built before");
-    assert_eq!(as_planned_quietly(&lab), 6);
+    assert_eq!(as_planned_quietly(&lab), 9);
     // What has no certificate stops it.
     edit(
         &lab,

@@ -53,15 +53,15 @@ fn identity(lab: &Lab, name: &str) -> (PathBuf, String) {
 fn a_rotation_of_the_authority_keeps_both_until_it_is_finished() {
     let lab = built();
     let ca = lab.read("out/edge/ca.pem");
-    let caddyfile = lab.read("out/edge/Caddyfile");
+    let caddyfile = lab.read("out/edge/sites.caddyfile");
     let bundle = lab.read_bytes("out/people/alice/pixel/alice-pixel.p12");
     let begun = run(&lab, 100, ["rotate", "--authority"]);
     begun.succeeds().stdout_contains("homelab renew --all");
     let both = lab.read("out/edge/ca.pem");
     assert!(both.ends_with(&ca) && both.matches("BEGIN").count() == 2);
-    let trusting = |caddyfile: &str| caddyfile.matches("trusted_ca_cert").count();
+    let trusting = |sites: &str| sites.matches("trust_der ").count();
     assert_eq!(
-        trusting(&lab.read("out/edge/Caddyfile")),
+        trusting(&lab.read("out/edge/sites.caddyfile")),
         2 * trusting(&caddyfile)
     );
     assert_eq!(lab.read("out/edge/ca.crl").matches("BEGIN").count(), 2);

@@ -27,7 +27,7 @@ fn what_was_built_is_well() {
     let family = Built::family();
     verify(&family.lab, &[])
         .succeeds()
-        .stdout_is("out: 35 files in the manifest, 12 bundles opened; nothing is wrong\n")
+        .stdout_is("out: 38 files in the manifest, 12 bundles opened; nothing is wrong\n")
         .stderr_is("");
     verify(&family.lab, &["out/"]).succeeds();
     verify(&family.lab, &["--no-secret"])
@@ -126,7 +126,7 @@ fn a_tree_of_other_inputs_is_named() {
     at(lab.command(["build"]), ISSUED).run().succeeds();
     lab.write("homelab.kdl", &declaration);
     verify(&lab, &[]).fails_with(4).stdout_contains(
-        "wrong  out/edge/Caddyfile: it is not what homelab.kdl and homelab.lock give",
+        "wrong  out/edge/sites.caddyfile: it is not what homelab.kdl and homelab.lock give",
     );
 
     let lab = family.lab.copy();

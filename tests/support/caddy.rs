@@ -4,7 +4,7 @@
 //! let (ports, immich) = (Ports::reserve(), Upstream::start("immich"));
 //! let upstreams = [("http://immich.local:2283", immich.address())];
 //! for version in Version::ALL {
-//!     let caddy = Caddy::start(version, &rewrite(&generated, &ports, &upstreams), &lab.path().join("out/edge"));
+//!     let caddy = Caddy::start(version, &rewrite(&lab.edge(version), &ports, &upstreams), &lab.path().join("out/edge"));
 //!     caddy.visit("immich.home.example.com", "/").p12(&bundle, &password).run().has_status(200);
 //! }
 //! ```
@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::curl::Curl;
+use super::edge_files::{part, parts, with_lines};
 use super::outcome::{self, Outcome};
 use super::port::Port;
 use super::tools;
@@ -59,30 +60,48 @@ impl Version {
 
     /// `caddy validate`: loads the configuration as far as it goes without listening.
     #[track_caller]
-    pub fn validate(self, caddyfile: &str, directory: &Path) -> Outcome {
-        self.read("validate", caddyfile, directory)
+    pub fn validate(self, files: &str, directory: &Path) -> Outcome {
+        self.read("validate", files, directory)
     }
 
     /// `caddy adapt`: the configuration as JSON on stdout.
     #[track_caller]
-    pub fn adapt(self, caddyfile: &str, directory: &Path) -> Outcome {
-        self.read("adapt", caddyfile, directory)
+    pub fn adapt(self, files: &str, directory: &Path) -> Outcome {
+        self.read("adapt", files, directory)
     }
 
-    /// What `caddy fmt` would change, as a unified diff: empty where the file is as `caddy fmt` writes it.
+    /// `caddy validate` of a Caddyfile in its place, from a working directory that is not its own.
     #[track_caller]
-    pub fn fmt_diff(self, caddyfile: &str) -> String {
+    pub fn validate_at(self, caddyfile: &Path) -> Outcome {
+        self.read_at("validate", caddyfile, &State::new(Path::new("/")))
+    }
+
+    /// `caddy adapt` of one.
+    #[track_caller]
+    pub fn adapt_at(self, caddyfile: &Path) -> Outcome {
+        self.read_at("adapt", caddyfile, &State::new(Path::new("/")))
+    }
+
+    /// What `caddy fmt` would change, as a unified diff: empty where each file is as `caddy fmt` writes it.
+    #[track_caller]
+    pub fn fmt_diff(self, files: &str) -> String {
+        let of_file = |(name, text): (&str, &str)| self.fmt_diff_of(name, text);
+        parts(files).into_iter().map(of_file).collect()
+    }
+
+    #[track_caller]
+    fn fmt_diff_of(self, name: &str, text: &str) -> String {
         let state = State::new(Path::new("/"));
-        let before = state.write("Caddyfile", caddyfile.as_bytes());
+        let before = state.write(name, text.as_bytes());
         // Its exit code says only, and only in the new version, that something would change.
         let formatted = outcome::run(state.command(self).arg("fmt").arg(&before), b"");
         assert!(
             formatted.status.success() || !formatted.stdout.is_empty(),
             "caddy fmt reads the file\n{formatted}"
         );
-        let after = state.write("Caddyfile.formatted", &formatted.stdout);
+        let after = state.write("formatted", &formatted.stdout);
         let mut diff = tools::command("diff");
-        diff.args(["-u", "--label", "given", "--label", "formatted"])
+        diff.args(["-u", "--label", name, "--label", "formatted"])
             .args([before, after]);
         let diff = outcome::run(&mut diff, b"");
         assert!(
@@ -92,13 +111,17 @@ impl Version {
         diff.stdout().to_owned()
     }
 
-    fn read(self, verb: &str, caddyfile: &str, directory: &Path) -> Outcome {
+    fn read(self, verb: &str, files: &str, directory: &Path) -> Outcome {
         let state = State::new(directory);
-        let file = state.write("Caddyfile", caddyfile.as_bytes());
+        let file = state.write_files(files);
+        self.read_at(verb, &file, &state)
+    }
+
+    fn read_at(self, verb: &str, caddyfile: &Path, state: &State) -> Outcome {
         let mut command = state.command(self);
         command
             .args([verb, "--adapter", "caddyfile", "--config"])
-            .arg(file);
+            .arg(caddyfile);
         outcome::run(&mut command, b"")
     }
 
@@ -120,31 +143,25 @@ impl Ports {
     }
 }
 
-/// Makes a generated Caddyfile testable and leaves it as it is otherwise: it listens on these ports of the loopback address, takes
+/// Makes generated files testable and leaves them as they are otherwise: Caddy listens on these ports of the loopback address, takes
 /// certificates from a CA of its own, and each address in `upstreams` is replaced by the one beside it.
 ///
 /// Panics where an upstream would be left that is not on this machine, or one of `upstreams` is not in the file.
 #[track_caller]
-pub fn rewrite(caddyfile: &str, ports: &Ports, upstreams: &[(&str, String)]) -> String {
-    let (comments, rest) = caddyfile
-        .split_once("{\n")
-        .expect("a generated Caddyfile has global options");
-    assert!(
-        comments.lines().all(|line| line.starts_with('#')),
-        "nothing but comments stands before the global options"
-    );
+pub fn rewrite(generated: &str, ports: &Ports, upstreams: &[(&str, String)]) -> String {
     let [http, https, admin] = [&ports.http, &ports.https, &ports.admin].map(Port::number);
-    let mut text = format!(
-        "{comments}{{
-\thttp_port {http}
-\thttps_port {https}
-\tadmin {localhost}:{admin}
-\tdefault_bind {localhost}
-\tlocal_certs
-\tskip_install_trust
+    let options = format!(
+        "http_port {http}
+https_port {https}
+admin {localhost}:{admin}
+default_bind {localhost}
+local_certs
+skip_install_trust
 ",
         localhost = Ipv4Addr::LOCALHOST
     );
+    let rest = with_lines(generated, "globals.caddyfile", &options);
+    let mut text = String::with_capacity(rest.len());
     let mut unused: Vec<&str> = upstreams.iter().map(|(from, _)| *from).collect();
     for line in rest.lines() {
         let indent = &line[..line.len() - line.trim_start().len()];
@@ -163,7 +180,7 @@ pub fn rewrite(caddyfile: &str, ports: &Ports, upstreams: &[(&str, String)]) -> 
     }
     assert!(
         unused.is_empty(),
-        "no `reverse_proxy` names {unused:?}:\n{caddyfile}"
+        "no `reverse_proxy` names {unused:?}:\n{generated}"
     );
     text
 }
@@ -186,12 +203,12 @@ impl Caddy {
     /// How long a start or a reload may take until every site answers.
     const PATIENCE: Duration = Duration::from_secs(30);
 
-    /// Starts a Caddy in `directory` with a Caddyfile that [`rewrite`] gave, and waits until every site answers.
+    /// Starts a Caddy in `directory` with files that [`rewrite`] gave, and waits until every site answers.
     #[track_caller]
-    pub fn start(version: Version, caddyfile: &str, directory: &Path) -> Self {
+    pub fn start(version: Version, files: &str, directory: &Path) -> Self {
         let state = State::new(directory);
-        state.keep_from_the_cleaner(&sites(caddyfile));
-        let file = state.write("Caddyfile", caddyfile.as_bytes());
+        state.keep_from_the_cleaner(&sites(files));
+        let file = state.write_files(files);
         let log = File::create(state.log()).expect("the log can be made");
         let both = log
             .try_clone()
@@ -209,28 +226,28 @@ impl Caddy {
             version,
             process,
             state,
-            admin: option(caddyfile, "admin").to_owned(),
-            https: option(caddyfile, "https_port").parse().expect("a port"),
-            http: option(caddyfile, "http_port").parse().expect("a port"),
+            admin: option(files, "admin").to_owned(),
+            https: option(files, "https_port").parse().expect("a port"),
+            http: option(files, "http_port").parse().expect("a port"),
         };
         // Its own word first, so that no other Caddy on these ports is taken for this one.
         caddy.wait("the end of the start", |caddy| {
             caddy.log().contains("serving initial configuration")
         });
-        caddy.await_sites(caddyfile);
+        caddy.await_sites(files);
         caddy
     }
 
-    /// `caddy reload`, with another Caddyfile for the same ports; where that succeeds, waits until every site answers.
+    /// `caddy reload`, with other files for the same ports; where that succeeds, waits until every site answers.
     #[track_caller]
-    pub fn reload(&mut self, caddyfile: &str) -> Outcome {
+    pub fn reload(&mut self, files: &str) -> Outcome {
         assert_eq!(
-            option(caddyfile, "admin"),
+            option(files, "admin"),
             self.admin,
             "a reload is for the same ports"
         );
-        self.state.keep_from_the_cleaner(&sites(caddyfile));
-        let file = self.state.write("Caddyfile", caddyfile.as_bytes());
+        self.state.keep_from_the_cleaner(&sites(files));
+        let file = self.state.write_files(files);
         let mut command = self.state.command(self.version);
         command
             .args([
@@ -244,7 +261,7 @@ impl Caddy {
             .arg(file);
         let outcome = outcome::run(&mut command, b"");
         if outcome.status.success() {
-            self.await_sites(caddyfile);
+            self.await_sites(files);
         }
         outcome
     }
@@ -311,12 +328,9 @@ impl Caddy {
 
     /// Waits until each site presents a certificate: a Caddy gets them after it has begun to listen.
     #[track_caller]
-    fn await_sites(&mut self, caddyfile: &str) {
-        let mut silent = sites(caddyfile);
-        assert!(
-            !silent.is_empty(),
-            "the Caddyfile has no site:\n{caddyfile}"
-        );
+    fn await_sites(&mut self, files: &str) {
+        let mut silent = sites(files);
+        assert!(!silent.is_empty(), "there is no site:\n{files}");
         self.wait("a certificate for each site", |caddy| {
             silent.retain(|host| !caddy.visit(host, "/").presents_certificate());
             silent.is_empty()
@@ -378,6 +392,14 @@ impl State {
         path
     }
 
+    /// Writes the Caddyfile with what it imports, and gives its place.
+    fn write_files(&self, files: &str) -> PathBuf {
+        for (name, text) in parts(files) {
+            self.write(name, text.as_bytes());
+        }
+        self.path().join("Caddyfile")
+    }
+
     /// Puts a file where the certificate of each site is to lie. While a Caddy starts, it also cleans up, and removes the directories
     /// that are empty: now and then one that it has just made for a certificate, which it then tries to get again after a minute.
     fn keep_from_the_cleaner(&self, hosts: &[String]) {
@@ -401,19 +423,18 @@ impl State {
     }
 }
 
-/// The value of a global option in a rewritten Caddyfile.
+/// The value of a global option in rewritten files.
 #[track_caller]
-fn option<'a>(caddyfile: &'a str, name: &str) -> &'a str {
-    caddyfile
+fn option<'a>(files: &'a str, name: &str) -> &'a str {
+    part(files, "globals.caddyfile")
         .lines()
-        .take_while(|line| *line != "}")
-        .find_map(|line| line.trim_start().strip_prefix(name)?.strip_prefix(' '))
-        .unwrap_or_else(|| panic!("the Caddyfile is not rewritten: no {name}\n{caddyfile}"))
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))
+        .unwrap_or_else(|| panic!("the files are not rewritten: no {name}\n{files}"))
 }
 
-/// The names of the sites of a Caddyfile in canonical form, each of which serves TLS on the usual port.
-fn sites(caddyfile: &str) -> Vec<String> {
-    caddyfile
+/// The names of the sites, each of which serves TLS on the usual port.
+fn sites(files: &str) -> Vec<String> {
+    part(files, "sites.caddyfile")
         .lines()
         .filter(|line| {
             line.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '*')

@@ -15,6 +15,8 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
+use super::caddy::Version;
+use super::edge_files;
 use super::files::{self, Entry};
 use super::outcome::{self, Outcome};
 use super::tools::tool;
@@ -74,6 +76,25 @@ impl Lab {
             .unwrap_or_else(|error| panic!("{path} is not UTF-8: {error}"))
     }
 
+    /// The edge's files as they were built, as one text.
+    #[track_caller]
+    pub fn built_edge(&self) -> String {
+        edge_files::joined(&self.path().join("out/edge"))
+    }
+
+    /// The edge's files for that Caddy: as they were built, or, for the old one, built again with the word for it.
+    #[track_caller]
+    pub fn edge(&self, version: Version) -> String {
+        let declaration = self.read("homelab.kdl");
+        if version == Version::New || declaration.contains("caddy \"") {
+            return self.built_edge();
+        }
+        let copy = self.copy();
+        copy.write("homelab.kdl", for_the_old_caddy(&declaration));
+        copy.command(["build", "--edge"]).run().succeeds();
+        copy.built_edge()
+    }
+
     #[track_caller]
     pub fn read_bytes(&self, path: &str) -> Vec<u8> {
         fs::read(self.path().join(path))
@@ -115,6 +136,15 @@ impl Lab {
             environment: BTreeMap::from(environment),
             stdin: Vec::new(),
         }
+    }
+}
+
+/// A declaration that says nothing of Caddy's version, with the version that is Debian's.
+pub fn for_the_old_caddy(declaration: &str) -> String {
+    const BLOCK: &str = "edge {";
+    match declaration.split_once(BLOCK) {
+        Some((before, behind)) => format!("{before}{BLOCK} caddy \"2.6\"; {behind}"),
+        None => format!("{declaration}\n{BLOCK} caddy \"2.6\"; }}\n"),
     }
 }
 

@@ -19,6 +19,7 @@
 
 pub mod caddy;
 pub mod curl;
+pub mod edge_files;
 pub mod files;
 pub mod lab;
 pub mod lock;

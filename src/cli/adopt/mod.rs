@@ -128,7 +128,17 @@ pub fn adopt(arguments: &Adopt) -> Result<(), Failure> {
         // Whoever wrote that into the lock may have been killed before the tree was built.
         return build_after(&inputs, &arguments.make, &Order::Nothing);
     }
+    let without_lists = adoptions
+        .iter()
+        .find(|adoption| adoption.key.is_some() && !adoption.certificate.may_sign_lists())
+        .map(|adoption| adoption.certificate.subject_title());
     build_after(&inputs, &arguments.make, &Order::Adopt(adoptions))?;
+    if let Some(name) = without_lists {
+        report::note(format_args!(
+            "`{name}` may not sign revocation lists (its key usage is without cRLSign), so that out/edge/ca.crl has none of it: openssl and nginx would \
+             refuse everybody with one. Caddy needs none; for another proxy see docs/crl.md"
+        ));
+    }
     report::result(next(arguments));
     Ok(())
 }

@@ -101,11 +101,17 @@ impl Backend {
 
     /// Whether some upstream's certificate is not looked at.
     pub fn is_unverified(&self) -> bool {
-        let unverified = |upstreams: &Upstreams| upstreams.tls && !upstreams.verify;
+        self.any_upstreams(|upstreams| upstreams.tls && !upstreams.verify)
+    }
+
+    /// Whether some upstream answers for what stands below a path of its own only.
+    pub fn has_prefix(&self) -> bool {
+        self.any_upstreams(|upstreams| upstreams.prefix.is_some())
+    }
+
+    fn any_upstreams(&self, is_so: impl Fn(&Upstreams) -> bool) -> bool {
         match self {
-            Backend::Proxy(proxy) => {
-                unverified(&proxy.upstreams) || proxy.by_path.iter().any(unverified)
-            }
+            Backend::Proxy(proxy) => is_so(&proxy.upstreams) || proxy.by_path.iter().any(is_so),
             Backend::Files(_) | Backend::Redirect(_) => false,
         }
     }

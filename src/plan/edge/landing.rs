@@ -16,7 +16,16 @@ pub struct Landing {
     pub pages: PageKind,
     /// Who comes with a certificate, those who may use the same services together.
     pub visitors: Vec<Visitors>,
-    /// What is shown at home without a certificate; nothing where nothing is open there.
+    /// Whether something is shown at home without a certificate.
+    pub home: bool,
+}
+
+/// What the landing page shows each visitor.
+#[derive(Debug, Serialize)]
+pub struct LandingPages {
+    /// Those who come with a certificate, in the order of [`Landing::visitors`].
+    pub visitors: Vec<Vec<Link>>,
+    /// What is shown at home without one; nothing where nothing is open there.
     pub home: Vec<Link>,
 }
 
@@ -25,8 +34,6 @@ pub struct Landing {
 pub struct Visitors {
     /// Who; at least one.
     pub people: Vec<Person>,
-    /// What they may use.
-    pub links: Vec<Link>,
 }
 
 /// A service that a visitor may use.
@@ -41,9 +48,9 @@ pub struct Link {
 }
 
 impl Landing {
-    /// The landing page of a homelab with these certificates.
-    pub fn new(homelab: &Homelab, admitted: &Admitted<'_>) -> Landing {
-        let mut visitors: BTreeMap<Vec<Link>, Visitors> = BTreeMap::new();
+    /// The landing page of a homelab with these certificates, and what it shows.
+    pub fn new(homelab: &Homelab, admitted: &Admitted<'_>) -> (Landing, LandingPages) {
+        let mut visitors: BTreeMap<Vec<Link>, Vec<Person>> = BTreeMap::new();
         for who in homelab.people.values() {
             let Some(with_devices) = person(who, admitted) else {
                 continue;
@@ -53,11 +60,7 @@ impl Landing {
                 Admission::LanOnly => Some(true),
                 Admission::Everyone | Admission::WithCertificate { .. } => Some(false),
             });
-            let group = visitors.entry(links.clone()).or_insert_with(|| Visitors {
-                people: Vec::new(),
-                links,
-            });
-            group.people.push(with_devices);
+            visitors.entry(links).or_default().push(with_devices);
         }
         let is_open_at_home = |service: &Service| service.access.is_open_at_home();
         let home = links(homelab, |service| {
@@ -65,15 +68,24 @@ impl Landing {
             open.then_some(false)
         });
         let is_shown_at_home = homelab.services.values().any(is_open_at_home);
-        Landing {
+        let (shown, visitors): (Vec<_>, Vec<_>) = visitors
+            .into_iter()
+            .map(|(links, people)| (links, Visitors { people }))
+            .unzip();
+        let landing = Landing {
             host: homelab.domain.to_string(),
             pages: PageKind::of(true, is_shown_at_home),
-            visitors: visitors.into_values().collect(),
+            visitors,
+            home: is_shown_at_home,
+        };
+        let pages = LandingPages {
+            visitors: shown,
             home: match is_shown_at_home {
                 true => home,
                 false => Vec::new(),
             },
-        }
+        };
+        (landing, pages)
     }
 }
 

@@ -12,7 +12,7 @@ use data_encoding::{BASE64, HEXLOWER};
 use serde::Serialize;
 
 pub use backend::Backend;
-pub use landing::{Landing, Link};
+pub use landing::{Landing, LandingPages, Link};
 
 use crate::lock::{Authority, Issued, Lock, State};
 use crate::model::{
@@ -20,19 +20,42 @@ use crate::model::{
     Name, PublicPath, Service, SiteCertificates, uri_pattern,
 };
 
-/// The whole edge.
-#[derive(Debug, Serialize)]
+/// The whole edge, by the files that it stands in.
 pub struct Edge {
+    /// The global options.
+    pub globals: Globals,
+    /// The policy.
+    pub sites: Sites,
+    /// What visitors are shown in place of a service.
+    pub pages: Pages,
+}
+
+/// The global options.
+#[derive(Debug, Serialize)]
+pub struct Globals {
     /// The domain.
     pub domain: String,
-    /// The ACME account's address, and whom visitors are told to ask.
+    /// The ACME account's address.
     pub email: Option<String>,
+    /// Where the sites' own certificates come from.
+    pub certificates: Certificates,
+    /// The proxies that stand before this one.
+    pub behind: Option<Behind>,
+}
+
+/// The policy: who gets in where.
+#[derive(Debug, Serialize)]
+pub struct Sites {
+    /// The domain.
+    pub domain: String,
     /// Whether the edge's Caddy knows `trust_pool`.
     pub trust_pool: bool,
     /// The authorities whose certificates are verified, DER in base64.
     pub authorities: Vec<String>,
-    /// Where the sites' own certificates come from.
-    pub certificates: Certificates,
+    /// How the sites ask for certificates, sorted.
+    pub certificates: BTreeSet<Asked>,
+    /// The sites' own certificate, where it comes from files.
+    pub files: Option<CertificateFiles>,
     /// Whether one certificate for all hosts right below the domain is had by a wildcard site.
     pub wildcard: bool,
     /// Whether browsers are told never to speak to these hosts in the clear (RFC 6797): only where
@@ -44,12 +67,46 @@ pub struct Edge {
     pub behind: Option<Behind>,
     /// Certificates that were let in once, and verify still: told so, and let in nowhere.
     pub retired: Vec<Device>,
+    /// Whether some upstream answers for what stands below a path of its own only.
+    pub prefixes: bool,
     /// What the domain itself shows visitors.
     pub landing: Option<Landing>,
     /// The kinds of pages that some site refers to, sorted.
     pub page_kinds: BTreeSet<PageKind>,
     /// The sites, sorted by the service's name.
     pub sites: Vec<Site>,
+}
+
+/// How a site asks for a certificate in the handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Asked {
+    /// Who shows none may come in all the same, as far as the policy lets them.
+    Asked,
+    /// Who shows none gets no connection.
+    Required,
+}
+
+impl Asked {
+    fn of(mode: CertificateMode) -> Asked {
+        match mode {
+            CertificateMode::Asked => Asked::Asked,
+            CertificateMode::Required => Asked::Required,
+        }
+    }
+}
+
+/// What visitors are shown in place of a service, as data.
+#[derive(Debug, Serialize)]
+pub struct Pages {
+    /// The domain.
+    pub domain: String,
+    /// Whom visitors are told to ask.
+    pub email: Option<String>,
+    /// As in [`Sites`].
+    pub hsts: bool,
+    /// The landing page of each visitor.
+    pub landing: Option<LandingPages>,
 }
 
 /// What a visitor is told who is not let in: it depends on who is.
@@ -67,9 +124,9 @@ pub enum PageKind {
 }
 
 impl PageKind {
-    /// The kind for a site with that mode of `client_auth`.
-    fn of(client_auth: bool, lan: bool) -> PageKind {
-        match (client_auth, lan) {
+    /// The kind for a site that asks for certificates or not, and is open at home or not.
+    fn of(asks: bool, lan: bool) -> PageKind {
+        match (asks, lan) {
             (true, true) => PageKind::CertificateOrHome,
             (true, false) => PageKind::Certificate,
             (false, true) => PageKind::Home,
@@ -86,11 +143,19 @@ pub enum Certificates {
     Acme,
     Internal,
     Dns { provider: String, token_env: String },
-    Files { cert: String, key: String },
+    Files,
+}
+
+/// A certificate and its key, files on the Caddy host.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)] // As in the declaration.
+pub struct CertificateFiles {
+    pub cert: String,
+    pub key: String,
 }
 
 /// The proxies that stand before this one.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Behind {
     /// Their addresses, as ranges.
     pub proxies: Vec<String>,
@@ -107,8 +172,8 @@ pub struct Site {
     pub title: String,
     /// Its hosts; at least one.
     pub hosts: Vec<String>,
-    /// The mode of `client_auth`; none where no certificate is asked for.
-    pub client_auth: Option<&'static str>,
+    /// How a certificate is asked for; none where it is not.
+    pub certificate: Option<Asked>,
     /// What a visitor is told who is not let in.
     pub pages: PageKind,
     /// Whether everybody is let in.
@@ -197,52 +262,82 @@ impl Edge {
         let certificates = lock.map_or(&[][..], |lock| &lock.certificates);
         // Of an authority that is not trusted no certificate is looked at.
         let is_seen = |issued: &&Issued| authorities.iter().any(|a| a.id == issued.authority);
-        let settings = &homelab.edge;
-        let landing = settings.landing.then(|| Landing::new(homelab, &admitted));
-        let services = homelab.services.values();
-        let sites: Vec<Site> = services
-            .map(|service| site(homelab, service, &admitted))
-            .collect();
-        let page_kinds = sites.iter().map(|site| site.pages);
         // The lock may not have learnt yet of who is gone.
         let is_declared = |issued: &&Issued| {
             let device = homelab.device(&issued.device);
             device.is_some_and(|device| device.installed().is_none())
         };
+        let settings = &homelab.edge;
+        let (landing, landing_pages) = match settings.landing {
+            true => {
+                let (landing, pages) = Landing::new(homelab, &admitted);
+                (Some(landing), Some(pages))
+            }
+            false => (None, None),
+        };
+        let services = homelab.services.values();
+        let sites: Vec<Site> = services
+            .map(|service| site(homelab, service, &admitted))
+            .collect();
+        let behind = settings.behind.as_ref().map(|behind| Behind {
+            proxies: shown(&behind.proxies),
+            proxy_protocol: behind.by == Forwarding::ProxyProtocol,
+        });
+        let domain = homelab.domain.to_string();
+        let email = settings.email.as_ref().map(ToString::to_string);
+        let hsts = matches!(
+            settings.certificates,
+            SiteCertificates::Acme | SiteCertificates::Dns { .. }
+        );
         Edge {
-            domain: homelab.domain.to_string(),
-            email: settings.email.as_ref().map(ToString::to_string),
-            trust_pool: settings.caddy >= CaddyVersion::TRUST_POOL,
-            authorities: authorities
-                .iter()
-                .map(|authority| BASE64.encode(authority.certificate.der()))
-                .collect(),
-            certificates: site_certificates(&settings.certificates),
-            wildcard: settings.caddy >= CaddyVersion::WILDCARD
-                && matches!(settings.certificates, SiteCertificates::Dns { .. }),
-            hsts: matches!(
-                settings.certificates,
-                SiteCertificates::Acme | SiteCertificates::Dns { .. }
-            ),
-            lan: match settings.lan.as_slice() {
-                [] => vec![String::from("private_ranges")],
-                ranges => shown(ranges),
+            globals: Globals {
+                domain: domain.clone(),
+                email: email.clone(),
+                certificates: site_certificates(&settings.certificates),
+                behind: behind.clone(),
             },
-            behind: settings.behind.as_ref().map(|behind| Behind {
-                proxies: shown(&behind.proxies),
-                proxy_protocol: behind.by == Forwarding::ProxyProtocol,
-            }),
-            retired: certificates
-                .iter()
-                .filter(|issued| issued.retired().is_some() || !is_declared(issued))
-                .filter(is_seen)
-                .map(device)
-                .collect(),
-            page_kinds: page_kinds
-                .chain(landing.iter().map(|landing| landing.pages))
-                .collect(),
-            landing,
-            sites,
+            pages: Pages {
+                domain: domain.clone(),
+                email,
+                hsts,
+                landing: landing_pages,
+            },
+            sites: Sites {
+                domain,
+                trust_pool: settings.caddy >= CaddyVersion::TRUST_POOL,
+                authorities: authorities
+                    .iter()
+                    .map(|authority| BASE64.encode(authority.certificate.der()))
+                    .collect(),
+                certificates: sites
+                    .iter()
+                    .filter_map(|site| site.certificate)
+                    .chain(landing.iter().map(|_| Asked::Asked))
+                    .collect(),
+                files: certificate_files(&settings.certificates),
+                wildcard: settings.caddy >= CaddyVersion::WILDCARD
+                    && matches!(settings.certificates, SiteCertificates::Dns { .. }),
+                hsts,
+                lan: match settings.lan.as_slice() {
+                    [] => vec![String::from("private_ranges")],
+                    ranges => shown(ranges),
+                },
+                behind,
+                retired: certificates
+                    .iter()
+                    .filter(|issued| issued.retired().is_some() || !is_declared(issued))
+                    .filter(is_seen)
+                    .map(device)
+                    .collect(),
+                prefixes: sites.iter().any(|site| site.backend.has_prefix()),
+                page_kinds: sites
+                    .iter()
+                    .map(|site| site.pages)
+                    .chain(landing.iter().map(|landing| landing.pages))
+                    .collect(),
+                landing,
+                sites,
+            },
         }
     }
 }
@@ -262,7 +357,14 @@ fn site_certificates(from: &SiteCertificates) -> Certificates {
             provider,
             token_env,
         },
-        SiteCertificates::Files { cert, key } => Certificates::Files { cert, key },
+        SiteCertificates::Files { .. } => Certificates::Files,
+    }
+}
+
+fn certificate_files(from: &SiteCertificates) -> Option<CertificateFiles> {
+    match from.clone() {
+        SiteCertificates::Files { cert, key } => Some(CertificateFiles { cert, key }),
+        SiteCertificates::Acme | SiteCertificates::Internal | SiteCertificates::Dns { .. } => None,
     }
 }
 
@@ -273,10 +375,7 @@ fn site(homelab: &Homelab, service: &Service, admitted: &Admitted<'_>) -> Site {
         service: service.name.to_string(),
         title: service.title.clone(),
         hosts: service.hosts.iter().map(ToString::to_string).collect(),
-        client_auth: allowed.map(|allowed| match allowed.certificate {
-            CertificateMode::Required => "require_and_verify",
-            CertificateMode::Asked => "verify_if_given",
-        }),
+        certificate: allowed.map(|allowed| Asked::of(allowed.certificate)),
         everyone: matches!(service.access, Access::Everyone),
         pages: PageKind::of(allowed.is_some(), lan),
         lan,

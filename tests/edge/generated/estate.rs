@@ -117,10 +117,12 @@ impl Estate {
         }
     }
 
-    /// Builds again, with a template of one's own.
+    /// Builds again, with templates of one's own in place of the built-in ones.
     #[track_caller]
-    pub fn with_template(&self, text: &str) {
-        self.lab.write("templates/Caddyfile.j2", text);
+    pub fn with_templates(&self, templates: &[(&str, String)]) {
+        for (name, text) in templates {
+            self.lab.write(&format!("templates/{name}"), text);
+        }
         build(&self.lab, &self.declared.kdl()).expect("it is a template");
     }
 
@@ -130,7 +132,7 @@ impl Estate {
         let others = self.upstreams.0.iter().skip(1);
         let others = others.map(|(written, upstream)| (*written, upstream.address()));
         let upstreams: Vec<(&str, String)> = [tls].into_iter().chain(others).collect();
-        let generated = self.lab.read("out/edge/Caddyfile");
+        let generated = self.lab.built_edge();
         let caddyfile = rewrite(&generated, &self.ports, &upstreams);
         Caddy::start(version, &caddyfile, &self.lab.path())
     }

@@ -100,8 +100,6 @@ pub fn pages(declared: &Declaration, certificate: bool, home: bool, everyone: bo
     if everyone {
         return vec![Step::First(routes)];
     }
-    let mut refused = page(declared, "");
-    refused.pop();
     let mut told = Vec::new();
     let mut former: Vec<String> = Vec::new();
     for person in declared.sorted() {
@@ -112,25 +110,31 @@ pub fn pages(declared: &Declaration, certificate: bool, home: bool, everyone: bo
                 .map(|device| format!("{}/{device}", person.name)),
         );
     }
-    let title = |title: &str| vec![line(format!("page: {title}"))];
     if certificate {
         if !former.is_empty() {
             let retired = format!("certificate of {}", former.join(" "));
-            told.push((Some(retired), title("This certificate is no longer let in")));
+            told.push((
+                Some(retired),
+                page(declared, "This certificate is no longer let in"),
+            ));
         }
         told.push((
             Some("any certificate".to_owned()),
-            title("You may not use this"),
+            page(declared, "You may not use this"),
         ));
     }
     let last = match (certificate, home) {
-        (true, true) => "This needs a certificate away from home, and close",
-        (true, false) => "This needs a certificate, and close",
+        (true, true) => "This needs a certificate away from home",
+        (true, false) => "This needs a certificate",
         (false, _) => "This opens at home only",
     };
-    told.push((None, title(last)));
-    refused.push(Step::First(told));
-    routes.push((Some("status 403".to_owned()), refused));
+    let mut unknown = page(declared, last);
+    if certificate {
+        let closing = vec![line("answer with Connection: close")];
+        unknown.insert(0, Step::If("a navigation".to_owned(), closing));
+    }
+    told.push((None, unknown));
+    routes.push((Some("status 403".to_owned()), vec![Step::First(told)]));
     vec![Step::First(routes)]
 }
 

@@ -19,7 +19,7 @@ const PRIVATE: [&str; 6] = [
 impl Declaration {
     /// Whether the oldest Caddy that is to take the file is at least 2 and this.
     pub fn knows(&self, minor: u32) -> bool {
-        let caddy = self.edge.caddy.unwrap_or("2.6");
+        let caddy = self.edge.caddy.unwrap_or("2.8");
         let said = caddy.split('.').nth(1).and_then(|minor| minor.parse().ok());
         said.is_some_and(|said: u32| said >= minor)
     }

@@ -21,7 +21,8 @@ pub fn declared(at_home: bool, root: &str) -> Declaration {
             certificates: Certificates::Acme,
             lan: vec![lan],
             behind: None,
-            caddy: None,
+            // So that both Caddys take it.
+            caddy: Some("2.6"),
             asked: false,
             landing: true,
         },

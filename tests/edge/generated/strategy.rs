@@ -141,7 +141,8 @@ fn edge(words: Words) -> impl Strategy<Value = Edge> {
         proxy_protocol,
     });
     let caddy = prop_oneof![
-        4 => (Just(None), select(&[None, Some("2.6"), Some("2.7.6")][..])),
+        4 => (Just(None), select(&[Some("2.6"), Some("2.7.6")][..])),
+        1 => (Just(None), Just(None)),
         3 => (option::of(behind).boxed(), select(&[Some("2.8"), Some("2.10"), Some("2.11.4")][..])),
     ];
     (

@@ -111,7 +111,7 @@ impl Seen {
             || declared.kdl().contains(" ca=");
         if self.validated < SAMPLE && !needs_files {
             self.validated += 1;
-            let (caddyfile, _) = without_plugin(declared, &lab.read("out/edge/Caddyfile"));
+            let (caddyfile, _) = without_plugin(declared, &lab.built_edge());
             let outcomes = versions(declared)
                 .iter()
                 .map(|version| version.validate(&caddyfile, &lab.path()));

@@ -5,10 +5,18 @@ use super::differences;
 use super::estate::{Estate, Shows, Visitor};
 use super::exposure::contradictions;
 use super::visits::{one_of_each, tried};
-use crate::family::replaced;
 use crate::support::caddy::Version;
 
-const TEMPLATE: &str = include_str!("../../../templates/Caddyfile.j2");
+const TEMPLATES: [(&str, &str); 2] = [
+    (
+        "globals.caddyfile.j2",
+        include_str!("../../../templates/globals.caddyfile.j2"),
+    ),
+    (
+        "sites.caddyfile.j2",
+        include_str!("../../../templates/sites.caddyfile.j2"),
+    ),
+];
 
 /// A template that is less, and who notices.
 struct Weakening {
@@ -33,6 +41,8 @@ const fn weakening(
     }
 }
 
+const MODE: &str =
+    "mode {% if asked == \"required\" %}require_and_verify{% else %}verify_if_given{% endif %}\n";
 const LAN: &str = "@lan remote_ip{% for range in lan %} {{ range }}{% endfor %}\n";
 const REFUSAL: &str = "\thandle {\n\t\terror 403\n\t}\n{% endif %}\n{% endblock %}\n";
 const ALLOWED: &str = "{{ fingerprints_of(site.people) }}\n";
@@ -82,14 +92,14 @@ const WEAKENINGS: [Weakening; 19] = [
     ),
     weakening(
         "unverified",
-        "mode {{ mode }}",
+        MODE,
         "mode request",
         Some("a stranger GET vault.example.org/: 403"),
     ),
-    weakening("any certificate", "mode {{ mode }}", "mode require", None),
+    weakening("any certificate", MODE, "mode require", None),
     weakening(
         "asked only",
-        "mode {{ mode }}",
+        MODE,
         "mode verify_if_given",
         Some("nobody GET vault.example.org/: 403"),
     ),
@@ -149,12 +159,21 @@ const WEAKENINGS: [Weakening; 19] = [
     ),
 ];
 
+/// The templates with that replaced in the one that has it.
+#[track_caller]
+fn weakened(from: &str, to: &str) -> Vec<(&'static str, String)> {
+    let has = TEMPLATES.iter().filter(|(_, text)| text.contains(from));
+    assert_eq!(has.count(), 1, "{from}");
+    let changed = TEMPLATES.map(|(name, text)| (name, text.replace(from, to)));
+    changed.into()
+}
+
 #[test]
 fn each_weakening_is_noticed_in_what_caddy_makes_of_it() {
     let estate = Estate::new(false);
     crate::assert_none(&differences(&estate.declared, &estate.lab));
     let missed = WEAKENINGS.iter().filter(|Weakening { from, to, .. }| {
-        estate.with_template(&replaced(TEMPLATE, from, to));
+        estate.with_templates(&weakened(from, to));
         let wrong = differences(&estate.declared, &estate.lab);
         // What Caddy does not take says nothing about a structure.
         let other = |wrong: &&String| wrong.contains("is not taken") || wrong.contains("caddy fmt");
@@ -187,7 +206,7 @@ fn weakenings_are_noticed_in_what_caddy_answers() {
     } in &WEAKENINGS
     {
         let Some(tell_tale) = tell_tale else { continue };
-        estate.with_template(&replaced(TEMPLATE, from, to));
+        estate.with_templates(&weakened(from, to));
         let mut sites = sites(&estate.declared);
         sites.retain(|(host, _)| tell_tale.contains(&format!(" {host}/")));
         let wrong = tried(
@@ -217,7 +236,7 @@ fn the_report_is_contradicted_by_what_is_weaker_than_it_says() {
             .iter()
             .find(|weakening| weakening.what == name)
             .expect("it is there");
-        estate.with_template(&replaced(TEMPLATE, from, to));
+        estate.with_templates(&weakened(from, to));
         let wrong = contradictions(&estate, &estate.serve(Version::New), &few(&estate)).wrong;
         assert!(!wrong.is_empty(), "{name} is not noticed");
     }

@@ -1,0 +1,101 @@
+//! The blocks of a template, as far as its text tells.
+
+/// A block that stands in no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Block<'t> {
+    /// Its name.
+    pub name: &'t str,
+    /// Where the name begins, in bytes.
+    pub offset: usize,
+}
+
+/// What a text extends, where it says so with a word in quotes.
+pub fn extended(text: &str) -> Option<&str> {
+    let named = tags(text).find_map(|tag| tag.strip_prefix("extends "))?;
+    named
+        .trim()
+        .strip_prefix(['"', '\''])?
+        .strip_suffix(['"', '\''])
+}
+
+/// Every block of a text, those within others too.
+pub fn all(text: &str) -> impl Iterator<Item = &str> {
+    tags(text).filter_map(name_of)
+}
+
+/// The blocks that stand in no other. In a text that extends another nothing comes of them but where
+/// that other has them.
+pub fn outermost(text: &str) -> Vec<Block<'_>> {
+    let mut found = Vec::new();
+    let mut depth = 0usize;
+    for tag in tags(text) {
+        if let Some(name) = name_of(tag) {
+            if depth == 0 {
+                let offset = name.as_ptr() as usize - text.as_ptr() as usize;
+                found.push(Block { name, offset });
+            }
+            depth += 1;
+        } else if tag.split_whitespace().next() == Some("endblock") {
+            depth = depth.saturating_sub(1);
+        }
+    }
+    found
+}
+
+fn name_of(tag: &str) -> Option<&str> {
+    tag.strip_prefix("block ")?.split_whitespace().next()
+}
+
+/// What stands between `{%` and `%}`; comments, and what is raw, have no tags.
+fn tags(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        loop {
+            let open = rest.find("{%")?;
+            if let Some(comment) = rest[..open].find("{#") {
+                rest = behind(&rest[comment..], "#}")?;
+                continue;
+            }
+            let inside = &rest[open + 2..];
+            let end = inside.find("%}")?;
+            rest = &inside[end + 2..];
+            let tag = inside[..end].trim_matches(['-', '+']).trim();
+            if tag == "raw" {
+                rest = behind(rest, "endraw")?;
+                continue;
+            }
+            return Some(tag);
+        }
+    })
+}
+
+fn behind<'t>(text: &'t str, end: &str) -> Option<&'t str> {
+    text.split_once(end).map(|(_, behind)| behind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_found_where_they_mean_something() {
+        let text = "{# {% block no %} #}{%- extends \"builtin/x.j2\" -%}{% block one %}{% block two %}\
+                    {% endblock %}{% endblock %}{% raw %}{% block no %}{% endraw %}{% block three scoped %}{% endblock %}";
+        assert_eq!(extended(text), Some("builtin/x.j2"));
+        let names: Vec<&str> = outermost(text).iter().map(|block| block.name).collect();
+        assert_eq!(names, ["one", "three"]);
+        assert_eq!(all(text).collect::<Vec<_>>(), ["one", "two", "three"]);
+        for Block { name, offset } in outermost(text) {
+            assert!(text[offset..].starts_with(name));
+        }
+        for unfinished in [
+            "{% block",
+            "{# {% block x %}",
+            "{% raw %}{% block x %}",
+            "{%",
+        ] {
+            assert!(outermost(unfinished).is_empty(), "{unfinished}");
+            assert_eq!(extended(unfinished), None);
+        }
+    }
+}
