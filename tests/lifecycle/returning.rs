@@ -56,7 +56,7 @@ fn fingerprint(lock: &str, device: &str) -> String {
 
 /// Whether the Caddyfile lets a certificate in.
 fn is_let_in(lab: &Lab, fingerprint: &str) -> bool {
-    let caddyfile = lab.read("out/edge/Caddyfile");
+    let caddyfile = lab.built_edge();
     let mut lists = caddyfile.lines().filter(|line| line.contains("@allowed "));
     lists.any(|line| line.contains(fingerprint))
 }
