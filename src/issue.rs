@@ -35,13 +35,16 @@ pub enum CredentialError {
     #[diagnostic(
         code("issue::authority-expired"),
         help(
-            "nothing can be issued any more; the clock says {now}: if that is wrong, set it right"
+            "make another, `homelab rotate --authority`; the clock says {now}: if that is wrong, set it right"
         )
     )]
     AuthorityExpired { until: Timestamp, now: Timestamp },
 
     #[error("the clock says {now}, and the authority is not valid before {from}")]
-    #[diagnostic(code("issue::clock"), help("set the clock right"))]
+    #[diagnostic(
+        code("issue::clock"),
+        help("set the clock right; if it is, make another: `homelab rotate --authority`")
+    )]
     BeforeAuthority { from: Timestamp, now: Timestamp },
 
     #[error("`{lifetime}` from {start} goes beyond the year 9999")]

@@ -300,13 +300,4 @@ impl Lock {
         let barred = self.certificates.iter().filter(is_barred);
         barred.map(|issued| &issued.device).collect()
     }
-
-    /// The latest moment at which the lock says that something was issued.
-    pub fn last_issue(&self) -> Option<Timestamp> {
-        let ours = self.authorities.iter().filter(|a| a.can_sign());
-        let authorities = ours.map(|authority| authority.validity);
-        let certificates = self.certificates.iter().map(|issued| issued.validity);
-        let begun = authorities.chain(certificates).map(|v| v.not_before());
-        begun.chain(self.crls.iter().map(|crl| crl.updated)).max()
-    }
 }

@@ -108,6 +108,12 @@ impl Identity {
     }
 }
 
+/// Whether a sealed file is armoured, as homelab writes it: text, which git or an editor may have written in another form.
+pub fn is_armoured(sealed: &[u8]) -> bool {
+    let sealed = sealed.strip_prefix(b"\xef\xbb\xbf").unwrap_or(sealed);
+    sealed.starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----")
+}
+
 /// Seals a keyring to recipients, of whom each can open it.
 pub fn seal(keyring: &Keyring, recipients: &[Recipient]) -> Result<Vec<u8>, SealError> {
     let recipients = recipients.iter().map(|recipient| &recipient.0 as _);

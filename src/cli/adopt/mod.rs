@@ -95,9 +95,9 @@ enum AdoptError {
 
 /// Adopts the authorities of a file, and builds.
 pub fn adopt(arguments: &Adopt) -> Result<(), Failure> {
-    let inputs = Inputs::read(&arguments.make)?;
+    let inputs = Inputs::held(&arguments.make)?;
     let workspace = &inputs.workspace;
-    let (path, now) = (&arguments.certificate, clock::now()?);
+    let (path, now) = (&arguments.certificate, clock::now_to_issue()?);
     let authorities = authorities(workspace, path, now)?;
     let mut signing = match &arguments.key {
         None => None,
