@@ -139,8 +139,7 @@ impl Signer {
             }
             Origin::Adopted | Origin::Foreign => {
                 let adopted = keyring.authority(&recorded.id);
-                let scalar = adopted.ok_or_else(not_as_recorded)?.to_scalar();
-                PrivateKey::from_scalar(&scalar).ok_or_else(not_as_recorded)?
+                adopted.ok_or_else(not_as_recorded)?.duplicate()
             }
         };
         if key.public_key().spki_sha256() != recorded.key {
@@ -162,6 +161,11 @@ impl Signer {
             })?,
             validity: recorded.validity,
         })
+    }
+
+    /// The key, for whoever takes it elsewhere.
+    pub fn key(&self) -> &PrivateKey {
+        &self.key
     }
 
     /// The root secret that the keys of this authority's devices are derived from.

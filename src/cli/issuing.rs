@@ -301,9 +301,7 @@ impl<'a> Issuing<'a> {
         let opened = self.opened.as_mut().expect("it has just been opened");
         let to = opened.seals_to(recipients)?;
         keep(&mut opened.keyring, lock);
-        let key = PrivateKey::from_scalar(&key.to_scalar());
-        let key = key.expect("it is the scalar of a key");
-        opened.keyring.add_authority(authority.id, key);
+        opened.keyring.add_authority(authority.id, key.duplicate());
         to.replace(self.workspace, &opened.keyring)?;
         lock.adopt(authority, now);
         report::result(format_args!("adopted authority `{name}`"));

@@ -10,6 +10,7 @@ mod build;
 mod check;
 mod clock;
 mod expiry;
+mod export;
 mod exposure;
 mod failure;
 mod git;
@@ -69,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Rotate(arguments) => rotate::rotate(&arguments),
         Command::Adopt(arguments) => adopt::adopt(&arguments),
         Command::Password(arguments) => password::password(&arguments),
+        Command::Export(arguments) => export::export(&arguments),
         Command::Share(arguments) => share::share(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
     };

@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ResolvesClientCert, Resumption, WebPkiServerVerifier};
+use rustls::crypto::ring::sign::any_supported_type;
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 use rustls::sign::{CertifiedKey, Signer, SigningKey};
 use rustls::time_provider::TimeProvider;
 use rustls::{
@@ -21,7 +22,7 @@ use rustls::{
     Error, ProtocolVersion, RootCertStore, SignatureAlgorithm, SignatureScheme,
 };
 
-use crate::pki::{Certificate, PrivateKey};
+use crate::pki::{Certificate, KeyKind, PrivateKey};
 use crate::verify::{Answer, page_policy};
 
 /// Bytes of the head of an answer, at the most.
@@ -97,8 +98,15 @@ impl Shown {
     /// A certificate with its key.
     pub fn new(key: PrivateKey, certificate: &Certificate) -> Shown {
         let chain = vec![CertificateDer::from(certificate.der().to_vec())];
-        let key = OwnKey(Arc::new(key));
-        Shown(Arc::new(CertifiedKey::new(chain, Arc::new(key))))
+        // What ring signs in a handshake draws randomness, which no artifact has a part in.
+        let key: Arc<dyn SigningKey> = match key.public_key().kind() {
+            KeyKind::P256 => Arc::new(OwnKey(Arc::new(key))),
+            _ => {
+                let pkcs8 = PrivatePkcs8KeyDer::from(key.to_pkcs8_der().as_slice()).clone_key();
+                any_supported_type(&pkcs8.into()).expect("it was written by a key of that kind")
+            }
+        };
+        Shown(Arc::new(CertifiedKey::new(chain, key)))
     }
 }
 
