@@ -11,7 +11,7 @@ use super::issuing::{Issuing, Order, refuse_changes, refuse_issues};
 use super::mint::{self, Standing};
 use super::requests::Requested;
 use super::workspace::{PATIENCE, Workspace};
-use super::{report, secret};
+use super::{caddy, report, secret};
 use crate::change::{self, Consequence, Former};
 use crate::lock::{Lock, issued_here, reconcile};
 use crate::model::{DeviceId, Homelab};
@@ -189,6 +189,7 @@ fn build_all(inputs: &Inputs, make: &Make, order: &Order, mode: Mode) -> Result<
     };
     inputs.requested.doubt(homelab, &lock);
     doubt_installed(homelab, &lock);
+    caddy::doubt(homelab);
     let derivations = plan::plan(
         homelab,
         &lock,
@@ -287,6 +288,7 @@ fn build_edge(inputs: &Inputs, allow_retire: Option<usize>) -> Result<(), Failur
     refuse_retiring_many(homelab, &lock, allow_retire)?;
     // Who is no longer declared is left out of the Caddyfile at once; the lock learns of it later.
     let gone = reconcile(homelab, &lock).retire;
+    caddy::doubt(homelab);
     let derivations = plan::edge(homelab, &lock, &templates.of_the_edge());
     let (is_stale, scope) = (lock.has_stale_crl(), edge_scope(&lock));
     let tree = open(out, &lock)?;

@@ -6,6 +6,7 @@
 mod adopt;
 mod arguments;
 mod build;
+mod caddy;
 mod check;
 mod clock;
 mod exposure;
