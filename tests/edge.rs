@@ -27,6 +27,8 @@ mod family;
 mod files;
 #[path = "edge/generated.rs"]
 mod generated;
+#[path = "edge/git.rs"]
+mod git;
 #[path = "edge/hostile.rs"]
 mod hostile;
 #[path = "edge/hosts.rs"]
@@ -35,6 +37,8 @@ mod hosts;
 mod house;
 #[path = "edge/identity.rs"]
 mod identity;
+#[path = "edge/kinds.rs"]
+mod kinds;
 #[path = "edge/lan.rs"]
 mod lan;
 #[path = "edge/lives.rs"]
@@ -43,6 +47,8 @@ mod lives;
 mod matrix;
 #[path = "edge/mutants.rs"]
 mod mutants;
+#[path = "edge/nginx.rs"]
+mod nginx;
 #[path = "edge/pages.rs"]
 mod pages;
 #[path = "edge/policy.rs"]

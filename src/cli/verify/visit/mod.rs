@@ -1,8 +1,8 @@
 //! The only place where homelab speaks to others: connections, each with one request.
 //!
 //! What the server shows is looked at and never believed: nothing but `GET` and `OPTIONS` of the program's
-//! own paths is sent, and each connection ends at its time. A device's key signs in `pki`; the TLS library never
-//! has it.
+//! own paths is sent, and each connection ends at its time. A device's key of P-256 signs in `pki`, and the TLS
+//! library never has it.
 
 mod http;
 mod knock;
@@ -16,12 +16,13 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::crypto::ring::sign::any_supported_type;
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::sign::CertifiedKey;
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName};
+use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::{ClientConfig, ClientConnection, Error, ProtocolVersion, RootCertStore};
 
-use crate::pki::{Certificate, PrivateKey};
+use crate::pki::{Certificate, KeyKind, PrivateKey};
 use crate::verify::Answer;
 use http::Heard;
 pub use http::{Reply, Wanted};
@@ -110,8 +111,15 @@ impl Shown {
     /// A certificate with its key.
     pub fn new(key: PrivateKey, certificate: &Certificate) -> Shown {
         let chain = vec![CertificateDer::from(certificate.der().to_vec())];
-        let key = OwnKey(Arc::new(key));
-        Shown(Arc::new(CertifiedKey::new(chain, Arc::new(key))))
+        // What ring signs in a handshake draws randomness, which no artifact has a part in.
+        let key: Arc<dyn SigningKey> = match key.public_key().kind() {
+            KeyKind::P256 => Arc::new(OwnKey(Arc::new(key))),
+            _ => {
+                let pkcs8 = PrivatePkcs8KeyDer::from(key.to_pkcs8_der().as_slice()).clone_key();
+                any_supported_type(&pkcs8.into()).expect("it was written by a key of that kind")
+            }
+        };
+        Shown(Arc::new(CertifiedKey::new(chain, key)))
     }
 }
 
