@@ -11,14 +11,8 @@ use super::hold::{Held, PATIENCE, Still};
 use super::issuing::{Issuing, Order, refuse_changes, refuse_issues};
 use super::mint::{self, Standing};
 use super::requests::Requested;
-<<<<<<< HEAD
-use super::workspace::{PATIENCE, Workspace};
-use super::{caddy, report, secret};
-=======
 use super::workspace::Workspace;
-use super::{expiry, git};
-use super::{report, secret};
->>>>>>> main
+use super::{caddy, expiry, git, report, secret};
 use crate::change::{self, Consequence, Former};
 use crate::lock::{Lock, issued_here, reconcile};
 use crate::model::{DeviceId, Homelab};
