@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::verify::Resolve;
+use super::verify::{EchoAt, Resolve};
 use crate::model::DeviceId;
 use crate::root::{Recipient, RootKey};
 
@@ -442,6 +442,16 @@ pub struct Verify {
     /// The port that the hosts are asked at
     #[arg(long, value_name = "N", default_value = "443", value_parser = clap::value_parser!(u16).range(1..))]
     pub port: u16,
+    /// The port that is asked without TLS, where nothing but redirects may be
+    #[arg(long, value_name = "N", default_value = "80", value_parser = clap::value_parser!(u16).range(1..))]
+    pub http_port: u16,
+    /// The port of Caddy's admin endpoint, where nothing may answer but at loopback
+    #[arg(long, value_name = "N", default_value = "2019", value_parser = clap::value_parser!(u16).range(1..))]
+    pub admin_port: u16,
+    /// A service that answers, at that path, with the headers that it got, as traefik/whoami does: what
+    /// it is told of who came is looked at [default path: /]
+    #[arg(long, value_name = "SERVICE[=PATH]", requires = "live")]
+    pub echo: Vec<EchoAt>,
     /// The authorities of the hosts' own certificates, PEM, in place of this machine's: for
     /// `certificates "internal"`, the root of Caddy's
     #[arg(long, value_name = "FILE", requires = "live")]

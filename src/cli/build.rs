@@ -14,8 +14,7 @@ use super::mint::{self, Standing};
 use super::requests::Requested;
 use super::went_back::Published;
 use super::workspace::Workspace;
-use super::{expiry, git};
-use super::{report, secret};
+use super::{caddy, expiry, git, report, secret};
 use crate::change::{self, Consequence, Former};
 use crate::lock::{Lock, issued_here, reconcile};
 use crate::model::{DeviceId, Homelab};
@@ -232,6 +231,7 @@ fn build_all(
     };
     inputs.requested.doubt(homelab, &lock);
     doubt_installed(homelab, &lock);
+    caddy::doubt(homelab);
     let derivations = plan::plan(
         homelab,
         &lock,
@@ -239,10 +239,10 @@ fn build_all(
         sealed_hash(workspace)?,
     );
     let needs_secrets = |derivation: &Derivation| derivation.recipe.needs_secrets();
-    let is_new = out.symlink_metadata().is_err() && derivations.iter().any(needs_secrets);
+    let is_bare = out.symlink_metadata().is_err() && derivations.iter().any(needs_secrets);
     let is_unknown =
         mode != Mode::Locked && believed::known(workspace, out, &lock)? == Known::Nothing;
-    if is_new || is_unknown {
+    if is_bare || is_unknown {
         // Everything is to be made: what cannot be opened is told before a directory is there.
         issuing.open(&lock)?;
     }
@@ -355,6 +355,7 @@ fn build_edge(inputs: &Inputs<Held>, arguments: &Build) -> Result<(), Failure> {
     refuse_retiring_many(homelab, &lock, arguments.allow_retire)?;
     // Who is no longer declared is left out of the Caddyfile at once; the lock learns of it later.
     let gone = reconcile(homelab, &lock).retire;
+    caddy::doubt(homelab);
     let derivations = plan::edge(homelab, &lock, &templates.of_the_edge());
     let (is_stale, scope) = (lock.has_stale_crl(), edge_scope(&lock));
     let tree = open(out, &lock)?;

@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::mint;
 use super::requests::Requested;
 use super::workspace::Workspace;
-use super::{believed, clock, expiry, plan, report, went_back};
+use super::{believed, caddy, clock, expiry, plan, report, went_back};
 use crate::lock::{Lock, reconcile};
 use crate::status::{State, Status};
 
@@ -32,6 +32,7 @@ pub fn check(arguments: &Check) -> Result<(), Failure> {
         counted(devices, "device", "devices"),
         counted(homelab.services.len(), "service", "services"),
     ));
+    caddy::doubt(&homelab);
     let (new, gone) = match &lock {
         Some(lock) => changes(&homelab, lock),
         None => (homelab.enrolled().count(), 0),

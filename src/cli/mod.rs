@@ -7,6 +7,7 @@ mod adopt;
 mod arguments;
 mod believed;
 mod build;
+mod caddy;
 mod check;
 mod clock;
 mod expiry;
