@@ -20,7 +20,7 @@ const WORK_FACTOR: u8 = 18;
 const WORK_FACTOR_LIMIT: u8 = 22;
 
 /// Bytes of a keyring's text, or of a sealed file's header, at the most.
-const PLAIN_LIMIT: u64 = 16 << 10;
+const PLAIN_LIMIT: u64 = 32 << 10;
 
 /// An age X25519 identity: the private key to sealed files.
 pub struct Identity(x25519::Identity);

@@ -81,7 +81,7 @@ enum AdoptError {
     #[diagnostic(
         code("adopt::key"),
         help(
-            "it is to be a private key of P-256 in PEM, as `openssl ec` and `openssl pkcs8` write it; without such a key, `homelab adopt --trust-only {}` trusts what it has signed",
+            "it is to be a private key of P-256, P-384 or RSA from 2048 to 4096 bits in PEM, as `openssl ec`, `openssl rsa` and `openssl pkcs8` write it; without such a key, `homelab adopt --trust-only {}` trusts what it has signed",
             path.display()
         )
     )]
