@@ -71,6 +71,8 @@ mod upgrades;
 mod upstreams;
 #[path = "edge/verify.rs"]
 mod verify;
+#[path = "edge/weakenings.rs"]
+mod weakenings;
 #[path = "edge/wildcard.rs"]
 mod wildcard;
 #[path = "edge/wire.rs"]

@@ -5,7 +5,9 @@
 
 mod adopt;
 mod arguments;
+mod believed;
 mod build;
+mod caddy;
 mod check;
 mod clock;
 mod expiry;
@@ -28,6 +30,7 @@ mod secret;
 mod share;
 mod status;
 mod verify;
+mod went_back;
 mod workspace;
 
 use std::process::ExitCode;
