@@ -13,7 +13,7 @@ use crate::lock::{
     Authority, AuthorityState, Issued, Lock, NewDevice, Origin, PublishedCrl, SignedCrl, State,
     authority_common_name,
 };
-use crate::model::{DeviceId, Domain, Email, Lifetime};
+use crate::model::{DeviceId, Domain, Email, Lifetime, MadeKey};
 use crate::pki::{
     AuthorityProfile, Certificate, CrlError, CrlNumber, IssueError, Issuer, IssuerName,
     IssuerNameError, LeafProfile, PrivateKey, PublicKey, Serial, Validity, ValidityError, issue,
@@ -241,10 +241,12 @@ impl Credential {
             device,
             email,
             validity,
+            made,
             ..
         } = recorded;
         let root = signer.root(keyring)?;
-        let (key, serial) = (root.device_key(id, device), root.device_serial(id, device));
+        let key = device_key(root, *made, id, device)?;
+        let serial = root.device_serial(id, device);
         let certificate = signer.sign(&key.public_key(), serial, device, email, *validity)?;
         let as_recorded = certificate.fingerprint() == recorded.fingerprint
             && serial == recorded.serial
@@ -256,6 +258,20 @@ impl Credential {
             }),
         }
     }
+}
+
+/// The key that is made for a device.
+fn device_key(
+    root: &RootSecret,
+    kind: MadeKey,
+    id: &IssuanceId,
+    device: &DeviceId,
+) -> Result<PrivateKey, CredentialError> {
+    let key = root.device_key(kind, id, device);
+    key.map_err(|fault| CredentialError::Certificate {
+        name: device.to_string(),
+        source: fault.into(),
+    })
 }
 
 /// Makes a new authority, derived from `root` under `id`.
@@ -321,7 +337,7 @@ pub fn new_certificates(
         let serial = root.device_serial(id, &new.device);
         let key = match &new.own_key {
             Some(key) => key.clone(),
-            None => root.device_key(id, &new.device).public_key(),
+            None => device_key(root, new.made, id, &new.device)?.public_key(),
         };
         let certificate = signer.sign(&key, serial, &new.device, &new.email, validity)?;
         Ok(Issued {
@@ -332,6 +348,10 @@ pub fn new_certificates(
             validity,
             serial,
             fingerprint: certificate.fingerprint(),
+            made: match new.own_key {
+                Some(_) => MadeKey::P256,
+                None => new.made,
+            },
             own_key: new.own_key.is_some().then_some(certificate),
             state: State::Active,
         })

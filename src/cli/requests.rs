@@ -173,7 +173,8 @@ impl Requested {
             let Some(issued) = active.get(&device.id) else {
                 continue;
             };
-            if issued.own_public_key() != self.key(&device.id) {
+            let is_other_kind = device.made_key().is_some_and(|made| made != issued.made);
+            if issued.own_public_key() != self.key(&device.id) || is_other_kind {
                 let device = &device.id;
                 report::note(format_args!(
                     "The certificate of {device} is of another key than homelab.kdl says: `homelab renew {device}` issues one."

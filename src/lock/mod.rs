@@ -28,7 +28,7 @@ pub use returned::{PublishedCrl, Returned};
 pub use rotation::Dependent;
 pub use signing::Signatures;
 
-use crate::model::{DeviceId, Domain, Email};
+use crate::model::{DeviceId, Domain, Email, MadeKey};
 use crate::pki::{Certificate, PublicKey, Serial, Validity};
 use crate::root::{IssuanceId, RootId, RootKey, RootSecret};
 
@@ -153,6 +153,8 @@ pub struct Issued {
     pub validity: Validity,
     /// Its serial number.
     pub serial: Serial,
+    /// The kind of its key, where that was made here; P-256 where it was not.
+    pub made: MadeKey,
     /// The certificate itself, where the device has made its key: no root secret gives it again.
     pub own_key: Option<Certificate>,
     /// SHA-256 of the certificate.

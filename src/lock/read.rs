@@ -11,10 +11,10 @@ use thiserror::Error;
 
 use super::authorities::{self, ReadAuthority};
 use super::reconcile::order;
-use super::write::check;
+use super::write::{check, profile};
 use super::{Authority, AuthorityState, Issued, Lock, Origin, SignedCrl, State, VERSION, signing};
 use crate::diagnostic::Mistakes;
-use crate::model::{DeviceId, Domain, Email};
+use crate::model::{DeviceId, Domain, Email, MadeKey};
 use crate::pki::{Certificate, Validity};
 use crate::record::Record;
 use crate::root::{RecordSignature, RootId, RootKey};
@@ -684,9 +684,11 @@ impl Fields<'_> {
             "until",
             "retired",
         ])?;
-        if self.text("profile")? != "p256-1" {
-            return Err(unreadable("profile"));
-        }
+        let written = self.text("profile")?;
+        let known = MadeKey::ALL
+            .into_iter()
+            .find(|made| profile(*made) == written);
+        let made = known.ok_or_else(|| unreadable("profile"))?;
         let validity = self.validity()?;
         let fingerprint = self.digest("fingerprint")?;
         let own_key = match self.record.value("certificate") {
@@ -699,6 +701,10 @@ impl Fields<'_> {
         {
             return Err(unreadable("certificate"));
         }
+        // No key was made.
+        if own_key.is_some() && made != MadeKey::P256 {
+            return Err(unreadable("profile"));
+        }
         Ok(Issued {
             device: self.argument()?,
             id: self.parsed("id")?,
@@ -707,6 +713,7 @@ impl Fields<'_> {
             validity,
             serial: self.parsed("serial")?,
             fingerprint,
+            made,
             own_key,
             state: self.state(validity)?,
         })

@@ -6,7 +6,7 @@ use std::slice;
 use jiff::Timestamp;
 
 use super::{Issued, Lock, State};
-use crate::model::{DeviceId, Email, Homelab, Lifetime};
+use crate::model::{DeviceId, Email, Homelab, Lifetime, MadeKey};
 use crate::pki::PublicKey;
 
 /// What a build has to do to the lock. Renewing is never among it: that is a command of its own.
@@ -27,6 +27,8 @@ pub struct NewDevice {
     pub email: Email,
     /// How long it is to be valid.
     pub validity: Lifetime,
+    /// The kind of key to make for it.
+    pub made: MadeKey,
     /// The device's key, where it has made its own.
     pub own_key: Option<PublicKey>,
 }
@@ -69,6 +71,7 @@ pub fn reconcile(homelab: &Homelab, lock: &Lock) -> Reconciliation {
                 device: device.id.clone(),
                 email: person.email.clone(),
                 validity: device.validity.clone(),
+                made: device.made_key().unwrap_or(MadeKey::P256),
                 own_key: None,
             })
             .collect(),

@@ -97,6 +97,30 @@ fn what_is_written_is_read_back() {
     assert_eq!(lock.to_text(&kept).unwrap(), None);
 }
 
+/// The kind of key that was made stands in the record, and no other kind is known.
+#[test]
+fn the_kind_of_key_is_recorded() {
+    let mut lock = read_text(WRITTEN);
+    assert!(lock.certificates.iter().all(|c| c.made == MadeKey::P256));
+    lock.certificates[0].made = MadeKey::Rsa;
+    let text = written(&lock);
+    assert_eq!(text.matches(" profile=\"rsa2048-1\"").count(), 1);
+    assert_eq!(read_text(&text), lock);
+    for other in ["rsa2048-2", "rsa", ""] {
+        let line = lines()[lines().len() - 1];
+        let unknown = record(line).replace("p256-1", other);
+        let unknown = signed_by(&keyring(), &lock.root, &unknown);
+        let text = WRITTEN.replace(line, &unknown);
+        assert_eq!(refused(&text), ["lock::damaged"], "{other:?}");
+    }
+    // Of a key that the device has made, no kind was made here.
+    lock.certificates[0].own_key = Some(lock.authorities[0].certificate.clone());
+    lock.certificates[0].fingerprint = lock.authorities[0].certificate.fingerprint();
+    assert_eq!(refused(&written(&lock)), ["lock::damaged"]);
+    lock.certificates[0].made = MadeKey::P256;
+    assert_eq!(read_text(&written(&lock)), lock);
+}
+
 #[test]
 fn the_first_version_says_the_same_and_nobody_has_signed_it() {
     let mut lock = read_text(FIRST);

@@ -6,6 +6,7 @@ use super::reconcile::order;
 use super::{
     Authority, AuthorityState, Issued, Lock, Origin, Signatures, SignedCrl, State, VERSION,
 };
+use crate::model::MadeKey;
 use crate::pki::Fault;
 use crate::record::Record;
 use crate::root::{RootId, RootKey};
@@ -117,8 +118,7 @@ fn certificate_record(issued: &Issued) -> Record<'static> {
             "fingerprint",
             data_encoding::HEXLOWER.encode(&issued.fingerprint),
         )
-        // The layout of the certificate, should a later homelab issue another.
-        .property("profile", "p256-1");
+        .property("profile", profile(issued.made));
     let record = match &issued.own_key {
         Some(certificate) => record.property(
             "certificate",
@@ -137,6 +137,14 @@ fn certificate_record(issued: &Issued) -> Record<'static> {
         State::Retired { since } => record
             .property("state", "retired")
             .property("retired", since.to_string()),
+    }
+}
+
+/// The layout of a certificate, and the way in which its key is derived.
+pub(super) fn profile(made: MadeKey) -> &'static str {
+    match made {
+        MadeKey::P256 => "p256-1",
+        MadeKey::Rsa => "rsa2048-1",
     }
 }
 

@@ -6,11 +6,38 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Enrolment {
     /// Both are made here, and stand in a .p12.
-    Bundle,
+    Bundle(MadeKey),
     /// It has made its key, and asks for a certificate of it.
     Request(RequestPath),
     /// It has both already, from an authority that was adopted: nothing is made for it.
     Installed(Fingerprint),
+}
+
+/// The kind of a key that is made here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MadeKey {
+    /// ECDSA of P-256.
+    P256,
+    /// RSA of 2048 bits, for devices that take nothing else.
+    Rsa,
+}
+
+impl MadeKey {
+    /// Every kind.
+    pub const ALL: [MadeKey; 2] = [MadeKey::P256, MadeKey::Rsa];
+
+    /// The word for it in a declaration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            MadeKey::P256 => "p256",
+            MadeKey::Rsa => "rsa",
+        }
+    }
+
+    /// The kind that a word stands for.
+    pub fn from_word(word: &str) -> Option<MadeKey> {
+        MadeKey::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
 }
 
 /// Where a request for a certificate stands (PKCS#10, RFC 2986): beside the declaration, or below.

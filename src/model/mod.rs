@@ -24,7 +24,7 @@ pub use access::{Access, Admission, Allowed, CertificateMode};
 pub use backend::{Backend, ByteSize, Files, Header, HostPath, Proxy, Redirect, Timeout};
 pub use caddy::CaddyVersion;
 pub use edge::{Behind, Edge, Forwarding, IpRange, SiteCertificates};
-pub use enrolment::{Enrolment, Fingerprint, RequestPath};
+pub use enrolment::{Enrolment, Fingerprint, MadeKey, RequestPath};
 pub use hole::{Closed, HOLES, Hole, holes_of};
 pub use host::{Domain, Host};
 pub use language::Language;
@@ -126,7 +126,15 @@ impl Device {
     pub fn installed(&self) -> Option<&Fingerprint> {
         match &self.enrolment {
             Enrolment::Installed(fingerprint) => Some(fingerprint),
-            Enrolment::Bundle | Enrolment::Request(_) => None,
+            Enrolment::Bundle(_) | Enrolment::Request(_) => None,
+        }
+    }
+
+    /// The kind of key that is made for it; none where it has its own.
+    pub fn made_key(&self) -> Option<MadeKey> {
+        match self.enrolment {
+            Enrolment::Bundle(kind) => Some(kind),
+            Enrolment::Request(_) | Enrolment::Installed(_) => None,
         }
     }
 }

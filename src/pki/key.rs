@@ -1,4 +1,4 @@
-//! Private keys: those of P-256 that are made here from a seed, and those of P-384 and RSA that others made.
+//! Private keys: those of P-256 and RSA that are made here from a seed, and those that others made, of P-384 too.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::pem::pem;
 use super::public_key::{EC, RSA, UnusableKey};
 use super::rsa::RsaKey;
-use super::{KeyKind, PublicKey, keygen};
+use super::{KeyKind, PublicKey, keygen, rsa_keygen};
 
 /// A private key: redacted in `Debug`, wiped when dropped, never cloned.
 pub struct PrivateKey {
@@ -43,6 +43,18 @@ impl PrivateKey {
         let secret = keygen::secret_key(seed)
             .expect("no seed is known that misses the order of P-256 twice");
         Ok(PrivateKey::p256(&secret))
+    }
+
+    /// The key of RSA, of 2048 bits, that `seed` stands for, by C2SP det-keygen. It has signed something, and the
+    /// signature verified. It takes a good part of a second.
+    ///
+    /// # Errors
+    /// [`Fault`] if its numbers do not belong together, or what it signs does not verify.
+    pub fn rsa_from_seed(seed: &[u8; 32]) -> Result<PrivateKey, Fault> {
+        let pkcs1 = rsa_keygen::private_key(seed);
+        let key = PrivateKey::from_pkcs1_der(&pkcs1).map_err(|_| Fault)?;
+        key.sign(b"")?;
+        Ok(key)
     }
 
     /// The key of P-256 whose scalar these 32 octets are, the most significant first (SEC 1 §2.3.7); none
@@ -330,6 +342,17 @@ mod tests {
             key.public_key().key_id(),
             Sha256::digest(&expected.as_bytes()[26..])[..20]
         );
+    }
+
+    #[test]
+    fn a_key_of_rsa_signs_and_is_read_again() {
+        let key = PrivateKey::rsa_from_seed(&[7; 32]).unwrap();
+        let again = PrivateKey::from_pkcs8_der(&key.to_pkcs8_der()).unwrap();
+        assert_eq!(key.public_key(), again.public_key());
+        assert_eq!(key.public_key().kind(), KeyKind::Rsa);
+        assert_eq!(key.sign(b"a"), again.sign(b"a"));
+        let other = PrivateKey::rsa_from_seed(&[8; 32]).unwrap();
+        assert_ne!(key.public_key(), other.public_key());
     }
 
     #[test]

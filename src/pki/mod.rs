@@ -6,7 +6,7 @@
 //! certificate become a bundle that a platform imports ([`bundle`]). No clock, no randomness, no
 //! files: the same arguments give the same bytes on every machine, and golden tests pin those bytes.
 //!
-//! Keys that are made here are of P-256; what others made may be of P-384 and RSA too, and what only has to be verified
+//! Keys that are made here are of P-256, or of RSA where a device wants it; what others made may be of P-384 too, and what only has to be verified
 //! of Ed25519. Absent on purpose: any certificate that could serve a TLS server.
 
 mod authority;
@@ -23,6 +23,7 @@ mod pem;
 mod public_key;
 mod request;
 mod rsa;
+mod rsa_keygen;
 mod serial;
 mod signature;
 mod subject;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Mistake;
-use crate::model::{Enrolment, Fingerprint, RequestPath};
+use crate::diagnostic::did_you_mean;
+use crate::model::{Enrolment, Fingerprint, MadeKey, RequestPath};
 use crate::parse::declaration::{DeviceLine, Text};
 use crate::source::Span;
 
@@ -16,15 +17,17 @@ pub fn enrolment(
     declared: &mut Fingerprints,
     mistakes: &mut Vec<Mistake>,
 ) -> Option<Enrolment> {
-    if let Some(key) = &line.key {
-        mistakes.push(Mistake::DeviceKey {
-            written: key.value.clone(),
-            span: key.span,
-        });
-    }
     match (&line.csr, &line.fingerprint) {
-        (None, None) => Some(Enrolment::Bundle),
-        (Some(path), None) => request(path, mistakes).map(Enrolment::Request),
+        (None, None) => made_key(line.key.as_ref(), mistakes).map(Enrolment::Bundle),
+        (Some(path), None) => {
+            if let Some(key) = &line.key {
+                mistakes.push(Mistake::KeyBesideRequest {
+                    span: key.span,
+                    request: path.span,
+                });
+            }
+            request(path, mistakes).map(Enrolment::Request)
+        }
         (None, Some(written)) => {
             refuse_what_is_issued(line, mistakes);
             installed(written, declared, mistakes).map(Enrolment::Installed)
@@ -38,6 +41,23 @@ pub fn enrolment(
             None
         }
     }
+}
+
+/// The kind of key that is to be made.
+fn made_key(written: Option<&Text>, mistakes: &mut Vec<Mistake>) -> Option<MadeKey> {
+    let Some(written) = written else {
+        return Some(MadeKey::P256);
+    };
+    let kind = MadeKey::from_word(&written.value);
+    if kind.is_none() {
+        let words = MadeKey::ALL.iter().map(|kind| kind.as_str());
+        mistakes.push(Mistake::DeviceKey {
+            written: written.value.clone(),
+            span: written.span,
+            help: did_you_mean(&written.value, words),
+        });
+    }
+    kind
 }
 
 fn request(written: &Text, mistakes: &mut Vec<Mistake>) -> Option<RequestPath> {
@@ -81,7 +101,8 @@ fn installed(
 fn refuse_what_is_issued(line: &DeviceLine, mistakes: &mut Vec<Mistake>) {
     let validity = line.validity.as_ref().map(|written| written.span);
     let version = line.version.as_ref().map(|written| written.span);
-    for (property, span) in [("validity", validity), ("version", version)] {
+    let key = line.key.as_ref().map(|written| written.span);
+    for (property, span) in [("validity", validity), ("version", version), ("key", key)] {
         if let Some(span) = span {
             mistakes.push(Mistake::FingerprintProperty { property, span });
         }

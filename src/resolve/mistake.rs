@@ -172,17 +172,28 @@ pub enum Mistake {
         first: Span,
     },
 
-    #[error("`{written}` cannot be chosen: every key that is made here is of P-256")]
-    #[diagnostic(
-        code("resolve::device-key"),
-        help(
-            "leave `key` out; where a device wants another kind, as watches do RSA, make the key there and hand over a request: `csr=\"csr/watch.csr\"`"
-        )
-    )]
+    #[error("no key of kind `{written}` is made here")]
+    #[diagnostic(code("resolve::device-key"))]
     DeviceKey {
         written: String,
-        #[label("no kind can be chosen")]
+        #[label("no such kind")]
         span: Span,
+        #[help]
+        help: String,
+    },
+
+    #[error("`key` has no meaning beside `csr`")]
+    #[diagnostic(
+        code("resolve::key-beside-csr"),
+        help(
+            "remove `key`: the device has made its key, of whatever kind; or remove `csr`, and one is made here"
+        )
+    )]
+    KeyBesideRequest {
+        #[label("about a key that is made here")]
+        span: Span,
+        #[label("a request for one that is not")]
+        request: Span,
     },
 
     #[error("`{property}` has no meaning beside `fingerprint`")]

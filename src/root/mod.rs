@@ -5,6 +5,7 @@
 //! id among them. The labels and their fields are frozen: a change would be another CA, so a golden
 //! test pins what they give.
 
+mod derived;
 mod keyring;
 mod sealed;
 mod signer;
@@ -22,8 +23,9 @@ pub use sealed::{
 };
 pub use signer::{NotARecordSignature, NotARootKey, RecordSignature, RootKey, RootSigner};
 
-use crate::model::DeviceId;
-use crate::pki::{PrivateKey, Serial};
+use crate::model::{DeviceId, MadeKey};
+use crate::pki::{Fault, PrivateKey, Serial};
+use derived::Derived;
 
 /// The version of the derivation; part of every label.
 const VERSION: &str = "homelab derivation v1";
@@ -33,12 +35,18 @@ const TEXT_PREFIX: &str = "homelab-root-1 ";
 
 /// The secret that everything is derived from. Redacted, wiped, never serialised but sealed.
 #[derive(Zeroize, ZeroizeOnDrop)]
-pub struct RootSecret([u8; 32]);
+pub struct RootSecret {
+    bytes: [u8; 32],
+    /// Keys wipe themselves.
+    #[zeroize(skip)]
+    derived: Derived,
+}
 
 impl RootSecret {
     /// Takes 32 bytes that were drawn at random.
     pub fn new(mut bytes: [u8; 32]) -> RootSecret {
-        let secret = RootSecret(bytes);
+        let derived = Derived::default();
+        let secret = RootSecret { bytes, derived };
         bytes.zeroize();
         secret
     }
@@ -48,12 +56,12 @@ impl RootSecret {
         let hex = text.trim().strip_prefix(TEXT_PREFIX)?;
         let decoded = data_encoding::HEXLOWER.decode(hex.as_bytes()).ok()?;
         let decoded = Zeroizing::new(decoded);
-        Some(RootSecret(decoded.as_slice().try_into().ok()?))
+        Some(RootSecret::new(decoded.as_slice().try_into().ok()?))
     }
 
     /// One line of text, which is what is sealed: `homelab-root-1` and 64 hexadecimal digits.
     pub fn to_text(&self) -> Zeroizing<String> {
-        let hex = Zeroizing::new(data_encoding::HEXLOWER.encode(&self.0));
+        let hex = Zeroizing::new(data_encoding::HEXLOWER.encode(&self.bytes));
         Zeroizing::new(format!("{TEXT_PREFIX}{}\n", hex.as_str()))
     }
 
@@ -79,8 +87,23 @@ impl RootSecret {
     }
 
     /// The key of the certificate issued to `device` under `id`.
-    pub fn device_key(&self, id: &IssuanceId, device: &DeviceId) -> PrivateKey {
-        key_from(self.derive("device key", &device_fields(id, device)))
+    ///
+    /// # Errors
+    /// [`Fault`] where the machine miscalculates.
+    pub fn device_key(
+        &self,
+        kind: MadeKey,
+        id: &IssuanceId,
+        device: &DeviceId,
+    ) -> Result<PrivateKey, Fault> {
+        let fields = device_fields(id, device);
+        match kind {
+            MadeKey::P256 => Ok(key_from(self.derive("device key", &fields))),
+            MadeKey::Rsa => self.derived.key(id, device, || {
+                let seed = Zeroizing::new(self.derive("device rsa key", &fields));
+                PrivateKey::rsa_from_seed(&seed)
+            }),
+        }
     }
 
     /// The serial of that certificate.
@@ -110,7 +133,7 @@ impl RootSecret {
             info.extend_from_slice(field);
         }
         let mut output = [0; N];
-        Hkdf::<Sha256>::new(None, &self.0)
+        Hkdf::<Sha256>::new(None, &self.bytes)
             .expand(&info, &mut output)
             .expect("HKDF-SHA256 gives up to 8160 bytes");
         output
@@ -262,8 +285,12 @@ mod tests {
                 "9107156529e9d604d2208a96f1e15a58a0a2f33d",
             ),
             (
-                key_id(root.device_key(&id, &device)),
+                key_id(root.device_key(MadeKey::P256, &id, &device).unwrap()),
                 "83423a115ed2c811bec0159f9605399907807558",
+            ),
+            (
+                key_id(root.device_key(MadeKey::Rsa, &id, &device).unwrap()),
+                "bd01676babf2e712f8cee787b7c2f8ae2cfadaf5",
             ),
             (
                 hex(root.nonce_key(&id, &device).as_slice()),
