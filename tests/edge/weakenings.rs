@@ -120,6 +120,15 @@ fn with_site(text: &str, site: &str) -> String {
     format!("{before}\n{site}\n\n# it\n{behind}")
 }
 
+/// `text` with another line in place of the one that begins so.
+fn with_line(text: &str, begin: &str, line: &str) -> String {
+    let at = text
+        .find(begin)
+        .unwrap_or_else(|| panic!("no {begin:?} in\n{text}"));
+    let end = at + text[at..].find('\n').expect("a line ends");
+    format!("{}{line}{}", &text[..at], &text[end..])
+}
+
 /// The line that follows this one taken out, in a site.
 fn without_line_after(text: &str, site: &str, line: &str) -> String {
     let head = text
@@ -475,12 +484,12 @@ fn weakenings<'a>(
             "addresses that are claimed are passed on",
             "it",
             |text| {
-                in_site(
-                    text,
-                    "it",
-                    "header_up Remote-User alice",
-                    "header_up Remote-User alice\n\t\t\theader_up X-Forwarded-For {http.request.header.X-Forwarded-For}",
-                )
+                // Read before anything is taken out.
+                let kept = "\tvars claimed {http.request.header.X-Forwarded-For}\n";
+                let text = in_site(text, "it", GUARD, &format!("{kept}{GUARD}"));
+                let told = "header_up Remote-User alice";
+                let passed_on = "header_up X-Forwarded-For {http.vars.claimed}";
+                in_site(&text, "it", told, &format!("{told}\n\t\t\t{passed_on}"))
             },
             As(&["what a visitor claims reaches the upstream: `x-forwarded-for: 203.0.113.66"]),
         ),
@@ -612,13 +621,7 @@ fn weakenings<'a>(
         weakening(
             "a target without a path is passed on",
             "it",
-            |text| {
-                replaced(
-                    text,
-                    "@no-path not vars_regexp {http.request.uri} ^/",
-                    "@no-path path /none",
-                )
-            },
+            |text| with_line(text, "\t@no-path ", "\t@no-path path /none"),
             Not("requests that no browser sends, such as those without a path"),
         ),
     ]
