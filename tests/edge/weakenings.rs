@@ -120,15 +120,6 @@ fn with_site(text: &str, site: &str) -> String {
     format!("{before}\n{site}\n\n# it\n{behind}")
 }
 
-/// `text` with another line in place of the one that begins so.
-fn with_line(text: &str, begin: &str, line: &str) -> String {
-    let at = text
-        .find(begin)
-        .unwrap_or_else(|| panic!("no {begin:?} in\n{text}"));
-    let end = at + text[at..].find('\n').expect("a line ends");
-    format!("{}{line}{}", &text[..at], &text[end..])
-}
-
 /// The line that follows this one taken out, in a site.
 fn without_line_after(text: &str, site: &str, line: &str) -> String {
     let head = text
@@ -621,7 +612,13 @@ fn weakenings<'a>(
         weakening(
             "a target without a path is passed on",
             "it",
-            |text| with_line(text, "\t@no-path ", "\t@no-path path /none"),
+            |text| {
+                replaced(
+                    text,
+                    "@no-path not vars_regexp {http.request.uri} ^/",
+                    "@no-path path /none",
+                )
+            },
             Not("requests that no browser sends, such as those without a path"),
         ),
     ]
