@@ -55,11 +55,10 @@ impl Scene {
 
 /// Targets whose braces Caddy 2.8 to 2.11.1 would replace while it looks whether a pattern fits (CVE-2026-30852), and what would be
 /// looked at then is harmless.
-const WITH_PLACEHOLDERS: [(&str, &str); 8] = [
+const WITH_PLACEHOLDERS: [(&str, &str); 7] = [
     (BELOW, "x:{a}/../secret.txt"),
     (BELOW, "/{/../../other/index.php/}"),
     (BELOW, "/{http.nothing/../../other}"),
-    (BELOW, "/.{x}./secret.txt"),
     (MIXED, "/{x}share/../api"),
     (MIXED, "/share/{/../../api/}"),
     (MIXED, "/share/{http.nothing./../../api}x"),
@@ -240,8 +239,8 @@ fn a_domain_is_no_word_of_a_caddyfile() {
     let lab = Lab::new();
     let wrong = words.into_iter().filter_map(|word| {
         let site = format!("{word} {{\n\trespond ok\n}}\n");
-        let is_site = |version: Version| version.adapt(&site, &lab.path()).status.success();
-        let taken = Version::ALL.into_iter().all(is_site);
+        // What the old one refuses the new one refuses too.
+        let taken = Version::New.adapt(&site, &lab.path()).status.success();
         lab.write(
             "homelab.kdl",
             format!("domain \"{word}\"\nedge {{ landing; }}\n"),
