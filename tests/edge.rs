@@ -27,6 +27,10 @@ mod family;
 mod files;
 #[path = "edge/generated.rs"]
 mod generated;
+#[path = "edge/headers.rs"]
+mod headers;
+#[path = "edge/holes.rs"]
+mod holes;
 #[path = "edge/hostile.rs"]
 mod hostile;
 #[path = "edge/hosts.rs"]

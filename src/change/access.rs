@@ -291,6 +291,12 @@ fn unchecked(before: &Exposure, after: &Exposure, found: &mut Vec<Consequence>) 
             ("templates", None) => {
                 String::from("the Caddyfile is made with homelab's own templates again")
             }
+            ("header-underscores", Some(_)) => {
+                format!("{service} gets headers with an underscore in their names")
+            }
+            ("header-underscores", None) => {
+                format!("{service} gets no headers with an underscore in their names any more")
+            }
             ("upstream-certificate", Some(_)) => {
                 format!("the certificate of the upstream of {service} is no longer verified")
             }

@@ -76,8 +76,8 @@ pub struct Admitted {
 pub struct Unchecked {
     /// The service.
     pub service: String,
-    /// What it is: `raw` lines of a Caddyfile, `upstream-certificate`, that nobody verifies, or
-    /// `templates` of the user's own.
+    /// What it is: `raw` lines of a Caddyfile, `upstream-certificate`, that nobody verifies,
+    /// `header-underscores`, which some upstreams take for hyphens, or `templates` of the user's own.
     pub what: String,
     /// The lines, or the names of the templates.
     pub lines: Vec<String>,
@@ -199,6 +199,10 @@ impl Exposure {
         };
         if !site.raw.is_empty() {
             self.unchecked.push(unchecked("raw", site.raw.clone()));
+        }
+        if site.underscores {
+            let underscores = unchecked("header-underscores", Vec::new());
+            self.unchecked.push(underscores);
         }
         if site.backend.is_unverified() {
             let certificate = unchecked("upstream-certificate", Vec::new());

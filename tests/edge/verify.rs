@@ -233,7 +233,7 @@ fn faults(version: Version) {
             Box::new(|text| {
                 let word = match version {
                     Version::Old => "trusted_ca_cert",
-                    Version::New => "trust_der",
+                    Version::New | Version::Between(_) => "trust_der",
                 };
                 in_site(
                     text,
@@ -258,7 +258,7 @@ fn faults(version: Version) {
                     .expect("it is there");
                 let line = site
                     .lines()
-                    .find(|line| line.contains("vars_regexp {http.request.uri}"));
+                    .find(|line| line.contains("expression \"{http.request.uri}"));
                 in_site(text, "wiki", line.expect("the raw path is looked at"), "")
             }),
             &[
