@@ -604,7 +604,9 @@ pub enum Mistake {
     #[error("`raw` defines the matcher `{name}`, which is there already")]
     #[diagnostic(
         code("resolve::matcher-taken"),
-        help("give it another name, such as `@my-{bare}`: Caddy takes each name once, and the policy has some of its own")
+        help(
+            "give it another name, such as `@my-{bare}`: Caddy takes each name once, and the policy has some of its own"
+        )
     )]
     MatcherTaken {
         name: String,

@@ -154,7 +154,16 @@ mod tests {
             word,
             r#""{http.request.uri}.matches(r'^/a\.b/(x{2})?(\?.*)?$')""#
         );
-        for bad in ["'", "\"", "a\\", "{http.request.host}", "{$X}", "a{", "\n", "`"] {
+        for bad in [
+            "'",
+            "\"",
+            "a\\",
+            "{http.request.host}",
+            "{$X}",
+            "a{",
+            "\n",
+            "`",
+        ] {
             assert!(matches("http.request.uri", bad).is_err(), "{bad:?}");
         }
     }

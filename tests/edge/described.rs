@@ -36,7 +36,9 @@ pub fn differences(
             differences.push(format!("{what} is {found}, should be {expected}"));
         }
     };
-    same("all", keys(json).into(), json!(["apps"]));
+    same("all", keys(json).into(), json!(["admin", "apps"]));
+    let own_port = json!({ "listen": "localhost:2019", "enforce_origin": true });
+    same("its own port", json["admin"].clone(), own_port);
     same("apps", keys(&json["apps"]).into(), json!(expected.apps));
     same("servers", keys(&http["servers"]).into(), json!(["srv0"]));
     let others = without(http, &["servers"]);

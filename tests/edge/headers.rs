@@ -230,13 +230,7 @@ fn differences(walk: &Walk<'_>, routes: &[Route], spellings: &[Spelling]) -> Vec
 }
 
 /// What is wrong with one header, read as an upstream does that makes variables of names (RFC 3875 §4.1.18).
-fn fault(
-    route: &Route,
-    what: &str,
-    name: &str,
-    fate: Fate,
-    arrival: &Arrival,
-) -> Option<String> {
+fn fault(route: &Route, what: &str, name: &str, fate: Fate, arrival: &Arrival) -> Option<String> {
     let variable = |name: &str| name.to_lowercase().replace('-', "_");
     let has_twins = route.service == "old" && what == "underscores";
     let arrived = arrival.headers.iter().filter(|(found, _)| {
@@ -273,10 +267,14 @@ fn upstreams_are_told_what_the_table_says() {
             pem: &pem,
         };
         crate::assert_none(&differences(&walk, &ROUTES, &SPELLINGS));
-        // With underscores declared they pass, and the names with hyphens are removed as everywhere.
+        // Where underscores are declared they pass, as far as Caddy itself lets them: the current one does not.
         let visit = caddy.visit("old.home.example.com", "/");
         let arrival = visit.header("X_Own_Header", "x").run().arrival();
-        assert_eq!(arrival.header("X_Own_Header"), ["x"], "{version:?}");
+        let expected: &[&str] = match version {
+            Version::New => &[],
+            Version::Old | Version::Between(_) => &["x"],
+        };
+        assert_eq!(arrival.header("X_Own_Header"), expected, "{version:?}");
     }
 }
 
@@ -286,7 +284,8 @@ fn a_header_that_is_kept_is_noticed() {
     let upstream = Upstream::start("it");
     let house = house(&upstream);
     let pem = house.bundle("alice", "pixel").pem(&house.lab.home());
-    let mut caddy = house.serve(Version::New);
+    // The current one would remove underscores by itself.
+    let mut caddy = house.serve(Version::Old);
     let public = [route("mixed", "/share/x", false)];
     let [as_it_is, _, _, underscores, ..] = SPELLINGS;
     let mut missed = Vec::new();

@@ -133,7 +133,9 @@ impl Scene {
 /// Each load was whole, and each had its refusal.
 #[track_caller]
 fn assert_whole(version: Version, page: &str) {
-    let said = page.split_once("id=\"told\">").map_or(page, |(_, said)| said);
+    let said = page
+        .split_once("id=\"told\">")
+        .map_or(page, |(_, said)| said);
     let said = said.split_once("</p>").map_or(said, |(said, _)| said);
     let expected = format!("{LOADS} loads, {LOADS} whole, {LOADS} refused ");
     assert_eq!(said, expected, "{version:?}");

@@ -70,10 +70,7 @@ impl Version {
     /// From the oldest to the current one.
     pub fn each() -> impl Iterator<Item = Self> {
         let newest = [Self::New];
-        [Self::Old]
-            .into_iter()
-            .chain(Self::BETWEEN)
-            .chain(newest)
+        [Self::Old].into_iter().chain(Self::BETWEEN).chain(newest)
     }
 
     /// `caddy validate`: loads the configuration as far as it goes without listening.
@@ -143,7 +140,8 @@ impl Version {
         outcome::run(&mut command, b"")
     }
 
-    fn tool(self) -> &'static str {
+    /// What its program is called among the tests' tools.
+    pub fn tool(self) -> &'static str {
         match self {
             Self::Old => "caddy-old",
             Self::New => "caddy-new",

@@ -115,7 +115,10 @@ impl Declaration {
         const GROUP: &str = "[0-9A-Fa-f]{1,4}";
         let v4 = format!(r"{OCTET}(\.{OCTET}){{3}}");
         let v6 = format!("{GROUP}(:{GROUP}){{7}}|({GROUP}(:{GROUP})*)?::({GROUP}(:{GROUP})*)?");
-        let (said, one) = ("{http.request.header.X-Forwarded-For}", format!("({v4}|{v6})"));
+        let (said, one) = (
+            "{http.request.header.X-Forwarded-For}",
+            format!("({v4}|{v6})"),
+        );
         let readable = format!("{said}.matches(r'^({one}( *, *{one})*)?$')");
         format!("{home}, {readable} && !{said}.matches(r'(:[^,:]*){{8}}'), {not}")
     }

@@ -208,7 +208,16 @@ fn service(name: &str, known: Vec<&str>, words: Words) -> impl Strategy<Value = 
         subsequence(RAW.iter().collect::<Vec<_>>(), 0..=2).prop_shuffle(),
     );
     fields.prop_map(
-        move |(hosts, title, app, backend, mut access, max_body, (header_underscores, headers), raw)| {
+        move |(
+            hosts,
+            title,
+            app,
+            backend,
+            mut access,
+            max_body,
+            (header_underscores, headers),
+            raw,
+        )| {
             let proxied = matches!(backend, Backend::Proxy { .. });
             if let Access::Certificate { identity, .. } = &mut access {
                 *identity &= proxied;
