@@ -31,13 +31,16 @@ pub enum CredentialError {
     #[diagnostic(
         code("issue::authority-expired"),
         help(
-            "nothing can be issued any more; the clock says {now}: if that is wrong, set it right"
+            "make another, `homelab rotate --authority`; the clock says {now}: if that is wrong, set it right"
         )
     )]
     AuthorityExpired { until: Timestamp, now: Timestamp },
 
     #[error("the clock says {now}, and the authority is not valid before {from}")]
-    #[diagnostic(code("issue::clock"), help("set the clock right"))]
+    #[diagnostic(
+        code("issue::clock"),
+        help("set the clock right; if it is, make another: `homelab rotate --authority`")
+    )]
     BeforeAuthority { from: Timestamp, now: Timestamp },
 
     #[error("`{lifetime}` from {start} goes beyond the year 9999")]
@@ -132,8 +135,7 @@ impl Signer {
             }
             Origin::Adopted | Origin::Foreign => {
                 let adopted = keyring.authority(&recorded.id);
-                let scalar = adopted.ok_or_else(not_as_recorded)?.to_scalar();
-                PrivateKey::from_scalar(&scalar).ok_or_else(not_as_recorded)?
+                adopted.ok_or_else(not_as_recorded)?.duplicate()
             }
         };
         if key.public_key().spki_sha256() != recorded.key {
@@ -155,6 +157,11 @@ impl Signer {
             })?,
             validity: recorded.validity,
         })
+    }
+
+    /// The key, for whoever takes it elsewhere.
+    pub fn key(&self) -> &PrivateKey {
+        &self.key
     }
 
     /// The root secret that the keys of this authority's devices are derived from.

@@ -27,6 +27,8 @@ mod family;
 mod files;
 #[path = "edge/generated.rs"]
 mod generated;
+#[path = "edge/git.rs"]
+mod git;
 #[path = "edge/headers.rs"]
 mod headers;
 #[path = "edge/holes.rs"]
@@ -39,6 +41,8 @@ mod hosts;
 mod house;
 #[path = "edge/identity.rs"]
 mod identity;
+#[path = "edge/kinds.rs"]
+mod kinds;
 #[path = "edge/lan.rs"]
 mod lan;
 #[path = "edge/lives.rs"]
@@ -47,6 +51,8 @@ mod lives;
 mod matrix;
 #[path = "edge/mutants.rs"]
 mod mutants;
+#[path = "edge/nginx.rs"]
+mod nginx;
 #[path = "edge/pages.rs"]
 mod pages;
 #[path = "edge/policy.rs"]
@@ -69,6 +75,8 @@ mod upgrades;
 mod upstreams;
 #[path = "edge/verify.rs"]
 mod verify;
+#[path = "edge/weakenings.rs"]
+mod weakenings;
 #[path = "edge/wildcard.rs"]
 mod wildcard;
 #[path = "edge/wire.rs"]

@@ -14,6 +14,8 @@ mod merging;
 mod plan;
 #[path = "lifecycle/renewal.rs"]
 mod renewal;
+#[path = "lifecycle/requests.rs"]
+mod requests;
 #[path = "lifecycle/rotation.rs"]
 mod rotation;
 #[path = "lifecycle/status.rs"]

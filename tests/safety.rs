@@ -400,7 +400,10 @@ mod minting {
             lab.read(".gitignore"),
             "*.swp\n/out/\n/.homelab.age.pending\n"
         );
-        assert_eq!(lab.read(".gitattributes"), "homelab.lock merge=union\n");
+        assert_eq!(
+            lab.read(".gitattributes"),
+            "homelab.lock text eol=lf merge=union\nhomelab.age binary\n"
+        );
         assert!(
             lab.read("homelab.kdl")
                 .contains("\ndomain \"home.example.org\"\n")

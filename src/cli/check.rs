@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::mint;
 use super::requests::Requested;
 use super::workspace::Workspace;
-use super::{clock, plan, report};
+use super::{caddy, clock, expiry, plan, report};
 use crate::lock::{Lock, reconcile};
 use crate::status::{State, Status};
 
@@ -25,6 +25,7 @@ pub fn check(arguments: &Check) -> Result<(), Failure> {
         counted(devices, "device", "devices"),
         counted(homelab.services.len(), "service", "services"),
     ));
+    caddy::doubt(&homelab);
     let (new, gone) = match &lock {
         Some(lock) => changes(&homelab, lock),
         None => (homelab.enrolled().count(), 0),
@@ -44,6 +45,9 @@ pub fn check(arguments: &Check) -> Result<(), Failure> {
     if gone > 0 {
         let devices = counted(gone, "device", "devices");
         report::result(format_args!("the next build retires {devices}"));
+    }
+    if let Some(lock) = &lock {
+        expiry::tell(&homelab, lock)?;
     }
     let authority = Status::at(clock::now()?, &homelab, lock.as_ref()).authority;
     if let Some(authority) = authority.filter(|authority| authority.state == State::Due) {

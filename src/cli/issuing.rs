@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use super::arguments::Secret;
 use super::build::Inputs;
 use super::failure::Failure;
+use super::hold::Held;
 use super::requests::Requested;
 use super::secret::Opened;
-use super::workspace::Workspace;
 use super::{build, clock, mint, report, secret};
 use crate::issue::{new_authority, new_certificates, new_crl};
 use crate::lock::{
@@ -75,7 +75,7 @@ pub enum Then {
 
 /// One build's dealings with the keyring, which is opened once and only where it is needed.
 pub struct Issuing<'a> {
-    workspace: &'a Workspace,
+    workspace: &'a Held,
     options: &'a Secret,
     homelab: &'a Homelab,
     requested: &'a Requested,
@@ -84,7 +84,7 @@ pub struct Issuing<'a> {
 
 impl<'a> Issuing<'a> {
     /// Nothing is opened yet.
-    pub fn new(inputs: &'a Inputs, options: &'a Secret) -> Issuing<'a> {
+    pub fn new(inputs: &'a Inputs<Held>, options: &'a Secret) -> Issuing<'a> {
         Issuing {
             workspace: &inputs.workspace,
             options,
@@ -97,6 +97,8 @@ impl<'a> Issuing<'a> {
     /// The first build: makes the root secret, unless a command prints it, the authority and every
     /// certificate, and writes the lock. An authority is adopted before anything is issued.
     pub fn begin(&mut self, order: &Order) -> Result<Lock, Failure> {
+        // Before anything is drawn or written.
+        clock::now_to_issue()?;
         let new = match secret::first_from_command(self.options)? {
             Some((root, opened)) => {
                 let new = self.first(Lock::new(root), &opened.keyring, order)?;
@@ -156,7 +158,11 @@ impl<'a> Issuing<'a> {
         if matches!(order, Order::Nothing) && !lock.has_replaced() {
             return Ok(ordered);
         }
-        let now = clock::now()?;
+        let now = match order {
+            // It writes no dates, and a late end of an older certificate is made up for by the next build.
+            Order::Nothing => clock::now()?,
+            _ => clock::now_to_issue()?,
+        };
         ordered.closed = lock.finish_overdue(now);
         match order {
             Order::Nothing => {}
@@ -201,7 +207,6 @@ impl<'a> Issuing<'a> {
 
     /// Makes a new authority, which signs from now on.
     fn rotate(&mut self, lock: &mut Lock, now: Timestamp) -> Result<(), Failure> {
-        clock::doubt(now, lock);
         self.open(lock)?;
         let root = self.keyring().keyring.root(&lock.root);
         let authority = self.new_authority(root.expect("it has been held against it"), now)?;
@@ -219,7 +224,6 @@ impl<'a> Issuing<'a> {
         adoption: &Adoption,
         now: Timestamp,
     ) -> Result<(), Failure> {
-        clock::doubt(now, lock);
         let mut authority = Authority {
             id: mint::new_issuance_id()?,
             origin: Origin::Foreign,
@@ -241,9 +245,7 @@ impl<'a> Issuing<'a> {
         let opened = self.opened.as_mut().expect("it has just been opened");
         let to = opened.seals_to(recipients)?;
         keep(&mut opened.keyring, lock);
-        let key = PrivateKey::from_scalar(&key.to_scalar());
-        let key = key.expect("it is the scalar of a key");
-        opened.keyring.add_authority(authority.id, key);
+        opened.keyring.add_authority(authority.id, key.duplicate());
         to.replace(self.workspace, &opened.keyring)?;
         lock.adopt(authority, now);
         report::result(format_args!("adopted authority `{name}`"));
@@ -304,8 +306,7 @@ impl<'a> Issuing<'a> {
 
     /// Issues what is declared and not yet issued, the authority first, and the revocation lists last.
     fn issue(&self, lock: Lock, keyring: &Keyring) -> Result<Changed, Failure> {
-        let now = clock::now()?;
-        clock::doubt(now, &lock);
+        let now = clock::now_to_issue()?;
         let reconciliation = reconcile(self.homelab, &lock);
         self.requested.refuse_shut_out(&reconciliation, &lock)?;
         let mut changed = Changed::retiring(lock, reconciliation.retire, now);

@@ -6,10 +6,15 @@
 mod adopt;
 mod arguments;
 mod build;
+mod caddy;
 mod check;
 mod clock;
+mod expiry;
+mod export;
 mod exposure;
 mod failure;
+mod git;
+mod hold;
 mod init;
 mod issuing;
 mod mint;
@@ -64,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::Rotate(arguments) => rotate::rotate(&arguments),
         Command::Adopt(arguments) => adopt::adopt(&arguments),
         Command::Password(arguments) => password::password(&arguments),
+        Command::Export(arguments) => export::export(&arguments),
         Command::Share(arguments) => share::share(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
     };

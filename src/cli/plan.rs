@@ -2,7 +2,8 @@
 
 mod drawing;
 
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use miette::Diagnostic;
@@ -15,11 +16,11 @@ use drawing::{shown, summary};
 use super::arguments::Plan as Arguments;
 use super::build::{
     Inputs, SIGN, doubt_installed, edge_scope, issued_lock, owner, realise_failure,
-    refuse_issued_here, retires_many, sealed_hash,
+    refuse_issued_here, retires_many, sealed_hash, shown_secrets,
 };
 use super::failure::{Exit, Failure};
 use super::issuing::to_be_issued;
-use super::workspace::{PATIENCE, Workspace};
+use super::workspace::Workspace;
 use super::{clock, mint, report};
 use crate::change::{
     Consequence, Former, LockChanges, Step, Verb, between, foresee, of_devices, outdated_authority,
@@ -29,7 +30,7 @@ use crate::lock::{Lock, reconcile};
 use crate::model::Homelab;
 use crate::plan::{self, Derivation, LetIn, Published, Recipe};
 use crate::realise::{self, Miss, Outlook};
-use crate::tree::{ManifestEntry, OutputPath, Scope, View};
+use crate::tree::{ManifestEntry, OutputPath, Scope, View, named_holder};
 
 #[derive(Debug, Error, Diagnostic)]
 #[error("a build would change something: {what}")]
@@ -97,16 +98,11 @@ impl Stop {
 
 /// Says what a build would change, and what it means for people.
 pub fn plan(arguments: &Arguments) -> Result<(), Failure> {
-    let inputs = Inputs::of(&arguments.declaration, arguments.out.as_deref())?;
-    let now = clock::now()?;
-    let plan = match arguments.edge {
-        true => of_edge(&inputs, arguments.allow_retire)?,
-        false => of_all(&inputs, arguments.allow_retire, now)?,
-    };
+    let (out, plan) = settled(arguments)?;
     if arguments.json {
         report::json(&plan)?;
     } else {
-        report::table(&shown(&plan, &inputs.out))?;
+        report::table(&shown(&plan, &out))?;
     }
     match arguments.expect_no_changes && plan.changes {
         true => Err(Failure::new(
@@ -117,6 +113,49 @@ pub fn plan(arguments: &Arguments) -> Result<(), Failure> {
         )),
         false => Ok(()),
     }
+}
+
+/// How often a plan is made anew where something was written while it was made.
+const TRIES: u8 = 5;
+
+/// A plan of one moment: it waits for nobody, so what it went by may be written meanwhile, and half of it would be of
+/// the time before and half of the time after.
+fn settled(arguments: &Arguments) -> Result<(PathBuf, Plan), Failure> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let workspace = Workspace::of(&arguments.declaration.file);
+        let out = workspace.out(arguments.out.as_deref())?;
+        let before = stamps(&workspace, &out);
+        let made = made(arguments);
+        if tries == TRIES || stamps(&workspace, &out) == before {
+            return made.map(|plan| (out, plan));
+        }
+    }
+}
+
+fn made(arguments: &Arguments) -> Result<Plan, Failure> {
+    let inputs = Inputs::of(&arguments.declaration, arguments.out.as_deref())?;
+    match arguments.edge {
+        true => of_edge(&inputs, arguments.allow_retire),
+        false => of_all(&inputs, arguments.allow_retire, clock::now()?),
+    }
+}
+
+/// Which files a plan goes by, and when they were last written. Ours are never written but by putting another in their
+/// place.
+fn stamps(workspace: &Workspace, out: &Path) -> [Option<(u64, i64, i64)>; 4] {
+    let manifest = out.join(".homelab/manifest.kdl");
+    let files = [
+        workspace.declaration().to_owned(),
+        workspace.path("homelab.lock"),
+        workspace.path("homelab.age"),
+        manifest,
+    ];
+    files.map(|file| {
+        let status = std::fs::metadata(file).ok()?;
+        Some((status.ino(), status.ctime(), status.ctime_nsec()))
+    })
 }
 
 /// What `homelab build` would change.
@@ -130,10 +169,16 @@ fn of_all(inputs: &Inputs, allow_retire: Option<usize>, now: Timestamp) -> Resul
     } = inputs;
     let lock = mint::begun(workspace, out)?;
     let foreseen = foresee(homelab, lock.as_ref(), |device| requested.key(device), now);
-    let foreseen = foreseen.map_err(Failure::environment)?;
+    let too_early = || clock::now_to_issue().err();
+    let foreseen =
+        foreseen.map_err(|error| too_early().unwrap_or_else(|| Failure::environment(error)))?;
     let mut notes = Vec::new();
     let mut rewrite = false;
     let mut brake = None;
+    let too_early = match foreseen.changes.is_empty() {
+        true => None,
+        false => too_early(),
+    };
     if let Some(lock) = &lock {
         clock::doubt(now, lock);
         refuse_issued_here(homelab, lock)?;
@@ -165,6 +210,9 @@ fn of_all(inputs: &Inputs, allow_retire: Option<usize>, now: Timestamp) -> Resul
     plan.lock.rewrite = rewrite;
     plan.changes |= rewrite;
     plan.stops.splice(0..0, brake);
+    let reports = too_early.iter().flat_map(|failure| &failure.reports);
+    plan.stops
+        .extend(reports.map(|report| Stop::of(report.as_ref())));
     plan.notes.extend(notes);
     Ok(plan)
 }
@@ -232,7 +280,7 @@ impl Look<'_> {
     fn plan(self) -> Result<Plan, Failure> {
         let templates = &self.inputs.templates;
         let out = &self.inputs.out;
-        let view = View::open(out, owner(self.before.unwrap_or(self.foreseen)), PATIENCE);
+        let view = View::glance(out, owner(self.before.unwrap_or(self.foreseen)));
         let view = view.map_err(Failure::environment)?;
         let missed = realise::missed(self.derivations, &view, templates);
         let missed = missed.map_err(Failure::environment)?;
@@ -282,12 +330,7 @@ impl Look<'_> {
                 changes: self.changes,
                 rewrite: false,
             },
-            notes: match view.damaged() {
-                true => vec![String::from(
-                    "the manifest is damaged: a build writes it anew",
-                )],
-                false => Vec::new(),
-            },
+            notes: notes(&view),
         })
     }
 
@@ -324,6 +367,23 @@ impl Look<'_> {
         let people = of_devices(&before, &after.retired, &after.devices);
         Ok((people, Some(format!("{out} {why}"))))
     }
+}
+
+/// What else there is to know of a tree.
+fn notes(view: &View) -> Vec<String> {
+    let damaged = view
+        .damaged()
+        .then(|| String::from("the manifest is damaged: a build writes it anew"));
+    let busy = view.busy().map(|busy| {
+        format!(
+            "{} holds `{}`: this is how things stand in the midst of that",
+            named_holder(busy.holder.as_ref()),
+            view.directory().display()
+        )
+    });
+    let shown = view.shows_secrets();
+    let shown = shown.then(|| shown_secrets(view.directory()));
+    damaged.into_iter().chain(busy).chain(shown).collect()
 }
 
 /// A build removes nothing that is not its own.

@@ -11,12 +11,12 @@ use zeroize::Zeroizing;
 
 use super::arguments::Secret;
 use super::failure::Failure;
+use super::hold::Held;
 use super::workspace::Workspace;
 use crate::root::{
     Identity, Key, Keyring, Recipient, RootId, RootSecret, SealError, is_sealed_with_passphrase,
     recipients, seal, seal_with_passphrase, unseal,
 };
-use crate::tree::{Existing, Mode, write_durably};
 
 /// Bytes of an identity file, a sealed root or a command's answer, at the most.
 pub const LIMIT: u64 = 64 << 10;
@@ -186,7 +186,7 @@ pub fn first_from_command(options: &Secret) -> Result<Option<(RootId, Opened)>, 
 
 fn from_file(workspace: &Workspace, options: &Secret) -> Result<Opened, Failure> {
     let path = workspace.path("homelab.age");
-    let Some(sealed) = workspace.read(&path, LIMIT)? else {
+    let Some(sealed) = workspace.sealed()? else {
         return Err(Failure::environment(SecretError::Missing { path }));
     };
     let cannot_open = |source, help: &str| {
@@ -288,12 +288,11 @@ impl SealsTo {
     }
 
     /// Puts a keyring into homelab.age, in place of the one that is there.
-    pub fn replace(&self, workspace: &Workspace, keyring: &Keyring) -> Result<(), Failure> {
+    pub fn replace(&self, workspace: &Held, keyring: &Keyring) -> Result<(), Failure> {
         let sealed = self.seal(keyring);
         let sealed =
             sealed.map_err(|source| Failure::environment(SecretError::CannotSeal { source }))?;
-        let path = workspace.path("homelab.age");
-        write_durably(&path, Mode::Public, &sealed, Existing::Replace).map_err(Failure::environment)
+        workspace.write("homelab.age", &sealed)
     }
 }
 
@@ -325,9 +324,10 @@ pub fn read_identities(
         return Ok(None);
     };
     let bytes = Zeroizing::new(bytes);
-    let identities = std::str::from_utf8(&bytes)
-        .ok()
-        .and_then(Identity::from_file);
+    let text = std::str::from_utf8(&bytes).ok();
+    // Some editors begin a file with a byte-order mark.
+    let text = text.map(|text| text.strip_prefix('\u{feff}').unwrap_or(text));
+    let identities = text.and_then(Identity::from_file);
     let path = path.to_owned();
     let bad = || Failure::environment(SecretError::BadIdentity { path });
     identities.map(Some).ok_or_else(bad)

@@ -165,7 +165,14 @@ fn row(status: &Status, device: &DeviceStatus) -> [String; 5] {
             format!("install the new file by {until}; the older one works until then")
         }
         (State::Valid, None) => String::new(),
-        (State::Early, _) => String::from("set the clock right"),
+        (State::Early, _) => {
+            let authority = status.authority.as_ref().map(|authority| authority.state);
+            let remedy = match authority {
+                Some(State::Early) => String::from("homelab rotate --authority"),
+                _ => renew(),
+            };
+            format!("set the clock right; if it is, {remedy}")
+        }
         (State::Due | State::Expired, _) => renew(),
         (State::Installed, _) => String::new(),
         (State::Unvouched, _) => String::from("homelab adopt the authority that signed it"),

@@ -1,39 +1,33 @@
 //! The directory that a declaration stands in, and the files beside it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use miette::Diagnostic;
 use thiserror::Error;
 use walkdir::WalkDir;
 
 use super::failure::{Exit, Failure};
-use super::mint;
+use super::hold::Held;
+use super::{report, secret};
 use crate::lock::{self, Lock};
 use crate::model::{Homelab, Language};
 use crate::parse;
-use crate::source::Source;
+use crate::root::is_armoured;
+use crate::source::{Source, normal_form};
 use crate::template::{self, Templates};
-use crate::tree::{Existing, Mode, remove_unfinished, write_durably};
-
-/// How long a build waits for another in the same directory.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+use crate::tree::{Existing, Mode, linked_file, write_durably};
 
 /// Bytes of a lock, at the most: more than 100,000 certificates.
 const LOCK_LIMIT: u64 = 64 << 20;
 
-/// The directory of a declaration.
+/// The directory of a declaration, to be read. What is to be changed is [`Held`].
 pub struct Workspace {
     directory: PathBuf,
     declaration: PathBuf,
-}
-
-/// A workspace that this process alone may change.
-pub struct Held {
-    _lock: File,
 }
 
 #[derive(Debug, Error, Diagnostic)]
@@ -55,13 +49,6 @@ pub enum WorkspaceError {
         #[source]
         source: io::Error,
     },
-
-    #[error("another homelab is at work in `{}`; waited {} s for it", path.display(), PATIENCE.as_secs())]
-    #[diagnostic(
-        code("workspace::locked"),
-        help("wait until it has ended, then try again")
-    )]
-    Locked { path: PathBuf },
 
     #[error("the output tree cannot be a directory that the declaration stands in, `{}`", path.display())]
     #[diagnostic(
@@ -92,6 +79,11 @@ impl Workspace {
         }
     }
 
+    /// The directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// The declaration itself.
     pub fn declaration(&self) -> &Path {
         &self.declaration
@@ -110,40 +102,6 @@ impl Workspace {
                 WorkspaceError::OutIsHere { path: out },
             )),
             false => Ok(out),
-        }
-    }
-
-    /// Holds the workspace against every other homelab that would change it, waiting for a while, and
-    /// removes what one that was killed has left half written.
-    pub fn hold(&self) -> Result<Held, Failure> {
-        let held = self.hold_directory()?;
-        for name in ["homelab.lock", "homelab.age", mint::PENDING, "homelab.kdl"] {
-            remove_unfinished(&self.path(name)).map_err(Failure::environment)?;
-        }
-        Ok(held)
-    }
-
-    fn hold_directory(&self) -> Result<Held, Failure> {
-        let cannot_read = |source| {
-            Failure::environment(WorkspaceError::CannotRead {
-                path: self.directory.clone(),
-                source,
-            })
-        };
-        let directory = File::open(&self.directory).map_err(cannot_read)?;
-        let until = Instant::now() + PATIENCE;
-        loop {
-            match directory.try_lock() {
-                Ok(()) => return Ok(Held { _lock: directory }),
-                Err(TryLockError::WouldBlock) if Instant::now() < until => {
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-                Err(TryLockError::WouldBlock) => {
-                    let path = self.directory.clone();
-                    return Err(Failure::environment(WorkspaceError::Locked { path }));
-                }
-                Err(TryLockError::Error(source)) => return Err(cannot_read(source)),
-            }
         }
     }
 
@@ -186,27 +144,28 @@ impl Workspace {
             return Ok(None);
         };
         // What is not UTF-8 is damage, and the lines around it tell where.
-        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let text = String::from_utf8_lossy(&normal_form(&bytes)).into_owned();
         let source = Source::new(path.display().to_string(), text);
         let lock = lock::read(&source);
         lock.map(Some)
             .map_err(|mistakes| Failure::mistakes(Exit::Environment, mistakes))
     }
 
-    /// Writes the lock, if it says anything else than the one that is there.
-    pub fn write_lock(&self, lock: &Lock) -> Result<(), Failure> {
-        if self.has_lock(lock)? {
-            return Ok(());
-        }
-        let (path, text) = (self.path("homelab.lock"), lock.to_string());
-        let written = write_durably(&path, Mode::Public, text.as_bytes(), Existing::Replace);
-        written.map_err(Failure::environment)
-    }
-
-    /// Whether the lock that is there is this one, written as it is written.
+    /// Whether the lock that is there is this one, written as it is written. Which ends its lines have is git's affair:
+    /// a build with nothing to do leaves a checked-out file as it is.
     pub fn has_lock(&self, lock: &Lock) -> Result<bool, Failure> {
         let written = self.read(&self.path("homelab.lock"), LOCK_LIMIT)?;
-        Ok(written.as_deref() == Some(lock.to_string().as_bytes()))
+        Ok(written.is_some_and(|written| *normal_form(&written) == *lock.to_string().as_bytes()))
+    }
+
+    /// The sealed root secret, whatever git made of the ends of its lines; `None` if there is none.
+    pub fn sealed(&self) -> Result<Option<Vec<u8>>, Failure> {
+        let sealed = self.read(&self.path("homelab.age"), secret::LIMIT)?;
+        Ok(sealed.map(|bytes| match is_armoured(&bytes) {
+            true => normal_form(&bytes).into_owned(),
+            // Without its armour it is no text.
+            false => bytes,
+        }))
     }
 
     /// The built-in templates under those in `templates/`.
@@ -257,7 +216,12 @@ impl Workspace {
         };
         match read() {
             Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // What a link leads to may only be away: no reason to begin anew.
+                linked_file(path)
+                    .map_err(Failure::environment)
+                    .map(|_| None)
+            }
             Err(source) => {
                 let path = path.to_owned();
                 Err(Failure::environment(WorkspaceError::CannotRead {
@@ -266,5 +230,35 @@ impl Workspace {
                 }))
             }
         }
+    }
+}
+
+impl Held {
+    /// Writes the lock, if it says anything else than the one that is there.
+    pub fn write_lock(&self, lock: &Lock) -> Result<(), Failure> {
+        match self.has_lock(lock)? {
+            true => Ok(()),
+            false => self.write("homelab.lock", lock.to_string().as_bytes()),
+        }
+    }
+
+    /// Writes a public file beside the declaration, in place of the one that is there. Through links it is written to
+    /// what they lead to.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+        let path = self.path(name);
+        if std::fs::metadata(&path).is_ok_and(|there| there.nlink() > 1) {
+            // A file that is replaced whole can keep only one of its names; backups go by that.
+            report::note(format_args!(
+                "`{}` has another name (a hard link): under that one it stays as it was.",
+                path.display()
+            ));
+        }
+        write_durably(&path, Mode::Public, bytes, Existing::Replace).map_err(Failure::environment)
+    }
+}
+
+impl AsRef<Workspace> for Workspace {
+    fn as_ref(&self) -> &Workspace {
+        self
     }
 }

@@ -39,9 +39,11 @@ impl Lock {
         replay_crl(&key, &profile, &signed.signature).ok()
     }
 
-    /// The authorities that should have a revocation list, the one that signs first.
+    /// The authorities that should have a revocation list, the one that signs first. One whose certificate does not let it
+    /// sign lists has none: openssl and nginx would refuse everybody with it.
     pub fn listing(&self) -> impl Iterator<Item = &Authority> {
-        self.trusted().filter(|authority| authority.can_sign())
+        self.trusted()
+            .filter(|authority| authority.can_sign() && authority.certificate.may_sign_lists())
     }
 
     /// Whether there should be a revocation list, and none that was signed fits.

@@ -118,7 +118,7 @@ impl Authority {
         !matches!(self.state, AuthorityState::Retired { .. })
     }
 
-    /// Whether its key can be had: then it has a revocation list.
+    /// Whether its key can be had.
     pub fn can_sign(&self) -> bool {
         self.origin != Origin::Foreign
     }
@@ -288,14 +288,5 @@ impl Lock {
         let is_barred = |issued: &&Issued| matches!(issued.state, State::Barred { .. });
         let barred = self.certificates.iter().filter(is_barred);
         barred.map(|issued| &issued.device).collect()
-    }
-
-    /// The latest moment at which the lock says that something was issued.
-    pub fn last_issue(&self) -> Option<Timestamp> {
-        let ours = self.authorities.iter().filter(|a| a.can_sign());
-        let authorities = ours.map(|authority| authority.validity);
-        let certificates = self.certificates.iter().map(|issued| issued.validity);
-        let begun = authorities.chain(certificates).map(|v| v.not_before());
-        begun.chain(self.crls.iter().map(|crl| crl.updated)).max()
     }
 }

@@ -12,15 +12,15 @@ use cms::cert::x509::crl::CertificateList;
 use data_encoding::{BASE64, HEXLOWER};
 use der::{Decode, Encode};
 use jiff::Timestamp;
-use p256::ecdsa::Signature;
 use rcgen::{
     CertificateRevocationListParams, KeyIdMethod, PublicKeyData, RevokedCertParams, SerialNumber,
 };
 use thiserror::Error;
 
 use super::pem::pem;
+use super::signature::Scheme;
 use super::validity::offset_date_time;
-use super::{Certificate, Fault, IssuerName, PrivateKey, PublicKey, Serial, Validity};
+use super::{Certificate, Fault, IssuerName, KeyKind, PrivateKey, PublicKey, Serial, Validity};
 
 /// What a revocation list says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,9 +66,9 @@ pub fn sign_crl(key: &PrivateKey, profile: &CrlProfile) -> Result<(Crl, CrlSigna
     })?;
     let unreadable = |error: der::Error| CrlError::Encoding(error.to_string());
     let read: CertificateList = CertificateList::from_der(&crl.der).map_err(unreadable)?;
-    let signature = Signature::from_der(read.signature.raw_bytes())
-        .map_err(|error| CrlError::Encoding(error.to_string()))?;
-    Ok((crl, CrlSignature(signature)))
+    let signature = CrlSignature::from_der(&key.public_key(), read.signature.raw_bytes());
+    let signature = signature.ok_or_else(|| CrlError::Encoding(String::from("no signature")))?;
+    Ok((crl, signature))
 }
 
 /// A list as it was once signed, from the authority's public key and the signature.
@@ -101,9 +101,9 @@ impl PublicKeyData for Recorded<'_> {
 
 impl rcgen::SigningKey for Recorded<'_> {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
-        let CrlSignature(signature) = self.signature;
-        match self.key.verifies(message, signature) {
-            true => Ok(signature.to_der().as_bytes().to_vec()),
+        let signature = self.signature.to_der();
+        match self.key.verifies(self.key.scheme(), message, &signature) {
+            true => Ok(signature),
             false => Err(rcgen::Error::RemoteKeyError),
         }
     }
@@ -153,10 +153,9 @@ pub fn listed_serials(der: &[u8], authority: &Certificate) -> Result<Vec<String>
     let unreadable = |error: der::Error| CrlError::Encoding(error.to_string());
     let list: CertificateList = CertificateList::from_der(der).map_err(unreadable)?;
     let signed = list.tbs_cert_list.to_der().map_err(unreadable)?;
-    let signature = Signature::from_der(list.signature.raw_bytes());
-    let signature = signature.map_err(|_| CrlError::Signature)?;
+    let scheme = Scheme::of(&list.signature_algorithm).map_err(|_| CrlError::Signature)?;
     let key = authority.public_key().ok_or(CrlError::Signature)?;
-    if !key.verifies(&signed, &signature) {
+    if !key.verifies(scheme, &signed, list.signature.raw_bytes()) {
         return Err(CrlError::Signature);
     }
     let revoked = list.tbs_cert_list.revoked_certificates;
@@ -204,14 +203,52 @@ impl FromStr for CrlNumber {
 #[error("the number of a revocation list is not a decimal number from 1 to 2^64 - 1")]
 pub struct CrlNumberFormat;
 
-/// The signature of a revocation list, written as base64 of its two numbers of 32 octets each: one
-/// form, where DER would have lengths to disagree on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CrlSignature(Signature);
+/// The signature of a revocation list, written as base64 of its numbers in full length: one form, where DER
+/// would have lengths to disagree on. Each kind of key has a length of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CrlSignature(Numbers);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Numbers {
+    /// Two of 32 octets.
+    P256(p256::ecdsa::Signature),
+    /// Two of 48 octets.
+    P384(p384::ecdsa::Signature),
+    /// One as long as the modulus.
+    Rsa(Vec<u8>),
+}
+
+/// Octets of an RSA signature: those of moduli that are signed with here.
+const RSA_OCTETS: std::ops::RangeInclusive<usize> = 256..=512;
+
+impl CrlSignature {
+    /// What a list that was signed with that key has for a signature.
+    fn from_der(key: &PublicKey, der: &[u8]) -> Option<CrlSignature> {
+        let numbers = match key.kind() {
+            KeyKind::P256 => Numbers::P256(p256::ecdsa::Signature::from_der(der).ok()?),
+            KeyKind::P384 => Numbers::P384(p384::ecdsa::Signature::from_der(der).ok()?),
+            KeyKind::Rsa => Numbers::Rsa(der.to_vec()),
+            KeyKind::Ed25519 => return None,
+        };
+        Some(CrlSignature(numbers))
+    }
+
+    fn to_der(&self) -> Vec<u8> {
+        match &self.0 {
+            Numbers::P256(signature) => signature.to_der().as_bytes().to_vec(),
+            Numbers::P384(signature) => signature.to_der().as_bytes().to_vec(),
+            Numbers::Rsa(octets) => octets.clone(),
+        }
+    }
+}
 
 impl fmt::Display for CrlSignature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&BASE64.encode(&self.0.to_bytes()))
+        f.pad(&match &self.0 {
+            Numbers::P256(signature) => BASE64.encode(&signature.to_bytes()),
+            Numbers::P384(signature) => BASE64.encode(&signature.to_bytes()),
+            Numbers::Rsa(octets) => BASE64.encode(octets),
+        })
     }
 }
 
@@ -221,14 +258,21 @@ impl FromStr for CrlSignature {
     fn from_str(text: &str) -> Result<CrlSignature, CrlSignatureFormat> {
         let bytes = BASE64.decode(text.as_bytes());
         let bytes = bytes.map_err(|_| CrlSignatureFormat)?;
-        let signature = Signature::from_slice(&bytes);
-        signature.map(CrlSignature).map_err(|_| CrlSignatureFormat)
+        let numbers = match bytes.len() {
+            64 => p256::ecdsa::Signature::from_slice(&bytes).map(Numbers::P256),
+            96 => p384::ecdsa::Signature::from_slice(&bytes).map(Numbers::P384),
+            octets if RSA_OCTETS.contains(&octets) => Ok(Numbers::Rsa(bytes)),
+            _ => return Err(CrlSignatureFormat),
+        };
+        numbers.map(CrlSignature).map_err(|_| CrlSignatureFormat)
     }
 }
 
 /// A text that is not a signature as [`CrlSignature`] writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the signature of a revocation list is not base64 of two numbers below the order of P-256")]
+#[error(
+    "the signature of a revocation list is not base64 of two numbers below the order of P-256 or P-384, or of one as long as an RSA key"
+)]
 pub struct CrlSignatureFormat;
 
 /// Why there is no revocation list.

@@ -117,8 +117,12 @@ const CRL: &str = "edge/ca.crl";
 /// Where the revocation lists stand: all of them in PEM, each in DER, which holds one: that of the
 /// authority that signs under the plain name.
 pub fn crl_paths(lock: &Lock) -> Vec<OutputPath> {
-    let der = lock.listing().map(|authority| crl_path(lock, authority));
-    iter::once(path(CRL)).chain(der).collect()
+    let der: Vec<OutputPath> = lock
+        .listing()
+        .map(|authority| crl_path(lock, authority))
+        .collect();
+    let pem = (!der.is_empty()).then(|| path(CRL));
+    pem.into_iter().chain(der).collect()
 }
 
 /// Those of [`crl_paths`] that are to be written anew when the lists that are stale have been signed.
@@ -265,7 +269,7 @@ pub fn edge(homelab: &Homelab, lock: &Lock, templates: &[String]) -> Vec<Derivat
         .listing()
         .map(|authority| lock.crl(authority))
         .collect();
-    if let Some(lists) = lists {
+    if let Some(lists) = lists.filter(|lists| !lists.is_empty()) {
         let text = lists.iter().map(Crl::pem).collect();
         derivations.push(public(path(CRL), Recipe::Text { text }));
         for (authority, crl) in iter::zip(lock.listing(), lists) {

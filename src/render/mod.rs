@@ -39,7 +39,8 @@ pub struct Secrets {
 impl Secrets {
     /// Holds the keyring against what the lock records of the authorities that are trusted.
     pub fn of(keyring: Keyring, lock: &Lock) -> Result<Secrets, CredentialError> {
-        let signers = lock.listing().map(|authority| {
+        let signing = lock.trusted().filter(|authority| authority.can_sign());
+        let signers = signing.map(|authority| {
             let signer = Signer::of(&keyring, authority)?;
             Ok((authority.id, (authority.root, signer)))
         });

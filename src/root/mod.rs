@@ -16,8 +16,8 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 pub use keyring::Keyring;
 pub use sealed::{
-    Identity, Key, NotARecipient, Recipient, SealError, is_sealed_with_passphrase, recipients,
-    seal, seal_with_passphrase, unseal,
+    Identity, Key, NotARecipient, Recipient, SealError, is_armoured, is_sealed_with_passphrase,
+    recipients, seal, seal_with_passphrase, unseal,
 };
 
 use crate::model::DeviceId;

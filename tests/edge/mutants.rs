@@ -105,7 +105,8 @@ fn openings() -> Vec<(&'static str, Change)> {
             without_lines(text, "import as-sent")
         }),
         ("the LAN as others say it", |text| {
-            replaced(text, "@lan remote_ip", "@lan remote_ip forwarded")
+            let kept = without_lines(text, "request_header -X-Forwarded*");
+            replaced(&kept, "@lan remote_ip", "@lan remote_ip forwarded")
         }),
         ("a page for every refusal", |text| {
             replaced(text, "\t\terror 403", "\t\trespond 200")

@@ -81,7 +81,7 @@ enum AdoptError {
     #[diagnostic(
         code("adopt::key"),
         help(
-            "it is to be a private key of P-256 in PEM, as `openssl ec` and `openssl pkcs8` write it; without such a key, `homelab adopt --trust-only {}` trusts what it has signed",
+            "it is to be a private key of P-256, P-384 or RSA from 2048 to 4096 bits in PEM, as `openssl ec`, `openssl rsa` and `openssl pkcs8` write it; without such a key, `homelab adopt --trust-only {}` trusts what it has signed",
             path.display()
         )
     )]
@@ -95,9 +95,9 @@ enum AdoptError {
 
 /// Adopts the authorities of a file, and builds.
 pub fn adopt(arguments: &Adopt) -> Result<(), Failure> {
-    let inputs = Inputs::read(&arguments.make)?;
+    let inputs = Inputs::held(&arguments.make)?;
     let workspace = &inputs.workspace;
-    let (path, now) = (&arguments.certificate, clock::now()?);
+    let (path, now) = (&arguments.certificate, clock::now_to_issue()?);
     let authorities = authorities(workspace, path, now)?;
     let mut signing = match &arguments.key {
         None => None,
@@ -128,7 +128,17 @@ pub fn adopt(arguments: &Adopt) -> Result<(), Failure> {
         // Whoever wrote that into the lock may have been killed before the tree was built.
         return build_after(&inputs, &arguments.make, &Order::Nothing);
     }
+    let without_lists = adoptions
+        .iter()
+        .find(|adoption| adoption.key.is_some() && !adoption.certificate.may_sign_lists())
+        .map(|adoption| adoption.certificate.subject_title());
     build_after(&inputs, &arguments.make, &Order::Adopt(adoptions))?;
+    if let Some(name) = without_lists {
+        report::note(format_args!(
+            "`{name}` may not sign revocation lists (its key usage is without cRLSign), so that out/edge/ca.crl has none of it: openssl and nginx would \
+             refuse everybody with one. Caddy needs none; for another proxy see docs/crl.md"
+        ));
+    }
     report::result(next(arguments));
     Ok(())
 }

@@ -12,6 +12,7 @@ use anstyle::{AnsiColor, Style};
 use miette::{Diagnostic, Report};
 use thiserror::Error;
 
+pub use live::EchoAt;
 pub use resolve::Resolve;
 
 use super::arguments::Verify;

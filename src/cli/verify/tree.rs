@@ -11,9 +11,9 @@ use walkdir::WalkDir;
 
 use super::{VerifyError, conclude, counted, keyring, listed, password};
 use crate::cli::arguments::Verify;
-use crate::cli::build::owner;
+use crate::cli::build::{owner, shown_secrets};
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::workspace::{PATIENCE, Workspace};
+use crate::cli::hold::{PATIENCE, Still};
 use crate::cli::{clock, report};
 use crate::lock::Lock;
 use crate::model::Homelab;
@@ -38,7 +38,7 @@ struct TreeReport {
 const HELP: &str = "`homelab build` makes the tree anew; where nobody has changed homelab.kdl since, find out who changed the tree before you hand anything over";
 
 pub fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Failure> {
-    let workspace = Workspace::of(&arguments.declaration.file);
+    let workspace = Still::of(&arguments.declaration.file)?;
     let homelab = workspace.homelab()?;
     let lock = workspace.lock()?;
     let lock = lock.ok_or_else(|| Failure::environment(VerifyError::NoLock))?;
@@ -127,6 +127,9 @@ pub fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Failure> {
         None => 0,
     };
     findings.sort_by(|a, b| a.about.cmp(&b.about));
+    if view.shows_secrets() {
+        report::note(shown_secrets(&out));
+    }
     let [not_opened, opened] = counts;
     // A profile that is to the byte what it should be has the bundle in it.
     let bundles_opened = opened + profiles_compared;

@@ -47,7 +47,7 @@ fn text(tag: u8, value: &[u8]) -> Result<(), &'static str> {
         // T.61 is taken for Latin-1, and that has every octet.
         0x14 => true,
         0x16 => value.is_ascii(),
-        0x1e => value.len() % 2 == 0 && value.chunks_exact(2).all(|unit| is_ucs2(unit)),
+        0x1e => value.len().is_multiple_of(2) && value.chunks_exact(2).all(is_ucs2),
         _ => {
             return Err(
                 "has a value that is neither of UTF8String, PrintableString, IA5String, BMPString, TeletexString and NumericString",
