@@ -3,7 +3,10 @@
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::chromium;
 use crate::firefox::{self, Firefox};
@@ -37,10 +40,11 @@ fn page() -> String {
     )
 }
 
-/// Loads that page again and again, each time without what was kept of it, and says how it went.
+/// Loads that page again and again, each time without what was kept of it, and says how it went. Its picture does not come before all of
+/// that is over, so that a browser goes on loading.
 fn around() -> String {
     format!(
-        "<!doctype html><title>around</title><p id='told'></p><script>\
+        "<!doctype html><title>around</title><p id='told'></p><img src='/share/wait'><script>\
          let loads = 0, whole = 0, refusals = 0, broken = [];\
          function told(failed, refused, ran) {{\
            refusals += refused; broken.push(...failed);\
@@ -49,7 +53,7 @@ fn around() -> String {
          function next() {{\
            document.getElementById('told').textContent =\
              `${{loads}} loads, ${{whole}} whole, ${{refusals}} refused ${{broken}}`;\
-           if (loads === {LOADS}) return;\
+           if (loads === {LOADS}) {{ fetch('/share/done'); return; }}\
            loads += 1;\
            const frame = document.createElement('iframe');\
            frame.onload = () => {{ frame.remove(); next(); }};\
@@ -64,16 +68,18 @@ fn around() -> String {
 fn serve() -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
     let address = listener.local_addr().expect("it is bound").to_string();
+    let done = Arc::new(AtomicBool::new(false));
     thread::spawn(move || {
         for connection in listener.incoming().flatten() {
+            let done = Arc::clone(&done);
             // A browser may go away in the middle.
-            thread::spawn(move || _ = answer(&connection));
+            thread::spawn(move || _ = answer(&connection, &done));
         }
     });
     address
 }
 
-fn answer(connection: &TcpStream) -> io::Result<()> {
+fn answer(connection: &TcpStream, done: &AtomicBool) -> io::Result<()> {
     let mut lines = BufReader::new(connection).lines();
     let request = lines.next().unwrap_or(Ok(String::new()))?;
     for line in lines {
@@ -82,6 +88,16 @@ fn answer(connection: &TcpStream) -> io::Result<()> {
         }
     }
     let target = request.split(' ').nth(1).unwrap_or_default();
+    match target {
+        "/share/done" => done.store(true, Ordering::Relaxed),
+        "/share/wait" => {
+            let begin = Instant::now();
+            while !done.load(Ordering::Relaxed) && begin.elapsed().as_secs() < PATIENCE.into() {
+                thread::sleep(Duration::from_millis(20));
+            }
+        }
+        _ => {}
+    }
     let (kind, body) = match target {
         "/share/around" => ("text/html", around()),
         page if page.starts_with("/share/page") => ("text/html", self::page()),
