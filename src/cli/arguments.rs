@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::verify::{EchoAt, Resolve};
 use crate::model::DeviceId;
-use crate::root::Recipient;
+use crate::root::{Recipient, RootKey};
 
 /// Compiles one homelab.kdl into a client-certificate authority, a .p12 per device, a Caddyfile that
 /// lets in exactly those devices, and an install guide per person.
@@ -59,6 +59,10 @@ pub struct Declaration {
     /// The declaration; homelab.lock, homelab.age and templates/ stand beside it
     #[arg(short, long, value_name = "FILE", default_value = "homelab.kdl")]
     pub file: PathBuf,
+    /// Believe homelab.lock only if it is signed with this key, which `homelab status` prints
+    /// [default: $HOMELAB_ROOT_KEY]
+    #[arg(long, value_name = "KEY")]
+    pub root_key: Option<RootKey>,
 }
 
 /// How the root secret is opened.
@@ -94,6 +98,10 @@ pub struct Init {
 pub struct Check {
     #[command(flatten)]
     pub declaration: Declaration,
+    /// Let this device, such as alice/pixel, come in again with a certificate that was revoked, where
+    /// homelab.lock went back to before that; once for each
+    #[arg(long, value_name = "PERSON/DEVICE")]
+    pub accept_return_of: Vec<DeviceId>,
 }
 
 #[derive(Debug, Args)]
@@ -109,6 +117,10 @@ pub struct Plan {
     /// What `build --allow-retire N` would change
     #[arg(long, value_name = "N")]
     pub allow_retire: Option<usize>,
+    /// Let this device, such as alice/pixel, come in again with a certificate that was revoked, where
+    /// homelab.lock went back to before that; once for each
+    #[arg(long, value_name = "PERSON/DEVICE")]
+    pub accept_return_of: Vec<DeviceId>,
     /// As one JSON object, for scripts
     #[arg(long)]
     pub json: bool,
@@ -148,6 +160,10 @@ pub struct Build {
     /// Let so many devices be retired at once, where more than two and more than a third would be
     #[arg(long, value_name = "N")]
     pub allow_retire: Option<usize>,
+    /// Let this device, such as alice/pixel, come in again with a certificate that was revoked, where
+    /// homelab.lock went back to before that; once for each
+    #[arg(long, value_name = "PERSON/DEVICE")]
+    pub accept_return_of: Vec<DeviceId>,
 }
 
 #[derive(Debug, Args)]
@@ -229,6 +245,7 @@ impl Rotate {
         Make {
             declaration: Declaration {
                 file: self.declaration.file.clone(),
+                root_key: self.declaration.root_key,
             },
             out: self.out.clone(),
             jobs: self.jobs,

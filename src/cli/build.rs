@@ -6,11 +6,13 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::arguments::{Build, Declaration, Make};
+use super::believed::{self, Known};
 use super::failure::{Exit, Failure};
 use super::hold::{Held, PATIENCE, Still};
 use super::issuing::{Issuing, Order, refuse_changes, refuse_issues};
 use super::mint::{self, Standing};
 use super::requests::Requested;
+use super::went_back::Published;
 use super::workspace::Workspace;
 use super::{caddy, expiry, git, report, secret};
 use crate::change::{self, Consequence, Former};
@@ -75,25 +77,27 @@ enum BuildError {
 pub fn build(arguments: &Build) -> Result<(), Failure> {
     if arguments.check {
         let inputs = Inputs::kept_still(&arguments.make)?;
-        return threads(&arguments.make)?.install(|| check_tree(&inputs, &arguments.make));
+        return threads(&arguments.make)?
+            .install(|| check_tree(&inputs, &arguments.make, &arguments.accept_return_of));
     }
     let inputs = Inputs::held(&arguments.make)?;
     threads(&arguments.make)?.install(|| {
         if arguments.edge {
-            build_edge(&inputs, arguments.allow_retire)
+            build_edge(&inputs, arguments)
         } else {
             let mode = match arguments.locked {
                 true => Mode::Locked,
                 false => Mode::Retiring(arguments.allow_retire),
             };
-            build_all(&inputs, &arguments.make, &Order::Nothing, mode)
+            let accepted = &arguments.accept_return_of;
+            build_all(&inputs, &arguments.make, &Order::Nothing, mode, accepted)
         }
     })
 }
 
 /// Does what was ordered to the lock, and makes the output tree what it then is to be.
 pub fn build_after(inputs: &Inputs<Held>, make: &Make, order: &Order) -> Result<(), Failure> {
-    threads(make)?.install(|| build_all(inputs, make, order, Mode::Retiring(None)))
+    threads(make)?.install(|| build_all(inputs, make, order, Mode::Retiring(None), &[]))
 }
 
 fn threads(make: &Make) -> Result<rayon::ThreadPool, Failure> {
@@ -125,21 +129,21 @@ pub struct Inputs<W = Workspace> {
 impl Inputs<Held> {
     /// Holds the workspace, then reads.
     pub fn held(make: &Make) -> Result<Inputs<Held>, Failure> {
-        Inputs::read(Held::of(&make.declaration.file)?, make.out.as_deref())
+        Inputs::read(Held::of(&make.declaration)?, make.out.as_deref())
     }
 }
 
 impl Inputs<Still> {
     /// Reads while nobody writes.
     pub fn kept_still(make: &Make) -> Result<Inputs<Still>, Failure> {
-        Inputs::read(Still::of(&make.declaration.file)?, make.out.as_deref())
+        Inputs::read(Still::of(&make.declaration)?, make.out.as_deref())
     }
 }
 
 impl Inputs<Workspace> {
     /// Reads what is there at the moment, and waits for nobody.
     pub fn of(declaration: &Declaration, out: Option<&Path>) -> Result<Inputs, Failure> {
-        Inputs::read(Workspace::of(&declaration.file), out)
+        Inputs::read(Workspace::of(declaration), out)
     }
 }
 
@@ -173,7 +177,13 @@ enum Mode {
     Retiring(Option<usize>),
 }
 
-fn build_all(inputs: &Inputs<Held>, make: &Make, order: &Order, mode: Mode) -> Result<(), Failure> {
+fn build_all(
+    inputs: &Inputs<Held>,
+    make: &Make,
+    order: &Order,
+    mode: Mode,
+    accepted: &[DeviceId],
+) -> Result<(), Failure> {
     let Inputs {
         workspace,
         out,
@@ -190,18 +200,32 @@ fn build_all(inputs: &Inputs<Held>, make: &Make, order: &Order, mode: Mode) -> R
             return Err(would_change(changes));
         }
         Standing::Fresh => issuing.begin(order)?,
-        Standing::Begun(lock) => {
+        Standing::Begun(mut lock) => {
+            let published = Published::read(workspace, out, &lock)?;
+            issuing.refuse_return(&published, order, &lock, accepted)?;
+            lock.forget_overtaken(&published.lists);
+            issuing.published = published.lists;
             (is_first, is_new) = (lock.signing().is_none(), false);
             refuse_issued_here(homelab, &lock)?;
             match mode {
-                Mode::Locked => refuse_changes(homelab, &lock)?,
+                Mode::Locked => {
+                    believed::refuse_unsigned(&lock)?;
+                    believed::hold_against_tree(workspace, out, &lock)?;
+                    refuse_changes(homelab, &lock)?;
+                }
                 Mode::Retiring(allowed) => refuse_retiring_many(homelab, &lock, allowed)?,
             }
             // Where the tree cannot be built in, nothing is issued either.
             View::open(out, owner(&lock), PATIENCE).map_err(Failure::environment)?;
             match mode {
                 Mode::Locked => lock,
-                Mode::Retiring(_) => issuing.go_on(lock, order)?,
+                Mode::Retiring(_) => {
+                    // Where no tree tells of that key, the secret does.
+                    if matches!(believed::known(workspace, out, &lock)?, Known::Other(_)) {
+                        issuing.open(&lock)?;
+                    }
+                    issuing.go_on(lock, order)?
+                }
             }
         }
     };
@@ -215,7 +239,10 @@ fn build_all(inputs: &Inputs<Held>, make: &Make, order: &Order, mode: Mode) -> R
         sealed_hash(workspace)?,
     );
     let needs_secrets = |derivation: &Derivation| derivation.recipe.needs_secrets();
-    if out.symlink_metadata().is_err() && derivations.iter().any(needs_secrets) {
+    let is_bare = out.symlink_metadata().is_err() && derivations.iter().any(needs_secrets);
+    let is_unknown =
+        mode != Mode::Locked && believed::known(workspace, out, &lock)? == Known::Nothing;
+    if is_bare || is_unknown {
         // Everything is to be made: what cannot be opened is told before a directory is there.
         issuing.open(&lock)?;
     }
@@ -308,7 +335,7 @@ pub fn doubt_installed(homelab: &Homelab, lock: &Lock) {
 }
 
 /// Makes what needs no secret, from what the lock records.
-fn build_edge(inputs: &Inputs<Held>, allow_retire: Option<usize>) -> Result<(), Failure> {
+fn build_edge(inputs: &Inputs<Held>, arguments: &Build) -> Result<(), Failure> {
     let Inputs {
         workspace,
         out,
@@ -316,10 +343,16 @@ fn build_edge(inputs: &Inputs<Held>, allow_retire: Option<usize>) -> Result<(), 
         templates,
         ..
     } = inputs;
-    let lock = issued_lock(workspace)?;
+    let mut lock = issued_lock(workspace)?;
+    believed::refuse_unsigned(&lock)?;
+    believed::hold_against_tree(workspace, out, &lock)?;
+    let published = Published::read(workspace, out, &lock)?;
+    published.refuse_return(homelab, &lock, &arguments.accept_return_of)?;
+    let was_stale = lock.has_stale_crl();
+    lock.forget_overtaken(&published.lists);
     refuse_issued_here(homelab, &lock)?;
     refuse_issues(homelab, &lock)?;
-    refuse_retiring_many(homelab, &lock, allow_retire)?;
+    refuse_retiring_many(homelab, &lock, arguments.allow_retire)?;
     // Who is no longer declared is left out of the Caddyfile at once; the lock learns of it later.
     let gone = reconcile(homelab, &lock).retire;
     caddy::doubt(homelab);
@@ -329,7 +362,11 @@ fn build_edge(inputs: &Inputs<Held>, allow_retire: Option<usize>) -> Result<(), 
     make_tree(inputs, tree, &derivations, &scope, || {
         unreachable!("nothing below edge/ needs a secret")
     })?;
-    if is_stale {
+    if is_stale && !was_stale {
+        report::note(format_args!(
+            "ca.crl is left as it is, for it is newer than homelab.lock: {SIGN}"
+        ));
+    } else if is_stale {
         report::note(format_args!(
             "ca.crl is left as it is, for homelab.lock has no signature of what it should list: {SIGN}"
         ));
@@ -355,7 +392,7 @@ pub fn edge_scope(lock: &Lock) -> Scope {
 pub const SIGN: &str = "run `homelab build` where the root secret is, and commit homelab.lock.";
 
 /// Makes everything anew in memory and compares; writes nothing.
-fn check_tree(inputs: &Inputs<Still>, make: &Make) -> Result<(), Failure> {
+fn check_tree(inputs: &Inputs<Still>, make: &Make, accepted: &[DeviceId]) -> Result<(), Failure> {
     let Inputs {
         workspace,
         out,
@@ -363,9 +400,13 @@ fn check_tree(inputs: &Inputs<Still>, make: &Make) -> Result<(), Failure> {
         templates,
         ..
     } = inputs;
-    let lock = issued_lock(workspace)?;
+    let mut lock = issued_lock(workspace)?;
+    believed::refuse_unsigned(&lock)?;
+    let published = Published::read(workspace, out, &lock)?;
+    published.refuse_return(homelab, &lock, accepted)?;
+    lock.forget_overtaken(&published.lists);
     refuse_changes(homelab, &lock)?;
-    let opened = secret::unlock(workspace, &make.secret, &lock.roots())?;
+    let opened = secret::unlock(workspace, &make.secret, &lock, &lock.roots())?;
     let secrets = Secrets::of(opened.keyring, &lock).map_err(Failure::environment)?;
     let derivations = plan::plan(
         homelab,

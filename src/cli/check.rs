@@ -6,17 +6,24 @@ use super::failure::Failure;
 use super::mint;
 use super::requests::Requested;
 use super::workspace::Workspace;
-use super::{caddy, clock, expiry, plan, report};
+use super::{believed, caddy, clock, expiry, plan, report, went_back};
 use crate::lock::{Lock, reconcile};
 use crate::status::{State, Status};
 
 /// Says everything that is wrong with the declaration, the templates and the lock.
 pub fn check(arguments: &Check) -> Result<(), Failure> {
-    let workspace = Workspace::of(&arguments.declaration.file);
+    let workspace = Workspace::of(&arguments.declaration);
     let homelab = workspace.homelab()?;
     let requested = Requested::read(&workspace, &homelab)?;
     workspace.templates()?;
-    let lock = mint::begun(&workspace, &workspace.path("out"))?;
+    let mut lock = mint::begun(&workspace, &workspace.path("out"))?;
+    if let Some(lock) = &mut lock {
+        believed::hold_against_tree(&workspace, &workspace.path("out"), lock)?;
+        believed::doubt_unsigned(lock);
+        let published = went_back::Published::read(&workspace, &workspace.path("out"), lock)?;
+        published.refuse_return(&homelab, lock, &arguments.accept_return_of)?;
+        lock.forget_overtaken(&published.lists);
+    }
     let devices = homelab.devices().count();
     report::result(format_args!(
         "{} is right: {}, {}, {}",

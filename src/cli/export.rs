@@ -74,7 +74,7 @@ pub fn export(arguments: &Export) -> Result<(), Failure> {
         ));
     }
     refuse_terminal(arguments)?;
-    let workspace = Workspace::of(&arguments.declaration.file);
+    let workspace = Workspace::of(&arguments.declaration);
     let lock = workspace.lock()?;
     let exportable = match &arguments.what {
         Exported::Device(device) => of_device(&workspace, lock.as_ref(), device, arguments)?,
@@ -158,7 +158,7 @@ fn derived(
             "bring back the last good one: `git checkout -- homelab.lock`",
         )
     })?;
-    let opened = secret::unlock(workspace, options, &[authority.root])?;
+    let opened = secret::unlock(workspace, options, lock, &[authority.root])?;
     let signer = Signer::of(&opened.keyring, authority).map_err(Failure::environment)?;
     Credential::derive(&opened.keyring, &signer, issued).map_err(Failure::environment)
 }
@@ -175,7 +175,7 @@ fn of_authority(
         )
     })?;
     let authority = chosen(lock, arguments.authority.as_deref())?;
-    let opened = secret::unlock(workspace, &arguments.secret, &[authority.root])?;
+    let opened = secret::unlock(workspace, &arguments.secret, lock, &[authority.root])?;
     let signer = Signer::of(&opened.keyring, authority).map_err(Failure::environment)?;
     report::note(format_args!(
         "This is the key of `{}`. Who has it can let anybody in.",

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use miette::Diagnostic;
 use thiserror::Error;
 
+use super::arguments::Declaration;
 use super::failure::Failure;
 use super::workspace::{Workspace, WorkspaceError};
 use super::{mint, report};
@@ -61,7 +62,7 @@ struct Locked {
 impl Held {
     /// Holds the workspace of a declaration against every other homelab, waiting for a while, and removes what one
     /// that was killed has left half written.
-    pub fn of(declaration: &Path) -> Result<Held, Failure> {
+    pub fn of(declaration: &Declaration) -> Result<Held, Failure> {
         let workspace = Workspace::of(declaration);
         let held = Held {
             _directories: hold(&workspace, Access::Alone)?,
@@ -76,7 +77,7 @@ impl Held {
 
 impl Still {
     /// Waits until no homelab changes the workspace of a declaration, and keeps them waiting.
-    pub fn of(declaration: &Path) -> Result<Still, Failure> {
+    pub fn of(declaration: &Declaration) -> Result<Still, Failure> {
         let workspace = Workspace::of(declaration);
         Ok(Still {
             _directories: hold(&workspace, Access::Shared)?,

@@ -13,7 +13,6 @@ use super::mint::{self, Minted, Standing};
 use super::report;
 use super::secret::{self, SealsTo};
 use super::workspace::Workspace;
-use crate::lock::Lock;
 use crate::model::Domain;
 use crate::tree::{Existing, Mode, write_durably};
 
@@ -47,7 +46,7 @@ pub fn init(arguments: &Init) -> Result<(), Failure> {
         let domain = arguments.domain.clone();
         Failure::new(Exit::Usage, InitError::BadDomain { domain, why })
     })?;
-    let workspace = Held::of(&arguments.declaration.file)?;
+    let workspace = Held::of(&arguments.declaration)?;
     let path = workspace.declaration();
     if path.symlink_metadata().is_ok() {
         let path = path.to_owned();
@@ -56,7 +55,7 @@ pub fn init(arguments: &Init) -> Result<(), Failure> {
     match mint::standing(&workspace, &workspace.path("out"), false)? {
         Standing::Fresh => {
             let minted = minted(arguments, &workspace)?;
-            mint::establish(&workspace, &minted, &Lock::new(minted.root))?;
+            mint::establish(&workspace, &minted, &minted.lock)?;
         }
         // An init that was interrupted; what it made is taken up.
         Standing::Begun(lock) if lock.signing().is_none() => {}

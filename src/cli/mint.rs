@@ -17,7 +17,7 @@ use super::report;
 use super::secret::{self, LIMIT, Opened, SealsTo, SecretError};
 use super::workspace::Workspace;
 use crate::lock::Lock;
-use crate::root::{Identity, IssuanceId, Keyring, RootId, RootSecret};
+use crate::root::{Identity, IssuanceId, Keyring, RootSecret};
 use crate::share::SecretPath;
 use crate::tree::{Existing, Mode, TreeError, write_durably};
 
@@ -146,8 +146,8 @@ pub fn complete_pending(workspace: &Held) -> Result<(), Failure> {
 
 /// A root secret that is not yet in its place.
 pub struct Minted {
-    /// Its id.
-    pub root: RootId,
+    /// A lock of its own, under which nothing has been issued.
+    pub lock: Lock,
     /// The secret, alone.
     pub opened: Opened,
     sealed: Vec<u8>,
@@ -156,12 +156,12 @@ pub struct Minted {
 /// Draws a root secret and seals it.
 pub fn mint(to: &SealsTo) -> Result<Minted, Failure> {
     let root = new_root()?;
-    let (root, keyring) = (root.id(), Keyring::of(root));
+    let (lock, keyring) = (Lock::new(&root), Keyring::of(root));
     let sealed = to.seal(&keyring);
     let sealed =
         sealed.map_err(|source| Failure::environment(SecretError::CannotSeal { source }))?;
     Ok(Minted {
-        root,
+        lock,
         opened: Opened::new(keyring, to),
         sealed,
     })
@@ -225,7 +225,7 @@ fn new_identity(path: &Path) -> Result<Option<Identity>, Failure> {
 /// Writes a minted secret and the lock that pins it, in the order that survives a crash.
 pub fn establish(workspace: &Held, minted: &Minted, lock: &Lock) -> Result<(), Failure> {
     workspace.write(PENDING, &minted.sealed)?;
-    workspace.write_lock(lock)?;
+    workspace.write_lock(lock, Some(&minted.opened.keyring))?;
     complete_pending(workspace)?;
     report::note(format_args!(
         "Made a new root secret, {}: keep it in git together with homelab.lock.",

@@ -5,6 +5,7 @@
 
 mod adopt;
 mod arguments;
+mod believed;
 mod build;
 mod caddy;
 mod check;
@@ -29,6 +30,7 @@ mod secret;
 mod share;
 mod status;
 mod verify;
+mod went_back;
 mod workspace;
 
 use std::process::ExitCode;

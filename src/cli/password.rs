@@ -29,7 +29,7 @@ enum PasswordError {
 
 /// Prints the password of a device's .p12, and nothing else.
 pub fn password(arguments: &Password) -> Result<(), Failure> {
-    let workspace = Workspace::of(&arguments.declaration.file);
+    let workspace = Workspace::of(&arguments.declaration);
     let lock = workspace.lock()?;
     let (lock, issued) = issued_to(lock.as_ref(), &arguments.device)?;
     let password = derived(&workspace, lock, issued, &arguments.secret)?;
@@ -70,7 +70,7 @@ pub fn derived(
     }
     let of = lock.authority(&issued.authority);
     let of = of.map_or(lock.root, |authority| authority.root);
-    let opened = secret::unlock(workspace, secret, &[of])?;
+    let opened = secret::unlock(workspace, secret, lock, &[of])?;
     let root = opened
         .keyring
         .root(&of)

@@ -20,11 +20,11 @@ use super::build::{
 };
 use super::failure::{Exit, Failure};
 use super::issuing::to_be_issued;
-use super::workspace::Workspace;
-use super::{clock, mint, report};
+use super::workspace::{Workspace, Written};
+use super::{believed, clock, mint, report, went_back};
 use crate::change::{
-    Consequence, Former, LockChanges, Step, Verb, between, foresee, of_devices, outdated_authority,
-    steps,
+    Consequence, Former, Known, LockChanges, Step, Verb, between, foresee, of_devices,
+    outdated_authority, steps,
 };
 use crate::lock::{Lock, reconcile};
 use crate::model::Homelab;
@@ -124,7 +124,7 @@ fn settled(arguments: &Arguments) -> Result<(PathBuf, Plan), Failure> {
     let mut tries = 0;
     loop {
         tries += 1;
-        let workspace = Workspace::of(&arguments.declaration.file);
+        let workspace = Workspace::of(&arguments.declaration);
         let out = workspace.out(arguments.out.as_deref())?;
         let before = stamps(&workspace, &out);
         let made = made(arguments);
@@ -137,8 +137,8 @@ fn settled(arguments: &Arguments) -> Result<(PathBuf, Plan), Failure> {
 fn made(arguments: &Arguments) -> Result<Plan, Failure> {
     let inputs = Inputs::of(&arguments.declaration, arguments.out.as_deref())?;
     match arguments.edge {
-        true => of_edge(&inputs, arguments.allow_retire),
-        false => of_all(&inputs, arguments.allow_retire, clock::now()?),
+        true => of_edge(&inputs, arguments),
+        false => of_all(&inputs, arguments, clock::now()?),
     }
 }
 
@@ -159,7 +159,7 @@ fn stamps(workspace: &Workspace, out: &Path) -> [Option<(u64, i64, i64)>; 4] {
 }
 
 /// What `homelab build` would change.
-fn of_all(inputs: &Inputs, allow_retire: Option<usize>, now: Timestamp) -> Result<Plan, Failure> {
+fn of_all(inputs: &Inputs, arguments: &Arguments, now: Timestamp) -> Result<Plan, Failure> {
     let Inputs {
         workspace,
         out,
@@ -167,13 +167,20 @@ fn of_all(inputs: &Inputs, allow_retire: Option<usize>, now: Timestamp) -> Resul
         requested,
         templates,
     } = inputs;
-    let lock = mint::begun(workspace, out)?;
+    let mut lock = mint::begun(workspace, out)?;
+    if let Some(lock) = &mut lock {
+        believed::hold_against_tree(workspace, out, lock)?;
+        let published = went_back::Published::read(workspace, out, lock)?;
+        published.refuse_return(homelab, lock, &arguments.accept_return_of)?;
+        lock.forget_overtaken(&published.lists);
+    }
     let foreseen = foresee(homelab, lock.as_ref(), |device| requested.key(device), now);
     let too_early = || clock::now_to_issue().err();
     let foreseen =
         foreseen.map_err(|error| too_early().unwrap_or_else(|| Failure::environment(error)))?;
     let mut notes = Vec::new();
     let mut rewrite = false;
+    let mut is_to_be_signed = false;
     let mut brake = None;
     let too_early = match foreseen.changes.is_empty() {
         true => None,
@@ -185,8 +192,15 @@ fn of_all(inputs: &Inputs, allow_retire: Option<usize>, now: Timestamp) -> Resul
         requested.refuse_shut_out(&reconcile(homelab, lock), lock)?;
         requested.doubt(homelab, lock);
         doubt_installed(homelab, lock);
-        rewrite = foreseen.changes.is_empty() && !workspace.has_lock(lock)?;
-        brake = retires_many(homelab, lock, allow_retire).map(|error| Stop::of(&error));
+        let written = workspace.written(lock)?;
+        rewrite = foreseen.changes.is_empty() && written != Written::Same;
+        is_to_be_signed = written == Written::Unsigned;
+        if lock.key.is_none() {
+            notes.push(format!(
+                "homelab.lock is of version 1, which nobody has signed: {SIGN}"
+            ));
+        }
+        brake = retires_many(homelab, lock, arguments.allow_retire).map(|error| Stop::of(&error));
         notes.extend(of_authority(homelab, lock));
     }
     let sealed = sealed_hash(workspace)?.or(pending_hash(workspace)?);
@@ -208,6 +222,7 @@ fn of_all(inputs: &Inputs, allow_retire: Option<usize>, now: Timestamp) -> Resul
         ));
     }
     plan.lock.rewrite = rewrite;
+    plan.needs_secret |= is_to_be_signed;
     plan.changes |= rewrite;
     plan.stops.splice(0..0, brake);
     let reports = too_early.iter().flat_map(|failure| &failure.reports);
@@ -218,9 +233,14 @@ fn of_all(inputs: &Inputs, allow_retire: Option<usize>, now: Timestamp) -> Resul
 }
 
 /// What `homelab build --edge` would change.
-fn of_edge(inputs: &Inputs, allow_retire: Option<usize>) -> Result<Plan, Failure> {
+fn of_edge(inputs: &Inputs, arguments: &Arguments) -> Result<Plan, Failure> {
     let homelab = &inputs.homelab;
-    let lock = issued_lock(&inputs.workspace)?;
+    let mut lock = issued_lock(&inputs.workspace)?;
+    believed::refuse_unsigned(&lock)?;
+    believed::hold_against_tree(&inputs.workspace, &inputs.out, &lock)?;
+    let published = went_back::Published::read(&inputs.workspace, &inputs.out, &lock)?;
+    published.refuse_return(homelab, &lock, &arguments.accept_return_of)?;
+    lock.forget_overtaken(&published.lists);
     refuse_issued_here(homelab, &lock)?;
     let reconciliation = reconcile(homelab, &lock);
     let derivations = plan::edge(homelab, &lock, &inputs.templates.of_the_edge());
@@ -241,7 +261,7 @@ fn of_edge(inputs: &Inputs, allow_retire: Option<usize>) -> Result<Plan, Failure
         plan.stops
             .push(Stop::of(&super::build::lock_would_change(issue)));
     }
-    let brake = retires_many(homelab, &lock, allow_retire);
+    let brake = retires_many(homelab, &lock, arguments.allow_retire);
     plan.stops.extend(brake.map(|error| Stop::of(&error)));
     if lock.has_stale_crl() {
         plan.notes.push(format!("ca.crl is left as it is: {SIGN}"));
@@ -364,7 +384,11 @@ impl Look<'_> {
         };
         let before = self.before.map(LetIn::all).unwrap_or_default();
         let out = self.inputs.out.display();
-        let people = of_devices(&before, &after.retired, &after.devices);
+        let known = Known {
+            devices: &after.retired,
+            shut_out: &after.shut_out,
+        };
+        let people = of_devices(&before, &known, &after.devices);
         Ok((people, Some(format!("{out} {why}"))))
     }
 }

@@ -130,13 +130,13 @@ fn depends(dependent: &Dependent) -> String {
 
 /// Encrypts homelab.age anew, and touches nothing else.
 fn identity(arguments: &Rotate, make: &Make) -> Result<(), Failure> {
-    let workspace = Held::of(&make.declaration.file)?;
+    let workspace = Held::of(&make.declaration)?;
     let lock = issued_lock(&workspace)?;
     mint::complete_pending(&workspace)?;
     if !arguments.passphrase && arguments.recipient.is_empty() {
         return Err(Failure::new(Exit::Usage, RotateError::NoRecipient));
     }
-    let opened = secret::unlock(&workspace, &make.secret, &lock.roots())?;
+    let opened = secret::unlock(&workspace, &make.secret, &lock, &lock.roots())?;
     let to = match arguments.passphrase {
         true => SealsTo::Passphrase(secret::ask_new()?),
         false => opened.seals_to(&arguments.recipient)?,

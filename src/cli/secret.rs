@@ -10,9 +10,11 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::arguments::Secret;
+use super::believed;
 use super::failure::Failure;
 use super::hold::Held;
 use super::workspace::Workspace;
+use crate::lock::Lock;
 use crate::root::{
     Identity, Key, Keyring, Recipient, RootId, RootSecret, SealError, is_sealed_with_passphrase,
     recipients, seal, seal_with_passphrase, unseal,
@@ -152,10 +154,11 @@ enum Sealer {
     Command,
 }
 
-/// Opens the keyring and holds it against what the lock pins, the present root secret first.
+/// Opens the keyring and holds it against what the lock pins, and the lock against it.
 pub fn unlock(
     workspace: &Workspace,
     options: &Secret,
+    lock: &Lock,
     expected: &[RootId],
 ) -> Result<Opened, Failure> {
     let opened = match &options.root_command {
@@ -165,23 +168,24 @@ pub fn unlock(
         },
         None => from_file(workspace, options)?,
     };
-    match expected.iter().all(|id| opened.keyring.root(id).is_some()) {
-        true => Ok(opened),
-        false => Err(Failure::environment(SecretError::Foreign)),
+    if !expected.iter().all(|id| opened.keyring.root(id).is_some()) {
+        return Err(Failure::environment(SecretError::Foreign));
     }
+    believed::hold_against_secret(lock, &opened.keyring)?;
+    Ok(opened)
 }
 
-/// The root secret that a command prints, where nothing is pinned yet.
-pub fn first_from_command(options: &Secret) -> Result<Option<(RootId, Opened)>, Failure> {
+/// The root secret that a command prints, where nothing is pinned yet, and a lock of its own.
+pub fn first_from_command(options: &Secret) -> Result<Option<(Lock, Opened)>, Failure> {
     let Some(command) = &options.root_command else {
         return Ok(None);
     };
     let only = printed(command)?;
     let root = str::from_utf8(&only).ok().and_then(RootSecret::from_text);
     let root = root.ok_or_else(no_root)?;
-    let (id, keyring) = (root.id(), Keyring::of(root));
+    let (lock, keyring) = (Lock::new(&root), Keyring::of(root));
     let sealer = Sealer::Command;
-    Ok(Some((id, Opened { keyring, sealer })))
+    Ok(Some((lock, Opened { keyring, sealer })))
 }
 
 fn from_file(workspace: &Workspace, options: &Secret) -> Result<Opened, Failure> {

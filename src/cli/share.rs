@@ -115,7 +115,7 @@ enum ShareError {
 /// Offers a device's files until they are fetched.
 pub fn share(arguments: &Share) -> Result<(), Failure> {
     let device = &arguments.device;
-    let workspace = Still::of(&arguments.declaration.file)?;
+    let workspace = Still::of(&arguments.declaration)?;
     let out = workspace.out(arguments.out.as_deref())?;
     if let Some(file) = arguments.qr.as_ref().filter(|file| !is_svg(file)) {
         let path = file.clone();

@@ -10,13 +10,14 @@ use miette::Diagnostic;
 use thiserror::Error;
 use walkdir::WalkDir;
 
+use super::arguments::Declaration;
 use super::failure::{Exit, Failure};
 use super::hold::Held;
-use super::{report, secret};
-use crate::lock::{self, Lock};
+use super::{believed, report, secret};
+use crate::lock::{self, Lock, Signatures};
 use crate::model::{Homelab, Language};
 use crate::parse;
-use crate::root::is_armoured;
+use crate::root::{Keyring, RootKey, is_armoured};
 use crate::source::{Source, normal_form};
 use crate::template::{self, Templates};
 use crate::tree::{Existing, Mode, linked_file, write_durably};
@@ -28,6 +29,18 @@ const LOCK_LIMIT: u64 = 64 << 20;
 pub struct Workspace {
     directory: PathBuf,
     declaration: PathBuf,
+    root_key: Option<RootKey>,
+}
+
+/// How a lock that is there stands to one that would be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// They are the same.
+    Same,
+    /// The same records in another form, as a merge leaves them.
+    Otherwise,
+    /// It has records that nobody has signed yet.
+    Unsigned,
 }
 
 #[derive(Debug, Error, Diagnostic)]
@@ -50,6 +63,13 @@ pub enum WorkspaceError {
         source: io::Error,
     },
 
+    #[error("a signature that was just made does not verify: this machine miscalculates")]
+    #[diagnostic(
+        code("workspace::miscalculates"),
+        help("nothing was written: use another machine, or have its memory tested")
+    )]
+    Miscalculates,
+
     #[error("the output tree cannot be a directory that the declaration stands in, `{}`", path.display())]
     #[diagnostic(
         code("workspace::out-is-here"),
@@ -60,7 +80,8 @@ pub enum WorkspaceError {
 
 impl Workspace {
     /// The workspace of a declaration, which need not exist yet.
-    pub fn of(declaration: &Path) -> Workspace {
+    pub fn of(declaration: &Declaration) -> Workspace {
+        let (declaration, root_key) = (&declaration.file, declaration.root_key);
         let directory = match declaration.parent() {
             Some(parent) if parent != Path::new("") => parent.to_owned(),
             _ => PathBuf::from("."),
@@ -68,6 +89,7 @@ impl Workspace {
         Workspace {
             directory,
             declaration: declaration.to_owned(),
+            root_key,
         }
     }
 
@@ -146,16 +168,46 @@ impl Workspace {
         // What is not UTF-8 is damage, and the lines around it tell where.
         let text = String::from_utf8_lossy(&normal_form(&bytes)).into_owned();
         let source = Source::new(path.display().to_string(), text);
-        let lock = lock::read(&source);
-        lock.map(Some)
-            .map_err(|mistakes| Failure::mistakes(Exit::Environment, mistakes))
+        let lock = lock::read(&source)
+            .map_err(|mistakes| Failure::mistakes(Exit::Environment, mistakes))?;
+        believed::hold_against_pin(&lock, self.pinned()?)?;
+        Ok(Some(lock))
     }
 
-    /// Whether the lock that is there is this one, written as it is written. Which ends its lines have is git's affair:
-    /// a build with nothing to do leaves a checked-out file as it is.
-    pub fn has_lock(&self, lock: &Lock) -> Result<bool, Failure> {
-        let written = self.read(&self.path("homelab.lock"), LOCK_LIMIT)?;
-        Ok(written.is_some_and(|written| *normal_form(&written) == *lock.to_string().as_bytes()))
+    /// The key that the lock has to be signed with, where one is pinned.
+    pub fn pinned(&self) -> Result<Option<RootKey>, Failure> {
+        believed::pinned(self.root_key)
+    }
+
+    /// The lock as it would be written, signed by that keyring where a record has changed, and the one that is
+    /// there, whatever ends its lines have: which is git's affair, and a build with nothing to do leaves a
+    /// checked-out file as it is. None where something is to be signed, and there is no keyring.
+    fn rewritten(
+        &self,
+        lock: &Lock,
+        keyring: Option<&Keyring>,
+    ) -> Result<(Option<String>, Vec<u8>), Failure> {
+        let present = self.read(&self.path("homelab.lock"), LOCK_LIMIT)?;
+        let present = normal_form(&present.unwrap_or_default()).into_owned();
+        let kept = String::from_utf8_lossy(&present);
+        let signatures = Signatures::kept_in(&kept);
+        let signatures = match keyring {
+            Some(keyring) => signatures.and_by(keyring, &lock.root),
+            None => signatures,
+        };
+        let text = lock.to_text(&signatures);
+        let text = text.map_err(|_| Failure::environment(WorkspaceError::Miscalculates))?;
+        Ok((text, present))
+    }
+
+    /// How the lock that is there stands to the way in which this one would be written.
+    pub fn written(&self, lock: &Lock) -> Result<Written, Failure> {
+        let (text, present) = self.rewritten(lock, None)?;
+        Ok(match text {
+            None => Written::Unsigned,
+            Some(text) if text.as_bytes() == present => Written::Same,
+            Some(_) => Written::Otherwise,
+        })
     }
 
     /// The sealed root secret, whatever git made of the ends of its lines; `None` if there is none.
@@ -235,11 +287,16 @@ impl Workspace {
 
 impl Held {
     /// Writes the lock, if it says anything else than the one that is there.
-    pub fn write_lock(&self, lock: &Lock) -> Result<(), Failure> {
-        match self.has_lock(lock)? {
-            true => Ok(()),
-            false => self.write("homelab.lock", lock.to_string().as_bytes()),
+    ///
+    /// Signed by that keyring where a record has changed; whether it could be written.
+    pub fn write_lock(&self, lock: &Lock, keyring: Option<&Keyring>) -> Result<bool, Failure> {
+        let (text, present) = self.rewritten(lock, keyring)?;
+        match text {
+            None => return Ok(false),
+            Some(text) if text.as_bytes() == present => {}
+            Some(text) => self.write("homelab.lock", text.as_bytes())?,
         }
+        Ok(true)
     }
 
     /// Writes a public file beside the declaration, in place of the one that is there. Through links it is written to

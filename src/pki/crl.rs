@@ -9,7 +9,9 @@ use std::num::NonZeroU64;
 use std::str::FromStr;
 
 use cms::cert::x509::crl::CertificateList;
+use cms::cert::x509::time::Time;
 use data_encoding::{BASE64, HEXLOWER};
+use der::oid::ObjectIdentifier;
 use der::{Decode, Encode};
 use jiff::Timestamp;
 use rcgen::{
@@ -144,12 +146,22 @@ fn revoked_cert(serial: &Serial, since: Timestamp) -> RevokedCertParams {
     }
 }
 
-/// What a revocation list in DER says: the serial numbers on it, in hexadecimal, where `authority` has
-/// signed it.
+/// What a revocation list says, as it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadCrl {
+    /// Its number.
+    pub number: CrlNumber,
+    /// Its thisUpdate.
+    pub updated: Timestamp,
+    /// The serial numbers on it, in hexadecimal, and since when each is revoked.
+    pub revoked: BTreeMap<String, Timestamp>,
+}
+
+/// Reads a revocation list in DER that `authority` has signed.
 ///
 /// # Errors
 /// [`CrlError::Signature`] if it has not, and [`CrlError::Encoding`] if it is no list.
-pub fn listed_serials(der: &[u8], authority: &Certificate) -> Result<Vec<String>, CrlError> {
+pub fn read_crl(der: &[u8], authority: &Certificate) -> Result<ReadCrl, CrlError> {
     let unreadable = |error: der::Error| CrlError::Encoding(error.to_string());
     let list: CertificateList = CertificateList::from_der(der).map_err(unreadable)?;
     let signed = list.tbs_cert_list.to_der().map_err(unreadable)?;
@@ -158,11 +170,47 @@ pub fn listed_serials(der: &[u8], authority: &Certificate) -> Result<Vec<String>
     if !key.verifies(scheme, &signed, list.signature.raw_bytes()) {
         return Err(CrlError::Signature);
     }
-    let revoked = list.tbs_cert_list.revoked_certificates;
-    let serials = revoked.into_iter().flatten();
-    Ok(serials
-        .map(|revoked| HEXLOWER.encode(revoked.serial_number.as_bytes()))
-        .collect())
+    let extensions = list.tbs_cert_list.crl_extensions.iter().flatten();
+    // RFC 5280 §5.2.3: id-ce-cRLNumber.
+    let mut numbers = extensions.filter(|extension| extension.extn_id == CRL_NUMBER);
+    let number = numbers.next().ok_or_else(no_number)?;
+    let number = u64::from_der(number.extn_value.as_bytes()).map_err(unreadable)?;
+    let revoked = list.tbs_cert_list.revoked_certificates.iter().flatten();
+    let revoked = revoked.map(|revoked| {
+        let serial = HEXLOWER.encode(revoked.serial_number.as_bytes());
+        Ok((serial, moment(revoked.revocation_date)?))
+    });
+    Ok(ReadCrl {
+        number: NonZeroU64::new(number)
+            .map(CrlNumber)
+            .ok_or_else(no_number)?,
+        updated: moment(list.tbs_cert_list.this_update)?,
+        revoked: revoked.collect::<Result<_, CrlError>>()?,
+    })
+}
+
+const CRL_NUMBER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.20");
+
+fn no_number() -> CrlError {
+    CrlError::Encoding(String::from("it has no number"))
+}
+
+fn moment(time: Time) -> Result<Timestamp, CrlError> {
+    let seconds = i64::try_from(time.to_unix_duration().as_secs()).ok();
+    let moment = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
+    moment.ok_or_else(|| CrlError::Encoding(String::from("a date is none")))
+}
+
+/// The lists in a file, each in DER: one as it is, or any number in PEM. Whether they are any good, they say
+/// when they are read.
+pub fn crls_in(file: &[u8]) -> Vec<Vec<u8>> {
+    // A SEQUENCE begins so, and no text in PEM does.
+    if file.first() == Some(&0x30) {
+        return vec![file.to_owned()];
+    }
+    let found = ::pem::parse_many(file).unwrap_or_default();
+    let lists = found.into_iter().filter(|found| found.tag() == "X509 CRL");
+    lists.map(|found| found.into_contents()).collect()
 }
 
 /// The number of a revocation list: positive, and in DER of nine octets at the most, where RFC 5280

@@ -39,7 +39,7 @@ pub use bundle::{
 pub use certificate::{Certificate, MalformedCertificate, SubjectAttribute, certificates_in};
 pub use crl::{
     Crl, CrlError, CrlNumber, CrlNumberFormat, CrlProfile, CrlSignature, CrlSignatureFormat,
-    listed_serials, replay_crl, sign_crl,
+    ReadCrl, crls_in, read_crl, replay_crl, sign_crl,
 };
 pub use examine::{CertificateFields, Signed};
 pub use foreign::{ForeignKey, ForeignKeyError};

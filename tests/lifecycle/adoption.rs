@@ -261,15 +261,21 @@ fn an_authority_that_is_only_trusted_signs_nothing() {
         .succeeds()
         .stdout_contains("homelab adopt the authority that signed it");
     run(&lab, ["status", "--exit-code"]).fails_with(4);
-    // No secret is needed to trust.
+    // Nobody without the secret says whom to trust.
     let identity = lab.home().join(".config/homelab/identity.txt");
     let aside = lab.home().join("aside");
     fs::rename(&identity, &aside).expect("it is there");
+    let before = lab.read("homelab.lock");
+    adopt(&lab, &recipe, &["--trust-only"])
+        .fails_with(3)
+        .stderr_contains("root::no-identity")
+        .stdout_lacks("trusted");
+    assert_eq!(lab.read("homelab.lock"), before);
+    fs::rename(&aside, &identity).expect("it is there");
     adopt(&lab, &recipe, &["--trust-only"])
         .succeeds()
         .stdout_contains("trusted authority `Home CA`")
         .stdout_lacks("issued alice");
-    fs::rename(&aside, &identity).expect("it is there");
     assert_eq!(sealed(&lab).len(), 1);
     assert_eq!(lab.read("out/edge/ca.pem").matches("BEGIN").count(), 2);
     assert_eq!(

@@ -87,7 +87,7 @@ fn keyring(
     if arguments.no_secret {
         return (None, Vec::new());
     }
-    match secret::unlock(workspace, &arguments.secret, &[lock.root]) {
+    match secret::unlock(workspace, &arguments.secret, lock, &[lock.root]) {
         Ok(opened) => (Some(opened.keyring), Vec::new()),
         Err(failure) => (None, failure.reports),
     }

@@ -23,7 +23,7 @@ use super::{VerifyError, counted, keyring};
 use crate::cli::arguments::Verify;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::workspace::Workspace;
-use crate::cli::{clock, report as output};
+use crate::cli::{believed, clock, report as output};
 use crate::diagnostic::did_you_mean;
 use crate::verify::{Site, sites};
 use asking::Asking;
@@ -79,10 +79,11 @@ enum LiveError {
 }
 
 pub fn verify(arguments: &Verify) -> Result<(), Failure> {
-    let workspace = Workspace::of(&arguments.declaration.file);
+    let workspace = Workspace::of(&arguments.declaration);
     let homelab = workspace.homelab()?;
     let lock = workspace.lock()?;
     let lock = lock.ok_or_else(|| Failure::environment(VerifyError::NoLock))?;
+    believed::refuse_unsigned(&lock)?;
     let now = clock::now()?;
     clock::doubt(now, &lock);
     let all = sites(&homelab, &lock);
