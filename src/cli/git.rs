@@ -68,14 +68,18 @@ fn is_in_work_tree(directory: &Path) -> bool {
 }
 
 fn ignore(workspace: &Held) -> Result<bool, Failure> {
-    let text = text(workspace, IGNORE)?;
+    let Some(text) = text(workspace, IGNORE)? else {
+        return Ok(false);
+    };
     let has = |line: &&&str| text.lines().any(|present| present.trim() == **line);
     let missing: Vec<&str> = IGNORED.iter().filter(|line| !has(line)).copied().collect();
     add(workspace, IGNORE, &text, &missing)
 }
 
 fn attribute(workspace: &Held) -> Result<bool, Failure> {
-    let text = text(workspace, ATTRIBUTES)?;
+    let Some(text) = text(workspace, ATTRIBUTES)? else {
+        return Ok(false);
+    };
     let brought_up = brought_up_to_date(&text);
     let is_said = |attribute: &&Attribute| brought_up.lines().any(|line| is_about(line, attribute));
     let missing: Vec<&str> = ATTRIBUTED
@@ -110,14 +114,15 @@ fn is_about(line: &str, attribute: &Attribute) -> bool {
     pattern.trim_start_matches('/') == attribute.file
 }
 
-fn text(workspace: &Held, name: &str) -> Result<String, Failure> {
+/// What such a file says; `None` where it is too large for one that somebody wrote: it stays as it is.
+fn text(workspace: &Held, name: &str) -> Result<Option<String>, Failure> {
     let bytes = workspace.read(&workspace.path(name), LIMIT)?;
+    let bytes = bytes.unwrap_or_default();
+    if bytes.len() as u64 > LIMIT {
+        return Ok(None);
+    }
     // Git takes names in any encoding. Each byte is a character here, so that all come out again as they were.
-    Ok(bytes
-        .unwrap_or_default()
-        .into_iter()
-        .map(char::from)
-        .collect())
+    Ok(Some(bytes.into_iter().map(char::from).collect()))
 }
 
 fn write(workspace: &Held, name: &str, text: &str) -> Result<bool, Failure> {

@@ -963,7 +963,8 @@ fn two_rotations_of_which_one_is_of_the_root_are_told_with_a_remedy_that_works()
 #[test]
 fn without_the_attribute_branches_conflict() {
     let (mut world, main) = World::new(7);
-    fs::remove_file(world.lab.path().join(".gitattributes")).expect("init wrote it");
+    // A line of the user's, which no build overrules.
+    world.lab.write(".gitattributes", "homelab.lock text\n");
     let main = world.committed(main);
     let ours = world.one_step(&main, 2, &Step::Add(String::from("alice/tablet")));
     let theirs = world.one_step(&main, 3, &Step::Add(String::from("alice/watch")));
