@@ -4,11 +4,13 @@
 //! Both ways are one: a new certificate is derived from an id just drawn, and what the lock records
 //! of it must come out again, to the last byte, whenever it is derived later.
 
+mod upgrade;
+
 use jiff::{Timestamp, ToSpan};
 use rayon::prelude::*;
 
 use crate::lock::{
-    Authority, AuthorityState, Issued, Lock, NewDevice, Origin, SignedCrl, State,
+    Authority, AuthorityState, Issued, Lock, NewDevice, Origin, PublishedCrl, SignedCrl, State,
     authority_common_name,
 };
 use crate::model::{DeviceId, Domain, Email, Lifetime};
@@ -18,6 +20,8 @@ use crate::pki::{
     self_sign, sign_crl,
 };
 use crate::root::{IssuanceId, Keyring, RootId, RootSecret};
+
+pub use upgrade::unconfirmed;
 
 /// How long before its issue a certificate or a revocation list is valid, for an edge whose clock is
 /// late: until then it would refuse that one device, or everybody.
@@ -31,13 +35,16 @@ pub enum CredentialError {
     #[diagnostic(
         code("issue::authority-expired"),
         help(
-            "nothing can be issued any more; the clock says {now}: if that is wrong, set it right"
+            "make another, `homelab rotate --authority`; the clock says {now}: if that is wrong, set it right"
         )
     )]
     AuthorityExpired { until: Timestamp, now: Timestamp },
 
     #[error("the clock says {now}, and the authority is not valid before {from}")]
-    #[diagnostic(code("issue::clock"), help("set the clock right"))]
+    #[diagnostic(
+        code("issue::clock"),
+        help("set the clock right; if it is, make another: `homelab rotate --authority`")
+    )]
     BeforeAuthority { from: Timestamp, now: Timestamp },
 
     #[error("`{lifetime}` from {start} goes beyond the year 9999")]
@@ -132,8 +139,7 @@ impl Signer {
             }
             Origin::Adopted | Origin::Foreign => {
                 let adopted = keyring.authority(&recorded.id);
-                let scalar = adopted.ok_or_else(not_as_recorded)?.to_scalar();
-                PrivateKey::from_scalar(&scalar).ok_or_else(not_as_recorded)?
+                adopted.ok_or_else(not_as_recorded)?.duplicate()
             }
         };
         if key.public_key().spki_sha256() != recorded.key {
@@ -155,6 +161,11 @@ impl Signer {
             })?,
             validity: recorded.validity,
         })
+    }
+
+    /// The key, for whoever takes it elsewhere.
+    pub fn key(&self) -> &PrivateKey {
+        &self.key
     }
 
     /// The root secret that the keys of this authority's devices are derived from.
@@ -328,17 +339,24 @@ pub fn new_certificates(
     devices.par_iter().map(issue).collect()
 }
 
-/// Signs the list of an authority's retired certificates, under a greater number than any before it.
+/// Signs the list of an authority's retired certificates, under a greater number than any before it, those
+/// included that only an output tree knows.
 pub fn new_crl(
     keyring: &Keyring,
     authority: &Authority,
     lock: &Lock,
+    published: &[PublishedCrl],
     now: Timestamp,
 ) -> Result<SignedCrl, CredentialError> {
     let known = lock.crls.iter().filter(|crl| crl.authority == authority.id);
+    let known = known.map(|crl| (crl.number, crl.updated));
+    let found = published
+        .iter()
+        .filter(|found| found.authority == authority.id);
+    let known = known.chain(found.map(|found| (found.list.number, found.list.updated)));
     // RFC 5280 §5.2.3: the later list has the greater number. That of a list that only another
     // branch knew counts too, for it may have been handed out.
-    let number = match known.clone().map(|crl| crl.number).max() {
+    let number = match known.clone().map(|(number, _)| number).max() {
         Some(highest) => highest.next().ok_or(CredentialError::CrlNumbers)?,
         None => CrlNumber::FIRST,
     };
@@ -346,7 +364,7 @@ pub fn new_crl(
     // nothing here would make one in time, so it is the end of all that the list is about.
     let until = authority.validity.not_after();
     let earliest = known
-        .map(|crl| crl.updated)
+        .map(|(_, updated)| updated)
         .fold(authority.validity.not_before(), Timestamp::max);
     let updated = begin(now).max(earliest).min(until - 1.second());
     let validity = validity("ca.crl", updated, until)?;

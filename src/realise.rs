@@ -37,6 +37,8 @@ pub struct Built {
     pub modes_restored: Vec<PathBuf>,
     /// How many artifacts were left as they are.
     pub unchanged: usize,
+    /// Whether the file system lets others read what is meant for the owner alone.
+    pub shows_secrets: bool,
 }
 
 /// The derivations whose artifact is not up to date, with the reason.
@@ -135,7 +137,7 @@ pub fn outlook(
     let artifact = render(&derivation.recipe, templates, None)?;
     let standing = view.read(&derivation.path)?;
     let is_same = standing.is_some_and(|standing| {
-        let same_mode = unowned || standing.mode == derivation.mode.permissions();
+        let same_mode = unowned || view.has_mode(&standing, derivation.mode);
         standing.bytes == artifact.bytes && same_mode
     });
     Ok(match (is_same, unowned) {
@@ -187,6 +189,7 @@ pub fn realise(
         removed: outcome.removed,
         modes_restored: outcome.modes_restored,
         unchanged: outcome.unchanged + outcome.adopted.len(),
+        shows_secrets: outcome.shows_secrets,
     })
 }
 
@@ -233,7 +236,7 @@ fn difference(
     let what = match view.read(&derivation.path)? {
         None => "is missing",
         Some(contents) if contents.bytes != artifact.bytes => "has other bytes",
-        Some(contents) if contents.mode != derivation.mode.permissions() => "has another mode",
+        Some(contents) if !view.has_mode(&contents, derivation.mode) => "has another mode",
         Some(_) if view.entry(&derivation.path).is_none() => "is not in the manifest",
         Some(_) => return Ok(None),
     };

@@ -1,5 +1,6 @@
 //! A text that diagnostics point into, and the places in it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use miette::{NamedSource, SourceSpan};
@@ -60,6 +61,21 @@ impl<T> Spanned<T> {
     }
 }
 
+/// A text file of ours as homelab writes it, where git or an editor has written it in another form: without a byte-order
+/// mark, and with line feeds alone. Nothing else is forgiven; a carriage return by itself is none of a line's ends.
+pub fn normal_form(text: &[u8]) -> Cow<'_, [u8]> {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    if !text.windows(2).any(|pair| pair == b"\r\n") {
+        return Cow::Borrowed(text);
+    }
+    let lines = text.split_inclusive(|byte| *byte == b'\n');
+    let lines = lines.flat_map(|line| match line.strip_suffix(b"\r\n") {
+        Some(content) => [content, b"\n"],
+        None => [line, b""],
+    });
+    Cow::Owned(lines.flatten().copied().collect())
+}
+
 /// Whether a character does not show, or changes how its neighbours show.
 pub fn is_invisible(character: char) -> bool {
     character.is_control()
@@ -80,4 +96,29 @@ pub fn visible(text: &str) -> String {
         }
     }
     shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_marks_and_ends_of_lines_are_forgiven() {
+        for (written, read) in [
+            ("a\nb\n", "a\nb\n"),
+            ("\u{feff}a\r\nb\r\n", "a\nb\n"),
+            ("a\r\nb\n", "a\nb\n"),
+            ("a\rb\r", "a\rb\r"),
+            ("a\r\r\n", "a\r\n"),
+            ("a\u{feff}\r\n\u{feff}", "a\u{feff}\n\u{feff}"),
+            ("\r\n", "\n"),
+            ("", ""),
+        ] {
+            assert_eq!(
+                normal_form(written.as_bytes()),
+                read.as_bytes(),
+                "{written:?}"
+            );
+        }
+    }
 }

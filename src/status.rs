@@ -14,6 +14,8 @@ use crate::pki::Validity;
 pub struct Status {
     /// The moment that it is about.
     pub now: Timestamp,
+    /// The key that the lock is signed with, which can be pinned; none where nobody has signed it.
+    pub root_key: Option<String>,
     /// The authority that signs; none before the first build.
     pub authority: Option<AuthorityStatus>,
     /// Others that are trusted, until `rotate --finish`.
@@ -62,6 +64,8 @@ pub struct DeviceStatus {
     pub platform: Option<&'static str>,
     /// Its state.
     pub state: State,
+    /// Whether a revocation list that was published shuts out what the lock lets in: it is an older lock.
+    pub went_back: bool,
     /// Until when its older certificate is let in beside it, where it has one.
     pub older_until: Option<Timestamp>,
     /// When its certificate begins and ends, its serial number and its SHA-256 fingerprint, both in
@@ -168,6 +172,7 @@ impl Status {
                     None if barred.contains(&device.id) => State::Revoked,
                     None => State::Unissued,
                 },
+                went_back: false,
                 older_until: older_until(&device.id),
                 certificate: issued.map(|issued| certificate(issued)),
             }
@@ -178,6 +183,7 @@ impl Status {
             person: issued.device.person.to_string(),
             platform: None,
             state: State::Undeclared,
+            went_back: false,
             older_until: older_until(&issued.device),
             certificate: Some(certificate(issued)),
         });
@@ -202,6 +208,7 @@ impl Status {
             .unwrap_or_default();
         Status {
             now,
+            root_key: lock.and_then(|lock| lock.key).map(|key| key.to_string()),
             authority: signing,
             vouching: vouching
                 .map(|authority| AuthorityStatus::at(now, authority, renew))
@@ -226,7 +233,10 @@ impl Status {
     pub fn is_fine(&self) -> bool {
         let authority = self.authority.iter().map(|authority| authority.state);
         let devices = self.devices.iter().map(|device| device.state);
-        !authority.chain(devices).any(State::needs_action) && self.overdue().next().is_none()
+        let went_back = self.devices.iter().any(|device| device.went_back);
+        !authority.chain(devices).any(State::needs_action)
+            && self.overdue().next().is_none()
+            && !went_back
     }
 
     /// The devices whose older certificate is let in still, though its time is over: a build shuts

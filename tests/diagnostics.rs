@@ -97,6 +97,13 @@ fn every_code_has_its_fixture_and_every_fixture_its_code() {
             ("lock", "issued-here"),
             ("lock", "nobody-signs"),
             ("lock", "unknown-device"),
+            ("lock", "root-key"),
+            ("lock", "went-back"),
+            ("lock", "not-the-pinned-key"),
+            ("lock", "other-key"),
+            ("lock", "unsigned"),
+            ("lock", "unsigned-again"),
+            ("lock", "not-of-this-root"),
         ] {
             if phase == phase_of {
                 assert!(codes.remove(elsewhere), "{phase}::{elsewhere} is no more");

@@ -27,6 +27,8 @@ mod family;
 mod files;
 #[path = "edge/generated.rs"]
 mod generated;
+#[path = "edge/git.rs"]
+mod git;
 #[path = "edge/hostile.rs"]
 mod hostile;
 #[path = "edge/hosts.rs"]
@@ -35,6 +37,8 @@ mod hosts;
 mod house;
 #[path = "edge/identity.rs"]
 mod identity;
+#[path = "edge/kinds.rs"]
+mod kinds;
 #[path = "edge/lan.rs"]
 mod lan;
 #[path = "edge/lives.rs"]
@@ -67,6 +71,8 @@ mod upgrades;
 mod upstreams;
 #[path = "edge/verify.rs"]
 mod verify;
+#[path = "edge/weakenings.rs"]
+mod weakenings;
 #[path = "edge/wildcard.rs"]
 mod wildcard;
 #[path = "edge/wire.rs"]

@@ -33,6 +33,9 @@ const IDENTITY: &str = "INSECURE-test-identity.txt";
 
 const INPUTS: [&str; 4] = ["homelab.kdl", "homelab.lock", "homelab.age", IDENTITY];
 
+/// The same lock in version 1, which nobody had signed.
+const FIRST_LOCK: &str = "homelab.lock.1";
+
 const MANIFEST: &str = ".homelab/manifest.kdl";
 
 /// The authority's certificate.
@@ -212,6 +215,27 @@ fn a_root_command_gives_the_same_tree() {
         .run()
         .succeeds();
     assert_eq!(changed(&by_identity.snapshot(), &lab.snapshot()), [""; 0]);
+}
+
+/// Signed, it is to the byte what this homelab writes, and gives the same tree.
+#[test]
+fn a_lock_of_version_1_is_signed_by_the_next_build() {
+    let by_second = built();
+    let lab = prepared();
+    let first = fs::read(Path::new(FIXTURE).join(FIRST_LOCK)).expect("it can be read");
+    lab.write("homelab.lock", &first);
+    for way in ["--locked", "--edge", "--check"] {
+        with_identity(&lab, &["build", way])
+            .run()
+            .fails_with(4)
+            .stderr_contains("lock::unsigned");
+        assert!(lab.read_bytes("homelab.lock") == first, "{way} leaves it");
+    }
+    with_identity(&lab, &["build"])
+        .run()
+        .succeeds()
+        .stderr_is("Signed homelab.lock; all that it lets in is of the root secret.\n");
+    assert_eq!(changed(&by_second.snapshot(), &lab.snapshot()), [""; 0]);
 }
 
 /// What is public comes out of the lock alone, without anybody's identity.
@@ -402,7 +426,7 @@ fn openssl(arguments: &[&str], input: &[u8]) -> String {
 fn committed() -> BTreeMap<String, Vec<u8>> {
     files::snapshot(Path::new(FIXTURE))
         .into_iter()
-        .filter(|(path, _)| !INPUTS.contains(&path.as_str()))
+        .filter(|(path, _)| !INPUTS.contains(&path.as_str()) && path != FIRST_LOCK)
         .filter_map(|(path, entry)| match entry.kind {
             Kind::File(bytes) => Some((path, bytes)),
             _ => None,

@@ -14,7 +14,13 @@ mod merging;
 mod plan;
 #[path = "lifecycle/renewal.rs"]
 mod renewal;
+#[path = "lifecycle/requests.rs"]
+mod requests;
+#[path = "lifecycle/returning.rs"]
+mod returning;
 #[path = "lifecycle/rotation.rs"]
 mod rotation;
 #[path = "lifecycle/status.rs"]
 mod status;
+#[path = "lifecycle/tamper.rs"]
+mod tamper;

@@ -291,6 +291,13 @@ fn unchecked(before: &Exposure, after: &Exposure, found: &mut Vec<Consequence>) 
             ("templates", None) => {
                 String::from("the Caddyfile is made with homelab's own templates again")
             }
+            ("caddy", Some(lines)) => format!(
+                "the declared Caddy {} has known holes that no generated line closes",
+                lines.first().map(String::as_str).unwrap_or_default()
+            ),
+            ("caddy", None) => {
+                String::from("the declared Caddy has no known hole any more that is left open")
+            }
             ("upstream-certificate", Some(_)) => {
                 format!("the certificate of the upstream of {service} is no longer verified")
             }

@@ -56,7 +56,9 @@ pub fn foresee(
     now: Timestamp,
 ) -> Result<Foreseen, CredentialError> {
     let stand_in = RootSecret::new([0; 32]);
-    let mut lock = lock.cloned().unwrap_or_else(|| Lock::new(stand_in.id()));
+    let mut lock = lock.cloned().unwrap_or_else(|| Lock::new(&stand_in));
+    // Which key it will be signed with, the secret alone tells.
+    lock.key.get_or_insert_with(|| stand_in.signer().key());
     let mut close = lock.finish_overdue(now);
     close.sort();
     close.dedup();

@@ -17,4 +17,4 @@ mod tests;
 pub use artifacts::{Step, Verb, steps};
 pub use foresee::{Foreseen, LockChanges, foresee};
 pub use former::Former;
-pub use people::{Consequence, Kind, between, of_devices, outdated_authority};
+pub use people::{Consequence, Kind, Known, between, of_devices, outdated_authority};

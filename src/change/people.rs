@@ -69,17 +69,28 @@ impl Consequence {
 
 /// What it means for people to go from one edge to another, devices first.
 pub fn between(before: &Published, after: &Published) -> Vec<Consequence> {
-    let mut found = of_devices(&before.devices, &before.retired, &after.devices);
+    let known = Known {
+        devices: &before.retired,
+        shut_out: &before.shut_out,
+    };
+    let mut found = of_devices(&before.devices, &known, &after.devices);
     authorities(before, after, &mut found);
     access::compare(&before.exposure, &after.exposure, &mut found);
     found
 }
 
-/// What it means for the owners of devices that other certificates are let in. `known` are devices that
-/// had one once.
+/// What has been let in once.
+pub struct Known<'k> {
+    /// The devices that had a certificate that is shut out now.
+    pub devices: &'k BTreeSet<String>,
+    /// The certificates that were shut out.
+    pub shut_out: &'k BTreeSet<String>,
+}
+
+/// What it means for the owners of devices that other certificates are let in.
 pub fn of_devices(
     before: &BTreeMap<String, LetIn>,
-    known: &BTreeSet<String>,
+    known: &Known<'_>,
     after: &BTreeMap<String, LetIn>,
 ) -> Vec<Consequence> {
     let nothing = LetIn::default();
@@ -87,22 +98,44 @@ pub fn of_devices(
     let told = devices.into_iter().filter_map(|device| {
         let was = before.get(device).unwrap_or(&nothing);
         let is = after.get(device).unwrap_or(&nothing);
-        of_device(device, was, is, known.contains(device))
+        of_device(device, was, is, known)
     });
     told.collect()
 }
 
-fn of_device(device: &str, was: &LetIn, is: &LetIn, known: bool) -> Option<Consequence> {
+fn of_device(device: &str, was: &LetIn, is: &LetIn, known: &Known<'_>) -> Option<Consequence> {
     let tell = |kind, text| Some(Consequence::new(kind, device, text));
     let had_any = was.fingerprint.is_some() || !was.older.is_empty();
     let has_any = is.fingerprint.is_some() || !is.older.is_empty();
     let loses_some = {
-        let older = was.older.iter().map(|older| &older.fingerprint);
-        let mut certificates = older.chain(&was.fingerprint);
+        let mut certificates = was.fingerprints();
         certificates.any(|fingerprint| !is.has(fingerprint))
     };
+    let is_back = is
+        .fingerprints()
+        .any(|it| known.shut_out.contains(it) && !was.has(it));
+    let is_older = is.fingerprint.as_ref().is_some_and(|fingerprint| {
+        was.older
+            .iter()
+            .any(|older| older.fingerprint == *fingerprint)
+    });
     match (had_any, has_any) {
         (false, false) => None,
+        (_, true) if is_back => {
+            let newer = match loses_some {
+                true => ", and not with the one that it has had since",
+                false => "",
+            };
+            let text =
+                format!("lets {device} in again with a certificate that was shut out{newer}");
+            tell(Kind::Gains, text)
+        }
+        (true, true) if is_older => tell(
+            Kind::LocksOut,
+            format!(
+                "locks out {device} where its newer file is installed, and lets in the older one"
+            ),
+        ),
         (true, false) => tell(Kind::LocksOut, format!("locks out {device}")),
         (false, true) if is.installed => tell(
             Kind::Gains,
@@ -114,7 +147,7 @@ fn of_device(device: &str, was: &LetIn, is: &LetIn, known: bool) -> Option<Conse
                 "{device} is let in with the certificate that it had before, and not with what was issued to it"
             ),
         ),
-        (false, true) if known => tell(
+        (false, true) if known.devices.contains(device) => tell(
             Kind::FirstFile,
             format!("{device} is let in again, with a new file"),
         ),

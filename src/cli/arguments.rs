@@ -2,13 +2,14 @@
 
 use std::ffi::OsString;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::verify::Resolve;
+use super::verify::{EchoAt, Resolve};
 use crate::model::DeviceId;
-use crate::root::Recipient;
+use crate::root::{Recipient, RootKey};
 
 /// Compiles one homelab.kdl into a client-certificate authority, a .p12 per device, a Caddyfile that
 /// lets in exactly those devices, and an install guide per person.
@@ -44,6 +45,8 @@ pub enum Command {
     Adopt(Adopt),
     /// Print the password of a device's .p12
     Password(Password),
+    /// Print a device's key and certificate in PEM, or an authority's key, or write them to a file
+    Export(Export),
     /// Hand a device's files to it over the local network, once
     Share(Share),
     /// Hold the output tree, a .p12, or what is served (`--live`) against the declaration and the lock
@@ -56,6 +59,10 @@ pub struct Declaration {
     /// The declaration; homelab.lock, homelab.age and templates/ stand beside it
     #[arg(short, long, value_name = "FILE", default_value = "homelab.kdl")]
     pub file: PathBuf,
+    /// Believe homelab.lock only if it is signed with this key, which `homelab status` prints
+    /// [default: $HOMELAB_ROOT_KEY]
+    #[arg(long, value_name = "KEY")]
+    pub root_key: Option<RootKey>,
 }
 
 /// How the root secret is opened.
@@ -91,6 +98,10 @@ pub struct Init {
 pub struct Check {
     #[command(flatten)]
     pub declaration: Declaration,
+    /// Let this device, such as alice/pixel, come in again with a certificate that was revoked, where
+    /// homelab.lock went back to before that; once for each
+    #[arg(long, value_name = "PERSON/DEVICE")]
+    pub accept_return_of: Vec<DeviceId>,
 }
 
 #[derive(Debug, Args)]
@@ -106,6 +117,10 @@ pub struct Plan {
     /// What `build --allow-retire N` would change
     #[arg(long, value_name = "N")]
     pub allow_retire: Option<usize>,
+    /// Let this device, such as alice/pixel, come in again with a certificate that was revoked, where
+    /// homelab.lock went back to before that; once for each
+    #[arg(long, value_name = "PERSON/DEVICE")]
+    pub accept_return_of: Vec<DeviceId>,
     /// As one JSON object, for scripts
     #[arg(long)]
     pub json: bool,
@@ -145,6 +160,10 @@ pub struct Build {
     /// Let so many devices be retired at once, where more than two and more than a third would be
     #[arg(long, value_name = "N")]
     pub allow_retire: Option<usize>,
+    /// Let this device, such as alice/pixel, come in again with a certificate that was revoked, where
+    /// homelab.lock went back to before that; once for each
+    #[arg(long, value_name = "PERSON/DEVICE")]
+    pub accept_return_of: Vec<DeviceId>,
 }
 
 #[derive(Debug, Args)]
@@ -226,6 +245,7 @@ impl Rotate {
         Make {
             declaration: Declaration {
                 file: self.declaration.file.clone(),
+                root_key: self.declaration.root_key,
             },
             out: self.out.clone(),
             jobs: self.jobs,
@@ -289,6 +309,86 @@ pub struct Password {
     pub secret: Secret,
 }
 
+/// What `export` is about.
+#[derive(Debug, Clone)]
+pub enum Exported {
+    /// A device's certificate and key.
+    Device(DeviceId),
+    /// The key of the authority that signs.
+    AuthorityKey,
+}
+
+impl FromStr for Exported {
+    type Err = <DeviceId as FromStr>::Err;
+
+    fn from_str(text: &str) -> Result<Exported, Self::Err> {
+        match text {
+            "authority-key" => Ok(Exported::AuthorityKey),
+            device => device.parse().map(Exported::Device),
+        }
+    }
+}
+
+/// Which of a device's two is exported; both where none is named.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub struct Form {
+    /// The certificate and the key in one file, as curl, git and restic read them [default]
+    #[arg(long)]
+    pub pem: bool,
+    /// The key alone, not encrypted
+    #[arg(long)]
+    pub key: bool,
+    /// The certificate alone, which is no secret
+    #[arg(long)]
+    pub cert: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Export {
+    /// The device, such as alice/pixel, or `authority-key`
+    #[arg(value_name = "PERSON/DEVICE|authority-key")]
+    pub what: Exported,
+    #[command(flatten)]
+    pub form: Form,
+    /// With `authority-key`: the authority of that name, where there are several [default: the one that
+    /// signs]
+    #[arg(long, value_name = "NAME")]
+    pub authority: Option<String>,
+    /// A file that only you may read, in place of standard output; `-` for that, even on a terminal
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Replace the file that is there
+    #[arg(long, requires = "output")]
+    pub force: bool,
+    #[command(flatten)]
+    pub declaration: Declaration,
+    #[command(flatten)]
+    pub secret: Secret,
+}
+
+impl Export {
+    /// The file to write, if there is to be one.
+    pub fn to_file(&self) -> Option<&Path> {
+        let output = self.output.as_deref();
+        output.filter(|output| *output != Path::new("-"))
+    }
+
+    /// What was said that does not go with the rest.
+    pub fn contradiction(&self) -> Option<&'static str> {
+        let form = &self.form;
+        match &self.what {
+            Exported::AuthorityKey if form.pem || form.cert || form.key => {
+                Some("`authority-key` is a key alone: its certificate is out/edge/ca.pem")
+            }
+            Exported::Device(_) if self.authority.is_some() => {
+                Some("`--authority` goes with `authority-key`")
+            }
+            _ => None,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct Share {
     /// The device, such as alice/pixel
@@ -342,6 +442,16 @@ pub struct Verify {
     /// The port that the hosts are asked at
     #[arg(long, value_name = "N", default_value = "443", value_parser = clap::value_parser!(u16).range(1..))]
     pub port: u16,
+    /// The port that is asked without TLS, where nothing but redirects may be
+    #[arg(long, value_name = "N", default_value = "80", value_parser = clap::value_parser!(u16).range(1..))]
+    pub http_port: u16,
+    /// The port of Caddy's admin endpoint, where nothing may answer but at loopback
+    #[arg(long, value_name = "N", default_value = "2019", value_parser = clap::value_parser!(u16).range(1..))]
+    pub admin_port: u16,
+    /// A service that answers, at that path, with the headers that it got, as traefik/whoami does: what
+    /// it is told of who came is looked at [default path: /]
+    #[arg(long, value_name = "SERVICE[=PATH]", requires = "live")]
+    pub echo: Vec<EchoAt>,
     /// The authorities of the hosts' own certificates, PEM, in place of this machine's: for
     /// `certificates "internal"`, the root of Caddy's
     #[arg(long, value_name = "FILE", requires = "live")]

@@ -6,12 +6,15 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::arguments::{Build, Declaration, Make};
+use super::believed::{self, Known};
 use super::failure::{Exit, Failure};
+use super::hold::{Held, PATIENCE, Still};
 use super::issuing::{Issuing, Order, refuse_changes, refuse_issues};
 use super::mint::{self, Standing};
 use super::requests::Requested;
-use super::workspace::{PATIENCE, Workspace};
-use super::{report, secret};
+use super::went_back::Published;
+use super::workspace::Workspace;
+use super::{caddy, expiry, git, report, secret};
 use crate::change::{self, Consequence, Former};
 use crate::lock::{Lock, issued_here, reconcile};
 use crate::model::{DeviceId, Homelab};
@@ -72,25 +75,29 @@ enum BuildError {
 
 /// Makes the output tree what the declaration says.
 pub fn build(arguments: &Build) -> Result<(), Failure> {
-    let inputs = Inputs::read(&arguments.make)?;
+    if arguments.check {
+        let inputs = Inputs::kept_still(&arguments.make)?;
+        return threads(&arguments.make)?
+            .install(|| check_tree(&inputs, &arguments.make, &arguments.accept_return_of));
+    }
+    let inputs = Inputs::held(&arguments.make)?;
     threads(&arguments.make)?.install(|| {
-        if arguments.check {
-            check_tree(&inputs, &arguments.make)
-        } else if arguments.edge {
-            build_edge(&inputs, arguments.allow_retire)
+        if arguments.edge {
+            build_edge(&inputs, arguments)
         } else {
             let mode = match arguments.locked {
                 true => Mode::Locked,
                 false => Mode::Retiring(arguments.allow_retire),
             };
-            build_all(&inputs, &arguments.make, &Order::Nothing, mode)
+            let accepted = &arguments.accept_return_of;
+            build_all(&inputs, &arguments.make, &Order::Nothing, mode, accepted)
         }
     })
 }
 
 /// Does what was ordered to the lock, and makes the output tree what it then is to be.
-pub fn build_after(inputs: &Inputs, make: &Make, order: &Order) -> Result<(), Failure> {
-    threads(make)?.install(|| build_all(inputs, make, order, Mode::Retiring(None)))
+pub fn build_after(inputs: &Inputs<Held>, make: &Make, order: &Order) -> Result<(), Failure> {
+    threads(make)?.install(|| build_all(inputs, make, order, Mode::Retiring(None), &[]))
 }
 
 fn threads(make: &Make) -> Result<rayon::ThreadPool, Failure> {
@@ -104,10 +111,11 @@ fn threads(make: &Make) -> Result<rayon::ThreadPool, Failure> {
         })
 }
 
-/// What a build begins with.
-pub struct Inputs {
+/// What a build begins with, read from a workspace that is [`Held`] by who is going to write, and [`Still`] or as it
+/// is at the moment for who only looks.
+pub struct Inputs<W = Workspace> {
     /// The files beside the declaration.
-    pub workspace: Workspace,
+    pub workspace: W,
     /// The output tree.
     pub out: PathBuf,
     /// What is declared.
@@ -118,21 +126,36 @@ pub struct Inputs {
     pub templates: Templates,
 }
 
-impl Inputs {
-    /// Reads it.
-    pub fn read(make: &Make) -> Result<Inputs, Failure> {
-        Inputs::of(&make.declaration, make.out.as_deref())
+impl Inputs<Held> {
+    /// Holds the workspace, then reads.
+    pub fn held(make: &Make) -> Result<Inputs<Held>, Failure> {
+        Inputs::read(Held::of(&make.declaration)?, make.out.as_deref())
     }
+}
 
-    /// Reads it for the tree in that place.
+impl Inputs<Still> {
+    /// Reads while nobody writes.
+    pub fn kept_still(make: &Make) -> Result<Inputs<Still>, Failure> {
+        Inputs::read(Still::of(&make.declaration)?, make.out.as_deref())
+    }
+}
+
+impl Inputs<Workspace> {
+    /// Reads what is there at the moment, and waits for nobody.
     pub fn of(declaration: &Declaration, out: Option<&Path>) -> Result<Inputs, Failure> {
-        let workspace = Workspace::of(&declaration.file);
-        let homelab = workspace.homelab()?;
+        Inputs::read(Workspace::of(declaration), out)
+    }
+}
+
+impl<W: AsRef<Workspace>> Inputs<W> {
+    fn read(workspace: W, out: Option<&Path>) -> Result<Inputs<W>, Failure> {
+        let files = workspace.as_ref();
+        let homelab = files.homelab()?;
         Ok(Inputs {
-            out: workspace.out(out)?,
-            requested: Requested::read(&workspace, &homelab)?,
+            out: files.out(out)?,
+            requested: Requested::read(files, &homelab)?,
             homelab,
-            templates: workspace.templates()?,
+            templates: files.templates()?,
             workspace,
         })
     }
@@ -154,7 +177,13 @@ enum Mode {
     Retiring(Option<usize>),
 }
 
-fn build_all(inputs: &Inputs, make: &Make, order: &Order, mode: Mode) -> Result<(), Failure> {
+fn build_all(
+    inputs: &Inputs<Held>,
+    make: &Make,
+    order: &Order,
+    mode: Mode,
+    accepted: &[DeviceId],
+) -> Result<(), Failure> {
     let Inputs {
         workspace,
         out,
@@ -162,33 +191,47 @@ fn build_all(inputs: &Inputs, make: &Make, order: &Order, mode: Mode) -> Result<
         templates,
         ..
     } = inputs;
-    let _held = workspace.hold()?;
     let mut issuing = Issuing::new(inputs, &make.secret);
     let root_elsewhere = make.secret.root_command.is_some();
-    let mut is_first = true;
+    let (mut is_first, mut is_new) = (true, true);
     let lock = match mint::standing(workspace, out, root_elsewhere)? {
         Standing::Fresh if mode == Mode::Locked => {
             let changes = vec![String::from("the root secret is to be made")];
             return Err(would_change(changes));
         }
         Standing::Fresh => issuing.begin(order)?,
-        Standing::Begun(lock) => {
-            is_first = lock.signing().is_none();
+        Standing::Begun(mut lock) => {
+            let published = Published::read(workspace, out, &lock)?;
+            issuing.refuse_return(&published, order, &lock, accepted)?;
+            lock.forget_overtaken(&published.lists);
+            issuing.published = published.lists;
+            (is_first, is_new) = (lock.signing().is_none(), false);
             refuse_issued_here(homelab, &lock)?;
             match mode {
-                Mode::Locked => refuse_changes(homelab, &lock)?,
+                Mode::Locked => {
+                    believed::refuse_unsigned(&lock)?;
+                    believed::hold_against_tree(workspace, out, &lock)?;
+                    refuse_changes(homelab, &lock)?;
+                }
                 Mode::Retiring(allowed) => refuse_retiring_many(homelab, &lock, allowed)?,
             }
             // Where the tree cannot be built in, nothing is issued either.
             View::open(out, owner(&lock), PATIENCE).map_err(Failure::environment)?;
             match mode {
                 Mode::Locked => lock,
-                Mode::Retiring(_) => issuing.go_on(lock, order)?,
+                Mode::Retiring(_) => {
+                    // Where no tree tells of that key, the secret does.
+                    if matches!(believed::known(workspace, out, &lock)?, Known::Other(_)) {
+                        issuing.open(&lock)?;
+                    }
+                    issuing.go_on(lock, order)?
+                }
             }
         }
     };
     inputs.requested.doubt(homelab, &lock);
     doubt_installed(homelab, &lock);
+    caddy::doubt(homelab);
     let derivations = plan::plan(
         homelab,
         &lock,
@@ -196,7 +239,10 @@ fn build_all(inputs: &Inputs, make: &Make, order: &Order, mode: Mode) -> Result<
         sealed_hash(workspace)?,
     );
     let needs_secrets = |derivation: &Derivation| derivation.recipe.needs_secrets();
-    if out.symlink_metadata().is_err() && derivations.iter().any(needs_secrets) {
+    let is_bare = out.symlink_metadata().is_err() && derivations.iter().any(needs_secrets);
+    let is_unknown =
+        mode != Mode::Locked && believed::known(workspace, out, &lock)? == Known::Nothing;
+    if is_bare || is_unknown {
         // Everything is to be made: what cannot be opened is told before a directory is there.
         issuing.open(&lock)?;
     }
@@ -204,11 +250,28 @@ fn build_all(inputs: &Inputs, make: &Make, order: &Order, mode: Mode) -> Result<
     make_tree(inputs, tree, &derivations, &Scope::All, || {
         issuing.secrets(&lock)
     })?;
+    if mode != Mode::Locked {
+        tell_git(workspace, is_new)?;
+        expiry::tell(homelab, &lock)?;
+    }
     if is_first {
         report::note(format_args!(
             "Next: open {} in a browser. It says what to deploy, and what to hand to whom.",
             out.join("index.html").display()
         ));
+    }
+    Ok(())
+}
+
+/// What `init` tells git, a first build does too, for who has begun without it. Later ones add what has come since, where
+/// git is used; that they cannot is no reason to fail.
+fn tell_git(workspace: &Held, is_new: bool) -> Result<(), Failure> {
+    let told = match is_new {
+        true => git::tell(workspace)?,
+        false => git::tell_again(workspace).unwrap_or(false),
+    };
+    if told {
+        git::report_told();
     }
     Ok(())
 }
@@ -272,7 +335,7 @@ pub fn doubt_installed(homelab: &Homelab, lock: &Lock) {
 }
 
 /// Makes what needs no secret, from what the lock records.
-fn build_edge(inputs: &Inputs, allow_retire: Option<usize>) -> Result<(), Failure> {
+fn build_edge(inputs: &Inputs<Held>, arguments: &Build) -> Result<(), Failure> {
     let Inputs {
         workspace,
         out,
@@ -280,20 +343,30 @@ fn build_edge(inputs: &Inputs, allow_retire: Option<usize>) -> Result<(), Failur
         templates,
         ..
     } = inputs;
-    let _held = workspace.hold()?;
-    let lock = issued_lock(workspace)?;
+    let mut lock = issued_lock(workspace)?;
+    believed::refuse_unsigned(&lock)?;
+    believed::hold_against_tree(workspace, out, &lock)?;
+    let published = Published::read(workspace, out, &lock)?;
+    published.refuse_return(homelab, &lock, &arguments.accept_return_of)?;
+    let was_stale = lock.has_stale_crl();
+    lock.forget_overtaken(&published.lists);
     refuse_issued_here(homelab, &lock)?;
     refuse_issues(homelab, &lock)?;
-    refuse_retiring_many(homelab, &lock, allow_retire)?;
+    refuse_retiring_many(homelab, &lock, arguments.allow_retire)?;
     // Who is no longer declared is left out of the Caddyfile at once; the lock learns of it later.
     let gone = reconcile(homelab, &lock).retire;
+    caddy::doubt(homelab);
     let derivations = plan::edge(homelab, &lock, &templates.of_the_edge());
     let (is_stale, scope) = (lock.has_stale_crl(), edge_scope(&lock));
     let tree = open(out, &lock)?;
     make_tree(inputs, tree, &derivations, &scope, || {
         unreachable!("nothing below edge/ needs a secret")
     })?;
-    if is_stale {
+    if is_stale && !was_stale {
+        report::note(format_args!(
+            "ca.crl is left as it is, for it is newer than homelab.lock: {SIGN}"
+        ));
+    } else if is_stale {
         report::note(format_args!(
             "ca.crl is left as it is, for homelab.lock has no signature of what it should list: {SIGN}"
         ));
@@ -319,7 +392,7 @@ pub fn edge_scope(lock: &Lock) -> Scope {
 pub const SIGN: &str = "run `homelab build` where the root secret is, and commit homelab.lock.";
 
 /// Makes everything anew in memory and compares; writes nothing.
-fn check_tree(inputs: &Inputs, make: &Make) -> Result<(), Failure> {
+fn check_tree(inputs: &Inputs<Still>, make: &Make, accepted: &[DeviceId]) -> Result<(), Failure> {
     let Inputs {
         workspace,
         out,
@@ -327,9 +400,14 @@ fn check_tree(inputs: &Inputs, make: &Make) -> Result<(), Failure> {
         templates,
         ..
     } = inputs;
-    let lock = issued_lock(workspace)?;
+    let mut lock = issued_lock(workspace)?;
+    believed::refuse_unsigned(&lock)?;
+    let published = Published::read(workspace, out, &lock)?;
+    published.refuse_return(homelab, &lock, accepted)?;
+    lock.forget_overtaken(&published.lists);
     refuse_changes(homelab, &lock)?;
-    let secrets = Issuing::new(inputs, &make.secret).secrets(&lock)?;
+    let opened = secret::unlock(workspace, &make.secret, &lock, &lock.roots())?;
+    let secrets = Secrets::of(opened.keyring, &lock).map_err(Failure::environment)?;
     let derivations = plan::plan(
         homelab,
         &lock,
@@ -342,6 +420,9 @@ fn check_tree(inputs: &Inputs, make: &Make) -> Result<(), Failure> {
     let folders = view
         .altered_folders(|_| true, &Scope::All)
         .map_err(Failure::environment)?;
+    if view.shows_secrets() {
+        report::note(shown_secrets(out));
+    }
     if differences.is_empty() && folders.is_empty() {
         report::result(format_args!("{} unchanged", derivations.len()));
         return Ok(());
@@ -396,7 +477,7 @@ fn open(out: &Path, lock: &Lock) -> Result<Tree, Failure> {
 /// Makes the tree what the derivations say, within `scope`, and tells what was done. The secrets
 /// are unlocked only if some artifact that needs them is not up to date.
 fn make_tree(
-    inputs: &Inputs,
+    inputs: &Inputs<Held>,
     tree: Tree,
     derivations: &[Derivation],
     scope: &Scope,
@@ -409,6 +490,7 @@ fn make_tree(
         sync_name(&inputs.workspace.path("homelab.lock")).map_err(Failure::environment)?;
     }
     let needs_secrets = |(derivation, _): &(&Derivation, _)| derivation.recipe.needs_secrets();
+    let has_secrets = derivations.iter().any(|made| made.recipe.needs_secrets());
     let secrets = match missed.iter().any(needs_secrets) {
         true => Some(unlock()?),
         false => None,
@@ -422,7 +504,11 @@ fn make_tree(
         templates,
         secrets.as_ref(),
     );
-    tell(&inputs.out, &built.map_err(realise_failure)?);
+    let built = built.map_err(realise_failure)?;
+    tell(&inputs.out, &built);
+    if built.shows_secrets && has_secrets {
+        report::note(shown_secrets(&inputs.out));
+    }
     if !meaning.is_empty() {
         report::result(format_args!("\n{MEANS}"));
         for consequence in &meaning {
@@ -430,6 +516,14 @@ fn make_tree(
         }
     }
     Ok(())
+}
+
+/// What it means that a file system keeps no modes.
+pub fn shown_secrets(out: &Path) -> String {
+    format!(
+        "`{}` is on a file system that keeps no modes: whoever is on this machine can read the keys in every .p12 and profile there. Build elsewhere with `--out`, or mount it for yourself alone (such as `umask=077`).",
+        out.display()
+    )
 }
 
 /// What stands above the lines that tell what a change means for people.
@@ -454,7 +548,7 @@ fn meaning(tree: &Tree, missed: &[(&Derivation, Miss)]) -> Result<Vec<Consequenc
 /// The hash of homelab.age. Bundles depend on it, so that another file in its place is opened and
 /// held against the lock, while one that was held before is not opened again.
 pub fn sealed_hash(workspace: &Workspace) -> Result<Option<blake3::Hash>, Failure> {
-    let sealed = workspace.read(&workspace.path("homelab.age"), secret::LIMIT)?;
+    let sealed = workspace.sealed()?;
     Ok(sealed.map(|bytes| blake3::hash(&bytes)))
 }
 

@@ -6,17 +6,24 @@ use super::failure::Failure;
 use super::mint;
 use super::requests::Requested;
 use super::workspace::Workspace;
-use super::{clock, plan, report};
+use super::{believed, caddy, clock, expiry, plan, report, went_back};
 use crate::lock::{Lock, reconcile};
 use crate::status::{State, Status};
 
 /// Says everything that is wrong with the declaration, the templates and the lock.
 pub fn check(arguments: &Check) -> Result<(), Failure> {
-    let workspace = Workspace::of(&arguments.declaration.file);
+    let workspace = Workspace::of(&arguments.declaration);
     let homelab = workspace.homelab()?;
     let requested = Requested::read(&workspace, &homelab)?;
     workspace.templates()?;
-    let lock = mint::begun(&workspace, &workspace.path("out"))?;
+    let mut lock = mint::begun(&workspace, &workspace.path("out"))?;
+    if let Some(lock) = &mut lock {
+        believed::hold_against_tree(&workspace, &workspace.path("out"), lock)?;
+        believed::doubt_unsigned(lock);
+        let published = went_back::Published::read(&workspace, &workspace.path("out"), lock)?;
+        published.refuse_return(&homelab, lock, &arguments.accept_return_of)?;
+        lock.forget_overtaken(&published.lists);
+    }
     let devices = homelab.devices().count();
     report::result(format_args!(
         "{} is right: {}, {}, {}",
@@ -25,6 +32,7 @@ pub fn check(arguments: &Check) -> Result<(), Failure> {
         counted(devices, "device", "devices"),
         counted(homelab.services.len(), "service", "services"),
     ));
+    caddy::doubt(&homelab);
     let (new, gone) = match &lock {
         Some(lock) => changes(&homelab, lock),
         None => (homelab.enrolled().count(), 0),
@@ -44,6 +52,9 @@ pub fn check(arguments: &Check) -> Result<(), Failure> {
     if gone > 0 {
         let devices = counted(gone, "device", "devices");
         report::result(format_args!("the next build retires {devices}"));
+    }
+    if let Some(lock) = &lock {
+        expiry::tell(&homelab, lock)?;
     }
     let authority = Status::at(clock::now()?, &homelab, lock.as_ref()).authority;
     let due = authority.filter(|authority| authority.state == State::Due);

@@ -2,18 +2,22 @@
 
 use super::arguments::Exposure as Arguments;
 use super::failure::{Exit, Failure};
-use super::report;
 use super::workspace::Workspace;
+use super::{believed, report};
 use crate::lock::Lock;
 use crate::plan::{Edge, Exposure, Recipe};
 use crate::render::render;
 
 /// Says what the next `build` would expose, as far as certificates have been issued.
 pub fn exposure(arguments: &Arguments) -> Result<(), Failure> {
-    let workspace = Workspace::of(&arguments.declaration.file);
+    let workspace = Workspace::of(&arguments.declaration);
     let homelab = workspace.homelab()?;
     let templates = workspace.templates()?;
     let lock = workspace.lock()?;
+    if let Some(lock) = &lock {
+        believed::hold_against_tree(&workspace, &workspace.path("out"), lock)?;
+        believed::doubt_unsigned(lock);
+    }
     let exposure = Exposure::of(
         &Edge::new(&homelab, lock.as_ref()).sites,
         &templates.of_the_edge(),

@@ -7,11 +7,12 @@ use thiserror::Error;
 
 use super::arguments::Init;
 use super::failure::{Exit, Failure};
+use super::git;
+use super::hold::Held;
 use super::mint::{self, Minted, Standing};
 use super::report;
 use super::secret::{self, SealsTo};
 use super::workspace::Workspace;
-use crate::lock::Lock;
 use crate::model::Domain;
 use crate::tree::{Existing, Mode, write_durably};
 
@@ -45,9 +46,8 @@ pub fn init(arguments: &Init) -> Result<(), Failure> {
         let domain = arguments.domain.clone();
         Failure::new(Exit::Usage, InitError::BadDomain { domain, why })
     })?;
-    let workspace = Workspace::of(&arguments.declaration.file);
+    let workspace = Held::of(&arguments.declaration)?;
     let path = workspace.declaration();
-    let _held = workspace.hold()?;
     if path.symlink_metadata().is_ok() {
         let path = path.to_owned();
         return Err(Failure::environment(InitError::Exists { path }));
@@ -55,7 +55,7 @@ pub fn init(arguments: &Init) -> Result<(), Failure> {
     match mint::standing(&workspace, &workspace.path("out"), false)? {
         Standing::Fresh => {
             let minted = minted(arguments, &workspace)?;
-            mint::establish(&workspace, &minted, &Lock::new(minted.root))?;
+            mint::establish(&workspace, &minted, &minted.lock)?;
         }
         // An init that was interrupted; what it made is taken up.
         Standing::Begun(lock) if lock.signing().is_none() => {}
@@ -64,12 +64,7 @@ pub fn init(arguments: &Init) -> Result<(), Failure> {
             return Err(Failure::environment(InitError::Issued { path }));
         }
     }
-    add_lines(
-        &workspace,
-        ".gitignore",
-        &["/out/", "/.homelab.age.pending"],
-    )?;
-    add_lines(&workspace, ".gitattributes", &["homelab.lock merge=union"])?;
+    git::tell(&workspace)?;
     write(path, declaration(&domain).as_bytes(), Existing::Refuse)?;
     report::result(format_args!(
         "Wrote {}: edit it, then run `homelab build`.",
@@ -83,31 +78,6 @@ fn minted(arguments: &Init, workspace: &Workspace) -> Result<Minted, Failure> {
         return mint::mint_for_identity(workspace, arguments.identity.as_deref());
     }
     mint::mint(&SealsTo::Passphrase(secret::ask_new()?))
-}
-
-/// Adds lines to a file of git's, where it does not have them.
-fn add_lines(workspace: &Workspace, name: &str, lines: &[&str]) -> Result<(), Failure> {
-    let path = workspace.path(name);
-    let mut text = workspace.read(&path, u64::MAX - 1)?.unwrap_or_default();
-    let present: Vec<&[u8]> = text
-        .split(|byte| *byte == b'\n')
-        .map(<[u8]>::trim_ascii)
-        .collect();
-    let missing = lines
-        .iter()
-        .filter(|line| !present.contains(&line.as_bytes()));
-    let missing: Vec<&&str> = missing.collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    if !text.is_empty() && !text.ends_with(b"\n") {
-        text.push(b'\n');
-    }
-    for line in missing {
-        text.extend_from_slice(line.as_bytes());
-        text.push(b'\n');
-    }
-    write(&path, &text, Existing::Replace)
 }
 
 fn write(path: &Path, text: &[u8], existing: Existing) -> Result<(), Failure> {

@@ -7,14 +7,15 @@ use jiff::Timestamp;
 use super::arguments::Secret;
 use super::build::Inputs;
 use super::failure::Failure;
+use super::hold::Held;
 use super::requests::Requested;
 use super::secret::Opened;
-use super::workspace::Workspace;
+use super::went_back::Published;
 use super::{build, clock, mint, report, secret};
-use crate::issue::{new_authority, new_certificates, new_crl};
+use crate::issue::{new_authority, new_certificates, new_crl, unconfirmed};
 use crate::lock::{
-    Authority, AuthorityState, Issued, Lock, NewDevice, Origin, Reconciliation, SignedCrl,
-    reconcile,
+    Authority, AuthorityState, Issued, Lock, NewDevice, Origin, PublishedCrl, Reconciliation,
+    SignedCrl, reconcile,
 };
 use crate::model::{DeviceId, Homelab};
 use crate::pki::{Certificate, PrivateKey, Validity};
@@ -75,39 +76,45 @@ pub enum Then {
 
 /// One build's dealings with the keyring, which is opened once and only where it is needed.
 pub struct Issuing<'a> {
-    workspace: &'a Workspace,
+    workspace: &'a Held,
     options: &'a Secret,
     homelab: &'a Homelab,
     requested: &'a Requested,
     opened: Option<Opened>,
+    /// The revocation lists that the output tree has.
+    pub published: Vec<PublishedCrl>,
 }
 
 impl<'a> Issuing<'a> {
     /// Nothing is opened yet.
-    pub fn new(inputs: &'a Inputs, options: &'a Secret) -> Issuing<'a> {
+    pub fn new(inputs: &'a Inputs<Held>, options: &'a Secret) -> Issuing<'a> {
         Issuing {
             workspace: &inputs.workspace,
             options,
             homelab: &inputs.homelab,
             requested: &inputs.requested,
             opened: None,
+            published: Vec::new(),
         }
     }
 
     /// The first build: makes the root secret, unless a command prints it, the authority and every
     /// certificate, and writes the lock. An authority is adopted before anything is issued.
     pub fn begin(&mut self, order: &Order) -> Result<Lock, Failure> {
+        // Before anything is drawn or written.
+        clock::now_to_issue()?;
         let new = match secret::first_from_command(self.options)? {
-            Some((root, opened)) => {
-                let new = self.first(Lock::new(root), &opened.keyring, order)?;
-                self.workspace.write_lock(&new.lock)?;
+            Some((lock, opened)) => {
+                let new = self.first(lock, &opened.keyring, order)?;
+                self.workspace
+                    .write_lock(&new.lock, Some(&opened.keyring))?;
                 self.opened = Some(opened);
                 new
             }
             None => {
                 let identity = self.options.identity.as_deref();
                 let minted = mint::mint_for_identity(self.workspace, identity)?;
-                let new = self.first(Lock::new(minted.root), &minted.opened.keyring, order)?;
+                let new = self.first(minted.lock.clone(), &minted.opened.keyring, order)?;
                 mint::establish(self.workspace, &minted, &new.lock)?;
                 self.opened = Some(minted.opened);
                 new
@@ -131,12 +138,14 @@ impl<'a> Issuing<'a> {
     /// A later build: adds to the lock what is newly declared, retires what is no longer, signs the
     /// revocation lists anew where they are stale, and writes the lock if that changes anything.
     pub fn go_on(&mut self, mut lock: Lock, order: &Order) -> Result<Lock, Failure> {
+        let unconfirmed = self.hold_unsigned(&lock)?;
         let ordered = self.carry_out(order, &mut lock)?;
         let reconciliation = reconcile(self.homelab, &lock);
         let has_authority = lock.signing().is_some();
         if has_authority && reconciliation.is_empty() && !lock.has_stale_crl() {
             // A merge may have left it in another form than the one that is written.
-            self.workspace.write_lock(&lock)?;
+            self.write(&mut lock)?;
+            tell_of_signing(unconfirmed);
             self.drop_what_is_over(order, &lock)?;
             return Ok(lock);
         }
@@ -145,9 +154,57 @@ impl<'a> Issuing<'a> {
         let mut new = self.issue(lock, &self.keyring().keyring)?;
         new.retired.extend(ordered.retired);
         new.closed = ordered.closed;
-        self.workspace.write_lock(&new.lock)?;
+        self.write(&mut new.lock)?;
+        tell_of_signing(unconfirmed);
         self.drop_what_is_over(order, &new.lock)?;
         Ok(new.announced())
+    }
+
+    /// Writes the lock, opening the secret where something in it is to be signed.
+    fn write(&mut self, lock: &mut Lock) -> Result<(), Failure> {
+        if self.opened.is_none() && self.workspace.write_lock(lock, None)? {
+            return Ok(());
+        }
+        self.open(lock)?;
+        lock.name_keys(&self.keyring().keyring);
+        let is_written = self
+            .workspace
+            .write_lock(lock, Some(&self.keyring().keyring))?;
+        assert!(is_written, "the secret signs whatever is to be signed");
+        Ok(())
+    }
+
+    /// Holds a lock of version 1 against the secret, before it is signed; what that cannot confirm.
+    fn hold_unsigned(&mut self, lock: &Lock) -> Result<Option<Vec<String>>, Failure> {
+        if lock.key.is_some() {
+            return Ok(None);
+        }
+        self.open(lock)?;
+        let unconfirmed = unconfirmed(&self.keyring().keyring, lock);
+        unconfirmed.map(Some).map_err(Failure::environment)
+    }
+
+    /// Fails where a revoked certificate comes back that neither this order shuts out again, nor the
+    /// declaration.
+    pub fn refuse_return(
+        &self,
+        published: &Published,
+        order: &Order,
+        lock: &Lock,
+        accepted: &[DeviceId],
+    ) -> Result<(), Failure> {
+        if published.returned_by(lock).is_empty() {
+            return Ok(());
+        }
+        let (mut after, now) = (lock.clone(), clock::now()?);
+        after.finish_overdue(now);
+        match order {
+            Order::Revoke { device, .. } => after.retire(slice::from_ref(device), now),
+            Order::Finish(devices) => after.finish(devices, now),
+            Order::FinishRotation(_) => after.finish_rotation(self.homelab, now),
+            Order::Nothing | Order::Renew(_) | Order::Rotate(_) | Order::Adopt(_) => {}
+        }
+        published.refuse_return(self.homelab, &after, accepted)
     }
 
     /// Does to the lock what was ordered, and shuts out older certificates whose time is over.
@@ -156,7 +213,11 @@ impl<'a> Issuing<'a> {
         if matches!(order, Order::Nothing) && !lock.has_replaced() {
             return Ok(ordered);
         }
-        let now = clock::now()?;
+        let now = match order {
+            // It writes no dates, and a late end of an older certificate is made up for by the next build.
+            Order::Nothing => clock::now()?,
+            _ => clock::now_to_issue()?,
+        };
         ordered.closed = lock.finish_overdue(now);
         match order {
             Order::Nothing => {}
@@ -201,7 +262,6 @@ impl<'a> Issuing<'a> {
 
     /// Makes a new authority, which signs from now on.
     fn rotate(&mut self, lock: &mut Lock, now: Timestamp) -> Result<(), Failure> {
-        clock::doubt(now, lock);
         self.open(lock)?;
         let root = self.keyring().keyring.root(&lock.root);
         let authority = self.new_authority(root.expect("it has been held against it"), now)?;
@@ -219,7 +279,6 @@ impl<'a> Issuing<'a> {
         adoption: &Adoption,
         now: Timestamp,
     ) -> Result<(), Failure> {
-        clock::doubt(now, lock);
         let mut authority = Authority {
             id: mint::new_issuance_id()?,
             origin: Origin::Foreign,
@@ -231,19 +290,18 @@ impl<'a> Issuing<'a> {
             state: AuthorityState::Active,
         };
         let name = authority.common_name();
+        // Nobody else may say whom to trust.
+        self.open(lock)?;
         let Some((key, recipients)) = &adoption.key else {
             lock.trust(authority);
             report::result(format_args!("trusted authority `{name}`"));
             return Ok(());
         };
         authority.origin = Origin::Adopted;
-        self.open(lock)?;
         let opened = self.opened.as_mut().expect("it has just been opened");
         let to = opened.seals_to(recipients)?;
         keep(&mut opened.keyring, lock);
-        let key = PrivateKey::from_scalar(&key.to_scalar());
-        let key = key.expect("it is the scalar of a key");
-        opened.keyring.add_authority(authority.id, key);
+        opened.keyring.add_authority(authority.id, key.duplicate());
         to.replace(self.workspace, &opened.keyring)?;
         lock.adopt(authority, now);
         report::result(format_args!("adopted authority `{name}`"));
@@ -287,7 +345,12 @@ impl<'a> Issuing<'a> {
     /// Opens the keyring, if it is not open yet.
     pub fn open(&mut self, lock: &Lock) -> Result<(), Failure> {
         if self.opened.is_none() {
-            self.opened = Some(secret::unlock(self.workspace, self.options, &lock.roots())?);
+            self.opened = Some(secret::unlock(
+                self.workspace,
+                self.options,
+                lock,
+                &lock.roots(),
+            )?);
         }
         Ok(())
     }
@@ -304,8 +367,7 @@ impl<'a> Issuing<'a> {
 
     /// Issues what is declared and not yet issued, the authority first, and the revocation lists last.
     fn issue(&self, lock: Lock, keyring: &Keyring) -> Result<Changed, Failure> {
-        let now = clock::now()?;
-        clock::doubt(now, &lock);
+        let now = clock::now_to_issue()?;
         let reconciliation = reconcile(self.homelab, &lock);
         self.requested.refuse_shut_out(&reconciliation, &lock)?;
         let mut changed = Changed::retiring(lock, reconciliation.retire, now);
@@ -344,7 +406,8 @@ impl<'a> Issuing<'a> {
             let mut known = lock.crls.iter().filter(|crl| crl.authority == authority.id);
             crls.push(match (lock.crl(authority), known.next()) {
                 (Some(_), Some(signed)) => signed.clone(),
-                _ => new_crl(keyring, authority, lock, now).map_err(Failure::environment)?,
+                _ => new_crl(keyring, authority, lock, &self.published, now)
+                    .map_err(Failure::environment)?,
             });
         }
         Ok(crls)
@@ -355,6 +418,18 @@ impl<'a> Issuing<'a> {
 fn keep(keyring: &mut Keyring, lock: &Lock) -> bool {
     let adopted: Vec<IssuanceId> = lock.trusted().map(|authority| authority.id).collect();
     keyring.keep(&lock.roots(), &adopted)
+}
+
+/// Tells that a lock of version 1 has been signed, and what nobody can vouch for.
+fn tell_of_signing(unconfirmed: Option<Vec<String>>) {
+    match unconfirmed.as_deref() {
+        None => {}
+        Some([]) => report::note("Signed homelab.lock; all that it lets in is of the root secret."),
+        Some(unconfirmed) => report::note(format_args!(
+            "Signed homelab.lock. The root secret cannot confirm what follows; see that it is right, `git log -p -- homelab.lock`:\n  {}",
+            unconfirmed.join("\n  ")
+        )),
+    }
 }
 
 /// Tells what can be done without the root secret, where nothing is to be issued.

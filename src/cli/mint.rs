@@ -5,19 +5,21 @@
 //! is written, the secret counts and is put in its place by whoever comes next; where it is not,
 //! nothing was ever made with the secret and it is dropped.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
 use thiserror::Error;
 
 use super::failure::Failure;
+use super::hold::Held;
 use super::report;
 use super::secret::{self, LIMIT, Opened, SealsTo, SecretError};
 use super::workspace::Workspace;
 use crate::lock::Lock;
-use crate::root::{Identity, IssuanceId, Keyring, RootId, RootSecret};
+use crate::root::{Identity, IssuanceId, Keyring, RootSecret};
 use crate::share::SecretPath;
-use crate::tree::{Existing, Mode, write_durably};
+use crate::tree::{Existing, Mode, TreeError, write_durably};
 
 /// Where the sealed secret is kept until the lock that pins it is written.
 pub const PENDING: &str = ".homelab.age.pending";
@@ -62,11 +64,7 @@ pub enum Standing {
 
 /// Finds out where a workspace stands, completing what an interrupted command has left. An error
 /// where something is missing that was there: never a new authority by surprise.
-pub fn standing(
-    workspace: &Workspace,
-    out: &Path,
-    root_elsewhere: bool,
-) -> Result<Standing, Failure> {
+pub fn standing(workspace: &Held, out: &Path, root_elsewhere: bool) -> Result<Standing, Failure> {
     let Some(lock) = begun(workspace, out)? else {
         // Nothing was ever made with a secret that was only pending.
         let _ = std::fs::remove_file(workspace.path(PENDING));
@@ -83,6 +81,12 @@ pub fn standing(
 /// The lock of a workspace that something has been made in; none where an authority may be made. An error
 /// where something is missing that was there. Changes nothing.
 pub fn begun(workspace: &Workspace, out: &Path) -> Result<Option<Lock>, Failure> {
+    // Who only looks may have read between two steps of a first build: what comes after the lock is there, and the
+    // lock was not. By now it is.
+    standing_lock(workspace, out).or_else(|_| standing_lock(workspace, out))
+}
+
+fn standing_lock(workspace: &Workspace, out: &Path) -> Result<Option<Lock>, Failure> {
     let sealed = workspace.path("homelab.age");
     let Some(lock) = workspace.lock()? else {
         // Whatever stands where output goes may be what is left of a tree.
@@ -125,7 +129,7 @@ fn is_empty_or_absent(directory: &Path) -> bool {
 }
 
 /// Puts a pending secret in its place, now that the lock is there.
-pub fn complete_pending(workspace: &Workspace) -> Result<(), Failure> {
+pub fn complete_pending(workspace: &Held) -> Result<(), Failure> {
     let pending = workspace.path(PENDING);
     let Some(bytes) = workspace.read(&pending, LIMIT)? else {
         return Ok(());
@@ -142,8 +146,8 @@ pub fn complete_pending(workspace: &Workspace) -> Result<(), Failure> {
 
 /// A root secret that is not yet in its place.
 pub struct Minted {
-    /// Its id.
-    pub root: RootId,
+    /// A lock of its own, under which nothing has been issued.
+    pub lock: Lock,
     /// The secret, alone.
     pub opened: Opened,
     sealed: Vec<u8>,
@@ -152,12 +156,12 @@ pub struct Minted {
 /// Draws a root secret and seals it.
 pub fn mint(to: &SealsTo) -> Result<Minted, Failure> {
     let root = new_root()?;
-    let (root, keyring) = (root.id(), Keyring::of(root));
+    let (lock, keyring) = (Lock::new(&root), Keyring::of(root));
     let sealed = to.seal(&keyring);
     let sealed =
         sealed.map_err(|source| Failure::environment(SecretError::CannotSeal { source }))?;
     Ok(Minted {
-        root,
+        lock,
         opened: Opened::new(keyring, to),
         sealed,
     })
@@ -180,12 +184,17 @@ pub fn mint_for_identity(workspace: &Workspace, named: Option<&Path>) -> Result<
         None if named.is_some() || std::env::var_os("HOMELAB_IDENTITY").is_some() => {
             return Err(Failure::environment(SecretError::NoIdentity { path }));
         }
-        None => new_identity(&path)?,
+        None => match new_identity(&path)? {
+            Some(identity) => identity,
+            // Another homelab of the same user, elsewhere, has made it meanwhile.
+            None => return mint_for_identity(workspace, named),
+        },
     };
     mint(&SealsTo::Recipients(vec![identity.recipient()]))
 }
 
-fn new_identity(path: &Path) -> Result<Identity, Failure> {
+/// Makes an identity, unless there is one by now.
+fn new_identity(path: &Path) -> Result<Option<Identity>, Failure> {
     let identity = Identity::generate();
     if let Some(directory) = path.parent() {
         secret::make_private_directory(directory)?;
@@ -196,20 +205,27 @@ fn new_identity(path: &Path) -> Result<Identity, Failure> {
         identity.to_file().as_bytes(),
         Existing::Refuse,
     );
-    written.map_err(Failure::environment)?;
+    match written {
+        Err(TreeError::Exists { .. }) => return Ok(None),
+        written => written.map_err(Failure::environment)?,
+    }
     report::note(format_args!(
         "Made a new identity, {}: back it up, for without it nothing can be issued or renewed.",
         path.display()
     ));
-    Ok(identity)
+    let mode = path.metadata().map(|made| made.mode());
+    if mode.is_ok_and(|mode| mode & 0o077 != 0) {
+        report::note(
+            "It is on a file system that keeps no modes: whoever is on this machine can read it. Name another place with `--identity FILE`.",
+        );
+    }
+    Ok(Some(identity))
 }
 
 /// Writes a minted secret and the lock that pins it, in the order that survives a crash.
-pub fn establish(workspace: &Workspace, minted: &Minted, lock: &Lock) -> Result<(), Failure> {
-    let pending = workspace.path(PENDING);
-    write_durably(&pending, Mode::Public, &minted.sealed, Existing::Replace)
-        .map_err(Failure::environment)?;
-    workspace.write_lock(lock)?;
+pub fn establish(workspace: &Held, minted: &Minted, lock: &Lock) -> Result<(), Failure> {
+    workspace.write(PENDING, &minted.sealed)?;
+    workspace.write_lock(lock, Some(&minted.opened.keyring))?;
     complete_pending(workspace)?;
     report::note(format_args!(
         "Made a new root secret, {}: keep it in git together with homelab.lock.",

@@ -5,11 +5,17 @@
 
 mod adopt;
 mod arguments;
+mod believed;
 mod build;
+mod caddy;
 mod check;
 mod clock;
+mod expiry;
+mod export;
 mod exposure;
 mod failure;
+mod git;
+mod hold;
 mod init;
 mod issuing;
 mod mint;
@@ -24,6 +30,7 @@ mod secret;
 mod share;
 mod status;
 mod verify;
+mod went_back;
 mod workspace;
 
 use std::process::ExitCode;
@@ -64,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Rotate(arguments) => rotate::rotate(&arguments),
         Command::Adopt(arguments) => adopt::adopt(&arguments),
         Command::Password(arguments) => password::password(&arguments),
+        Command::Export(arguments) => export::export(&arguments),
         Command::Share(arguments) => share::share(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
     };

@@ -29,25 +29,32 @@ enum PasswordError {
 
 /// Prints the password of a device's .p12, and nothing else.
 pub fn password(arguments: &Password) -> Result<(), Failure> {
-    let workspace = Workspace::of(&arguments.declaration.file);
+    let workspace = Workspace::of(&arguments.declaration);
     let lock = workspace.lock()?;
-    let active = lock.as_ref().map(|lock| lock.active()).unwrap_or_default();
-    let (Some(lock), Some(issued)) = (&lock, active.get(&arguments.device)) else {
-        let known: Vec<String> = active.keys().map(ToString::to_string).collect();
-        let help = match known.as_slice() {
-            [] => String::from("run `homelab build` first"),
-            known => did_you_mean(
-                &arguments.device.to_string(),
-                known.iter().map(String::as_str),
-            ),
-        };
-        return Err(Failure::environment(PasswordError::UnknownDevice {
-            device: arguments.device.clone(),
-            help,
-        }));
-    };
+    let (lock, issued) = issued_to(lock.as_ref(), &arguments.device)?;
     let password = derived(&workspace, lock, issued, &arguments.secret)?;
     report::only_result(password.expose())
+}
+
+/// The certificate that a device has now, or why there is none.
+pub fn issued_to<'l>(
+    lock: Option<&'l Lock>,
+    device: &DeviceId,
+) -> Result<(&'l Lock, &'l Issued), Failure> {
+    let active = lock.map(Lock::active).unwrap_or_default();
+    if let (Some(lock), Some(issued)) = (lock, active.get(device)) {
+        return Ok((lock, issued));
+    }
+    let known: Vec<String> = active.keys().map(ToString::to_string).collect();
+    let help = match known.as_slice() {
+        [] => String::from("run `homelab build` first"),
+        known => did_you_mean(&device.to_string(), known.iter().map(String::as_str)),
+    };
+    let device = device.clone();
+    Err(Failure::environment(PasswordError::UnknownDevice {
+        device,
+        help,
+    }))
 }
 
 /// The password of the .p12 with this certificate; opens the root secret.
@@ -63,7 +70,7 @@ pub fn derived(
     }
     let of = lock.authority(&issued.authority);
     let of = of.map_or(lock.root, |authority| authority.root);
-    let opened = secret::unlock(workspace, secret, &[of])?;
+    let opened = secret::unlock(workspace, secret, lock, &[of])?;
     let root = opened
         .keyring
         .root(&of)

@@ -2,7 +2,8 @@
 
 mod drawing;
 
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use miette::Diagnostic;
@@ -15,21 +16,21 @@ use drawing::{shown, summary};
 use super::arguments::Plan as Arguments;
 use super::build::{
     Inputs, SIGN, doubt_installed, edge_scope, issued_lock, owner, realise_failure,
-    refuse_issued_here, retires_many, sealed_hash,
+    refuse_issued_here, retires_many, sealed_hash, shown_secrets,
 };
 use super::failure::{Exit, Failure};
 use super::issuing::to_be_issued;
-use super::workspace::{PATIENCE, Workspace};
-use super::{clock, mint, report};
+use super::workspace::{Workspace, Written};
+use super::{believed, clock, mint, report, went_back};
 use crate::change::{
-    Consequence, Former, LockChanges, Step, Verb, between, foresee, of_devices, outdated_authority,
-    steps,
+    Consequence, Former, Known, LockChanges, Step, Verb, between, foresee, of_devices,
+    outdated_authority, steps,
 };
 use crate::lock::{Lock, reconcile};
 use crate::model::Homelab;
 use crate::plan::{self, Derivation, LetIn, Published, Recipe};
 use crate::realise::{self, Miss, Outlook};
-use crate::tree::{ManifestEntry, OutputPath, Scope, View};
+use crate::tree::{ManifestEntry, OutputPath, Scope, View, named_holder};
 
 #[derive(Debug, Error, Diagnostic)]
 #[error("a build would change something: {what}")]
@@ -97,16 +98,11 @@ impl Stop {
 
 /// Says what a build would change, and what it means for people.
 pub fn plan(arguments: &Arguments) -> Result<(), Failure> {
-    let inputs = Inputs::of(&arguments.declaration, arguments.out.as_deref())?;
-    let now = clock::now()?;
-    let plan = match arguments.edge {
-        true => of_edge(&inputs, arguments.allow_retire)?,
-        false => of_all(&inputs, arguments.allow_retire, now)?,
-    };
+    let (out, plan) = settled(arguments)?;
     if arguments.json {
         report::json(&plan)?;
     } else {
-        report::table(&shown(&plan, &inputs.out))?;
+        report::table(&shown(&plan, &out))?;
     }
     match arguments.expect_no_changes && plan.changes {
         true => Err(Failure::new(
@@ -119,8 +115,51 @@ pub fn plan(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
+/// How often a plan is made anew where something was written while it was made.
+const TRIES: u8 = 5;
+
+/// A plan of one moment: it waits for nobody, so what it went by may be written meanwhile, and half of it would be of
+/// the time before and half of the time after.
+fn settled(arguments: &Arguments) -> Result<(PathBuf, Plan), Failure> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let workspace = Workspace::of(&arguments.declaration);
+        let out = workspace.out(arguments.out.as_deref())?;
+        let before = stamps(&workspace, &out);
+        let made = made(arguments);
+        if tries == TRIES || stamps(&workspace, &out) == before {
+            return made.map(|plan| (out, plan));
+        }
+    }
+}
+
+fn made(arguments: &Arguments) -> Result<Plan, Failure> {
+    let inputs = Inputs::of(&arguments.declaration, arguments.out.as_deref())?;
+    match arguments.edge {
+        true => of_edge(&inputs, arguments),
+        false => of_all(&inputs, arguments, clock::now()?),
+    }
+}
+
+/// Which files a plan goes by, and when they were last written. Ours are never written but by putting another in their
+/// place.
+fn stamps(workspace: &Workspace, out: &Path) -> [Option<(u64, i64, i64)>; 4] {
+    let manifest = out.join(".homelab/manifest.kdl");
+    let files = [
+        workspace.declaration().to_owned(),
+        workspace.path("homelab.lock"),
+        workspace.path("homelab.age"),
+        manifest,
+    ];
+    files.map(|file| {
+        let status = std::fs::metadata(file).ok()?;
+        Some((status.ino(), status.ctime(), status.ctime_nsec()))
+    })
+}
+
 /// What `homelab build` would change.
-fn of_all(inputs: &Inputs, allow_retire: Option<usize>, now: Timestamp) -> Result<Plan, Failure> {
+fn of_all(inputs: &Inputs, arguments: &Arguments, now: Timestamp) -> Result<Plan, Failure> {
     let Inputs {
         workspace,
         out,
@@ -128,20 +167,40 @@ fn of_all(inputs: &Inputs, allow_retire: Option<usize>, now: Timestamp) -> Resul
         requested,
         templates,
     } = inputs;
-    let lock = mint::begun(workspace, out)?;
+    let mut lock = mint::begun(workspace, out)?;
+    if let Some(lock) = &mut lock {
+        believed::hold_against_tree(workspace, out, lock)?;
+        let published = went_back::Published::read(workspace, out, lock)?;
+        published.refuse_return(homelab, lock, &arguments.accept_return_of)?;
+        lock.forget_overtaken(&published.lists);
+    }
     let foreseen = foresee(homelab, lock.as_ref(), |device| requested.key(device), now);
-    let foreseen = foreseen.map_err(Failure::environment)?;
+    let too_early = || clock::now_to_issue().err();
+    let foreseen =
+        foreseen.map_err(|error| too_early().unwrap_or_else(|| Failure::environment(error)))?;
     let mut notes = Vec::new();
     let mut rewrite = false;
+    let mut is_to_be_signed = false;
     let mut brake = None;
+    let too_early = match foreseen.changes.is_empty() {
+        true => None,
+        false => too_early(),
+    };
     if let Some(lock) = &lock {
         clock::doubt(now, lock);
         refuse_issued_here(homelab, lock)?;
         requested.refuse_shut_out(&reconcile(homelab, lock), lock)?;
         requested.doubt(homelab, lock);
         doubt_installed(homelab, lock);
-        rewrite = foreseen.changes.is_empty() && !workspace.has_lock(lock)?;
-        brake = retires_many(homelab, lock, allow_retire).map(|error| Stop::of(&error));
+        let written = workspace.written(lock)?;
+        rewrite = foreseen.changes.is_empty() && written != Written::Same;
+        is_to_be_signed = written == Written::Unsigned;
+        if lock.key.is_none() {
+            notes.push(format!(
+                "homelab.lock is of version 1, which nobody has signed: {SIGN}"
+            ));
+        }
+        brake = retires_many(homelab, lock, arguments.allow_retire).map(|error| Stop::of(&error));
         notes.extend(of_authority(homelab, lock));
     }
     let sealed = sealed_hash(workspace)?.or(pending_hash(workspace)?);
@@ -163,16 +222,25 @@ fn of_all(inputs: &Inputs, allow_retire: Option<usize>, now: Timestamp) -> Resul
         ));
     }
     plan.lock.rewrite = rewrite;
+    plan.needs_secret |= is_to_be_signed;
     plan.changes |= rewrite;
     plan.stops.splice(0..0, brake);
+    let reports = too_early.iter().flat_map(|failure| &failure.reports);
+    plan.stops
+        .extend(reports.map(|report| Stop::of(report.as_ref())));
     plan.notes.extend(notes);
     Ok(plan)
 }
 
 /// What `homelab build --edge` would change.
-fn of_edge(inputs: &Inputs, allow_retire: Option<usize>) -> Result<Plan, Failure> {
+fn of_edge(inputs: &Inputs, arguments: &Arguments) -> Result<Plan, Failure> {
     let homelab = &inputs.homelab;
-    let lock = issued_lock(&inputs.workspace)?;
+    let mut lock = issued_lock(&inputs.workspace)?;
+    believed::refuse_unsigned(&lock)?;
+    believed::hold_against_tree(&inputs.workspace, &inputs.out, &lock)?;
+    let published = went_back::Published::read(&inputs.workspace, &inputs.out, &lock)?;
+    published.refuse_return(homelab, &lock, &arguments.accept_return_of)?;
+    lock.forget_overtaken(&published.lists);
     refuse_issued_here(homelab, &lock)?;
     let reconciliation = reconcile(homelab, &lock);
     let derivations = plan::edge(homelab, &lock, &inputs.templates.of_the_edge());
@@ -193,7 +261,7 @@ fn of_edge(inputs: &Inputs, allow_retire: Option<usize>) -> Result<Plan, Failure
         plan.stops
             .push(Stop::of(&super::build::lock_would_change(issue)));
     }
-    let brake = retires_many(homelab, &lock, allow_retire);
+    let brake = retires_many(homelab, &lock, arguments.allow_retire);
     plan.stops.extend(brake.map(|error| Stop::of(&error)));
     if lock.has_stale_crl() {
         plan.notes.push(format!("ca.crl is left as it is: {SIGN}"));
@@ -232,7 +300,7 @@ impl Look<'_> {
     fn plan(self) -> Result<Plan, Failure> {
         let templates = &self.inputs.templates;
         let out = &self.inputs.out;
-        let view = View::open(out, owner(self.before.unwrap_or(self.foreseen)), PATIENCE);
+        let view = View::glance(out, owner(self.before.unwrap_or(self.foreseen)));
         let view = view.map_err(Failure::environment)?;
         let missed = realise::missed(self.derivations, &view, templates);
         let missed = missed.map_err(Failure::environment)?;
@@ -282,12 +350,7 @@ impl Look<'_> {
                 changes: self.changes,
                 rewrite: false,
             },
-            notes: match view.damaged() {
-                true => vec![String::from(
-                    "the manifest is damaged: a build writes it anew",
-                )],
-                false => Vec::new(),
-            },
+            notes: notes(&view),
         })
     }
 
@@ -321,9 +384,30 @@ impl Look<'_> {
         };
         let before = self.before.map(LetIn::all).unwrap_or_default();
         let out = self.inputs.out.display();
-        let people = of_devices(&before, &after.retired, &after.devices);
+        let known = Known {
+            devices: &after.retired,
+            shut_out: &after.shut_out,
+        };
+        let people = of_devices(&before, &known, &after.devices);
         Ok((people, Some(format!("{out} {why}"))))
     }
+}
+
+/// What else there is to know of a tree.
+fn notes(view: &View) -> Vec<String> {
+    let damaged = view
+        .damaged()
+        .then(|| String::from("the manifest is damaged: a build writes it anew"));
+    let busy = view.busy().map(|busy| {
+        format!(
+            "{} holds `{}`: this is how things stand in the midst of that",
+            named_holder(busy.holder.as_ref()),
+            view.directory().display()
+        )
+    });
+    let shown = view.shows_secrets();
+    let shown = shown.then(|| shown_secrets(view.directory()));
+    damaged.into_iter().chain(busy).chain(shown).collect()
 }
 
 /// A build removes nothing that is not its own.

@@ -42,7 +42,7 @@ enum RenewError {
 
 /// Issues new certificates, or shuts out the older ones, and builds.
 pub fn renew(arguments: &Renew) -> Result<(), Failure> {
-    let inputs = Inputs::read(&arguments.make)?;
+    let inputs = Inputs::held(&arguments.make)?;
     let (homelab, lock) = (&inputs.homelab, issued_lock(&inputs.workspace)?);
     for device in &arguments.devices {
         is_enrolled(homelab, device)?;
@@ -113,7 +113,7 @@ fn finish(lock: &Lock, devices: &[DeviceId]) -> Result<Order, Failure> {
 
 /// The declared devices that `status` says are to be renewed.
 fn due(homelab: &Homelab, lock: &Lock) -> Result<Vec<DeviceId>, Failure> {
-    let status = Status::at(clock::now()?, homelab, Some(lock));
+    let status = Status::at(clock::now_to_issue()?, homelab, Some(lock));
     let is_due = |state| matches!(state, State::Due | State::Expired);
     let due = status.devices.iter().filter(|device| is_due(device.state));
     let names: Vec<&str> = due.map(|device| device.device.as_str()).collect();

@@ -39,6 +39,11 @@ pub fn only_result(line: impl Display) -> Result<(), Failure> {
     print(std::io::stdout(), format_args!("{line}\n"))
 }
 
+/// The same for a text that ends its lines itself.
+pub fn only_text(text: &str) -> Result<(), Failure> {
+    print(std::io::stdout(), format_args!("{text}"))
+}
+
 /// A QR code, black on white whatever the terminal's own colours are; `NO_COLOR` is not about a picture.
 /// Where stdout is no terminal, ink is dark: it is right on white paper.
 pub fn picture(qr: &Qr) -> Result<(), Failure> {

@@ -11,7 +11,7 @@ use super::report;
 use super::workspace::Workspace;
 use crate::lock::{Issued, Lock, Reconciliation};
 use crate::model::{DeviceId, Enrolment, Homelab};
-use crate::pki::{PublicKey, RequestError, requested_key};
+use crate::pki::{PublicKey, RequestError, UnusableKey, requested_key};
 
 /// Bytes of a request, at the most.
 const LIMIT: u64 = 64 << 10;
@@ -26,12 +26,7 @@ enum RequestsError {
     Missing { path: PathBuf, device: DeviceId },
 
     #[error("`{}`, which `{device}` is declared to ask with, cannot be met", path.display())]
-    #[diagnostic(
-        code("request::not-met"),
-        help(
-            "have the device make a request for a key of P-256, such as `openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -subj /CN={device} …` does"
-        )
-    )]
+    #[diagnostic(code("request::not-met"), help("{}", remedy(source, device)))]
     NotMet {
         path: PathBuf,
         device: DeviceId,
@@ -52,6 +47,22 @@ enum RequestsError {
         help("have each make its own: who has the one would be let in as the other")
     )]
     SameKey { device: DeviceId, other: DeviceId },
+}
+
+/// What makes a request that can be met, with the key that the device has where that will do.
+fn remedy(fault: &RequestError, device: &DeviceId) -> String {
+    let name = device.common_name();
+    match fault {
+        RequestError::Scheme(_) => format!(
+            "sign it anew with the same key and SHA-256: `openssl req -new -sha256 -key {name}.key -subj /CN={name} -out {name}.csr`"
+        ),
+        RequestError::Key(UnusableKey::ExplicitCurve | UnusableKey::HybridPoint) => format!(
+            "have the key say which curve it is of, `openssl ec -in {name}.key -param_enc named_curve -conv_form uncompressed -out {name}-named.key`, and ask anew with that: `openssl req -new -sha256 -key {name}-named.key -subj /CN={name} -out {name}.csr`"
+        ),
+        RequestError::Key(_) | RequestError::NotARequest | RequestError::NotOwnKey => format!(
+            "have the device make a request for a key of P-256, P-384, Ed25519, or RSA of 2048 to 8192 bits: `openssl req -new -sha256 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout {name}.key -subj /CN={name} -out {name}.csr`"
+        ),
+    }
 }
 
 /// Fails where there is anything to report.

@@ -11,7 +11,7 @@ use crate::model::{Admission, DeviceId, Enrolment, Homelab};
 /// Shuts a device out at once, builds, and says what is to be done next, in order.
 pub fn revoke(arguments: &Revoke) -> Result<(), Failure> {
     let device = &arguments.device;
-    let inputs = Inputs::read(&arguments.make)?;
+    let inputs = Inputs::held(&arguments.make)?;
     is_enrolled(&inputs.homelab, device)?;
     let lock = issued_lock(&inputs.workspace)?;
     // Another certificate for a key that went with the device would let whoever has it in.

@@ -6,9 +6,9 @@ use thiserror::Error;
 use super::arguments::{Make, Rotate};
 use super::build::{Inputs, build_after, issued_lock};
 use super::failure::{Exit, Failure};
+use super::hold::Held;
 use super::issuing::{Order, Rotation};
 use super::secret::{self, SealsTo};
-use super::workspace::Workspace;
 use super::{mint, report};
 use crate::lock::{AuthorityState, Dependent, Lock};
 use crate::plan::shown_moment;
@@ -47,7 +47,7 @@ pub fn rotate(arguments: &Rotate) -> Result<(), Failure> {
     if arguments.identity {
         return identity(arguments, &make);
     }
-    let inputs = Inputs::read(&make)?;
+    let inputs = Inputs::held(&make)?;
     let lock = issued_lock(&inputs.workspace)?;
     if arguments.finish {
         return finish(arguments, &make, &inputs, &lock);
@@ -83,7 +83,12 @@ fn is_under_way(lock: &Lock) -> bool {
     states.any(|state| state == AuthorityState::Replaced)
 }
 
-fn finish(arguments: &Rotate, make: &Make, inputs: &Inputs, lock: &Lock) -> Result<(), Failure> {
+fn finish(
+    arguments: &Rotate,
+    make: &Make,
+    inputs: &Inputs<Held>,
+    lock: &Lock,
+) -> Result<(), Failure> {
     let dependents = lock.dependents(&inputs.homelab);
     if !dependents.is_empty() && !arguments.force {
         let devices = dependents.iter().map(depends).collect();
@@ -125,14 +130,13 @@ fn depends(dependent: &Dependent) -> String {
 
 /// Encrypts homelab.age anew, and touches nothing else.
 fn identity(arguments: &Rotate, make: &Make) -> Result<(), Failure> {
-    let workspace = Workspace::of(&make.declaration.file);
-    let _held = workspace.hold()?;
+    let workspace = Held::of(&make.declaration)?;
     let lock = issued_lock(&workspace)?;
     mint::complete_pending(&workspace)?;
     if !arguments.passphrase && arguments.recipient.is_empty() {
         return Err(Failure::new(Exit::Usage, RotateError::NoRecipient));
     }
-    let opened = secret::unlock(&workspace, &make.secret, &lock.roots())?;
+    let opened = secret::unlock(&workspace, &make.secret, &lock, &lock.roots())?;
     let to = match arguments.passphrase {
         true => SealsTo::Passphrase(secret::ask_new()?),
         false => opened.seals_to(&arguments.recipient)?,

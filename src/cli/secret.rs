@@ -10,13 +10,15 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::arguments::Secret;
+use super::believed;
 use super::failure::Failure;
+use super::hold::Held;
 use super::workspace::Workspace;
+use crate::lock::Lock;
 use crate::root::{
     Identity, Key, Keyring, Recipient, RootId, RootSecret, SealError, is_sealed_with_passphrase,
     recipients, seal, seal_with_passphrase, unseal,
 };
-use crate::tree::{Existing, Mode, write_durably};
 
 /// Bytes of an identity file, a sealed root or a command's answer, at the most.
 pub const LIMIT: u64 = 64 << 10;
@@ -152,10 +154,11 @@ enum Sealer {
     Command,
 }
 
-/// Opens the keyring and holds it against what the lock pins, the present root secret first.
+/// Opens the keyring and holds it against what the lock pins, and the lock against it.
 pub fn unlock(
     workspace: &Workspace,
     options: &Secret,
+    lock: &Lock,
     expected: &[RootId],
 ) -> Result<Opened, Failure> {
     let opened = match &options.root_command {
@@ -165,28 +168,29 @@ pub fn unlock(
         },
         None => from_file(workspace, options)?,
     };
-    match expected.iter().all(|id| opened.keyring.root(id).is_some()) {
-        true => Ok(opened),
-        false => Err(Failure::environment(SecretError::Foreign)),
+    if !expected.iter().all(|id| opened.keyring.root(id).is_some()) {
+        return Err(Failure::environment(SecretError::Foreign));
     }
+    believed::hold_against_secret(lock, &opened.keyring)?;
+    Ok(opened)
 }
 
-/// The root secret that a command prints, where nothing is pinned yet.
-pub fn first_from_command(options: &Secret) -> Result<Option<(RootId, Opened)>, Failure> {
+/// The root secret that a command prints, where nothing is pinned yet, and a lock of its own.
+pub fn first_from_command(options: &Secret) -> Result<Option<(Lock, Opened)>, Failure> {
     let Some(command) = &options.root_command else {
         return Ok(None);
     };
     let only = printed(command)?;
     let root = str::from_utf8(&only).ok().and_then(RootSecret::from_text);
     let root = root.ok_or_else(no_root)?;
-    let (id, keyring) = (root.id(), Keyring::of(root));
+    let (lock, keyring) = (Lock::new(&root), Keyring::of(root));
     let sealer = Sealer::Command;
-    Ok(Some((id, Opened { keyring, sealer })))
+    Ok(Some((lock, Opened { keyring, sealer })))
 }
 
 fn from_file(workspace: &Workspace, options: &Secret) -> Result<Opened, Failure> {
     let path = workspace.path("homelab.age");
-    let Some(sealed) = workspace.read(&path, LIMIT)? else {
+    let Some(sealed) = workspace.sealed()? else {
         return Err(Failure::environment(SecretError::Missing { path }));
     };
     let cannot_open = |source, help: &str| {
@@ -288,12 +292,11 @@ impl SealsTo {
     }
 
     /// Puts a keyring into homelab.age, in place of the one that is there.
-    pub fn replace(&self, workspace: &Workspace, keyring: &Keyring) -> Result<(), Failure> {
+    pub fn replace(&self, workspace: &Held, keyring: &Keyring) -> Result<(), Failure> {
         let sealed = self.seal(keyring);
         let sealed =
             sealed.map_err(|source| Failure::environment(SecretError::CannotSeal { source }))?;
-        let path = workspace.path("homelab.age");
-        write_durably(&path, Mode::Public, &sealed, Existing::Replace).map_err(Failure::environment)
+        workspace.write("homelab.age", &sealed)
     }
 }
 
@@ -325,9 +328,10 @@ pub fn read_identities(
         return Ok(None);
     };
     let bytes = Zeroizing::new(bytes);
-    let identities = std::str::from_utf8(&bytes)
-        .ok()
-        .and_then(Identity::from_file);
+    let text = std::str::from_utf8(&bytes).ok();
+    // Some editors begin a file with a byte-order mark.
+    let text = text.map(|text| text.strip_prefix('\u{feff}').unwrap_or(text));
+    let identities = text.and_then(Identity::from_file);
     let path = path.to_owned();
     let bad = || Failure::environment(SecretError::BadIdentity { path });
     identities.map(Some).ok_or_else(bad)

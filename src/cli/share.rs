@@ -10,8 +10,8 @@ use thiserror::Error;
 use super::arguments::Share;
 use super::build::{issued_lock, owner, sealed_hash};
 use super::failure::{Exit, Failure};
+use super::hold::{PATIENCE, Still};
 use super::renew::is_enrolled;
-use super::workspace::{PATIENCE, Workspace};
 use super::{clock, mint, password, report};
 use crate::lock::{Issued, Lock};
 use crate::model::DeviceId;
@@ -115,7 +115,7 @@ enum ShareError {
 /// Offers a device's files until they are fetched.
 pub fn share(arguments: &Share) -> Result<(), Failure> {
     let device = &arguments.device;
-    let workspace = Workspace::of(&arguments.declaration.file);
+    let workspace = Still::of(&arguments.declaration)?;
     let out = workspace.out(arguments.out.as_deref())?;
     if let Some(file) = arguments.qr.as_ref().filter(|file| !is_svg(file)) {
         let path = file.clone();
@@ -139,6 +139,8 @@ pub fn share(arguments: &Share) -> Result<(), Failure> {
         )?),
         false => None,
     };
+    // What is offered has been read: builds need not wait until it is fetched.
+    drop(workspace);
     let path = mint::new_secret_path()?;
     let page = page(&templates, guide, device, &path)?;
     let listener = listen(arguments)?;

@@ -11,7 +11,7 @@ use super::arguments::Status as Arguments;
 use super::failure::{Exit, Failure};
 use super::mint;
 use super::workspace::Workspace;
-use super::{clock, report};
+use super::{believed, clock, report, went_back};
 use crate::pki::Validity;
 use crate::plan::{shown_end, shown_moment};
 use crate::status::{DependentStatus, DeviceStatus, State, Status, relative};
@@ -28,14 +28,22 @@ struct NeedsAction {
 
 /// Says how every device stands.
 pub fn status(arguments: &Arguments) -> Result<(), Failure> {
-    let workspace = Workspace::of(&arguments.declaration.file);
+    let workspace = Workspace::of(&arguments.declaration);
     let homelab = workspace.homelab()?;
     let lock = mint::begun(&workspace, &workspace.path("out"))?;
     let now = clock::now()?;
+    let mut went_back = Vec::new();
     if let Some(lock) = &lock {
         clock::doubt(now, lock);
+        believed::hold_against_tree(&workspace, &workspace.path("out"), lock)?;
+        believed::doubt_unsigned(lock);
+        let published = went_back::Published::read(&workspace, &workspace.path("out"), lock)?;
+        went_back = published.tell(&homelab, lock);
     }
-    let status = Status::at(now, &homelab, lock.as_ref());
+    let mut status = Status::at(now, &homelab, lock.as_ref());
+    for device in &mut status.devices {
+        device.went_back = went_back.contains(&device.device);
+    }
     if arguments.json {
         report::json(&status)?;
     } else {
@@ -92,7 +100,11 @@ fn table(status: &Status) -> String {
         )
         .expect("a String takes all");
     }
-    text + &rotation(status) + &summary(status) + "\n"
+    text += &rotation(status);
+    if let Some(key) = &status.root_key {
+        text += &format!("homelab.lock is signed with the root key {key}\n");
+    }
+    text + &summary(status) + "\n"
 }
 
 /// When an authority ends; one can be without an end.
@@ -167,6 +179,7 @@ fn row(status: &Status, device: &DeviceStatus) -> [String; 5] {
     };
     let renew = || format!("homelab renew {}", device.device);
     let to_do = match (device.state, device.older_until) {
+        _ if device.went_back => String::from("was shut out: homelab.lock went back"),
         (State::Valid | State::Due, Some(until)) if until <= status.now => {
             String::from("homelab build shuts the older certificate out")
         }
@@ -175,7 +188,14 @@ fn row(status: &Status, device: &DeviceStatus) -> [String; 5] {
             format!("install the new file by {until}; the older one works until then")
         }
         (State::Valid, None) => String::new(),
-        (State::Early, _) => String::from("set the clock right"),
+        (State::Early, _) => {
+            let authority = status.authority.as_ref().map(|authority| authority.state);
+            let remedy = match authority {
+                Some(State::Early) => String::from("homelab rotate --authority"),
+                _ => renew(),
+            };
+            format!("set the clock right; if it is, {remedy}")
+        }
         (State::Due | State::Expired, _) => renew(),
         (State::Installed, _) => String::new(),
         (State::Unvouched, _) => String::from("homelab adopt the authority that signed it"),

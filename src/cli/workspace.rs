@@ -1,39 +1,46 @@
 //! The directory that a declaration stands in, and the files beside it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use miette::Diagnostic;
 use thiserror::Error;
 use walkdir::WalkDir;
 
+use super::arguments::Declaration;
 use super::failure::{Exit, Failure};
-use super::mint;
-use crate::lock::{self, Lock};
+use super::hold::Held;
+use super::{believed, report, secret};
+use crate::lock::{self, Lock, Signatures};
 use crate::model::{Homelab, Language};
 use crate::parse;
-use crate::source::Source;
+use crate::root::{Keyring, RootKey, is_armoured};
+use crate::source::{Source, normal_form};
 use crate::template::{self, Templates};
-use crate::tree::{Existing, Mode, remove_unfinished, write_durably};
-
-/// How long a build waits for another in the same directory.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+use crate::tree::{Existing, Mode, linked_file, write_durably};
 
 /// Bytes of a lock, at the most: more than 100,000 certificates.
 const LOCK_LIMIT: u64 = 64 << 20;
 
-/// The directory of a declaration.
+/// The directory of a declaration, to be read. What is to be changed is [`Held`].
 pub struct Workspace {
     directory: PathBuf,
     declaration: PathBuf,
+    root_key: Option<RootKey>,
 }
 
-/// A workspace that this process alone may change.
-pub struct Held {
-    _lock: File,
+/// How a lock that is there stands to one that would be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// They are the same.
+    Same,
+    /// The same records in another form, as a merge leaves them.
+    Otherwise,
+    /// It has records that nobody has signed yet.
+    Unsigned,
 }
 
 #[derive(Debug, Error, Diagnostic)]
@@ -56,12 +63,12 @@ pub enum WorkspaceError {
         source: io::Error,
     },
 
-    #[error("another homelab is at work in `{}`; waited {} s for it", path.display(), PATIENCE.as_secs())]
+    #[error("a signature that was just made does not verify: this machine miscalculates")]
     #[diagnostic(
-        code("workspace::locked"),
-        help("wait until it has ended, then try again")
+        code("workspace::miscalculates"),
+        help("nothing was written: use another machine, or have its memory tested")
     )]
-    Locked { path: PathBuf },
+    Miscalculates,
 
     #[error("the output tree cannot be a directory that the declaration stands in, `{}`", path.display())]
     #[diagnostic(
@@ -73,7 +80,8 @@ pub enum WorkspaceError {
 
 impl Workspace {
     /// The workspace of a declaration, which need not exist yet.
-    pub fn of(declaration: &Path) -> Workspace {
+    pub fn of(declaration: &Declaration) -> Workspace {
+        let (declaration, root_key) = (&declaration.file, declaration.root_key);
         let directory = match declaration.parent() {
             Some(parent) if parent != Path::new("") => parent.to_owned(),
             _ => PathBuf::from("."),
@@ -81,6 +89,7 @@ impl Workspace {
         Workspace {
             directory,
             declaration: declaration.to_owned(),
+            root_key,
         }
     }
 
@@ -90,6 +99,11 @@ impl Workspace {
             here if here == Path::new(".") => PathBuf::from(name),
             directory => directory.join(name),
         }
+    }
+
+    /// The directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// The declaration itself.
@@ -110,40 +124,6 @@ impl Workspace {
                 WorkspaceError::OutIsHere { path: out },
             )),
             false => Ok(out),
-        }
-    }
-
-    /// Holds the workspace against every other homelab that would change it, waiting for a while, and
-    /// removes what one that was killed has left half written.
-    pub fn hold(&self) -> Result<Held, Failure> {
-        let held = self.hold_directory()?;
-        for name in ["homelab.lock", "homelab.age", mint::PENDING, "homelab.kdl"] {
-            remove_unfinished(&self.path(name)).map_err(Failure::environment)?;
-        }
-        Ok(held)
-    }
-
-    fn hold_directory(&self) -> Result<Held, Failure> {
-        let cannot_read = |source| {
-            Failure::environment(WorkspaceError::CannotRead {
-                path: self.directory.clone(),
-                source,
-            })
-        };
-        let directory = File::open(&self.directory).map_err(cannot_read)?;
-        let until = Instant::now() + PATIENCE;
-        loop {
-            match directory.try_lock() {
-                Ok(()) => return Ok(Held { _lock: directory }),
-                Err(TryLockError::WouldBlock) if Instant::now() < until => {
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-                Err(TryLockError::WouldBlock) => {
-                    let path = self.directory.clone();
-                    return Err(Failure::environment(WorkspaceError::Locked { path }));
-                }
-                Err(TryLockError::Error(source)) => return Err(cannot_read(source)),
-            }
         }
     }
 
@@ -186,27 +166,58 @@ impl Workspace {
             return Ok(None);
         };
         // What is not UTF-8 is damage, and the lines around it tell where.
-        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let text = String::from_utf8_lossy(&normal_form(&bytes)).into_owned();
         let source = Source::new(path.display().to_string(), text);
-        let lock = lock::read(&source);
-        lock.map(Some)
-            .map_err(|mistakes| Failure::mistakes(Exit::Environment, mistakes))
+        let lock = lock::read(&source)
+            .map_err(|mistakes| Failure::mistakes(Exit::Environment, mistakes))?;
+        believed::hold_against_pin(&lock, self.pinned()?)?;
+        Ok(Some(lock))
     }
 
-    /// Writes the lock, if it says anything else than the one that is there.
-    pub fn write_lock(&self, lock: &Lock) -> Result<(), Failure> {
-        if self.has_lock(lock)? {
-            return Ok(());
-        }
-        let (path, text) = (self.path("homelab.lock"), lock.to_string());
-        let written = write_durably(&path, Mode::Public, text.as_bytes(), Existing::Replace);
-        written.map_err(Failure::environment)
+    /// The key that the lock has to be signed with, where one is pinned.
+    pub fn pinned(&self) -> Result<Option<RootKey>, Failure> {
+        believed::pinned(self.root_key)
     }
 
-    /// Whether the lock that is there is this one, written as it is written.
-    pub fn has_lock(&self, lock: &Lock) -> Result<bool, Failure> {
-        let written = self.read(&self.path("homelab.lock"), LOCK_LIMIT)?;
-        Ok(written.as_deref() == Some(lock.to_string().as_bytes()))
+    /// The lock as it would be written, signed by that keyring where a record has changed, and the one that is
+    /// there, whatever ends its lines have: which is git's affair, and a build with nothing to do leaves a
+    /// checked-out file as it is. None where something is to be signed, and there is no keyring.
+    fn rewritten(
+        &self,
+        lock: &Lock,
+        keyring: Option<&Keyring>,
+    ) -> Result<(Option<String>, Vec<u8>), Failure> {
+        let present = self.read(&self.path("homelab.lock"), LOCK_LIMIT)?;
+        let present = normal_form(&present.unwrap_or_default()).into_owned();
+        let kept = String::from_utf8_lossy(&present);
+        let signatures = Signatures::kept_in(&kept);
+        let signatures = match keyring {
+            Some(keyring) => signatures.and_by(keyring, &lock.root),
+            None => signatures,
+        };
+        let text = lock.to_text(&signatures);
+        let text = text.map_err(|_| Failure::environment(WorkspaceError::Miscalculates))?;
+        Ok((text, present))
+    }
+
+    /// How the lock that is there stands to the way in which this one would be written.
+    pub fn written(&self, lock: &Lock) -> Result<Written, Failure> {
+        let (text, present) = self.rewritten(lock, None)?;
+        Ok(match text {
+            None => Written::Unsigned,
+            Some(text) if text.as_bytes() == present => Written::Same,
+            Some(_) => Written::Otherwise,
+        })
+    }
+
+    /// The sealed root secret, whatever git made of the ends of its lines; `None` if there is none.
+    pub fn sealed(&self) -> Result<Option<Vec<u8>>, Failure> {
+        let sealed = self.read(&self.path("homelab.age"), secret::LIMIT)?;
+        Ok(sealed.map(|bytes| match is_armoured(&bytes) {
+            true => normal_form(&bytes).into_owned(),
+            // Without its armour it is no text.
+            false => bytes,
+        }))
     }
 
     /// The built-in templates under those in `templates/`.
@@ -257,7 +268,12 @@ impl Workspace {
         };
         match read() {
             Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // What a link leads to may only be away: no reason to begin anew.
+                linked_file(path)
+                    .map_err(Failure::environment)
+                    .map(|_| None)
+            }
             Err(source) => {
                 let path = path.to_owned();
                 Err(Failure::environment(WorkspaceError::CannotRead {
@@ -266,5 +282,40 @@ impl Workspace {
                 }))
             }
         }
+    }
+}
+
+impl Held {
+    /// Writes the lock, if it says anything else than the one that is there.
+    ///
+    /// Signed by that keyring where a record has changed; whether it could be written.
+    pub fn write_lock(&self, lock: &Lock, keyring: Option<&Keyring>) -> Result<bool, Failure> {
+        let (text, present) = self.rewritten(lock, keyring)?;
+        match text {
+            None => return Ok(false),
+            Some(text) if text.as_bytes() == present => {}
+            Some(text) => self.write("homelab.lock", text.as_bytes())?,
+        }
+        Ok(true)
+    }
+
+    /// Writes a public file beside the declaration, in place of the one that is there. Through links it is written to
+    /// what they lead to.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+        let path = self.path(name);
+        if std::fs::metadata(&path).is_ok_and(|there| there.nlink() > 1) {
+            // A file that is replaced whole can keep only one of its names; backups go by that.
+            report::note(format_args!(
+                "`{}` has another name (a hard link): under that one it stays as it was.",
+                path.display()
+            ));
+        }
+        write_durably(&path, Mode::Public, bytes, Existing::Replace).map_err(Failure::environment)
+    }
+}
+
+impl AsRef<Workspace> for Workspace {
+    fn as_ref(&self) -> &Workspace {
+        self
     }
 }

@@ -3,13 +3,16 @@
 //! One line per certificate, sorted, without a hash over the whole, so that two branches that each add
 //! a device merge without a conflict. Two that each remove one leave a revocation list each, and the
 //! next build signs another. Each line carries a check of its own, and the
-//! last line is an end mark: a lock that was cut or damaged is refused whole.
+//! last line is an end mark: a lock that was cut or damaged is refused whole. Each record is signed, too:
+//! one that nobody with the root secret wrote is not believed.
 
 mod authorities;
 mod crl;
 mod read;
 mod reconcile;
+mod returned;
 mod rotation;
+mod signing;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -21,20 +24,26 @@ use jiff::Timestamp;
 pub use crl::SignedCrl;
 pub use read::{LockError, read};
 pub use reconcile::{NewDevice, Reconciliation, issued_here, reconcile};
+pub use returned::{PublishedCrl, Returned};
 pub use rotation::Dependent;
+pub use signing::Signatures;
 
 use crate::model::{DeviceId, Domain, Email};
 use crate::pki::{Certificate, PublicKey, Serial, Validity};
-use crate::root::{IssuanceId, RootId};
+use crate::root::{IssuanceId, RootId, RootKey, RootSecret};
 
-/// The version of the format; a later one is refused.
-pub const VERSION: u32 = 1;
+/// The version of the format that is written; the first one, in which nothing is signed, is read too.
+pub const VERSION: u32 = 2;
 
 /// All that has been issued.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lock {
     /// The root secret that new things are derived from.
     pub root: RootId,
+    /// The key of that secret's, which its records are signed with; none in a lock of version 1.
+    pub key: Option<RootKey>,
+    /// The keys of earlier root secrets, during a rotation: what they signed is believed too.
+    pub former: BTreeMap<RootId, RootKey>,
     /// Every authority, sorted by issue; none until the first build.
     pub authorities: Vec<Authority>,
     /// The revocation list of each authority that was signed last; several of one after a merge.
@@ -220,9 +229,11 @@ impl Issued {
 
 impl Lock {
     /// A lock under which nothing has been issued.
-    pub fn new(root: RootId) -> Lock {
+    pub fn new(root: &RootSecret) -> Lock {
         Lock {
-            root,
+            root: root.id(),
+            key: Some(root.signer().key()),
+            former: BTreeMap::new(),
             authorities: Vec::new(),
             crls: Vec::new(),
             certificates: Vec::new(),
@@ -288,14 +299,5 @@ impl Lock {
         let is_barred = |issued: &&Issued| matches!(issued.state, State::Barred { .. });
         let barred = self.certificates.iter().filter(is_barred);
         barred.map(|issued| &issued.device).collect()
-    }
-
-    /// The latest moment at which the lock says that something was issued.
-    pub fn last_issue(&self) -> Option<Timestamp> {
-        let ours = self.authorities.iter().filter(|a| a.can_sign());
-        let authorities = ours.map(|authority| authority.validity);
-        let certificates = self.certificates.iter().map(|issued| issued.validity);
-        let begun = authorities.chain(certificates).map(|v| v.not_before());
-        begun.chain(self.crls.iter().map(|crl| crl.updated)).max()
     }
 }

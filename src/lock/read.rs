@@ -12,12 +12,12 @@ use thiserror::Error;
 use super::authorities::{self, ReadAuthority};
 use super::reconcile::order;
 use super::write::check;
-use super::{Authority, AuthorityState, Issued, Lock, Origin, SignedCrl, State, VERSION};
+use super::{Authority, AuthorityState, Issued, Lock, Origin, SignedCrl, State, VERSION, signing};
 use crate::diagnostic::Mistakes;
 use crate::model::{DeviceId, Domain, Email};
 use crate::pki::{Certificate, Validity};
 use crate::record::Record;
-use crate::root::RootId;
+use crate::root::{RecordSignature, RootId, RootKey};
 use crate::source::{Source, Span};
 
 /// Why a text is not a lock that this homelab can build from.
@@ -30,7 +30,7 @@ pub enum LockError {
         help("bring back the last good one: `git checkout -- homelab.lock`")
     )]
     NotALock {
-        #[label("`homelab-lock version=\"1\"` was expected here")]
+        #[label("`homelab-lock version=\"{VERSION}\"` was expected here")]
         span: Span,
     },
 
@@ -78,6 +78,38 @@ pub enum LockError {
         span: Span,
     },
 
+    #[error("a line of the lock {why}")]
+    #[diagnostic(
+        code("lock::forged"),
+        help(
+            "find out who wrote it, `git log -p -- homelab.lock`, and bring back the last good one: `git checkout -- homelab.lock`"
+        )
+    )]
+    Forged {
+        why: &'static str,
+        #[label("nobody with the root secret wrote this")]
+        span: Span,
+    },
+
+    #[error("a line of the lock was signed with a root secret that has been left since")]
+    #[diagnostic(code("lock::left-behind"), help("{ONE_SIDE}"))]
+    LeftBehind {
+        #[label("signed with the earlier one")]
+        span: Span,
+    },
+
+    #[error("the lock has lines of two versions")]
+    #[diagnostic(
+        code("lock::mixed-versions"),
+        help(
+            "one branch was written by an older homelab: take homelab.lock of the other side as it is, and do again, with this homelab, what was done there"
+        )
+    )]
+    MixedVersions {
+        #[label("another version begins here")]
+        span: Span,
+    },
+
     #[error("the lock has {what} twice")]
     #[diagnostic(code("lock::duplicate"), help("{help}"))]
     Duplicate {
@@ -112,6 +144,7 @@ pub enum LockError {
 }
 
 const KEEP_ONE: &str = "two branches issued it each: keep the line whose .p12 is on the device, delete the other, and build again";
+const ONE_SIDE: &str = "a branch that began before a rotation of the root secret was finished has been merged after it: take homelab.lock of the side that finished it as it is, and do again what the other did";
 const KEEP_ONE_LAB: &str = "two homelabs were merged, or two branches that each began a rotation: take homelab.lock and homelab.age of one side as they are, and do again what the other did";
 
 /// Reads a lock, or says everything that is wrong with it.
@@ -132,7 +165,7 @@ fn read_lines(text: &str) -> Result<Lock, Vec<LockError>> {
         .iter()
         .copied()
         .filter(|line| !line.text.starts_with("//"));
-    begins(lines.next())?;
+    let version = begins(lines.next())?;
     let mut body: Vec<Line> = lines.collect();
     match body.pop() {
         Some(last) if last.text == "end" && text.ends_with('\n') => {}
@@ -141,7 +174,10 @@ fn read_lines(text: &str) -> Result<Lock, Vec<LockError>> {
             return Err(vec![LockError::CutOff { span }]);
         }
     }
-    let mut reading = Reading::default();
+    if let Some(line) = { body.iter() }.find(|line| line.text.starts_with("homelab-lock ")) {
+        return Err(vec![LockError::MixedVersions { span: line.span }]);
+    }
+    let mut reading = Reading::of(version);
     for line in body {
         if let Err(mistake) = reading.line(line) {
             reading.mistakes.push(mistake);
@@ -165,7 +201,7 @@ fn lines(text: &str) -> Vec<Line<'_>> {
 }
 
 /// The first line says that this is a lock, and of which version, before anything else is believed.
-fn begins(first: Option<Line<'_>>) -> Result<(), Vec<LockError>> {
+fn begins(first: Option<Line<'_>>) -> Result<Version, Vec<LockError>> {
     let Some(line) = first else {
         let span = Span::from((0, 0));
         return Err(vec![LockError::NotALock { span }]);
@@ -176,7 +212,8 @@ fn begins(first: Option<Line<'_>>) -> Result<(), Vec<LockError>> {
         .filter(|record| record.name == "homelab-lock")
         .and_then(|record| record.value("version"));
     match version.map(|version| (version, version.parse::<u32>())) {
-        Some((_, Ok(VERSION))) => Ok(()),
+        Some((_, Ok(VERSION))) => Ok(Version::Signed),
+        Some((_, Ok(1))) => Ok(Version::Unsigned),
         Some((found, Ok(number))) if number > VERSION => Err(vec![LockError::Newer {
             found: found.to_owned(),
             span: line.span,
@@ -188,18 +225,52 @@ fn begins(first: Option<Line<'_>>) -> Result<(), Vec<LockError>> {
     }
 }
 
+/// The versions that can be read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Version {
+    /// The first, whose records nobody has signed.
+    Unsigned,
+    /// The present one.
+    Signed,
+}
+
 /// What has been read so far, and where.
-#[derive(Default)]
-struct Reading {
-    roots: Vec<(RootId, Span)>,
+struct Reading<'a> {
+    version: Version,
+    roots: Vec<(ReadRoot, Span)>,
     authorities: Vec<(ReadAuthority, Span)>,
     crls: Vec<(SignedCrl, Span)>,
     certificates: Vec<(Issued, Span)>,
+    /// Every record and its signature.
+    signed: Vec<(&'a str, RecordSignature)>,
+    /// Where those are.
+    places: Vec<Span>,
     mistakes: Vec<LockError>,
 }
 
-impl Reading {
-    fn line(&mut self, line: Line<'_>) -> Result<(), LockError> {
+/// What a line says of a root secret.
+#[derive(Clone, PartialEq, Eq)]
+struct ReadRoot {
+    id: RootId,
+    key: Option<RootKey>,
+    former: BTreeMap<RootId, RootKey>,
+}
+
+impl<'a> Reading<'a> {
+    fn of(version: Version) -> Reading<'a> {
+        Reading {
+            version,
+            roots: Vec::new(),
+            authorities: Vec::new(),
+            crls: Vec::new(),
+            certificates: Vec::new(),
+            signed: Vec::new(),
+            places: Vec::new(),
+            mistakes: Vec::new(),
+        }
+    }
+
+    fn line(&mut self, line: Line<'a>) -> Result<(), LockError> {
         let is_mark = |mark: &str| line.text.starts_with(mark);
         if ["<<<<<<<", "=======", ">>>>>>>", "|||||||"]
             .into_iter()
@@ -211,16 +282,25 @@ impl Reading {
             why,
             span: line.span,
         };
-        let record =
+        let mut record =
             Record::parse(line.text).map_err(|malformed| damaged(malformed.to_string()))?;
-        verify_check(line.text, &record).map_err(|why| damaged(why.to_owned()))?;
+        let checked = take_check(line.text, &mut record).map_err(|why| damaged(why.to_owned()))?;
+        if self.version == Version::Signed {
+            let why = "is not signed";
+            let forged = || LockError::Forged {
+                why,
+                span: line.span,
+            };
+            let signed = record.properties.pop_if(|(key, _)| *key == "signed");
+            let signed = signed.and_then(|_| signing::parted(checked));
+            self.signed.push(signed.ok_or_else(forged)?);
+            self.places.push(line.span);
+        }
         let fields = Fields { record: &record };
         match record.name {
             "root" => {
-                let root = fields.argument().map_err(damaged)?;
-                if self.roots.iter().all(|(known, _)| *known != root) {
-                    self.roots.push((root, line.span));
-                }
+                let root = fields.root(self.version).map_err(damaged)?;
+                self.roots.push((root, line.span));
                 Ok(())
             }
             "authority" => {
@@ -245,16 +325,25 @@ impl Reading {
     }
 
     fn finish(mut self) -> Result<Lock, Vec<LockError>> {
-        self.unite();
-        let Some(&(first, _)) = self.roots.first() else {
+        let Some((first, _)) = self.roots.first() else {
             let span = Span::from((0, 0));
             self.mistakes.push(LockError::NoRoot { span });
             return Err(self.mistakes);
         };
+        let first = first.id;
         let root = self.present_root().unwrap_or_else(|mistake| {
             self.mistakes.push(mistake);
             first
         });
+        let (key, former) = self.keys(root);
+        if self.mistakes.is_empty() {
+            self.mistakes = self.not_believed(root, key, &former);
+        }
+        // What nobody wrote who may is not worth being told more of.
+        if !self.mistakes.is_empty() && self.version == Version::Signed {
+            return Err(self.mistakes);
+        }
+        self.unite();
         let authorities = authorities::unite(mem::take(&mut self.authorities), root);
         let authorities = authorities.unwrap_or_else(|mistake| {
             self.mistakes.push(mistake);
@@ -277,6 +366,8 @@ impl Reading {
         certificates.sort_by(|a, b| order(a).cmp(&order(b)));
         Ok(Lock {
             root,
+            key,
+            former,
             crls: crls.filter(listing).collect(),
             authorities,
             certificates,
@@ -291,9 +382,15 @@ impl Reading {
         let silent = lines().map(|line| line.id).filter(|id| !said.contains(id));
         let silent: BTreeSet<_> = silent.collect();
         let is_left = |root: RootId| lines().any(|line| line.root == Some(root));
-        let present = self.roots.iter().filter(|(root, _)| !is_left(*root));
+        let mut roots: Vec<(RootId, Span)> = Vec::new();
+        for (root, span) in &self.roots {
+            if roots.iter().all(|(known, _)| *known != root.id) {
+                roots.push((root.id, *span));
+            }
+        }
+        let present = roots.iter().filter(|(root, _)| !is_left(*root));
         let present: Vec<RootId> = present.map(|(root, _)| *root).collect();
-        match (self.roots.as_slice(), present.as_slice()) {
+        match (roots.as_slice(), present.as_slice()) {
             ([(root, _)], _) => Ok(*root),
             // Of two authorities that say nothing, each may have been made under another.
             (_, [root]) if silent.len() < 2 => Ok(*root),
@@ -304,6 +401,62 @@ impl Reading {
                 first: roots[0].1,
             }),
         }
+    }
+
+    /// The key of the present root secret, and those of former ones. Who has finished a rotation names no
+    /// former one any more, and that prevails.
+    fn keys(&self, root: RootId) -> (Option<RootKey>, BTreeMap<RootId, RootKey>) {
+        let mut lines = self.roots.iter().map(|(line, _)| line);
+        let Some(first) = lines.find(|line| line.id == root) else {
+            return (None, BTreeMap::new());
+        };
+        let mut former = first.former.clone();
+        for line in lines.filter(|line| line.id == root) {
+            former.retain(|id, key| line.former.get(id) == Some(key));
+        }
+        (first.key, former)
+    }
+
+    /// The lines that neither the present root secret's key has signed nor a former one's. If the key is
+    /// not even the one that its own line is signed with, that alone is told.
+    fn not_believed(
+        &self,
+        root: RootId,
+        key: Option<RootKey>,
+        former: &BTreeMap<RootId, RootKey>,
+    ) -> Vec<LockError> {
+        let Some(key) = key.filter(|key| !signing::are_signed(&root, key, &self.signed)) else {
+            return Vec::new();
+        };
+        let left = { self.roots.iter() }.filter_map(|(line, _)| Some((line.id, line.key?)));
+        let left: BTreeMap<RootId, RootKey> = left.filter(|(id, _)| *id != root).collect();
+        let has_signed = |(record, signature): &(&str, RecordSignature),
+                          (id, key): (&RootId, &RootKey)| {
+            signing::is_signed(id, key, record, signature)
+        };
+        let lines = self.signed.iter().zip(&self.places);
+        let is_believed = |signed| {
+            has_signed(signed, (&root, &key)) || former.iter().any(|by| has_signed(signed, by))
+        };
+        let mistakes = lines.filter(|(signed, _)| !is_believed(*signed));
+        let mistakes = mistakes.map(|(signed, &span)| {
+            if left.iter().any(|by| has_signed(signed, by)) {
+                return LockError::LeftBehind { span };
+            }
+            LockError::Forged {
+                why: "is not signed with the key of the root secret",
+                span,
+            }
+        });
+        let is_of_root = |mistake: &LockError| match mistake {
+            LockError::Forged { span, .. } => self.roots.iter().any(|(_, at)| at == span),
+            _ => false,
+        };
+        let mut mistakes: Vec<LockError> = mistakes.collect();
+        if let Some(place) = mistakes.iter().position(is_of_root) {
+            mistakes = vec![mistakes.swap_remove(place)];
+        }
+        mistakes
     }
 
     /// Lines about one certificate become one. Where both branches of a merge changed lines that are
@@ -413,14 +566,13 @@ fn is_same(one: &Issued, other: &Issued) -> bool {
     as_active(one) == as_active(other)
 }
 
-fn verify_check(line: &str, record: &Record<'_>) -> Result<(), &'static str> {
-    let Some(("check", written)) = record.properties.last().map(|(key, value)| (*key, value))
-    else {
-        return Err("it has no check");
-    };
-    let before = line.len() - format!(" check=\"{written}\"").len();
-    match check(&line[..before]) == *written {
-        true => Ok(()),
+/// Takes the check off a record; the text of the line before it, which it has to be the check of.
+fn take_check<'a>(line: &'a str, record: &mut Record<'_>) -> Result<&'a str, &'static str> {
+    let check_of = record.properties.pop_if(|(key, _)| *key == "check");
+    let (_, written) = check_of.ok_or("it has no check")?;
+    let before = &line[..line.len() - format!(" check=\"{written}\"").len()];
+    match check(before) == *written {
+        true => Ok(before),
         false => Err("its check does not match what it says"),
     }
 }
@@ -431,6 +583,31 @@ struct Fields<'r> {
 }
 
 impl Fields<'_> {
+    fn root(&self, version: Version) -> Result<ReadRoot, String> {
+        let (id, mut former) = (self.argument()?, BTreeMap::new());
+        if version == Version::Unsigned {
+            self.only(&[])?;
+            let key = None;
+            return Ok(ReadRoot { id, key, former });
+        }
+        self.only(&["key", "former"])?;
+        for one in self
+            .record
+            .value("former")
+            .into_iter()
+            .flat_map(|all| all.split(' '))
+        {
+            let (id, key) = one.split_once(':').ok_or_else(|| unreadable("former"))?;
+            let id = id.parse().map_err(|_| unreadable("former"))?;
+            former.insert(id, key.parse().map_err(|_| unreadable("former"))?);
+        }
+        Ok(ReadRoot {
+            id,
+            key: Some(self.parsed("key")?),
+            former,
+        })
+    }
+
     fn authority(&self) -> Result<ReadAuthority, String> {
         self.only(&[
             "root",
@@ -596,7 +773,7 @@ impl Fields<'_> {
     }
 
     fn only(&self, known: &[&str]) -> Result<(), String> {
-        let unknown = |key: &&str| !known.contains(key) && *key != "check";
+        let unknown = |key: &&str| !known.contains(key);
         let keys = self.record.properties.iter().map(|(key, _)| *key);
         match { keys }.find(unknown) {
             Some(key) => Err(format!("`{key}` is not known")),

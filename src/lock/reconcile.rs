@@ -128,10 +128,13 @@ impl Lock {
                 continue;
             }
             let (begin, end) = (issued.validity.not_before(), issued.validity.not_after());
+            let ends = window.after(now).unwrap_or(end);
             issued.state = match issued.state {
+                // Of a clock that was far ahead: it lets nobody in during all of that time.
+                State::Active if begin > ends => State::Retired { since: begin },
                 State::Active if end <= now => State::Retired { since: end },
                 State::Active => State::Replaced {
-                    until: window.after(now).unwrap_or(end).clamp(begin, end),
+                    until: ends.clamp(begin, end),
                 },
                 State::Barred { since } => State::Retired { since },
                 other => other,

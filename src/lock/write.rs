@@ -1,40 +1,69 @@
 //! The lock as text.
 
-use std::fmt::{self, Display, Formatter};
+use std::fmt::Write;
 
-use super::{Authority, AuthorityState, Issued, Lock, Origin, SignedCrl, State, VERSION};
+use super::reconcile::order;
+use super::{
+    Authority, AuthorityState, Issued, Lock, Origin, Signatures, SignedCrl, State, VERSION,
+};
+use crate::pki::Fault;
 use crate::record::Record;
-use crate::root::RootId;
+use crate::root::{RootId, RootKey};
 
 const HEADER: &str =
     "// What has been issued, and when. Written by homelab; keep it in git, do not edit it.";
 
-impl Display for Lock {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{HEADER}")?;
-        let version = VERSION.to_string();
-        writeln!(
-            f,
-            "{}",
-            Record::new("homelab-lock").property("version", version)
-        )?;
-        let root = Record::new("root").argument(self.root.to_string());
-        writeln!(f, "{}", checked(root))?;
+impl Lock {
+    /// The lock as it is written; none where a record is to be signed and the secret is not at hand.
+    ///
+    /// # Errors
+    /// [`Fault`] where the machine miscalculates.
+    pub fn to_text(&self, signatures: &Signatures<'_>) -> Result<Option<String>, Fault> {
+        let Some(key) = self.key else {
+            return Ok(None);
+        };
+        let records: Vec<String> = self
+            .records(&key)
+            .map(|record| record.to_string())
+            .collect();
+        let Some(signatures) = signatures.of(&self.root, &records)? else {
+            return Ok(None);
+        };
+        let version = Record::new("homelab-lock").property("version", VERSION.to_string());
+        let mut text = format!("{HEADER}\n{version}\n");
+        for (record, signature) in records.iter().zip(signatures) {
+            let signed = format!("{record} signed=\"{signature}\"");
+            let check = check(&signed);
+            writeln!(text, "{signed} check=\"{check}\"").expect("a String takes all");
+        }
+        text += "end\n";
+        Ok(Some(text))
+    }
+
+    /// Its records in the order of their lines.
+    fn records<'l>(&'l self, key: &'l RootKey) -> impl Iterator<Item = Record<'static>> + 'l {
+        let root = std::iter::once_with(|| self.root_record(key));
         // Between two lines that stay as they are: git takes a change beside one that another
         // branch made for a conflict, and `union` would keep both forms of this line.
-        for crl in &self.crls {
-            writeln!(f, "{}", checked(crl_record(crl)))?;
-        }
-        for authority in &self.authorities {
-            writeln!(f, "{}", checked(authority_record(authority, &self.root)))?;
-        }
+        let crls = self.crls.iter().map(crl_record);
+        let authorities = self.authorities.iter();
+        let authorities = authorities.map(|authority| authority_record(authority, &self.root));
         let mut certificates: Vec<&Issued> = self.certificates.iter().collect();
-        certificates
-            .sort_by_key(|issued| (&issued.device, issued.validity.not_before(), issued.id));
-        for issued in certificates {
-            writeln!(f, "{}", checked(certificate_record(issued)))?;
+        certificates.sort_by(|one, other| order(one).cmp(&order(other)));
+        let certificates = certificates.into_iter().map(certificate_record);
+        root.chain(crls).chain(authorities).chain(certificates)
+    }
+
+    fn root_record(&self, key: &RootKey) -> Record<'static> {
+        let record = Record::new("root")
+            .argument(self.root.to_string())
+            .property("key", key.to_string());
+        let former = self.former.iter().map(|(id, key)| format!("{id}:{key}"));
+        let former: Vec<String> = former.collect();
+        match former.as_slice() {
+            [] => record,
+            former => record.property("former", former.join(" ")),
         }
-        writeln!(f, "end")
     }
 }
 
@@ -109,12 +138,6 @@ fn certificate_record(issued: &Issued) -> Record<'static> {
             .property("state", "retired")
             .property("retired", since.to_string()),
     }
-}
-
-/// A record with the check of its own text at its end.
-fn checked(record: Record<'static>) -> Record<'static> {
-    let check = check(&record.to_string());
-    record.property("check", check)
 }
 
 /// Sixteen hexadecimal digits of BLAKE3 of a line's text before its check.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use super::caddy::CaddyVersion;
 use super::text::Email;
 
 /// How the Caddyfile as a whole is to be.
@@ -18,8 +19,20 @@ pub struct Edge {
     pub behind: Option<Behind>,
     /// The oldest Caddy that must take the file.
     pub caddy: CaddyVersion,
+    /// What the declaration itself says of the Caddy that runs, where it says anything.
+    pub promised: Option<CaddyVersion>,
     /// Whether the domain itself shows visitors what they may use.
     pub landing: bool,
+}
+
+impl Edge {
+    /// Some address that counts as the LAN's.
+    pub fn address_at_home(&self) -> IpAddr {
+        match self.lan.first() {
+            Some(range) => range.address,
+            None => IpAddr::from([192, 168, 1, 1]),
+        }
+    }
 }
 
 /// Proxies that stand before this one, and that are believed about whom they speak for.
@@ -124,50 +137,6 @@ impl fmt::Display for IpRange {
     }
 }
 
-/// A version of Caddy 2, such as `2.11`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct CaddyVersion {
-    minor: u16,
-}
-
-impl CaddyVersion {
-    /// The oldest version that takes what is generated.
-    pub const OLDEST: CaddyVersion = CaddyVersion { minor: 6 };
-    /// What is taken where nothing is said: all that are kept up know it.
-    pub const DEFAULT: CaddyVersion = CaddyVersion::TRUST_POOL;
-    /// The first with `trust_pool`; it warns of the directive that older ones take.
-    pub const TRUST_POOL: CaddyVersion = CaddyVersion { minor: 8 };
-
-    /// The first that reads `X-Forwarded-For` from its trusted end, and the PROXY protocol.
-    pub const BEHIND: CaddyVersion = CaddyVersion { minor: 8 };
-    /// The first that uses the certificate of a wildcard site for the hosts below it.
-    pub const WILDCARD: CaddyVersion = CaddyVersion { minor: 10 };
-
-    /// Takes `2.6` or later; otherwise says why not.
-    pub fn new(text: &str) -> Result<CaddyVersion, &'static str> {
-        let numbers: Vec<&str> = text.split('.').collect();
-        let (major, minor) = match numbers.as_slice() {
-            [major, minor] | [major, minor, _] => (*major, *minor),
-            _ => return Err("it is no version such as `2.11`"),
-        };
-        let is_number = |text: &&str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        if !numbers.iter().all(is_number) {
-            return Err("it is no version such as `2.11`");
-        }
-        if major != "2" {
-            return Err("only Caddy 2 is known");
-        }
-        let minor = minor
-            .parse()
-            .map_err(|_| "it is no version such as `2.11`")?;
-        let version = CaddyVersion { minor };
-        if version < CaddyVersion::OLDEST {
-            return Err("versions before 2.6 do not take what is generated");
-        }
-        Ok(version)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,26 +179,6 @@ mod tests {
             let range = IpRange::new(range).unwrap();
             let address: IpAddr = address.parse().unwrap();
             assert_eq!(range.contains(address), expected, "{range} {address}");
-        }
-    }
-
-    #[test]
-    fn caddy_versions_are_read() {
-        assert!(CaddyVersion::new("2.6").unwrap() < CaddyVersion::TRUST_POOL);
-        assert!(CaddyVersion::new("2.11.4").unwrap() > CaddyVersion::TRUST_POOL);
-        for bad in [
-            "",
-            "2",
-            "1.0",
-            "3.0",
-            "2.5",
-            "2.x",
-            "2.11-beta",
-            "2.",
-            "2.+6",
-            "2.6.1.0",
-        ] {
-            assert!(CaddyVersion::new(bad).is_err(), "{bad}");
         }
     }
 }

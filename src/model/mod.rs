@@ -4,8 +4,10 @@
 
 mod access;
 mod backend;
+mod caddy;
 mod edge;
 mod enrolment;
+mod hole;
 mod host;
 mod language;
 mod lifetime;
@@ -20,8 +22,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use access::{Access, Admission, Allowed, CertificateMode};
 pub use backend::{Backend, ByteSize, Files, Header, HostPath, Proxy, Redirect, Timeout};
-pub use edge::{Behind, CaddyVersion, Edge, Forwarding, IpRange, SiteCertificates};
+pub use caddy::CaddyVersion;
+pub use edge::{Behind, Edge, Forwarding, IpRange, SiteCertificates};
 pub use enrolment::{Enrolment, Fingerprint, RequestPath};
+pub use hole::{Closed, HOLES, Hole, holes_of};
 pub use host::{Domain, Host};
 pub use language::Language;
 pub use lifetime::{Lifetime, NotALifetime};

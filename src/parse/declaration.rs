@@ -114,6 +114,8 @@ pub struct DeviceLine {
     pub csr: Option<Text>,
     /// The certificate that it has already.
     pub fingerprint: Option<Text>,
+    /// The kind of key that is asked for.
+    pub key: Option<Text>,
 }
 
 /// `group "family" "alice" "bob"`.
@@ -277,6 +279,7 @@ fn device(node: &Node, mistakes: &mut Vec<Mistake>) -> Option<DeviceLine> {
     let validity = fields.text_property("validity");
     let csr = fields.text_property("csr");
     let fingerprint = fields.text_property("fingerprint");
+    let key = fields.text_property("key");
     fields.finish("one name", false);
     Some(DeviceLine {
         name: name?,
@@ -285,6 +288,7 @@ fn device(node: &Node, mistakes: &mut Vec<Mistake>) -> Option<DeviceLine> {
         validity,
         csr,
         fingerprint,
+        key,
     })
 }
 

@@ -87,9 +87,12 @@ impl Certificate {
         })
     }
 
-    /// The key that it certifies; none if that is not one of P-256.
+    /// The key that it certifies; none if that is of no kind that is known here, or in another form than is
+    /// written here, which not every Caddy reads.
     pub fn public_key(&self) -> Option<PublicKey> {
-        PublicKey::from_spki_der(&self.spki_der().ok()?)
+        let spki = self.spki_der().ok()?;
+        let key = PublicKey::from_spki_der(&spki).ok()?;
+        (key.spki_der() == spki).then_some(key)
     }
 
     /// SHA-256 of the `SubjectPublicKeyInfo`, whatever kind of key it is.

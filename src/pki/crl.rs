@@ -9,18 +9,20 @@ use std::num::NonZeroU64;
 use std::str::FromStr;
 
 use cms::cert::x509::crl::CertificateList;
+use cms::cert::x509::time::Time;
 use data_encoding::{BASE64, HEXLOWER};
+use der::oid::ObjectIdentifier;
 use der::{Decode, Encode};
 use jiff::Timestamp;
-use p256::ecdsa::Signature;
 use rcgen::{
     CertificateRevocationListParams, KeyIdMethod, PublicKeyData, RevokedCertParams, SerialNumber,
 };
 use thiserror::Error;
 
 use super::pem::pem;
+use super::signature::Scheme;
 use super::validity::offset_date_time;
-use super::{Certificate, Fault, IssuerName, PrivateKey, PublicKey, Serial, Validity};
+use super::{Certificate, Fault, IssuerName, KeyKind, PrivateKey, PublicKey, Serial, Validity};
 
 /// What a revocation list says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,9 +68,9 @@ pub fn sign_crl(key: &PrivateKey, profile: &CrlProfile) -> Result<(Crl, CrlSigna
     })?;
     let unreadable = |error: der::Error| CrlError::Encoding(error.to_string());
     let read: CertificateList = CertificateList::from_der(&crl.der).map_err(unreadable)?;
-    let signature = Signature::from_der(read.signature.raw_bytes())
-        .map_err(|error| CrlError::Encoding(error.to_string()))?;
-    Ok((crl, CrlSignature(signature)))
+    let signature = CrlSignature::from_der(&key.public_key(), read.signature.raw_bytes());
+    let signature = signature.ok_or_else(|| CrlError::Encoding(String::from("no signature")))?;
+    Ok((crl, signature))
 }
 
 /// A list as it was once signed, from the authority's public key and the signature.
@@ -101,9 +103,9 @@ impl PublicKeyData for Recorded<'_> {
 
 impl rcgen::SigningKey for Recorded<'_> {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
-        let CrlSignature(signature) = self.signature;
-        match self.key.verifies(message, signature) {
-            true => Ok(signature.to_der().as_bytes().to_vec()),
+        let signature = self.signature.to_der();
+        match self.key.verifies(self.key.scheme(), message, &signature) {
+            true => Ok(signature),
             false => Err(rcgen::Error::RemoteKeyError),
         }
     }
@@ -144,26 +146,71 @@ fn revoked_cert(serial: &Serial, since: Timestamp) -> RevokedCertParams {
     }
 }
 
-/// What a revocation list in DER says: the serial numbers on it, in hexadecimal, where `authority` has
-/// signed it.
+/// What a revocation list says, as it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadCrl {
+    /// Its number.
+    pub number: CrlNumber,
+    /// Its thisUpdate.
+    pub updated: Timestamp,
+    /// The serial numbers on it, in hexadecimal, and since when each is revoked.
+    pub revoked: BTreeMap<String, Timestamp>,
+}
+
+/// Reads a revocation list in DER that `authority` has signed.
 ///
 /// # Errors
 /// [`CrlError::Signature`] if it has not, and [`CrlError::Encoding`] if it is no list.
-pub fn listed_serials(der: &[u8], authority: &Certificate) -> Result<Vec<String>, CrlError> {
+pub fn read_crl(der: &[u8], authority: &Certificate) -> Result<ReadCrl, CrlError> {
     let unreadable = |error: der::Error| CrlError::Encoding(error.to_string());
     let list: CertificateList = CertificateList::from_der(der).map_err(unreadable)?;
     let signed = list.tbs_cert_list.to_der().map_err(unreadable)?;
-    let signature = Signature::from_der(list.signature.raw_bytes());
-    let signature = signature.map_err(|_| CrlError::Signature)?;
+    let scheme = Scheme::of(&list.signature_algorithm).map_err(|_| CrlError::Signature)?;
     let key = authority.public_key().ok_or(CrlError::Signature)?;
-    if !key.verifies(&signed, &signature) {
+    if !key.verifies(scheme, &signed, list.signature.raw_bytes()) {
         return Err(CrlError::Signature);
     }
-    let revoked = list.tbs_cert_list.revoked_certificates;
-    let serials = revoked.into_iter().flatten();
-    Ok(serials
-        .map(|revoked| HEXLOWER.encode(revoked.serial_number.as_bytes()))
-        .collect())
+    let extensions = list.tbs_cert_list.crl_extensions.iter().flatten();
+    // RFC 5280 §5.2.3: id-ce-cRLNumber.
+    let mut numbers = extensions.filter(|extension| extension.extn_id == CRL_NUMBER);
+    let number = numbers.next().ok_or_else(no_number)?;
+    let number = u64::from_der(number.extn_value.as_bytes()).map_err(unreadable)?;
+    let revoked = list.tbs_cert_list.revoked_certificates.iter().flatten();
+    let revoked = revoked.map(|revoked| {
+        let serial = HEXLOWER.encode(revoked.serial_number.as_bytes());
+        Ok((serial, moment(revoked.revocation_date)?))
+    });
+    Ok(ReadCrl {
+        number: NonZeroU64::new(number)
+            .map(CrlNumber)
+            .ok_or_else(no_number)?,
+        updated: moment(list.tbs_cert_list.this_update)?,
+        revoked: revoked.collect::<Result<_, CrlError>>()?,
+    })
+}
+
+const CRL_NUMBER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.20");
+
+fn no_number() -> CrlError {
+    CrlError::Encoding(String::from("it has no number"))
+}
+
+fn moment(time: Time) -> Result<Timestamp, CrlError> {
+    let seconds = i64::try_from(time.to_unix_duration().as_secs()).ok();
+    let moment = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
+    moment.ok_or_else(|| CrlError::Encoding(String::from("a date is none")))
+}
+
+/// The lists in a file, each in DER: one as it is, or any number in PEM. Whether they are any good, they say
+/// when they are read.
+pub fn crls_in(file: &[u8]) -> Vec<Vec<u8>> {
+    // A SEQUENCE begins so, and no text in PEM does.
+    if file.first() == Some(&0x30) {
+        return vec![file.to_owned()];
+    }
+    let found = ::pem::parse_many(file).unwrap_or_default();
+    let lists = found.into_iter().filter(|found| found.tag() == "X509 CRL");
+    lists.map(|found| found.into_contents()).collect()
 }
 
 /// The number of a revocation list: positive, and in DER of nine octets at the most, where RFC 5280
@@ -204,14 +251,52 @@ impl FromStr for CrlNumber {
 #[error("the number of a revocation list is not a decimal number from 1 to 2^64 - 1")]
 pub struct CrlNumberFormat;
 
-/// The signature of a revocation list, written as base64 of its two numbers of 32 octets each: one
-/// form, where DER would have lengths to disagree on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CrlSignature(Signature);
+/// The signature of a revocation list, written as base64 of its numbers in full length: one form, where DER
+/// would have lengths to disagree on. Each kind of key has a length of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CrlSignature(Numbers);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Numbers {
+    /// Two of 32 octets.
+    P256(p256::ecdsa::Signature),
+    /// Two of 48 octets.
+    P384(p384::ecdsa::Signature),
+    /// One as long as the modulus.
+    Rsa(Vec<u8>),
+}
+
+/// Octets of an RSA signature: those of moduli that are signed with here.
+const RSA_OCTETS: std::ops::RangeInclusive<usize> = 256..=512;
+
+impl CrlSignature {
+    /// What a list that was signed with that key has for a signature.
+    fn from_der(key: &PublicKey, der: &[u8]) -> Option<CrlSignature> {
+        let numbers = match key.kind() {
+            KeyKind::P256 => Numbers::P256(p256::ecdsa::Signature::from_der(der).ok()?),
+            KeyKind::P384 => Numbers::P384(p384::ecdsa::Signature::from_der(der).ok()?),
+            KeyKind::Rsa => Numbers::Rsa(der.to_vec()),
+            KeyKind::Ed25519 => return None,
+        };
+        Some(CrlSignature(numbers))
+    }
+
+    fn to_der(&self) -> Vec<u8> {
+        match &self.0 {
+            Numbers::P256(signature) => signature.to_der().as_bytes().to_vec(),
+            Numbers::P384(signature) => signature.to_der().as_bytes().to_vec(),
+            Numbers::Rsa(octets) => octets.clone(),
+        }
+    }
+}
 
 impl fmt::Display for CrlSignature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&BASE64.encode(&self.0.to_bytes()))
+        f.pad(&match &self.0 {
+            Numbers::P256(signature) => BASE64.encode(&signature.to_bytes()),
+            Numbers::P384(signature) => BASE64.encode(&signature.to_bytes()),
+            Numbers::Rsa(octets) => BASE64.encode(octets),
+        })
     }
 }
 
@@ -221,14 +306,21 @@ impl FromStr for CrlSignature {
     fn from_str(text: &str) -> Result<CrlSignature, CrlSignatureFormat> {
         let bytes = BASE64.decode(text.as_bytes());
         let bytes = bytes.map_err(|_| CrlSignatureFormat)?;
-        let signature = Signature::from_slice(&bytes);
-        signature.map(CrlSignature).map_err(|_| CrlSignatureFormat)
+        let numbers = match bytes.len() {
+            64 => p256::ecdsa::Signature::from_slice(&bytes).map(Numbers::P256),
+            96 => p384::ecdsa::Signature::from_slice(&bytes).map(Numbers::P384),
+            octets if RSA_OCTETS.contains(&octets) => Ok(Numbers::Rsa(bytes)),
+            _ => return Err(CrlSignatureFormat),
+        };
+        numbers.map(CrlSignature).map_err(|_| CrlSignatureFormat)
     }
 }
 
 /// A text that is not a signature as [`CrlSignature`] writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the signature of a revocation list is not base64 of two numbers below the order of P-256")]
+#[error(
+    "the signature of a revocation list is not base64 of two numbers below the order of P-256 or P-384, or of one as long as an RSA key"
+)]
 pub struct CrlSignatureFormat;
 
 /// Why there is no revocation list.

@@ -10,13 +10,11 @@ use data_encoding::HEXLOWER;
 use der::oid::{AssociatedOid, ObjectIdentifier};
 use der::{Decode, Encode};
 use jiff::Timestamp;
-use p256::ecdsa::Signature;
 
+use super::signature::Scheme;
 use super::{Certificate, IssuerName, Validity};
 use crate::source::visible;
 
-/// ecdsa-with-SHA256 (RFC 5758 §3.2).
-const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
 /// id-kp-clientAuth (RFC 5280 §4.2.1.12).
 const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
 
@@ -86,7 +84,7 @@ impl Certificate {
         subject.expect("it was read when it was made")
     }
 
-    /// Whether `authority` has signed it: by name, and by ECDSA with SHA-256.
+    /// Whether `authority` has signed it: by name, and by its key.
     pub fn signed_by(&self, authority: &Certificate) -> Signed {
         let (read, issuer) = (self.read(), authority.read());
         let tbs = read.tbs_certificate();
@@ -96,12 +94,11 @@ impl Certificate {
         let Some(key) = authority.public_key() else {
             return Signed::Unknown;
         };
-        let signature = Signature::from_der(read.signature().raw_bytes()).ok();
-        let (Some(signature), Ok(signed)) = (signature, tbs.to_der()) else {
+        let scheme = Scheme::of(read.signature_algorithm());
+        let (Ok(scheme), Ok(signed)) = (scheme, tbs.to_der()) else {
             return Signed::No;
         };
-        let by_ecdsa = read.signature_algorithm().oid == ECDSA_WITH_SHA256;
-        match by_ecdsa && key.verifies(&signed, &signature) {
+        match key.verifies(scheme, &signed, read.signature().raw_bytes()) {
             true => Signed::Yes,
             false => Signed::No,
         }
@@ -115,7 +112,7 @@ impl Certificate {
         let mut fault = |what: &str| faults.push(what.to_owned());
 
         if self.public_key().is_none() {
-            fault("is of a key that is not one of P-256");
+            fault("is of a key that is not one of P-256, P-384, Ed25519 or RSA from 2048 bits");
         }
         match tbs.get_extension::<BasicConstraints>() {
             Ok(Some((_, basic))) if !basic.ca => {}

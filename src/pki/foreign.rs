@@ -1,4 +1,4 @@
-//! Private keys that others made: PEM with SEC 1 or PKCS#8 in it, encrypted or not.
+//! Private keys that others made: PEM with SEC 1, PKCS#1 or PKCS#8 in it, encrypted or not.
 
 use aes::{Aes128, Aes192, Aes256};
 use cbc::Decryptor;
@@ -8,14 +8,12 @@ use data_encoding::HEXUPPER_PERMISSIVE;
 use der::Decode;
 use des::TdesEde3;
 use md5::{Digest, Md5};
-use p256::SecretKey;
-use p256::pkcs8::DecodePrivateKey;
 use pem::Pem;
 use pkcs8::EncryptedPrivateKeyInfoRef;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::PrivateKey;
+use super::{PrivateKey, UnusableKey};
 
 /// A private key in a PEM file, not opened yet.
 pub struct ForeignKey {
@@ -24,11 +22,18 @@ pub struct ForeignKey {
 }
 
 enum Form {
-    Sec1,
+    Plain(Traditional),
     Pkcs8,
     EncryptedPkcs8,
     /// What OpenSSL wrote before PKCS#8 (RFC 1421's headers): the cipher and its IV.
-    EncryptedSec1(Cipher, Vec<u8>),
+    Encrypted(Traditional, Cipher, Vec<u8>),
+}
+
+/// What OpenSSL puts into PEM files where it does not write PKCS#8.
+#[derive(Clone, Copy)]
+enum Traditional {
+    Sec1,
+    Pkcs1,
 }
 
 #[derive(Clone, Copy)]
@@ -57,16 +62,16 @@ impl ForeignKey {
 
     /// Whether it takes a passphrase.
     pub fn is_encrypted(&self) -> bool {
-        matches!(self.form, Form::EncryptedPkcs8 | Form::EncryptedSec1(..))
+        matches!(self.form, Form::EncryptedPkcs8 | Form::Encrypted(..))
     }
 
     /// The key. A passphrase for one that is not encrypted does not matter.
     ///
     /// # Errors
-    /// A [`ForeignKeyError`] if the passphrase is wrong or the key is not one of P-256.
+    /// A [`ForeignKeyError`] if the passphrase is wrong or the key does not sign here.
     pub fn open(&self, passphrase: &str) -> Result<PrivateKey, ForeignKeyError> {
-        let secret = match &self.form {
-            Form::Sec1 => sec1(&self.bytes)?,
+        let key = match &self.form {
+            Form::Plain(form) => form.read(&self.bytes)?,
             Form::Pkcs8 => pkcs8(&self.bytes)?,
             Form::EncryptedPkcs8 => {
                 let sealed = EncryptedPrivateKeyInfoRef::from_der(&self.bytes);
@@ -79,21 +84,25 @@ impl ForeignKey {
                 })?;
                 pkcs8(opened.as_bytes())?
             }
-            Form::EncryptedSec1(cipher, iv) => {
+            Form::Encrypted(form, cipher, iv) => {
                 let opened = cipher.decrypt(&self.bytes, iv, passphrase);
-                sec1(&opened.ok_or(ForeignKeyError::WrongPassphrase)?)?
+                form.read(&opened.ok_or(ForeignKeyError::WrongPassphrase)?)?
             }
         };
-        PrivateKey::from_scalar(&Zeroizing::new(secret.to_bytes().into()))
-            .ok_or(ForeignKeyError::Damaged)
+        Ok(key)
     }
 }
 
 fn form(block: &Pem) -> Result<Form, ForeignKeyError> {
     let headers = block.headers();
-    match (block.tag(), headers.get("DEK-Info")) {
-        ("EC PRIVATE KEY", None) => Ok(Form::Sec1),
-        ("EC PRIVATE KEY", Some(info)) => {
+    let traditional = match block.tag() {
+        "EC PRIVATE KEY" => Some(Traditional::Sec1),
+        "RSA PRIVATE KEY" => Some(Traditional::Pkcs1),
+        _ => None,
+    };
+    match (traditional, headers.get("DEK-Info")) {
+        (Some(form), None) => return Ok(Form::Plain(form)),
+        (Some(form), Some(info)) => {
             let (name, iv) = info.split_once(',').ok_or(ForeignKeyError::Damaged)?;
             let cipher = match name {
                 "AES-128-CBC" => Cipher::Aes128,
@@ -104,27 +113,32 @@ fn form(block: &Pem) -> Result<Form, ForeignKeyError> {
             };
             let iv = HEXUPPER_PERMISSIVE.decode(iv.trim().as_bytes());
             let iv = iv.map_err(|_| ForeignKeyError::Damaged)?;
-            Ok(Form::EncryptedSec1(cipher, iv))
+            return Ok(Form::Encrypted(form, cipher, iv));
         }
-        ("PRIVATE KEY", _) => Ok(Form::Pkcs8),
-        ("ENCRYPTED PRIVATE KEY", _) => Ok(Form::EncryptedPkcs8),
-        (other, _) => Err(ForeignKeyError::NotP256(format!(
-            "a {}",
-            other.to_lowercase()
-        ))),
+        (None, _) => {}
+    }
+    match block.tag() {
+        "PRIVATE KEY" => Ok(Form::Pkcs8),
+        "ENCRYPTED PRIVATE KEY" => Ok(Form::EncryptedPkcs8),
+        other => {
+            let kind = UnusableKey::Kind(format!("the kind of a {}", other.to_lowercase()));
+            Err(ForeignKeyError::Unusable(kind))
+        }
     }
 }
 
-fn sec1(der: &[u8]) -> Result<SecretKey, ForeignKeyError> {
-    SecretKey::from_sec1_der(der).map_err(|_| not_p256())
+impl Traditional {
+    fn read(self, der: &[u8]) -> Result<PrivateKey, ForeignKeyError> {
+        let read = match self {
+            Traditional::Sec1 => PrivateKey::from_sec1_der(der),
+            Traditional::Pkcs1 => PrivateKey::from_pkcs1_der(der),
+        };
+        read.map_err(ForeignKeyError::Unusable)
+    }
 }
 
-fn pkcs8(der: &[u8]) -> Result<SecretKey, ForeignKeyError> {
-    SecretKey::from_pkcs8_der(der).map_err(|_| not_p256())
-}
-
-fn not_p256() -> ForeignKeyError {
-    ForeignKeyError::NotP256(String::from("of another kind or curve"))
+fn pkcs8(der: &[u8]) -> Result<PrivateKey, ForeignKeyError> {
+    PrivateKey::from_pkcs8_der(der).map_err(ForeignKeyError::Unusable)
 }
 
 impl Cipher {
@@ -178,7 +192,7 @@ pub enum ForeignKeyError {
     /// It was encrypted in a way that is not known.
     #[error("it is encrypted with {0}, which is not known here")]
     Cipher(String),
-    /// It is a key of RSA, of another curve, or the like.
-    #[error("its private key is {0}, and only keys of P-256 sign here")]
-    NotP256(String),
+    /// It is of a kind or length that does not sign here.
+    #[error("{0}, and only keys of P-256, P-384 and RSA from 2048 to 4096 bits sign here")]
+    Unusable(UnusableKey),
 }

@@ -1,27 +1,37 @@
-//! P-256 keys: private ones from a seed, public ones as certificates name them.
+//! Private keys: those of P-256 that are made here from a seed, and those of P-384 and RSA that others made.
 
 use std::fmt;
 
-use p256::SecretKey;
-use p256::ecdsa::signature::{Signer, Verifier};
-use p256::ecdsa::{Signature, SigningKey, VerifyingKey};
-use p256::pkcs8::EncodePrivateKey;
+use cms::cert::x509::spki::AlgorithmIdentifierRef;
+use der::Encode;
+use der::asn1::{AnyRef, OctetStringRef};
+use p256::ecdsa::signature::Signer;
+use p256::pkcs8::{DecodePrivateKey, EncodePrivateKey};
+use pkcs8::PrivateKeyInfoRef;
 use rcgen::PublicKeyData;
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::keygen;
+use super::pem::pem;
+use super::public_key::{EC, RSA, UnusableKey};
+use super::rsa::RsaKey;
+use super::{KeyKind, PublicKey, keygen};
 
-/// A P-256 private key: redacted in `Debug`, wiped when dropped, never cloned.
+/// A private key: redacted in `Debug`, wiped when dropped, never cloned.
 pub struct PrivateKey {
-    /// Wipes itself (`ZeroizeOnDrop`).
-    signing: SigningKey,
+    secret: Secret,
     public: PublicKey,
 }
 
+enum Secret {
+    /// Wipes itself (`ZeroizeOnDrop`), as the next does.
+    P256(p256::ecdsa::SigningKey),
+    P384(p384::ecdsa::SigningKey),
+    Rsa(Box<RsaKey>),
+}
+
 impl PrivateKey {
-    /// The key that `seed` stands for, by C2SP det-keygen. Seeds should hold at least 192 bits of
+    /// The key of P-256 that `seed` stands for, by C2SP det-keygen. Seeds should hold at least 192 bits of
     /// entropy.
     ///
     /// # Errors
@@ -32,30 +42,87 @@ impl PrivateKey {
         }
         let secret = keygen::secret_key(seed)
             .expect("no seed is known that misses the order of P-256 twice");
-        Ok(PrivateKey::from_secret(&secret))
+        Ok(PrivateKey::p256(&secret))
     }
 
-    /// The key whose scalar these 32 octets are, the most significant first (SEC 1 §2.3.7); none where
-    /// they are not one of P-256.
+    /// The key of P-256 whose scalar these 32 octets are, the most significant first (SEC 1 §2.3.7); none
+    /// where they are not one.
     pub fn from_scalar(scalar: &[u8; 32]) -> Option<PrivateKey> {
-        let secret = SecretKey::from_slice(scalar).ok()?;
-        Some(PrivateKey::from_secret(&secret))
+        let secret = p256::SecretKey::from_slice(scalar).ok()?;
+        Some(PrivateKey::p256(&secret))
     }
 
-    /// The scalar, as [`from_scalar`](Self::from_scalar) reads it.
-    pub fn to_scalar(&self) -> Zeroizing<[u8; 32]> {
-        Zeroizing::new(self.signing.to_bytes().into())
+    /// The scalar, as [`from_scalar`](Self::from_scalar) reads it; none of a key of another kind.
+    pub fn to_scalar(&self) -> Option<Zeroizing<[u8; 32]>> {
+        match &self.secret {
+            Secret::P256(signing) => Some(Zeroizing::new(signing.to_bytes().into())),
+            Secret::P384(_) | Secret::Rsa(_) => None,
+        }
     }
 
-    fn from_secret(secret: &SecretKey) -> PrivateKey {
-        let signing = SigningKey::from(secret);
+    /// The key in an unencrypted PKCS#8 `PrivateKeyInfo` (RFC 5958).
+    ///
+    /// # Errors
+    /// An [`UnusableKey`] if it is of a kind that does not sign here.
+    pub fn from_pkcs8_der(der: &[u8]) -> Result<PrivateKey, UnusableKey> {
+        let info = PrivateKeyInfoRef::try_from(der).map_err(|_| UnusableKey::Damaged)?;
+        match info.algorithm.oid {
+            EC => match p256::SecretKey::from_pkcs8_der(der) {
+                Ok(secret) => Ok(PrivateKey::p256(&secret)),
+                Err(_) => match p384::SecretKey::from_pkcs8_der(der) {
+                    Ok(secret) => Ok(PrivateKey::p384(&secret)),
+                    Err(_) => Err(UnusableKey::of_curve(info.algorithm.parameters)),
+                },
+            },
+            RSA => PrivateKey::from_pkcs1_der(info.private_key.as_bytes()),
+            other => Err(UnusableKey::named(other)),
+        }
+    }
+
+    /// The key in an `ECPrivateKey` (RFC 5915).
+    ///
+    /// # Errors
+    /// An [`UnusableKey`] if it is none of P-256 or P-384.
+    pub fn from_sec1_der(der: &[u8]) -> Result<PrivateKey, UnusableKey> {
+        if let Ok(secret) = p256::SecretKey::from_sec1_der(der) {
+            return Ok(PrivateKey::p256(&secret));
+        }
+        match p384::SecretKey::from_sec1_der(der) {
+            Ok(secret) => Ok(PrivateKey::p384(&secret)),
+            Err(_) => Err(UnusableKey::Kind(String::from("another curve"))),
+        }
+    }
+
+    /// The key in an `RSAPrivateKey` (RFC 8017 §A.1.2).
+    ///
+    /// # Errors
+    /// An [`UnusableKey`] if it cannot be signed with.
+    pub fn from_pkcs1_der(der: &[u8]) -> Result<PrivateKey, UnusableKey> {
+        let key = RsaKey::from_pkcs1(der).map_err(|why| UnusableKey::Kind(why.to_owned()))?;
+        let public = key.public_key();
+        let secret = Secret::Rsa(Box::new(key));
+        Ok(PrivateKey { secret, public })
+    }
+
+    fn p256(secret: &p256::SecretKey) -> PrivateKey {
+        let signing = p256::ecdsa::SigningKey::from(secret);
         let point = signing.verifying_key().to_sec1_point(false);
-        let point = point
-            .as_bytes()
-            .try_into()
-            .expect("an uncompressed P-256 point has 65 octets");
-        let public = PublicKey { point };
-        PrivateKey { signing, public }
+        let public = PublicKey::new(KeyKind::P256, point.as_bytes().to_vec());
+        let secret = Secret::P256(signing);
+        PrivateKey { secret, public }
+    }
+
+    fn p384(secret: &p384::SecretKey) -> PrivateKey {
+        let signing = p384::ecdsa::SigningKey::from(secret);
+        let point = signing.verifying_key().to_sec1_point(false);
+        let public = PublicKey::new(KeyKind::P384, point.as_bytes().to_vec());
+        let secret = Secret::P384(signing);
+        PrivateKey { secret, public }
+    }
+
+    /// The same key once more: it is cloned in sight only.
+    pub fn duplicate(&self) -> PrivateKey {
+        PrivateKey::from_pkcs8_der(&self.to_pkcs8_der()).expect("it was written by this very key")
     }
 
     /// The public key that belongs to this key.
@@ -63,96 +130,78 @@ impl PrivateKey {
         self.public.clone()
     }
 
-    /// The key as an unencrypted PKCS#8 `PrivateKeyInfo` (RFC 5958) with the public key inside (RFC
-    /// 5915).
+    /// The key as an unencrypted PKCS#8 `PrivateKeyInfo` (RFC 5958); one of a curve with the public key
+    /// inside (RFC 5915).
     pub fn to_pkcs8_der(&self) -> Zeroizing<Vec<u8>> {
-        let document = SecretKey::from(&self.signing).to_pkcs8_der();
-        document
-            .expect("a P-256 key has one fixed-length encoding")
-            .to_bytes()
+        let fixed = "a key of a curve has one fixed-length encoding";
+        match &self.secret {
+            Secret::P256(signing) => {
+                let document = p256::SecretKey::from(signing).to_pkcs8_der();
+                document.expect(fixed).to_bytes()
+            }
+            Secret::P384(signing) => {
+                let document = p384::SecretKey::from(signing).to_pkcs8_der();
+                document.expect(fixed).to_bytes()
+            }
+            Secret::Rsa(key) => rsa_pkcs8(key.to_pkcs1()),
+        }
     }
 
-    /// The ECDSA signature of `message` with SHA-256, in DER (RFC 3279 §2.2.3); its nonce is RFC
-    /// 6979's.
+    /// The same in PEM.
+    pub fn to_pkcs8_pem(&self) -> Zeroizing<String> {
+        // RFC 7468 §10.
+        Zeroizing::new(pem("PRIVATE KEY", &self.to_pkcs8_der()))
+    }
+
+    /// The signature of `message`, the same whenever it is asked for: ECDSA with SHA-256 (P-256) or SHA-384
+    /// (P-384) in DER (RFC 3279 §2.2.3), its nonce RFC 6979's; RSASSA-PKCS1-v1_5 with SHA-256, which has none.
     ///
     /// # Errors
     /// [`Fault`] if the signature does not verify.
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Fault> {
-        let signature: Signature = self.signing.try_sign(message).map_err(|_| Fault)?;
+        let signature = match &self.secret {
+            Secret::P256(signing) => {
+                let signature: p256::ecdsa::Signature =
+                    signing.try_sign(message).map_err(|_| Fault)?;
+                signature.to_der().as_bytes().to_vec()
+            }
+            Secret::P384(signing) => {
+                let signature: p384::ecdsa::Signature =
+                    signing.try_sign(message).map_err(|_| Fault)?;
+                signature.to_der().as_bytes().to_vec()
+            }
+            Secret::Rsa(key) => key.sign(message)?,
+        };
         // Two signatures of one message under one nonce, one of them miscalculated, give the
-        // private key away.
-        self.signing
-            .verifying_key()
-            .verify(message, &signature)
-            .map_err(|_| Fault)?;
-        Ok(signature.to_der().as_bytes().to_vec())
+        // private key away; with RSA, one that is miscalculated does.
+        match self
+            .public
+            .verifies(self.public.scheme(), message, &signature)
+        {
+            true => Ok(signature),
+            false => Err(Fault),
+        }
     }
+}
+
+/// RFC 8017 §A.1: the algorithm's parameters are NULL.
+fn rsa_pkcs8(pkcs1: &[u8]) -> Zeroizing<Vec<u8>> {
+    let octets = OctetStringRef::new(pkcs1).expect("it is of some thousand octets");
+    let algorithm = AlgorithmIdentifierRef {
+        oid: RSA,
+        parameters: Some(AnyRef::NULL),
+    };
+    let info = PrivateKeyInfoRef::new(algorithm, octets);
+    // Grown, it would leave copies behind.
+    let mut der = Zeroizing::new(Vec::with_capacity(pkcs1.len() + 64));
+    info.encode_to_vec(&mut der)
+        .expect("it is of some thousand octets");
+    der
 }
 
 impl fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PrivateKey").finish_non_exhaustive()
-    }
-}
-
-/// A P-256 public key.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PublicKey {
-    /// Uncompressed (SEC 1 §2.3.3): what a certificate's bit string holds.
-    point: [u8; 65],
-}
-
-impl PublicKey {
-    /// The key that a `SubjectPublicKeyInfo` holds, if it is one as [`spki_der`](Self::spki_der)
-    /// writes it. Whether the point is on the curve is asked only by [`verifies`](Self::verifies).
-    pub(super) fn from_spki_der(der: &[u8]) -> Option<PublicKey> {
-        let key = PublicKey {
-            point: *der.last_chunk()?,
-        };
-        (key.spki_der() == der).then_some(key)
-    }
-
-    /// Whether `signature` is this key's ECDSA signature of `message` with SHA-256.
-    pub(super) fn verifies(&self, message: &[u8], signature: &Signature) -> bool {
-        VerifyingKey::from_sec1_bytes(&self.point)
-            .is_ok_and(|key| key.verify(message, signature).is_ok())
-    }
-
-    /// The key as a `SubjectPublicKeyInfo` in DER (RFC 5480).
-    pub fn spki_der(&self) -> Vec<u8> {
-        self.subject_public_key_info()
-    }
-
-    /// SHA-256 of [`spki_der`](Self::spki_der): what pins a key whichever certificate carries it.
-    pub fn spki_sha256(&self) -> [u8; 32] {
-        Sha256::digest(self.spki_der()).into()
-    }
-
-    /// The key identifier of certificates (SKI, AKI) and bundles.
-    pub fn key_id(&self) -> [u8; 20] {
-        // RFC 7093 §2 method 1: the leftmost 160 bits of the SHA-256 of the bit string, without
-        // tag, length, unused bits.
-        let digest: [u8; 32] = Sha256::digest(self.point).into();
-        *digest.first_chunk().expect("32 octets begin with 20")
-    }
-}
-
-impl fmt::Debug for PublicKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key_id = data_encoding::HEXLOWER.encode(&self.key_id());
-        f.debug_struct("PublicKey")
-            .field("key_id", &key_id)
-            .finish()
-    }
-}
-
-impl PublicKeyData for PublicKey {
-    fn der_bytes(&self) -> &[u8] {
-        &self.point
-    }
-
-    fn algorithm(&self) -> &'static rcgen::SignatureAlgorithm {
-        &rcgen::PKCS_ECDSA_P256_SHA256
     }
 }
 
@@ -190,7 +239,10 @@ pub struct Fault;
 #[cfg(test)]
 mod tests {
     use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
+    use p256::SecretKey;
+    use p256::ecdsa::Signature;
     use p256::pkcs8::EncodePublicKey;
+    use sha2::{Digest, Sha256};
 
     use super::*;
 
@@ -243,7 +295,7 @@ mod tests {
     fn rfc_6979_vectors_hold() {
         // RFC 6979 §A.2.5, with SHA-256. The first s is the high one: it stays as it is.
         let secret = unhex("C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721");
-        let key = PrivateKey::from_secret(&SecretKey::from_slice(&secret).unwrap());
+        let key = PrivateKey::p256(&SecretKey::from_slice(&secret).unwrap());
         let vectors = [
             (
                 "sample",
@@ -269,7 +321,10 @@ mod tests {
     #[test]
     fn the_public_key_is_encoded_as_p256_encodes_it() {
         let key = PrivateKey::from_seed(&[7; 32]).unwrap();
-        let expected = key.signing.verifying_key().to_public_key_der().unwrap();
+        let Secret::P256(signing) = &key.secret else {
+            panic!("seeds are of keys of P-256");
+        };
+        let expected = signing.verifying_key().to_public_key_der().unwrap();
         assert_eq!(key.public_key().spki_der(), expected.as_bytes());
         assert_eq!(
             key.public_key().key_id(),

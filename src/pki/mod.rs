@@ -6,8 +6,8 @@
 //! certificate become a bundle that a platform imports ([`bundle`]). No clock, no randomness, no
 //! files: the same arguments give the same bytes on every machine, and golden tests pin those bytes.
 //!
-//! What is absent on purpose: any algorithm but ECDSA P-256 with SHA-256, any certificate that
-//! could serve a TLS server.
+//! Keys that are made here are of P-256; what others made may be of P-384 and RSA too, and what only has to be verified
+//! of Ed25519. Absent on purpose: any certificate that could serve a TLS server.
 
 mod authority;
 mod bundle;
@@ -20,8 +20,11 @@ mod issuer;
 mod key;
 mod keygen;
 mod pem;
+mod public_key;
 mod request;
+mod rsa;
 mod serial;
+mod signature;
 mod subject;
 mod validity;
 
@@ -36,13 +39,14 @@ pub use bundle::{
 pub use certificate::{Certificate, MalformedCertificate, SubjectAttribute, certificates_in};
 pub use crl::{
     Crl, CrlError, CrlNumber, CrlNumberFormat, CrlProfile, CrlSignature, CrlSignatureFormat,
-    listed_serials, replay_crl, sign_crl,
+    ReadCrl, crls_in, read_crl, replay_crl, sign_crl,
 };
 pub use examine::{CertificateFields, Signed};
 pub use foreign::{ForeignKey, ForeignKeyError};
 pub use issue::{AuthorityProfile, IssueError, Issuer, LeafProfile, issue, self_sign};
 pub use issuer::{IssuerName, IssuerNameError};
-pub use key::{Fault, PrivateKey, PublicKey, SeedLength};
+pub use key::{Fault, PrivateKey, SeedLength};
+pub use public_key::{KeyKind, PublicKey, UnusableKey};
 pub use request::{RequestError, requested_key};
 pub use serial::{Serial, SerialFormat};
 pub use subject::SubjectError;

@@ -76,10 +76,10 @@ pub struct Admitted {
 pub struct Unchecked {
     /// The service.
     pub service: String,
-    /// What it is: `raw` lines of a Caddyfile, `upstream-certificate`, that nobody verifies, or
-    /// `templates` of the user's own.
+    /// What it is: `raw` lines of a Caddyfile, `upstream-certificate`, that nobody verifies,
+    /// `templates` of the user's own, or a `caddy` with known holes.
     pub what: String,
-    /// The lines, or the names of the templates.
+    /// The lines, or the names of the templates; of Caddy its version, and then its open holes.
     pub lines: Vec<String>,
 }
 
@@ -91,6 +91,9 @@ pub const LAN: &str = "lan";
 
 /// The path of a whole service.
 pub const WHOLE: &str = "/*";
+
+/// That the declared Caddy has holes that nothing generated closes.
+pub const CADDY: &str = "caddy";
 
 /// What is said of all services. No service is called so.
 pub const ALL: &str = "(all)";
@@ -114,6 +117,13 @@ impl Exposure {
                 service: ALL.to_owned(),
                 what: "templates".to_owned(),
                 lines: templates.to_vec(),
+            });
+        }
+        if !edge.holes.is_empty() {
+            exposure.unchecked.push(Unchecked {
+                service: ALL.to_owned(),
+                what: CADDY.to_owned(),
+                lines: edge.holes.clone(),
             });
         }
         exposure.landing(edge);

@@ -183,7 +183,11 @@ impl Index {
                     share_link: opening.share_link,
                 })
                 .collect(),
-            unchecked: unchecked.iter().map(|item| item.service.clone()).collect(),
+            unchecked: unchecked
+                .iter()
+                .filter(|item| item.what != super::exposure::CADDY)
+                .map(|item| item.service.clone())
+                .collect(),
             authorities: lock.trusted().map(authority).collect(),
         }
     }

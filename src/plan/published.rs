@@ -19,12 +19,19 @@ pub struct Published {
     /// What it exposes.
     #[serde(flatten)]
     pub exposure: Exposure,
+    /// The key that the lock was signed with; none where nobody had signed it yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root_key: Option<String>,
     /// The authorities that it trusts, the one that signs first.
     pub authorities: Vec<Trusted>,
     /// The certificates of each declared device that are let in, wherever its person is.
     pub devices: BTreeMap<String, LetIn>,
     /// The devices with a certificate that was let in once.
     pub retired: BTreeSet<String>,
+    /// The certificates that the lock shuts out, by their SHA-256 in hexadecimal: whoever is given an older
+    /// lock knows by them.
+    #[serde(default)]
+    pub shut_out: BTreeSet<String>,
 }
 
 /// An authority that is trusted.
@@ -78,10 +85,15 @@ impl Published {
         }));
         let out = lock.certificates.iter();
         let out = out.filter(|c| c.retired().is_some() || !is_declared(&c.device));
+        // Who is gone from the declaration alone may come back by it.
+        let retired = lock.certificates.iter().filter(|c| c.retired().is_some());
+        let shut_out = retired.map(|issued| HEXLOWER.encode(&issued.fingerprint));
         Published {
             exposure,
+            root_key: lock.key.map(|key| key.to_string()),
             authorities: lock.trusted().map(Trusted::new).collect(),
             devices,
+            shut_out: shut_out.collect(),
             retired: out.map(|issued| issued.device.to_string()).collect(),
         }
     }
@@ -123,6 +135,12 @@ impl LetIn {
             (device.to_string(), let_in)
         };
         admitted.map(of).collect()
+    }
+
+    /// The certificates, by their SHA-256 in hexadecimal.
+    pub fn fingerprints(&self) -> impl Iterator<Item = &String> {
+        let older = self.older.iter().map(|older| &older.fingerprint);
+        older.chain(&self.fingerprint)
     }
 
     /// Whether one of the certificates is this one.

@@ -16,6 +16,12 @@ pub fn enrolment(
     declared: &mut Fingerprints,
     mistakes: &mut Vec<Mistake>,
 ) -> Option<Enrolment> {
+    if let Some(key) = &line.key {
+        mistakes.push(Mistake::DeviceKey {
+            written: key.value.clone(),
+            span: key.span,
+        });
+    }
     match (&line.csr, &line.fingerprint) {
         (None, None) => Some(Enrolment::Bundle),
         (Some(path), None) => request(path, mistakes).map(Enrolment::Request),

@@ -172,6 +172,19 @@ pub enum Mistake {
         first: Span,
     },
 
+    #[error("`{written}` cannot be chosen: every key that is made here is of P-256")]
+    #[diagnostic(
+        code("resolve::device-key"),
+        help(
+            "leave `key` out; where a device wants another kind, as watches do RSA, make the key there and hand over a request: `csr=\"csr/watch.csr\"`"
+        )
+    )]
+    DeviceKey {
+        written: String,
+        #[label("no kind can be chosen")]
+        span: Span,
+    },
+
     #[error("`{property}` has no meaning beside `fingerprint`")]
     #[diagnostic(
         code("resolve::fingerprint-property"),

@@ -141,6 +141,7 @@ pub fn edge(block: &EdgeBlock, mistakes: &mut Vec<Mistake>) -> Option<Edge> {
         lan,
         behind,
         caddy: caddy?,
+        promised: block.caddy.as_ref().and(caddy),
         landing: block.landing.is_some(),
     })
 }

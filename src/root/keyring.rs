@@ -4,14 +4,17 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use data_encoding::HEXLOWER;
+use data_encoding::{BASE64, HEXLOWER};
 use zeroize::Zeroizing;
 
 use super::{IssuanceId, RootId, RootSecret};
 use crate::pki::PrivateKey;
 
-/// The word before an adopted authority's id and key.
-const AUTHORITY_PREFIX: &str = "homelab-authority-1 ";
+/// The word before an adopted authority's id and the scalar of its key of P-256.
+const P256_PREFIX: &str = "homelab-authority-1 ";
+
+/// The word before the id and the key of an adopted authority whose key is of another kind.
+const PKCS8_PREFIX: &str = "homelab-authority-2 ";
 
 /// Every secret of a homelab. Redacted, wiped, never serialised but sealed.
 pub struct Keyring {
@@ -64,15 +67,15 @@ impl Keyring {
             authorities: BTreeMap::new(),
         };
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            let known = match line.strip_prefix(AUTHORITY_PREFIX) {
-                Some(rest) => {
-                    let (id, key) = authority(rest)?;
-                    keyring.authorities.insert(id, key).is_some()
-                }
-                None => {
-                    let root = RootSecret::from_text(line)?;
-                    keyring.roots.insert(root.id(), root).is_some()
-                }
+            let known = if let Some(rest) = line.strip_prefix(P256_PREFIX) {
+                let (id, key) = p256_authority(rest)?;
+                keyring.authorities.insert(id, key).is_some()
+            } else if let Some(rest) = line.strip_prefix(PKCS8_PREFIX) {
+                let (id, key) = pkcs8_authority(rest)?;
+                keyring.authorities.insert(id, key).is_some()
+            } else {
+                let root = RootSecret::from_text(line)?;
+                keyring.roots.insert(root.id(), root).is_some()
             };
             if known {
                 return None;
@@ -82,18 +85,26 @@ impl Keyring {
     }
 
     /// A line for each secret: `homelab-root-1` and 64 hexadecimal digits; `homelab-authority-1`, the
-    /// authority's id, and its key's scalar in 64 hexadecimal digits.
+    /// authority's id, and its key's scalar in 64 hexadecimal digits; for a key that is not of P-256
+    /// `homelab-authority-2`, the id, and the key's PKCS#8 in base64.
     pub fn to_text(&self) -> Zeroizing<String> {
         // Grown, it would leave copies behind.
-        let mut text = Zeroizing::new(String::with_capacity(
-            160 * (self.roots.len() + self.authorities.len()),
-        ));
+        let keys = self.authorities.values().map(|key| match key.to_scalar() {
+            Some(_) => 64,
+            None => key.to_pkcs8_der().len().div_ceil(3) * 4,
+        });
+        let lines = 96 * (self.roots.len() + self.authorities.len());
+        let mut text = Zeroizing::new(String::with_capacity(keys.sum::<usize>() + lines));
         for root in self.roots.values() {
             text.push_str(&root.to_text());
         }
         for (id, key) in &self.authorities {
-            let scalar = Zeroizing::new(HEXLOWER.encode(key.to_scalar().as_slice()));
-            for part in [AUTHORITY_PREFIX, &id.to_string(), " ", &scalar, "\n"] {
+            let (prefix, written) = match key.to_scalar() {
+                Some(scalar) => (P256_PREFIX, HEXLOWER.encode(scalar.as_slice())),
+                None => (PKCS8_PREFIX, BASE64.encode(&key.to_pkcs8_der())),
+            };
+            let written = Zeroizing::new(written);
+            for part in [prefix, &id.to_string(), " ", &written, "\n"] {
                 text.push_str(part);
             }
         }
@@ -101,11 +112,20 @@ impl Keyring {
     }
 }
 
-fn authority(text: &str) -> Option<(IssuanceId, PrivateKey)> {
+fn p256_authority(text: &str) -> Option<(IssuanceId, PrivateKey)> {
     let (id, scalar) = text.split_once(' ')?;
-    let decoded = Zeroizing::new(HEXLOWER.decode(scalar.as_bytes()).ok()?);
-    let scalar: Zeroizing<[u8; 32]> = Zeroizing::new(decoded.as_slice().try_into().ok()?);
+    let scalar = Zeroizing::new(HEXLOWER.decode(scalar.as_bytes()).ok()?);
+    let scalar = Zeroizing::new(<[u8; 32]>::try_from(scalar.as_slice()).ok()?);
     Some((id.parse().ok()?, PrivateKey::from_scalar(&scalar)?))
+}
+
+fn pkcs8_authority(text: &str) -> Option<(IssuanceId, PrivateKey)> {
+    let (id, pkcs8) = text.split_once(' ')?;
+    let pkcs8 = Zeroizing::new(BASE64.decode(pkcs8.as_bytes()).ok()?);
+    let key = PrivateKey::from_pkcs8_der(&pkcs8).ok()?;
+    // Each key has one form.
+    let is_ours = key.to_scalar().is_none() && *key.to_pkcs8_der() == *pkcs8;
+    is_ours.then_some((id.parse().ok()?, key))
 }
 
 impl fmt::Debug for Keyring {
@@ -124,6 +144,39 @@ mod tests {
         let key = PrivateKey::from_seed(&[9; 32]).unwrap();
         keyring.add_authority(IssuanceId::new([1; 16]), key);
         keyring
+    }
+
+    /// A key of P-384, as it stands in PKCS#8.
+    fn of_p384() -> PrivateKey {
+        let secret = p384::SecretKey::from_slice(&[9; 48]).unwrap();
+        let pkcs8 = p384::pkcs8::EncodePrivateKey::to_pkcs8_der(&secret).unwrap();
+        PrivateKey::from_pkcs8_der(pkcs8.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn keys_of_other_kinds_stand_beside_those_of_p256_and_have_one_form() {
+        let mut keyring = keyring();
+        let id = IssuanceId::new([2; 16]);
+        let before = keyring.to_text();
+        keyring.add_authority(id, of_p384());
+        let text = keyring.to_text();
+        // What was written before is written as it was.
+        let added = text.strip_prefix(before.as_str()).unwrap();
+        assert!(
+            added.starts_with(&format!("homelab-authority-2 {id} MI")),
+            "{added}"
+        );
+        let read = Keyring::from_text(&text).unwrap();
+        assert_eq!(*read.to_text(), *text);
+        let read = read.authority(&id).unwrap();
+        assert_eq!(read.public_key(), of_p384().public_key());
+        // One of P-256 has another line, and nothing follows a key.
+        let p256 = PrivateKey::from_seed(&[9; 32]).unwrap().to_pkcs8_der();
+        let longer = [of_p384().to_pkcs8_der().as_slice(), &[0]].concat();
+        for bad in [BASE64.encode(&p256), BASE64.encode(&longer), String::new()] {
+            let bad = format!("{}homelab-authority-2 {id} {bad}\n", *before);
+            assert!(Keyring::from_text(&bad).is_none(), "{bad}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 mod keyring;
 mod sealed;
+mod signer;
 
 use std::fmt;
 
@@ -16,9 +17,10 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 pub use keyring::Keyring;
 pub use sealed::{
-    Identity, Key, NotARecipient, Recipient, SealError, is_sealed_with_passphrase, recipients,
-    seal, seal_with_passphrase, unseal,
+    Identity, Key, NotARecipient, Recipient, SealError, is_armoured, is_sealed_with_passphrase,
+    recipients, seal, seal_with_passphrase, unseal,
 };
+pub use signer::{NotARecordSignature, NotARootKey, RecordSignature, RootKey, RootSigner};
 
 use crate::model::DeviceId;
 use crate::pki::{PrivateKey, Serial};
@@ -58,6 +60,12 @@ impl RootSecret {
     /// What the lock pins this secret by; it tells nothing about the secret.
     pub fn id(&self) -> RootId {
         RootId(self.derive("root id", &[]))
+    }
+
+    /// What signs the records of the lock.
+    pub fn signer(&self) -> RootSigner {
+        let seed = Zeroizing::new(self.derive("lock signing key", &[]));
+        RootSigner::from_seed(&seed)
     }
 
     /// The key of the authority issued under `id`.
@@ -233,6 +241,10 @@ mod tests {
         let key_id = |key: PrivateKey| hex(&key.public_key().key_id());
         for (derived, frozen) in [
             (root.id().to_string(), "2e317dd67f6ecda9bc342a29ec819570"),
+            (
+                root.signer().key().to_string(),
+                "106ad445fb2731de0c6fc9f37a50a13825cc4062e3847e74b422bafa9a87430b",
+            ),
             (
                 root.authority_serial(&id).to_hex(),
                 "6dfe5a6cbf10d40e2aaf150d9bdf5360ee67642e",

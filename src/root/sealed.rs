@@ -20,7 +20,7 @@ const WORK_FACTOR: u8 = 18;
 const WORK_FACTOR_LIMIT: u8 = 22;
 
 /// Bytes of a keyring's text, or of a sealed file's header, at the most.
-const PLAIN_LIMIT: u64 = 16 << 10;
+const PLAIN_LIMIT: u64 = 32 << 10;
 
 /// An age X25519 identity: the private key to sealed files.
 pub struct Identity(x25519::Identity);
@@ -106,6 +106,12 @@ impl Identity {
             .filter(|identities| !identities.is_empty())?;
         Some(identities.into_iter().map(Identity).collect())
     }
+}
+
+/// Whether a sealed file is armoured, as homelab writes it: text, which git or an editor may have written in another form.
+pub fn is_armoured(sealed: &[u8]) -> bool {
+    let sealed = sealed.strip_prefix(b"\xef\xbb\xbf").unwrap_or(sealed);
+    sealed.starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----")
 }
 
 /// Seals a keyring to recipients, of whom each can open it.

@@ -9,6 +9,7 @@ use super::durable::{
 };
 use super::error::TreeError;
 use super::manifest::{self, ManifestEntry, Mode};
+use super::modes::TRIAL;
 use super::path::{OWN, split};
 use super::survey::Survey;
 
@@ -153,6 +154,7 @@ pub(super) fn recover(root: &Directory, entries: &[ManifestEntry]) -> Result<(),
 
 /// Removes what was staged, and what a build that was killed has left behind.
 pub(super) fn remove_leftovers(root: &Directory) -> Result<(), TreeError> {
+    root.remove_file(TRIAL)?;
     let Some(own) = root.descend(OWN)? else {
         return Ok(());
     };

@@ -14,6 +14,7 @@ use rustix::io::{Errno, retry_on_intr};
 
 use super::beneath::open_beneath;
 use super::error::{TreeError, cannot_read, cannot_write, in_the_way};
+use super::modes;
 
 /// How much of a file is held at once while it is hashed.
 const PIECE: usize = 64 * 1024;
@@ -153,7 +154,7 @@ impl Directory {
     pub fn set_directory_mode(&self, below: &str, mode: FileMode) -> Result<(), TreeError> {
         let set = || -> Result<(), Errno> {
             match self.open_below(below, OFlags::RDONLY | OFlags::DIRECTORY) {
-                Ok(directory) => retry_on_intr(|| rustix::fs::fchmod(&directory, mode)),
+                Ok(directory) => modes::set(&directory, mode).map(drop),
                 // A umask that denies the owner: it cannot be opened before it has its mode.
                 Err(Errno::ACCESS) => {
                     retry_on_intr(|| rustix::fs::chmodat(self, below, mode, AtFlags::empty()))

@@ -10,12 +10,14 @@ use rustix::io::{Errno, retry_on_intr};
 
 use super::directory::{Directory, parent_of};
 use super::error::{TreeError, cannot_write};
+use super::links::linked_file;
 use super::manifest::Mode;
+use super::modes::{self, Kept};
 
 /// What to do about a file that is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Existing {
-    /// Put the new one in its place, in one step. A link is replaced itself, not what it leads to.
+    /// Put the new one in its place, in one step. Where a link stands there, that is the place that it leads to.
     Replace,
     /// Leave it, and fail with [`TreeError::Exists`].
     Refuse,
@@ -24,13 +26,17 @@ pub enum Existing {
 /// Writes a single file outside the output tree: whole or not at all, on the disk when this returns.
 ///
 /// The bytes first go to `.NAME.tmp` beside it, which a later call for the same file removes if this one is killed. The
-/// directory must exist; links may lead to it.
+/// directory must exist; links may lead to it, and to the file that is to be replaced.
 pub fn write_durably(
     path: &Path,
     mode: Mode,
     bytes: &[u8],
     existing: Existing,
 ) -> Result<(), TreeError> {
+    let path = &match existing {
+        Existing::Replace => linked_file(path)?,
+        Existing::Refuse => path.to_owned(),
+    };
     let directory =
         Directory::at(parent_of(path))?.ok_or_else(|| cannot_write(path, Errno::NOENT))?;
     let name = path.file_name().and_then(|name| name.to_str());
@@ -40,7 +46,7 @@ pub fn write_durably(
 
 /// Makes the names in the directory of `path` durable, in case a killed [`write_durably`] did not.
 pub fn sync_name(path: &Path) -> Result<(), TreeError> {
-    match Directory::at(parent_of(path))? {
+    match Directory::at(parent_of(&linked_file(path)?))? {
         Some(directory) => flush_directory(&directory),
         None => Ok(()),
     }
@@ -48,8 +54,12 @@ pub fn sync_name(path: &Path) -> Result<(), TreeError> {
 
 /// Removes what a killed [`write_durably`] of `path` may have left beside it.
 pub fn remove_unfinished(path: &Path) -> Result<(), TreeError> {
+    // Where a link leads nowhere, nothing was ever written through it.
+    let Ok(path) = linked_file(path) else {
+        return Ok(());
+    };
     let name = path.file_name().and_then(|name| name.to_str());
-    match (Directory::at(parent_of(path))?, name) {
+    match (Directory::at(parent_of(&path))?, name) {
         (Some(directory), Some(name)) => directory.remove_file(&temporary_name(name)).map(drop),
         _ => Ok(()),
     }
@@ -65,7 +75,7 @@ pub(super) fn place(
 ) -> Result<(), TreeError> {
     let temporary = temporary_name(name);
     directory.remove_file(&temporary)?;
-    let placed = write_new(directory, &temporary, mode, bytes).and_then(|file| {
+    let placed = write_new(directory, &temporary, mode, bytes).and_then(|(file, _)| {
         flush_one(&file).map_err(|errno| cannot_write(&directory.named(name), errno))?;
         refuse_a_rival(directory, &temporary, &file)?;
         move_into_place(directory, &temporary, name, existing)
@@ -83,22 +93,22 @@ pub(super) fn temporary_name(name: &str) -> String {
     format!(".{name}.tmp")
 }
 
-/// Writes a new file with exactly `mode`, whatever the umask; it is not on the disk yet.
+/// Writes a new file with exactly `mode`, whatever the umask, as far as the file system keeps modes; it is not on the
+/// disk yet.
 pub(super) fn write_new(
     directory: &Directory,
     below: &str,
     mode: Mode,
     bytes: &[u8],
-) -> Result<File, TreeError> {
+) -> Result<(File, Kept), TreeError> {
     let failed = |error| cannot_write(&directory.named(below), error);
     let mut file = directory
         .create_file(below)
         .map_err(|errno| failed(errno.into()))?;
     // The mode first, so that there is no moment in which the file has its bytes and not its mode.
-    retry_on_intr(|| rustix::fs::fchmod(&file, mode.of_file()))
-        .map_err(|errno| failed(errno.into()))?;
+    let kept = modes::set(&file, mode.of_file()).map_err(|errno| failed(errno.into()))?;
     file.write_all(bytes).map_err(failed)?;
-    Ok(file)
+    Ok((file, kept))
 }
 
 /// Fails if another process has begun to write the same file, so that its half is not taken for ours.
@@ -142,8 +152,26 @@ fn rename_without_replacing(directory: &Directory, from: &str, name: &str) -> Re
             answer => return answer,
         }
     }
-    retry_on_intr(|| rustix::fs::linkat(directory, from, directory, name, AtFlags::empty()))?;
-    retry_on_intr(|| rustix::fs::unlinkat(directory, from, AtFlags::empty()))
+    match retry_on_intr(|| rustix::fs::linkat(directory, from, directory, name, AtFlags::empty())) {
+        Ok(()) => retry_on_intr(|| rustix::fs::unlinkat(directory, from, AtFlags::empty())),
+        // exFAT, and what FUSE and SMB make of many others, have no second names either.
+        Err(Errno::PERM | Errno::NOTSUP | Errno::NOSYS) => {
+            rename_where_nothing_is(directory, from, name)
+        }
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Looks, then renames. No other homelab can come in between: whoever writes beside a declaration holds the directory.
+fn rename_where_nothing_is(directory: &Directory, from: &str, name: &str) -> Result<(), Errno> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW;
+    match retry_on_intr(|| rustix::fs::statat(directory, name, flags)) {
+        Ok(_) => Err(Errno::EXIST),
+        Err(Errno::NOENT) => {
+            retry_on_intr(|| rustix::fs::renameat(directory, from, directory, name))
+        }
+        Err(errno) => Err(errno),
+    }
 }
 
 /// Makes the names in a directory durable.
@@ -268,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_in_the_place_of_a_single_file_is_replaced_itself() {
+    fn a_single_file_is_written_through_a_link() {
         let around = TempDir::new().expect("a temporary directory");
         let (file, target) = (around.path().join("file"), around.path().join("target"));
         fs::write(&target, "mine").expect("written");
@@ -278,7 +306,18 @@ mod tests {
             "tree::exists"
         );
         write_durably(&file, Mode::Public, b"new", Existing::Replace).expect("written");
-        assert_eq!(fs::read(&target).expect("a file"), b"mine");
-        assert!(!fs::symlink_metadata(&file).expect("metadata").is_symlink());
+        assert_eq!(fs::read(&target).expect("a file"), b"new");
+        assert!(fs::symlink_metadata(&file).expect("metadata").is_symlink());
+        fs::remove_file(&target).expect("it was there");
+        assert_eq!(
+            code_of(write_durably(
+                &file,
+                Mode::Public,
+                b"new",
+                Existing::Replace
+            )),
+            "tree::link-to-nothing"
+        );
+        assert!(fs::symlink_metadata(&target).is_err());
     }
 }

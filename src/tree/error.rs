@@ -9,6 +9,8 @@ use miette::Diagnostic;
 use rustix::fs::FileType;
 use thiserror::Error;
 
+use super::holder::Holder;
+
 /// Why the output tree could not be read, or not be made what it should be.
 ///
 /// Nothing that stood there is lost by any of them: what was interrupted is completed by the next build.
@@ -55,15 +57,39 @@ pub enum TreeError {
         damaged: bool,
     },
 
-    /// Another process holds the output directory.
-    #[error("another build holds `{directory}`; waited {} s for it", patience.as_secs_f32())]
+    /// A link that stands for a file of ours leads to nothing: nobody knows whether that is lost, or on a disk that is
+    /// not there at the moment.
+    #[error("`{path}` is a link to `{target}`, which is not there")]
     #[diagnostic(
-        code("tree::locked"),
-        help("wait until the other homelab has ended, then try again")
+        code("tree::link-to-nothing"),
+        help("bring back what it leads to; or remove the link, if nothing was ever there")
     )]
+    LinkToNothing {
+        /// The link.
+        path: PathBuf,
+        /// What it leads to.
+        target: PathBuf,
+    },
+
+    /// A link leads back to itself.
+    #[error("`{path}` is a link that leads in a circle")]
+    #[diagnostic(
+        code("tree::link-in-circle"),
+        help("remove the link `{}`, and bring the file there", path.display())
+    )]
+    LinkInCircle {
+        /// The link.
+        path: PathBuf,
+    },
+
+    /// Another process holds the output directory.
+    #[error("{} holds `{directory}`; waited {} s for it", named(holder.as_ref()), patience.as_secs_f32())]
+    #[diagnostic(code("tree::locked"), help("{}", remedy_for_held(holder.as_ref())))]
     Locked {
         /// The output directory.
         directory: PathBuf,
+        /// Who holds it, where that is known.
+        holder: Option<Holder>,
         /// How long was waited.
         patience: Duration,
     },
@@ -151,6 +177,22 @@ pub enum TreeError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+/// Who holds a directory, as a message names it.
+pub fn named(holder: Option<&Holder>) -> String {
+    holder.map_or_else(|| String::from("another process"), Holder::to_string)
+}
+
+/// What to do about a directory that is held.
+pub fn remedy_for_held(holder: Option<&Holder>) -> String {
+    match holder {
+        Some(holder) if !holder.is_homelab() => format!(
+            "it is no homelab: find out what it does there, end it (`kill {}`), then try again",
+            holder.process
+        ),
+        _ => String::from("wait until it has ended, then try again"),
+    }
 }
 
 /// A kind of thing, as a message names it.

@@ -1,8 +1,8 @@
 //! Holding an output directory, so that one build at a time changes it.
 
-use std::fs::{DirBuilder, Permissions, set_permissions};
+use std::fs::DirBuilder;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
@@ -13,6 +13,9 @@ use rustix::io::{Errno, retry_on_intr};
 use super::directory::{Directory, parent_of};
 use super::durable::flush_directory;
 use super::error::{TreeError, cannot_read, cannot_write};
+use super::holder::holder;
+use super::manifest::Mode;
+use super::modes;
 
 /// How long to wait between two tries for the lock.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -61,8 +64,10 @@ fn make(path: &Path) -> Result<(), TreeError> {
             Err(error) => return Err(cannot_write(directory, error)),
         }
         // The umask may have taken something away.
-        set_permissions(directory, Permissions::from_mode(0o700))
-            .map_err(|error| cannot_write(directory, error))?;
+        let opened =
+            Directory::at(directory)?.ok_or_else(|| cannot_write(directory, Errno::NOENT))?;
+        modes::set(&opened, Mode::Secret.of_directory())
+            .map_err(|errno| cannot_write(directory, errno))?;
         if let Some(parent) = Directory::at(parent_of(directory))? {
             flush_directory(&parent)?;
         }
@@ -92,6 +97,7 @@ fn lock(
             Err(Errno::WOULDBLOCK) => {
                 return Err(TreeError::Locked {
                     directory: path.to_owned(),
+                    holder: holder(directory),
                     patience,
                 });
             }

@@ -21,6 +21,7 @@ use rustix::fs::Mode as FileMode;
 
 use super::path::OutputPath;
 use crate::record::Record;
+use crate::source::normal_form;
 
 /// The manifest's name in homelab's own directory.
 pub(super) const FILE: &str = "manifest.kdl";
@@ -124,7 +125,8 @@ pub(super) fn render(entries: &[&ManifestEntry], owner: &str) -> String {
 
 /// Reads the manifest that `owner` should have.
 pub(super) fn read(bytes: &[u8], owner: &str) -> Reading {
-    let Ok(text) = std::str::from_utf8(bytes) else {
+    let bytes = normal_form(bytes);
+    let Ok(text) = std::str::from_utf8(&bytes) else {
         return Reading::Damaged;
     };
     // The version is looked at before all else: what a newer homelab writes around it is not known here.

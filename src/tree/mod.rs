@@ -20,7 +20,10 @@ mod directory;
 mod durable;
 mod error;
 mod hold;
+mod holder;
+mod links;
 mod manifest;
+mod modes;
 mod path;
 mod survey;
 #[cfg(test)]
@@ -35,10 +38,12 @@ use std::time::Duration;
 
 pub use change::{Scope, Staged, Wanted};
 pub use durable::{Existing, remove_unfinished, sync_name, write_durably};
-pub use error::TreeError;
+pub use error::{TreeError, named as named_holder, remedy_for_held};
+pub use holder::{Holder, holder};
+pub use links::linked_file;
 pub use manifest::{ManifestEntry, Mode};
 pub use path::{InvalidPath, OutputPath};
-pub use view::{Contents, Found, Owner, View};
+pub use view::{Busy, Contents, Found, Owner, View};
 
 use change::{Change, Put};
 use directory::Directory;
@@ -70,6 +75,8 @@ pub struct Outcome {
     pub modes_restored: Vec<PathBuf>,
     /// How many files stayed as they were.
     pub unchanged: usize,
+    /// Whether the file system lets others read what is meant for the owner alone.
+    pub shows_secrets: bool,
 }
 
 impl Tree {
@@ -97,12 +104,15 @@ impl Tree {
         let staging = self.staging()?;
         let name = self.staged.fetch_add(1, Ordering::Relaxed).to_string();
         match durable::write_new(&staging, &name, mode, bytes) {
-            Ok(_) => Ok(Staged {
-                path: path.clone(),
-                mode,
-                content: blake3::hash(bytes),
-                name,
-            }),
+            Ok((_, kept)) => {
+                self.view.modes.learn(self.root(), kept);
+                Ok(Staged {
+                    path: path.clone(),
+                    mode,
+                    content: blake3::hash(bytes),
+                    name,
+                })
+            }
             // What the user knows is the file that this was to be.
             Err(TreeError::CannotWrite { source, .. }) => {
                 Err(cannot_write(&self.root().named(path.as_str()), source))
@@ -122,10 +132,10 @@ impl Tree {
         let (root, owner) = (self.root(), &self.view.owner.present);
         let change = Change::between(&self.view.entries, wanted, scope);
         let folders = change.folders();
-        let survey = survey::survey(root, &change, &folders, self.damaged())?;
+        let survey = survey::survey(root, &self.view.modes, &change, &folders, self.damaged())?;
         let stale = self.damaged() || self.view.was_former || survey.manifest_altered;
         if !stale && !change.alters_manifest() && !survey.finds_work() {
-            return Ok(outcome(root, &change, &survey));
+            return Ok(self.outcome(&change, &survey));
         }
 
         // From here on what is staged stays if this fails: it tells the next build that this one is not complete.
@@ -145,7 +155,34 @@ impl Tree {
             apply::write_manifest(root, &change.entries_afterwards(), owner)?;
         }
         apply::remove_leftovers(root)?;
-        Ok(outcome(root, &change, &survey))
+        Ok(self.outcome(&change, &survey))
+    }
+
+    fn outcome(&self, change: &Change<'_>, survey: &Survey<'_>) -> Outcome {
+        let paths = |puts: &[&Put]| {
+            puts.iter()
+                .map(|put| put.entry.path.clone())
+                .collect::<Vec<_>>()
+        };
+        let adopted = paths(&survey.adopted);
+        let mut written = paths(&survey.moves);
+        written.retain(|path| adopted.binary_search(path).is_err());
+        Outcome {
+            removed: change
+                .orphans
+                .iter()
+                .map(|orphan| orphan.path.clone())
+                .collect(),
+            modes_restored: survey
+                .altered
+                .iter()
+                .map(|folder| self.root().named(folder.path))
+                .collect(),
+            unchanged: change.kept + change.puts.len() - written.len() - adopted.len(),
+            written,
+            adopted,
+            shows_secrets: self.view.shows_secrets(),
+        }
     }
 
     fn root(&self) -> &Directory {
@@ -188,31 +225,5 @@ impl Drop for Tree {
         if staging.is_some() {
             let _ = apply::remove_leftovers(self.root());
         }
-    }
-}
-
-fn outcome(root: &Directory, change: &Change<'_>, survey: &Survey<'_>) -> Outcome {
-    let paths = |puts: &[&Put]| {
-        puts.iter()
-            .map(|put| put.entry.path.clone())
-            .collect::<Vec<_>>()
-    };
-    let adopted = paths(&survey.adopted);
-    let mut written = paths(&survey.moves);
-    written.retain(|path| adopted.binary_search(path).is_err());
-    Outcome {
-        removed: change
-            .orphans
-            .iter()
-            .map(|orphan| orphan.path.clone())
-            .collect(),
-        modes_restored: survey
-            .altered
-            .iter()
-            .map(|folder| root.named(folder.path))
-            .collect(),
-        unchanged: change.kept + change.puts.len() - written.len() - adopted.len(),
-        written,
-        adopted,
     }
 }

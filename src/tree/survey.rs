@@ -10,6 +10,7 @@ use super::change::{Change, Folder, Put, folder_of};
 use super::directory::{Directory, Standing, kind};
 use super::error::{TreeError, cannot_read, in_the_way};
 use super::manifest::{self, Mode};
+use super::modes::Modes;
 use super::path::OWN;
 
 /// How many directories are looked at in a row, at least: for so few it is not worth it to share the work.
@@ -34,6 +35,7 @@ pub(super) struct Survey<'c> {
 /// Compares `change` with what is below `root`; an error if anything that is not ours is in the way.
 pub(super) fn survey<'c>(
     root: &Directory,
+    modes: &Modes,
     change: &'c Change<'_>,
     folders: &[Folder<'c>],
     damaged: bool,
@@ -48,14 +50,14 @@ pub(super) fn survey<'c>(
         path: OWN,
         mode: Some(Mode::Secret),
     };
-    if condition(root, &whole, change, &own)? == Condition::Altered {
+    if condition(root, modes, &whole, change, &own)? == Condition::Altered {
         survey.altered.push(own);
     }
     // In parallel, since a large tree has a directory for each device; the first error in order is the one reported.
     let conditions: Vec<_> = folders
         .par_iter()
         .with_min_len(FEW)
-        .map(|folder| condition(root, &whole, change, folder))
+        .map(|folder| condition(root, modes, &whole, change, folder))
         .collect();
     for (folder, condition) in folders.iter().zip(conditions) {
         match condition? {
@@ -65,7 +67,7 @@ pub(super) fn survey<'c>(
         }
     }
     for put in &change.puts {
-        survey.look_at(root, change, put)?;
+        survey.look_at(root, modes, change, put)?;
     }
     if !survey.foreign.is_empty() {
         return Err(TreeError::NotOurs {
@@ -75,8 +77,10 @@ pub(super) fn survey<'c>(
         });
     }
     let manifest = root.status(&format!("{OWN}/{}", manifest::FILE))?;
-    survey.manifest_altered = manifest
-        .is_some_and(|status| FileMode::from_raw_mode(status.st_mode) != Mode::Secret.of_file());
+    survey.manifest_altered = manifest.is_some_and(|status| {
+        let mode = FileMode::from_raw_mode(status.st_mode);
+        !modes.is_as_given(root, mode, Mode::Secret.of_file())
+    });
     Ok(survey)
 }
 
@@ -90,6 +94,7 @@ enum Condition {
 
 fn condition(
     root: &Directory,
+    modes: &Modes,
     whole: &Stat,
     change: &Change<'_>,
     folder: &Folder<'_>,
@@ -106,7 +111,7 @@ fn condition(
             let mode = FileMode::from_raw_mode(status.st_mode);
             let altered = folder
                 .mode
-                .is_some_and(|wanted| wanted.of_directory() != mode);
+                .is_some_and(|wanted| !modes.is_as_given(root, mode, wanted.of_directory()));
             Ok(if altered {
                 Condition::Altered
             } else {
@@ -131,6 +136,7 @@ impl<'c> Survey<'c> {
     fn look_at(
         &mut self,
         root: &Directory,
+        modes: &Modes,
         change: &Change<'_>,
         put: &'c Put<'c>,
     ) -> Result<(), TreeError> {
@@ -147,7 +153,8 @@ impl<'c> Survey<'c> {
                 if put.known.is_none() {
                     self.adopted.push(put);
                 }
-                if content != put.entry.content || mode != put.entry.mode.of_file() {
+                let wanted = put.entry.mode.of_file();
+                if content != put.entry.content || !modes.is_as_given(root, mode, wanted) {
                     self.moves.push(put);
                 }
             }

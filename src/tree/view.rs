@@ -5,20 +5,22 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::FileType;
+use rustix::fs::{FileType, Mode as FileMode};
 use rustix::io::Errno;
 
 use super::change::{Change, Scope, Wanted};
 use super::directory::{Directory, Standing, kind};
 use super::error::{TreeError, cannot_read, describe};
 use super::hold::{Access, hold};
-use super::manifest::{self, ManifestEntry, Reading};
+use super::holder::Holder;
+use super::manifest::{self, ManifestEntry, Mode, Reading};
+use super::modes::Modes;
 use super::path::{OWN, OutputPath};
 use super::survey;
 
 /// An output directory that is open for reading, and what its manifest says.
 ///
-/// As long as it is open, no build changes it. Every method can be called from many threads at once.
+/// As long as it is open, no build changes it, unless it is only a [`View::glance`]. Every method can be called from many threads at once.
 #[derive(Debug)]
 pub struct View {
     pub(super) root: Option<Directory>,
@@ -28,6 +30,15 @@ pub struct View {
     pub(super) was_former: bool,
     pub(super) entries: Vec<ManifestEntry>,
     damaged: bool,
+    busy: Option<Busy>,
+    pub(super) modes: Modes,
+}
+
+/// Somebody else holds the tree that is looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Busy {
+    /// Who, where that is known.
+    pub holder: Option<Holder>,
 }
 
 /// Whose output a tree is.
@@ -82,6 +93,36 @@ impl View {
         View::open_as(Access::Shared, directory, owner.into(), patience)
     }
 
+    /// The same, but it waits for nobody: a tree that somebody else holds is looked at as it is at the moment.
+    pub fn glance(directory: &Path, owner: impl Into<Owner>) -> Result<View, TreeError> {
+        let owner = owner.into();
+        match View::open(directory, owner.clone(), Duration::ZERO) {
+            Err(TreeError::Locked { holder, .. }) => {
+                let mut view = View::of(Directory::at(directory)?, directory, owner)?;
+                view.busy = Some(Busy { holder });
+                Ok(view)
+            }
+            answer => answer,
+        }
+    }
+
+    /// Whether a file has the mode that it was given, as far as the file system keeps modes.
+    pub fn has_mode(&self, contents: &Contents, mode: Mode) -> bool {
+        let root = self.root.as_ref();
+        let found = FileMode::from_raw_mode(contents.mode);
+        root.is_none_or(|root| self.modes.is_as_given(root, found, mode.of_file()))
+    }
+
+    /// Whether it has turned out that the file system lets others read what is meant for the owner alone.
+    pub fn shows_secrets(&self) -> bool {
+        self.modes.show_secrets()
+    }
+
+    /// Whether somebody else held the tree when it was opened at a [`View::glance`].
+    pub fn busy(&self) -> Option<&Busy> {
+        self.busy.as_ref()
+    }
+
     /// Directories of ours, in `scope`, whose mode is another than a build would give them that keeps
     /// those of our files that are `wanted`.
     pub fn altered_folders(
@@ -96,7 +137,7 @@ impl View {
         let kept = paths.filter(|path| scope.contains(path) && wanted(path));
         let kept = kept.map(|path| Wanted::Keep(path.clone())).collect();
         let change = Change::between(&self.entries, kept, scope);
-        let survey = survey::survey(root, &change, &change.folders(), self.damaged)?;
+        let survey = survey::survey(root, &self.modes, &change, &change.folders(), self.damaged)?;
         let altered = survey.altered.iter();
         Ok(altered.map(|folder| root.named(folder.path)).collect())
     }
@@ -107,7 +148,10 @@ impl View {
         owner: Owner,
         patience: Duration,
     ) -> Result<View, TreeError> {
-        let root = hold(access, directory, patience)?;
+        View::of(hold(access, directory, patience)?, directory, owner)
+    }
+
+    fn of(root: Option<Directory>, directory: &Path, owner: Owner) -> Result<View, TreeError> {
         let mut view = View {
             root,
             directory: directory.to_owned(),
@@ -115,6 +159,8 @@ impl View {
             was_former: false,
             entries: Vec::new(),
             damaged: false,
+            busy: None,
+            modes: Modes::default(),
         };
         view.read_manifest()?;
         Ok(view)
@@ -157,7 +203,8 @@ impl View {
         Ok(match root.examine(path.as_str())? {
             Standing::Nothing => Found::Missing,
             Standing::File { content, mode }
-                if content == entry.content && mode == entry.mode.of_file() =>
+                if content == entry.content
+                    && self.modes.is_as_given(root, mode, entry.mode.of_file()) =>
             {
                 Found::Intact
             }

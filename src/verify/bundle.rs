@@ -170,7 +170,9 @@ fn pair<'o>(
         return Some(first);
     };
     let Some(private) = &key.key else {
-        wrong(String::from("its key is not one of P-256"));
+        wrong(String::from(
+            "its key is not one of P-256, P-384 or RSA from 2048 to 4096 bits",
+        ));
         return Some(first);
     };
     let public = Some(private.public_key());

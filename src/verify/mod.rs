@@ -3,18 +3,25 @@
 //! Pure: files are read, passwords found and connections made in [`crate::cli`]; here is what is to be
 //! expected, and what an answer means.
 
+mod age;
 mod bundle;
-mod live;
+mod echo;
+mod outcome;
 mod place;
+mod plain;
+mod probe;
+mod site;
 
 use serde::Serialize;
 
+pub use age::{Age, Signs};
 pub use bundle::{BundleReport, Context, Strictness, WhoseFile, examine, standing};
-pub use live::{
-    Answer, Expected, Guard, Judgement, Outcome, Probe, Site, Standing, Verdict, Visitor, judge,
-    page_policy, probes, sites,
-};
+pub use echo::{Echo, FORGED, MARK};
+pub use outcome::{Answer, Expected, Judgement, Outcome, Verdict, judge, page_policy};
 pub use place::Place;
+pub use plain::{PlainAnswer, judge_plain, shown};
+pub use probe::{Manner, NameShown, Probe, Visitor, probes, undeclared};
+pub use site::{Guard, Public, Site, Standing, sites};
 
 /// Something that was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -393,7 +393,7 @@ fn a_removed_device_is_retired_and_its_files_go() {
          \nwhat it means:\n  locks out alice/macbook\n",
     );
     let retired = certificate(&lab, "alice/macbook");
-    let without_check = |line: &str| line.split(" check=").next().map(str::to_owned);
+    let without_check = |line: &str| line.split(" signed=").next().map(str::to_owned);
     assert_eq!(
         without_check(&retired),
         without_check(&line.replace(

@@ -5,15 +5,9 @@ use super::home::{
 };
 use super::support::files::changed;
 use super::support::lab::Lab;
+use super::support::lock::{resigned, with_check};
 use super::support::outcome;
 use super::support::tools;
-
-/// The same check that `homelab` puts at the end of a line of the lock.
-pub fn with_check(line: &str) -> String {
-    let (text, _) = line.split_once(" check=").expect("a line has its check");
-    let check = blake3::hash(text.as_bytes()).to_hex();
-    format!("{text} check=\"{}\"", &check[..16])
-}
 
 #[track_caller]
 pub fn replace_in_lock(lab: &Lab, from: &str, to: &str) {
@@ -55,7 +49,7 @@ fn a_lost_certificate_is_issued_anew_and_nothing_else_is() {
 }
 
 #[test]
-fn an_edited_fingerprint_is_noticed_even_with_a_check_that_fits() {
+fn an_edited_fingerprint_is_noticed_even_with_a_signature_that_fits() {
     let lab = built();
     let line = certificate(&lab, "alice/pixel");
     let at = line.find("fingerprint=\"").expect("it has one") + "fingerprint=\"".len();
@@ -67,7 +61,10 @@ fn an_edited_fingerprint_is_noticed_even_with_a_check_that_fits() {
     let edited = format!("{}{other}{}", &line[..at], &line[at + 1..]);
     replace_in_lock(&lab, &line, &edited);
     refused(&lab, homelab(&lab, ["build"]), 3, &["lock::damaged"]);
-    replace_in_lock(&lab, &edited, &with_check(&edited));
+    let checked = with_check(&edited);
+    replace_in_lock(&lab, &edited, &checked);
+    refused(&lab, homelab(&lab, ["build"]), 3, &["lock::forged"]);
+    replace_in_lock(&lab, &checked, &resigned(&lab, &edited));
     refused(
         &lab,
         homelab(&lab, ["build"]),
@@ -211,6 +208,8 @@ pub fn begin(lab: &Lab) -> String {
 #[track_caller]
 pub fn branch(lab: &Lab, name: &str, change: impl FnOnce(&Lab)) {
     git(lab, &["checkout", "-q", "-b", name, "main"]).succeeds();
+    // As in a clone of its own: what another branch has revoked is not known here.
+    super::home::remove(lab, "out");
     change(lab);
     build(lab).succeeds();
     git(lab, &["commit", "-qam", name]).succeeds();

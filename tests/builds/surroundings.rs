@@ -27,7 +27,9 @@ fn a_root_command_needs_no_sealed_secret_and_takes_up_no_other() {
         .into_keys()
         .filter(|path| !path.starts_with("out") && path != ".")
         .collect();
-    assert_eq!(files, ["homelab.kdl", "homelab.lock"]);
+    let told_to_git = [".gitattributes", ".gitignore"];
+    assert_eq!(files[..2], told_to_git);
+    assert_eq!(files[2..], ["homelab.kdl", "homelab.lock"]);
     assert!(!lab.home().join(".config").exists(), "no identity is made");
 }
 
@@ -179,9 +181,9 @@ fn a_pipe_in_the_place_of_a_file_does_not_hold_a_build_up() {
     assert_eq!(waiting, [""; 0]);
 }
 
-/// A lock that is a link is read through it; when it changes, the link is replaced, and what it leads to is left.
+/// A lock that is a link is read through it, and written through it.
 #[test]
-fn what_a_linked_lock_leads_to_is_not_written() {
+fn what_a_linked_lock_leads_to_is_written() {
     let lab = built();
     let elsewhere = lab.home().join("elsewhere");
     fs::rename(lab.path().join("homelab.lock"), &elsewhere).expect("moved");
@@ -193,7 +195,9 @@ fn what_a_linked_lock_leads_to_is_not_written() {
     let content = fs::read(&elsewhere).expect("it is there");
     add_device(&lab);
     build(&lab).succeeds();
-    assert_eq!(fs::read(&elsewhere).expect("it is there"), content);
+    assert_ne!(fs::read(&elsewhere).expect("it is there"), content);
+    let link = fs::symlink_metadata(lab.path().join("homelab.lock"));
+    assert!(link.expect("it is there").is_symlink());
 }
 
 /// A user who has neither a home nor a configuration directory is told; a sealed secret that is not needed is not opened.

@@ -8,7 +8,15 @@ use crate::support::upstream::Upstream;
 
 const HOST: &str = "it.home.example.com";
 
-fn migrates(version: Version, key: &str) {
+const P384: &str = "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384";
+
+/// Where the adopted authority signs.
+enum Signs {
+    Here,
+    Elsewhere,
+}
+
+fn migrates(version: Version, key: &str, signs: Signs) {
     let upstream = Upstream::start("it");
     let recipe = Recipe::new(key, CA);
     let stranger = Recipe::new(P256, CA);
@@ -64,11 +72,11 @@ fn migrates(version: Version, key: &str) {
 
     let certificate = recipe.path("ca.pem").display().to_string();
     let key_file = recipe.path("ca.key").display().to_string();
-    let adopted = match key {
-        P256 => house
+    let adopted = match signs {
+        Signs::Here => house
             .lab
             .command(["adopt", &certificate, "--key", &key_file]),
-        _ => house.lab.command(["adopt", &certificate, "--trust-only"]),
+        Signs::Elsewhere => house.lab.command(["adopt", &certificate, "--trust-only"]),
     };
     adopted.run().succeeds();
     house.reload(&mut caddy);
@@ -106,22 +114,42 @@ fn migrates(version: Version, key: &str) {
 
 #[test]
 fn who_was_let_in_before_is_on_the_old_caddy() {
-    migrates(Version::Old, P256);
+    migrates(Version::Old, P256, Signs::Here);
 }
 
 #[test]
 fn who_was_let_in_before_is_on_the_new_caddy() {
-    migrates(Version::New, P256);
+    migrates(Version::New, P256, Signs::Here);
+}
+
+#[test]
+fn an_authority_of_rsa_signs_for_the_old_caddy() {
+    migrates(Version::Old, RSA, Signs::Here);
+}
+
+#[test]
+fn an_authority_of_rsa_signs_for_the_new_caddy() {
+    migrates(Version::New, RSA, Signs::Here);
+}
+
+#[test]
+fn an_authority_of_p384_signs_for_the_old_caddy() {
+    migrates(Version::Old, P384, Signs::Here);
+}
+
+#[test]
+fn an_authority_of_p384_signs_for_the_new_caddy() {
+    migrates(Version::New, P384, Signs::Here);
 }
 
 #[test]
 fn an_authority_of_rsa_is_trusted_on_the_old_caddy() {
-    migrates(Version::Old, RSA);
+    migrates(Version::Old, RSA, Signs::Elsewhere);
 }
 
 #[test]
 fn an_authority_of_rsa_is_trusted_on_the_new_caddy() {
-    migrates(Version::New, RSA);
+    migrates(Version::New, RSA, Signs::Elsewhere);
 }
 
 /// Apps send a device's certificate alone: then it is the one that signed it that has to be trusted.

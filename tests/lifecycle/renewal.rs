@@ -55,7 +55,7 @@ pub fn states(lab: &Lab, device: &str) -> Vec<String> {
     let lines = lock.lines().filter(|line| line.starts_with(&begin));
     let state = |line: &str| {
         let (_, state) = line.split_once(" state=").expect("a line has one");
-        let (state, _) = state.split_once(" check=").expect("and a check");
+        let (state, _) = state.split_once(" signed=").expect("and a signature");
         state.replace('"', "")
     };
     let mut states: Vec<String> = lines.map(state).collect();

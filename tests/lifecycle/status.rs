@@ -59,10 +59,19 @@ fn a_table_says_how_each_device_stands() {
          bob/iphone   ios       valid  2028-01-01, in 12 months\n\
          \n\
          authority `home.example.com devices AUTHORITY`: valid, ends 2037-01-01, in 10 years\n\
+         homelab.lock is signed with the root key KEY\n\
          devices: 3 valid\n"
             .replace("AUTHORITY", &authority(&lab))
+            .replace("KEY", &key(&lab))
             .as_str(),
     );
+}
+
+/// The root key that the lock names.
+fn key(lab: &Lab) -> String {
+    let lock = lab.read("homelab.lock");
+    let (_, key) = lock.split_once(" key=\"").expect("`root` is first");
+    key[..64].to_owned()
 }
 
 fn authority(lab: &Lab) -> String {
@@ -106,10 +115,9 @@ fn time_passes() {
 fn checking_tells_in_time_that_the_authority_ends() {
     let lab = built();
     let check = |days: i64| at(lab.command(["check"]), days * DAY).run();
-    check(3_200).succeeds().stderr_is("");
-    check(3_300).succeeds().stderr_is(
-        "The authority ends on 2037-01-01: certificates that would be valid for longer end with it.\n",
-    );
+    let ends = "The authority ends on 2037-01-01: certificates that would be valid for longer end with it.\n";
+    check(3_200).succeeds().stderr_lacks("The authority");
+    check(3_300).succeeds().stderr_contains(ends);
 }
 
 #[test]
@@ -167,7 +175,7 @@ fn a_clock_that_is_behind_is_noted() {
     behind.succeeds().stderr_contains("is the clock right?");
     assert_eq!(
         states(&lab, -2 * DAY)[1],
-        "alice/pixel android not valid yet 2028-01-01, in 12 months set the clock right"
+        "alice/pixel android not valid yet 2028-01-01, in 12 months set the clock right; if it is, homelab rotate --authority"
     );
     status(&lab, -2 * DAY, ["--exit-code"]).fails_with(4);
 }

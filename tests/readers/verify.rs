@@ -228,11 +228,13 @@ fn bundles_of_openssl_are_read_anywhere() {
         openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=other -keyout ec.key -out ec.pem
         openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=other -keyout rsa.key -out rsa.pem
         make() { name=$1 kind=$2; shift 2; openssl pkcs12 -export -in $kind.pem -inkey $kind.key -name x -passout pass:other "$@" -out $name.p12; }
+        openssl req -x509 -newkey ed25519 -nodes -days 30 -subj /CN=other -keyout ed25519.key -out ed25519.pem
         make default ec
         make triple ec -certpbe PBE-SHA1-3DES -keypbe PBE-SHA1-3DES -macalg sha1
         make mixed ec -certpbe PBE-SHA1-3DES -keypbe AES-128-CBC -macalg sha512 -iter 5000
         make nomac ec -nomac
         make rsa rsa
+        make ed25519 ed25519
         make chain ec -certfile rsa.pem
         make rc2 ec -legacy
         make work ec -iter 4500000 -nomaciter
@@ -252,6 +254,7 @@ fn bundles_of_openssl_are_read_anywhere() {
             "default.p12",
             "modern (AES-256, PBKDF2-HMAC-SHA-256, 2048 iterations; MAC HMAC-SHA-256",
         ),
+        ("rsa.p12", "modern (AES-256, PBKDF2-HMAC-SHA-256"),
         (
             "triple.p12",
             "compat (3DES, SHA-1, 2048 iterations; MAC HMAC-SHA-1, ",
@@ -271,7 +274,10 @@ fn bundles_of_openssl_are_read_anywhere() {
     }
     for (name, said) in [
         ("nomac.p12", "it has no MAC, and importers refuse it"),
-        ("rsa.p12", "its key is not one of P-256"),
+        (
+            "ed25519.p12",
+            "its key is not one of P-256, P-384 or RSA from 2048 to 4096 bits",
+        ),
         ("chain.p12", "it holds 2 certificates, not one"),
     ] {
         read(&lab, name, "other")

@@ -284,6 +284,10 @@ impl Caddy {
         self.https
     }
 
+    pub fn http_port(&self) -> u16 {
+        self.http
+    }
+
     /// Kibibytes of memory that it holds now.
     pub fn resident(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()));

@@ -166,6 +166,15 @@ impl Invocation {
         self
     }
 
+    /// Adds arguments.
+    pub fn arguments<Argument: Into<OsString>>(
+        mut self,
+        arguments: impl IntoIterator<Item = Argument>,
+    ) -> Self {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
     /// Takes away a variable that the lab gives: HOME, XDG_CONFIG_HOME, TMPDIR or TZ.
     #[track_caller]
     pub fn without_env(mut self, name: &str) -> Self {

@@ -4,6 +4,7 @@
 //! | module | gives |
 //! |---|---|
 //! | [`lab`] | one homelab: its declaration, its environment, its commands |
+//! | [`lock`] | lines of a lock, signed and not |
 //! | [`outcome`] | what a command did, with assertions that show all of it |
 //! | [`files`] | trees compared by content, kind and mode |
 //! | [`tools`] | the programs of others |
@@ -21,6 +22,7 @@ pub mod curl;
 pub mod edge_files;
 pub mod files;
 pub mod lab;
+pub mod lock;
 pub mod outcome;
 pub mod port;
 pub mod recipe;

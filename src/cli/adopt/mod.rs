@@ -81,7 +81,7 @@ enum AdoptError {
     #[diagnostic(
         code("adopt::key"),
         help(
-            "it is to be a private key of P-256 in PEM, as `openssl ec` and `openssl pkcs8` write it; without such a key, `homelab adopt --trust-only {}` trusts what it has signed",
+            "it is to be a private key of P-256, P-384 or RSA from 2048 to 4096 bits in PEM, as `openssl ec`, `openssl rsa` and `openssl pkcs8` write it; without such a key, `homelab adopt --trust-only {}` trusts what it has signed",
             path.display()
         )
     )]
@@ -95,9 +95,9 @@ enum AdoptError {
 
 /// Adopts the authorities of a file, and builds.
 pub fn adopt(arguments: &Adopt) -> Result<(), Failure> {
-    let inputs = Inputs::read(&arguments.make)?;
+    let inputs = Inputs::held(&arguments.make)?;
     let workspace = &inputs.workspace;
-    let (path, now) = (&arguments.certificate, clock::now()?);
+    let (path, now) = (&arguments.certificate, clock::now_to_issue()?);
     let authorities = authorities(workspace, path, now)?;
     let mut signing = match &arguments.key {
         None => None,

@@ -12,7 +12,7 @@ use super::{conclude, listed, password};
 use crate::cli::arguments::Verify;
 use crate::cli::failure::Failure;
 use crate::cli::workspace::Workspace;
-use crate::cli::{clock, report};
+use crate::cli::{believed, clock, report};
 use crate::lock::{Issued, Lock};
 use crate::pki::{OpenError, OpenedBundle, SealedBundle, Validity};
 use crate::plan::shown_moment;
@@ -70,12 +70,13 @@ enum BundleError {
 }
 
 pub fn verify(arguments: &Verify, path: &Path) -> Result<(), Failure> {
-    let workspace = Workspace::of(&arguments.declaration.file);
+    let workspace = Workspace::of(&arguments.declaration);
     let homelab = match workspace.declaration().exists() {
         true => Some(workspace.homelab()?),
         false => None,
     };
     let lock = workspace.lock()?;
+    lock.iter().for_each(believed::doubt_unsigned);
     let now = clock::now()?;
     let bytes = workspace.read(path, LIMIT)?.unwrap_or_default();
     if bytes.len() as u64 > LIMIT {

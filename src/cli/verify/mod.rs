@@ -12,6 +12,7 @@ use anstyle::{AnsiColor, Style};
 use miette::{Diagnostic, Report};
 use thiserror::Error;
 
+pub use live::EchoAt;
 pub use resolve::Resolve;
 
 use super::arguments::Verify;
@@ -86,7 +87,7 @@ fn keyring(
     if arguments.no_secret {
         return (None, Vec::new());
     }
-    match secret::unlock(workspace, &arguments.secret, &[lock.root]) {
+    match secret::unlock(workspace, &arguments.secret, lock, &[lock.root]) {
         Ok(opened) => (Some(opened.keyring), Vec::new()),
         Err(failure) => (None, failure.reports),
     }

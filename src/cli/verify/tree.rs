@@ -11,13 +11,13 @@ use walkdir::WalkDir;
 
 use super::{VerifyError, conclude, counted, keyring, listed, password};
 use crate::cli::arguments::Verify;
-use crate::cli::build::owner;
+use crate::cli::build::{owner, shown_secrets};
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::workspace::{PATIENCE, Workspace};
-use crate::cli::{clock, report};
+use crate::cli::hold::{PATIENCE, Still};
+use crate::cli::{believed, clock, report};
 use crate::lock::Lock;
 use crate::model::Homelab;
-use crate::pki::{SealedBundle, listed_serials};
+use crate::pki::{SealedBundle, read_crl};
 use crate::plan::{self, Bundle, Derivation, Recipe};
 use crate::realise;
 use crate::render::Secrets;
@@ -38,10 +38,11 @@ struct TreeReport {
 const HELP: &str = "`homelab build` makes the tree anew; where nobody has changed homelab.kdl since, find out who changed the tree before you hand anything over";
 
 pub fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Failure> {
-    let workspace = Workspace::of(&arguments.declaration.file);
+    let workspace = Still::of(&arguments.declaration)?;
     let homelab = workspace.homelab()?;
     let lock = workspace.lock()?;
     let lock = lock.ok_or_else(|| Failure::environment(VerifyError::NoLock))?;
+    believed::refuse_unsigned(&lock)?;
     let templates = workspace.templates()?;
     let now = clock::now()?;
     clock::doubt(now, &lock);
@@ -51,6 +52,7 @@ pub fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Failure> {
             path: out,
         }));
     }
+    believed::hold_against_tree(&workspace, &out, &lock)?;
     let view = View::open(&out, owner(&lock), PATIENCE).map_err(Failure::environment)?;
     let plan = plan::plan(&homelab, &lock, &templates.of_the_edge(), None);
     let (secret, public): (Vec<Derivation>, Vec<Derivation>) = plan
@@ -127,6 +129,9 @@ pub fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Failure> {
         None => 0,
     };
     findings.sort_by(|a, b| a.about.cmp(&b.about));
+    if view.shows_secrets() {
+        report::note(shown_secrets(&out));
+    }
     let [not_opened, opened] = counts;
     // A profile that is to the byte what it should be has the bundle in it.
     let bundles_opened = opened + profiles_compared;
@@ -353,8 +358,8 @@ fn list_fault(der: &[u8], lock: &Lock) -> String {
     let Some(signing) = lock.signing() else {
         return String::from("homelab.lock has no authority that could have signed it");
     };
-    let serials = match listed_serials(der, &signing.certificate) {
-        Ok(serials) => serials,
+    let serials = match read_crl(der, &signing.certificate) {
+        Ok(list) => list.revoked,
         Err(error) => return format!("`{}` has not signed it: {error}", signing.common_name()),
     };
     let retired = lock
@@ -362,7 +367,7 @@ fn list_fault(der: &[u8], lock: &Lock) -> String {
         .iter()
         .filter(|issued| issued.authority == signing.id && issued.retired().is_some());
     let missing: Vec<String> = retired
-        .filter(|issued| !serials.contains(&issued.serial.to_hex()))
+        .filter(|issued| !serials.contains_key(&issued.serial.to_hex()))
         .map(|issued| issued.device.to_string())
         .collect();
     match missing.as_slice() {

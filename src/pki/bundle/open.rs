@@ -17,8 +17,6 @@ use der::asn1::{BmpString, ContextSpecific, ObjectIdentifier, OctetString};
 use der::{Any, Decode, Encode, Sequence};
 use des::TdesEde3;
 use hmac::{Hmac, Mac};
-use p256::SecretKey;
-use p256::pkcs8::DecodePrivateKey;
 use pkcs12::kdf::{Pkcs12KeyType, derive_key};
 use pkcs12::pbe_params::{EncryptedPrivateKeyInfo, Pbes2Params, Pkcs12PbeParams};
 use pkcs12::pfx::Pfx;
@@ -76,7 +74,7 @@ pub struct OpenedBundle {
 /// A private key in a bundle.
 #[derive(Debug)]
 pub struct BundledKey {
-    /// The key; none where it is not one of P-256.
+    /// The key; none where it is not one of P-256, P-384 or RSA from 2048 to 4096 bits.
     pub key: Option<PrivateKey>,
     /// Whether it is encrypted by itself: importers pass over one that only its surroundings protect.
     pub shrouded: bool,
@@ -317,11 +315,8 @@ impl Opening<'_> {
         local_key_id: Option<Vec<u8>>,
         friendly_name: Option<String>,
     ) {
-        let secret = SecretKey::from_pkcs8_der(pkcs8).ok();
-        let key = secret
-            .and_then(|secret| PrivateKey::from_scalar(&Zeroizing::new(secret.to_bytes().into())));
         self.bundle.keys.push(BundledKey {
-            key,
+            key: PrivateKey::from_pkcs8_der(pkcs8).ok(),
             shrouded,
             local_key_id,
             friendly_name,

@@ -5,8 +5,8 @@ use cms::cert::x509;
 use cms::cert::x509::crl::RevokedCert;
 use data_encoding::HEXLOWER;
 use der::Encode;
-use p256::ecdsa::VerifyingKey;
 use p256::ecdsa::signature::Verifier;
+use p256::ecdsa::{Signature, VerifyingKey};
 use p256::pkcs8::DecodePublicKey;
 use proptest::prelude::*;
 

@@ -75,6 +75,10 @@ pub struct Sites {
     pub page_kinds: BTreeSet<PageKind>,
     /// The sites, sorted by the service's name.
     pub sites: Vec<Site>,
+    /// What the declared Caddy lets happen that nothing here closes: in no file of Caddy's, but in the
+    /// review.
+    #[serde(skip)]
+    pub holes: Vec<String>,
 }
 
 /// How a site asks for a certificate in the handshake.
@@ -323,6 +327,7 @@ impl Edge {
                     ranges => shown(ranges),
                 },
                 behind,
+                holes: settings.promised.map(open_holes).unwrap_or_default(),
                 retired: certificates
                     .iter()
                     .filter(|issued| issued.retired().is_some() || !is_declared(issued))
@@ -339,6 +344,18 @@ impl Edge {
                 sites,
             },
         }
+    }
+}
+
+/// Of a version that is declared, first which it is.
+fn open_holes(version: CaddyVersion) -> Vec<String> {
+    let open = model::holes_of(version).filter(|hole| hole.is_open());
+    let told: Vec<String> = open
+        .map(|hole| format!("{}: {}", hole.id, hole.lets))
+        .collect();
+    match told.is_empty() {
+        true => told,
+        false => [vec![version.to_string()], told].concat(),
     }
 }
 

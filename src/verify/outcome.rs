@@ -1,15 +1,10 @@
-//! What each visitor should get at each site, read off the declaration and the lock and not off the
-//! Caddyfile; and what an answer means beside it.
+//! What can come of a request, what is to come of it, and what an answer means beside that.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
-use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Place;
-use crate::lock::{Issued, Lock};
-use crate::model::{Access, CertificateMode, Homelab, Name, PathPattern};
 
 /// How a header of the edge's own pages reads, by which they are told from a service's.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -17,61 +12,6 @@ const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-u
 /// The name and the value of the header by which the edge's own pages are known.
 pub fn page_policy() -> (&'static str, &'static str) {
     ("Content-Security-Policy", PAGE_POLICY)
-}
-
-/// A host, and who is let in there.
-#[derive(Debug, Clone)]
-pub struct Site {
-    /// The service, or what the landing page is called.
-    pub service: String,
-    /// The host.
-    pub host: String,
-    /// What the handshake asks, and whether being at home is enough.
-    pub guard: Guard,
-    /// Who is let in by certificate.
-    pub people: BTreeSet<Name>,
-    /// A path that everybody may read, and one that only looks like it.
-    pub public: Option<(String, String)>,
-}
-
-/// What stands before a site.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Guard {
-    /// Nothing.
-    Open,
-    /// Being at home.
-    Home,
-    /// A certificate, in the handshake.
-    Required,
-    /// A certificate, in HTTP; or being at home, where `home`.
-    Asked {
-        /// Whether the LAN needs none.
-        home: bool,
-    },
-}
-
-/// Who visits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Visitor {
-    /// Somebody without a certificate.
-    Nobody,
-    /// Somebody with a certificate that is named as ours, and signed by another.
-    Stranger,
-    /// One of the certificates that are tried, by its place among them.
-    Device(usize),
-}
-
-/// A request to be made.
-#[derive(Debug, Clone)]
-pub struct Probe {
-    /// Who makes it.
-    pub visitor: Visitor,
-    /// The name in the handshake, where that is another than the host's.
-    pub server_name: Option<String>,
-    /// The path.
-    pub path: String,
-    /// What is to come of it.
-    pub expected: Expected,
 }
 
 /// What is to come of a request.
@@ -94,6 +34,10 @@ pub enum Outcome {
     Shut,
     /// One of the two.
     Refused,
+    /// The edge answers that it does not serve this host behind that name.
+    Misdirected,
+    /// That, or nothing at all.
+    Unserved,
 }
 
 /// What came of a request.
@@ -110,6 +54,8 @@ pub enum Answer {
     Shut(String),
     /// The connection ended without a word, after a certificate had been asked for.
     Closed,
+    /// The connection ended without a word, after a handshake in which none was.
+    Dropped,
     /// The handshake failed for another reason.
     Failed(String),
     /// Something was said that is no answer in HTTP.
@@ -141,174 +87,17 @@ pub enum Verdict {
     Wrong,
 }
 
-/// How a certificate of the lock stands at the edge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// Its authority is trusted, it is valid now, and on the lists of its person's services.
-    LetIn,
-    /// Its authority is trusted, and it is on no list.
-    Out,
-    /// It is refused in the handshake: it has ended or not begun, or its authority is not trusted.
-    Shut,
-}
-
-impl Standing {
-    /// How one stands now.
-    pub fn of(issued: &Issued, homelab: &Homelab, lock: &Lock, now: Timestamp) -> Standing {
-        let authority = lock.authority(&issued.authority);
-        let is_trusted = authority.is_some_and(|authority| authority.is_trusted());
-        let (begin, end) = (issued.validity.not_before(), issued.validity.not_after());
-        if !is_trusted || now < begin || now > end {
-            Standing::Shut
-        } else if issued.retired().is_some() || homelab.device(&issued.device).is_none() {
-            Standing::Out
-        } else {
-            Standing::LetIn
-        }
-    }
-}
-
-/// Every host that is declared, sorted by service and then as written; the landing page first.
-pub fn sites(homelab: &Homelab, lock: &Lock) -> Vec<Site> {
-    let mut sites = Vec::new();
-    if homelab.edge.landing {
-        let admitted = lock.admitted();
-        let people = admitted.keys().map(|device| device.person.clone());
-        let mut services = homelab.services.values();
-        sites.push(Site {
-            service: String::from("(landing page)"),
-            host: homelab.domain.to_string(),
-            guard: Guard::Asked {
-                home: services.any(|service| service.access.is_open_at_home()),
-            },
-            people: people.collect(),
-            public: None,
-        });
-    }
-    for service in homelab.services.values() {
-        let (guard, people) = match &service.access {
-            Access::Everyone => (Guard::Open, BTreeSet::new()),
-            Access::Lan { .. } => (Guard::Home, BTreeSet::new()),
-            Access::Certificate(allowed) => {
-                let guard = match allowed.certificate {
-                    CertificateMode::Required => Guard::Required,
-                    CertificateMode::Asked => Guard::Asked { home: allowed.lan },
-                };
-                (guard, allowed.people.clone())
-            }
-        };
-        let mut public = service.access.public().iter();
-        let readable = public.find(|public| public.methods.as_slice().contains(&"GET"));
-        for host in &service.hosts {
-            sites.push(Site {
-                service: service.name.to_string(),
-                host: host.to_string(),
-                guard,
-                people: people.clone(),
-                public: readable.map(|public| examples(&public.path)),
-            });
-        }
-    }
-    sites
-}
-
-/// A path of that pattern, and one that a careless comparison takes for it.
-fn examples(pattern: &PathPattern) -> (String, String) {
-    match pattern.as_str().strip_suffix('*') {
-        Some(folder) => (
-            format!("{folder}homelab-verify"),
-            format!("/homelab-verify/..%2f{}homelab-verify", &folder[1..]),
-        ),
-        None => {
-            let exact = pattern.as_str();
-            (
-                exact.to_owned(),
-                format!("/homelab-verify/..%2f{}", &exact[1..]),
-            )
-        }
-    }
-}
-
-/// What is to be asked of a site. `certificates` are those that can be shown, with how they stand;
-/// `other` is a host whose handshake lets everybody in, to ask for this one behind its name.
-pub fn probes(
-    site: &Site,
-    certificates: &[(&Issued, Standing)],
-    other: Option<&str>,
-) -> Vec<Probe> {
-    let ask = |visitor, path: &str, expected| Probe {
-        visitor,
-        server_name: None,
-        path: path.to_owned(),
-        expected,
-    };
-    let root = "/";
-    let mut probes = vec![ask(Visitor::Nobody, root, site.nobody())];
-    if let Some((public, lookalike)) = &site.public {
-        probes.push(ask(
-            Visitor::Nobody,
-            public,
-            Expected::always(Outcome::LetIn),
-        ));
-        probes.push(ask(Visitor::Nobody, lookalike, site.nobody()));
-    }
-    if matches!(site.guard, Guard::Open | Guard::Home) {
-        return probes;
-    }
-    if let Some(other) = other {
-        probes.push(Probe {
-            server_name: Some(other.to_owned()),
-            ..ask(Visitor::Nobody, root, Expected::always(Outcome::Refused))
-        });
-    }
-    probes.push(ask(
-        Visitor::Stranger,
-        root,
-        Expected::always(Outcome::Shut),
-    ));
-    for (place, (issued, standing)) in certificates.iter().enumerate() {
-        let expected = site.device(&issued.device.person, *standing);
-        probes.push(ask(Visitor::Device(place), root, expected));
-    }
-    probes
-}
-
-impl Site {
-    /// Whether the handshake asks for a certificate.
-    pub fn asks(&self) -> bool {
-        matches!(self.guard, Guard::Required | Guard::Asked { .. })
-    }
-
-    fn nobody(&self) -> Expected {
-        match self.guard {
-            Guard::Open => Expected::always(Outcome::LetIn),
-            Guard::Required => Expected::always(Outcome::Shut),
-            Guard::Home | Guard::Asked { home: true } => Expected::at_home(),
-            Guard::Asked { home: false } => Expected::always(Outcome::Forbidden),
-        }
-    }
-
-    fn device(&self, person: &Name, standing: Standing) -> Expected {
-        let home = self.guard == Guard::Asked { home: true };
-        match standing {
-            Standing::Shut => Expected::always(Outcome::Shut),
-            Standing::LetIn if self.people.contains(person) => Expected::always(Outcome::LetIn),
-            Standing::LetIn | Standing::Out if home => Expected::at_home(),
-            Standing::LetIn => Expected::always(Outcome::Forbidden),
-            Standing::Out => Expected::always(Outcome::Refused),
-        }
-    }
-}
-
 impl Expected {
-    fn always(outcome: Outcome) -> Expected {
+    /// The same wherever it is asked from.
+    pub fn always(outcome: Outcome) -> Expected {
         Expected {
             home: outcome,
             outside: outcome,
         }
     }
 
-    fn at_home() -> Expected {
+    /// Let in at home, and nowhere else.
+    pub fn at_home() -> Expected {
         Expected {
             home: Outcome::LetIn,
             outside: Outcome::Forbidden,
@@ -328,11 +117,11 @@ impl Expected {
 /// What is thought of an answer. Where the Caddyfile is made with templates of the user's own, pages
 /// may look otherwise: then a status of 403 is taken for the edge's.
 pub fn judge(expected: Expected, answer: &Answer, place: Place, own_templates: bool) -> Judgement {
-    if let Answer::Unreached(why) = answer {
-        return Judgement {
-            verdict: Verdict::Unreached,
-            why: Some(why.clone()),
-        };
+    let is_meant = expected.at(place) == Some(Outcome::Unserved);
+    match answer {
+        Answer::Unreached(why) => return Judgement::unreached(why),
+        Answer::Dropped if !is_meant => return Judgement::unreached("the connection was closed"),
+        _ => {}
     }
     match expected.at(place) {
         Some(outcome) => match mismatch(outcome, answer, own_templates) {
@@ -359,17 +148,27 @@ pub fn judge(expected: Expected, answer: &Answer, place: Place, own_templates: b
 }
 
 impl Judgement {
-    fn fine() -> Judgement {
+    /// It is as it should be.
+    pub fn fine() -> Judgement {
         Judgement {
             verdict: Verdict::Fine,
             why: None,
         }
     }
 
-    fn wrong(why: String) -> Judgement {
+    /// It is not, for this reason.
+    pub fn wrong(why: impl Into<String>) -> Judgement {
         Judgement {
             verdict: Verdict::Wrong,
-            why: Some(why),
+            why: Some(why.into()),
+        }
+    }
+
+    /// Nobody answered, for this reason.
+    pub fn unreached(why: &str) -> Judgement {
+        Judgement {
+            verdict: Verdict::Unreached,
+            why: Some(why.to_owned()),
         }
     }
 }
@@ -378,23 +177,24 @@ impl Judgement {
 fn mismatch(outcome: Outcome, answer: &Answer, own_templates: bool) -> Option<String> {
     let is_refusal = |status: u16, own_page: bool| status == 403 && (own_page || own_templates);
     let is_shut = matches!(answer, Answer::Shut(_) | Answer::Closed);
+    // RFC 9110 §15.5.20: this server does not serve that host on this connection.
+    let is_misdirected = matches!(answer, Answer::Http { status: 421, .. });
     let is_forbidden = match answer {
-        // 421: the edge does not serve this host behind that name.
-        Answer::Http { status: 421, .. } => outcome == Outcome::Refused,
         Answer::Http { status, own_page } => is_refusal(*status, *own_page),
         _ => false,
     };
     let is_let_in = match answer {
-        Answer::Http { status: 421, .. } => false,
-        Answer::Http { status, own_page } => !is_refusal(*status, *own_page),
+        Answer::Http { status, own_page } => !is_misdirected && !is_refusal(*status, *own_page),
         _ => false,
     };
+    let is_nothing = is_shut || matches!(answer, Answer::Failed(_) | Answer::Dropped);
     let fits = match outcome {
         Outcome::LetIn => is_let_in,
         Outcome::Forbidden => is_forbidden,
         Outcome::Shut => is_shut,
-        // Nothing but a connection that does not come about can be had under a name that is not there.
-        Outcome::Refused => is_forbidden || is_shut || matches!(answer, Answer::Failed(_)),
+        Outcome::Refused => is_forbidden || is_shut,
+        Outcome::Misdirected => is_misdirected,
+        Outcome::Unserved => is_misdirected || is_nothing,
     };
     if fits {
         return None;
@@ -418,6 +218,8 @@ impl fmt::Display for Outcome {
             Outcome::Forbidden => "refused with 403",
             Outcome::Shut => "refused in the handshake",
             Outcome::Refused => "refused",
+            Outcome::Misdirected => "refused with 421",
+            Outcome::Unserved => "answered by nobody",
         })
     }
 }
@@ -431,7 +233,7 @@ impl fmt::Display for Answer {
             } => write!(f, "{status} from the edge"),
             Answer::Http { status, .. } => write!(f, "{status}"),
             Answer::Shut(alert) => write!(f, "refused in the handshake ({alert})"),
-            Answer::Closed => f.write_str("a connection that was closed"),
+            Answer::Closed | Answer::Dropped => f.write_str("a connection that was closed"),
             Answer::Failed(why) => write!(f, "no handshake ({why})"),
             Answer::Garbled(why) => write!(f, "no answer in HTTP ({why})"),
             Answer::Unreached(why) => write!(f, "no connection ({why})"),
@@ -459,7 +261,7 @@ mod tests {
         let shut = Answer::Shut(String::from("x"));
         let failed = Answer::Failed(String::from("internal error"));
         let garbled = Answer::Garbled(String::from("x"));
-        use Outcome::{Forbidden, LetIn, Refused, Shut};
+        use Outcome::{Forbidden, LetIn, Misdirected, Refused, Shut, Unserved};
         for (outcome, fitting, others) in [
             (
                 LetIn,
@@ -504,14 +306,36 @@ mod tests {
             ),
             (
                 Refused,
+                vec![shut.clone(), Answer::Closed, http(403, true)],
                 vec![
+                    http(403, false),
+                    http(200, false),
+                    http(421, false),
+                    failed.clone(),
+                    garbled.clone(),
+                ],
+            ),
+            (
+                Misdirected,
+                vec![http(421, false), http(421, true)],
+                vec![
+                    http(403, true),
+                    http(200, false),
+                    http(400, false),
+                    shut.clone(),
+                    failed.clone(),
+                ],
+            ),
+            (
+                Unserved,
+                vec![
+                    http(421, false),
                     shut.clone(),
                     Answer::Closed,
-                    http(403, true),
-                    http(421, false),
+                    Answer::Dropped,
                     failed,
                 ],
-                vec![http(403, false), http(200, false), garbled],
+                vec![http(403, true), http(200, false), http(404, false), garbled],
             ),
         ] {
             let judged = |answer: &Answer| {

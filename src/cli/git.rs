@@ -1,0 +1,189 @@
+//! What git is told about the files beside the declaration.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use super::failure::Failure;
+use super::hold::Held;
+use super::report;
+
+const IGNORE: &str = ".gitignore";
+const ATTRIBUTES: &str = ".gitattributes";
+
+/// What is no business of git's: the output, and what an interrupted command leaves.
+const IGNORED: [&str; 2] = ["/out/", "/.homelab.age.pending"];
+
+/// A file of ours, and how git is to treat it.
+struct Attribute {
+    file: &'static str,
+    line: &'static str,
+    /// What homelabs before wrote.
+    former: Option<&'static str>,
+}
+
+const ATTRIBUTED: [Attribute; 2] = [
+    Attribute {
+        file: "homelab.lock",
+        line: "homelab.lock text eol=lf merge=union",
+        former: Some("homelab.lock merge=union"),
+    },
+    Attribute {
+        file: "homelab.age",
+        line: "homelab.age binary",
+        former: None,
+    },
+];
+
+/// Bytes of a file of git's, at the most.
+const LIMIT: u64 = 1 << 20;
+
+/// Tells git everything, where a homelab begins; whether there was anything to tell.
+pub fn tell(workspace: &Held) -> Result<bool, Failure> {
+    let ignored = ignore(workspace)?;
+    Ok(attribute(workspace)? || ignored)
+}
+
+/// Tells git how to treat what is there, where the workspace is in a work tree of git's. What the user has said of a file
+/// stays as it is, and so does what is not there because the user took it out of `.gitignore`.
+pub fn tell_again(workspace: &Held) -> Result<bool, Failure> {
+    match is_in_work_tree(workspace.directory()) {
+        true => attribute(workspace),
+        false => Ok(false),
+    }
+}
+
+/// Says that git was told something.
+pub fn report_told() {
+    report::note(format_args!(
+        "{ATTRIBUTES} and {IGNORE} tell git now how homelab.lock and homelab.age are kept and merged: commit them."
+    ));
+}
+
+fn is_in_work_tree(directory: &Path) -> bool {
+    let Ok(directory) = directory.canonicalize() else {
+        return false;
+    };
+    let mut around = directory.ancestors();
+    around.any(|directory| directory.join(".git").symlink_metadata().is_ok())
+}
+
+fn ignore(workspace: &Held) -> Result<bool, Failure> {
+    let Some(text) = text(workspace, IGNORE)? else {
+        return Ok(false);
+    };
+    let has = |line: &&&str| text.lines().any(|present| present.trim() == **line);
+    let missing: Vec<&str> = IGNORED.iter().filter(|line| !has(line)).copied().collect();
+    add(workspace, IGNORE, &text, &missing)
+}
+
+fn attribute(workspace: &Held) -> Result<bool, Failure> {
+    let Some(text) = text(workspace, ATTRIBUTES)? else {
+        return Ok(false);
+    };
+    let brought_up = brought_up_to_date(&text);
+    let is_said = |attribute: &&Attribute| brought_up.lines().any(|line| is_about(line, attribute));
+    let missing: Vec<&str> = ATTRIBUTED
+        .iter()
+        .filter(|attribute| !is_said(attribute))
+        .map(|attribute| attribute.line)
+        .collect();
+    let is_same = brought_up == text;
+    match missing.is_empty() && !is_same {
+        true => write(workspace, ATTRIBUTES, &brought_up),
+        false => add(workspace, ATTRIBUTES, &brought_up, &missing),
+    }
+}
+
+/// The text with lines that homelabs wrote before as they are written now.
+fn brought_up_to_date(text: &str) -> String {
+    let mut now = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let written = line.trim();
+        let mut attributes = ATTRIBUTED.iter();
+        match attributes.find(|attribute| attribute.former == Some(written)) {
+            Some(attribute) => now += &line.replace(written, attribute.line),
+            None => now += line,
+        }
+    }
+    now
+}
+
+/// Whether a line of `.gitattributes` is about that file (`man 5 gitattributes`: a pattern, white space, attributes).
+fn is_about(line: &str, attribute: &Attribute) -> bool {
+    let pattern = line.split_whitespace().next().unwrap_or_default();
+    pattern.trim_start_matches('/') == attribute.file
+}
+
+/// What such a file says; `None` where it is too large for one that somebody wrote: it stays as it is.
+fn text(workspace: &Held, name: &str) -> Result<Option<String>, Failure> {
+    let bytes = workspace.read(&workspace.path(name), LIMIT)?;
+    let bytes = bytes.unwrap_or_default();
+    if bytes.len() as u64 > LIMIT {
+        return Ok(None);
+    }
+    // Git takes names in any encoding. Each byte is a character here, so that all come out again as they were.
+    Ok(Some(bytes.into_iter().map(char::from).collect()))
+}
+
+fn write(workspace: &Held, name: &str, text: &str) -> Result<bool, Failure> {
+    let bytes = text
+        .chars()
+        .map(|byte| u8::try_from(byte).expect("it was made of bytes"));
+    workspace.write(name, &bytes.collect::<Vec<u8>>())?;
+    Ok(true)
+}
+
+fn add(workspace: &Held, name: &str, text: &str, lines: &[&str]) -> Result<bool, Failure> {
+    if lines.is_empty() {
+        return Ok(false);
+    }
+    let mut text = text.to_owned();
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    for line in lines {
+        writeln!(text, "{line}").expect("a String takes all");
+    }
+    write(workspace, name, &text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_lines_of_ours_are_brought_up_to_date() {
+        for (before, after) in [
+            (
+                "homelab.lock merge=union\n",
+                "homelab.lock text eol=lf merge=union\n",
+            ),
+            (
+                "*.kdl text\r\nhomelab.lock merge=union\r\n",
+                "*.kdl text\r\nhomelab.lock text eol=lf merge=union\r\n",
+            ),
+            (
+                "homelab.lock merge=union",
+                "homelab.lock text eol=lf merge=union",
+            ),
+            ("homelab.lock -merge\n", "homelab.lock -merge\n"),
+            (
+                "# homelab.lock merge=union\n",
+                "# homelab.lock merge=union\n",
+            ),
+            ("", ""),
+        ] {
+            assert_eq!(brought_up_to_date(before), after, "{before:?}");
+        }
+        let lock = &ATTRIBUTED[0];
+        for (line, is_ours) in [
+            ("homelab.lock -merge", true),
+            ("/homelab.lock text", true),
+            ("*.lock text", false),
+            ("# homelab.lock", false),
+            ("", false),
+        ] {
+            assert_eq!(is_about(line, lock), is_ours, "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! An answer in HTTP/1.1, as much of it as is looked at.
+
+use std::io::{self, Read};
+
+use crate::verify::page_policy;
+
+/// Bytes of the head of an answer, at the most.
+const HEAD_LIMIT: usize = 64 << 10;
+/// Bytes of the body of an answer, at the most, where it is read at all.
+const BODY_LIMIT: usize = 64 << 10;
+/// Answers that only announce the one to come, at the most.
+const MOST_ANNOUNCED: usize = 8;
+/// Headers of an answer, at the most.
+const MOST_HEADERS: usize = 200;
+
+/// What was said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// An answer in HTTP.
+    Reply(Reply),
+    /// Something else: why it is none.
+    Garbled(String),
+}
+
+/// An answer in HTTP.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reply {
+    /// Its status.
+    pub status: u16,
+    /// Whether it is one of the edge's own pages.
+    pub own_page: bool,
+    /// Whether it says that it is Caddy's, or came through one.
+    pub is_caddy: bool,
+    /// Whether it offers another protocol (RFC 7838).
+    pub offers_other: bool,
+    /// Whether it says that the host is to be asked with TLS only (RFC 6797).
+    pub hsts: bool,
+    /// Where it leads to.
+    pub location: Option<String>,
+    /// Its body, where that was wanted, as far as it came.
+    pub body: Vec<u8>,
+}
+
+/// How much of an answer is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Its head.
+    Head,
+    /// The body too, up to 64 KiB.
+    Body,
+}
+
+/// Reads an answer, past what only announces one (RFC 9110 §15.2).
+pub fn read(stream: &mut impl Read, wanted: Wanted) -> io::Result<Heard> {
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 4096];
+    let mut announced = 0;
+    let garbled = |why: &str| Ok(Heard::Garbled(why.to_owned()));
+    loop {
+        let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+        let mut response = httparse::Response::new(&mut headers);
+        match response.parse(&bytes) {
+            Err(error) => return garbled(&error.to_string()),
+            Ok(httparse::Status::Complete(length)) => match response.code {
+                Some(100 | 102..=199) if announced == MOST_ANNOUNCED => {
+                    return garbled("it is announced without end");
+                }
+                Some(100 | 102..=199) => {
+                    announced += 1;
+                    bytes.drain(..length);
+                    continue;
+                }
+                Some(status) => {
+                    let mut reply = reply(status, response.headers);
+                    if wanted == Wanted::Body {
+                        let is_chunked = values(response.headers, "Transfer-Encoding")
+                            .any(|value| value.eq_ignore_ascii_case(b"chunked"));
+                        let raw = rest(stream, bytes.split_off(length));
+                        reply.body = if is_chunked { unchunked(&raw) } else { raw };
+                    }
+                    return Ok(Heard::Reply(reply));
+                }
+                None => return garbled("it has no status"),
+            },
+            Ok(httparse::Status::Partial) if bytes.len() > HEAD_LIMIT => {
+                return garbled("its head has no end");
+            }
+            Ok(httparse::Status::Partial) => {}
+        }
+        match stream.read(&mut buffer) {
+            Ok(0) if bytes.is_empty() => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(0) => return garbled("it ends in its head"),
+            Ok(read) => bytes.extend_from_slice(&buffer[..read]),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn values<'h>(
+    headers: &'h [httparse::Header<'_>],
+    name: &'static str,
+) -> impl Iterator<Item = &'h [u8]> {
+    let named = move |header: &&httparse::Header<'_>| header.name.eq_ignore_ascii_case(name);
+    headers.iter().filter(named).map(|header| header.value)
+}
+
+fn reply(status: u16, headers: &[httparse::Header<'_>]) -> Reply {
+    let (name, value) = page_policy();
+    let location = values(headers, "Location").next();
+    let through_caddy = |via: &[u8]| via.to_ascii_lowercase().ends_with(b" caddy");
+    Reply {
+        status,
+        own_page: values(headers, name).any(|found| found == value.as_bytes()),
+        is_caddy: values(headers, "Server").any(|server| server == b"Caddy")
+            || values(headers, "Via").any(through_caddy),
+        offers_other: values(headers, "Alt-Svc").any(|offer| offer != b"clear"),
+        hsts: values(headers, "Strict-Transport-Security")
+            .next()
+            .is_some(),
+        location: location.map(|to| String::from_utf8_lossy(to).into_owned()),
+        body: Vec::new(),
+    }
+}
+
+/// What is left until the connection ends, or there is enough.
+fn rest(stream: &mut impl Read, mut bytes: Vec<u8>) -> Vec<u8> {
+    let mut buffer = [0; 4096];
+    while bytes.len() < BODY_LIMIT {
+        match stream.read(&mut buffer) {
+            // An end without a farewell is as good: nothing is entrusted to what it says.
+            Ok(0) | Err(_) => break,
+            Ok(read) => bytes.extend_from_slice(&buffer[..read]),
+        }
+    }
+    bytes.truncate(BODY_LIMIT);
+    bytes
+}
+
+/// The chunks of a body put together (RFC 9112 §7.1), as far as they came.
+fn unchunked(mut bytes: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Ok(httparse::Status::Complete((start, length))) = httparse::parse_chunk_size(bytes) {
+        let chunk = &bytes[start..];
+        let length = usize::try_from(length)
+            .unwrap_or(usize::MAX)
+            .min(chunk.len());
+        body.extend_from_slice(&chunk[..length]);
+        match chunk.get(length + 2..) {
+            Some(next) if length > 0 => bytes = next,
+            _ => break,
+        }
+    }
+    body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard(bytes: &[u8]) -> Heard {
+        read(&mut &*bytes, Wanted::Body).expect("it is not empty")
+    }
+
+    fn reply(bytes: &[u8]) -> Reply {
+        match heard(bytes) {
+            Heard::Reply(reply) => reply,
+            Heard::Garbled(why) => panic!("{why}"),
+        }
+    }
+
+    #[test]
+    fn heads_are_read() {
+        assert_eq!(reply(b"HTTP/1.1 200 OK\r\n\r\nbody").status, 200);
+        let hinted = b"HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\nHTTP/1.1 404 Not Found\r\n\r\n";
+        assert_eq!(reply(hinted).status, 404);
+        let (name, value) = page_policy();
+        let page = |name: &str| {
+            let page = format!("HTTP/1.1 403 Forbidden\r\n{name}: {value}\r\n\r\n");
+            reply(page.as_bytes()).own_page
+        };
+        assert!(page(name) && page(&name.to_lowercase()));
+        assert!(!page("X-Other"));
+        let told = reply(b"HTTP/1.1 308 X\r\nServer: Caddy\r\nLocation: https://a.test/\r\nAlt-Svc: h3=\":443\"\r\nStrict-Transport-Security: max-age=1\r\n\r\n");
+        assert!(told.is_caddy && told.offers_other && told.hsts);
+        assert_eq!(told.location.as_deref(), Some("https://a.test/"));
+        assert!(reply(b"HTTP/1.1 200 X\r\nVia: 1.1 Caddy\r\n\r\n").is_caddy);
+        assert!(!reply(b"HTTP/1.1 200 X\r\nServer: nginx\r\nAlt-Svc: clear\r\n\r\n").offers_other);
+    }
+
+    #[test]
+    fn bodies_are_read_as_far_as_they_go() {
+        assert_eq!(reply(b"HTTP/1.1 200 OK\r\n\r\nbody").body, b"body");
+        let chunked =
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nbod\r\n1\r\ny\r\n0\r\n\r\n";
+        assert_eq!(reply(chunked).body, b"body");
+        for cut in [
+            "f\r\nbod",
+            "ffffffffffffffff\r\nbod",
+            "3\r\nbod\r\nzz",
+            "3\r\nbod",
+        ] {
+            let cut = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{cut}");
+            assert_eq!(reply(cut.as_bytes()).body, b"bod", "{cut}");
+        }
+        let endless = [b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), vec![b'a'; 1 << 20]].concat();
+        assert_eq!(reply(&endless).body.len(), BODY_LIMIT);
+    }
+
+    #[test]
+    fn what_is_no_head_is_said_to_be_none() {
+        let endless = [b"HTTP/1.1 200 OK\r\nA: ".to_vec(), vec![b'a'; 1 << 20]].concat();
+        let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(1_000));
+        let hints = b"HTTP/1.1 103 Early Hints\r\n\r\n".repeat(10);
+        for bytes in [
+            b"SSH-2.0-OpenSSH_9.2\r\n".as_slice(),
+            b"HTTP/1.1 99999 X\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nCut: ",
+            b"\0\0\0",
+            &hints,
+            &endless,
+            many.as_bytes(),
+        ] {
+            assert!(
+                matches!(heard(bytes), Heard::Garbled(_)),
+                "{:?}",
+                heard(bytes)
+            );
+        }
+        assert!(read(&mut &b""[..], Wanted::Head).is_err());
+    }
+}

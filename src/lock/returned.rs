@@ -1,0 +1,94 @@
+//! What does not come back: a certificate that a published revocation list has on it, and that the lock
+//! lets in.
+//!
+//! A signature of the lock's tells who wrote a record, not that it is the last word: an older lock, out of
+//! git's history, is signed too. What has been handed out tells: revocation lists, and the edge itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use data_encoding::HEXLOWER;
+use jiff::Timestamp;
+
+use super::Lock;
+use crate::model::DeviceId;
+use crate::pki::{CrlNumber, ReadCrl, read_crl};
+use crate::root::IssuanceId;
+
+/// A revocation list that was found, and that an authority of the lock's has signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishedCrl {
+    /// That authority.
+    pub authority: IssuanceId,
+    /// What it says.
+    pub list: ReadCrl,
+    der: Vec<u8>,
+}
+
+/// A device that comes back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Returned {
+    /// Which.
+    pub device: DeviceId,
+    /// The number of the list that has its certificate, and since when that is revoked there; none where only
+    /// the edge told that it was shut out.
+    pub listed: Option<(CrlNumber, Timestamp)>,
+}
+
+impl Lock {
+    /// The list in these bytes; none where no authority that the lock knows has signed it.
+    pub fn published(&self, der: &[u8]) -> Option<PublishedCrl> {
+        self.authorities.iter().find_map(|authority| {
+            Some(PublishedCrl {
+                authority: authority.id,
+                list: read_crl(der, &authority.certificate).ok()?,
+                der: der.to_owned(),
+            })
+        })
+    }
+
+    /// The devices that are let in with a certificate which one of the lists has, or that an edge has shut
+    /// out: these are SHA-256 in hexadecimal. Sorted.
+    pub fn returned(
+        &self,
+        published: &[PublishedCrl],
+        shut_out: &BTreeSet<String>,
+    ) -> Vec<Returned> {
+        let mut returned: BTreeMap<&DeviceId, Returned> = BTreeMap::new();
+        for issued in self.certificates.iter().filter(|c| c.retired().is_none()) {
+            let of_its_authority = |found: &&PublishedCrl| found.authority == issued.authority;
+            let lists = published.iter().filter(of_its_authority);
+            let listed = lists.filter_map(|PublishedCrl { list, .. }| {
+                let since = list.revoked.get(&issued.serial.to_hex())?;
+                Some((list.number, *since))
+            });
+            let listed = listed.max();
+            if listed.is_some() || shut_out.contains(&HEXLOWER.encode(&issued.fingerprint)) {
+                let device = &issued.device;
+                let found = returned.entry(device).or_insert_with(|| Returned {
+                    device: device.clone(),
+                    listed,
+                });
+                found.listed = found.listed.max(listed);
+            }
+        }
+        returned.into_values().collect()
+    }
+
+    /// Drops its own revocation lists that others have come after: such a list would be written under a
+    /// number that has been handed out, or a smaller one.
+    pub fn forget_overtaken(&mut self, published: &[PublishedCrl]) {
+        let overtaken = |number: CrlNumber, signed: Option<&[u8]>, by: &PublishedCrl| {
+            by.list.number > number || by.list.number == number && signed != Some(by.der.as_slice())
+        };
+        let is_overtaken = |lock: &Lock, id: IssuanceId, number: CrlNumber| {
+            let authority = lock.authority(&id);
+            let signed = authority.and_then(|authority| lock.crl(authority));
+            let signed = signed.as_ref().map(|crl| crl.der());
+            let mut by = published.iter().filter(|by| by.authority == id);
+            by.any(|by| overtaken(number, signed, by))
+        };
+        let crls = self.crls.iter();
+        let kept = crls.filter(|crl| !is_overtaken(self, crl.authority, crl.number));
+        self.crls = kept.cloned().collect();
+    }
+}

@@ -1,0 +1,173 @@
+//! What is asked of a site, by whom, and what is to come of it.
+
+use super::{Expected, Guard, Outcome, Site, Standing};
+use crate::lock::Issued;
+use crate::model::Name;
+
+/// Who visits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Visitor {
+    /// Somebody without a certificate.
+    Nobody,
+    /// Somebody with a certificate that is named as ours, and signed by another.
+    Stranger,
+    /// One of the certificates that are tried, by its place among them.
+    Device(usize),
+}
+
+/// The name in the handshake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NameShown {
+    /// The host's own.
+    Own,
+    /// Another one.
+    Other(String),
+    /// None.
+    None,
+}
+
+/// How a request is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// `GET`, with nothing more than it takes.
+    Plain,
+    /// `OPTIONS`.
+    Options,
+    /// `GET`, with headers by which a proxy would say that the visitor is at home.
+    FromHome,
+    /// The same, that the visitor is elsewhere.
+    FromElsewhere,
+}
+
+/// A request to be made.
+#[derive(Debug, Clone)]
+pub struct Probe {
+    /// Who makes it.
+    pub visitor: Visitor,
+    /// The name in the handshake.
+    pub name: NameShown,
+    /// How it is made.
+    pub manner: Manner,
+    /// The path.
+    pub path: String,
+    /// What is to come of it.
+    pub expected: Expected,
+}
+
+/// The certificates that can be shown, with how they stand.
+pub type Cards<'a> = [(&'a Issued, Standing)];
+
+/// A name that nobody declares, and that no certificate of a site is for, but for a wildcard's.
+pub fn undeclared(domain: &str) -> [String; 2] {
+    [
+        format!("homelab-verify.{domain}"),
+        String::from("homelab-verify.invalid"), // RFC 6761 §6.4: it leads nowhere
+    ]
+}
+
+/// What is to be asked of a site, where those are all that there are.
+pub fn probes(site: &Site, all: &[Site], domain: &str, cards: &Cards<'_>) -> Vec<Probe> {
+    let nobody = |path: &str, expected| ask(Visitor::Nobody, path, expected);
+    let mut probes = vec![nobody("/", site.nobody())];
+    if let Some(public) = &site.public {
+        probes.push(nobody(&public.path, Expected::always(Outcome::LetIn)));
+        let lookalikes = public.lookalikes.iter();
+        probes.extend(lookalikes.map(|path| nobody(path, site.nobody())));
+        if !public.takes_options {
+            probes.push(Probe {
+                manner: Manner::Options,
+                ..nobody(&public.path, site.nobody())
+            });
+        }
+    }
+    if site.is_open_at_home() {
+        probes.extend(
+            [Manner::FromHome, Manner::FromElsewhere].map(|manner| Probe {
+                manner,
+                ..nobody("/", site.nobody())
+            }),
+        );
+    }
+    probes.extend(behind_other_names(site, all, domain, cards));
+    if !site.asks() {
+        return probes;
+    }
+    let refused = Expected::always(Outcome::Shut);
+    probes.push(ask(Visitor::Stranger, "/", refused));
+    for (place, (issued, standing)) in cards.iter().enumerate() {
+        let expected = site.device(&issued.device.person, *standing);
+        probes.push(ask(Visitor::Device(place), "/", expected));
+    }
+    probes
+}
+
+fn ask(visitor: Visitor, path: &str, expected: Expected) -> Probe {
+    Probe {
+        visitor,
+        name: NameShown::Own,
+        manner: Manner::Plain,
+        path: path.to_owned(),
+        expected,
+    }
+}
+
+/// The site asked for behind another name in the handshake: of each kind of site one, none, and one
+/// that there is not.
+fn behind_other_names(site: &Site, all: &[Site], domain: &str, cards: &Cards<'_>) -> Vec<Probe> {
+    let behind = |name, visitor, outcome| Probe {
+        name,
+        ..ask(visitor, "/", Expected::always(outcome))
+    };
+    let mut probes = Vec::new();
+    let kinds: [fn(&Guard) -> bool; 3] = [
+        |guard| matches!(guard, Guard::Open | Guard::Home),
+        |guard| matches!(guard, Guard::Asked { .. }),
+        |guard| *guard == Guard::Required,
+    ];
+    for kind in kinds {
+        let others = all.iter().filter(|other| other.host != site.host);
+        let Some(other) = others.clone().find(|other| kind(&other.guard)) else {
+            continue;
+        };
+        let name = || NameShown::Other(other.host.clone());
+        if other.guard != Guard::Required {
+            probes.push(behind(name(), Visitor::Nobody, Outcome::Misdirected));
+        }
+        // Who is let in there is not let in here by that.
+        let admitted = |(issued, standing): &(&Issued, Standing)| {
+            other.admits(&issued.device.person, *standing)
+        };
+        if let Some(place) = cards.iter().position(admitted) {
+            probes.push(behind(name(), Visitor::Device(place), Outcome::Misdirected));
+        }
+    }
+    let [below, _] = undeclared(domain);
+    probes.push(behind(NameShown::None, Visitor::Nobody, Outcome::Unserved));
+    probes.push(behind(
+        NameShown::Other(below),
+        Visitor::Nobody,
+        Outcome::Unserved,
+    ));
+    probes
+}
+
+impl Site {
+    fn nobody(&self) -> Expected {
+        match self.guard {
+            Guard::Open => Expected::always(Outcome::LetIn),
+            Guard::Required => Expected::always(Outcome::Shut),
+            Guard::Home | Guard::Asked { home: true } => Expected::at_home(),
+            Guard::Asked { home: false } => Expected::always(Outcome::Forbidden),
+        }
+    }
+
+    fn device(&self, person: &Name, standing: Standing) -> Expected {
+        match standing {
+            Standing::Shut => Expected::always(Outcome::Shut),
+            _ if self.admits(person, standing) => Expected::always(Outcome::LetIn),
+            Standing::LetIn | Standing::Out if self.is_open_at_home() => Expected::at_home(),
+            Standing::LetIn => Expected::always(Outcome::Forbidden),
+            Standing::Out => Expected::always(Outcome::Refused),
+        }
+    }
+}

@@ -1,0 +1,403 @@
+//! homelab.lock goes back: `git stash`, a revert, a checkout, a forced push. Who was shut out stays so, wherever something remembers.
+
+use std::fs;
+
+use crate::renewal::states;
+use crate::support::files::changed;
+use crate::support::lab::Lab;
+use crate::support::outcome::{self, Outcome};
+use crate::support::recipe::{CA, P256, Recipe};
+use crate::support::tools;
+
+const DECLARATION: &str = r#"domain "home.example.com"
+person "alice" { device "pixel" platform="android"; device "laptop" platform="linux"; }
+person "bob" { device "iphone" platform="ios"; }
+service "notes" { upstream "http://127.0.0.1:1"; allow "alice" "bob"; }
+"#;
+
+const IPHONE: &str = "person \"bob\" { device \"iphone\" platform=\"ios\"; }\n";
+
+/// What refuses an older lock, most of it without the secret.
+const REFUSING: [&[&str]; 7] = [
+    &["build"],
+    &["build", "--edge"],
+    &["build", "--locked"],
+    &["build", "--check"],
+    &["plan"],
+    &["plan", "--edge"],
+    &["check"],
+];
+
+fn run<const N: usize>(lab: &Lab, arguments: [&str; N]) -> Outcome {
+    lab.command(arguments).run()
+}
+
+/// A homelab whose phone was revoked, and the lock from before.
+fn revoked(how: &[&str]) -> (Lab, String, String) {
+    let lab = Lab::new().declare(DECLARATION);
+    run(&lab, ["build"]).succeeds();
+    let before = lab.read("homelab.lock");
+    let stolen = fingerprint(&before, "bob/iphone");
+    let words = ["revoke", "bob/iphone"].iter().chain(how).copied();
+    lab.command(words).run().succeeds();
+    (lab, before, stolen)
+}
+
+/// The fingerprint of a device's first certificate in a lock.
+fn fingerprint(lock: &str, device: &str) -> String {
+    let begin = format!("certificate \"{device}\" ");
+    let line = lock.lines().find(|line| line.starts_with(&begin));
+    let (_, rest) = line
+        .expect("it is there")
+        .split_once(" fingerprint=\"")
+        .expect("it has one");
+    rest[..64].to_owned()
+}
+
+/// Whether the Caddyfile lets a certificate in.
+fn is_let_in(lab: &Lab, fingerprint: &str) -> bool {
+    let caddyfile = lab.built_edge();
+    let mut lists = caddyfile.lines().filter(|line| line.contains("@allowed "));
+    lists.any(|line| line.contains(fingerprint))
+}
+
+/// The number of the revocation list, and how many are on it.
+fn list(lab: &Lab) -> (u32, usize) {
+    let mut openssl = tools::command("openssl");
+    let told = outcome::run(
+        openssl.args(["crl", "-noout", "-text", "-crlnumber"]),
+        &lab.read_bytes("out/edge/ca.crl"),
+    );
+    let text = told.succeeds().stdout();
+    let number = text
+        .lines()
+        .find_map(|line| line.strip_prefix("crlNumber="));
+    let number = number.expect("it has one").trim_start_matches("0x");
+    let number = u32::from_str_radix(number, 16).expect("a number");
+    (number, text.matches("Serial Number:").count())
+}
+
+#[track_caller]
+fn refuses(lab: &Lab, commands: &[&[&str]]) {
+    let before = lab.snapshot();
+    for command in commands {
+        let outcome = lab.command(command.iter().copied()).run();
+        outcome
+            .fails_with(4)
+            .stderr_contains("lock::went-back")
+            .stderr_contains("`bob/iphone`")
+            .stderr_contains("--accept-return-of bob/iphone")
+            .stdout_lacks("locks out")
+            .stdout_lacks("is right");
+        assert_eq!(changed(&before, &lab.snapshot()), [""; 0], "{command:?}");
+    }
+}
+
+#[test]
+fn an_older_lock_lets_nobody_in_again() {
+    for how in [&[][..], &["--no-replace"]] {
+        let (lab, before, stolen) = revoked(how);
+        assert_eq!(list(&lab), (2, 1));
+        lab.write("homelab.lock", &before);
+        refuses(&lab, &REFUSING);
+        // Whatever else is asked for, and before anything is written.
+        refuses(
+            &lab,
+            &[
+                &["renew", "bob/iphone"],
+                &["renew", "--all"],
+                &["revoke", "alice/pixel"],
+                &["rotate", "--authority"],
+                &["rotate", "--root"],
+                &["build", "--accept-return-of", "alice/pixel"],
+            ],
+        );
+        assert!(!is_let_in(&lab, &stolen));
+        let told = run(&lab, ["status"]);
+        told.succeeds()
+            .stdout_contains("was shut out: homelab.lock went back\n")
+            .stderr_contains("bob/iphone was shut out");
+        run(&lab, ["status", "--exit-code"]).fails_with(4);
+        // Elsewhere, too, as long as the usual place remembers.
+        refuses(
+            &lab,
+            &[
+                &["build", "--out", "elsewhere"],
+                &["build", "--edge", "--out", "elsewhere"],
+            ],
+        );
+        // The newer one has been there all the while.
+        run(&lab, ["check", "--accept-return-of", "bob/iphone"]).succeeds();
+    }
+}
+
+#[test]
+fn revoking_it_again_is_a_way_out_and_numbers_do_not_fall() {
+    let (lab, before, stolen) = revoked(&[]);
+    lab.write("homelab.lock", &before);
+    run(&lab, ["revoke", "bob/iphone"]).succeeds();
+    assert_eq!((list(&lab), is_let_in(&lab, &stolen)), ((3, 1), false));
+    for way in ["--locked", "--check", "--edge"] {
+        run(&lab, ["build", way]).succeeds().stderr_is("");
+    }
+
+    // Another removal under an older lock, by which the phone stays out since it is declared no more.
+    lab.write("homelab.lock", &before);
+    lab.write(
+        "homelab.kdl",
+        DECLARATION.replace(IPHONE, "person \"bob\"\n"),
+    );
+    let locked = run(&lab, ["build", "--locked"]);
+    locked
+        .fails_with(4)
+        .stderr_contains("ca.crl is to be signed anew");
+    run(&lab, ["check"]).succeeds();
+    let crl = lab.read("out/edge/ca.crl");
+    run(&lab, ["build", "--edge"])
+        .succeeds()
+        .stderr_contains("ca.crl is left as it is, for it is newer than homelab.lock");
+    assert_eq!(lab.read("out/edge/ca.crl"), crl);
+    run(&lab, ["plan"])
+        .succeeds()
+        .stdout_contains("the revocation list");
+    run(&lab, ["build"]).succeeds();
+    assert_eq!((list(&lab), is_let_in(&lab, &stolen)), ((4, 1), false));
+}
+
+/// A lock that went back to before something else than a revocation: its list is not handed out again either.
+#[test]
+fn a_list_is_not_followed_by_an_earlier_one() {
+    let (lab, ..) = revoked(&[]);
+    let second = lab.read("homelab.lock");
+    run(&lab, ["revoke", "alice/pixel"]).succeeds();
+    assert_eq!(list(&lab), (3, 2));
+    lab.write("homelab.lock", second);
+    lab.write(
+        "homelab.kdl",
+        DECLARATION.replace("device \"pixel\" platform=\"android\"; ", ""),
+    );
+    run(&lab, ["build"]).succeeds();
+    assert_eq!(list(&lab), (4, 2));
+}
+
+#[test]
+fn whoever_says_so_lets_it_in_again() {
+    let (lab, before, stolen) = revoked(&[]);
+    lab.write("homelab.lock", &before);
+    let accepting = ["--accept-return-of", "bob/iphone"];
+    let plan = lab
+        .command(["plan"].iter().chain(&accepting).copied())
+        .run();
+    let means = "lets bob/iphone in again with a certificate that was shut out, and not with the one that it has had since\n";
+    plan.succeeds()
+        .stdout_contains(means)
+        .stdout_lacks("locks out");
+
+    // Without the secret the list stays, and is told.
+    let edge = lab.copy();
+    let built = edge
+        .command(["build", "--edge"].iter().chain(&accepting).copied())
+        .run();
+    built
+        .succeeds()
+        .stdout_contains(means)
+        .stderr_contains("ca.crl is left as it is, for it is newer than homelab.lock");
+    assert_eq!((list(&edge), is_let_in(&edge, &stolen)), ((2, 1), true));
+    refuses(&edge, &[&["build", "--edge"]]);
+
+    let built = lab
+        .command(["build"].iter().chain(&accepting).copied())
+        .run();
+    built.succeeds().stdout_contains(means);
+    assert_eq!((list(&lab), is_let_in(&lab, &stolen)), ((3, 0), true));
+    run(&lab, ["build"])
+        .succeeds()
+        .stdout_contains(" unchanged");
+    run(&lab, ["build", "--check"]).succeeds();
+}
+
+/// A list counts where an authority of the lock's has signed it; otherwise it is told, and nothing is hidden.
+#[test]
+fn a_list_that_says_nothing_is_told() {
+    let (lab, before, _) = revoked(&[]);
+    lab.write("homelab.lock", &before);
+    // Without what else remembers.
+    fs::remove_file(lab.path().join("out/edge/exposure.json")).expect("it was built");
+    let lists = ["out/edge/ca.crl", "out/edge/ca.crl.der"];
+    let good = lists.map(|path| lab.read_bytes(path));
+    let flipped = |bytes: &[u8]| {
+        let mut bytes = bytes.to_owned();
+        let at = bytes.len() / 2;
+        bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
+        bytes
+    };
+    // One of the two is enough.
+    for damaged in 0..2 {
+        lab.write(lists[damaged], flipped(&good[damaged]));
+        refuses(&lab, &REFUSING);
+        run(&lab, ["check"]).stderr_contains(&format!(
+            "{} is damaged, or not of an authority",
+            lists[damaged]
+        ));
+        lab.write(lists[damaged], &good[damaged]);
+        fs::remove_file(lab.path().join(lists[damaged])).expect("it is there");
+        refuses(&lab, &[&["build"], &["check"]]);
+        lab.write(lists[damaged], &good[damaged]);
+    }
+    // Of the same names, signed by somebody else.
+    let (other, ..) = revoked(&[]);
+    for nothing in [
+        b"x".to_vec(),
+        Vec::new(),
+        other.read_bytes(lists[0]),
+        vec![0x30; 40],
+    ] {
+        let lab = lab.copy();
+        for list in lists {
+            lab.write(list, &nothing);
+        }
+        run(&lab, ["check"])
+            .succeeds()
+            .stderr_contains("whether somebody comes back whom it shut out cannot be told from it");
+    }
+}
+
+/// Where no list has it any more, or none is left, the edge tells whom it has shut out.
+#[test]
+fn the_edge_remembers_too() {
+    let (lab, before, _) = revoked(&[]);
+    lab.write("homelab.lock", before);
+    for list in ["out/edge/ca.crl", "out/edge/ca.crl.der"] {
+        fs::remove_file(lab.path().join(list)).expect("it was built");
+    }
+    refuses(&lab, &REFUSING);
+
+    // An authority that is not trusted any more has no list.
+    let lab = Lab::new().declare(DECLARATION);
+    run(&lab, ["build"]).succeeds();
+    run(&lab, ["rotate", "--authority"]).succeeds();
+    run(&lab, ["renew", "--all"]).succeeds();
+    let moving = lab.read("homelab.lock");
+    run(&lab, ["rotate", "--finish", "--force"]).succeeds();
+    lab.write("homelab.lock", moving);
+    refuses(&lab, &REFUSING);
+    run(&lab, ["rotate", "--finish", "--force"]).succeeds();
+}
+
+/// The lists of every authority count, and those of one that an older lock does not know are told.
+#[test]
+fn the_lists_of_every_authority_count() {
+    let recipe = Recipe::new(P256, CA);
+    let (lab, before, _) = revoked(&[]);
+    let paths = ["ca.pem", "ca.key"].map(|name| recipe.path(name));
+    let [certificate, key] = paths
+        .each_ref()
+        .map(|path| path.to_str().expect("it is plain"));
+    run(&lab, ["adopt", certificate, "--key", key]).succeeds();
+    run(&lab, ["renew", "alice/pixel"]).succeeds();
+    let adopted = lab.read("homelab.lock");
+    run(&lab, ["revoke", "alice/pixel"]).succeeds();
+    lab.write("homelab.lock", adopted);
+    let refused = run(&lab, ["build"]);
+    refused
+        .fails_with(4)
+        .stderr_contains("`alice/pixel`")
+        .stderr_lacks("`bob/iphone`");
+    // From before the adoption: one list is of an authority that it does not know.
+    lab.write("homelab.lock", before);
+    run(&lab, ["check"])
+        .fails_with(4)
+        .stderr_contains("is damaged, or not of an authority that homelab.lock knows")
+        .stderr_contains("`bob/iphone`");
+}
+
+/// Renewals that are forgotten are told for what they are.
+#[test]
+fn a_renewal_that_is_forgotten_is_told() {
+    let lab = Lab::new().declare(DECLARATION);
+    run(&lab, ["build"]).succeeds();
+    let before = lab.read("homelab.lock");
+    run(&lab, ["renew", "bob/iphone"]).succeeds();
+    lab.write("homelab.lock", &before);
+    let means =
+        "locks out bob/iphone where its newer file is installed, and lets in the older one\n";
+    run(&lab, ["plan"]).succeeds().stdout_contains(means);
+    run(&lab, ["build"]).succeeds().stdout_contains(means);
+
+    // Once the older one is shut out, it does not come back.
+    run(&lab, ["renew", "bob/iphone"]).succeeds();
+    let open = lab.read("homelab.lock");
+    run(&lab, ["renew", "--finish", "bob/iphone"]).succeeds();
+    lab.write("homelab.lock", open);
+    refuses(&lab, &REFUSING);
+    run(&lab, ["renew", "--finish", "bob/iphone"]).succeeds();
+    assert_eq!(list(&lab), (3, 1));
+}
+
+/// Nothing remembers: the documentation says so.
+#[test]
+fn without_a_tree_nothing_is_compared() {
+    let (lab, before, stolen) = revoked(&[]);
+    lab.write("homelab.lock", before);
+    fs::remove_dir_all(lab.path().join("out")).expect("it was built");
+    run(&lab, ["build", "--edge"]).succeeds().stderr_is("");
+    assert!(is_let_in(&lab, &stolen));
+}
+
+/// The ways of git, and a branch that is merged where it belongs.
+#[test]
+fn git_brings_nobody_back() {
+    let lab = Lab::new();
+    run(&lab, ["init"]).succeeds();
+    lab.write("homelab.kdl", DECLARATION);
+    run(&lab, ["build"]).succeeds();
+    git(&lab, &["init", "-q", "-b", "main"]);
+    git(&lab, &["add", "-A"]);
+    git(&lab, &["commit", "-qm", "begin"]);
+    git(&lab, &["branch", "theirs"]);
+    let stolen = fingerprint(&lab.read("homelab.lock"), "bob/iphone");
+    run(&lab, ["revoke", "bob/iphone"]).succeeds();
+
+    git(&lab, &["stash", "-q"]);
+    refuses(&lab, &REFUSING);
+    git(&lab, &["stash", "pop", "-q"]);
+    run(&lab, ["build"]).succeeds().stderr_is("");
+
+    git(&lab, &["commit", "-qam", "revoke"]);
+    git(&lab, &["revert", "--no-edit", "HEAD"]);
+    refuses(&lab, &REFUSING);
+    git(&lab, &["reset", "-q", "--hard", "HEAD~1"]);
+    run(&lab, ["build"]).succeeds().stderr_is("");
+
+    git(&lab, &["checkout", "-q", "theirs"]);
+    refuses(&lab, &REFUSING);
+    // What was done there, where nobody knew, merges without a word.
+    let crl = ["out/edge/ca.crl", "out/edge/ca.crl.der"].map(|list| (list, lab.read_bytes(list)));
+    fs::remove_dir_all(lab.path().join("out")).expect("it was built");
+    let more = DECLARATION.replace(
+        "device \"laptop\"",
+        "device \"watch\" platform=\"wearos\"; device \"laptop\"",
+    );
+    lab.write("homelab.kdl", more);
+    run(&lab, ["build"]).succeeds();
+    git(&lab, &["commit", "-qam", "watch"]);
+    git(&lab, &["merge", "-q", "--no-edit", "main"]);
+    for (list, bytes) in crl {
+        lab.write(list, bytes);
+    }
+    run(&lab, ["check"]).succeeds().stderr_is("");
+    run(&lab, ["build"]).succeeds().stderr_is("");
+    assert!(!is_let_in(&lab, &stolen));
+    assert_eq!(list(&lab).1, 1);
+    assert_eq!(states(&lab, "alice/watch").len(), 1);
+}
+
+#[track_caller]
+fn git(lab: &Lab, words: &[&str]) {
+    let mut command = tools::command("git");
+    command.current_dir(lab.path()).env("HOME", lab.home());
+    for setting in ["user.name=test", "user.email=test@example.com"] {
+        command.args(["-c", setting]);
+    }
+    outcome::run(command.args(words), b"").succeeds();
+}
