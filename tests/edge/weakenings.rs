@@ -150,7 +150,7 @@ fn weakenings<'a>(
     let site = move |name: &str, body: &str| format!("{name} {{\n{body}}}");
     let trusted = match version {
         Version::Old => "trusted_ca_cert",
-        Version::New => "trust_der",
+        Version::New | Version::Between(_) => "trust_der",
     };
     vec![
         // The policy of a site.
@@ -390,9 +390,10 @@ fn weakenings<'a>(
             "films",
             move |text| match version {
                 Version::Old => {
-                    in_site(text, "films", "@lan remote_ip", "@lan remote_ip forwarded")
+                    let text = replaced(text, "\trequest_header -X-Forwarded*\n", "");
+                    in_site(&text, "films", "@lan remote_ip", "@lan remote_ip forwarded")
                 }
-                Version::New => {
+                Version::New | Version::Between(_) => {
                     let text = replaced(
                         text,
                         "\tprotocols h1 h2\n",
@@ -615,7 +616,7 @@ fn weakenings<'a>(
             |text| {
                 replaced(
                     text,
-                    "@no-path not vars_regexp {http.request.uri} ^/",
+                    "@no-path expression \"!{http.request.uri}.startsWith('/')\"",
                     "@no-path path /none",
                 )
             },
