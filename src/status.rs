@@ -34,8 +34,8 @@ pub struct Status {
 pub struct AuthorityStatus {
     /// Its common name.
     pub common_name: String,
-    /// When its certificate ends.
-    pub not_after: Timestamp,
+    /// When its certificate ends, if it does.
+    pub not_after: Option<Timestamp>,
     /// Whether it was made elsewhere and signs nothing here.
     pub is_foreign: bool,
     /// Its state: never [`State::Unissued`] or [`State::Undeclared`].
@@ -133,7 +133,7 @@ impl AuthorityStatus {
     fn at(now: Timestamp, authority: &Authority, renew: &Lifetime) -> AuthorityStatus {
         AuthorityStatus {
             common_name: authority.common_name(),
-            not_after: authority.validity.not_after(),
+            not_after: authority.validity.end(),
             is_foreign: !authority.can_sign(),
             state: state(&authority.validity, renew, now),
         }

@@ -29,6 +29,10 @@ mod files;
 mod generated;
 #[path = "edge/git.rs"]
 mod git;
+#[path = "edge/headers.rs"]
+mod headers;
+#[path = "edge/holes.rs"]
+mod holes;
 #[path = "edge/hostile.rs"]
 mod hostile;
 #[path = "edge/hosts.rs"]

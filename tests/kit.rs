@@ -9,12 +9,15 @@
 //! | `user` | somebody's home on Linux: the browsers' databases, and the script run there |
 //! | `chromium`, `firefox` | a browser without a window |
 //! | `visits` | what the browsers get to see |
+//! | `beside` | what is refused beside public files |
 //! | `linux` `macos` `windows` `apple` | the files for one kind of device |
 
 mod support;
 
 #[path = "kit/apple.rs"]
 mod apple;
+#[path = "kit/beside.rs"]
+mod beside;
 #[path = "kit/chromium.rs"]
 mod chromium;
 #[path = "edge/family.rs"]

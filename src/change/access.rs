@@ -291,6 +291,12 @@ fn unchecked(before: &Exposure, after: &Exposure, found: &mut Vec<Consequence>) 
             ("templates", None) => {
                 String::from("the Caddyfile is made with homelab's own templates again")
             }
+            ("header-underscores", Some(_)) => {
+                format!("{service} gets headers with an underscore in their names")
+            }
+            ("header-underscores", None) => {
+                format!("{service} gets no headers with an underscore in their names any more")
+            }
             ("caddy", Some(lines)) => format!(
                 "the declared Caddy {} has known holes that no generated line closes",
                 lines.first().map(String::as_str).unwrap_or_default()

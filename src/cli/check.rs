@@ -57,10 +57,11 @@ pub fn check(arguments: &Check) -> Result<(), Failure> {
         expiry::tell(&homelab, lock)?;
     }
     let authority = Status::at(clock::now()?, &homelab, lock.as_ref()).authority;
-    if let Some(authority) = authority.filter(|authority| authority.state == State::Due) {
+    let due = authority.filter(|authority| authority.state == State::Due);
+    if let Some(end) = due.and_then(|authority| authority.not_after) {
         report::note(format_args!(
             "The authority ends on {}: certificates that would be valid for longer end with it.",
-            authority.not_after.strftime("%Y-%m-%d")
+            end.strftime("%Y-%m-%d")
         ));
     }
     if let Some(lock) = &lock {

@@ -17,10 +17,11 @@ pub fn tell(homelab: &Homelab, lock: &Lock) -> Result<(), Failure> {
     clock::doubt(now, lock);
     let status = Status::at(now, homelab, Some(lock));
     let has_ended = |state| state == State::Expired;
-    if let Some(authority) = status.authority.iter().find(|a| has_ended(a.state)) {
+    let authority = status.authority.iter().find(|a| has_ended(a.state));
+    if let Some(end) = authority.and_then(|authority| authority.not_after) {
         report::note(format_args!(
             "The authority ended on {}, and every certificate of it with it: nobody is let in. `homelab rotate --authority` makes another, then `homelab renew --all`.",
-            authority.not_after.strftime("%Y-%m-%d")
+            end.strftime("%Y-%m-%d")
         ));
         return Ok(());
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
+use jiff::Timestamp;
 use miette::Diagnostic;
 use thiserror::Error;
 
@@ -89,10 +90,13 @@ fn table(status: &Status) -> String {
     if let Some(authority) = &status.authority {
         let (style, end) = (style(authority.state), authority.not_after);
         let (name, word) = (&authority.common_name, authority.state.as_str());
-        let (day, when) = (end.strftime("%Y-%m-%d"), relative(end, status.now));
+        let when = end.map_or_else(String::new, |end| {
+            format!(", {}", relative(end, status.now))
+        });
+        let ends = ends(end);
         writeln!(
             text,
-            "\n{style}authority `{name}`: {word}, ends {day}, {when}{style:#}"
+            "\n{style}authority `{name}`: {word}, {ends}{when}{style:#}"
         )
         .expect("a String takes all");
     }
@@ -103,15 +107,22 @@ fn table(status: &Status) -> String {
     text + &summary(status) + "\n"
 }
 
+/// When an authority ends; one can be without an end.
+fn ends(end: Option<Timestamp>) -> String {
+    end.map_or_else(
+        || String::from("without an end"),
+        |end| format!("ends {}", end.strftime("%Y-%m-%d")),
+    )
+}
+
 /// How far a rotation is: a line for each authority that is to go, and who needs them still.
 fn rotation(status: &Status) -> String {
     let mut text = String::new();
     for outgoing in &status.outgoing {
-        let (name, day) = (&outgoing.common_name, outgoing.not_after);
-        let day = day.strftime("%Y-%m-%d");
+        let (name, ends) = (&outgoing.common_name, ends(outgoing.not_after));
         text += &match outgoing.is_foreign {
             false => {
-                format!("authority `{name}`: trusted until `homelab rotate --finish`, ends {day}\n")
+                format!("authority `{name}`: trusted until `homelab rotate --finish`, {ends}\n")
             }
             true => format!(
                 "authority `{name}`: trusted, but no device is declared by fingerprint; `homelab rotate --finish` drops it\n"
@@ -123,10 +134,9 @@ fn rotation(status: &Status) -> String {
         names.join(", ")
     };
     for vouching in &status.vouching {
-        let (name, day) = (&vouching.common_name, vouching.not_after);
-        let day = day.strftime("%Y-%m-%d");
+        let (name, ends) = (&vouching.common_name, ends(vouching.not_after));
         text += &format!(
-            "authority `{name}`: trusted for devices that are declared by fingerprint, ends {day}\n"
+            "authority `{name}`: trusted for devices that are declared by fingerprint, {ends}\n"
         );
     }
     let (installed, issued): (Vec<_>, Vec<_>) = status

@@ -1,6 +1,6 @@
 //! How a device comes by its key and its certificate.
 
-use data_encoding::HEXLOWER_PERMISSIVE;
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 
 /// How a device comes by its key and its certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +72,18 @@ impl RequestPath {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fingerprint([u8; 32]);
 
+/// SHA-256 of no octets, and of one line's end: what is printed where a file was missing or empty.
+const OF_NOTHING: [&str; 2] = [
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    "01ba4719c80b6fe911b091a7c05124b64eeece964e09c058ef8f9805daca546b",
+];
+
 impl Fingerprint {
+    /// Whether it is that of an empty input. From 2.11.2 on Caddy gives it to whoever shows no certificate.
+    pub fn is_of_nothing(&self) -> bool {
+        OF_NOTHING.contains(&HEXLOWER.encode(&self.0).as_str())
+    }
+
     /// Reads 64 hexadecimal digits, in capitals or not, with colons between pairs or without.
     ///
     /// # Errors

@@ -2,6 +2,41 @@
 
 use std::fmt;
 
+/// What Caddy does not take for the name of a site, which stands at the start of a line: directives, from
+/// 2.11 on, and `import`. Only a domain without a dot can be one.
+const WORDS_OF_A_CADDYFILE: [&str; 29] = [
+    "abort",
+    "basicauth",
+    "bind",
+    "encode",
+    "error",
+    "fs",
+    "handle",
+    "header",
+    "import",
+    "intercept",
+    "invoke",
+    "log",
+    "map",
+    "method",
+    "metrics",
+    "push",
+    "redir",
+    "respond",
+    "rewrite",
+    "root",
+    "route",
+    "templates",
+    "tls",
+    "tracing",
+    "uri",
+    "vars",
+    // Of plugins that many builds have.
+    "cache",
+    "security",
+    "webdav",
+];
+
 /// The domain under which the services stand.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Domain(String);
@@ -14,8 +49,7 @@ impl Domain {
     /// Takes a domain in lower-case A-labels; otherwise says why not.
     pub fn new(text: &str) -> Result<Domain, &'static str> {
         is_host(text)?;
-        // It stands at the start of a line in the Caddyfile.
-        if text == "import" {
+        if WORDS_OF_A_CADDYFILE.contains(&text) {
             return Err("it is a word of the Caddyfile");
         }
         if text.len() > Domain::LIMIT {

@@ -154,6 +154,8 @@ pub struct Service {
     pub backend: Backend,
     /// The largest body that a request may have.
     pub max_body: Option<ByteSize>,
+    /// Whether headers with an underscore in their names are passed on.
+    pub header_underscores: bool,
     /// Headers set on every answer, in the order written.
     pub headers: Vec<Header>,
     /// Lines of a Caddyfile that stand before the backend, behind the policy.

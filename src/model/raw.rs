@@ -7,19 +7,41 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Raw {
     lines: Vec<(usize, String)>,
+    defined: Vec<String>,
+    used: Vec<String>,
 }
+
+/// Blocks that hold directives, as the place does that the lines are put into.
+const OF_DIRECTIVES: [&str; 3] = ["handle", "handle_path", "route"];
+
+/// The matchers that stand around the lines, apart from those with a number or a person's name.
+const OURS: [&str; 9] = [
+    "allowed",
+    "backslash",
+    "climbs",
+    "lan",
+    "no-host",
+    "no-method",
+    "no-path",
+    "no-websocket",
+    "websocket",
+];
 
 impl Raw {
     /// Takes lines whose braces match; otherwise says why not.
     pub fn new(text: &str) -> Result<Raw, &'static str> {
         let mut lines = Vec::new();
         let mut depth = 0usize;
+        let (mut defined, mut used) = (Vec::new(), Vec::new());
+        // For each open block whether it holds directives, where a name with `@` is a matcher.
+        let mut holds_directives = vec![true];
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
             let words = words(line)?;
             match words.as_slice() {
                 ["{"] => return Err("a `{` stands alone in its line"),
                 ["}"] => {
                     depth = depth.checked_sub(1).ok_or("a `}` closes nothing")?;
+                    holds_directives.pop();
                     lines.push((depth, String::from("}")));
                     continue;
                 }
@@ -31,22 +53,60 @@ impl Raw {
                             "`import` could bring anything, also what is not of this block",
                         );
                     }
+                    if first.starts_with(['(', '&']) {
+                        return Err("it defines a snippet or a route, which cannot stand here");
+                    }
                     if depth == 0 && ["bind", "handle_errors", "log", "tls"].contains(&first) {
                         return Err("it has a directive of a whole site, which cannot stand here");
                     }
                     if head.iter().any(|word| is_brace(word)) || *last == "}" {
                         return Err("a brace stands elsewhere than at the end of a line, or alone");
                     }
+                    if holds_directives.last() == Some(&true) {
+                        let second = words.get(1).map_or("", |word| word.trim_matches('"'));
+                        match first.starts_with('@') {
+                            true => defined.push(first.to_owned()),
+                            false if second.starts_with('@') => used.push(second.to_owned()),
+                            false => {}
+                        }
+                    }
                     lines.push((depth, words.join(" ")));
-                    depth += usize::from(*last == "{");
+                    if *last == "{" {
+                        depth += 1;
+                        holds_directives.push(OF_DIRECTIVES.contains(&first));
+                    }
                 }
             }
         }
         match (depth, lines.is_empty()) {
-            (0, false) => Ok(Raw { lines }),
+            (0, false) => Ok(Raw {
+                lines,
+                defined,
+                used,
+            }),
             (0, true) => Err("there is nothing in it"),
             _ => Err("a `{` is never closed"),
         }
+    }
+
+    /// The matchers that the lines define, with their `@`, in the order written.
+    pub fn defined(&self) -> &[String] {
+        &self.defined
+    }
+
+    /// The matchers that directives of the lines ask for.
+    pub fn used(&self) -> &[String] {
+        &self.used
+    }
+
+    /// Whether a matcher of that name stands around the lines already.
+    pub fn is_taken(name: &str) -> bool {
+        let bare = name.strip_prefix('@').unwrap_or(name);
+        let numbered = |prefix: &str| {
+            let number = bare.strip_prefix(prefix);
+            number.is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit()))
+        };
+        OURS.contains(&bare) || numbered("public") || bare.starts_with("person-")
     }
 
     /// The lines as Caddy formats them, each indented from `depth` on.
@@ -150,6 +210,21 @@ mod tests {
     }
 
     #[test]
+    fn matchers_are_known_where_directives_stand() {
+        let text = "@a path /x\n\"@b\" {\n\tpath /y\n}\nhandle @a {\n\troute {\n\t\trespond \"@c\" 403\n\t}\n}\n\
+                    header {\n\tLink @d\n}\nheader X-A @e\n";
+        let raw = Raw::new(text).unwrap();
+        assert_eq!(raw.defined(), ["@a", "@b"]);
+        assert_eq!(raw.used(), ["@a", "@c"]);
+        for taken in ["@lan", "@allowed", "@person-x", "@public1", "@climbs"] {
+            assert!(Raw::is_taken(taken), "{taken}");
+        }
+        for free in ["@lan2", "@public-x", "@my-lan", "@person"] {
+            assert!(!Raw::is_taken(free), "{free}");
+        }
+    }
+
+    #[test]
     fn what_could_leave_its_block_is_refused() {
         for bad in [
             "",
@@ -190,6 +265,8 @@ mod tests {
             "\"import\" /etc/caddy/other",
             "handle {\nimport x\n}",
             "tls internal",
+            "(mine) {\n}",
+            "&(mine) {\n}",
             "handle_errors {\n}",
         ] {
             assert!(Raw::new(bad).is_err(), "{bad:?}");

@@ -42,6 +42,8 @@ pub struct ServiceBlock {
     pub max_body: Option<Text>,
     /// `stream`: where it stands.
     pub stream: Option<Span>,
+    /// `header-underscores`: where it stands.
+    pub header_underscores: Option<Span>,
     /// Headers set on every answer.
     pub headers: Vec<HeaderLine>,
     /// Lines of a Caddyfile, taken as they are.
@@ -131,6 +133,7 @@ impl ServiceBlock {
             timeouts: None,
             max_body: None,
             stream: None,
+            header_underscores: None,
             headers: Vec::new(),
             raw: Vec::new(),
         }
@@ -153,6 +156,7 @@ const SERVICE: Known = Known {
         "timeouts",
         "max-body",
         "stream",
+        "header-underscores",
     ],
     // Several `public` lines read better than one long one; the others say more than one thing each.
     many: &["upstream", "public", "header", "raw"],
@@ -245,6 +249,10 @@ fn line(node: &Node, fields: &mut Fields<'_, '_>, service: &mut ServiceBlock) ->
         }
         "stream" => {
             service.stream = Some(node.span);
+            "nothing"
+        }
+        "header-underscores" => {
+            service.header_underscores = Some(node.span);
             "nothing"
         }
         "header" => {

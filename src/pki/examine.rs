@@ -12,7 +12,7 @@ use der::{Decode, Encode};
 use jiff::Timestamp;
 
 use super::signature::Scheme;
-use super::{Certificate, IssuerName};
+use super::{Certificate, IssuerName, Validity};
 use crate::source::visible;
 
 /// id-kp-clientAuth (RFC 5280 §4.2.1.12).
@@ -27,9 +27,9 @@ pub struct CertificateFields {
     pub issuer: String,
     /// Its serial number in hexadecimal.
     pub serial: String,
-    /// Its first second; none where the year is beyond 9999.
+    /// Its first second.
     pub not_before: Option<Timestamp>,
-    /// Its last second, likewise.
+    /// Its last second; [`Validity::NO_END`] where it has none.
     pub not_after: Option<Timestamp>,
     /// The addresses in it.
     pub emails: Vec<String>,
@@ -205,7 +205,8 @@ fn email(name: GeneralName) -> Option<String> {
 
 fn second(time: x509::time::Time) -> Option<Timestamp> {
     let seconds = i64::try_from(time.to_unix_duration().as_secs()).ok()?;
-    Timestamp::from_second(seconds).ok()
+    // RFC 5280 §4.1.2.5: the last second of the year 9999 is no end, and past the last that there is a `Timestamp` for.
+    Timestamp::from_second(seconds.min(Validity::NO_END.as_second())).ok()
 }
 
 #[cfg(test)]

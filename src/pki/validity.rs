@@ -49,6 +49,11 @@ impl Validity {
         })
     }
 
+    /// Its last second, unless that stands for none.
+    pub fn end(&self) -> Option<Timestamp> {
+        (self.not_after < Validity::NO_END).then_some(self.not_after)
+    }
+
     /// The first second of the period.
     pub fn not_before(&self) -> Timestamp {
         self.not_before

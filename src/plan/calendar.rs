@@ -39,7 +39,7 @@ impl Calendar {
         let devices = homelab.devices().filter_map(|(_, d)| active.get(&d.id));
         let of_device = |issued: &&Issued| device(issued, homelab);
         let mut events: Vec<Event> = devices.flat_map(of_device).collect();
-        events.extend(lock.trusted().map(|found| authority(found, homelab)));
+        events.extend(lock.trusted().filter_map(|found| authority(found, homelab)));
         events.sort_by(|a, b| (a.start, &a.uid).cmp(&(b.start, &b.uid)));
         Calendar {
             domain: homelab.domain.to_string(),
@@ -76,14 +76,15 @@ fn device(issued: &Issued, homelab: &Homelab) -> [Event; 2] {
     ]
 }
 
-fn authority(authority: &Authority, homelab: &Homelab) -> Event {
-    let (end, domain) = (authority.validity.not_after(), &homelab.domain);
+/// The end of an authority, if it has one.
+fn authority(authority: &Authority, homelab: &Homelab) -> Option<Event> {
+    let (end, domain) = (authority.validity.end()?, &homelab.domain);
     let name = authority.common_name();
-    Event {
+    Some(Event {
         uid: format!("{}-end@{domain}", authority.id),
         stamp: authority.validity.not_before(),
         start: end,
         summary: format!("{domain}: the authority of all devices ends"),
         description: format!("From now on every certificate of `{name}` is refused."),
-    }
+    })
 }

@@ -77,7 +77,8 @@ pub struct Unchecked {
     /// The service.
     pub service: String,
     /// What it is: `raw` lines of a Caddyfile, `upstream-certificate`, that nobody verifies,
-    /// `templates` of the user's own, or a `caddy` with known holes.
+    /// `header-underscores`, which some upstreams take for hyphens, `templates` of the user's own, or a
+    /// `caddy` with known holes.
     pub what: String,
     /// The lines, or the names of the templates; of Caddy its version, and then its open holes.
     pub lines: Vec<String>,
@@ -209,6 +210,10 @@ impl Exposure {
         };
         if !site.raw.is_empty() {
             self.unchecked.push(unchecked("raw", site.raw.clone()));
+        }
+        if site.underscores {
+            let underscores = unchecked("header-underscores", Vec::new());
+            self.unchecked.push(underscores);
         }
         if site.backend.is_unverified() {
             let certificate = unchecked("upstream-certificate", Vec::new());

@@ -5,6 +5,7 @@ use jiff::{Span, Timestamp};
 use serde::Serialize;
 
 use super::Artifact;
+use crate::pki::Validity;
 use crate::plan::{Index, Term, shown_day, shown_moment};
 use crate::template::{TemplateError, Templates};
 
@@ -101,6 +102,9 @@ fn timeline(index: &Index) -> Option<Timeline> {
 /// The end of a term: a day, and for one of a week or less the minute too.
 fn ends(term: &Term) -> String {
     const WEEK: i64 = 7 * 24 * 3600;
+    if term.until == Validity::NO_END {
+        return String::from("no end");
+    }
     match term.until.as_second() - term.from.as_second() <= WEEK {
         true => shown_moment(term.until),
         false => shown_day(term.until),

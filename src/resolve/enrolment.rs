@@ -88,6 +88,10 @@ fn installed(
             return None;
         }
     };
+    if fingerprint.is_of_nothing() {
+        mistakes.push(Mistake::FingerprintOfNothing { span: written.span });
+        return None;
+    }
     if let Some(first) = declared.insert(fingerprint, written.span) {
         mistakes.push(Mistake::DuplicateFingerprint {
             span: written.span,

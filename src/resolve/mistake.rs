@@ -221,6 +221,18 @@ pub enum Mistake {
         span: Span,
     },
 
+    #[error("this is the fingerprint of nothing")]
+    #[diagnostic(
+        code("resolve::fingerprint-of-nothing"),
+        help(
+            "the file was missing or empty: run `openssl x509 -noout -fingerprint -sha256 -in FILE` with the certificate's own file. With this one Caddy would take whoever shows no certificate for the device"
+        )
+    )]
+    FingerprintOfNothing {
+        #[label("SHA-256 of an empty file")]
+        span: Span,
+    },
+
     #[error("two devices have the same certificate")]
     #[diagnostic(
         code("resolve::duplicate-fingerprint"),
@@ -599,6 +611,31 @@ pub enum Mistake {
     BadRaw {
         why: &'static str,
         #[label("{why}")]
+        span: Span,
+    },
+
+    #[error("`raw` uses a matcher `{name}` that these lines do not have")]
+    #[diagnostic(
+        code("resolve::unknown-matcher"),
+        help("define it in the same service's `raw` lines, such as `{name} path /admin/*`")
+    )]
+    UnknownMatcher {
+        name: String,
+        #[label("{name} is used here")]
+        span: Span,
+    },
+
+    #[error("`raw` defines the matcher `{name}`, which is there already")]
+    #[diagnostic(
+        code("resolve::matcher-taken"),
+        help(
+            "give it another name, such as `@my-{bare}`: Caddy takes each name once, and the policy has some of its own"
+        )
+    )]
+    MatcherTaken {
+        name: String,
+        bare: String,
+        #[label("{name} is defined here")]
         span: Span,
     },
 

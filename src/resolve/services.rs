@@ -1,6 +1,6 @@
 //! Services: names, hosts, and what they add to every answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Mistake;
 use super::access::access;
@@ -50,6 +50,7 @@ pub fn services(
                 access,
                 backend,
                 max_body,
+                header_underscores: block.header_underscores.is_some(),
                 headers,
                 raw,
                 app,
@@ -168,12 +169,42 @@ fn raw(block: &ServiceBlock, mistakes: &mut Vec<Mistake>) -> Vec<Raw> {
     let mut taken = Vec::new();
     for written in &block.raw {
         match Raw::new(&written.value) {
-            Ok(raw) => taken.push(raw),
+            Ok(raw) => taken.push((raw, written.span)),
             Err(why) => mistakes.push(Mistake::BadRaw {
                 why,
                 span: written.span,
             }),
         }
     }
-    taken
+    // With a mistake in some lines nobody knows what they define.
+    if taken.len() == block.raw.len() {
+        matchers(&taken, mistakes);
+    }
+    taken.into_iter().map(|(raw, _)| raw).collect()
+}
+
+/// Holds the matchers of a service's lines against each other, and against those of the policy.
+fn matchers(lines: &[(Raw, Span)], mistakes: &mut Vec<Mistake>) {
+    let mut known = BTreeSet::new();
+    for (raw, span) in lines {
+        for name in raw.defined() {
+            if Raw::is_taken(name) || !known.insert(name.as_str()) {
+                mistakes.push(Mistake::MatcherTaken {
+                    name: name.clone(),
+                    bare: name.trim_start_matches('@').to_owned(),
+                    span: *span,
+                });
+            }
+        }
+    }
+    for (raw, span) in lines {
+        for name in raw.used() {
+            if !known.contains(name.as_str()) {
+                mistakes.push(Mistake::UnknownMatcher {
+                    name: name.clone(),
+                    span: *span,
+                });
+            }
+        }
+    }
 }

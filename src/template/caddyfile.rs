@@ -17,6 +17,26 @@ pub fn quote(text: &str) -> Result<Cow<'_, str>, &'static str> {
     Ok(Cow::Owned(format!("\"{}\"", text.replace('"', "\\\""))))
 }
 
+/// Says as one word that a placeholder's value matches a pattern, for Caddy's `expression`.
+///
+/// Its `vars_regexp` would do for a pattern, but up to Caddy 2.11.1 it replaces placeholders within the
+/// value a second time, and the value is what a visitor has sent (CVE-2026-30852).
+pub fn matches(placeholder: &str, pattern: &str) -> Result<String, &'static str> {
+    if pattern.contains(['\'', '"']) || pattern.ends_with('\\') {
+        return Err("a pattern has a quote in it, or ends in a `\\`");
+    }
+    if pattern.contains(|c: char| c.is_control() || c == '`') || has_a_placeholder(pattern) {
+        return Err("a pattern has a control character, a backtick or a placeholder in it");
+    }
+    Ok(format!("\"{{{placeholder}}}.matches(r'{pattern}')\""))
+}
+
+/// Whether Caddy would take a brace for the beginning of a placeholder; `{8}` is none.
+fn has_a_placeholder(pattern: &str) -> bool {
+    let mut behind = pattern.split('{').skip(1);
+    behind.any(|text| !text.starts_with(|c: char| c.is_ascii_digit()))
+}
+
 /// Puts an HTML page on one line, so that it can be one word: white space between elements goes, and
 /// any other run of it becomes a space.
 pub fn one_line(html: &str) -> String {
@@ -124,6 +144,27 @@ mod tests {
             "{", "}", "{$X}", "{env.X}", "a\\", "a\\\"b", "a\nb", "a\u{85}", "\u{feff}", "\0",
         ] {
             assert!(quote(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_one_word_and_no_way_out_of_it() {
+        let word = matches("http.request.uri", r"^/a\.b/(x{2})?(\?.*)?$").unwrap();
+        assert_eq!(
+            word,
+            r#""{http.request.uri}.matches(r'^/a\.b/(x{2})?(\?.*)?$')""#
+        );
+        for bad in [
+            "'",
+            "\"",
+            "a\\",
+            "{http.request.host}",
+            "{$X}",
+            "a{",
+            "\n",
+            "`",
+        ] {
+            assert!(matches("http.request.uri", bad).is_err(), "{bad:?}");
         }
     }
 

@@ -419,6 +419,11 @@ impl Templates {
             .expect("the default delimiters are valid");
         environment.set_syntax(syntax);
         environment.set_auto_escape_callback(|name| kind(name).unwrap_or(AutoEscape::None));
+        environment.add_function("matches", |placeholder: &str, pattern: &str| {
+            let word = caddyfile::matches(placeholder, pattern);
+            let word = word.map_err(|why| Error::new(ErrorKind::BadEscape, why))?;
+            Ok::<_, Error>(minijinja::Value::from_safe_string(word))
+        });
         environment.set_formatter(|output, state, value| {
             if value.is_none() {
                 return Err(Error::new(

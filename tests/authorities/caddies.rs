@@ -62,18 +62,15 @@ impl Asked {
         let both = log
             .try_clone()
             .expect("a file can be written to from two places");
-        let process = tools::command(match version {
-            Version::Old => "caddy-old",
-            Version::New => "caddy-new",
-        })
-        .current_dir(place.path())
-        .env("HOME", place.path())
-        .args(["run", "--config", "first.json"])
-        .stdin(Stdio::null())
-        .stdout(both)
-        .stderr(log)
-        .spawn()
-        .expect("Caddy starts");
+        let process = tools::command(version.tool())
+            .current_dir(place.path())
+            .env("HOME", place.path())
+            .args(["run", "--config", "first.json"])
+            .stdin(Stdio::null())
+            .stdout(both)
+            .stderr(log)
+            .spawn()
+            .expect("Caddy starts");
         let asked = Self {
             process,
             place,

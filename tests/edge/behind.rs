@@ -41,6 +41,26 @@ fn it_says_so_in_a_header() {
     let says = |value: &str| caddy.visit(FILMS, "/").header("X-Forwarded-For", value);
     says("192.168.7.7").run().has_status(200);
     says("203.0.113.9, 192.168.7.7").run().has_status(200);
+    for before in [
+        "2001:db8::1",
+        "::",
+        "::1",
+        "2001:DB8:0:0:0:0:0:1",
+        "1:2:3:4:5:6::8",
+        "255.249.0.10",
+    ] {
+        let answer = says(&format!("{before},192.168.7.7")).run();
+        assert_eq!(answer.status, Some(200), "{before}\n{answer}");
+        // What the proxy believes of the host is the host that was asked for, whatever a visitor says.
+        let told = says("192.168.7.7")
+            .header("X-Forwarded-Host", "evil.example")
+            .run();
+        let arrival = told.arrival();
+        let [host] = arrival.header("X-Forwarded-Host")[..] else {
+            panic!("one host: {arrival:?}");
+        };
+        assert!(host.starts_with(FILMS), "{host}");
+    }
     for outside in [
         // The proxy adds the address that it sees behind what the visitor has sent.
         "192.168.7.7, 203.0.113.9",
@@ -63,6 +83,24 @@ fn it_says_so_in_a_header() {
         "192.168.7.7,",
         "192.168.7.7, ,",
         "unknown, 192.168.7.7",
+        // Digits and colons that are no address, which Caddy passes over too.
+        "192.168.7.7, 203.0.113.009",
+        "192.168.7.7, 203.0.113.256",
+        "192.168.7.7, 203.0.113",
+        "192.168.7.7, 203.0.113.9.9",
+        "192.168.7.7, 1",
+        "192.168.7.7, dead:beef",
+        "192.168.7.7, 1:2:3:4:5:6:7",
+        "192.168.7.7, 1:2:3:4:5:6:7:8:9",
+        "192.168.7.7, 1::2::3",
+        "192.168.7.7, 1:2:3:4::5:6:7:8",
+        "192.168.7.7, :1:2:3:4:5:6:7",
+        "192.168.7.7, 12345::",
+        "192.168.7.7, :",
+        "192.168.7.7, fe80::1%eth0",
+        "192.168.7.7, 203.0.113.9:80",
+        "192.168.7.7, {http.request.remote.host}",
+        "{http.request.remote.host}, 192.168.7.7",
     ] {
         let answer = says(outside).run();
         assert_eq!(answer.status, Some(403), "{outside}\n{answer}");

@@ -36,7 +36,9 @@ pub fn differences(
             differences.push(format!("{what} is {found}, should be {expected}"));
         }
     };
-    same("all", keys(json).into(), json!(["apps"]));
+    same("all", keys(json).into(), json!(["admin", "apps"]));
+    let own_port = json!({ "listen": "localhost:2019", "enforce_origin": true });
+    same("its own port", json["admin"].clone(), own_port);
     same("apps", keys(&json["apps"]).into(), json!(expected.apps));
     same("servers", keys(&http["servers"]).into(), json!(["srv0"]));
     let others = without(http, &["servers"]);
@@ -322,8 +324,6 @@ fn conditions(route: &Value, devices: &BTreeMap<String, String>) -> Option<Strin
             assert_eq!(keys(value).len(), 1);
             let pattern = string(&value[key]["pattern"]);
             match &key[..] {
-                "{http.request.uri}" => format!("uri {pattern}"),
-                "{http.request.orig_uri.path}" => format!("sent path {pattern}"),
                 "{http.request.tls.client.serial}" if pattern == "^[0-9]+$" => {
                     "any certificate".to_owned()
                 }
@@ -337,12 +337,11 @@ fn conditions(route: &Value, devices: &BTreeMap<String, String>) -> Option<Strin
             let pattern = negated["header_regexp"]["Upgrade"]["pattern"].as_str();
             match (pattern, keys(negated).len()) {
                 (Some("^(?i:websocket)$"), 1) => "unless a websocket".to_owned(),
-                _ if negated["vars_regexp"]["{http.request.uri}"]["pattern"] == "^/" => {
-                    "no path".to_owned()
-                }
                 _ => format!("not {negated}"),
             }
         }
+        // The old Caddy gives the text alone.
+        "expression" => expression(value["expr"].as_str().unwrap_or_else(|| string(value))),
         "header" if *value == json!({ "Sec-Fetch-Mode": ["navigate"] }) => {
             "a navigation".to_owned()
         }
@@ -352,6 +351,26 @@ fn conditions(route: &Value, devices: &BTreeMap<String, String>) -> Option<Strin
         other => format!("{other} {value}"),
     });
     Some(conditions.collect::<Vec<_>>().join(", "))
+}
+
+/// What an expression means, for those that stand in generated files.
+fn expression(text: &str) -> String {
+    let matching = |placeholder: &str| {
+        let pattern = text.strip_prefix(&format!("{placeholder}.matches(r'"))?;
+        pattern.strip_suffix("')")
+    };
+    match text {
+        "!{http.request.uri}.startsWith('/')" => "no path".to_owned(),
+        "!{http.request.hostport}.matches(r'^[^:]+(:[0-9]{1,5})?$')" => "no host".to_owned(),
+        _ => match (
+            matching("{http.request.uri}"),
+            matching("{http.request.orig_uri.path}"),
+        ) {
+            (Some(pattern), _) => format!("uri {pattern}"),
+            (None, Some(pattern)) => format!("sent path {pattern}"),
+            (None, None) => text.to_owned(),
+        },
+    }
 }
 
 fn proxy(handler: &Value) -> String {

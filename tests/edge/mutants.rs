@@ -61,7 +61,7 @@ fn openings() -> Vec<(&'static str, Change)> {
             without_lines(&replaced(text, "handle @allowed", "handle"), "@allowed")
         }),
         ("no raw pattern", |text| {
-            without_lines(text, "\t\tvars_regexp {http.request.uri}")
+            without_lines(text, "\t\texpression \"{http.request.uri}")
         }),
         ("no method", |text| without_lines(text, "method GET HEAD")),
         ("one method more", |text| {
@@ -82,9 +82,21 @@ fn openings() -> Vec<(&'static str, Change)> {
         ("targets without a path", |text| {
             replaced(
                 text,
-                "@no-path not vars_regexp {http.request.uri} ^/",
+                "@no-path expression \"!{http.request.uri}.startsWith('/')\"",
                 "@no-path path /none",
             )
+        }),
+        ("hosts with more than a port", |text| {
+            replaced(text, "@no-host expression \"!", "@no-host expression \"")
+        }),
+        ("underscores kept", |text| {
+            without_lines(text, "request_header -*_*")
+        }),
+        ("addresses kept", |text| {
+            without_lines(text, "request_header -*Client-IP")
+        }),
+        ("paths kept", |text| {
+            without_lines(text, "request_header -*Script-Name")
         }),
         ("methods of proxies", |text| {
             replaced(text, "method CONNECT TRACE", "method CONNECT")
@@ -93,7 +105,8 @@ fn openings() -> Vec<(&'static str, Change)> {
             without_lines(text, "import as-sent")
         }),
         ("the LAN as others say it", |text| {
-            replaced(text, "@lan remote_ip", "@lan remote_ip forwarded")
+            let kept = without_lines(text, "request_header -X-Forwarded*");
+            replaced(&kept, "@lan remote_ip", "@lan remote_ip forwarded")
         }),
         ("a page for every refusal", |text| {
             replaced(text, "\t\terror 403", "\t\trespond 200")

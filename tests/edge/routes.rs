@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::described::{self, Meaning};
 use crate::family::Family;
+use crate::headers::removed;
 use crate::support::caddy::Version;
 
 /// Read off the declaration by hand, in the form of [`described`]. What a word in angle brackets stands for is below.
@@ -13,68 +14,68 @@ const EXPECTED: &str = r#"
 attic.home.example.com: require_and_verify
   <always>
   <always first>
-  3. error 403
+  4. error 403
   <failing: certificate>
 
 assistant.home.example.com ha.home.example.com: verify_if_given
   <always>
   <always first>
-  3. certificate of alice/macbook alice/pixel alice/workstation bob/desktop bob/ipad bob/iphone carol/firefox carol/old-phone guest/tablet
+  4. certificate of alice/macbook alice/pixel alice/workstation bob/desktop bob/ipad bob/iphone carol/firefox carol/old-phone guest/tablet
        proxy 127.0.0.1:8123
-  4. remote_ip {"ranges":["192.168.0.0/16","fd00::/8"]}
+  5. remote_ip {"ranges":["192.168.0.0/16","fd00::/8"]}
        proxy 127.0.0.1:8123
-  5. error 403
+  6. error 403
   <failing: certificate or home>
 
 home.example.com www.home.example.com: nothing
   <always>
   <always first>
-  3. proxy 127.0.0.1:8080
+  4. proxy 127.0.0.1:8080
   <failing: everyone>
 
 immich.home.example.com: verify_if_given
   <always>
   <always first>
-  3. certificate of alice/macbook alice/pixel alice/workstation bob/desktop bob/ipad bob/iphone carol/firefox carol/old-phone
+  4. certificate of alice/macbook alice/pixel alice/workstation bob/desktop bob/ipad bob/iphone carol/firefox carol/old-phone
        proxy 127.0.0.1:2283
-  4. method ["GET","HEAD"], path ["/_app/immutable/*","/share/*"], uri ^(/_app/immutable/([A-Za-z0-9_~-][A-Za-z0-9._~-]*/?)*|/share/([A-Za-z0-9_~-][A-Za-z0-9._~-]*/?)*)(\?.*)?$
+  5. uri ^(/_app/immutable/([A-Za-z0-9_~-][A-Za-z0-9._~-]*/?)*|/share/([A-Za-z0-9_~-][A-Za-z0-9._~-]*/?)*)(\?.*)?$, method ["GET","HEAD"], path ["/_app/immutable/*","/share/*"]
        <as sent>
        proxy 127.0.0.1:2283
-  5. error 403
+  6. error 403
   <failing: certificate>
 
 jellyfin.home.example.com: nothing
   <always>
   <always first>
-  3. remote_ip {"ranges":["192.168.0.0/16","fd00::/8"]}
+  4. remote_ip {"ranges":["192.168.0.0/16","fd00::/8"]}
        proxy 127.0.0.1:8096
-  4. error 403
+  5. error 403
   <failing: home>
 
 paperless.home.example.com: verify_if_given
   <always>
   <always first>
-  3. certificate of alice/macbook alice/pixel alice/workstation carol/firefox carol/old-phone
+  4. certificate of alice/macbook alice/pixel alice/workstation carol/firefox carol/old-phone
        proxy 127.0.0.1:8000
-  4. error 403
+  5. error 403
   <failing: certificate>
 
 stats.home.example.com: require_and_verify
   <always>
   <always first>
-  3. certificate of alice/macbook alice/pixel alice/workstation
+  4. certificate of alice/macbook alice/pixel alice/workstation
        proxy 127.0.0.1:3000 {"tls":{"insecure_skip_verify":true}} {"Host":["{http.request.host}"],"Remote-Email":["alice@example.com"],"Remote-Groups":["admins,family"],"Remote-Name":["Alice Liddell"],"Remote-User":["alice"]}
-  4. certificate of bob/desktop bob/ipad bob/iphone
+  5. certificate of bob/desktop bob/ipad bob/iphone
        proxy 127.0.0.1:3000 {"tls":{"insecure_skip_verify":true}} {"Host":["{http.request.host}"],"Remote-Email":["bob@home.example.com"],"Remote-Groups":["family"],"Remote-Name":["Bob \"the Builder\" Muñoz"],"Remote-User":["bob"]}
-  5. error 403
+  6. error 403
   <failing: certificate>
 
 vault.example.org: require_and_verify
   <always>
   <always first>
-  3. certificate of alice/macbook alice/pixel alice/workstation
+  4. certificate of alice/macbook alice/pixel alice/workstation
        proxy 127.0.0.1:8222
-  4. error 403
+  5. error 403
   <failing: certificate>
 "#;
 
@@ -82,27 +83,25 @@ vault.example.org: require_and_verify
 const SAID_OFTEN: [(&str, &str); 7] = [
     (
         "<always first>",
-        "1. no path
+        "1. no host
        error 400
-  2. method [\"CONNECT\",\"TRACE\"]
+  2. no path
+       error 400
+  3. method [\"CONNECT\",\"TRACE\"]
        error 405",
     ),
     (
         "<as sent>",
         "delete Upgrade
-       delete X-HTTP-Method
-       delete X-HTTP-Method-Override
-       delete X-Method-Override
-       delete X-Original-Ur*
-       delete X-Rewrite-Ur*
-       delete X-Forwarded-Prefix",
+       delete X-HTTP-Method*
+       delete X-Method-Override",
     ),
     (
         "<always>",
         "unless there, answer with Strict-Transport-Security: max-age=31536000
   unless a websocket: delete Upgrade
   a websocket: set Upgrade: websocket
-  delete Remote*",
+  <removed>",
     ),
     (
         "<failing: everyone>",
@@ -142,11 +141,14 @@ fn expected() -> String {
         )
     };
     let down = "1. status 502 503 504\n         <as a page>\n         page: This does not answer at the moment";
+    let removed = removed(false, false).map(|name| format!("delete {name}"));
+    let removed: Vec<String> = removed.collect();
     let often = |text: String, (word, meaning): &(&str, &str)| text.replace(word, meaning);
     let text = SAID_OFTEN
         .iter()
         .fold(EXPECTED.to_owned(), often)
-        .replace("<down>", down);
+        .replace("<down>", down)
+        .replace("<removed>", &removed.join("\n  "));
     [shallow, deep].iter().fold(text, in_place)
 }
 

@@ -150,7 +150,7 @@ fn weakenings<'a>(
     let site = move |name: &str, body: &str| format!("{name} {{\n{body}}}");
     let trusted = match version {
         Version::Old => "trusted_ca_cert",
-        Version::New => "trust_der",
+        Version::New | Version::Between(_) => "trust_der",
     };
     vec![
         // The policy of a site.
@@ -390,9 +390,10 @@ fn weakenings<'a>(
             "films",
             move |text| match version {
                 Version::Old => {
-                    in_site(text, "films", "@lan remote_ip", "@lan remote_ip forwarded")
+                    let text = replaced(text, "\trequest_header -X-Forwarded*\n", "");
+                    in_site(&text, "films", "@lan remote_ip", "@lan remote_ip forwarded")
                 }
-                Version::New => {
+                Version::New | Version::Between(_) => {
                     let text = replaced(
                         text,
                         "\tprotocols h1 h2\n",
@@ -475,12 +476,12 @@ fn weakenings<'a>(
             "addresses that are claimed are passed on",
             "it",
             |text| {
-                in_site(
-                    text,
-                    "it",
-                    "header_up Remote-User alice",
-                    "header_up Remote-User alice\n\t\t\theader_up X-Forwarded-For {http.request.header.X-Forwarded-For}",
-                )
+                // Read before anything is taken out.
+                let kept = "\tvars claimed {http.request.header.X-Forwarded-For}\n";
+                let text = in_site(text, "it", GUARD, &format!("{kept}{GUARD}"));
+                let told = "header_up Remote-User alice";
+                let passed_on = "header_up X-Forwarded-For {http.vars.claimed}";
+                in_site(&text, "it", told, &format!("{told}\n\t\t\t{passed_on}"))
             },
             As(&["what a visitor claims reaches the upstream: `x-forwarded-for: 203.0.113.66"]),
         ),
@@ -615,7 +616,7 @@ fn weakenings<'a>(
             |text| {
                 replaced(
                     text,
-                    "@no-path not vars_regexp {http.request.uri} ^/",
+                    "@no-path expression \"!{http.request.uri}.startsWith('/')\"",
                     "@no-path path /none",
                 )
             },

@@ -10,17 +10,23 @@ use crate::support::tools;
 use crate::user::User;
 
 /// Seconds after which a page counts as waiting for somebody.
-const PATIENCE: &str = "20";
+const PATIENCE: u32 = 20;
 
 /// Opens an address, and gives the page that it shows, as HTML on stdout. Every host is on this machine, and nothing else is asked.
 ///
 /// A Chromium that waits for somebody to choose is ended by SIGTERM, which `timeout` reports as 124.
 #[track_caller]
 pub fn open(user: &User, url: &str) -> Outcome {
+    open_within(user, url, PATIENCE)
+}
+
+/// The same for a page that takes longer, in seconds.
+#[track_caller]
+pub fn open_within(user: &User, url: &str, seconds: u32) -> Outcome {
     let profile = user.home().join("chromium");
     let mut command = user.command("timeout");
     command
-        .args(["--kill-after=5", PATIENCE, "chromium"])
+        .args(["--kill-after=5", &seconds.to_string(), "chromium"])
         .args([
             "--headless=new",
             // A browser run by root has no sandbox to begin with.

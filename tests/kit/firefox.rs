@@ -99,12 +99,28 @@ impl Firefox {
         firefox
             .call("WebDriver:NewSession", strategy)
             .expect("a session begins");
-        let page = Self::PAGE.as_millis();
-        let limits = json!({"pageLoad": u64::try_from(page).expect("it is short")});
+        firefox.limit(Self::PAGE);
         firefox
-            .call("WebDriver:SetTimeouts", limits)
+    }
+
+    /// The same for a page that takes longer, in seconds.
+    #[track_caller]
+    pub fn open_within(&mut self, url: &str, seconds: u32) -> Result<String, String> {
+        let patience = Duration::from_secs(seconds.into());
+        let stream = self.connection.get_ref();
+        stream
+            .set_read_timeout(Some(patience + Self::PATIENCE))
+            .expect("it is no zero");
+        self.limit(patience);
+        self.open(url)
+    }
+
+    /// How long pages may take from now on.
+    #[track_caller]
+    fn limit(&mut self, page: Duration) {
+        let page = u64::try_from(page.as_millis()).expect("it is short");
+        self.call("WebDriver:SetTimeouts", json!({ "pageLoad": page }))
             .expect("it is a limit");
-        firefox
     }
 
     /// Opens an address and gives the page as HTML, or what Firefox says of the failure.

@@ -6,7 +6,7 @@ use crate::renewal::states;
 use crate::support::files::changed;
 use crate::support::lab::Lab;
 use crate::support::outcome::Outcome;
-use crate::support::recipe::{CA, P256, RSA, Recipe};
+use crate::support::recipe::{CA, P256, PASSWORD, RSA, Recipe};
 
 const DECLARATION: &str = r#"
 domain "home.example.com"
@@ -442,6 +442,50 @@ fn what_is_no_authority_is_refused_and_nothing_changes() {
     .fails_with(3)
     .stderr_contains("root::command-keeps");
     assert_eq!(changed(&before, &lab.snapshot()), [""; 0]);
+}
+
+/// RFC 5280 §4.1.2.5: the last second of the year 9999 stands for no end.
+#[test]
+fn an_authority_without_an_end_is_shown_as_such() {
+    let recipe = Recipe::new(P256, CA);
+    let fingerprint = recipe.issue("old-laptop");
+    recipe.without_end();
+    let old = format!("device \"old-laptop\" fingerprint=\"{fingerprint}\"");
+    let lab = Lab::new().declare(&with(&old));
+    adopt(&lab, &recipe, &["--trust-only"]).succeeds();
+    run(&lab, ["status"]).succeeds().stdout_contains(
+        "authority `Home CA`: trusted for devices that are declared by fingerprint, without an end",
+    );
+    adopt(&lab, &recipe, &["--key", "KEY"]).succeeds();
+    run(&lab, ["status"])
+        .succeeds()
+        .stdout_contains("authority `Home CA`: valid, without an end\n");
+    run(&lab, ["status", "--json"])
+        .succeeds()
+        .stdout_contains("\"common_name\": \"Home CA\"")
+        .stdout_contains("\"not_after\": null");
+    run(&lab, ["plan"]).succeeds().stdout_lacks("9999");
+    run(&lab, ["renew", "--all"])
+        .succeeds()
+        .stdout_lacks("9999");
+    run(&lab, ["rotate", "--finish", "--force"]).succeeds();
+    let calendar = lab.read("out/renewals.ics");
+    assert!(!calendar.contains("9999") && !calendar.contains("the authority of all devices ends"));
+    assert!(calendar.contains("its certificate ends"), "{calendar}");
+    let index = lab.read("out/index.html");
+    assert!(
+        index.contains("until no end") && !index.contains("9999-"),
+        "{index}"
+    );
+    run(&lab, ["build", "--check"]).succeeds();
+    run(&lab, ["check"]).succeeds().stderr_lacks("9999");
+    run(&lab, ["verify"]).succeeds().stdout_lacks("9999");
+    // Such a certificate in a file of somebody's, too.
+    recipe.bundle("ca", &recipe.path("ca.pem"));
+    let bundle = recipe.path("ca.p12").display().to_string();
+    lab.write("pw", PASSWORD);
+    let told = run(&lab, ["verify", &bundle, "--password-file", "pw"]);
+    told.stdout_contains("without an end").stdout_lacks("9999");
 }
 
 /// A root and what it has signed, in one file.

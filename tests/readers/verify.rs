@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::family::{Built, ISSUED, WHILE_VALID, at};
 use crate::support::lab::Lab;
 use crate::support::outcome::{self, Outcome};
+use crate::support::recipe::{CA, P256, PASSWORD, Recipe};
 use crate::support::tools;
 use crate::terminal::{away_from_terminals, typing};
 
@@ -92,7 +93,7 @@ fn every_kind_of_fault_in_a_tree_is_named() {
         ),
         (
             Box::new(|lab| lab.write(PIXEL, "no bundle")),
-            "wrong  out/people/alice/pixel/alice-pixel.p12: it is not a PKCS#12 file in DER, or it is cut short\n",
+            "wrong  out/people/alice/pixel/alice-pixel.p12: it is not a PKCS#12 file, or it is cut short\n",
         ),
         (
             Box::new(|lab| append(lab, "out/.homelab/manifest.kdl")),
@@ -388,4 +389,52 @@ fn a_profile_that_was_added_to_is_named() {
     family.lab.write(manifest, was.replace(content, &is));
     let told = verify(&family.lab, &[]);
     told.fails_with(4).stdout_contains(profile);
+}
+
+/// NSS writes BER: Firefox, Thunderbird and pk12util.
+#[test]
+fn what_nss_writes_is_read() {
+    let recipe = Recipe::new(P256, CA);
+    recipe.issue("laptop");
+    let database = tempfile::tempdir().expect("a temporary directory can be made");
+    let place = format!("sql:{}", database.path().display());
+    let nss = |tool: &str, arguments: &[&str]| {
+        let mut command = tools::command(tool);
+        outcome::run(command.args(arguments).args(["-d", &place]), b"")
+    };
+    nss("certutil", &["-N", "--empty-password"]).succeeds();
+    let theirs = recipe.path("laptop.p12").display().to_string();
+    nss("pk12util", &["-i", &theirs, "-n", "laptop", "-W", PASSWORD]).succeeds();
+    let listed = nss("certutil", &["-L"]);
+    let line = listed
+        .succeeds()
+        .stdout()
+        .lines()
+        .find(|line| line.contains("u,u,u"));
+    let name = line
+        .and_then(|line| line.split("  ").next())
+        .expect("it has a key");
+    let out = database.path().join("nss.p12");
+    let shown = out.display().to_string();
+    nss("pk12util", &["-o", &shown, "-n", name, "-W", "secret"]).succeeds();
+    let written = fs::read(&out).expect("it was written");
+    assert_eq!(written[..2], [0x30, 0x80], "of a length that is not told");
+
+    let lab = Lab::new().declare("domain \"home.example.com\"\n");
+    lab.write("pw", "secret");
+    lab.write("wrong", "another");
+    let verify = |password: &str| {
+        lab.command(["verify", &shown, "--password-file", password])
+            .run()
+    };
+    verify("pw")
+        .stdout_contains("CN=laptop")
+        .stdout_contains("PBKDF2");
+    verify("wrong")
+        .stdout_lacks("CN=laptop")
+        .stderr_contains("the password is wrong");
+    for length in (1..written.len()).step_by(101) {
+        fs::write(&out, &written[..length]).expect("it can be written");
+        verify("pw").fails_with(3).stdout_lacks("CN=laptop");
+    }
 }

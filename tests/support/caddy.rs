@@ -29,6 +29,8 @@ use super::tools;
 pub enum Version {
     Old,
     New,
+    /// One between them, which has a hole that the generated files keep shut.
+    Between(&'static str),
 }
 
 /// Where a rewritten Caddyfile listens.
@@ -57,6 +59,19 @@ struct State {
 
 impl Version {
     pub const ALL: [Self; 2] = [Self::Old, Self::New];
+
+    /// Those between: CVE-2026-30852 is in all of them, CVE-2026-27589 in the first two. `tests/run` installs them.
+    pub const BETWEEN: [Self; 3] = [
+        Self::Between("caddy-2.8.4"),
+        Self::Between("caddy-2.10.2"),
+        Self::Between("caddy-2.11.1"),
+    ];
+
+    /// From the oldest to the current one.
+    pub fn each() -> impl Iterator<Item = Self> {
+        let newest = [Self::New];
+        [Self::Old].into_iter().chain(Self::BETWEEN).chain(newest)
+    }
 
     /// `caddy validate`: loads the configuration as far as it goes without listening.
     #[track_caller]
@@ -125,10 +140,12 @@ impl Version {
         outcome::run(&mut command, b"")
     }
 
-    fn tool(self) -> &'static str {
+    /// What its program is called among the tests' tools.
+    pub fn tool(self) -> &'static str {
         match self {
             Self::Old => "caddy-old",
             Self::New => "caddy-new",
+            Self::Between(tool) => tool,
         }
     }
 }
@@ -153,13 +170,16 @@ pub fn rewrite(generated: &str, ports: &Ports, upstreams: &[(&str, String)]) -> 
     let options = format!(
         "http_port {http}
 https_port {https}
-admin {localhost}:{admin}
 default_bind {localhost}
 local_certs
 skip_install_trust
 ",
         localhost = Ipv4Addr::LOCALHOST
     );
+    const ADMIN: &str = "admin localhost:2019 {";
+    assert!(generated.contains(ADMIN), "no {ADMIN} in\n{generated}");
+    let admin = format!("admin {}:{admin} {{", Ipv4Addr::LOCALHOST);
+    let generated = &generated.replace(ADMIN, &admin);
     let rest = with_lines(generated, "globals.caddyfile", &options);
     let mut text = String::with_capacity(rest.len());
     let mut unused: Vec<&str> = upstreams.iter().map(|(from, _)| *from).collect();
@@ -274,6 +294,11 @@ impl Caddy {
     /// A request to a site on the port without TLS.
     pub fn visit_plain(&self, host: &str, target: &str) -> Curl {
         Curl::http(host, self.http, target)
+    }
+
+    /// Where its own port is, through which it is given another configuration.
+    pub fn admin(&self) -> &str {
+        &self.admin
     }
 
     pub fn version(&self) -> Version {
@@ -433,6 +458,7 @@ fn option<'a>(files: &'a str, name: &str) -> &'a str {
     part(files, "globals.caddyfile")
         .lines()
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))
+        .map(|value| value.strip_suffix(" {").unwrap_or(value))
         .unwrap_or_else(|| panic!("the files are not rewritten: no {name}\n{files}"))
 }
 

@@ -86,7 +86,7 @@ impl Lab {
     #[track_caller]
     pub fn edge(&self, version: Version) -> String {
         let declaration = self.read("homelab.kdl");
-        if version == Version::New || declaration.contains("caddy \"") {
+        if version != Version::Old || declaration.contains("caddy \"") {
             return self.built_edge();
         }
         let copy = self.copy();

@@ -98,6 +98,20 @@ impl Recipe {
         ));
     }
 
+    /// Gives the authority's certificate no end, as RFC 5280 §4.1.2.5 writes that.
+    #[track_caller]
+    pub fn without_end(&self) {
+        self.write("index.txt", "");
+        self.write(
+            "ca.cnf",
+            "[ca]\ndefault_ca=own\n[own]\ndatabase=index.txt\nnew_certs_dir=.\nrand_serial=yes\ndefault_md=sha256\npolicy=any\n\
+             [any]\ncountryName=optional\norganizationName=optional\ncommonName=optional\n",
+        );
+        self.openssl(
+            "ca -batch -notext -config ca.cnf -selfsign -keyfile ca.key -in ca.csr -extfile extensions -startdate 20250101000000Z -enddate 99991231235959Z -out ca.pem",
+        );
+    }
+
     /// A text that is in the directory.
     #[track_caller]
     pub fn read(&self, name: &str) -> String {

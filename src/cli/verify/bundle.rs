@@ -14,7 +14,7 @@ use crate::cli::failure::Failure;
 use crate::cli::workspace::Workspace;
 use crate::cli::{believed, clock, report};
 use crate::lock::{Issued, Lock};
-use crate::pki::{OpenError, OpenedBundle, SealedBundle};
+use crate::pki::{OpenError, OpenedBundle, SealedBundle, Validity};
 use crate::plan::shown_moment;
 use crate::root::Keyring;
 use crate::status::relative;
@@ -218,14 +218,16 @@ fn text(told: &BundleReport, context: &Context<'_>) -> String {
         line("subject", certificate.subject.clone());
         line("issuer", certificate.issuer.clone());
         if let (Some(from), Some(until)) = (certificate.not_before, certificate.not_after) {
-            let when = relative(until, context.now);
+            let from = shown_moment(from);
             line(
                 "valid",
-                format!(
-                    "{} to {}, ends {when}",
-                    shown_moment(from),
-                    shown_moment(until)
-                ),
+                match until == Validity::NO_END {
+                    true => format!("from {from} on, without an end"),
+                    false => {
+                        let (until, when) = (shown_moment(until), relative(until, context.now));
+                        format!("{from} to {until}, ends {when}")
+                    }
+                },
             );
         }
         if !certificate.emails.is_empty() {

@@ -11,6 +11,7 @@
 //! The leaf is alone: its issuer's certificate would make some importers offer to trust that
 //! issuer.
 
+mod definite;
 mod encryption;
 mod mac;
 mod nonce;

@@ -31,6 +31,7 @@ use sha2::{Sha256, Sha384, Sha512};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use super::definite::definite;
 use super::encryption::{AES256_CBC, HMAC_WITH_SHA256, ITERATIONS, PBES2, PBKDF2};
 use super::mac::{SHA1, SHA256};
 use super::{BundleProfile, DATA, ENCRYPTED_DATA, FRIENDLY_NAME, LOCAL_KEY_ID};
@@ -149,7 +150,7 @@ impl SealedBundle {
     /// # Errors
     /// An [`OpenError`] if it is no bundle.
     pub fn from_der(file: &[u8]) -> Result<SealedBundle, OpenError> {
-        let pfx = Pfx::from_der(file).map_err(|_| OpenError::NotABundle)?;
+        let pfx: Pfx = read(file).ok_or(OpenError::NotABundle)?;
         if pfx.auth_safe.content_type != DATA {
             return Err(OpenError::Unknown(String::from(
                 "a public key rather than a password",
@@ -204,7 +205,7 @@ impl SealedBundle {
                 mac,
             },
         };
-        let safes = Vec::<ContentInfo>::from_der(&self.content).map_err(damaged)?;
+        let safes: Vec<ContentInfo> = read(&self.content).ok_or(OpenError::Damaged)?;
         for safe in &safes {
             opening.safe(safe)?;
         }
@@ -250,7 +251,7 @@ impl Opening<'_> {
                 )));
             }
         };
-        let bags = Vec::<SafeBag>::from_der(&bags).map_err(|_| self.unreadable())?;
+        let bags: Vec<SafeBag> = read(&bags).ok_or_else(|| self.unreadable())?;
         for bag in &bags {
             self.bag(bag)?;
         }
@@ -583,6 +584,16 @@ fn count(iterations: i32) -> Result<u32, OpenError> {
     u32::try_from(iterations).map_err(|_| OpenError::Damaged)
 }
 
+/// What is in DER; or in BER, as NSS writes it (RFC 7292 §4 asks for no more).
+fn read<T: for<'a> Decode<'a>>(encoded: &[u8]) -> Option<T> {
+    if let Ok(read) = T::from_der(encoded) {
+        return Some(read);
+    }
+    // Keys that are not encrypted may be among it.
+    let der = Zeroizing::new(definite(encoded)?);
+    T::from_der(&der).ok()
+}
+
 fn octets(content: &Any) -> Result<Vec<u8>, OpenError> {
     let octets: OctetString = content.decode_as().map_err(damaged)?;
     Ok(octets.into_bytes().into())
@@ -613,7 +624,7 @@ fn damaged(_: der::Error) -> OpenError {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum OpenError {
     /// The file is something else.
-    #[error("it is not a PKCS#12 file in DER, or it is cut short")]
+    #[error("it is not a PKCS#12 file, or it is cut short")]
     NotABundle,
     /// It is one, but some part of it cannot be read.
     #[error("it is damaged")]

@@ -104,9 +104,10 @@ impl Backend {
         self.any_upstreams(|upstreams| upstreams.tls && !upstreams.verify)
     }
 
-    /// Whether some upstream answers for what stands below a path of its own only.
-    pub fn has_prefix(&self) -> bool {
-        self.any_upstreams(|upstreams| upstreams.prefix.is_some())
+    /// Whether something is below a path or a directory, and a request must not climb out of it.
+    pub fn keeps_from_climbing(&self) -> bool {
+        let has_prefix = |upstreams: &Upstreams| upstreams.prefix.is_some();
+        matches!(self, Backend::Files(_)) || self.any_upstreams(has_prefix)
     }
 
     fn any_upstreams(&self, is_so: impl Fn(&Upstreams) -> bool) -> bool {

@@ -67,8 +67,8 @@ pub struct Sites {
     pub behind: Option<Behind>,
     /// Certificates that were let in once, and verify still: told so, and let in nowhere.
     pub retired: Vec<Device>,
-    /// Whether some upstream answers for what stands below a path of its own only.
-    pub prefixes: bool,
+    /// Whether some site has to keep requests from climbing.
+    pub no_climbing: bool,
     /// What the domain itself shows visitors.
     pub landing: Option<Landing>,
     /// The kinds of pages that some site refers to, sorted.
@@ -194,6 +194,8 @@ pub struct Site {
     pub backend: Backend,
     /// The largest body that a request may have.
     pub max_body: Option<String>,
+    /// Whether headers with an underscore in their names are passed on.
+    pub underscores: bool,
     /// Headers set on every answer.
     pub headers: Vec<Header>,
     /// Lines that stand before the backend as they are.
@@ -334,7 +336,7 @@ impl Edge {
                     .filter(is_seen)
                     .map(device)
                     .collect(),
-                prefixes: sites.iter().any(|site| site.backend.has_prefix()),
+                no_climbing: sites.iter().any(|site| site.backend.keeps_from_climbing()),
                 page_kinds: sites
                     .iter()
                     .map(|site| site.pages)
@@ -406,6 +408,7 @@ fn site(homelab: &Homelab, service: &Service, admitted: &Admitted<'_>) -> Site {
         public: public(service.access.public()),
         backend: Backend::new(&service.backend),
         max_body: service.max_body.as_ref().map(ToString::to_string),
+        underscores: service.header_underscores,
         headers: service
             .headers
             .iter()

@@ -62,6 +62,7 @@ pub struct Service {
     pub access: Access,
     /// As written, and in bytes.
     pub max_body: Option<(&'static str, u64)>,
+    pub header_underscores: bool,
     pub headers: Vec<(&'static str, String)>,
     pub raw: Vec<&'static Raw>,
 }

@@ -11,18 +11,15 @@ use super::declaration::{
 use super::pages::{landing, pages};
 use super::steps::{Step, line, ordered, print};
 use crate::described::Meaning;
+use crate::headers::removed;
 
 const CLIMBS: &str = r"(?i)[\x00-\x1f\x7f]|%[01][0-9a-f]|%7f|%(25)+(2e|2f|5c)|(^|[/\\]|%2f|%5c)(\.|%2e){2}([/\\;?#]|%2f|%5c|%3b|%3f|%23|$)";
 
 /// What is done first with a header by which some upstreams see another request, on public paths.
-const AS_SENT: [&str; 7] = [
+const AS_SENT: [&str; 3] = [
     "delete Upgrade",
-    "delete X-HTTP-Method",
-    "delete X-HTTP-Method-Override",
+    "delete X-HTTP-Method*",
     "delete X-Method-Override",
-    "delete X-Original-Ur*",
-    "delete X-Rewrite-Ur*",
-    "delete X-Forwarded-Prefix",
 ];
 
 pub fn meaning(declared: &Declaration) -> Meaning {
@@ -83,7 +80,7 @@ fn site(declared: &Declaration, service: &Service) -> String {
             .max_body
             .map(|(_, bytes)| line(format!("at most {bytes} bytes"))),
     );
-    steps.extend(guard());
+    steps.extend(guard(declared, service.header_underscores));
     steps.push(policy(declared, service));
     let asks = service.asks(declared.edge.asked);
     let pages = pages(
@@ -106,12 +103,16 @@ pub fn insisting(declared: &Declaration) -> Vec<Step> {
 }
 
 /// What is done to the headers of every request.
-pub fn guard() -> [Step; 3] {
-    [
+pub fn guard(declared: &Declaration, underscores: bool) -> Vec<Step> {
+    let behind = declared.edge.behind.as_ref();
+    let in_a_header = behind.is_some_and(|behind| !behind.proxy_protocol);
+    let mut steps = vec![
         line("unless a websocket: delete Upgrade"),
         line("a websocket: set Upgrade: websocket"),
-        line("delete Remote*"),
-    ]
+    ];
+    let removed = removed(in_a_header, underscores);
+    steps.extend(removed.map(|name| line(format!("delete {name}"))));
+    steps
 }
 
 /// The routes that come before those of the policy.
@@ -119,6 +120,7 @@ pub fn first_routes() -> Vec<(Option<String>, Vec<Step>)> {
     let methods = r#"method ["CONNECT","TRACE"]"#;
     vec![
         (Some("no path".to_owned()), vec![line("error 400")]),
+        (Some("no host".to_owned()), vec![line("error 400")]),
         (Some(methods.to_owned()), vec![line("error 405")]),
     ]
 }
@@ -189,7 +191,7 @@ fn public(service: &Service) -> Vec<String> {
             several => format!("({})", several.join("|")),
         };
         format!(
-            "method {}, path {}, uri ^{any}(\\?.*)?$",
+            "uri ^{any}(\\?.*)?$, method {}, path {}",
             json!(methods),
             json!(paths)
         )
@@ -210,6 +212,9 @@ fn answer(
     let mut steps: Vec<(&str, Step)> = raw.collect();
     match &service.backend {
         Backend::Files { root, browse } => {
+            let refused = [CLIMBS, r"[\\]"].map(|pattern| format!("sent path {pattern}"));
+            let refused = refused.map(|path| Step::If(path, vec![line("error 400")]));
+            steps.extend(refused.map(|step| ("error", step)));
             steps.push(("root", line(format!("root {root}"))));
             steps.push((
                 "file_server",

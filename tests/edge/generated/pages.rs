@@ -39,7 +39,7 @@ pub fn landing(declared: &Declaration) -> String {
     routes.push((None, vec![line("error 403")]));
     let pages = pages(declared, true, at_home, false);
     let mut steps = insisting(declared);
-    steps.extend(guard());
+    steps.extend(guard(declared, false));
     steps.push(Step::First(routes));
     written(
         &[declared.domain.to_owned()],

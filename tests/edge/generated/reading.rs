@@ -111,8 +111,16 @@ impl Declaration {
             return format!("{not}, {home}");
         }
         // What cannot be read as an address makes nobody at home.
-        let readable = "^([0-9A-Fa-f.:]+( *, *[0-9A-Fa-f.:]+)*)?$";
-        format!("{home}, {not}, {{http.request.header.X-Forwarded-For}} {readable}")
+        const OCTET: &str = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])";
+        const GROUP: &str = "[0-9A-Fa-f]{1,4}";
+        let v4 = format!(r"{OCTET}(\.{OCTET}){{3}}");
+        let v6 = format!("{GROUP}(:{GROUP}){{7}}|({GROUP}(:{GROUP})*)?::({GROUP}(:{GROUP})*)?");
+        let (said, one) = (
+            "{http.request.header.X-Forwarded-For}",
+            format!("({v4}|{v6})"),
+        );
+        let readable = format!("{said}.matches(r'^({one}( *, *{one})*)?$')");
+        format!("{home}, {readable} && !{said}.matches(r'(:[^,:]*){{8}}'), {not}")
     }
 }
 

@@ -221,6 +221,7 @@ fn service(name: &str, hosts: &[&str], backend: Backend, access: Access) -> Serv
         backend,
         access,
         max_body: None,
+        header_underscores: false,
         headers: vec![("X-Said", "<<EOF # \"x\"".to_owned())],
         raw: Vec::new(),
     }

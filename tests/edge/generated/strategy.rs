@@ -204,11 +204,20 @@ fn service(name: &str, known: Vec<&str>, words: Words) -> impl Strategy<Value = 
         backend(words),
         access(known),
         option::of(select(&SIZES[..])),
-        headers,
+        (any::<bool>(), headers),
         subsequence(RAW.iter().collect::<Vec<_>>(), 0..=2).prop_shuffle(),
     );
     fields.prop_map(
-        move |(hosts, title, app, backend, mut access, max_body, headers, raw)| {
+        move |(
+            hosts,
+            title,
+            app,
+            backend,
+            mut access,
+            max_body,
+            (header_underscores, headers),
+            raw,
+        )| {
             let proxied = matches!(backend, Backend::Proxy { .. });
             if let Access::Certificate { identity, .. } = &mut access {
                 *identity &= proxied;
@@ -235,6 +244,7 @@ fn service(name: &str, known: Vec<&str>, words: Words) -> impl Strategy<Value = 
                 backend,
                 access,
                 max_body,
+                header_underscores,
                 headers,
                 raw,
             }

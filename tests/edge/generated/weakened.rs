@@ -52,7 +52,14 @@ const SWAPPED: &str = r#"{% for other in sites if other.service == ("photos" if 
 const PERSON: &str = "@person-{{ person.name }} vars {http.request.tls.client.fingerprint}{{ fingerprints(person.devices) }}";
 const EVERYBODY: &str = "@person-{{ person.name }} vars {http.request.tls.client.fingerprint}{% for other in site.people %}{{ fingerprints(other.devices) }}{% endfor %}\n";
 
-const WEAKENINGS: [Weakening; 19] = [
+const WEAKENINGS: [Weakening; 21] = [
+    weakening("underscores", "\trequest_header -*_*\n", "", None),
+    weakening(
+        "headers of other proxies",
+        "\trequest_header -X-Real-*\n",
+        "",
+        None,
+    ),
     weakening(
         "strict SNI",
         "strict_sni_host on",
@@ -62,14 +69,14 @@ const WEAKENINGS: [Weakening; 19] = [
     weakening("HTTP/3", "protocols h1 h2", "protocols h1 h2 h3", None),
     weakening(
         "raw pattern",
-        "vars_regexp {http.request.uri} {{ public.uri_pattern }}\n",
+        "expression {{ matches(\"http.request.uri\", public.uri_pattern) }}\n",
         "\n",
         Some("nobody GET photos.home.example.com/share/%252e%252e/api: passed"),
     ),
     weakening(
         "pattern's end",
-        "{{ public.uri_pattern }}",
-        r#"{{ public.uri_pattern|replace("(\\?.*)?$", "") }}"#,
+        "public.uri_pattern) }}",
+        r#"public.uri_pattern|replace("(\\?.*)?$", "")) }}"#,
         Some("nobody GET photos.home.example.com/share//x: passed"),
     ),
     weakening(

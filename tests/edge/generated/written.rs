@@ -112,6 +112,10 @@ impl Service {
             self.max_body
                 .map(|(size, _)| format!("max-body \"{size}\"")),
         );
+        lines.extend(
+            self.header_underscores
+                .then(|| "header-underscores".to_owned()),
+        );
         for (name, value) in &self.headers {
             lines.push(format!("header {} {}", word(name), word(value)));
         }
