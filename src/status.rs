@@ -66,6 +66,9 @@ pub struct DeviceStatus {
     pub state: State,
     /// Whether a revocation list that was published shuts out what the lock lets in: it is an older lock.
     pub went_back: bool,
+    /// Whether its certificate is of another kind of key than the declaration asks for: no build changes that, and
+    /// `renew` does.
+    pub other_key: bool,
     /// Until when its older certificate is let in beside it, where it has one.
     pub older_until: Option<Timestamp>,
     /// When its certificate begins and ends, its serial number and its SHA-256 fingerprint, both in
@@ -173,6 +176,7 @@ impl Status {
                     None => State::Unissued,
                 },
                 went_back: false,
+                other_key: issued.is_some_and(|issued| issued.made_key() != device.made_key()),
                 older_until: older_until(&device.id),
                 certificate: issued.map(|issued| certificate(issued)),
             }
@@ -184,6 +188,7 @@ impl Status {
             platform: None,
             state: State::Undeclared,
             went_back: false,
+            other_key: false,
             older_until: older_until(&issued.device),
             certificate: Some(certificate(issued)),
         });
@@ -234,9 +239,11 @@ impl Status {
         let authority = self.authority.iter().map(|authority| authority.state);
         let devices = self.devices.iter().map(|device| device.state);
         let went_back = self.devices.iter().any(|device| device.went_back);
+        let other_key = self.devices.iter().any(|device| device.other_key);
         !authority.chain(devices).any(State::needs_action)
             && self.overdue().next().is_none()
             && !went_back
+            && !other_key
     }
 
     /// The devices whose older certificate is let in still, though its time is over: a build shuts

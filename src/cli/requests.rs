@@ -173,7 +173,7 @@ impl Requested {
             let Some(issued) = active.get(&device.id) else {
                 continue;
             };
-            let is_other_kind = device.made_key().is_some_and(|made| made != issued.made);
+            let is_other_kind = issued.made_key() != device.made_key();
             if issued.own_public_key() != self.key(&device.id) || is_other_kind {
                 let device = &device.id;
                 report::note(format_args!(

@@ -187,6 +187,9 @@ fn row(status: &Status, device: &DeviceStatus) -> [String; 5] {
             let until = shown_moment(until);
             format!("install the new file by {until}; the older one works until then")
         }
+        (State::Valid, None) if device.other_key => {
+            format!("{} makes the kind of key that is declared", renew())
+        }
         (State::Valid, None) => String::new(),
         (State::Early, _) => {
             let authority = status.authority.as_ref().map(|authority| authority.state);
@@ -242,6 +245,10 @@ fn summary(status: &Status) -> String {
     let overdue = status.overdue().count();
     if overdue > 0 {
         counted.push(format!("{overdue} with an older certificate to shut out"));
+    }
+    let other = status.devices.iter().filter(|d| d.other_key).count();
+    if other > 0 {
+        counted.push(format!("{other} with another kind of key than declared"));
     }
     let devices = match counted.as_slice() {
         [] => String::from("no devices"),

@@ -220,6 +220,11 @@ impl Issued {
         self.own_key.as_ref().and_then(Certificate::public_key)
     }
 
+    /// The kind of key that was made for it here; none where the device has made its own.
+    pub fn made_key(&self) -> Option<MadeKey> {
+        self.own_key.is_none().then_some(self.made)
+    }
+
     /// When it was shut out; none while it is let in.
     pub fn retired(&self) -> Option<Timestamp> {
         match self.state {

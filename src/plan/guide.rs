@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::catalogue::{App, Claim};
 use crate::lock::{Issued, State};
-use crate::model::{Admission, Device, Homelab, Lifetime, Person, Platform};
+use crate::model::{Admission, Device, Homelab, Lifetime, MadeKey, Person, Platform};
 use crate::pki::Validity;
 use crate::status::due_from;
 
@@ -51,6 +51,9 @@ pub struct DevicePart {
     pub older: Vec<OlderPart>,
     /// SHA-256 of the certificate, in hexadecimal pairs as certificate viewers show it.
     pub fingerprint: String,
+    /// Whether its key is of RSA and was made here. Left out where it is not, as it was before there was any.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub rsa: bool,
 }
 
 /// A certificate that a device has a newer one of.
@@ -189,6 +192,7 @@ impl DevicePart {
             renew_from: shown_day(due_from(&issued.validity, renew)),
             older: older.collect(),
             fingerprint: pairs.join(":"),
+            rsa: issued.made_key() == Some(MadeKey::Rsa),
         }
     }
 }

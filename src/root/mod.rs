@@ -302,6 +302,20 @@ mod tests {
     }
 
     #[test]
+    fn a_key_of_rsa_has_a_seed_of_its_own_and_is_made_once() {
+        let (root, id, device) = fixed();
+        let of = |label| root.derive::<32>(label, &device_fields(&id, &device));
+        assert_ne!(of("device key"), of("device rsa key"));
+        let key = || root.device_key(MadeKey::Rsa, &id, &device).unwrap();
+        assert_eq!(key().public_key(), key().public_key());
+        let other = RootSecret::new([7; 32]);
+        let again = || panic!("it is derived already");
+        assert!(root.derived.key(&id, &device, again).is_ok());
+        let made = other.derived.key(&id, &device, || Err(Fault));
+        assert_eq!(made.unwrap_err(), Fault);
+    }
+
+    #[test]
     fn every_field_counts() {
         let (root, id, device) = fixed();
         let serial = root.device_serial(&id, &device);

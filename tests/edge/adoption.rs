@@ -208,3 +208,72 @@ fn an_intermediate_authority_vouches_on_the_old_caddy() {
 fn an_intermediate_authority_vouches_on_the_new_caddy() {
     vouches_for_one_below(Version::New);
 }
+
+/// A key of RSA that was made here, under an authority that was made here and then under one of RSA: who has it is let
+/// in, and `verify --live` shows it.
+fn a_key_of_rsa_is_let_in(version: Version) {
+    let upstream = Upstream::start("it");
+    let recipe = Recipe::new(RSA, CA);
+    let house = House::new(&format!(
+        r#"
+        domain "home.example.com"
+        person "alice" {{ device "watch" platform="wearos" key="rsa"; }}
+        person "bob" {{ device "watch" platform="wearos" key="rsa"; }}
+        service "it" {{ upstream "http://{}"; allow "alice"; certificate "asked"; }}
+        "#,
+        upstream.address()
+    ));
+    let mut caddy = house.serve(version);
+    let visit = |caddy: &crate::support::caddy::Caddy, bundle: &Bundle| {
+        bundle.shown(caddy.visit(HOST, "/")).run()
+    };
+    let watch = house.bundle("alice", "watch");
+    visit(&caddy, &watch).has_status(200);
+    visit(&caddy, &house.bundle("bob", "watch")).has_status(403);
+    let root = caddy.root_certificate();
+    let (port, plain) = (caddy.https_port(), caddy.http_port().to_string());
+    let resolve = format!("*:{port}:127.0.0.1");
+    let live = [
+        "verify",
+        "--live",
+        "--port",
+        &port.to_string(),
+        "--resolve",
+        &resolve,
+    ];
+    let live = house.lab.command(live.into_iter().chain([
+        "--http-port",
+        &plain,
+        "--ca",
+        root.to_str().expect("a test's paths are UTF-8"),
+    ]));
+    live.run().succeeds().stdout_lacks("not tried");
+
+    let certificate = recipe.path("ca.pem").display().to_string();
+    let key = recipe.path("ca.key").display().to_string();
+    let adopt = house.lab.command(["adopt", &certificate, "--key", &key]);
+    adopt.run().succeeds();
+    house.lab.command(["renew", "--all"]).run().succeeds();
+    house.reload(&mut caddy);
+    let renewed = house.bundle("alice", "watch");
+    visit(&caddy, &renewed).has_status(200);
+    visit(&caddy, &watch).has_status(200);
+    house
+        .lab
+        .command(["revoke", "alice/watch"])
+        .run()
+        .succeeds();
+    house.reload(&mut caddy);
+    visit(&caddy, &renewed).has_status(403);
+    visit(&caddy, &house.bundle("alice", "watch")).has_status(200);
+}
+
+#[test]
+fn a_key_of_rsa_is_let_in_by_the_old_caddy() {
+    a_key_of_rsa_is_let_in(Version::Old);
+}
+
+#[test]
+fn a_key_of_rsa_is_let_in_by_the_new_caddy() {
+    a_key_of_rsa_is_let_in(Version::New);
+}

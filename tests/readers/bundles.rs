@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crate::family::{Built, Device, block, open};
+use crate::family::{Built, Device, WHILE_VALID, at, block, open};
 use crate::outline::outline;
 use crate::support::outcome::{self, Outcome};
 use crate::support::tools;
@@ -393,6 +393,76 @@ fn bouncy_castle_finds_one_private_key_in_every_bundle() {
     let wrong = "00000-00000-00000-00000";
     let refused = keytool_with(&provider, &family, &family.devices[0], wrong);
     refused.fails_with(1).stdout_contains("wrong password");
+}
+
+/// Of both profiles. What `export` gives is what is in them, and `verify` finds nothing wrong.
+#[test]
+fn every_reader_opens_bundles_with_keys_of_rsa() {
+    let built = Built::of(
+        r#"
+domain "home.example.com"
+person "alice" { device "watch" platform="wearos" key="rsa"; device "desk" platform="linux" key="rsa"; }
+"#,
+    );
+    let database = built.scratch().join("nss");
+    fs::create_dir(&database).expect("the name is free");
+    let database = format!("sql:{}", database.display());
+    tools::run("certutil", ["-N", "--empty-password", "-d", &database]).succeeds();
+    import(&built, &database);
+    let keys = tools::run("certutil", ["-K", "-d", &database]);
+    assert_eq!(keys.succeeds().stdout().matches("> rsa ").count(), 2);
+    for (device, profile) in [("alice/watch", Compat), ("alice/desk", Modern)] {
+        let device = built.device(device);
+        open(&built.bundle(device), &built.password(device), &["-noout"])
+            .succeeds()
+            .stderr_is(&profile.algorithms());
+        keytool(&built, device, &built.password(device))
+            .succeeds()
+            .stdout_contains(", PrivateKeyEntry,");
+        let extracted = built.extract(device);
+        tools::run(
+            "openssl",
+            [
+                "rsa".as_ref(),
+                "-check".as_ref(),
+                "-noout".as_ref(),
+                "-in".as_ref(),
+                extracted.key.as_os_str(),
+            ],
+        )
+        .succeeds()
+        .stdout_contains("RSA key ok");
+        assert_eq!(
+            public_key(&["x509", "-noout", "-pubkey"], &extracted.certificate),
+            public_key(&["pkey", "-pubout"], &extracted.key)
+        );
+        let text = verifiers::text(&extracted.certificate);
+        for said in [
+            "Signature Algorithm: ecdsa-with-SHA256",
+            "Public-Key: (2048 bit)",
+            "Exponent: 65537 ",
+            "Digital Signature\n",
+        ] {
+            assert!(text.contains(said), "{said}: {text}");
+        }
+        let export = |what: &str| {
+            let exported = built.lab.command(["export", &device.id(), what]).run();
+            exported.succeeds().stdout().to_owned()
+        };
+        let files = [&extracted.certificate, &extracted.key];
+        let [certificate, key] = files.map(|file| fs::read_to_string(file).expect("it was made"));
+        assert_eq!(export("--key").trim(), key.trim());
+        assert_eq!(export("--cert").trim(), certificate.trim());
+        assert_eq!(export("--pem"), export("--cert") + &export("--key"));
+        let bundle = built.bundle(device);
+        let bundle = bundle.to_str().expect("temporary paths are UTF-8");
+        at(built.lab.command(["verify", bundle]), WHILE_VALID)
+            .run()
+            .succeeds();
+    }
+    at(built.lab.command(["verify"]), WHILE_VALID)
+        .run()
+        .succeeds();
 }
 
 #[track_caller]
