@@ -476,12 +476,12 @@ fn weakenings<'a>(
             "addresses that are claimed are passed on",
             "it",
             |text| {
-                in_site(
-                    text,
-                    "it",
-                    "header_up Remote-User alice",
-                    "header_up Remote-User alice\n\t\t\theader_up X-Forwarded-For {http.request.header.X-Forwarded-For}",
-                )
+                // Read before anything is taken out.
+                let kept = "\tvars claimed {http.request.header.X-Forwarded-For}\n";
+                let text = in_site(text, "it", GUARD, &format!("{kept}{GUARD}"));
+                let told = "header_up Remote-User alice";
+                let passed_on = "header_up X-Forwarded-For {http.vars.claimed}";
+                in_site(&text, "it", told, &format!("{told}\n\t\t\t{passed_on}"))
             },
             As(&["what a visitor claims reaches the upstream: `x-forwarded-for: 203.0.113.66"]),
         ),
