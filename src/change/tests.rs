@@ -223,11 +223,21 @@ fn devices_and_surroundings_are_told() {
         [
             "bob/ipad gets its first file",
             "locks out bob/iphone",
-            "the declared Caddy 2.8 has known holes that no generated line closes",
             "the LAN, where some services are open, becomes 192.168.0.0/16; it was private_ranges",
             "10.0.0.1/32 says from now on for whom it speaks (x-forwarded-for)",
         ]
     );
+}
+
+#[test]
+fn a_declared_caddy_with_open_holes_is_told() {
+    let before = format!("{PEOPLE}{}", x(r#"open "lan""#));
+    assert_eq!(
+        told(&before, &format!("edge {{ caddy \"2.6.2\"; }}\n{before}")),
+        ["the declared Caddy 2.6.2 has known holes that no generated line closes"]
+    );
+    let closed_by_lines = format!("edge {{ caddy \"2.8\"; }}\n{before}");
+    assert!(told(&before, &closed_by_lines).is_empty());
 }
 
 /// What a tree holds may have been written by somebody else.

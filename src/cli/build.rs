@@ -200,7 +200,8 @@ fn build_all(
             return Err(would_change(changes));
         }
         Standing::Fresh => issuing.begin(order)?,
-        Standing::Begun(mut lock) => {
+        Standing::Begun(lock) => {
+            let mut lock = *lock;
             let published = Published::read(workspace, out, &lock)?;
             issuing.refuse_return(&published, order, &lock, accepted)?;
             lock.forget_overtaken(&published.lists);

@@ -59,7 +59,7 @@ pub enum Standing {
     /// Nothing has been made: a root secret may be.
     Fresh,
     /// There is a lock, and the root secret that it pins, or a command that prints it.
-    Begun(Lock),
+    Begun(Box<Lock>),
 }
 
 /// Finds out where a workspace stands, completing what an interrupted command has left. An error
@@ -75,7 +75,7 @@ pub fn standing(workspace: &Held, out: &Path, root_elsewhere: bool) -> Result<St
     if !root_elsewhere && workspace.read(&sealed, LIMIT)?.is_none() {
         return Err(Failure::environment(SecretError::Missing { path: sealed }));
     }
-    Ok(Standing::Begun(lock))
+    Ok(Standing::Begun(Box::new(lock)))
 }
 
 /// The lock of a workspace that something has been made in; none where an authority may be made. An error

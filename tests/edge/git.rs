@@ -115,12 +115,9 @@ fn clones_and_pushes(version: Version) {
     let caddy = house.serve(version);
     let url = format!("https://{HOST}:{}/plans.git", caddy.https_port());
     let places = tempfile::tempdir().expect("a temporary directory can be made");
-    // curl reads key and certificate from the one file, too.
-    let fetched = caddy.visit(HOST, "/plans.git/HEAD").pem(&pem, &pem).run();
-    fetched.has_status(200).contains("ref: refs/heads/main");
     let alice = Git {
         caddy: &caddy,
-        pem: Some(pem),
+        pem: Some(pem.clone()),
         home: places.path(),
     };
     let stranger = Git {
@@ -147,6 +144,9 @@ fn clones_and_pushes(version: Version) {
     let push = ["push", "--quiet", "origin", "HEAD:main"];
     stranger.run(&first, &push).fails_with(128);
     alice.run(&first, &push).succeeds();
+    // curl reads key and certificate from the one file, too; before the first push there is nothing to be had.
+    let fetched = caddy.visit(HOST, "/plans.git/HEAD").pem(&pem, &pem).run();
+    fetched.has_status(200).contains("ref: refs/heads/main");
     alice
         .run(places.path(), &["clone", "--quiet", &url, "second"])
         .succeeds();

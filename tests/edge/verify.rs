@@ -73,8 +73,8 @@ fn all_is_well(version: Version, lan: &str) {
     let server = format!("127.0.0.1:{}", caddy.https_port());
     // Of an old Caddy it says so, and that is all that it says.
     let warning = match version {
-        Version::Old => format!(
-            "       note   warning: this Caddy is older than 2.10 and has known holes (CVE-2026-27589, CVE-2026-30852, GHSA-wwhq-w58m-w29c, …): run 2.11.4 or later\n"
+        Version::Old => String::from(
+            "       note   warning: this Caddy is older than 2.10 and has known holes (CVE-2026-27589, CVE-2026-30852, GHSA-wwhq-w58m-w29c, …): run 2.11.4 or later\n",
         ),
         Version::New | Version::Between(_) => String::new(),
     };

@@ -144,6 +144,9 @@ fn answered(service: &Service, attempt: &Try, told: Vec<(String, String)>) -> An
     let (rest, by_path) = match &service.backend {
         Backend::Files { .. } => {
             return match attempt.method {
+                _ if climbs(&attempt.target) || has_backslash(&attempt.target) => {
+                    Answer::Nothing(400)
+                }
                 _ if attempt.target != FILE.0 => Answer::Nothing(404),
                 "GET" | "HEAD" => Answer::File,
                 _ => Answer::Nothing(405),
@@ -195,6 +198,12 @@ fn climbs(target: &str) -> bool {
     }
     path.split('/')
         .any(|segment| segment.split(';').next() == Some(".."))
+}
+
+/// Whether a path that is undone once has a backslash, which browsers read as a slash.
+fn has_backslash(target: &str) -> bool {
+    let path = target.split('?').next().unwrap_or_default();
+    path.to_lowercase().replace("%5c", "\\").contains('\\')
 }
 
 /// The path as Caddy reads it: undone once, dots and slashes resolved.
