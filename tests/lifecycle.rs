@@ -20,6 +20,8 @@ mod requests;
 mod returning;
 #[path = "lifecycle/rotation.rs"]
 mod rotation;
+#[path = "lifecycle/sealing.rs"]
+mod sealing;
 #[path = "lifecycle/status.rs"]
 mod status;
 #[path = "lifecycle/tamper.rs"]

@@ -75,6 +75,10 @@ pub struct Secret {
     /// A command, run by sh, that prints the root secret, such as `age -d -i key.txt homelab.age`
     #[arg(long, value_name = "CMD", conflicts_with = "identity")]
     pub root_command: Option<String>,
+    /// The passphrase of homelab.age, in a file, or `-` for standard input [default: asked for on the
+    /// terminal]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["identity", "root_command"])]
+    pub root_passphrase_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -92,6 +96,16 @@ pub struct Init {
     /// Encrypt the root secret with a passphrase, asked for on the terminal
     #[arg(long, conflicts_with = "identity")]
     pub passphrase: bool,
+    /// The same with the passphrase in a file, or `-` for standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "identity")]
+    pub passphrase_file: Option<PathBuf>,
+    /// A command, run by sh, that encrypts the root secret, such as `age -r age1yubikey1… -a`
+    #[arg(long, value_name = "CMD", requires = "root_command", conflicts_with_all = ["identity", "passphrase", "passphrase_file"])]
+    pub seal_command: Option<String>,
+    /// With `--seal-command`: a command that opens what it has encrypted, such as `age -d -i key.txt
+    /// homelab.age`
+    #[arg(long, value_name = "CMD", requires = "seal_command")]
+    pub root_command: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -198,7 +212,7 @@ pub struct Revoke {
 }
 
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("what").required(true))]
+#[command(group = clap::ArgGroup::new("what"))]
 pub struct Rotate {
     /// Begin: a new authority signs from now on, and the present one is trusted until `--finish`
     #[arg(long, group = "what")]
@@ -209,19 +223,33 @@ pub struct Rotate {
     /// End: trust the new authority alone; refused while a device depends on another
     #[arg(long, group = "what")]
     pub finish: bool,
-    /// Encrypt homelab.age anew, to `--recipient` or with a `--passphrase`, and change nothing else
+    /// Encrypt homelab.age anew, and change nothing else: to each `--recipient`, to others more or less
+    /// (`--add`, `--remove`), with a passphrase, or by a `--seal-command`
     #[arg(long, group = "what")]
-    pub identity: bool,
-    /// With `--finish`: lock out the devices that have not moved
-    #[arg(long, requires = "finish")]
+    pub reseal: bool,
+    /// With `--finish`: lock out the devices that have not moved. With `--reseal`: encrypt homelab.age
+    /// though no identity here opens it then
+    #[arg(long, conflicts_with_all = ["authority", "root"])]
     pub force: bool,
-    /// Whom to encrypt homelab.age to, once for each, such as age1… [default: the identity that opens
-    /// it]
+    /// Whom to encrypt homelab.age to, once for each, such as age1… [default: whom it was encrypted to]
     #[arg(short, long, value_name = "KEY", conflicts_with = "authority")]
     pub recipient: Vec<Recipient>,
-    /// With `--identity`: encrypt with a passphrase, asked for on the terminal
-    #[arg(long, requires = "identity", conflicts_with = "recipient")]
+    /// With `--reseal`: encrypt homelab.age to this one too
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["recipient", "authority", "root", "finish"])]
+    pub add: Vec<Recipient>,
+    /// With `--reseal`: encrypt homelab.age to this one no more
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["recipient", "authority", "root", "finish"])]
+    pub remove: Vec<Recipient>,
+    /// With `--reseal`: encrypt with a passphrase, asked for on the terminal
+    #[arg(long, conflicts_with_all = ["recipient", "add", "remove", "authority", "root", "finish"])]
     pub passphrase: bool,
+    /// The same with the passphrase in a file, or `-` for standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["passphrase", "recipient", "add", "remove", "authority", "root", "finish"])]
+    pub passphrase_file: Option<PathBuf>,
+    /// A command, run by sh, that encrypts homelab.age, such as `age -r age1yubikey1… -a`; `--root-command`
+    /// has to open it again
+    #[arg(long, value_name = "CMD", requires = "root_command", conflicts_with_all = ["recipient", "add", "remove", "passphrase", "passphrase_file", "authority"])]
+    pub seal_command: Option<String>,
     #[command(flatten)]
     pub declaration: Declaration,
     /// The output tree [default: out/ beside the declaration]
@@ -232,16 +260,62 @@ pub struct Rotate {
     pub jobs: Option<u16>,
     /// The age identity that opens homelab.age [default: $HOMELAB_IDENTITY, or
     /// $XDG_CONFIG_HOME/homelab/identity.txt]
-    #[arg(short, long, value_name = "FILE")]
-    pub identity_file: Option<PathBuf>,
+    // Without a file it is what `--reseal` was called before.
+    #[arg(short, long, alias = "identity-file", value_name = "FILE", num_args = 0..=1, value_parser = clap::value_parser!(OsString), default_missing_value = "", hide_default_value = true)]
+    pub identity: Vec<OsString>,
     /// A command, run by sh, that prints what homelab.age holds
-    #[arg(long, value_name = "CMD", conflicts_with_all = ["identity_file", "root", "identity"])]
+    #[arg(long, value_name = "CMD")]
     pub root_command: Option<String>,
+    /// The passphrase of homelab.age, in a file, or `-` for standard input [default: asked for on the
+    /// terminal]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["identity", "root_command"])]
+    pub root_passphrase_file: Option<PathBuf>,
+}
+
+/// What `homelab rotate` goes over from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rotates {
+    /// The authority.
+    Authority,
+    /// The root secret.
+    Root,
+    /// What was before, for good.
+    Finish,
+    /// Who opens homelab.age.
+    Seal,
+    /// The same, by the word that it had before.
+    SealByOldName,
 }
 
 impl Rotate {
-    /// What is built after it.
+    /// What is asked for; none where that is not said.
+    pub fn what(&self) -> Option<Rotates> {
+        let bare = self.identity.iter().any(|file| file.is_empty());
+        match (self.authority, self.root, self.finish, self.reseal) {
+            (true, ..) => Some(Rotates::Authority),
+            (_, true, ..) => Some(Rotates::Root),
+            (_, _, true, _) => Some(Rotates::Finish),
+            (_, _, _, true) => Some(Rotates::Seal),
+            _ if bare => Some(Rotates::SealByOldName),
+            _ => None,
+        }
+    }
+
+    /// The identity that is named.
+    pub fn identity(&self) -> Option<PathBuf> {
+        let mut named = self.identity.iter().filter(|file| !file.is_empty());
+        named.next_back().map(PathBuf::from)
+    }
+
+    /// What is built after it. With both an identity and a root command the one opens homelab.age and the other what is
+    /// sealed in its place.
     pub fn make(&self) -> Make {
+        let has_both = self.identity().is_some() && self.root_command.is_some();
+        let (identity, root_command) = match (has_both, &self.seal_command) {
+            (true, Some(_)) => (self.identity(), None),
+            (true, None) => (None, self.root_command.clone()),
+            (false, _) => (self.identity(), self.root_command.clone()),
+        };
         Make {
             declaration: Declaration {
                 file: self.declaration.file.clone(),
@@ -250,8 +324,9 @@ impl Rotate {
             out: self.out.clone(),
             jobs: self.jobs,
             secret: Secret {
-                identity: self.identity_file.clone(),
-                root_command: self.root_command.clone(),
+                identity,
+                root_command,
+                root_passphrase_file: self.root_passphrase_file.clone(),
             },
         }
     }
@@ -269,10 +344,17 @@ pub struct Adopt {
     /// Trust what it has signed, and sign with the authority that is derived from the root secret
     #[arg(long, group = "how")]
     pub trust_only: bool,
-    /// With `--key`: whom to encrypt homelab.age to, once for each, such as age1… [default: the identity
-    /// that opens it]
+    /// With `--key`: whom to encrypt homelab.age to, once for each, such as age1… [default: whom it was
+    /// encrypted to]
     #[arg(short, long, value_name = "KEY", requires = "key")]
     pub recipient: Vec<Recipient>,
+    /// With `--key`: a command, run by sh, that encrypts homelab.age, such as `age -r age1yubikey1… -a`;
+    /// `--root-command` has to open it again
+    #[arg(long, value_name = "CMD", requires_all = ["key", "root_command"], conflicts_with = "recipient")]
+    pub seal_command: Option<String>,
+    /// The passphrase of the key, in a file, or `-` for standard input [default: asked for on the terminal]
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub passphrase_file: Option<PathBuf>,
     #[command(flatten)]
     pub make: Make,
 }
@@ -430,7 +512,7 @@ pub struct Verify {
     #[arg(long)]
     pub live: bool,
     /// Go without the root secret: bundles are not opened, devices are not tried
-    #[arg(long, conflicts_with_all = ["identity", "root_command"])]
+    #[arg(long, conflicts_with_all = ["identity", "root_command", "root_passphrase_file"])]
     pub no_secret: bool,
     /// The password of a .p12 that is not of this homelab, in a file, or `-` for standard input
     /// [default: asked for on the terminal]

@@ -11,8 +11,8 @@ use super::git;
 use super::hold::Held;
 use super::mint::{self, Minted, Standing};
 use super::report;
-use super::secret::{self, SealsTo};
-use super::workspace::Workspace;
+use super::sealing::SealsTo;
+use super::secret;
 use crate::model::Domain;
 use crate::tree::{Existing, Mode, write_durably};
 
@@ -73,11 +73,16 @@ pub fn init(arguments: &Init) -> Result<(), Failure> {
     Ok(())
 }
 
-fn minted(arguments: &Init, workspace: &Workspace) -> Result<Minted, Failure> {
-    if !arguments.passphrase {
-        return mint::mint_for_identity(workspace, arguments.identity.as_deref());
+fn minted(arguments: &Init, workspace: &Held) -> Result<Minted, Failure> {
+    if let (Some(seal), Some(root)) = (&arguments.seal_command, &arguments.root_command) {
+        let (seal, root) = (seal.clone(), root.clone());
+        return mint::mint(workspace, &SealsTo::Command { seal, root });
     }
-    mint::mint(&SealsTo::Passphrase(secret::ask_new()?))
+    if arguments.passphrase || arguments.passphrase_file.is_some() {
+        let passphrase = secret::new_passphrase(arguments.passphrase_file.as_deref())?;
+        return mint::mint(workspace, &SealsTo::Passphrase(passphrase));
+    }
+    mint::mint_for_identity(workspace, arguments.identity.as_deref())
 }
 
 fn write(path: &Path, text: &[u8], existing: Existing) -> Result<(), Failure> {

@@ -9,6 +9,7 @@ use super::build::Inputs;
 use super::failure::Failure;
 use super::hold::Held;
 use super::requests::Requested;
+use super::sealing::{SealsTo, Wanted};
 use super::secret::Opened;
 use super::went_back::Published;
 use super::{build, clock, mint, report, secret};
@@ -21,7 +22,7 @@ use crate::model::{DeviceId, Homelab};
 use crate::pki::{Certificate, PrivateKey, Validity};
 use crate::plan;
 use crate::render::Secrets;
-use crate::root::{IssuanceId, Keyring, Recipient, RootSecret};
+use crate::root::{IssuanceId, Keyring, RootSecret};
 
 /// What is to be done to the lock beyond what the declaration says.
 pub enum Order {
@@ -44,7 +45,7 @@ pub enum Order {
     Adopt(Vec<Adoption>),
     /// Only the authority that signs is trusted any more; what is left is sealed to these, or to whom it
     /// was.
-    FinishRotation(Vec<Recipient>),
+    FinishRotation(Wanted),
 }
 
 /// An authority that was made elsewhere.
@@ -54,7 +55,7 @@ pub struct Adoption {
     /// When that is valid.
     pub validity: Validity,
     /// Its key, where it is to sign, and whom homelab.age is sealed to then, if not to whom it was.
-    pub key: Option<(PrivateKey, Vec<Recipient>)>,
+    pub key: Option<(PrivateKey, Wanted)>,
 }
 
 /// What is to be made anew.
@@ -62,7 +63,7 @@ pub enum Rotation {
     /// The authority.
     Authority,
     /// The root secret, and the authority with it; sealed to these, or to whom it was.
-    Root(Vec<Recipient>),
+    Root(Wanted),
 }
 
 /// What becomes of a device whose certificates were revoked.
@@ -103,7 +104,7 @@ impl<'a> Issuing<'a> {
     pub fn begin(&mut self, order: &Order) -> Result<Lock, Failure> {
         // Before anything is drawn or written.
         clock::now_to_issue()?;
-        let new = match secret::first_from_command(self.options)? {
+        let new = match secret::first_from_command(self.workspace, self.options)? {
             Some((lock, opened)) => {
                 let new = self.first(lock, &opened.keyring, order)?;
                 self.workspace
@@ -234,8 +235,8 @@ impl<'a> Issuing<'a> {
                 ordered.retired.push(device.clone());
             }
             Order::Rotate(Rotation::Authority) => self.rotate(lock, now)?,
-            Order::Rotate(Rotation::Root(recipients)) => {
-                self.new_root(lock, recipients)?;
+            Order::Rotate(Rotation::Root(wanted)) => {
+                self.new_root(lock, wanted)?;
                 self.rotate(lock, now)?;
             }
             Order::Adopt(adoptions) => {
@@ -243,11 +244,14 @@ impl<'a> Issuing<'a> {
                     self.adopt(lock, adoption, now)?;
                 }
             }
-            Order::FinishRotation(_) => {
+            Order::FinishRotation(wanted) => {
                 // Without the secret nothing could be dropped from homelab.age.
                 self.open(lock)?;
                 let let_in: Vec<DeviceId> = lock.admitted().into_keys().cloned().collect();
                 lock.finish_rotation(self.homelab, now);
+                if has_more(&self.keyring().keyring, lock) {
+                    self.seals_to(wanted)?;
+                }
                 let left = lock.admitted();
                 let out = let_in
                     .into_iter()
@@ -292,17 +296,17 @@ impl<'a> Issuing<'a> {
         let name = authority.common_name();
         // Nobody else may say whom to trust.
         self.open(lock)?;
-        let Some((key, recipients)) = &adoption.key else {
+        let Some((key, wanted)) = &adoption.key else {
             lock.trust(authority);
             report::result(format_args!("trusted authority `{name}`"));
             return Ok(());
         };
         authority.origin = Origin::Adopted;
+        let to = self.seals_to(wanted)?;
         let opened = self.opened.as_mut().expect("it has just been opened");
-        let to = opened.seals_to(recipients)?;
         keep(&mut opened.keyring, lock);
         opened.keyring.add_authority(authority.id, key.duplicate());
-        to.replace(self.workspace, &opened.keyring)?;
+        opened.replace(self.workspace, &to)?;
         lock.adopt(authority, now);
         report::result(format_args!("adopted authority `{name}`"));
         Ok(())
@@ -310,29 +314,35 @@ impl<'a> Issuing<'a> {
 
     /// Puts a new root secret beside the present one, and has it signed with from now on. Until the
     /// lock pins it, nobody takes notice of it.
-    fn new_root(&mut self, lock: &mut Lock, recipients: &[Recipient]) -> Result<(), Failure> {
+    fn new_root(&mut self, lock: &mut Lock, wanted: &Wanted) -> Result<(), Failure> {
         self.open(lock)?;
+        let to = self.seals_to(wanted)?;
         let opened = self.opened.as_mut().expect("it has just been opened");
-        let to = opened.seals_to(recipients)?;
         keep(&mut opened.keyring, lock);
         let root = mint::new_root()?;
         lock.root = root.id();
         opened.keyring.add_root(root);
-        to.replace(self.workspace, &opened.keyring)
+        opened.replace(self.workspace, &to)
+    }
+
+    /// Whom homelab.age is sealed to again, held against the identities that are here.
+    fn seals_to(&self, wanted: &Wanted) -> Result<SealsTo, Failure> {
+        let named = self.options.identity.as_deref();
+        let at_hand = secret::identities_at_hand(self.workspace, named);
+        self.keyring().seals_to(wanted, &at_hand)
     }
 
     /// Drops the secrets from homelab.age that nothing depends on after a rotation.
     fn drop_what_is_over(&mut self, order: &Order, lock: &Lock) -> Result<(), Failure> {
-        let Order::FinishRotation(recipients) = order else {
+        let Order::FinishRotation(wanted) = order else {
             return Ok(());
         };
         let opened = self.opened.as_mut().expect("carrying it out has opened it");
-        match keep(&mut opened.keyring, lock) {
-            true => opened
-                .seals_to(recipients)?
-                .replace(self.workspace, &opened.keyring),
-            false => Ok(()),
+        if !keep(&mut opened.keyring, lock) {
+            return Ok(());
         }
+        let to = self.seals_to(wanted)?;
+        self.keyring().replace(self.workspace, &to)
     }
 
     /// The keyring, and the authorities that it has the keys of, held against the lock.
@@ -412,6 +422,12 @@ impl<'a> Issuing<'a> {
         }
         Ok(crls)
     }
+}
+
+/// Whether a keyring has what the lock does not need.
+fn has_more(keyring: &Keyring, lock: &Lock) -> bool {
+    let adopted: Vec<IssuanceId> = lock.trusted().map(|authority| authority.id).collect();
+    keyring.has_more_than(&lock.roots(), &adopted)
 }
 
 /// Drops from a keyring what the lock does not need; whether there was anything.

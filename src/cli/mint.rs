@@ -14,7 +14,8 @@ use thiserror::Error;
 use super::failure::Failure;
 use super::hold::Held;
 use super::report;
-use super::secret::{self, LIMIT, Opened, SealsTo, SecretError};
+use super::sealing::{SealsTo, TRIED};
+use super::secret::{self, LIMIT, Opened, SecretError};
 use super::workspace::Workspace;
 use crate::lock::Lock;
 use crate::root::{Identity, IssuanceId, Keyring, RootSecret};
@@ -130,6 +131,8 @@ fn is_empty_or_absent(directory: &Path) -> bool {
 
 /// Puts a pending secret in its place, now that the lock is there.
 pub fn complete_pending(workspace: &Held) -> Result<(), Failure> {
+    // What was sealed and never tried to its end.
+    let _ = std::fs::remove_file(workspace.path(TRIED));
     let pending = workspace.path(PENDING);
     let Some(bytes) = workspace.read(&pending, LIMIT)? else {
         return Ok(());
@@ -154,12 +157,10 @@ pub struct Minted {
 }
 
 /// Draws a root secret and seals it.
-pub fn mint(to: &SealsTo) -> Result<Minted, Failure> {
+pub fn mint(workspace: &Workspace, to: &SealsTo) -> Result<Minted, Failure> {
     let root = new_root()?;
     let (lock, keyring) = (Lock::new(&root), Keyring::of(root));
-    let sealed = to.seal(&keyring);
-    let sealed =
-        sealed.map_err(|source| Failure::environment(SecretError::CannotSeal { source }))?;
+    let sealed = to.seal(workspace, &keyring)?;
     Ok(Minted {
         lock,
         opened: Opened::new(keyring, to),
@@ -190,7 +191,8 @@ pub fn mint_for_identity(workspace: &Workspace, named: Option<&Path>) -> Result<
             None => return mint_for_identity(workspace, named),
         },
     };
-    mint(&SealsTo::Recipients(vec![identity.recipient()]))
+    let to = SealsTo::Recipients(vec![identity.recipient()]);
+    mint(workspace, &to)
 }
 
 /// Makes an identity, unless there is one by now.

@@ -6,6 +6,7 @@
 mod adopt;
 mod arguments;
 mod believed;
+mod bounded;
 mod build;
 mod caddy;
 mod check;
@@ -19,6 +20,7 @@ mod hold;
 mod init;
 mod issuing;
 mod mint;
+mod passphrase;
 mod password;
 mod plan;
 mod renew;
@@ -26,8 +28,10 @@ mod report;
 mod requests;
 mod revoke;
 mod rotate;
+mod sealing;
 mod secret;
 mod share;
+mod shown;
 mod status;
 mod verify;
 mod went_back;
@@ -45,6 +49,7 @@ use failure::{Exit, Failure};
 /// Runs homelab with the arguments of the process.
 pub fn main() -> ExitCode {
     refuse_core_dumps();
+    refuse_onlookers();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         // Help and versions are "errors" to clap; a real one is a matter of usage.
@@ -84,6 +89,12 @@ pub fn main() -> ExitCode {
             exit.into()
         }
     }
+}
+
+/// Another process of the same user could read the root secret out of this one's memory, by a debugger or /proc.
+fn refuse_onlookers() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
 /// A core dump would hold the root secret.

@@ -8,6 +8,7 @@ use miette::{MietteHandlerOpts, Report};
 use serde::Serialize;
 
 use super::failure::Failure;
+use super::shown::Shown;
 use crate::share::Qr;
 
 /// Chooses how diagnostics are drawn.
@@ -98,5 +99,8 @@ pub fn note(line: impl Display) {
 
 /// An error, on stderr.
 pub fn failure(report: &Report) {
-    let _ = writeln!(std::io::stderr(), "{report:?}");
+    let _ = match Shown::of(report) {
+        Some(shown) => writeln!(std::io::stderr(), "{:?}", Report::new(shown)),
+        None => writeln!(std::io::stderr(), "{report:?}"),
+    };
 }

@@ -3,15 +3,17 @@
 use miette::Diagnostic;
 use thiserror::Error;
 
-use super::arguments::{Make, Rotate};
+use super::arguments::{Make, Rotate, Rotates};
 use super::build::{Inputs, build_after, issued_lock};
 use super::failure::{Exit, Failure};
 use super::hold::Held;
 use super::issuing::{Order, Rotation};
-use super::secret::{self, SealsTo};
+use super::sealing::{SealsTo, Wanted};
+use super::secret::{self, Opened, OpenedWith};
 use super::{mint, report};
 use crate::lock::{AuthorityState, Dependent, Lock};
 use crate::plan::shown_moment;
+use crate::root::Recipient;
 
 #[derive(Debug, Error, Diagnostic)]
 enum RotateError {
@@ -35,22 +37,41 @@ enum RotateError {
     #[diagnostic(
         code("rotate::no-recipient"),
         help(
-            "name each with `--recipient age1…`, which `age-keygen -y FILE` prints for an identity; or use `--passphrase`"
+            "name each with `--recipient age1…`, which `age-keygen -y FILE` prints for an identity; or say who is to be able besides, `--add age1…`, or no more, `--remove age1…`; or use `--passphrase`, or a `--seal-command`"
         )
     )]
     NoRecipient,
+
+    #[error("it is not said what is to be gone over to")]
+    #[diagnostic(
+        code("rotate::nothing"),
+        help(
+            "`--authority` or `--root` begin a rotation and `--finish` ends one; `--reseal` encrypts homelab.age anew"
+        )
+    )]
+    Nothing,
 }
 
 /// Begins or finishes a rotation, and builds; or encrypts homelab.age anew.
 pub fn rotate(arguments: &Rotate) -> Result<(), Failure> {
     let make = arguments.make();
-    if arguments.identity {
-        return identity(arguments, &make);
+    let what = arguments.what();
+    let what = what.ok_or_else(|| Failure::new(Exit::Usage, RotateError::Nothing))?;
+    if what == Rotates::SealByOldName {
+        report::note("`rotate --identity` is called `rotate --reseal` now.");
     }
+    if matches!(what, Rotates::Seal | Rotates::SealByOldName) {
+        return reseal(arguments, &make);
+    }
+    let wanted = Wanted::of(
+        &arguments.recipient,
+        arguments.seal_command.as_deref(),
+        arguments.root_command.as_deref(),
+    );
     let inputs = Inputs::held(&make)?;
     let lock = issued_lock(&inputs.workspace)?;
-    if arguments.finish {
-        return finish(arguments, &make, &inputs, &lock);
+    if what == Rotates::Finish {
+        return finish(arguments, &make, &inputs, &lock, wanted);
     }
     if is_under_way(&lock) {
         if arguments.root && lock.roots().len() == 1 {
@@ -61,7 +82,7 @@ pub fn rotate(arguments: &Rotate) -> Result<(), Failure> {
         return Ok(());
     }
     let rotation = match arguments.root {
-        true => Rotation::Root(arguments.recipient.clone()),
+        true => Rotation::Root(wanted),
         false => Rotation::Authority,
     };
     let files = match arguments.root {
@@ -88,6 +109,7 @@ fn finish(
     make: &Make,
     inputs: &Inputs<Held>,
     lock: &Lock,
+    wanted: Wanted,
 ) -> Result<(), Failure> {
     let dependents = lock.dependents(&inputs.homelab);
     if !dependents.is_empty() && !arguments.force {
@@ -99,7 +121,7 @@ fn finish(
         .outgoing(&inputs.homelab)
         .map(|a| a.common_name())
         .collect();
-    let order = Order::FinishRotation(arguments.recipient.clone());
+    let order = Order::FinishRotation(wanted);
     build_after(inputs, make, &order)?;
     match outgoing.as_slice() {
         [] => report::result("no rotation is under way"),
@@ -129,28 +151,99 @@ fn depends(dependent: &Dependent) -> String {
 }
 
 /// Encrypts homelab.age anew, and touches nothing else.
-fn identity(arguments: &Rotate, make: &Make) -> Result<(), Failure> {
+fn reseal(arguments: &Rotate, make: &Make) -> Result<(), Failure> {
     let workspace = Held::of(&make.declaration)?;
     let lock = issued_lock(&workspace)?;
     mint::complete_pending(&workspace)?;
-    if !arguments.passphrase && arguments.recipient.is_empty() {
+    if !says_to_whom(arguments) {
         return Err(Failure::new(Exit::Usage, RotateError::NoRecipient));
     }
     let opened = secret::unlock(&workspace, &make.secret, &lock, &lock.roots())?;
-    let to = match arguments.passphrase {
-        true => SealsTo::Passphrase(secret::ask_new()?),
-        false => opened.seals_to(&arguments.recipient)?,
+    let wanted = wanted(arguments)?;
+    let to = match arguments.force {
+        true => opened.asked(&wanted)?,
+        false => {
+            let named = arguments.identity();
+            let at_hand = secret::identities_at_hand(&workspace, named.as_deref());
+            opened.seals_to(&wanted, &at_hand)?
+        }
     };
-    to.replace(&workspace, &opened.keyring)?;
-    if !opened.can_open(&to) {
-        report::note(
-            "The identity that opened homelab.age does not open it any more; commits of the past it does.",
-        );
+    opened.replace(&workspace, &to)?;
+    if let Some(gone) = who_is_out(&opened, &to) {
+        report::note(format_args!(
+            "{gone} cannot open homelab.age any more. What cannot be undone: every commit of the past opens as before, and holds the same root secret. \
+             Whoever is no longer to have that either: `homelab rotate --root` goes over to another."
+        ));
     }
-    report::result(match arguments.recipient.len() {
-        0 => String::from("homelab.age is encrypted with the new passphrase: commit it"),
-        1 => String::from("homelab.age is encrypted to 1 recipient: commit it"),
-        count => format!("homelab.age is encrypted to {count} recipients: commit it"),
+    report::result(match &to {
+        SealsTo::Passphrase(_) => {
+            String::from("homelab.age is encrypted with the new passphrase: commit it")
+        }
+        SealsTo::Command { .. } => String::from(
+            "homelab.age is encrypted by the command, and the other opens it: commit it",
+        ),
+        SealsTo::Recipients(recipients) => encrypted_to(recipients),
     });
     Ok(())
+}
+
+fn says_to_whom(arguments: &Rotate) -> bool {
+    let recipients = [&arguments.recipient, &arguments.add, &arguments.remove];
+    recipients.iter().any(|named| !named.is_empty())
+        || arguments.passphrase
+        || arguments.passphrase_file.is_some()
+        || arguments.seal_command.is_some()
+}
+
+fn wanted(arguments: &Rotate) -> Result<Wanted, Failure> {
+    if arguments.passphrase || arguments.passphrase_file.is_some() {
+        let file = arguments.passphrase_file.as_deref();
+        return secret::new_passphrase(file).map(Wanted::Passphrase);
+    }
+    if !arguments.add.is_empty() || !arguments.remove.is_empty() {
+        return Ok(Wanted::Changed {
+            add: arguments.add.clone(),
+            remove: arguments.remove.clone(),
+        });
+    }
+    Ok(Wanted::of(
+        &arguments.recipient,
+        arguments.seal_command.as_deref(),
+        arguments.root_command.as_deref(),
+    ))
+}
+
+/// Who could open the file and no longer can, as far as that is known; none where nobody is.
+fn who_is_out(opened: &Opened, to: &SealsTo) -> Option<String> {
+    let others = || String::from("Whoever else could open it");
+    match (&opened.with, to) {
+        (
+            OpenedWith::Identities {
+                known: Some(known), ..
+            },
+            SealsTo::Recipients(recipients),
+        ) => {
+            let gone = known.iter().filter(|known| !recipients.contains(known));
+            let gone: Vec<String> = gone.map(ToString::to_string).collect();
+            (!gone.is_empty()).then(|| gone.join(", "))
+        }
+        (OpenedWith::Identities { known: None, .. }, _) => Some(others()),
+        (OpenedWith::Identities { .. }, _) => Some(String::from("Identities")),
+        (OpenedWith::Passphrase(_), _) => Some(String::from("The former passphrase")),
+        (OpenedWith::Command, _) => Some(others()),
+    }
+}
+
+fn encrypted_to(recipients: &[Recipient]) -> String {
+    let mut told = match recipients {
+        [_] => String::from("homelab.age is encrypted to 1 recipient: commit it"),
+        several => format!(
+            "homelab.age is encrypted to {} recipients: commit it",
+            several.len()
+        ),
+    };
+    for recipient in recipients {
+        told += &format!("\n  {recipient}");
+    }
+    told
 }

@@ -12,12 +12,13 @@ use zeroize::Zeroizing;
 use super::arguments::Secret;
 use super::believed;
 use super::failure::Failure;
-use super::hold::Held;
+use super::sealing::SealsTo;
 use super::workspace::Workspace;
+use super::{bounded, passphrase};
 use crate::lock::Lock;
 use crate::root::{
-    Identity, Key, Keyring, Recipient, RootId, RootSecret, SealError, is_sealed_with_passphrase,
-    recipients, seal, seal_with_passphrase, unseal,
+    Identity, Key, Keyring, NotIdentities, OtherKey, Recipient, RootId, RootSecret, SealError,
+    has_conflict, is_sealed_with_passphrase, recipients, unseal,
 };
 
 /// Bytes of an identity file, a sealed root or a command's answer, at the most.
@@ -52,14 +53,22 @@ pub enum SecretError {
     )]
     NoIdentity { path: PathBuf },
 
-    #[error("`{}` is not an age identity file", path.display())]
+    #[error("git's marks of a conflict stand in `{}`", path.display())]
     #[diagnostic(
-        code("root::bad-identity"),
+        code("root::conflict"),
         help(
-            "it holds lines that begin with `AGE-SECRET-KEY-1`, as `age-keygen` writes them; for keys on hardware use `--root-command`"
+            "take one side whole, `git checkout --ours homelab.age` or `--theirs`: the one whose homelab.lock you keep. Where both have the same root secret, encrypt it then to everybody of both sides: `homelab rotate --reseal --recipient age1… --recipient age1…`"
         )
     )]
-    BadIdentity { path: PathBuf },
+    Conflict { path: PathBuf },
+
+    #[error("`{}` cannot be used as an age identity", path.display())]
+    #[diagnostic(code("root::bad-identity"), help("{}", other_identity(source, path)))]
+    BadIdentity {
+        path: PathBuf,
+        #[source]
+        source: NotIdentities,
+    },
 
     #[error("there is neither $XDG_CONFIG_HOME nor $HOME to keep an identity in")]
     #[diagnostic(
@@ -97,37 +106,25 @@ pub enum SecretError {
     )]
     Command { what: String },
 
-    #[error("homelab.age cannot be written anew: a command opens it")]
-    #[diagnostic(
-        code("root::command-keeps"),
-        help("run this without `--root-command`, with an identity or a passphrase")
-    )]
-    CommandKeeps,
-
-    #[error(
-        "homelab.age is encrypted to {count} recipients, and the identity file has {own} of them"
-    )]
-    #[diagnostic(
-        code("root::unknown-recipients"),
-        help(
-            "age does not tell who the others are: name all, yourself too, each with `--recipient age1…`"
-        )
-    )]
-    UnknownRecipients { count: usize, own: usize },
-
-    #[error("homelab.age cannot be encrypted")]
-    #[diagnostic(code("root::cannot-seal"), help("check the recipients"))]
-    CannotSeal {
-        #[source]
-        source: SealError,
-    },
-
-    #[error("the passphrase cannot be asked for")]
+    #[error("the passphrase {of} cannot be asked for")]
     #[diagnostic(
         code("root::no-terminal"),
-        help("run this in a terminal, or use `--root-command`")
+        help("run this in a terminal, or {instead}")
     )]
     NoTerminal {
+        of: &'static str,
+        instead: &'static str,
+        #[source]
+        source: io::Error,
+    },
+
+    #[error("the passphrase in `{}` cannot be read", path.display())]
+    #[diagnostic(
+        code("root::passphrase-file"),
+        help("it holds the passphrase in its first line, in UTF-8")
+    )]
+    PassphraseFile {
+        path: PathBuf,
         #[source]
         source: io::Error,
     },
@@ -137,20 +134,48 @@ pub enum SecretError {
     Passphrase { what: &'static str },
 }
 
+/// What can be done about an identity file that is none.
+fn other_identity(why: &NotIdentities, path: &Path) -> String {
+    let path = path.display();
+    match why {
+        NotIdentities::Other(OtherKey::Plugin(_) | OtherKey::PostQuantum | OtherKey::Ssh) => {
+            format!(
+                "have `age` open homelab.age, `--root-command 'age -d -i {path} homelab.age'`, and encrypt it where it is written anew, `--seal-command 'age -r KEY -a'`"
+            )
+        }
+        NotIdentities::Other(OtherKey::Protected) => format!(
+            "have `age` open homelab.age, `--root-command 'age -d -i {path} homelab.age'`: it asks for the passphrase of the identity"
+        ),
+        NotIdentities::Nothing | NotIdentities::Damaged { .. } => String::from(
+            "it holds lines that begin with `AGE-SECRET-KEY-1`, as `age-keygen` writes them; for keys on hardware use `--root-command`",
+        ),
+    }
+}
+
 /// A keyring that has been opened, and how it can be sealed again.
 pub struct Opened {
     /// What was sealed.
     pub keyring: Keyring,
-    sealer: Sealer,
+    /// What it was opened with.
+    pub with: OpenedWith,
 }
 
-/// Who could open the file that a keyring came from.
-enum Sealer {
-    /// The identities in a file, and how many recipients there were.
-    Identities(Vec<Recipient>, usize),
-    /// Whoever knows this passphrase.
+/// What a keyring was opened with.
+pub enum OpenedWith {
+    /// The identities in a file.
+    Identities {
+        /// All of them.
+        at_hand: Vec<Identity>,
+        /// Whom the file was sealed to; none where that is not known.
+        known: Option<Vec<Recipient>>,
+        /// How many recipients the file had.
+        count: usize,
+        /// How many of them the identities are.
+        own: usize,
+    },
+    /// A passphrase.
     Passphrase(SecretString),
-    /// Whoever the command asks.
+    /// A command.
     Command,
 }
 
@@ -162,10 +187,13 @@ pub fn unlock(
     expected: &[RootId],
 ) -> Result<Opened, Failure> {
     let opened = match &options.root_command {
-        Some(command) => Opened {
-            keyring: from_command(command)?,
-            sealer: Sealer::Command,
-        },
+        Some(command) => {
+            let path = workspace.path("homelab.age");
+            Opened {
+                keyring: from_command(command, &path)?,
+                with: OpenedWith::Command,
+            }
+        }
         None => from_file(workspace, options)?,
     };
     if !expected.iter().all(|id| opened.keyring.root(id).is_some()) {
@@ -176,16 +204,19 @@ pub fn unlock(
 }
 
 /// The root secret that a command prints, where nothing is pinned yet, and a lock of its own.
-pub fn first_from_command(options: &Secret) -> Result<Option<(Lock, Opened)>, Failure> {
+pub fn first_from_command(
+    workspace: &Workspace,
+    options: &Secret,
+) -> Result<Option<(Lock, Opened)>, Failure> {
     let Some(command) = &options.root_command else {
         return Ok(None);
     };
-    let only = printed(command)?;
+    let only = printed(command, &workspace.path("homelab.age"))?;
     let root = str::from_utf8(&only).ok().and_then(RootSecret::from_text);
     let root = root.ok_or_else(no_root)?;
     let (lock, keyring) = (Lock::new(&root), Keyring::of(root));
-    let sealer = Sealer::Command;
-    Ok(Some((lock, Opened { keyring, sealer })))
+    let with = OpenedWith::Command;
+    Ok(Some((lock, Opened { keyring, with })))
 }
 
 fn from_file(workspace: &Workspace, options: &Secret) -> Result<Opened, Failure> {
@@ -193,6 +224,9 @@ fn from_file(workspace: &Workspace, options: &Secret) -> Result<Opened, Failure>
     let Some(sealed) = workspace.sealed()? else {
         return Err(Failure::environment(SecretError::Missing { path }));
     };
+    if has_conflict(&sealed) {
+        return Err(Failure::environment(SecretError::Conflict { path }));
+    }
     let cannot_open = |source, help: &str| {
         Failure::environment(SecretError::CannotOpen {
             path: path.clone(),
@@ -203,11 +237,11 @@ fn from_file(workspace: &Workspace, options: &Secret) -> Result<Opened, Failure>
     let restore = "bring back the last good one: `git checkout -- homelab.age`";
     let wants_passphrase = is_sealed_with_passphrase(&sealed);
     if wants_passphrase.map_err(|source| cannot_open(source, restore))? {
-        let passphrase = ask("Passphrase for homelab.age: ")?;
-        let keyring = unseal(&sealed, &Key::Passphrase(passphrase.clone()));
+        let passphrase = root_passphrase(options)?;
+        let keyring = unseal(&sealed, &Key::Passphrase(&passphrase));
         return Ok(Opened {
             keyring: keyring.map_err(|source| cannot_open(source, "try again"))?,
-            sealer: Sealer::Passphrase(passphrase),
+            with: OpenedWith::Passphrase(passphrase),
         });
     }
     let identity_path = identity_path(options.identity.as_deref())?;
@@ -215,9 +249,7 @@ fn from_file(workspace: &Workspace, options: &Secret) -> Result<Opened, Failure>
         let path = identity_path;
         return Err(Failure::environment(SecretError::NoIdentity { path }));
     };
-    let own = identities.iter().map(Identity::recipient).collect();
-    let count = recipients(&sealed).map_err(|source| cannot_open(source, restore))?;
-    let keyring = unseal(&sealed, &Key::Identities(identities)).map_err(|source| match source {
+    let (keyring, with) = open_with(&sealed, identities).map_err(|source| match source {
         SealError::WrongIdentity => cannot_open(
             source,
             &format!(
@@ -227,76 +259,59 @@ fn from_file(workspace: &Workspace, options: &Secret) -> Result<Opened, Failure>
         ),
         other => cannot_open(other, restore),
     })?;
-    Ok(Opened {
+    Ok(Opened { keyring, with })
+}
+
+/// Opens with whichever identities fit, and finds out whom else the file was sealed to.
+fn open_with(sealed: &[u8], at_hand: Vec<Identity>) -> Result<(Keyring, OpenedWith), SealError> {
+    let count = recipients(sealed)?;
+    let (mut own, mut opened) = (Vec::new(), None);
+    for identity in &at_hand {
+        match unseal(sealed, &Key::Identities(std::slice::from_ref(identity))) {
+            Ok(keyring) => {
+                own.push(identity.recipient());
+                opened = Some(keyring);
+            }
+            Err(SealError::WrongIdentity) => {}
+            Err(other) => return Err(other),
+        }
+    }
+    let keyring = opened.ok_or(SealError::WrongIdentity)?;
+    let said = keyring.recipients();
+    let known = if own.len() == count {
+        Some(own.clone())
+    } else if said.len() == count && own.iter().all(|own| said.contains(own)) {
+        Some(said.to_vec())
+    } else {
+        // Somebody has encrypted it with another program.
+        None
+    };
+    let own = own.len();
+    Ok((
         keyring,
-        sealer: Sealer::Identities(own, count),
-    })
+        OpenedWith::Identities {
+            at_hand,
+            known,
+            count,
+            own,
+        },
+    ))
 }
 
 impl Opened {
     /// A keyring that has just been made, and is to be sealed to these.
     pub fn new(keyring: Keyring, to: &SealsTo) -> Opened {
-        let sealer = match to {
-            SealsTo::Recipients(own) => Sealer::Identities(own.clone(), own.len()),
-            SealsTo::Passphrase(passphrase) => Sealer::Passphrase(passphrase.clone()),
+        let with = match to {
+            SealsTo::Recipients(own) => OpenedWith::Identities {
+                at_hand: Vec::new(),
+                known: Some(own.clone()),
+                count: own.len(),
+                own: own.len(),
+            },
+            SealsTo::Passphrase(passphrase) => OpenedWith::Passphrase(passphrase.clone()),
+            SealsTo::Command { .. } => OpenedWith::Command,
         };
-        Opened { keyring, sealer }
-    }
-
-    /// Whether what has opened it would open it again.
-    pub fn can_open(&self, to: &SealsTo) -> bool {
-        match (&self.sealer, to) {
-            (Sealer::Identities(own, _), SealsTo::Recipients(recipients)) => {
-                own.iter().any(|own| recipients.contains(own))
-            }
-            _ => false,
-        }
-    }
-
-    /// Whom homelab.age would be sealed to again: those who are named, or else those who could open it.
-    ///
-    /// # Errors
-    /// Where that is not known: age files do not tell who their recipients are.
-    pub fn seals_to(&self, named: &[Recipient]) -> Result<SealsTo, Failure> {
-        let known = |fault| Err(Failure::environment(fault));
-        match &self.sealer {
-            Sealer::Command => known(SecretError::CommandKeeps),
-            _ if !named.is_empty() => Ok(SealsTo::Recipients(named.to_vec())),
-            Sealer::Passphrase(passphrase) => Ok(SealsTo::Passphrase(passphrase.clone())),
-            Sealer::Identities(own, count) if own.len() < *count => {
-                known(SecretError::UnknownRecipients {
-                    count: *count,
-                    own: own.len(),
-                })
-            }
-            Sealer::Identities(own, _) => Ok(SealsTo::Recipients(own.clone())),
-        }
-    }
-}
-
-/// Whom a keyring is sealed to.
-pub enum SealsTo {
-    /// Whoever has one of these identities.
-    Recipients(Vec<Recipient>),
-    /// Whoever knows it.
-    Passphrase(SecretString),
-}
-
-impl SealsTo {
-    /// Seals a keyring.
-    pub fn seal(&self, keyring: &Keyring) -> Result<Vec<u8>, SealError> {
-        match self {
-            SealsTo::Recipients(recipients) => seal(keyring, recipients),
-            SealsTo::Passphrase(passphrase) => seal_with_passphrase(keyring, passphrase),
-        }
-    }
-
-    /// Puts a keyring into homelab.age, in place of the one that is there.
-    pub fn replace(&self, workspace: &Held, keyring: &Keyring) -> Result<(), Failure> {
-        let sealed = self.seal(keyring);
-        let sealed =
-            sealed.map_err(|source| Failure::environment(SecretError::CannotSeal { source }))?;
-        workspace.write("homelab.age", &sealed)
+        Opened { keyring, with }
     }
 }
 
@@ -319,6 +334,13 @@ pub fn identity_path(named: Option<&Path>) -> Result<PathBuf, Failure> {
     }
 }
 
+/// The identities that are here, whatever opened homelab.age: those in the file that is named, or in the usual place.
+pub fn identities_at_hand(workspace: &Workspace, named: Option<&Path>) -> Vec<Identity> {
+    let path = identity_path(named).ok();
+    let read = path.and_then(|path| read_identities(workspace, &path).ok().flatten());
+    read.unwrap_or_default()
+}
+
 /// The identities in a file; `None` if there is no file.
 pub fn read_identities(
     workspace: &Workspace,
@@ -327,25 +349,28 @@ pub fn read_identities(
     let Some(bytes) = workspace.read(path, LIMIT)? else {
         return Ok(None);
     };
-    let bytes = Zeroizing::new(bytes);
-    let text = std::str::from_utf8(&bytes).ok();
-    // Some editors begin a file with a byte-order mark.
-    let text = text.map(|text| text.strip_prefix('\u{feff}').unwrap_or(text));
-    let identities = text.and_then(Identity::from_file);
+    let identities = Identity::from_file(&Zeroizing::new(bytes));
     let path = path.to_owned();
-    let bad = || Failure::environment(SecretError::BadIdentity { path });
-    identities.map(Some).ok_or_else(bad)
+    let bad = |source| Failure::environment(SecretError::BadIdentity { path, source });
+    identities.map(Some).map_err(bad)
 }
 
-/// Asks twice for a new passphrase.
-pub fn ask_new() -> Result<SecretString, Failure> {
+/// A new passphrase: the first line of a file, or what is typed twice.
+pub fn new_passphrase(file: Option<&Path>) -> Result<SecretString, Failure> {
     const SHORTEST: usize = 12;
-    let passphrase = ask("New passphrase for homelab.age: ")?;
-    let again = ask("Once more: ")?;
     let wrong = |what| Failure::environment(SecretError::Passphrase { what });
-    if passphrase.expose_secret() != again.expose_secret() {
-        return Err(wrong("was not the same both times"));
-    }
+    let passphrase = match file {
+        Some(file) => passphrase_in(file)?,
+        None => {
+            let ask = |prompt: &str| ask(prompt, "for homelab.age", "use `--passphrase-file FILE`");
+            let passphrase = ask("New passphrase for homelab.age: ")?;
+            let again = ask("Once more: ")?;
+            if passphrase.expose_secret() != again.expose_secret() {
+                return Err(wrong("was not the same both times"));
+            }
+            passphrase
+        }
+    };
     if passphrase.expose_secret().chars().count() < SHORTEST {
         return Err(wrong(
             "has fewer than 12 characters, and whoever has your repository can try them all",
@@ -354,15 +379,40 @@ pub fn ask_new() -> Result<SecretString, Failure> {
     Ok(passphrase)
 }
 
-/// Asks for a passphrase on the terminal, without showing it.
-pub fn ask(prompt: &str) -> Result<SecretString, Failure> {
-    rpassword::prompt_password(prompt)
-        .map(SecretString::from)
-        .map_err(|source| Failure::environment(SecretError::NoTerminal { source }))
+/// The passphrase of homelab.age, from a file or the terminal.
+fn root_passphrase(options: &Secret) -> Result<SecretString, Failure> {
+    match &options.root_passphrase_file {
+        Some(file) => passphrase_in(file),
+        None => ask(
+            "Passphrase for homelab.age: ",
+            "of homelab.age",
+            "use `--root-passphrase-file FILE`, `-` for standard input, or `--root-command`",
+        ),
+    }
 }
 
-fn from_command(command: &str) -> Result<Keyring, Failure> {
-    let output = printed(command)?;
+/// The passphrase in the first line of a file, or of standard input.
+pub fn passphrase_in(file: &Path) -> Result<SecretString, Failure> {
+    let line = bounded::first_line(file).map_err(|source| {
+        let path = file.to_owned();
+        Failure::environment(SecretError::PassphraseFile { path, source })
+    })?;
+    Ok(SecretString::from(line.as_str()))
+}
+
+/// Asks for a passphrase on the terminal, without showing it; says what helps where there is none.
+pub fn ask(prompt: &str, of: &'static str, instead: &'static str) -> Result<SecretString, Failure> {
+    let no_terminal = |source| SecretError::NoTerminal {
+        of,
+        instead,
+        source,
+    };
+    passphrase::ask(prompt).map_err(|source| Failure::environment(no_terminal(source)))
+}
+
+/// What a command prints that opens homelab.age, or the file that is to come in its place.
+pub fn from_command(command: &str, sealed: &Path) -> Result<Keyring, Failure> {
+    let output = printed(command, sealed)?;
     let text = str::from_utf8(&output).ok();
     text.and_then(Keyring::from_text).ok_or_else(no_root)
 }
@@ -372,9 +422,10 @@ fn no_root() -> Failure {
     Failure::environment(SecretError::Command { what })
 }
 
-fn printed(command: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
+fn printed(command: &str, sealed: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let failed = |what: String| Failure::environment(SecretError::Command { what });
-    let answer = run(command).map_err(|error| failed(format!("could not be run: {error}")))?;
+    let answer = run(command, sealed);
+    let answer = answer.map_err(|error| failed(format!("could not be run: {error}")))?;
     let (status, output) = answer;
     match status.success() {
         true => Ok(output),
@@ -382,10 +433,11 @@ fn printed(command: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
     }
 }
 
-/// Runs a command by sh. It may ask on the terminal; only its output is taken.
-fn run(command: &str) -> io::Result<(ExitStatus, Zeroizing<Vec<u8>>)> {
+/// Runs a command by sh, which is told the file that it is to open. It may ask on the terminal; only its output is taken.
+fn run(command: &str, sealed: &Path) -> io::Result<(ExitStatus, Zeroizing<Vec<u8>>)> {
     let mut child = Command::new("sh")
         .args(["-c", command])
+        .env(SEALED_VARIABLE, std::path::absolute(sealed)?)
         .stdout(Stdio::piped())
         .spawn()?;
     let mut output = Zeroizing::new(Vec::with_capacity(1024));
@@ -393,6 +445,9 @@ fn run(command: &str) -> io::Result<(ExitStatus, Zeroizing<Vec<u8>>)> {
     stdout.take(LIMIT).read_to_end(&mut output)?;
     Ok((child.wait()?, output))
 }
+
+/// The variable that tells a root command which file it is to open.
+pub const SEALED_VARIABLE: &str = "HOMELAB_AGE";
 
 /// Makes a directory, and those above it, that only the user may look into.
 pub fn make_private_directory(directory: &Path) -> Result<(), Failure> {

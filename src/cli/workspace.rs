@@ -1,8 +1,7 @@
 //! The directory that a declaration stands in, and the files beside it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +12,7 @@ use walkdir::WalkDir;
 use super::arguments::Declaration;
 use super::failure::{Exit, Failure};
 use super::hold::Held;
-use super::{believed, report, secret};
+use super::{believed, bounded, report, secret};
 use crate::lock::{self, Lock, Signatures};
 use crate::model::{Homelab, Language};
 use crate::parse;
@@ -24,6 +23,13 @@ use crate::tree::{Existing, Mode, linked_file, write_durably};
 
 /// Bytes of a lock, at the most: more than 100,000 certificates.
 const LOCK_LIMIT: u64 = 64 << 20;
+
+/// Bytes of a template or of a file of messages, at the most.
+const TEMPLATE_LIMIT: u64 = 1 << 20;
+/// Bytes of all of them, at the most.
+const TEMPLATES_LIMIT: usize = 16 << 20;
+/// Files and directories below `templates/`, at the most.
+const MOST_TEMPLATES: usize = 4096;
 
 /// The directory of a declaration, to be read. What is to be changed is [`Held`].
 pub struct Workspace {
@@ -62,6 +68,22 @@ pub enum WorkspaceError {
         #[source]
         source: io::Error,
     },
+
+    #[error("`{}` is a link that leads out of `{}`", path.display(), root.display())]
+    #[diagnostic(
+        code("workspace::link-out"),
+        help(
+            "copy what it leads to: what a build reads is to be where git and other people see it"
+        )
+    )]
+    LinkOut { path: PathBuf, root: PathBuf },
+
+    #[error("`{}` holds more than {MOST_TEMPLATES} files, or more than {} MiB of templates", path.display(), TEMPLATES_LIMIT >> 20)]
+    #[diagnostic(
+        code("workspace::too-many-templates"),
+        help("keep there what overrides the built-in templates, and nothing else")
+    )]
+    TooManyTemplates { path: PathBuf },
 
     #[error("a signature that was just made does not verify: this machine miscalculates")]
     #[diagnostic(
@@ -129,8 +151,9 @@ impl Workspace {
 
     /// Reads and resolves the declaration.
     pub fn homelab(&self) -> Result<Homelab, Failure> {
-        let limit = parse::SIZE_LIMIT as u64;
-        let Some(bytes) = self.read(&self.declaration, limit)? else {
+        // One more, which tells that there are more.
+        let most = parse::SIZE_LIMIT as u64 + 1;
+        let Some(bytes) = self.read_start(&self.declaration, most)? else {
             let path = self.declaration.clone();
             return Err(Failure::environment(WorkspaceError::NoDeclaration { path }));
         };
@@ -224,14 +247,36 @@ impl Workspace {
     pub fn templates(&self) -> Result<Templates, Failure> {
         let root = self.path("templates");
         let mut overrides = BTreeMap::new();
-        if root.is_dir() {
-            for entry in WalkDir::new(&root).follow_links(true).max_depth(8) {
+        let too_many = || {
+            let path = root.clone();
+            Failure::environment(WorkspaceError::TooManyTemplates { path })
+        };
+        let mut size = 0;
+        // The directory itself may be a link, as whoever keeps such files elsewhere has it.
+        if let Ok(true_root) = root.canonicalize().and_then(|path| match path.is_dir() {
+            true => Ok(path),
+            false => Err(io::ErrorKind::NotADirectory.into()),
+        }) {
+            for (number, entry) in WalkDir::new(&root)
+                .follow_links(true)
+                .max_depth(8)
+                .into_iter()
+                .enumerate()
+            {
+                if number >= MOST_TEMPLATES {
+                    return Err(too_many());
+                }
                 let entry = entry.map_err(|error| {
                     let path = error.path().unwrap_or(&root).to_owned();
                     let source = error.into();
                     Failure::environment(WorkspaceError::CannotRead { path, source })
                 })?;
+                refuse_link_out(&root, &true_root, &entry)?;
                 if let Some((name, text)) = self.override_at(&root, entry.path())? {
+                    size += text.len();
+                    if size > TEMPLATES_LIMIT {
+                        return Err(too_many());
+                    }
                     overrides.insert(name, text);
                 }
             }
@@ -245,42 +290,64 @@ impl Workspace {
         let is_override = |name: &&str| {
             name.ends_with(".j2") || name.starts_with("messages/") && name.ends_with(".kdl")
         };
-        let Some(name) = name.filter(|name| is_override(name) && path.is_file()) else {
+        let Some(name) = name.filter(|name| is_override(name) && !path.is_dir()) else {
             return Ok(None);
         };
-        let read = std::fs::read_to_string(path).map_err(|source| {
+        let cannot_read = |source| {
             let path = path.to_owned();
             Failure::environment(WorkspaceError::CannotRead { path, source })
-        });
-        Ok(Some((name.to_owned(), read?)))
+        };
+        let bytes = bounded::whole(path, TEMPLATE_LIMIT).map_err(cannot_read)?;
+        let text = String::from_utf8(bytes);
+        let text = text.map_err(|_| cannot_read(io::Error::other("it is not UTF-8")))?;
+        Ok(Some((name.to_owned(), text)))
     }
 
-    /// A file's bytes, one more than `limit` at the most; `None` if there is none.
+    /// A file's bytes; `None` if there is none. An error where it has more than `limit`, or is no file.
     pub fn read(&self, path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Failure> {
-        let read = || -> io::Result<Vec<u8>> {
-            // A named pipe would be waited for.
-            if !std::fs::metadata(path)?.is_file() {
-                return Err(io::Error::other("it is no file"));
-            }
-            let mut bytes = Vec::new();
-            File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
-            Ok(bytes)
-        };
-        match read() {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                // What a link leads to may only be away: no reason to begin anew.
-                linked_file(path)
-                    .map_err(Failure::environment)
-                    .map(|_| None)
-            }
-            Err(source) => {
-                let path = path.to_owned();
-                Err(Failure::environment(WorkspaceError::CannotRead {
-                    path,
-                    source,
-                }))
-            }
+        found(path, bounded::whole(path, limit))
+    }
+
+    /// A file's first bytes, at most as many; `None` if there is none.
+    pub fn read_start(&self, path: &Path, most: u64) -> Result<Option<Vec<u8>>, Failure> {
+        found(path, bounded::start(path, most))
+    }
+}
+
+/// A link may lead from one template to another, and not out of their directory.
+fn refuse_link_out(
+    root: &Path,
+    true_root: &Path,
+    entry: &walkdir::DirEntry,
+) -> Result<(), Failure> {
+    if entry.depth() == 0 || !entry.path_is_symlink() {
+        return Ok(());
+    }
+    let leads_to = entry.path().canonicalize();
+    match leads_to.is_ok_and(|target| target.starts_with(true_root)) {
+        true => Ok(()),
+        false => Err(Failure::environment(WorkspaceError::LinkOut {
+            path: entry.path().to_owned(),
+            root: root.to_owned(),
+        })),
+    }
+}
+
+fn found(path: &Path, read: io::Result<Vec<u8>>) -> Result<Option<Vec<u8>>, Failure> {
+    match read {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // What a link leads to may only be away: no reason to begin anew.
+            linked_file(path)
+                .map_err(Failure::environment)
+                .map(|_| None)
+        }
+        Err(source) => {
+            let path = path.to_owned();
+            Err(Failure::environment(WorkspaceError::CannotRead {
+                path,
+                source,
+            }))
         }
     }
 }

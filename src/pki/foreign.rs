@@ -9,10 +9,11 @@ use der::Decode;
 use des::TdesEde3;
 use md5::{Digest, Md5};
 use pem::Pem;
-use pkcs8::EncryptedPrivateKeyInfoRef;
+use pkcs12::pbe_params::EncryptedPrivateKeyInfo;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use super::password_based::{self, DecryptError, UnknownCipher, Work};
 use super::{PrivateKey, UnusableKey};
 
 /// A private key in a PEM file, not opened yet.
@@ -74,15 +75,14 @@ impl ForeignKey {
             Form::Plain(form) => form.read(&self.bytes)?,
             Form::Pkcs8 => pkcs8(&self.bytes)?,
             Form::EncryptedPkcs8 => {
-                let sealed = EncryptedPrivateKeyInfoRef::from_der(&self.bytes);
+                let sealed = EncryptedPrivateKeyInfo::from_der(&self.bytes);
                 let sealed = sealed.map_err(|_| ForeignKeyError::Damaged)?;
-                let opened = sealed.decrypt(passphrase).map_err(|error| match error {
-                    pkcs8::Error::EncryptedPrivateKey(
-                        pkcs8::pkcs5::Error::UnsupportedAlgorithm { .. },
-                    ) => ForeignKeyError::Cipher(String::from("a cipher of its PKCS#8")),
-                    _ => ForeignKeyError::WrongPassphrase,
-                })?;
-                pkcs8(opened.as_bytes())?
+                let (algorithm, ciphertext) = (sealed.encryption_algorithm, sealed.encrypted_data);
+                let mut work = Work::default();
+                let ciphertext = ciphertext.as_bytes();
+                let (opened, _) =
+                    password_based::decrypt(&algorithm, ciphertext, passphrase, &mut work)?;
+                pkcs8(&opened)?
             }
             Form::Encrypted(form, cipher, iv) => {
                 let opened = cipher.decrypt(&self.bytes, iv, passphrase);
@@ -109,7 +109,7 @@ fn form(block: &Pem) -> Result<Form, ForeignKeyError> {
                 "AES-192-CBC" => Cipher::Aes192,
                 "AES-256-CBC" => Cipher::Aes256,
                 "DES-EDE3-CBC" => Cipher::TripleDes,
-                other => return Err(ForeignKeyError::Cipher(other.to_owned())),
+                other => return Err(ForeignKeyError::Cipher(UnknownCipher::named(other))),
             };
             let iv = HEXUPPER_PERMISSIVE.decode(iv.trim().as_bytes());
             let iv = iv.map_err(|_| ForeignKeyError::Damaged)?;
@@ -177,6 +177,17 @@ fn openssl_key(passphrase: &str, salt: &[u8; 8], size: usize) -> Zeroizing<Vec<u
     key
 }
 
+impl From<DecryptError> for ForeignKeyError {
+    fn from(error: DecryptError) -> ForeignKeyError {
+        match error {
+            DecryptError::Damaged => ForeignKeyError::Damaged,
+            DecryptError::WrongPassword => ForeignKeyError::WrongPassphrase,
+            DecryptError::Unknown(cipher) => ForeignKeyError::Cipher(cipher),
+            DecryptError::TooMuchWork => ForeignKeyError::TooMuchWork,
+        }
+    }
+}
+
 /// Why a private key cannot be taken.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ForeignKeyError {
@@ -190,8 +201,11 @@ pub enum ForeignKeyError {
     #[error("the passphrase is wrong, or the file is damaged")]
     WrongPassphrase,
     /// It was encrypted in a way that is not known.
-    #[error("it is encrypted with {0}, which is not known here")]
-    Cipher(String),
+    #[error("it is encrypted with {}, which is not known here", .0.name)]
+    Cipher(UnknownCipher),
+    /// Trying a passphrase would keep the machine busy for long.
+    #[error("it asks for more work than any honest file does")]
+    TooMuchWork,
     /// It is of a kind or length that does not sign here.
     #[error("{0}, and only keys of P-256, P-384 and RSA from 2048 to 4096 bits sign here")]
     Unusable(UnusableKey),

@@ -19,6 +19,7 @@ mod issue;
 mod issuer;
 mod key;
 mod keygen;
+mod password_based;
 mod pem;
 mod public_key;
 mod request;
@@ -34,7 +35,7 @@ mod golden;
 pub use authority::{NotAnAuthority, can_sign_for, read_authority};
 pub use bundle::{
     BundleContent, BundleError, BundleProfile, BundledCertificate, BundledKey, OpenError,
-    OpenedBundle, Protection, SealedBundle, UnknownBundleProfile, bundle,
+    OpenedBundle, SealedBundle, UnknownBundleProfile, bundle,
 };
 pub use certificate::{Certificate, MalformedCertificate, SubjectAttribute, certificates_in};
 pub use crl::{
@@ -46,6 +47,7 @@ pub use foreign::{ForeignKey, ForeignKeyError};
 pub use issue::{AuthorityProfile, IssueError, Issuer, LeafProfile, issue, self_sign};
 pub use issuer::{IssuerName, IssuerNameError};
 pub use key::{Fault, PrivateKey, SeedLength};
+pub use password_based::{Protection, Readers, UnknownCipher};
 pub use public_key::{KeyKind, PublicKey, UnusableKey};
 pub use request::{RequestError, requested_key};
 pub use serial::{Serial, SerialFormat};

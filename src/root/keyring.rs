@@ -7,7 +7,7 @@ use std::fmt;
 use data_encoding::{BASE64, HEXLOWER};
 use zeroize::Zeroizing;
 
-use super::{IssuanceId, RootId, RootSecret};
+use super::{IssuanceId, Recipient, RootId, RootSecret};
 use crate::pki::PrivateKey;
 
 /// The word before an adopted authority's id and the scalar of its key of P-256.
@@ -16,10 +16,16 @@ const P256_PREFIX: &str = "homelab-authority-1 ";
 /// The word before the id and the key of an adopted authority whose key is of another kind.
 const PKCS8_PREFIX: &str = "homelab-authority-2 ";
 
+/// The word before a recipient.
+const RECIPIENT_PREFIX: &str = "homelab-recipient-1 ";
+
 /// Every secret of a homelab. Redacted, wiped, never serialised but sealed.
 pub struct Keyring {
     roots: BTreeMap<RootId, RootSecret>,
     authorities: BTreeMap<IssuanceId, PrivateKey>,
+    /// Whom it was sealed to, where there were several. It stands inside, where nobody adds to it who cannot read
+    /// the secrets anyway: age files do not tell who their recipients are, nor who sealed them.
+    recipients: Vec<Recipient>,
 }
 
 impl Keyring {
@@ -28,7 +34,13 @@ impl Keyring {
         Keyring {
             roots: BTreeMap::from([(root.id(), root)]),
             authorities: BTreeMap::new(),
+            recipients: Vec::new(),
         }
+    }
+
+    /// Whom it was sealed to, as whoever sealed it has said; none where that was one, or not said.
+    pub fn recipients(&self) -> &[Recipient] {
+        &self.recipients
     }
 
     /// The root secret of that id.
@@ -51,6 +63,12 @@ impl Keyring {
         self.authorities.insert(id, key);
     }
 
+    /// Whether it holds others than these.
+    pub fn has_more_than(&self, roots: &[RootId], authorities: &[IssuanceId]) -> bool {
+        self.roots.keys().any(|id| !roots.contains(id))
+            || self.authorities.keys().any(|id| !authorities.contains(id))
+    }
+
     /// Drops all but these; whether there was anything to drop.
     pub fn keep(&mut self, roots: &[RootId], authorities: &[IssuanceId]) -> bool {
         let before = (self.roots.len(), self.authorities.len());
@@ -65,8 +83,13 @@ impl Keyring {
         let mut keyring = Keyring {
             roots: BTreeMap::new(),
             authorities: BTreeMap::new(),
+            recipients: Vec::new(),
         };
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            if let Some(recipient) = line.strip_prefix(RECIPIENT_PREFIX) {
+                keyring.recipients.push(recipient.parse().ok()?);
+                continue;
+            }
             let known = if let Some(rest) = line.strip_prefix(P256_PREFIX) {
                 let (id, key) = p256_authority(rest)?;
                 keyring.authorities.insert(id, key).is_some()
@@ -107,6 +130,26 @@ impl Keyring {
             for part in [prefix, &id.to_string(), " ", &written, "\n"] {
                 text.push_str(part);
             }
+        }
+        text
+    }
+}
+
+impl Keyring {
+    /// The same with a line for each of these, where there are several: `homelab-recipient-1` and the recipient. One is
+    /// known without: it belongs to the identity that opens the file.
+    pub fn to_text_for(&self, recipients: &[Recipient]) -> Zeroizing<String> {
+        let secrets = self.to_text();
+        if recipients.len() < 2 {
+            return secrets;
+        }
+        // Grown, it would leave copies behind.
+        let mut text = Zeroizing::new(String::with_capacity(
+            secrets.len() + 128 * recipients.len(),
+        ));
+        text.push_str(&secrets);
+        for recipient in recipients {
+            text.push_str(&format!("{RECIPIENT_PREFIX}{recipient}\n"));
         }
         text
     }

@@ -5,6 +5,7 @@
 //! id among them. The labels and their fields are frozen: a change would be another CA, so a golden
 //! test pins what they give.
 
+mod identity;
 mod keyring;
 mod sealed;
 mod signer;
@@ -15,10 +16,11 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+pub use identity::{Identity, NotARecipient, NotIdentities, OtherKey, Recipient};
 pub use keyring::Keyring;
 pub use sealed::{
-    Identity, Key, NotARecipient, Recipient, SealError, is_armoured, is_sealed_with_passphrase,
-    recipients, seal, seal_with_passphrase, unseal,
+    Key, SealError, has_conflict, is_armoured, is_sealed, is_sealed_with_passphrase, recipients,
+    seal, seal_with_passphrase, unseal,
 };
 pub use signer::{NotARecordSignature, NotARootKey, RecordSignature, RootKey, RootSigner};
 

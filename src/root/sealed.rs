@@ -4,14 +4,13 @@
 //! opens it without homelab.
 
 use std::io::{BufReader, Read, Write};
-use std::str::FromStr;
 
 use age::armor::{ArmoredReader, ArmoredWriter, Format};
-use age::secrecy::{ExposeSecret, SecretString};
-use age::{Decryptor, Encryptor, scrypt, x25519};
+use age::secrecy::SecretString;
+use age::{Decryptor, Encryptor, scrypt};
 use zeroize::Zeroizing;
 
-use super::Keyring;
+use super::{Identity, Keyring, Recipient};
 
 /// scrypt's cost, as a power of two, of a passphrase: what age itself uses, 256 MiB and about a
 /// second. The crate would measure the machine, so that another one might refuse the file.
@@ -19,37 +18,18 @@ const WORK_FACTOR: u8 = 18;
 /// The highest cost that is paid, for files that another program has sealed.
 const WORK_FACTOR_LIMIT: u8 = 22;
 
-/// Bytes of a keyring's text, or of a sealed file's header, at the most.
+/// Bytes of a keyring's text, at the most.
 const PLAIN_LIMIT: u64 = 32 << 10;
-
-/// An age X25519 identity: the private key to sealed files.
-pub struct Identity(x25519::Identity);
+/// Bytes of a sealed file's header, at the most: some hundred recipients.
+const HEADER_LIMIT: u64 = 64 << 10;
 
 /// What a sealed file is opened with.
-pub enum Key {
+pub enum Key<'a> {
     /// Identities, of which one must fit.
-    Identities(Vec<Identity>),
+    Identities(&'a [Identity]),
     /// A passphrase.
-    Passphrase(SecretString),
+    Passphrase(&'a SecretString),
 }
-
-/// Whom a file can be sealed to: the public half of an [`Identity`], `age1…`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recipient(x25519::Recipient);
-
-impl FromStr for Recipient {
-    type Err = NotARecipient;
-
-    fn from_str(text: &str) -> Result<Recipient, NotARecipient> {
-        let recipient = x25519::Recipient::from_str(text.trim());
-        recipient.map(Recipient).map_err(|_| NotARecipient)
-    }
-}
-
-/// A text that is no X25519 recipient of age's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected a recipient as `age-keygen -y` prints it, which begins with `age1`")]
-pub struct NotARecipient;
 
 /// Why a keyring could not be sealed or opened.
 #[derive(Debug, thiserror::Error)]
@@ -71,41 +51,8 @@ pub enum SealError {
     NotARoot,
     #[error("it could not be encrypted")]
     NotSealed,
-}
-
-impl Identity {
-    /// Makes a new identity from the system's randomness.
-    pub fn generate() -> Identity {
-        Identity(x25519::Identity::generate())
-    }
-
-    /// Whom files are encrypted to that this identity is to open.
-    pub fn recipient(&self) -> Recipient {
-        Recipient(self.0.to_public())
-    }
-
-    /// An identity file as `age-keygen` writes it.
-    pub fn to_file(&self) -> Zeroizing<String> {
-        let secret = self.0.to_string();
-        Zeroizing::new(format!(
-            "# A key to homelab.age. Keep a copy of this file somewhere safe: without it nothing\n\
-             # can be issued or renewed. Never put it into git.\n\
-             # public key: {}\n{}\n",
-            self.0.to_public(),
-            secret.expose_secret()
-        ))
-    }
-
-    /// Every X25519 identity in a file's text; `None` if a line is something else or there is none.
-    pub fn from_file(text: &str) -> Option<Vec<Identity>> {
-        let lines = text.lines().map(str::trim);
-        let keys = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
-        let identities: Result<Vec<_>, _> = keys.map(x25519::Identity::from_str).collect();
-        let identities = identities
-            .ok()
-            .filter(|identities| !identities.is_empty())?;
-        Some(identities.into_iter().map(Identity).collect())
-    }
+    #[error("there are too many recipients")]
+    TooMany,
 }
 
 /// Whether a sealed file is armoured, as homelab writes it: text, which git or an editor may have written in another form.
@@ -114,11 +61,12 @@ pub fn is_armoured(sealed: &[u8]) -> bool {
     sealed.starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----")
 }
 
-/// Seals a keyring to recipients, of whom each can open it.
+/// Seals a keyring to recipients, of whom each can open it. Where there are several, who they are is kept inside.
 pub fn seal(keyring: &Keyring, recipients: &[Recipient]) -> Result<Vec<u8>, SealError> {
+    let text = keyring.to_text_for(recipients);
     let recipients = recipients.iter().map(|recipient| &recipient.0 as _);
     let encryptor = Encryptor::with_recipients(recipients);
-    write_sealed(keyring, encryptor.map_err(|_| SealError::NotSealed)?)
+    write_sealed(&text, encryptor.map_err(|_| SealError::NotSealed)?)
 }
 
 /// Seals a keyring with a passphrase (scrypt).
@@ -129,32 +77,59 @@ pub fn seal_with_passphrase(
     let mut recipient = scrypt::Recipient::new(passphrase.clone());
     recipient.set_work_factor(WORK_FACTOR);
     let encryptor = Encryptor::with_recipients(std::iter::once(&recipient as _));
-    write_sealed(keyring, encryptor.map_err(|_| SealError::NotSealed)?)
+    write_sealed(
+        &keyring.to_text(),
+        encryptor.map_err(|_| SealError::NotSealed)?,
+    )
 }
 
-fn write_sealed(keyring: &Keyring, encryptor: Encryptor) -> Result<Vec<u8>, SealError> {
+fn write_sealed(text: &str, encryptor: Encryptor) -> Result<Vec<u8>, SealError> {
+    // What is not read again would be lost.
+    if text.len() as u64 >= PLAIN_LIMIT {
+        return Err(SealError::TooMany);
+    }
     let write = || -> std::io::Result<Vec<u8>> {
         let armor = ArmoredWriter::wrap_output(Vec::new(), Format::AsciiArmor)?;
         let mut plain = encryptor.wrap_output(armor)?;
-        plain.write_all(keyring.to_text().as_bytes())?;
+        plain.write_all(text.as_bytes())?;
         plain.finish()?.finish()
     };
     write().map_err(|_| SealError::NotSealed)
 }
 
-/// How many X25519 recipients a sealed file has; who they are it does not tell.
+/// How many recipients a sealed file has, of whatever kind; who they are it does not tell.
 pub fn recipients(sealed: &[u8]) -> Result<usize, SealError> {
     let mut header = Vec::new();
     let read = ArmoredReader::new(sealed)
-        .take(PLAIN_LIMIT)
+        .take(HEADER_LIMIT)
         .read_to_end(&mut header);
     read.map_err(|_| SealError::Damaged)?;
     // https://c2sp.org/age#header: a stanza begins with `-> ` and its type, and `---` ends the header.
     let lines = header.split(|byte| *byte == b'\n');
-    let stanzas = lines.take_while(|line| !line.starts_with(b"---"));
-    Ok(stanzas
-        .filter(|line| line.starts_with(b"-> X25519 "))
-        .count())
+    let lines = lines.take_while(|line| !line.starts_with(b"---"));
+    let kinds = lines.filter_map(|line| line.strip_prefix(b"-> "));
+    let kinds = kinds.filter_map(|rest| rest.split(|byte| *byte == b' ').next());
+    // Some programs add a stanza for nobody, so that readers get used to kinds that they do not know.
+    Ok(kinds.filter(|kind| !kind.ends_with(b"-grease")).count())
+}
+
+/// Whether bytes begin as an age file does, armoured or not.
+pub fn is_sealed(bytes: &[u8]) -> bool {
+    let starts = [
+        &b"age-encryption.org/v1\n"[..],
+        b"-----BEGIN AGE ENCRYPTED FILE-----",
+    ];
+    starts.iter().any(|start| bytes.starts_with(start))
+}
+
+/// Whether git's marks of a conflict stand in a sealed file.
+pub fn has_conflict(sealed: &[u8]) -> bool {
+    let mut lines = sealed.split(|byte| *byte == b'\n');
+    lines.any(|line| {
+        [b"<<<<<<< ", b">>>>>>> "]
+            .iter()
+            .any(|mark| line.starts_with(*mark))
+    })
 }
 
 /// Whether a sealed file wants a passphrase rather than an identity.
@@ -163,7 +138,7 @@ pub fn is_sealed_with_passphrase(sealed: &[u8]) -> Result<bool, SealError> {
 }
 
 /// Opens a sealed keyring.
-pub fn unseal(sealed: &[u8], key: &Key) -> Result<Keyring, SealError> {
+pub fn unseal(sealed: &[u8], key: &Key<'_>) -> Result<Keyring, SealError> {
     let decryptor = decryptor(sealed)?;
     let plain = match (key, decryptor.is_scrypt()) {
         (Key::Identities(_), true) => return Err(SealError::NeedsPassphrase),
@@ -175,7 +150,7 @@ pub fn unseal(sealed: &[u8], key: &Key) -> Result<Keyring, SealError> {
             decryptor.decrypt(identities)
         }
         (Key::Passphrase(passphrase), true) => {
-            let mut identity = scrypt::Identity::new(passphrase.clone());
+            let mut identity = scrypt::Identity::new((*passphrase).clone());
             identity.set_max_work_factor(WORK_FACTOR_LIMIT);
             decryptor.decrypt(std::iter::once(&identity as &dyn age::Identity))
         }
@@ -213,19 +188,21 @@ mod tests {
         let keyring = Keyring::of(RootSecret::new([3; 32]));
         let sealed = seal(&keyring, &[identity.recipient(), second.recipient()]).unwrap();
         assert_eq!(recipients(&sealed).unwrap(), 2);
-        assert!(unseal(&sealed, &Key::Identities(vec![second])).is_ok());
+        assert!(unseal(&sealed, &Key::Identities(&[second])).is_ok());
         assert!(sealed.starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----\n"));
         assert!(!is_sealed_with_passphrase(&sealed).unwrap());
         let file = identity.to_file();
-        let read = Identity::from_file(&file).unwrap();
-        let opened = unseal(&sealed, &Key::Identities(read)).unwrap();
+        let read = Identity::from_file(file.as_bytes()).unwrap();
+        let opened = unseal(&sealed, &Key::Identities(&read)).unwrap();
         assert!(opened.root(&root).is_some());
-        let other = Key::Identities(vec![Identity::generate()]);
+        let stranger = [Identity::generate()];
+        let other = Key::Identities(&stranger);
         assert!(matches!(
             unseal(&sealed, &other),
             Err(SealError::WrongIdentity)
         ));
-        let passphrase = Key::Passphrase(SecretString::from("x"));
+        let passphrase = SecretString::from("x");
+        let passphrase = Key::Passphrase(&passphrase);
         assert!(matches!(
             unseal(&sealed, &passphrase),
             Err(SealError::NeedsIdentity)
@@ -237,7 +214,8 @@ mod tests {
         let identity = Identity::generate();
         let keyring = Keyring::of(RootSecret::new([3; 32]));
         let sealed = seal(&keyring, &[identity.recipient()]).unwrap();
-        let key = Key::Identities(vec![identity]);
+        let identities = [identity];
+        let key = Key::Identities(&identities);
         for end in 0..sealed.len() - 1 {
             assert!(unseal(&sealed[..end], &key).is_err(), "cut at {end}");
         }
@@ -252,14 +230,26 @@ mod tests {
     }
 
     #[test]
-    fn identity_files_hold_identities_only() {
-        for bad in [
-            "",
-            "# only a comment\n",
-            "AGE-SECRET-KEY-1NO",
-            "ssh-ed25519 AAAA",
-        ] {
-            assert!(Identity::from_file(bad).is_none(), "{bad}");
-        }
+    fn who_the_recipients_are_is_kept_where_there_are_several() {
+        let (one, two) = (Identity::generate(), Identity::generate());
+        let keyring = Keyring::of(RootSecret::new([3; 32]));
+        let both = [one.recipient(), two.recipient()];
+        let sealed = seal(&keyring, &both).unwrap();
+        let opened = unseal(&sealed, &Key::Identities(&[two])).unwrap();
+        assert_eq!(opened.recipients(), both);
+        let sealed = seal(&opened, &both[..1]).unwrap();
+        let opened = unseal(&sealed, &Key::Identities(&[one])).unwrap();
+        assert!(opened.recipients().is_empty(), "it is the only one");
+        // More than are read again are not sealed to.
+        let many: Vec<_> = (0..600).map(|_| both[0].clone()).collect();
+        assert!(matches!(seal(&keyring, &many), Err(SealError::TooMany)));
+    }
+
+    #[test]
+    fn conflicts_of_git_are_known() {
+        assert!(has_conflict(b"-----BEGIN AGE\n<<<<<<< HEAD\nab\n=======\n"));
+        let keyring = Keyring::of(RootSecret::new([3; 32]));
+        let sealed = seal(&keyring, &[Identity::generate().recipient()]).unwrap();
+        assert!(is_sealed(&sealed) && !has_conflict(&sealed));
     }
 }

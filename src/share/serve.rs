@@ -1,12 +1,13 @@
 //! The server: sockets and timers around a [`Session`].
 //!
 //! One thread, one request on each connection, nothing read from disk. A visitor that is slow, silent or deaf holds a
-//! connection for a while and nobody up; where there are too many, the one that has been silent for longest goes.
+//! connection for a while and nobody up; where there are too many, whoever has the most loses the one that has been silent
+//! for longest.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
-use std::net::{IpAddr, TcpListener};
+use std::net::{IpAddr, Ipv6Addr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -93,8 +94,8 @@ struct Shared {
     session: Mutex<Session>,
     page: Bytes,
     files: Vec<(File, Bytes)>,
-    /// The connections whose request has not arrived, the oldest first.
-    waiting: Mutex<BTreeMap<u64, AbortHandle>>,
+    /// The connections to which nothing is being handed over, the oldest first, with whose they are.
+    waiting: Mutex<BTreeMap<u64, (IpAddr, AbortHandle)>>,
 }
 
 async fn run(
@@ -132,17 +133,17 @@ async fn run(
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, from)) => {
-                    if connections.len() < limits.connections || shared.drop_oldest() {
+                    if connections.len() < limits.connections || shared.drop_one() {
                         let visit = visit(stream, from.ip(), number, Arc::clone(&shared));
                         let handle = connections.spawn(visit);
-                        shared.waiting().insert(number, handle);
+                        shared.waiting().insert(number, (network(from.ip()), handle));
                     }
                     // Who has come is heard before others are let in.
                     tokio::task::yield_now().await;
                 }
                 // Somebody who is gone again, or no descriptor is free.
                 Err(_) => {
-                    shared.drop_oldest();
+                    shared.drop_one();
                     sleep(NO_DESCRIPTORS).await;
                 }
             },
@@ -164,17 +165,41 @@ impl Shared {
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn waiting(&self) -> MutexGuard<'_, BTreeMap<u64, AbortHandle>> {
+    fn waiting(&self) -> MutexGuard<'_, BTreeMap<u64, (IpAddr, AbortHandle)>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the connection that has been silent for longest; `false` if none is.
-    fn drop_oldest(&self) -> bool {
-        let oldest = self.waiting().pop_first();
-        oldest.is_some_and(|(_, connection)| {
+    /// Ends a connection, the one that has been silent for longest of whoever has the most: who has one alone keeps it,
+    /// however many others come. `false` if nobody has one that may go.
+    fn drop_one(&self) -> bool {
+        let mut waiting = self.waiting();
+        let mut of_each: BTreeMap<IpAddr, usize> = BTreeMap::new();
+        for (from, _) in waiting.values() {
+            *of_each.entry(*from).or_default() += 1;
+        }
+        let most = of_each.iter().max_by_key(|(_, count)| **count);
+        let Some(most) = most.map(|(from, _)| *from) else {
+            return false;
+        };
+        let mut theirs = waiting.iter().filter(|(_, (from, _))| *from == most);
+        let oldest = theirs.next().map(|(number, _)| *number);
+        let dropped = oldest.and_then(|number| waiting.remove(&number));
+        dropped.is_some_and(|(_, connection)| {
             connection.abort();
             true
         })
+    }
+}
+
+/// Who an address belongs to, as far as connections are shared out: in IPv6 everybody has as many addresses as there are
+/// in a network of 64 bits (RFC 4291 §2.5.1).
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let network = address.to_bits() & !u128::from(u64::MAX);
+            IpAddr::V6(Ipv6Addr::from_bits(network))
+        }
+        address => address,
     }
 }
 
@@ -201,8 +226,10 @@ async fn converse(
     sent: &OnceLock<usize>,
 ) -> bool {
     let service = service_fn(|request: Request<Incoming>| {
-        shared.waiting().remove(&number);
         let answer = answer(&request, from, shared);
+        if matches!(answer, Answer::Page | Answer::File(_)) {
+            shared.waiting().remove(&number);
+        }
         if let Answer::File(file) = answer
             && request.method() == Method::GET
         {

@@ -33,6 +33,17 @@ pub use messages::language_of;
 use messages::{Layer, Messages, file_of};
 use script::{powershell_string, shell_word};
 
+/// How deep calls of macros, includes and the like may go; the built-in templates take a little more than half of it, for an
+/// include counts as ten calls. Deeper ones would run into the end of a thread's stack, which is the end of the program.
+const DEEPEST: usize = 80;
+
+/// Steps that each rendering may take, and 64 bytes of memory count as one.
+const FUEL: u64 = 2_000_000;
+/// Steps that it may take besides for each byte that it is given. Of the built-in templates the guide takes most, by each device
+/// with each service of a person: 1.4 million steps for 100 with 500, 2.4 million, six a byte, for 1,000 with 50. What else a build
+/// of a large home renders takes less than one a byte.
+const FUEL_PER_BYTE: u64 = 16;
+
 /// The prefix that names a built-in template even where an override exists.
 const BUILTIN: &str = "builtin/";
 
@@ -248,6 +259,7 @@ impl Templates {
         context: &impl Serialize,
     ) -> Result<Rendered, TemplateError> {
         let (mut environment, used) = self.environment();
+        environment.set_fuel(Some(fuel(context)));
         self.add_messages(&mut environment, language, &used);
         let template = environment
             .get_template(name)
@@ -408,6 +420,7 @@ impl Templates {
             Ok(templates.text(name).map(str::to_owned))
         });
         environment.set_auto_reload(false);
+        environment.set_recursion_limit(DEEPEST);
         // Off in release builds unless said, and without it an error has no place.
         environment.set_debug(true);
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -572,7 +585,38 @@ fn powershell_escape() -> AutoEscape {
     AutoEscape::Custom("powershell".into())
 }
 
+/// How many steps a rendering of this may take.
+fn fuel(context: &impl Serialize) -> u64 {
+    let mut size = Size(0);
+    // What cannot be told apart in JSON is no less to render.
+    let _ = serde_json::to_writer(&mut size, context);
+    FUEL.saturating_add(FUEL_PER_BYTE.saturating_mul(size.0))
+}
+
+/// Counts what is written to it.
+struct Size(u64);
+
+impl std::io::Write for Size {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 fn broken(asked: &str, error: &Error) -> TemplateError {
+    // Where one template stops within another, the innermost names it.
+    let mut innermost = error;
+    while let Some(cause) = std::error::Error::source(innermost).and_then(|e| e.downcast_ref()) {
+        innermost = cause;
+    }
+    let is_without_end = innermost.kind() == ErrorKind::OutOfFuel
+        || innermost
+            .detail()
+            .is_some_and(|detail| detail.contains("recursion"));
     let name = error.name().unwrap_or(asked).to_owned();
     let text = error.template_source().map(str::to_owned);
     let place = error.range().filter(|_| text.is_some()).map(Span::from);
@@ -584,6 +628,9 @@ fn broken(asked: &str, error: &Error) -> TemplateError {
         source_code: text.map(|text| NamedSource::new(format!("templates/{name}"), text)),
         place,
         help: match error.kind() {
+            _ if is_without_end => Some(String::from(
+                "it goes on without end, or calls itself, or makes far more text than it is given: see its loops, macros, includes and numbers",
+            )),
             ErrorKind::UndefinedError => Some(String::from(
                 "the built-in template of the same name shows which values there are",
             )),
@@ -666,6 +713,69 @@ mod tests {
             assert!(place.is_some(), "{text}");
         }
         assert!(templates(&[("m.html.j2", "{% if %}")]).is_err());
+    }
+
+    /// Whatever a template does, it ends, in little memory, and says which one it was.
+    #[test]
+    fn what_has_no_end_is_an_error_that_names_the_template() {
+        let deep = |open: &str, inner: &str, close: &str| {
+            format!("{}{inner}{}", open.repeat(3000), close.repeat(3000))
+        };
+        for text in [
+            "{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}",
+            "{% macro a() %}{{ b() }}{% endmacro %}{% macro b() %}{{ a() }}{% endmacro %}{{ a() }}",
+            "{% include \"m.html.j2\" %}",
+            "{% extends \"m.html.j2\" %}",
+            "{% import \"m.html.j2\" as m %}",
+            "{% from \"m.html.j2\" import m %}{{ m() }}",
+            "{% block a %}{{ self.a() }}{% endblock %}",
+            "{% for i in range(10**9) %}{{ i }}{% endfor %}",
+            "{% for i in range(90000) %}{% for j in range(90000) %}{% endfor %}{% endfor %}",
+            "{% for i in [1] recursive %}{{ loop([1]) }}{% endfor %}",
+            "{{ \"x\" * 10**9 }}",
+            "{{ [1] * 10**9 }}",
+            "{% set x = \"x\" * 10**6 %}{{ x * 10**6 }}",
+            "{% set ns = namespace(x=\"x\") %}{% for i in range(64) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}{{ ns.x }}",
+            "{{ \"%999999999d\" | format(1) }}",
+            "{{ \"x\" | indent(10**9, true) }}",
+            "{{ [1] | batch(10**9, \"x\") | list }}",
+            "{{ \"x\" | replace(\"\", \"y\" * 10**6) | replace(\"y\", \"z\" * 10**6) }}",
+            "{{ range(90000) | join(\"x\" * 10**6) }}",
+            &deep("{{ (", "1", ") }}"),
+            &format!("{{{{ {}1{} }}}}", "(".repeat(3000), ")".repeat(3000)),
+            &format!("{{{{ {}1{} }}}}", "[".repeat(3000), "]".repeat(3000)),
+            &format!("{{{{ {}1 }}}}", "-".repeat(3000)),
+            &format!("{{{{ {}true }}}}", "not ".repeat(3000)),
+            &format!("{{{{ 1{} }}}}", " if true else 2".repeat(3000)),
+            &deep("{% if true %}", "", "{% endif %}"),
+            &deep("{% for i in [1] %}", "", "{% endfor %}"),
+        ] {
+            let begin = std::time::Instant::now();
+            let shown: String = text.chars().take(60).collect();
+            let rendered = render(&[("m.html.j2", text)], "m.html.j2");
+            match rendered {
+                Err(TemplateError::Broken { name, .. }) => assert_eq!(name, "m.html.j2"),
+                Err(other) => panic!("{shown}: {other}"),
+                // Where it is only long, it is as long as it was written.
+                Ok(rendered) => assert!(rendered.text.len() < 4 * text.len(), "{shown}"),
+            }
+            let elapsed = begin.elapsed();
+            assert!(
+                elapsed < std::time::Duration::from_secs(20),
+                "{shown}: {elapsed:?}"
+            );
+        }
+        for names in [["a", "b"], ["b", "a"]] {
+            let [one, other] = names.map(|name| format!("{name}.html.j2"));
+            for word in ["include", "extends"] {
+                let texts = [&other, &one].map(|name| format!("{{% {word} \"{name}\" %}}"));
+                let rendered = render(&[(&one, &texts[0]), (&other, &texts[1])], &one);
+                assert!(
+                    matches!(rendered, Err(TemplateError::Broken { .. })),
+                    "{word}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -16,6 +16,9 @@ use super::beneath::open_beneath;
 use super::error::{TreeError, cannot_read, cannot_write, in_the_way};
 use super::modes;
 
+/// Bytes of a file in an output tree, at the most: a larger one is nobody's that is written here, and is not read.
+pub(super) const LARGEST: u64 = 256 << 20;
+
 /// How much of a file is held at once while it is hashed.
 const PIECE: usize = 64 * 1024;
 
@@ -34,7 +37,7 @@ pub(super) enum Standing {
         content: Hash,
         mode: FileMode,
     },
-    /// Something else, or a file that may not be read.
+    /// Something else, or a file that may not be read or is too large.
     Other(FileType),
 }
 
@@ -111,7 +114,8 @@ impl Directory {
         let read = || -> Result<Standing, Errno> {
             let status = rustix::fs::fstat(&descriptor)?;
             let kind = FileType::from_raw_mode(status.st_mode);
-            if kind != FileType::RegularFile {
+            let is_larger = u64::try_from(status.st_size).is_ok_and(|size| size > LARGEST);
+            if kind != FileType::RegularFile || is_larger {
                 return Ok(Standing::Other(kind));
             }
             Ok(Standing::File {

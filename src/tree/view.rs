@@ -9,7 +9,7 @@ use rustix::fs::{FileType, Mode as FileMode};
 use rustix::io::Errno;
 
 use super::change::{Change, Scope, Wanted};
-use super::directory::{Directory, Standing, kind};
+use super::directory::{Directory, LARGEST, Standing, kind};
 use super::error::{TreeError, cannot_read, describe};
 use super::hold::{Access, hold};
 use super::holder::Holder;
@@ -241,7 +241,7 @@ impl View {
             }
         }
         let contents =
-            read(&own, manifest::FILE)?.ok_or_else(|| cannot_read(&path, Errno::ACCESS))?;
+            read(&own, manifest::FILE)?.ok_or_else(|| cannot_read(&path, Errno::FBIG))?;
         let mut reading = manifest::read(&contents.bytes, &self.owner.present);
         if let Reading::Foreign(found) = &reading
             && self.owner.former.contains(found)
@@ -268,17 +268,20 @@ impl View {
     }
 }
 
+/// The file at `below`; `None` if there is none, or something else than a file, or one larger than any that is written here.
 fn read(directory: &Directory, below: &str) -> Result<Option<Contents>, TreeError> {
-    let Some(mut file) = directory.file(below)? else {
+    let Some(file) = directory.file(below)? else {
         return Ok(None);
     };
     let mut bytes = Vec::new();
     let mode = file
         .metadata()
         .and_then(|metadata| {
+            let mut file = file.take(LARGEST + 1);
             file.read_to_end(&mut bytes)
                 .map(|_| metadata.mode() & 0o7777)
         })
         .map_err(|source| cannot_read(&directory.named(below), source))?;
-    Ok(Some(Contents { bytes, mode }))
+    let is_ours = bytes.len() as u64 <= LARGEST;
+    Ok(is_ours.then_some(Contents { bytes, mode }))
 }

@@ -166,7 +166,7 @@ fn another_encryption_that_is_killed_is_completed() {
     sweep(|| first.copy(), &encryption(&first), &kinds);
 }
 
-/// `rotate --identity` to the lab's own identity and to another.
+/// `rotate --reseal` to the lab's own identity and to another.
 #[track_caller]
 fn encryption(lab: &Lab) -> String {
     let other = lab.home().join("other.txt");
@@ -178,7 +178,7 @@ fn encryption(lab: &Lab) -> String {
         public.succeeds().stdout().trim().to_owned()
     };
     let own = recipient(&lab.home().join(IDENTITY));
-    format!("rotate --identity -r {own} -r {}", recipient(&other))
+    format!("rotate --reseal -r {own} -r {}", recipient(&other))
 }
 
 /// The disk refuses instead: that is an error with a remedy, nothing is lost, and the same command completes it.
@@ -334,7 +334,7 @@ fn completes(lab: &Lab, command: &str, kind: &str, nth: usize, fault: Fault) -> 
         return Err(format!("left over: {left:?}"));
     }
     // Neither builds a tree.
-    if command == "init" || command.starts_with("rotate --identity") {
+    if command == "init" || command.starts_with("rotate --reseal") {
         invocation(lab, "build").run().succeeds();
     }
     // A rotation makes another beside it.
@@ -368,7 +368,7 @@ fn consistent(lab: &Lab, command: &str) -> Result<(), String> {
         "rotate --finish --force" | "rotate --finish" => ((3, 2), 1),
         "revoke --no-replace alice/pixel" => ((2, 1), 1),
         command if command.starts_with("adopt") => ((3, 2), 2),
-        command if command.starts_with("rotate --identity") => ((3, 1), 1),
+        command if command.starts_with("rotate --reseal") => ((3, 1), 1),
         command if command.starts_with("renew") || command.starts_with("revoke") => ((3, 1), 1),
         _ => return Ok(()),
     };

@@ -394,7 +394,7 @@ fn what_is_sealed_is_not_missed() {
     let lab = built();
     let sealed = lab.read_bytes("homelab.age");
     let recipient = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
-    let arguments = ["rotate", "--identity", "--recipient", recipient];
+    let arguments = ["rotate", "--reseal", "--force", "--recipient", recipient];
     run(&lab, 1, arguments).succeeds();
     assert!(sealed != lab.read_bytes("homelab.age"));
     let planned = json(&lab, 1, ["--expect-no-changes"]);

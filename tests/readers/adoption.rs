@@ -1,8 +1,9 @@
 //! Authorities that openssl and GnuTLS have made: their keys are read in every form, and what they sign here is believed.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
-use homelab::pki::{Certificate, ForeignKey, ForeignKeyError, certificates_in};
+use homelab::pki::{Certificate, ForeignKey, ForeignKeyError, Readers, certificates_in};
 
 use crate::support::lab::Lab;
 use crate::support::recipe::{CA, P256, RSA, Recipe};
@@ -12,7 +13,7 @@ use crate::verifiers::{CLIENT, assert_clean, gnutls, lint, verify};
 const PASSPHRASE: &str = "an insecure passphrase, ünd so weiter";
 
 /// openssl's words for each form of a private key that it writes.
-const ENCRYPTED: [&str; 9] = [
+const ENCRYPTED: [&str; 13] = [
     "ec -in ca.key -aes128",
     "ec -in ca.key -aes192",
     "ec -in ca.key -aes256",
@@ -22,6 +23,10 @@ const ENCRYPTED: [&str; 9] = [
     "pkcs8 -topk8 -in ca.key -v2 aes-256-cbc -v2prf hmacWithSHA1",
     "pkcs8 -topk8 -in ca.key -v2 des3",
     "pkcs8 -topk8 -in ca.key -scrypt",
+    "pkcs8 -topk8 -in ca.key -v1 PBE-SHA1-3DES",
+    "pkcs8 -topk8 -in ca.key -v1 PBE-SHA1-2DES",
+    "pkcs8 -topk8 -in ca.key -v1 PBE-MD5-DES -provider legacy -provider default",
+    "pkcs8 -topk8 -in ca.key -v1 PBE-SHA1-DES -provider legacy -provider default",
 ];
 
 /// The kinds of authorities that sign here.
@@ -85,10 +90,125 @@ fn keys_are_read_in_every_form(kind: &str) {
     }
     recipe.openssl("ec -in ca.key -camellia256 -passout file:passphrase -out k");
     let refused = read("k").err().expect("the cipher is not known");
-    assert_eq!(
-        refused,
-        ForeignKeyError::Cipher(String::from("CAMELLIA-256-CBC"))
-    );
+    let ForeignKeyError::Cipher(cipher) = refused else {
+        panic!("{refused}");
+    };
+    assert_eq!(cipher.name, "CAMELLIA-256-CBC");
+    assert_eq!(cipher.readers, Readers::Openssl);
+}
+
+/// A cipher that is not read here is named, and the help is a command that works.
+#[test]
+fn a_cipher_that_is_not_known_is_named_with_a_remedy_that_works() {
+    let recipe = Recipe::new(P256, CA);
+    // Of one file openssl would take the second line for the second passphrase.
+    recipe.write("passphrase", PASSPHRASE);
+    recipe.write("again", PASSPHRASE);
+    let [certificate, key, new] =
+        ["ca.pem", "sealed.key", "new.key"].map(|name| recipe.path(name).display().to_string());
+    let legacy = "-provider legacy -provider default";
+    for (words, name, options) in [
+        ("pkcs8 -topk8 -v2 camellia-256-cbc", "CAMELLIA-256-CBC", ""),
+        ("pkcs8 -topk8 -v2 aria-128-cbc", "ARIA-128-CBC", ""),
+        ("ec -camellia128", "CAMELLIA-128-CBC", ""),
+        (
+            "pkcs8 -topk8 -v1 PBE-SHA1-RC2-40",
+            "pbeWithSHA1And40BitRC2-CBC",
+            legacy,
+        ),
+        (
+            "pkcs8 -topk8 -v1 PBE-MD5-RC2-64",
+            "pbeWithMD5AndRC2-CBC",
+            legacy,
+        ),
+        (
+            "pkcs8 -topk8 -v1 PBE-SHA1-RC4-128",
+            "pbeWithSHA1And128BitRC4",
+            legacy,
+        ),
+        ("pkcs8 -topk8 -v2 des", "DES-CBC", legacy),
+    ] {
+        let spaced = match options {
+            "" => String::new(),
+            options => format!("{options} "),
+        };
+        recipe.openssl(&format!(
+            "{words} -in ca.key {spaced}-passout file:passphrase -out sealed.key"
+        ));
+        let lab = Lab::new().declare(
+            "domain \"home.example.com\"\nperson \"a\" { device \"b\" platform=\"linux\"; }\n",
+        );
+        let refused = typing(
+            lab.command(["adopt", &certificate, "--key", &key]),
+            &[PASSPHRASE],
+        )
+        .run();
+        refused.fails_with(3);
+        let told: String = refused
+            .stdout()
+            .replace("│", " ")
+            .split_whitespace()
+            .collect();
+        let convert =
+            format!("openssl pkcs8 -topk8 -v2 aes-256-cbc {spaced}-in {key} -out new.key");
+        for part in [name, &convert] {
+            let part: String = part.split_whitespace().collect();
+            assert!(told.contains(&part), "{words}: {part}\n{refused}");
+        }
+        let convert = convert
+            .strip_prefix("openssl ")
+            .expect("it is a command of openssl's");
+        recipe.openssl(&format!(
+            "{convert} -passin file:passphrase -passout file:again"
+        ));
+        typing(
+            lab.command(["adopt", &certificate, "--key", &new]),
+            &[PASSPHRASE],
+        )
+        .run()
+        .succeeds();
+    }
+}
+
+/// What a file asks for is refused before it is done: iterations of every derivation, and scrypt's memory.
+#[test]
+fn a_key_that_asks_for_too_much_work_is_refused_at_once() {
+    let recipe = Recipe::new(P256, CA);
+    recipe.write("passphrase", PASSPHRASE);
+    // INTEGERs of three octets, which nothing else in such a file is: 65537 iterations become 8,388,607, an N of 65536
+    // becomes 4,194,304, which takes 1 GiB.
+    let iterations = ([2, 3, 1, 0, 1], [2, 3, 0x7f, 0xff, 0xff]);
+    let memory = ([2, 3, 1, 0, 0], [2, 3, 0x40, 0, 0]);
+    let legacy = "-provider legacy -provider default";
+    for (words, (from, to)) in [
+        ("-v2 aes-256-cbc -iter 65537", iterations),
+        (
+            "-v2 aes-256-cbc -v2prf hmacWithSHA1 -iter 65537",
+            iterations,
+        ),
+        ("-v2 des3 -v2prf hmacWithSHA512 -iter 65537", iterations),
+        ("-v1 PBE-SHA1-3DES -iter 65537", iterations),
+        (&format!("-v1 PBE-MD5-DES -iter 65537 {legacy}"), iterations),
+        ("-scrypt -scrypt_N 65536 -scrypt_r 2 -scrypt_p 1", memory),
+    ] {
+        recipe.openssl(&format!(
+            "pkcs8 -topk8 -in ca.key {words} -outform DER -passout file:passphrase -out sealed.der"
+        ));
+        let honest = fs::read(recipe.path("sealed.der")).expect("it was made");
+        let open = |der: Vec<u8>| {
+            let text = pem::encode(&pem::Pem::new("ENCRYPTED PRIVATE KEY", der));
+            ForeignKey::from_pem(text.as_bytes()).and_then(|key| key.open(PASSPHRASE))
+        };
+        assert!(open(honest.clone()).is_ok(), "{words}");
+        let at = honest.windows(5).position(|octets| octets == from);
+        let at = at.unwrap_or_else(|| panic!("{words}: {honest:02x?}"));
+        let mut hostile = honest;
+        hostile[at..at + 5].copy_from_slice(&to);
+        let begin = Instant::now();
+        let refused = open(hostile).expect_err("it asks for too much");
+        assert_eq!(refused, ForeignKeyError::TooMuchWork, "{words}");
+        assert!(begin.elapsed() < Duration::from_secs(2), "{words}");
+    }
 }
 
 #[test]
@@ -179,7 +299,8 @@ fn the_passphrase_is_asked_for() {
     away_from_terminals(adopt())
         .run()
         .fails_with(3)
-        .stderr_contains("root::no-terminal");
+        .stderr_contains("root::no-terminal")
+        .stderr_contains("--passphrase-file FILE");
     typing(adopt(), &["wrong"])
         .run()
         .fails_with(3)
@@ -190,6 +311,27 @@ fn the_passphrase_is_asked_for() {
         .succeeds()
         .stdout_contains("Passphrase of ")
         .stdout_contains("adopted authority `Home CA`");
+
+    // Or it comes from a file, or from standard input.
+    let passphrase = recipe.path("passphrase").display().to_string();
+    for (file, stdin) in [(passphrase.as_str(), ""), ("-", PASSPHRASE)] {
+        let lab = Lab::new().declare(
+            "domain \"home.example.com\"\nperson \"a\" { device \"b\" platform=\"linux\"; }\n",
+        );
+        let adopt = lab.command([
+            "adopt",
+            &certificate,
+            "--key",
+            &key,
+            "--passphrase-file",
+            file,
+        ]);
+        away_from_terminals(adopt)
+            .stdin(stdin)
+            .run()
+            .succeeds()
+            .stdout_contains("adopted authority `Home CA`");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Visitors that want something else, or want to be in the way.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -293,4 +293,41 @@ fn more_silent_connections_than_there_may_be_shut_nobody_out() {
     );
     sharing.waits_for("alice-pixel.p12 fetched by 127.0.0.2\n");
     drop(silent);
+}
+
+/// Somebody who opens connections without end takes only his own: the device's own, which is slow, is not the one to go.
+#[test]
+fn a_flood_of_silent_connections_does_not_push_the_device_out() {
+    let lab = built();
+    let sharing = Sharing::start(&lab);
+    let silent: Vec<TcpStream> = (0..512).map(|_| sharing.connect()).collect();
+    // The device comes from another address, and is slow to say what it wants.
+    let address = SocketAddr::from(([127, 0, 0, 1], sharing.port));
+    let own = SocketAddr::from(([127, 0, 0, 2], 0));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()
+        .expect("it has one thread");
+    let connected = runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4()?;
+        socket.bind(own)?;
+        socket.connect(address).await?.into_std()
+    });
+    let mut device = connected.expect("it listens");
+    device.set_nonblocking(false).expect("it can wait");
+    let flood: Vec<TcpStream> = (0..900).map(|_| sharing.connect()).collect();
+    let head = format!(
+        "GET {} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n\r\n",
+        sharing.bundle(),
+        sharing.port
+    );
+    let patience = Some(Duration::from_secs(10));
+    device.set_read_timeout(patience).expect("it is not zero");
+    device.write_all(head.as_bytes()).expect("it was not ended");
+    let mut answer = Vec::new();
+    device.read_to_end(&mut answer).expect("it is answered");
+    assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"), "{answer:?}");
+    drop(device);
+    sharing.waits_for("alice-pixel.p12 fetched by 127.0.0.2\n");
+    drop((silent, flood));
 }

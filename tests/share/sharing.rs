@@ -77,8 +77,7 @@ impl Sharing {
         };
         // The last line that is printed before it listens for good.
         sharing.waits_for("Ctrl-C ends it");
-        let stdout = sharing.stdout();
-        sharing.url = stdout.lines().next().expect("a first line").to_owned();
+        sharing.url = sharing.first_line();
         let rest = sharing.url.strip_prefix("http://").expect("plain HTTP");
         let (authority, path) = rest.split_once('/').expect("a path");
         let port = authority.rsplit_once(':').expect("a port").1;
@@ -120,6 +119,19 @@ impl Sharing {
 
     pub fn stderr(&self) -> String {
         self.stderr.lock().expect("no reader panics").clone()
+    }
+
+    /// The first line of stdout, which was printed, and may not have been read.
+    #[track_caller]
+    fn first_line(&self) -> String {
+        let until = Instant::now() + Duration::from_secs(30);
+        loop {
+            if let Some((line, _)) = self.stdout().split_once('\n') {
+                return line.to_owned();
+            }
+            assert!(Instant::now() < until, "nothing on stdout");
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Waits until a line like that stands on stderr.

@@ -14,12 +14,13 @@ use super::arguments::Adopt;
 use super::build::{Inputs, build_after};
 use super::failure::Failure;
 use super::issuing::{Adoption, Order};
+use super::sealing::Wanted;
 use super::workspace::Workspace;
 use super::{clock, report, secret};
 use crate::lock::{Authority, Lock};
 use crate::pki::{
-    Certificate, ForeignKey, ForeignKeyError, NotAnAuthority, PrivateKey, Validity, can_sign_for,
-    certificates_in, read_authority,
+    Certificate, ForeignKey, ForeignKeyError, NotAnAuthority, PrivateKey, Readers, Validity,
+    can_sign_for, certificates_in, read_authority,
 };
 use refusal::Refusal;
 
@@ -78,19 +79,41 @@ enum AdoptError {
     },
 
     #[error("`{}` cannot be signed with", key.display())]
-    #[diagnostic(
-        code("adopt::key"),
-        help(
-            "it is to be a private key of P-256, P-384 or RSA from 2048 to 4096 bits in PEM, as `openssl ec`, `openssl rsa` and `openssl pkcs8` write it; without such a key, `homelab adopt --trust-only {}` trusts what it has signed",
-            path.display()
-        )
-    )]
+    #[diagnostic(code("adopt::key"), help("{}", remedy(source, key, path)))]
     Key {
         key: PathBuf,
         path: PathBuf,
         #[source]
         source: ForeignKeyError,
     },
+}
+
+/// What can be done about a key that is not taken.
+fn remedy(why: &ForeignKeyError, key: &Path, path: &Path) -> String {
+    let (key, path) = (key.display(), path.display());
+    let convert = |options| {
+        format!(
+            "convert it, `openssl pkcs8 -topk8 -v2 aes-256-cbc {options}-in {key} -out new.key`, and adopt with `--key new.key`"
+        )
+    };
+    match why {
+        ForeignKeyError::WrongPassphrase => String::from("try again"),
+        ForeignKeyError::TooMuchWork => convert(""),
+        ForeignKeyError::Cipher(cipher) => match cipher.readers {
+            Readers::Openssl => convert(""),
+            Readers::OpensslLegacy => convert("-provider legacy -provider default "),
+            Readers::Unknown => {
+                format!(
+                    "decrypt it with the program that made it, and adopt with the key in PKCS#8; or go without: `homelab adopt --trust-only {path}`"
+                )
+            }
+        },
+        ForeignKeyError::NoKey | ForeignKeyError::Damaged | ForeignKeyError::Unusable(_) => {
+            format!(
+                "it is to be a private key of P-256, P-384 or RSA from 2048 to 4096 bits in PEM, as `openssl ec`, `openssl rsa` and `openssl pkcs8` write it; without such a key, `homelab adopt --trust-only {path}` trusts what it has signed"
+            )
+        }
+    }
 }
 
 /// Adopts the authorities of a file, and builds.
@@ -101,7 +124,7 @@ pub fn adopt(arguments: &Adopt) -> Result<(), Failure> {
     let authorities = authorities(workspace, path, now)?;
     let mut signing = match &arguments.key {
         None => None,
-        Some(key) => Some(signing_key(workspace, key, path, &authorities)?),
+        Some(key) => Some(signing_key(workspace, arguments, key, &authorities)?),
     };
     let lock = workspace.lock()?;
     let mut adoptions = Vec::new();
@@ -121,7 +144,7 @@ pub fn adopt(arguments: &Adopt) -> Result<(), Failure> {
         adoptions.push(Adoption {
             certificate,
             validity,
-            key: key.map(|(_, key)| (key, arguments.recipient.clone())),
+            key: key.map(|(_, key)| (key, wanted(arguments))),
         });
     }
     if adoptions.is_empty() {
@@ -141,6 +164,15 @@ pub fn adopt(arguments: &Adopt) -> Result<(), Failure> {
     }
     report::result(next(arguments));
     Ok(())
+}
+
+/// Whom homelab.age is to be sealed to, with the key in it.
+fn wanted(arguments: &Adopt) -> Wanted {
+    Wanted::of(
+        &arguments.recipient,
+        arguments.seal_command.as_deref(),
+        arguments.make.secret.root_command.as_deref(),
+    )
 }
 
 fn read(workspace: &Workspace, path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
@@ -196,18 +228,24 @@ fn title(der: &[u8]) -> String {
 /// Opens the key, asking for its passphrase where it has one, and finds the certificate that it signs for.
 fn signing_key(
     workspace: &Workspace,
+    arguments: &Adopt,
     key: &Path,
-    path: &Path,
     authorities: &[(Certificate, Validity)],
 ) -> Result<(usize, PrivateKey), Failure> {
+    let path = &arguments.certificate;
     let cannot_be_had = |source| {
-        let (key, path) = (key.to_owned(), path.to_owned());
+        let (key, path) = (key.to_owned(), path.clone());
         Failure::environment(AdoptError::Key { key, path, source })
     };
     let sealed = ForeignKey::from_pem(&read(workspace, key)?).map_err(cannot_be_had)?;
-    let passphrase = match sealed.is_encrypted() {
-        true => secret::ask(&format!("Passphrase of {}: ", key.display()))?,
-        false => SecretString::from(""),
+    let passphrase = match (sealed.is_encrypted(), &arguments.passphrase_file) {
+        (false, _) => SecretString::from(""),
+        (true, Some(file)) => secret::passphrase_in(file)?,
+        (true, None) => secret::ask(
+            &format!("Passphrase of {}: ", key.display()),
+            "of the key",
+            "use `--passphrase-file FILE`, `-` for standard input",
+        )?,
     };
     let opened = sealed.open(passphrase.expose_secret());
     let opened = opened.map_err(cannot_be_had)?;
@@ -221,7 +259,7 @@ fn signing_key(
     }
     Err(Failure::environment(AdoptError::CannotSign {
         key: key.to_owned(),
-        path: path.to_owned(),
+        path: path.clone(),
         source: refused,
     }))
 }

@@ -1,18 +1,17 @@
 //! One .p12, from anywhere.
 
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Style};
 use miette::{Diagnostic, Report};
 use thiserror::Error;
-use zeroize::Zeroizing;
 
 use super::{conclude, listed, password};
 use crate::cli::arguments::Verify;
 use crate::cli::failure::Failure;
 use crate::cli::workspace::Workspace;
-use crate::cli::{believed, clock, report};
+use crate::cli::{believed, bounded, clock, passphrase, report};
 use crate::lock::{Issued, Lock};
 use crate::pki::{OpenError, OpenedBundle, SealedBundle, Validity};
 use crate::plan::shown_moment;
@@ -24,8 +23,6 @@ use age::secrecy::ExposeSecret;
 
 /// Bytes of a .p12, at the most; those with a chain of large certificates have some ten thousand.
 const LIMIT: u64 = 256 << 10;
-/// Bytes of a password, at the most.
-const PASSWORD_LIMIT: u64 = 1 << 10;
 
 const HELP: &str = "a device that needs another file gets it with `homelab renew PERSON/DEVICE`";
 
@@ -78,7 +75,7 @@ pub fn verify(arguments: &Verify, path: &Path) -> Result<(), Failure> {
     let lock = workspace.lock()?;
     lock.iter().for_each(believed::doubt_unsigned);
     let now = clock::now()?;
-    let bytes = workspace.read(path, LIMIT)?.unwrap_or_default();
+    let bytes = workspace.read_start(path, LIMIT + 1)?.unwrap_or_default();
     if bytes.len() as u64 > LIMIT {
         let path = path.to_owned();
         return Err(Failure::environment(BundleError::TooLarge { path }));
@@ -131,7 +128,10 @@ fn open(
 ) -> Result<OpenedBundle, Failure> {
     let failed = |error| cannot_open(path, error);
     if let Some(file) = &arguments.password_file {
-        let password = from_file(file)?;
+        let password = bounded::first_line(file).map_err(|source| {
+            let path = file.clone();
+            Failure::environment(BundleError::PasswordFile { path, source })
+        })?;
         return sealed.open(&password).map_err(failed);
     }
     if let Some(lock) = lock.filter(|_| !arguments.no_secret && sealed.may_be_own()) {
@@ -146,8 +146,7 @@ fn open(
         }
     }
     let prompt = format!("Password of {}: ", path.display());
-    let asked = rpassword::prompt_password(prompt).map(age::secrecy::SecretString::from);
-    let asked = asked.map_err(|source| {
+    let asked = passphrase::ask(&prompt).map_err(|source| {
         let path = path.to_owned();
         Failure::environment(BundleError::NoTerminal { path, source })
     })?;
@@ -182,29 +181,6 @@ fn with_derived(
         }
     }
     Ok(None)
-}
-
-/// The first line of a file, or of standard input.
-fn from_file(path: &Path) -> Result<Zeroizing<String>, Failure> {
-    let read = || -> io::Result<Zeroizing<String>> {
-        let mut text = Zeroizing::new(String::with_capacity(PASSWORD_LIMIT as usize + 1));
-        match path == Path::new("-") {
-            true => io::stdin()
-                .lock()
-                .take(PASSWORD_LIMIT)
-                .read_to_string(&mut text)?,
-            false => std::fs::File::open(path)?
-                .take(PASSWORD_LIMIT)
-                .read_to_string(&mut text)?,
-        };
-        Ok(Zeroizing::new(
-            text.lines().next().unwrap_or_default().to_owned(),
-        ))
-    };
-    read().map_err(|source| {
-        let path = path.to_owned();
-        Failure::environment(BundleError::PasswordFile { path, source })
-    })
 }
 
 /// A block of what it is, then what was found.

@@ -27,14 +27,16 @@ use super::nonce::{self, Purpose};
 pub(super) const ITERATIONS: u16 = 2048;
 
 /// PBES2 (RFC 8018 §A.4).
-pub(super) const PBES2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.13");
+pub(in crate::pki) const PBES2: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.13");
 /// PBKDF2 (RFC 8018 §A.2).
-pub(super) const PBKDF2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.12");
+pub(in crate::pki) const PBKDF2: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.12");
 /// hmacWithSHA256 (RFC 8018 §B.1.2).
-pub(super) const HMAC_WITH_SHA256: ObjectIdentifier =
+pub(in crate::pki) const HMAC_WITH_SHA256: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("1.2.840.113549.2.9");
 /// aes256-CBC-PAD (RFC 8018 §B.2.5). Apple takes every PBES2 for this cipher, whatever it says.
-pub(super) const AES256_CBC: ObjectIdentifier =
+pub(in crate::pki) const AES256_CBC: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.1.42");
 
 /// What encrypts a bundle.

@@ -32,9 +32,8 @@ use pkcs12::{CertBag, PKCS_12_CERT_BAG_OID, PKCS_12_PKCS8_KEY_BAG_OID, PKCS_12_X
 use thiserror::Error;
 
 use self::encryption::Encryption;
-pub use self::open::{
-    BundledCertificate, BundledKey, OpenError, OpenedBundle, Protection, SealedBundle,
-};
+pub(super) use self::encryption::{AES256_CBC, HMAC_WITH_SHA256, PBES2, PBKDF2};
+pub use self::open::{BundledCertificate, BundledKey, OpenError, OpenedBundle, SealedBundle};
 pub use self::profile::{BundleProfile, UnknownBundleProfile};
 use super::{Certificate, PrivateKey};
 

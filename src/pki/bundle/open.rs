@@ -3,28 +3,20 @@
 //! What a file asks for is bounded before it is done: key derivations by the iterations of all of them
 //! together, everything else by the size of the file. Nothing here is nested without end.
 
-use std::fmt;
-
-use aes::{Aes128, Aes192, Aes256};
-use cbc::Decryptor;
-use cbc::cipher::block_padding::Pkcs7;
-use cbc::cipher::{BlockCipherDecrypt, BlockModeDecrypt, KeyInit, KeyIvInit};
 use cms::cert::x509::attr::Attributes;
 use cms::cert::x509::spki::AlgorithmIdentifierOwned;
 use cms::content_info::ContentInfo;
 use cms::encrypted_data::EncryptedData;
 use der::asn1::{BmpString, ContextSpecific, ObjectIdentifier, OctetString};
-use der::{Any, Decode, Encode, Sequence};
-use des::TdesEde3;
-use hmac::{Hmac, Mac};
+use der::{Any, Decode, Encode};
+use hmac::{Hmac, KeyInit, Mac};
 use pkcs12::kdf::{Pkcs12KeyType, derive_key};
-use pkcs12::pbe_params::{EncryptedPrivateKeyInfo, Pbes2Params, Pkcs12PbeParams};
+use pkcs12::pbe_params::EncryptedPrivateKeyInfo;
 use pkcs12::pfx::Pfx;
 use pkcs12::safe_bag::SafeBag;
 use pkcs12::{
     CertBag, MacData, PKCS_12_CERT_BAG_OID, PKCS_12_KEY_BAG_OID,
-    PKCS_12_PBE_WITH_SHAAND3_KEY_TRIPLE_DES_CBC, PKCS_12_PBEWITH_SHAAND40_BIT_RC2_CBC,
-    PKCS_12_PKCS8_KEY_BAG_OID, PKCS_12_X509_CERT_OID,
+    PKCS_12_PBEWITH_SHAAND40_BIT_RC2_CBC, PKCS_12_PKCS8_KEY_BAG_OID, PKCS_12_X509_CERT_OID,
 };
 use sha1::Sha1;
 use sha2::{Sha256, Sha384, Sha512};
@@ -32,28 +24,19 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::definite::definite;
-use super::encryption::{AES256_CBC, HMAC_WITH_SHA256, ITERATIONS, PBES2, PBKDF2};
+use super::encryption::ITERATIONS;
 use super::mac::{SHA1, SHA256};
 use super::{BundleProfile, DATA, ENCRYPTED_DATA, FRIENDLY_NAME, LOCAL_KEY_ID};
+use crate::pki::password_based::{
+    Cipher, DecryptError, Hash, Protection, Scheme, Work, bmp, count, decrypt,
+};
 use crate::pki::{Certificate, PrivateKey};
 
 /// id-sha384 and id-sha512 (RFC 5754 §2.2).
 const SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.2");
 const SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.3");
-/// hmacWithSHA1, hmacWithSHA384, hmacWithSHA512 (RFC 8018 §B.1).
-const HMAC_WITH_SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.7");
-const HMAC_WITH_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.10");
-const HMAC_WITH_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.11");
-/// aes128-CBC-PAD, aes192-CBC-PAD, des-EDE3-CBC-Pad (RFC 8018 §B.2).
-const AES128_CBC: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.1.2");
-const AES192_CBC: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.1.22");
-const DES_EDE3_CBC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.3.7");
 /// id-PBMAC1 (RFC 9579), which no importer that was tried takes.
 const PBMAC1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.14");
-
-/// Iterations of all of a bundle's key derivations together, at the most: some seconds. Those that are
-/// known ask for two thousand to a million each.
-const MOST_ITERATIONS: u64 = 8_000_000;
 
 /// Bags in a bundle, at the most.
 const MOST_BAGS: usize = 64;
@@ -93,48 +76,6 @@ pub struct BundledCertificate {
     pub local_key_id: Option<Vec<u8>>,
     /// The name that importers list it under.
     pub friendly_name: Option<String>,
-}
-
-/// A scheme with the iterations that it takes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Protection {
-    scheme: Scheme,
-    iterations: u32,
-}
-
-/// How something is encrypted or sealed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Scheme {
-    Hmac(Hash),
-    /// RFC 7292 appendix C.
-    TripleDes,
-    /// RFC 8018 §6.2; whether the PRF has the parameter NULL, as RFC 8018 §B.1 asks.
-    Pbes2(Cipher, Hash, bool),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Hash {
-    Sha1,
-    Sha256,
-    Sha384,
-    Sha512,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cipher {
-    Aes128,
-    Aes192,
-    Aes256,
-    TripleDes,
-}
-
-/// RFC 8018 §A.2, with the PRF left out where it is the default.
-#[derive(Sequence)]
-struct Pbkdf2Params {
-    salt: OctetString,
-    iteration_count: u32,
-    key_length: Option<u16>,
-    prf: Option<AlgorithmIdentifierOwned>,
 }
 
 /// A bundle that has not been opened yet.
@@ -210,22 +151,6 @@ impl SealedBundle {
             opening.safe(safe)?;
         }
         Ok(opening.bundle)
-    }
-}
-
-/// The iterations that were done already.
-#[derive(Default)]
-struct Work(u64);
-
-impl Work {
-    /// Counts a key derivation before it is done.
-    fn add(&mut self, iterations: u32) -> Result<(), OpenError> {
-        self.0 += u64::from(iterations);
-        match iterations {
-            0 => Err(OpenError::Damaged),
-            _ if self.0 > MOST_ITERATIONS => Err(OpenError::TooMuchWork),
-            _ => Ok(()),
-        }
     }
 }
 
@@ -328,108 +253,19 @@ impl Opening<'_> {
         algorithm: &AlgorithmIdentifierOwned,
         ciphertext: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-        let parameters = algorithm.parameters.as_ref().ok_or(OpenError::Damaged)?;
-        match algorithm.oid {
-            PKCS_12_PBE_WITH_SHAAND3_KEY_TRIPLE_DES_CBC => self.triple_des(parameters, ciphertext),
-            PBES2 => self.pbes2(parameters, ciphertext),
-            PKCS_12_PBEWITH_SHAAND40_BIT_RC2_CBC => Err(OpenError::Unknown(String::from(
+        if algorithm.oid == PKCS_12_PBEWITH_SHAAND40_BIT_RC2_CBC {
+            return Err(OpenError::Unknown(String::from(
                 "RC2 of 40 bits, which current importers refuse too",
-            ))),
-            other => Err(OpenError::Unknown(format!("the algorithm {other}"))),
-        }
-    }
-
-    /// RFC 7292 appendix C.
-    fn triple_des(
-        &mut self,
-        parameters: &Any,
-        ciphertext: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-        let parameters: Pkcs12PbeParams = parameters.decode_as().map_err(damaged)?;
-        let iterations = count(parameters.iterations)?;
-        // Three of SHA-1's outputs: two for the key, one for the vector.
-        self.work.add(iterations)?;
-        self.work.add(iterations)?;
-        self.work.add(iterations)?;
-        self.bundle.encryption.push(Protection {
-            scheme: Scheme::TripleDes,
-            iterations,
-        });
-        let password = bmp(self.password);
-        let salt = parameters.salt.as_bytes();
-        let derive = |kind, octets| {
-            let derived = derive_key::<Sha1>(&password, salt, kind, parameters.iterations, octets);
-            Zeroizing::new(derived)
-        };
-        let key = derive(Pkcs12KeyType::EncryptionKey, 24);
-        let vector = derive(Pkcs12KeyType::Iv, 8);
-        cbc::<TdesEde3>(&key, &vector, ciphertext).ok_or_else(|| self.unreadable())
-    }
-
-    /// RFC 8018 §6.2.
-    fn pbes2(
-        &mut self,
-        parameters: &Any,
-        ciphertext: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-        let Pbes2Params { kdf, encryption } = parameters.decode_as().map_err(damaged)?;
-        if kdf.oid != PBKDF2 {
-            return Err(OpenError::Unknown(format!(
-                "the key derivation {}",
-                kdf.oid
             )));
         }
-        let kdf: Pbkdf2Params = parameter(&kdf)?;
-        let (hash, has_null) = match &kdf.prf {
-            None => (Hash::Sha1, true),
-            Some(prf) => {
-                let hash = match prf.oid {
-                    HMAC_WITH_SHA1 => Hash::Sha1,
-                    HMAC_WITH_SHA256 => Hash::Sha256,
-                    HMAC_WITH_SHA384 => Hash::Sha384,
-                    HMAC_WITH_SHA512 => Hash::Sha512,
-                    other => return Err(OpenError::Unknown(format!("the function {other}"))),
-                };
-                (hash, prf.parameters.as_ref().is_some_and(Any::is_null))
+        match decrypt(algorithm, ciphertext, self.password, &mut self.work) {
+            Ok((plain, protection)) => {
+                self.bundle.encryption.push(protection);
+                Ok(plain)
             }
-        };
-        let cipher = match encryption.oid {
-            AES128_CBC => Cipher::Aes128,
-            AES192_CBC => Cipher::Aes192,
-            AES256_CBC => Cipher::Aes256,
-            DES_EDE3_CBC => Cipher::TripleDes,
-            other => return Err(OpenError::Unknown(format!("the cipher {other}"))),
-        };
-        if kdf
-            .key_length
-            .is_some_and(|length| usize::from(length) != cipher.key_octets())
-        {
-            return Err(OpenError::Damaged);
+            Err(DecryptError::WrongPassword) => Err(self.unreadable()),
+            Err(other) => Err(other.into()),
         }
-        let iterations = kdf.iteration_count;
-        self.work.add(iterations)?;
-        self.work.add(iterations)?;
-        self.bundle.encryption.push(Protection {
-            scheme: Scheme::Pbes2(cipher, hash, has_null),
-            iterations,
-        });
-        let mut key = Zeroizing::new(vec![0; cipher.key_octets()]);
-        let (password, salt) = (self.password.as_bytes(), kdf.salt.as_bytes());
-        match hash {
-            Hash::Sha1 => pbkdf2::pbkdf2_hmac::<Sha1>(password, salt, iterations, &mut key),
-            Hash::Sha256 => pbkdf2::pbkdf2_hmac::<Sha256>(password, salt, iterations, &mut key),
-            Hash::Sha384 => pbkdf2::pbkdf2_hmac::<Sha384>(password, salt, iterations, &mut key),
-            Hash::Sha512 => pbkdf2::pbkdf2_hmac::<Sha512>(password, salt, iterations, &mut key),
-        }
-        let vector: OctetString = parameter(&encryption)?;
-        let vector = vector.as_bytes();
-        let opened = match cipher {
-            Cipher::Aes128 => cbc::<Aes128>(&key, vector, ciphertext),
-            Cipher::Aes192 => cbc::<Aes192>(&key, vector, ciphertext),
-            Cipher::Aes256 => cbc::<Aes256>(&key, vector, ciphertext),
-            Cipher::TripleDes => cbc::<TdesEde3>(&key, vector, ciphertext),
-        };
-        opened.ok_or_else(|| self.unreadable())
     }
 }
 
@@ -469,54 +305,6 @@ impl OpenedBundle {
             None => String::from("no MAC"),
         });
         told.join("; ")
-    }
-}
-
-impl fmt::Display for Protection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.scheme {
-            Scheme::Hmac(hash) => write!(f, "MAC HMAC-{hash}")?,
-            Scheme::TripleDes => f.write_str("3DES, SHA-1")?,
-            Scheme::Pbes2(cipher, hash, has_null) => {
-                write!(f, "{cipher}, PBKDF2-HMAC-{hash}")?;
-                if !has_null {
-                    f.write_str(" without NULL")?;
-                }
-            }
-        }
-        write!(f, ", {} iterations", self.iterations)
-    }
-}
-
-impl fmt::Display for Hash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Hash::Sha1 => "SHA-1",
-            Hash::Sha256 => "SHA-256",
-            Hash::Sha384 => "SHA-384",
-            Hash::Sha512 => "SHA-512",
-        })
-    }
-}
-
-impl fmt::Display for Cipher {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Cipher::Aes128 => "AES-128",
-            Cipher::Aes192 => "AES-192",
-            Cipher::Aes256 => "AES-256",
-            Cipher::TripleDes => "3DES",
-        })
-    }
-}
-
-impl Cipher {
-    fn key_octets(self) -> usize {
-        match self {
-            Cipher::Aes128 => 16,
-            Cipher::Aes192 | Cipher::TripleDes => 24,
-            Cipher::Aes256 => 32,
-        }
     }
 }
 
@@ -561,29 +349,6 @@ fn verify_mac(
     Ok((right, Protection { scheme, iterations }))
 }
 
-/// RFC 7292 §B.1: a BMPString with two zero octets at the end.
-fn bmp(password: &str) -> Zeroizing<Vec<u8>> {
-    let mut bmp = Zeroizing::new(Vec::with_capacity(2 * password.len() + 2));
-    for unit in password.encode_utf16().chain([0]) {
-        bmp.extend(unit.to_be_bytes());
-    }
-    bmp
-}
-
-fn cbc<C>(key: &[u8], vector: &[u8], ciphertext: &[u8]) -> Option<Zeroizing<Vec<u8>>>
-where
-    C: BlockCipherDecrypt + KeyInit,
-{
-    let cipher = Decryptor::<C>::new_from_slices(key, vector).ok()?;
-    let opened = cipher.decrypt_padded_vec::<Pkcs7>(ciphertext);
-    opened.ok().map(Zeroizing::new)
-}
-
-/// The iterations of RFC 7292's own derivations, which are written as a signed number.
-fn count(iterations: i32) -> Result<u32, OpenError> {
-    u32::try_from(iterations).map_err(|_| OpenError::Damaged)
-}
-
 /// What is in DER; or in BER, as NSS writes it (RFC 7292 §4 asks for no more).
 fn read<T: for<'a> Decode<'a>>(encoded: &[u8]) -> Option<T> {
     if let Ok(read) = T::from_der(encoded) {
@@ -599,14 +364,6 @@ fn octets(content: &Any) -> Result<Vec<u8>, OpenError> {
     Ok(octets.into_bytes().into())
 }
 
-fn parameter<T>(algorithm: &AlgorithmIdentifierOwned) -> Result<T, OpenError>
-where
-    T: for<'a> der::Choice<'a> + for<'a> der::DecodeValue<'a, Error = der::Error>,
-{
-    let parameters = algorithm.parameters.as_ref().ok_or(OpenError::Damaged)?;
-    parameters.decode_as().map_err(damaged)
-}
-
 /// The first value of an attribute.
 fn attribute<T>(attributes: Option<&Attributes>, oid: ObjectIdentifier) -> Option<T>
 where
@@ -618,6 +375,17 @@ where
 
 fn damaged(_: der::Error) -> OpenError {
     OpenError::Damaged
+}
+
+impl From<DecryptError> for OpenError {
+    fn from(error: DecryptError) -> OpenError {
+        match error {
+            DecryptError::Damaged => OpenError::Damaged,
+            DecryptError::WrongPassword => OpenError::WrongPassword,
+            DecryptError::Unknown(cipher) => OpenError::Unknown(cipher.name),
+            DecryptError::TooMuchWork => OpenError::TooMuchWork,
+        }
+    }
 }
 
 /// Why a bundle does not open.
@@ -719,37 +487,6 @@ mod tests {
             pfx.mac_data.as_mut().unwrap().iterations = iterations;
             assert_eq!(opened(&pfx.to_der().unwrap()).unwrap_err(), expected);
         }
-        let mut opening = Opening {
-            password: "x",
-            work: Work::default(),
-            bundle: OpenedBundle {
-                keys: Vec::new(),
-                certificates: Vec::new(),
-                encryption: Vec::new(),
-                mac: None,
-            },
-        };
-        let salt = || OctetString::new([1; 8]).unwrap();
-        for (iterations, expected) in [(i32::MAX, OpenError::TooMuchWork), (-5, OpenError::Damaged)]
-        {
-            let parameters = Pkcs12PbeParams {
-                salt: salt(),
-                iterations,
-            };
-            let parameters = Any::encode_from(&parameters).unwrap();
-            let decrypted = opening.triple_des(&parameters, &[0; 8]);
-            assert_eq!(decrypted.unwrap_err(), expected);
-        }
-        // A little often is much, too.
-        opening.work = Work(MOST_ITERATIONS - 8_000);
-        let parameters = Pkcs12PbeParams {
-            salt: salt(),
-            iterations: 2_000,
-        };
-        let parameters = Any::encode_from(&parameters).unwrap();
-        let mut decrypt = || opening.triple_des(&parameters, &[0; 8]).unwrap_err();
-        assert_eq!(decrypt(), OpenError::WrongPassword);
-        assert_eq!(decrypt(), OpenError::TooMuchWork);
         assert!(
             begin.elapsed() < Duration::from_secs(60),
             "{:?}",

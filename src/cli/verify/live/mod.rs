@@ -8,7 +8,6 @@ mod report;
 mod server;
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,7 +22,7 @@ use super::{VerifyError, counted, keyring};
 use crate::cli::arguments::Verify;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::workspace::Workspace;
-use crate::cli::{believed, clock, report as output};
+use crate::cli::{believed, bounded, clock, report as output};
 use crate::diagnostic::did_you_mean;
 use crate::verify::{Site, sites};
 use asking::Asking;
@@ -210,6 +209,9 @@ fn known<'s>(name: &str, all: &'s [Site]) -> Result<BTreeSet<&'s str>, Failure> 
     }
 }
 
+/// Bytes of the roots of the hosts' own certificates, at the most: all of the world's have a tenth.
+const CA_LIMIT: u64 = 4 << 20;
+
 /// The roots of the hosts' own certificates.
 fn roots(arguments: &Verify) -> Result<RootCertStore, Failure> {
     let mut roots = RootCertStore::empty();
@@ -219,7 +221,7 @@ fn roots(arguments: &Verify) -> Result<RootCertStore, Failure> {
         return Ok(roots);
     };
     let bad = || Failure::environment(LiveError::BadCa { path: path.clone() });
-    let blocks = fs::read(path)
+    let blocks = bounded::whole(path, CA_LIMIT)
         .ok()
         .and_then(|text| pem::parse_many(text).ok());
     for block in blocks.unwrap_or_default() {

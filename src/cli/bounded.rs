@@ -1,0 +1,157 @@
+//! Files of the user's, read no further than anybody may expect them to go, and never waited for.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use rustix::fs::{FileType, Mode, OFlags};
+use zeroize::Zeroizing;
+
+/// Bytes of a password's or a passphrase's file, at the most.
+const SECRET_LIMIT: u64 = 1 << 10;
+
+/// A file's bytes.
+///
+/// # Errors
+/// Where it has more than `limit`, or is something else than a file: a device may have no end, and a named pipe would
+/// be waited for.
+pub fn whole(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let bytes = start(path, limit.saturating_add(1))?;
+    match bytes.len() as u64 > limit {
+        true => Err(io::Error::other(format!(
+            "it has more than {limit} bytes, which no such file has"
+        ))),
+        false => Ok(bytes),
+    }
+}
+
+/// A file's first bytes, at most as many.
+pub fn start(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let (file, kind) = open(path)?;
+    if kind != FileType::RegularFile {
+        return Err(io::Error::other("it is no file"));
+    }
+    // Grown, a secret's would leave copies behind.
+    let expected = file.metadata()?.len().saturating_add(1).min(most);
+    let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or_default());
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The first line of a file, of standard input where that is called `-`, or of a pipe that somebody has open already, as
+/// a shell's `<(…)` is.
+///
+/// # Errors
+/// Where the file is too large for a secret, or the line empty.
+pub fn first_line(path: &Path) -> io::Result<Zeroizing<String>> {
+    let mut text = Zeroizing::new(Vec::with_capacity(SECRET_LIMIT as usize + 1));
+    match path == Path::new("-") {
+        true => read_secret(io::stdin().lock(), &mut text)?,
+        false => {
+            let (file, kind) = open(path)?;
+            match kind {
+                FileType::RegularFile => {}
+                FileType::Fifo => wait_for_writers(&file)?,
+                _ => return Err(io::Error::other("it is neither a file nor a pipe")),
+            }
+            read_secret(file, &mut text)?;
+        }
+    }
+    if text.len() as u64 > SECRET_LIMIT {
+        return Err(io::Error::other(format!(
+            "it has more than {SECRET_LIMIT} bytes"
+        )));
+    }
+    let text = str::from_utf8(&text).map_err(|_| io::Error::other("it is not UTF-8"))?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    match text.lines().next() {
+        None | Some("") => Err(io::Error::other("its first line is empty")),
+        Some(line) => Ok(Zeroizing::new(line.to_owned())),
+    }
+}
+
+fn read_secret(from: impl Read, text: &mut Vec<u8>) -> io::Result<()> {
+    from.take(SECRET_LIMIT + 1).read_to_end(text).map(|_| ())
+}
+
+/// A pipe without a writer ends at once; one that has one is read as it comes.
+fn wait_for_writers(file: &File) -> io::Result<()> {
+    let flags = rustix::fs::fcntl_getfl(file)?;
+    Ok(rustix::fs::fcntl_setfl(file, flags - OFlags::NONBLOCK)?)
+}
+
+/// Opens what is at a path, whatever it is, without waiting for anybody.
+fn open(path: &Path) -> io::Result<(File, FileType)> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let descriptor = rustix::io::retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))?;
+    let status = rustix::fs::fstat(&descriptor)?;
+    Ok((
+        File::from(descriptor),
+        FileType::from_raw_mode(status.st_mode),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn what_has_no_end_or_never_begins_is_refused_at_once() {
+        let around = tempfile::tempdir().expect("a directory");
+        let pipe = around.path().join("pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, Mode::RUSR | Mode::WUSR).expect("a pipe");
+        let begin = Instant::now();
+        for path in [
+            Path::new("/dev/zero"),
+            Path::new("/dev/full"),
+            &pipe,
+            around.path(),
+        ] {
+            assert!(whole(path, 8).is_err(), "{path:?}");
+            assert!(first_line(path).is_err(), "{path:?}");
+        }
+        assert!(begin.elapsed() < Duration::from_secs(5));
+    }
+
+    #[test]
+    fn a_file_is_read_to_its_limit_and_no_further() {
+        let around = tempfile::tempdir().expect("a directory");
+        let path = around.path().join("file");
+        fs::write(&path, "12345678").expect("it can be written");
+        assert_eq!(whole(&path, 8).expect("it has eight"), b"12345678");
+        assert!(whole(&path, 7).is_err());
+        assert_eq!(start(&path, 3).expect("it has three"), b"123");
+        // Larger than the machine's memory, and all of it holes.
+        let large = File::create(&path).and_then(|file| file.set_len(1 << 40));
+        large.expect("it has no blocks");
+        assert!(whole(&path, 8).is_err() && first_line(&path).is_err());
+        let missing = whole(&around.path().join("none"), 8).expect_err("there is none");
+        assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_secret_is_a_first_line() {
+        let around = tempfile::tempdir().expect("a directory");
+        let path = around.path().join("file");
+        for (text, expected) in [
+            ("secret", Some("secret")),
+            ("secret\nmore\n", Some("secret")),
+            ("\u{feff}secret \r\n", Some("secret ")),
+            ("", None),
+            ("\nsecret\n", None),
+        ] {
+            fs::write(&path, text).expect("it can be written");
+            let line = first_line(&path).ok();
+            assert_eq!(
+                line.as_ref().map(|line| line.as_str()),
+                expected,
+                "{text:?}"
+            );
+        }
+        fs::write(&path, "x".repeat(1025)).expect("it can be written");
+        assert!(first_line(&path).is_err());
+    }
+}
