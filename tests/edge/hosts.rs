@@ -81,8 +81,8 @@ fn spellings(port: u16) -> Vec<(String, Outcome)> {
         (plain(&format!("{IMMICH}@{other}")), Never(&[400, 421])),
         (plain(&format!("{other}@{IMMICH}")), Never(&[400, 421])),
         (plain(&format!("{IMMICH}, {other}")), Never(&[400, 421])),
-        // What follows the colon is a port to Go, whatever it is.
-        (plain(&format!("{IMMICH}:{other}")), Passes),
+        // What follows the colon is a port to Go, whatever it is, and another host to some upstreams.
+        (plain(&format!("{IMMICH}:{other}")), Never(&[400])),
         (plain(&format!("{IMMICH}/")), Never(&[400, 421])),
         (plain(&format!("{IMMICH}%00")), Never(&[400, 421])),
         (plain(""), Never(&[400, 421])),

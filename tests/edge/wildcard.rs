@@ -8,7 +8,7 @@ use crate::wire::{Wire, request};
 
 const DNS: &str =
     r#"certificates "dns" provider="cloudflare" token-env="CF_API_TOKEN"; caddy "2.11""#;
-const CHALLENGE: &str = "\tacme_dns cloudflare {env.CF_API_TOKEN}\n";
+const CHALLENGE: &str = "acme_dns cloudflare {env.CF_API_TOKEN}\n";
 
 #[test]
 fn names_of_hosts_are_in_no_certificate_and_the_policy_is_the_same() {
