@@ -410,11 +410,14 @@ fn weakenings<'a>(
             "another header is believed",
             "films",
             |text| {
+                // Read before anything is taken out.
+                let kept = "\tvars claimed {http.request.header.X-Real-IP}\n";
+                let text = in_site(text, "films", GUARD, &format!("{kept}{GUARD}"));
                 in_site(
-                    text,
+                    &text,
                     "films",
                     "@lan remote_ip 192.168.0.0/16",
-                    "@lan header X-Real-IP 192.168.*",
+                    r"@lan vars_regexp {http.vars.claimed} ^192\.168\.",
                 )
             },
             As(&[
