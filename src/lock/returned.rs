@@ -77,15 +77,18 @@ impl Lock {
     /// Drops its own revocation lists that others have come after: such a list would be written under a
     /// number that has been handed out, or a smaller one.
     pub fn forget_overtaken(&mut self, published: &[PublishedCrl]) {
-        let overtaken = |number: CrlNumber, signed: Option<&[u8]>, by: &PublishedCrl| {
-            by.list.number > number || by.list.number == number && signed != Some(by.der.as_slice())
-        };
         let is_overtaken = |lock: &Lock, id: IssuanceId, number: CrlNumber| {
-            let authority = lock.authority(&id);
-            let signed = authority.and_then(|authority| lock.crl(authority));
-            let signed = signed.as_ref().map(|crl| crl.der());
+            // One that is stale is not written, and what is signed in its place comes after it, too.
+            let signed = lock
+                .authority(&id)
+                .and_then(|authority| lock.crl(authority));
+            let Some(signed) = signed else {
+                return false;
+            };
             let mut by = published.iter().filter(|by| by.authority == id);
-            by.any(|by| overtaken(number, signed, by))
+            by.any(|by| {
+                by.list.number > number || by.list.number == number && signed.der() != by.der
+            })
         };
         let crls = self.crls.iter();
         let kept = crls.filter(|crl| !is_overtaken(self, crl.authority, crl.number));
