@@ -31,7 +31,6 @@ struct Cause {
 impl Shown {
     /// The diagnostic as it is to be drawn; none where it can be as it is.
     pub fn of(report: &Report) -> Option<Shown> {
-        let text = report.source_code().and_then(whole);
         let labels: Vec<LabeledSpan> = report.labels().into_iter().flatten().collect();
         let help = report.help().map(|help| help.to_string());
         let causes: Vec<String> = report.chain().map(|cause| cause.to_string()).collect();
@@ -41,10 +40,16 @@ impl Shown {
             .map(String::as_str)
             .chain(help.as_deref())
             .chain(said);
-        let source = text.as_ref().map(|(_, text)| text.as_str());
-        if !words.chain(source).any(|text| text != visible(text)) {
+        let are_plain = { words }.all(|text| text == visible(text));
+        if are_plain
+            && report
+                .source_code()
+                .is_none_or(|source| is_plain(source, &labels))
+        {
             return None;
         }
+        let text = report.source_code().and_then(whole);
+        let source = text.as_ref().map(|(_, text)| text.as_str());
         let (message, causes) = causes.split_first()?;
         Some(Shown {
             message: visible(message),
@@ -62,6 +67,22 @@ impl Shown {
             }),
         })
     }
+}
+
+/// Whether a source can be drawn as it is: its name, and the lines that labels stand in with one before and one behind. All of a
+/// text is not looked at for that, which would take as long as the text is, for each diagnostic.
+fn is_plain(source: &dyn SourceCode, labels: &[LabeledSpan]) -> bool {
+    let starts = labels.iter().map(LabeledSpan::offset);
+    let ends = labels.iter().map(|label| label.offset() + label.len());
+    let (Some(start), Some(end)) = (starts.min(), ends.max()) else {
+        return true;
+    };
+    let drawn = source.read_span(&SourceSpan::from((start, end - start)), 1, 1);
+    drawn.is_ok_and(|drawn| {
+        let name = drawn.name().unwrap_or_default();
+        let text = str::from_utf8(drawn.data());
+        name == visible(name) && text.is_ok_and(|text| text == visible(text))
+    })
 }
 
 /// A source's name and all of its text.
