@@ -7,8 +7,10 @@ use super::failure::Failure;
 use super::hold::Held;
 use super::report;
 
-const IGNORE: &str = ".gitignore";
-const ATTRIBUTES: &str = ".gitattributes";
+/// What git does not keep.
+pub const IGNORE: &str = ".gitignore";
+/// How git keeps and merges our files.
+pub const ATTRIBUTES: &str = ".gitattributes";
 
 /// What is no business of git's: the output, and what an interrupted command leaves.
 const IGNORED: [&str; 2] = ["/out/", "/.homelab.age.pending"];

@@ -18,7 +18,7 @@ use thiserror::Error;
 use super::arguments::Declaration;
 use super::failure::Failure;
 use super::workspace::{Workspace, WorkspaceError};
-use super::{mint, report};
+use super::{git, mint, report};
 use crate::tree::{Holder, holder, linked_file, named_holder, remedy_for_held, remove_unfinished};
 
 /// How long a command waits for another in the same directory.
@@ -68,7 +68,14 @@ impl Held {
             _directories: hold(&workspace, Access::Alone)?,
             workspace,
         };
-        for name in ["homelab.lock", "homelab.age", mint::PENDING, "homelab.kdl"] {
+        for name in [
+            "homelab.lock",
+            "homelab.age",
+            mint::PENDING,
+            "homelab.kdl",
+            git::IGNORE,
+            git::ATTRIBUTES,
+        ] {
             remove_unfinished(&held.path(name)).map_err(Failure::environment)?;
         }
         Ok(held)
