@@ -1,8 +1,10 @@
 //! The homelab that these tests begin with.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::io::Write;
 use std::process::Command;
+
+use tempfile::NamedTempFile;
 
 use super::support::lab::Lab;
 use super::support::outcome::Outcome;
@@ -119,7 +121,8 @@ pub fn git(lab: &Lab, directory: &str, arguments: &[&str]) -> String {
 
 /// Puts another declaration in the place of the present one, as editors do: in one step.
 pub fn declare(lab: &Lab, text: &str) {
-    lab.write("homelab.kdl.new", text);
-    let place = |name: &str| lab.path().join(name);
-    fs::rename(place("homelab.kdl.new"), place("homelab.kdl")).expect("renamed");
+    let mut new = NamedTempFile::new_in(lab.path()).expect("a file beside it");
+    new.write_all(text.as_bytes()).expect("it is written");
+    new.persist(lab.path().join("homelab.kdl"))
+        .expect("renamed");
 }
