@@ -13,6 +13,9 @@ use support::outcome::Outcome;
 /// The Python that `tests/run` requires.
 const PYTHON: &str = "/usr/bin/python3";
 
+/// Kilobytes of addresses that a thousand devices with two thousand services take at the most.
+const MEMORY: usize = 220_000;
+
 const DECLARATION: &str = "domain \"home.example.com\"\nperson \"alice\" { device \"pixel\" platform=\"android\"; }\nservice \"photos\" { upstream \"http://127.0.0.1:1\"; allow \"alice\"; }\n";
 
 fn built() -> Lab {
@@ -320,38 +323,117 @@ fn another_process_of_the_same_user_cannot_look_into_this_one() {
     outcome.succeeds().stdout_is("True False\n");
 }
 
-/// What is held in memory grows with what is written, one line for each device of each service that it may use: no faster.
-#[test]
-fn many_devices_with_many_services_are_made_in_bounded_memory() {
-    let (devices, services) = (1000, 200);
+/// So many people with so many devices each, and services that let in all of them.
+fn crowd(people: usize, devices: usize, services: usize) -> String {
     let mut text = String::from("domain \"home.example.com\"\n");
-    for person in 0..devices / 10 {
+    for person in 0..people {
         text += &format!("person \"p{person}\" {{\n");
-        for device in 0..10 {
-            let number = person * 10 + device + 1;
+        for device in 0..devices {
+            let number = person * devices + device + 1;
             text += &format!("    device \"d{device}\" fingerprint=\"{number:064x}\"\n");
         }
         text += "}\n";
     }
-    let people: Vec<String> = (0..devices / 10)
-        .map(|person| format!("\"p{person}\""))
-        .collect();
-    text += &format!("group \"all\" {}\n", people.join(" "));
+    let names: Vec<String> = (0..people).map(|person| format!("\"p{person}\"")).collect();
+    let lines: Vec<String> = names.chunks(100).map(|names| names.join(" ")).collect();
+    text += &format!("group \"all\" {}\n", lines.join(" \\\n    "));
     for service in 0..services {
         let port = 1024 + service;
         text += &format!(
-            "service \"s{service}\" {{ upstream \"http://127.0.0.1:{port}\"; allow \"all\"; }}\n"
+            "service \"s{service:04}\" {{ upstream \"http://127.0.0.1:{port}\"; allow \"all\"; }}\n"
         );
     }
-    let lab = Lab::new().declare(&text);
-    // Addresses, which are more than memory: 200,000 pairs of a device and a service, and 2.5 KB for each.
-    let limited = lab.command(["build", "--jobs", "2"]).through([
-        "sh",
-        "-c",
-        "ulimit -v 600000; exec \"$@\"",
-        "sh",
-    ]);
-    limited.run().succeeds();
+    text
+}
+
+/// Runs it in so many kilobytes of addresses, which are more than memory.
+#[track_caller]
+fn within(lab: &Lab, kilobytes: usize, words: &[&str]) -> Outcome {
+    let limit = format!("ulimit -v {kilobytes}; exec \"$@\"");
+    let command = lab.command(words.iter().copied());
+    command.through(["sh", "-c", &limit, "sh"]).run()
+}
+
+/// What many services share is held once, and written once.
+#[test]
+fn a_thousand_devices_with_two_thousand_services_are_made_in_bounded_memory() {
+    let lab = Lab::new().declare(&crowd(100, 10, 2000));
+    for words in [
+        &["check"][..],
+        &["build", "--jobs", "2"],
+        &["plan"],
+        &["exposure"],
+        &["exposure", "--json"],
+        &["status"],
+        &["build", "--check", "--jobs", "2"],
+    ] {
+        within(&lab, MEMORY, words).succeeds();
+    }
     let sites = lab.read("out/edge/sites.caddyfile");
-    assert!(sites.matches(&format!("{:064x}", 1)).count() >= services);
+    assert_eq!(sites.matches(&format!("{:064x}", 1)).count(), 1);
+    assert_eq!(sites.matches("invoke audience-s0000").count(), 2000);
+}
+
+/// Where it is not shared, the sets of people are bounded, and what is below the bound is made in bounded memory too.
+#[test]
+fn sets_of_people_that_all_differ_are_bounded() {
+    // Everybody in about half of twenty groups; each service lets in three of them, which is most of the people.
+    let declared = |services: usize| {
+        let mut text = crowd(100, 10, 0);
+        for group in 0..20 {
+            let members: Vec<String> = { 0..100usize }
+                .filter(|person| person.wrapping_mul(2_654_435_761) >> group & 1 == 1)
+                .map(|person| format!("\"p{person}\""))
+                .collect();
+            text += &format!("group \"g{group}\" {}\n", members.join(" "));
+        }
+        let threes = (0..20).flat_map(|a| (0..a).flat_map(move |b| (0..b).map(move |c| (a, b, c))));
+        for (number, (a, b, c)) in threes.take(services).enumerate() {
+            text += &format!(
+                "service \"s{number}\" {{ upstream \"http://127.0.0.1:1\"; allow \"g{a}\" \"g{b}\" \"g{c}\"; }}\n"
+            );
+        }
+        text
+    };
+    let lab = Lab::new().declare(&declared(1140));
+    within(&lab, MEMORY, &["check"])
+        .fails_with(1)
+        .stderr_contains("resolve::too-many-audiences")
+        .stderr_contains("name one group");
+    lab.write("homelab.kdl", declared(200));
+    within(&lab, MEMORY, &["build", "--jobs", "2"]).succeeds();
+    let listed = lab.read("out/edge/sites.caddyfile");
+    let listed = listed.matches(" 000000000000").count();
+    assert!((140_000..200_000).contains(&listed), "{listed}");
+    let size = |file: &str| lab.read_bytes(file).len();
+    for file in ["sites.caddyfile", "exposure.md", "exposure.json"] {
+        let size = size(&format!("out/edge/{file}"));
+        assert!(size < 100 * listed, "{file} has {size} bytes");
+    }
+}
+
+/// Without a clock: one service more costs the same, however many devices it lets in, and the other way about.
+#[test]
+fn files_grow_with_services_and_with_devices_and_not_with_pairs_of_them() {
+    const FILES: [&str; 4] = [
+        "edge/sites.caddyfile",
+        "edge/exposure.md",
+        "edge/exposure.json",
+        "index.html",
+    ];
+    let sizes = |people: usize, services: usize| {
+        let lab = Lab::new().declare(&crowd(people, 2, services));
+        lab.command(["build"]).run().succeeds();
+        FILES.map(|file| lab.read_bytes(&format!("out/{file}")).len())
+    };
+    let (few, more) = (sizes(100, 100), sizes(100, 200));
+    let (crowded, both) = (sizes(200, 100), sizes(200, 200));
+    for (at, file) in FILES.into_iter().enumerate() {
+        let service = more[at] - few[at];
+        assert!(service < 100 * 600, "{file}: {service}");
+        // A signature has some bytes more or less in each run.
+        let much = |a: usize, b: usize| a.abs_diff(b) > 32;
+        assert!(!much(both[at] - crowded[at], service), "{file}");
+        assert!(!much(both[at] - more[at], crowded[at] - few[at]), "{file}");
+    }
 }

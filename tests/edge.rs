@@ -17,6 +17,8 @@ mod support;
 
 #[path = "edge/adoption.rs"]
 mod adoption;
+#[path = "edge/audiences.rs"]
+mod audiences;
 #[path = "edge/behind.rs"]
 mod behind;
 #[path = "edge/described.rs"]

@@ -1,5 +1,6 @@
 //! What it means for people that services are exposed in another way.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Consequence, Kind};
@@ -7,7 +8,8 @@ use crate::plan::{ALL, EVERYWHERE, Exposure, LAN, LANDING, Opening, WHOLE};
 
 /// Tells every difference between what two edges expose.
 pub fn compare(before: &Exposure, after: &Exposure, found: &mut Vec<Consequence>) {
-    let (was, is) = (reaches(before), reaches(after));
+    let sets = (audiences(before), audiences(after));
+    let (was, is) = (reaches(before, &sets.0), reaches(after, &sets.1));
     let services: BTreeSet<&str> = was.keys().chain(is.keys()).copied().collect();
     let mut people = People::default();
     for service in services {
@@ -34,10 +36,23 @@ struct Reach<'e> {
     /// What the handshake asks for; none where no certificate opens anything.
     certificate: Option<&'e str>,
     identity: bool,
-    people: BTreeSet<&'e str>,
+    /// One set for all services that let in the same people.
+    people: Cow<'e, BTreeSet<&'e str>>,
 }
 
-fn reaches(exposure: &Exposure) -> BTreeMap<&str, Reach<'_>> {
+/// The sets of people who are let in together, by name.
+fn audiences(exposure: &Exposure) -> BTreeMap<&str, BTreeSet<&str>> {
+    let named = exposure.audiences.iter().map(|(name, audience)| {
+        let people = audience.people.iter().map(String::as_str);
+        (name.as_str(), people.collect())
+    });
+    named.collect()
+}
+
+fn reaches<'e>(
+    exposure: &'e Exposure,
+    audiences: &'e BTreeMap<&'e str, BTreeSet<&'e str>>,
+) -> BTreeMap<&'e str, Reach<'e>> {
     let mut reaches: BTreeMap<&str, Reach<'_>> = BTreeMap::new();
     for opening in &exposure.without_certificate {
         let reach = reaches.entry(&opening.service).or_default();
@@ -49,7 +64,10 @@ fn reaches(exposure: &Exposure) -> BTreeMap<&str, Reach<'_>> {
         reach.hosts.extend(guarded.hosts.iter().map(String::as_str));
         reach.certificate = Some(&guarded.certificate);
         reach.identity = guarded.identity;
-        reach.people = guarded.people.iter().map(|p| p.person.as_str()).collect();
+        let name = guarded.audience.as_deref();
+        if let Some(people) = name.and_then(|name| audiences.get(name)) {
+            reach.people = Cow::Borrowed(people);
+        }
     }
     reaches
 }

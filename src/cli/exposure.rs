@@ -1,5 +1,7 @@
 //! `homelab exposure`.
 
+use std::sync::Arc;
+
 use super::arguments::Exposure as Arguments;
 use super::failure::{Exit, Failure};
 use super::workspace::Workspace;
@@ -34,7 +36,7 @@ pub fn exposure(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.json {
         return report::json(&exposure);
     }
-    let rendered = render(&Recipe::Exposure(exposure), &templates, None);
+    let rendered = render(&Recipe::Exposure(Arc::new(exposure)), &templates, None);
     let rendered = rendered.map_err(|error| Failure::new(Exit::Declaration, error))?;
     let text = String::from_utf8(rendered.bytes).expect("templates are text");
     report::only_result(text.trim_end())

@@ -1,6 +1,7 @@
 //! Who may reach a service, and what a visitor without a certificate meets.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::name::Name;
 use super::path::PublicPath;
@@ -22,8 +23,9 @@ pub enum Access {
 /// Who is let in by certificate, and what else is open beside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allowed {
-    /// The people whose devices are let in; groups are resolved into them. Never empty.
-    pub people: BTreeSet<Name>,
+    /// The people whose devices are let in; groups are resolved into them. Never empty. Services that let in the same
+    /// people have one set.
+    pub people: Arc<BTreeSet<Name>>,
     /// Whether the LAN needs no certificate.
     pub lan: bool,
     /// Paths open to everyone.
@@ -85,7 +87,7 @@ impl Access {
 }
 
 /// From where a person may use a service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Admission {
     /// From anywhere, as everyone.
     Everyone,

@@ -1,12 +1,19 @@
 //! What can be reached, and by whom: read off the edge's own data.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::edge::{Asked, Behind, Device, OpenPath, Person, Site, Sites};
+use super::edge::{self, Asked, Behind, Device, OpenPath, Person, Site, Sites};
+
+/// The version of the form below, for scripts. In version 1, which has no number, each service lists its people and their devices.
+pub const VERSION: u32 = 2;
 
 /// All that can be reached through the edge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exposure {
+    /// [`VERSION`].
+    pub version: u32,
     /// The domain.
     pub domain: String,
     /// What counts as the LAN.
@@ -15,6 +22,11 @@ pub struct Exposure {
     pub behind: Option<Believed>,
     /// What is reachable without a certificate, sorted by service.
     pub without_certificate: Vec<Opening>,
+    /// Everybody who is let in by certificate somewhere: the devices, each `person/device`, and what is let in beside a newer
+    /// certificate.
+    pub people: BTreeMap<String, Vec<String>>,
+    /// Who is let in together, each set once: the first service that lets in exactly these is its name.
+    pub audiences: BTreeMap<String, Audience>,
     /// Who may reach each service with one, sorted by service.
     pub with_certificate: Vec<Guarded>,
     /// What homelab does not check, sorted by service.
@@ -58,17 +70,17 @@ pub struct Guarded {
     pub certificate: String,
     /// Whether the upstream is told who came.
     pub identity: bool,
-    /// Who is let in, sorted by name.
-    pub people: Vec<Admitted>,
+    /// Who is let in, by the name among [`Exposure::audiences`]; none where nobody is.
+    pub audience: Option<String>,
 }
 
-/// Somebody who is let in by certificate.
+/// People who are let in together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Admitted {
-    /// The person.
-    pub person: String,
-    /// The devices, each `person/device`, and what is let in beside a newer certificate.
-    pub devices: Vec<String>,
+pub struct Audience {
+    /// How many certificates they have.
+    pub certificates: usize,
+    /// Who, sorted by name.
+    pub people: Vec<String>,
 }
 
 /// Something that homelab does not check.
@@ -106,10 +118,17 @@ impl Exposure {
     /// What an edge with this policy exposes, where its files are made with these templates of the user's own.
     pub fn of(edge: &Sites, templates: &[String]) -> Exposure {
         let mut exposure = Exposure {
+            version: VERSION,
             domain: edge.domain.clone(),
             lan: edge.lan.clone(),
             behind: edge.behind.as_ref().map(believed),
             without_certificate: Vec::new(),
+            people: edge.people.iter().map(admitted).collect(),
+            audiences: edge
+                .audiences
+                .iter()
+                .map(|audience| (audience.name.clone(), told_of(audience, edge)))
+                .collect(),
             with_certificate: Vec::new(),
             unchecked: Vec::new(),
         };
@@ -129,7 +148,8 @@ impl Exposure {
         }
         exposure.landing(edge);
         for site in &edge.sites {
-            exposure.site(site);
+            let audience = site.audience.map(|place| &edge.audiences[place]);
+            exposure.site(site, audience);
         }
         exposure
     }
@@ -150,22 +170,31 @@ impl Exposure {
         if landing.home {
             self.without_certificate.push(whole(hosts.clone()));
         }
-        let people = landing
-            .visitors
-            .iter()
-            .flat_map(|visitors| &visitors.people);
-        let mut people: Vec<Admitted> = people.map(admitted).collect();
-        people.sort_by(|a, b| a.person.cmp(&b.person));
+        // Whoever has a certificate is shown something.
+        let everybody = Audience {
+            certificates: edge.people.iter().map(|p| p.devices.len()).sum(),
+            people: edge.people.iter().map(|p| p.name.clone()).collect(),
+        };
+        let mut known = self.audiences.iter();
+        let known = known.find(|(_, audience)| **audience == everybody);
+        let audience = match known {
+            Some((name, _)) => Some(name.clone()),
+            None if everybody.people.is_empty() => None,
+            None => {
+                self.audiences.insert(LANDING.to_owned(), everybody);
+                Some(LANDING.to_owned())
+            }
+        };
         self.with_certificate.push(Guarded {
             service: LANDING.to_owned(),
             hosts,
             certificate: "asked".to_owned(),
             identity: false,
-            people,
+            audience,
         });
     }
 
-    fn site(&mut self, site: &Site) {
+    fn site(&mut self, site: &Site, audience: Option<&edge::Audience>) {
         let opening = |from: &str, path: &str, methods: &[&'static str], share_link| Opening {
             service: site.service.clone(),
             hosts: site.hosts.clone(),
@@ -200,7 +229,7 @@ impl Exposure {
                 }
                 .to_owned(),
                 identity: site.identity,
-                people: site.people.iter().map(admitted).collect(),
+                audience: audience.map(|audience| audience.name.clone()),
             });
         }
         let unchecked = |what: &str, lines| Unchecked {
@@ -233,10 +262,16 @@ fn believed(behind: &Behind) -> Believed {
     }
 }
 
-fn admitted(person: &Person) -> Admitted {
-    Admitted {
-        person: person.name.clone(),
-        devices: person.devices.iter().map(told).collect(),
+fn admitted(person: &Person) -> (String, Vec<String>) {
+    let devices = person.devices.iter().map(told);
+    (person.name.clone(), devices.collect())
+}
+
+fn told_of(audience: &edge::Audience, edge: &Sites) -> Audience {
+    let people = audience.people.iter().map(|place| &edge.people[*place]);
+    Audience {
+        certificates: audience.certificates,
+        people: people.map(|person| person.name.clone()).collect(),
     }
 }
 

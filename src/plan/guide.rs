@@ -1,5 +1,8 @@
 //! What a person's install guide says, as data.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use data_encoding::HEXUPPER;
 use jiff::Timestamp;
 use jiff::tz::Offset;
@@ -7,7 +10,9 @@ use serde::Serialize;
 
 use crate::catalogue::{App, Claim};
 use crate::lock::{Issued, State};
-use crate::model::{Admission, Device, Homelab, Lifetime, MadeKey, Person, Platform};
+use crate::model::{
+    Admission, Device, Homelab, Lifetime, MadeKey, Name, Person, Platform, Service,
+};
 use crate::pki::Validity;
 use crate::status::due_from;
 
@@ -25,7 +30,7 @@ pub struct Guide {
     /// The devices, sorted by name; at least one.
     pub devices: Vec<DevicePart>,
     /// The services that the person may use, sorted by name.
-    pub services: Vec<ServiceLink>,
+    pub services: Vec<Arc<ServiceLink>>,
 }
 
 /// The part about one device.
@@ -197,40 +202,70 @@ impl DevicePart {
     }
 }
 
-impl Guide {
-    /// The guide of a person with these devices.
-    pub fn new(homelab: &Homelab, person: &Person, devices: Vec<DevicePart>) -> Guide {
-        let mut services = Vec::new();
-        let platforms: Vec<Platform> = person.devices.values().map(|d| d.platform).collect();
-        for service in homelab.services.values() {
-            let (with_certificate, at_home, everyone) = match service.access.admits(&person.name) {
-                Admission::Nowhere => continue,
-                Admission::Everyone => (false, false, true),
-                Admission::LanOnly => (false, true, false),
-                Admission::WithCertificate { lan } => (true, lan, false),
-            };
-            let app = service.app;
-            services.push(ServiceLink {
-                title: service.title.clone(),
-                addresses: super::addresses(service),
-                with_certificate,
-                at_home,
-                everyone,
-                notes: app
-                    .filter(|_| with_certificate)
-                    .map(|app| notes(app, &platforms))
-                    .unwrap_or_default(),
-            });
+/// What the guides of all people are made from. What several of them say of a service is held once.
+pub struct Guides<'h> {
+    homelab: &'h Homelab,
+    links: BTreeMap<(&'h Name, Admission, Vec<Platform>), Arc<ServiceLink>>,
+}
+
+impl<'h> Guides<'h> {
+    /// Those of a homelab; none has been made.
+    pub fn new(homelab: &'h Homelab) -> Guides<'h> {
+        Guides {
+            homelab,
+            links: BTreeMap::new(),
         }
+    }
+
+    /// The guide of a person with these devices.
+    pub fn guide(&mut self, person: &Person, devices: Vec<DevicePart>) -> Guide {
+        let homelab = self.homelab;
+        let mut platforms: Vec<Platform> = person.devices.values().map(|d| d.platform).collect();
+        platforms.sort();
+        platforms.dedup();
+        let services = homelab.services.values();
+        let services = services.filter_map(|service| {
+            let admission = service.access.admits(&person.name);
+            let platforms = match service.app {
+                Some(_) => platforms.clone(),
+                None => Vec::new(),
+            };
+            let key = (&service.name, admission, platforms);
+            if let Some(known) = self.links.get(&key) {
+                return Some(Arc::clone(known));
+            }
+            let link = Arc::new(link(service, admission, &key.2)?);
+            self.links.insert(key, Arc::clone(&link));
+            Some(link)
+        });
         Guide {
             language: person.language.to_string(),
             domain: homelab.domain.to_string(),
             display_name: person.display_name.to_string(),
             admin: homelab.edge.email.as_ref().map(ToString::to_string),
             devices,
-            services,
+            services: services.collect(),
         }
     }
+}
+
+/// What is said of a service to those who may use it so, from devices of these platforms.
+fn link(service: &Service, admission: Admission, platforms: &[Platform]) -> Option<ServiceLink> {
+    let (with_certificate, at_home, everyone) = match admission {
+        Admission::Nowhere => return None,
+        Admission::Everyone => (false, false, true),
+        Admission::LanOnly => (false, true, false),
+        Admission::WithCertificate { lan } => (true, lan, false),
+    };
+    let app = service.app.filter(|_| with_certificate);
+    Some(ServiceLink {
+        title: service.title.clone(),
+        addresses: super::addresses(service),
+        with_certificate,
+        at_home,
+        everyone,
+        notes: app.map(|app| notes(app, platforms)).unwrap_or_default(),
+    })
 }
 
 /// What is known about an app's own clients, as far as it concerns one of these platforms.

@@ -21,6 +21,8 @@ pub struct Index {
     pub people: Vec<IndexPerson>,
     /// Every service, sorted by name, and who may reach it.
     pub services: Vec<IndexService>,
+    /// The people who may open the same services, each set once, by name.
+    pub audiences: BTreeMap<String, Vec<String>>,
     /// What is reachable without a certificate, by paths, and what homelab does not check.
     pub openings: Vec<IndexOpening>,
     /// The services with something in them that homelab does not check, and `(all)` for templates.
@@ -91,8 +93,8 @@ pub struct IndexService {
     pub at_home: bool,
     /// Whether the TLS handshake insists on a certificate, so that strangers see no page.
     pub certificate_required: bool,
-    /// Who may with a certificate.
-    pub people: BTreeSet<String>,
+    /// Who may with a certificate, by the name among [`Index::audiences`]; none where nobody may.
+    pub audience: Option<String>,
 }
 
 /// A path that is open to everyone.
@@ -158,7 +160,6 @@ impl Index {
                 openings.any(|o| o.service == name && o.path == "/*" && o.from == from)
             };
             let guarded = with.get(name);
-            let people = guarded.map(|g| g.people.iter().map(|p| p.person.clone()).collect());
             IndexService {
                 name: name.to_owned(),
                 title: service.title.clone(),
@@ -166,7 +167,7 @@ impl Index {
                 everyone: whole("everywhere"),
                 at_home: whole("lan"),
                 certificate_required: guarded.is_some_and(|g| g.certificate == "required"),
-                people: people.unwrap_or_default(),
+                audience: guarded.and_then(|guarded| guarded.audience.clone()),
             }
         });
         let openings = without.iter().filter(|opening| opening.path != "/*");
@@ -175,6 +176,11 @@ impl Index {
             domain: homelab.domain.to_string(),
             people: people.collect(),
             services: services.collect(),
+            audiences: { exposure.into_iter() }
+                .flat_map(|exposure| &exposure.audiences)
+                .filter(|(name, _)| *name != super::LANDING)
+                .map(|(name, audience)| (name.clone(), audience.people.clone()))
+                .collect(),
             openings: openings
                 .map(|opening| IndexOpening {
                     service: opening.service.clone(),

@@ -3,18 +3,24 @@
 //! Which files there are follows from the platform, and from whether any site asks this person for a
 //! certificate. Nothing here holds a password; what holds the .p12 is as secret as that is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use data_encoding::HEXUPPER;
 use serde::Serialize;
 
 use super::guide::{DeviceFile, FileKind};
+use super::once::Once;
 use super::{Bundle, Derivation, Recipe, bundle_file, path};
 use crate::lock::{Authority, Issued, Lock};
 use crate::model::{Access, Admission, Device, Homelab, Person, Platform};
 use crate::pki::{Certificate, SubjectAttribute};
 use crate::root::IssuanceId;
 use crate::tree::Mode;
+
+/// Hosts, sorted. Devices that are asked at the same ones share them.
+pub type Hosts = Arc<[Arc<str>]>;
 
 /// A configuration profile for Apple's devices with the certificate in it.
 #[derive(Debug, Serialize)]
@@ -26,7 +32,7 @@ pub struct AppleProfile {
     /// What names it, and every text in it, to whoever installs it.
     pub labels: AppleLabels,
     /// The hosts that Safari is to show the certificate by itself: on a Mac.
-    pub hosts: Vec<String>,
+    pub hosts: Hosts,
 }
 
 /// What a configuration profile says of itself.
@@ -49,7 +55,7 @@ pub struct AppleBrowserPolicy {
     /// What it says of itself.
     pub labels: AppleLabels,
     /// The entries of the policy.
-    pub entries: Vec<String>,
+    pub entries: Arc<[Arc<str>]>,
 }
 
 /// `AutoSelectCertificateForUrls` as a file of Chromium's on Linux.
@@ -57,14 +63,14 @@ pub struct AppleBrowserPolicy {
 pub struct ChromiumPolicy {
     /// The entries of the policy.
     #[serde(rename = "AutoSelectCertificateForUrls")]
-    pub entries: Vec<String>,
+    pub entries: Arc<[Arc<str>]>,
 }
 
 /// `AutoSelectCertificateForUrls` in the registry of Windows.
 #[derive(Debug, Serialize)]
 pub struct WindowsPolicy {
     /// The values, by name.
-    pub values: Vec<RegistryValue>,
+    pub values: Arc<[RegistryValue]>,
 }
 
 /// A value of a policy that is a list.
@@ -73,7 +79,7 @@ pub struct RegistryValue {
     /// A number: Chrome and Edge take no other. High, so that it meets nobody else's.
     pub name: u32,
     /// The entry.
-    pub text: String,
+    pub text: Arc<str>,
 }
 
 /// A script that installs a device's certificate.
@@ -111,11 +117,11 @@ pub struct InstallerContext {
     /// SHA-256 of the certificate, in capital hexadecimal.
     pub fingerprint_hex: String,
     /// The hosts that ask for a certificate, sorted.
-    pub hosts: Vec<String>,
+    pub hosts: Hosts,
     /// What the browsers' policy beside it is called, where there is one.
     pub policy: Option<String>,
     /// The policy's values, for Windows.
-    pub values: Vec<RegistryValue>,
+    pub values: Arc<[RegistryValue]>,
 }
 
 impl Script {
@@ -145,6 +151,18 @@ pub struct Kits<'p> {
     /// How each authority that is trusted is told in a policy.
     issuers: BTreeMap<IssuanceId, IssuerFilter>,
     sealed_root: Option<blake3::Hash>,
+    /// The hosts of each service behind certificates.
+    hosts: Vec<(&'p Access, Vec<Arc<str>>)>,
+    lists: RefCell<Once<[Arc<str>]>>,
+    entries: RefCell<Once<str>>,
+    policies: RefCell<BTreeMap<(Hosts, Vec<IssuerFilter>), Policy>>,
+}
+
+/// The entries of a policy, and the same as values of the registry.
+#[derive(Clone)]
+struct Policy {
+    entries: Arc<[Arc<str>]>,
+    values: Arc<[RegistryValue]>,
 }
 
 impl<'p> Kits<'p> {
@@ -154,27 +172,51 @@ impl<'p> Kits<'p> {
             let told = authority.certificate.subject_attribute();
             (authority.id, issuer_filter(told))
         };
+        let services = homelab.services.values();
+        let guarded = services.filter(|s| matches!(s.access, Access::Certificate(_)));
+        let hosts = guarded.map(|service| {
+            let hosts = service.hosts.iter().map(|host| host.to_string().into());
+            (&service.access, hosts.collect())
+        });
         Kits {
             homelab,
             issuers: lock.trusted().map(issuer).collect(),
             sealed_root,
+            hosts: hosts.collect(),
+            lists: RefCell::new(Once::new()),
+            entries: RefCell::new(Once::new()),
+            policies: RefCell::default(),
         }
     }
 
     /// The hosts that ask this person for a certificate, sorted: those of services behind certificates
     /// that the person may use, be it at home only, and of the landing page.
-    pub fn asking(&self, person: &Person) -> Vec<String> {
-        let services = self.homelab.services.values().filter(|service| {
-            matches!(service.access, Access::Certificate(_))
-                && service.access.admits(&person.name) != Admission::Nowhere
-        });
-        let mut hosts: BTreeSet<String> = services
-            .flat_map(|service| service.hosts.iter().map(ToString::to_string))
-            .collect();
+    pub fn asking(&self, person: &Person) -> Hosts {
+        let services = { self.hosts.iter() }
+            .filter(|(access, _)| access.admits(&person.name) != Admission::Nowhere);
+        let mut hosts: Vec<Arc<str>> = services.flat_map(|(_, hosts)| hosts.clone()).collect();
         if self.homelab.edge.landing {
-            hosts.insert(self.homelab.domain.to_string());
+            hosts.push(self.homelab.domain.to_string().into());
         }
-        hosts.into_iter().collect()
+        hosts.sort();
+        hosts.dedup();
+        self.lists.borrow_mut().the(hosts)
+    }
+
+    /// The policy for certificates of these issuers at these hosts.
+    fn policy(&self, hosts: &Hosts, issuers: Vec<IssuerFilter>) -> Policy {
+        let mut policies = self.policies.borrow_mut();
+        let policy = policies.entry((Arc::clone(hosts), issuers));
+        let made = policy.or_insert_with_key(|(hosts, issuers)| {
+            let mut known = self.entries.borrow_mut();
+            let texts = entries(hosts, issuers).map(|entry| known.the(entry));
+            let entries: Arc<[Arc<str>]> = texts.collect();
+            Policy {
+                values: numbered(&entries),
+                entries,
+            }
+        });
+        made.clone()
     }
 }
 
@@ -191,7 +233,7 @@ pub struct Kit<'p> {
     /// The older ones that are let in still.
     pub older: &'p [&'p Issued],
     /// The hosts that ask the person for a certificate.
-    pub hosts: &'p [String],
+    pub hosts: &'p Hosts,
 }
 
 impl Kit<'_> {
@@ -272,19 +314,19 @@ impl Kit<'_> {
                 bundle_file: bundle_file(&self.device.id),
                 labels: self.labels(""),
                 hosts: match self.device.platform {
-                    Platform::Macos => self.hosts.to_vec(),
-                    _ => Vec::new(),
+                    Platform::Macos => Arc::clone(self.hosts),
+                    _ => Arc::default(),
                 },
             })),
             FileKind::AppleBrowserPolicy => Recipe::AppleBrowserPolicy(AppleBrowserPolicy {
                 labels: self.labels(".browsers"),
-                entries: self.entries(),
+                entries: self.policy().entries,
             }),
             FileKind::ChromiumPolicy => Recipe::ChromiumPolicy(ChromiumPolicy {
-                entries: self.entries(),
+                entries: self.policy().entries,
             }),
             FileKind::WindowsPolicy => Recipe::WindowsPolicy(WindowsPolicy {
-                values: numbered(self.entries()),
+                values: self.policy().values,
             }),
             FileKind::FirefoxPreference => Recipe::Text {
                 text: String::from(FIREFOX_PREFERENCE),
@@ -342,37 +384,40 @@ impl Kit<'_> {
                 bundle: bundle_file(&self.device.id),
                 fingerprint: pairs.join(":"),
                 fingerprint_hex: pairs.concat(),
-                hosts: self.hosts.to_vec(),
+                hosts: Arc::clone(self.hosts),
                 policy: (!self.hosts.is_empty()).then(|| self.name(policy)),
                 values: match script {
-                    Script::Windows => numbered(self.entries()),
-                    Script::Linux | Script::Macos => Vec::new(),
+                    Script::Windows => self.policy().values,
+                    Script::Linux | Script::Macos => Arc::default(),
                 },
             },
         }))
     }
 
-    /// An entry of `AutoSelectCertificateForUrls` for each host and issuer: entries for one host add up.
-    fn entries(&self) -> Vec<String> {
+    fn policy(&self) -> Policy {
         let mut issuers: Vec<&IssuerFilter> = Vec::new();
         // Older and newer certificates may be of two authorities: each is to be found.
         for issued in std::iter::once(&self.issued).chain(self.older) {
             let issuer = self.kits.issuers.get(&issued.authority);
             issuers.extend(issuer.filter(|issuer| !issuers.contains(issuer)));
         }
-        let issuers = &issuers;
-        let of_host = |host: &String| {
-            let pattern = format!("https://{host}");
-            issuers.iter().map(move |issuer| {
-                let entry = Entry {
-                    pattern: pattern.clone(),
-                    filter: Filter { issuer },
-                };
-                serde_json::to_string(&entry).expect("texts with texts for keys are JSON")
-            })
-        };
-        self.hosts.iter().flat_map(of_host).collect()
+        let issuers = issuers.into_iter().cloned();
+        self.kits.policy(self.hosts, issuers.collect())
     }
+}
+
+/// An entry of `AutoSelectCertificateForUrls` for each host and issuer: entries for one host add up.
+fn entries(hosts: &[Arc<str>], issuers: &[IssuerFilter]) -> impl Iterator<Item = String> {
+    hosts.iter().flat_map(move |host| {
+        let pattern = format!("https://{host}");
+        issuers.iter().map(move |issuer| {
+            let entry = Entry {
+                pattern: pattern.clone(),
+                filter: Filter { issuer },
+            };
+            serde_json::to_string(&entry).expect("texts with texts for keys are JSON")
+        })
+    })
 }
 
 /// An entry of `AutoSelectCertificateForUrls`.
@@ -398,10 +443,10 @@ fn issuer_filter(attribute: Option<SubjectAttribute>) -> IssuerFilter {
 
 /// Entries as values of the registry, each under a number of its own that stays the same as long as the
 /// entry does: applied twice it is there once, and what an administrator has numbered 1, 2, 3 stays.
-fn numbered(entries: Vec<String>) -> Vec<RegistryValue> {
+fn numbered(entries: &[Arc<str>]) -> Arc<[RegistryValue]> {
     const FIRST: u32 = 1_000_000;
     const COUNT: u32 = 1_000_000_000;
-    let mut values: BTreeMap<u32, String> = BTreeMap::new();
+    let mut values: BTreeMap<u32, &Arc<str>> = BTreeMap::new();
     for text in entries {
         let hash = blake3::hash(text.as_bytes());
         let [a, b, c, d, ..] = *hash.as_bytes();
@@ -411,6 +456,9 @@ fn numbered(entries: Vec<String>) -> Vec<RegistryValue> {
         }
         values.insert(FIRST + number, text);
     }
-    let value = |(name, text)| RegistryValue { name, text };
+    let value = |(name, text): (u32, &Arc<str>)| RegistryValue {
+        name,
+        text: Arc::clone(text),
+    };
     values.into_iter().map(value).collect()
 }

@@ -10,9 +10,11 @@ mod exposure;
 mod guide;
 mod index;
 mod kit;
+mod once;
 mod published;
 
 use std::iter;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -20,7 +22,7 @@ pub use calendar::{Calendar, Event};
 pub use edge::{Edge, Globals, Link, Pages, Sites};
 pub use exposure::{ALL, EVERYWHERE, Exposure, LAN, LANDING, Opening, WHOLE};
 pub use guide::{
-    DeviceFile, DevicePart, FileKind, Guide, OlderPart, ServiceLink, shown_day, shown_end,
+    DeviceFile, DevicePart, FileKind, Guide, Guides, OlderPart, ServiceLink, shown_day, shown_end,
     shown_moment,
 };
 pub use index::{Index, IndexDevice, IndexOpening, IndexPerson, IndexService, Term};
@@ -77,7 +79,7 @@ pub enum Recipe {
     /// Reminders of what is to be renewed.
     Calendar(Calendar),
     /// The report of what can be reached.
-    Exposure(Exposure),
+    Exposure(Arc<Exposure>),
     /// A person's install guide.
     Guide(Guide),
     /// What the next build is compared with.
@@ -172,7 +174,7 @@ pub fn plan(
 ) -> Vec<Derivation> {
     let mut derivations = edge(homelab, lock, templates);
     let exposure = derivations.iter().find_map(|made| match &made.recipe {
-        Recipe::Exposure(exposure) => Some(exposure),
+        Recipe::Exposure(exposure) => Some(&**exposure),
         _ => None,
     });
     let kits = Kits::new(homelab, lock, sealed_root);
@@ -195,6 +197,7 @@ pub fn plan(
         recipe: Recipe::Calendar(Calendar::new(homelab, lock)),
     });
     let admitted = lock.admitted();
+    let mut guides = Guides::new(homelab);
     for person in homelab.people.values() {
         let name = &person.name;
         let hosts = kits.asking(person);
@@ -223,7 +226,7 @@ pub fn plan(
             derivations.push(Derivation {
                 path: path(&format!("people/{name}/guide.html")),
                 mode: Mode::Public,
-                recipe: Recipe::Guide(Guide::new(homelab, person, parts)),
+                recipe: Recipe::Guide(guides.guide(person, parts)),
             });
         }
     }
@@ -243,8 +246,8 @@ pub fn edge(homelab: &Homelab, lock: &Lock, templates: &[String]) -> Vec<Derivat
         recipe,
     };
     let edge = Edge::new(homelab, Some(lock));
-    let exposure = Exposure::of(&edge.sites, templates);
-    let published = Published::of(exposure.clone(), homelab, lock);
+    let exposure = Arc::new(Exposure::of(&edge.sites, templates));
+    let published = Published::of(Arc::clone(&exposure), homelab, lock);
     let text = |of: fn(&Authority) -> String| lock.trusted().map(of).collect();
     let authorities = Recipe::Text {
         text: text(|authority| authority.certificate.pem()),

@@ -4,12 +4,14 @@
 //! from the tree and the inputs alone, without a memory elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Exposure;
+use super::exposure::VERSION;
 use crate::lock::{Authority, Lock, State};
 use crate::model::{DeviceId, Homelab};
 
@@ -18,7 +20,7 @@ use crate::model::{DeviceId, Homelab};
 pub struct Published {
     /// What it exposes.
     #[serde(flatten)]
-    pub exposure: Exposure,
+    pub exposure: Arc<Exposure>,
     /// The key that the lock was signed with; none where nobody had signed it yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root_key: Option<String>,
@@ -65,7 +67,7 @@ pub struct Older {
 
 impl Published {
     /// What is published by an edge that exposes this, with this lock.
-    pub fn of(exposure: Exposure, homelab: &Homelab, lock: &Lock) -> Published {
+    pub fn of(exposure: Arc<Exposure>, homelab: &Homelab, lock: &Lock) -> Published {
         // The lock may not have learnt yet of who is gone.
         let known = homelab.enrolled().map(|(_, device)| &device.id);
         let known: BTreeSet<&DeviceId> = known.collect();
@@ -106,7 +108,8 @@ impl Published {
 
     /// Reads what [`to_json`](Published::to_json) has written; none where it is something else.
     pub fn from_json(bytes: &[u8]) -> Option<Published> {
-        serde_json::from_slice(bytes).ok()
+        let published: Published = serde_json::from_slice(bytes).ok()?;
+        (published.exposure.version == VERSION).then_some(published)
     }
 }
 

@@ -33,7 +33,7 @@ pub fn profile(recipe: &AppleProfile, secrets: &Secrets) -> Result<Artifact, Ren
     payload.set("PayloadCertificateFileName", &*recipe.bundle_file);
     payload.set("PayloadContent", Value::Data(bundle.bytes));
     let mut payloads = vec![payload];
-    for host in &recipe.hosts {
+    for host in recipe.hosts.iter() {
         let uuid = uuid(&[&issuance, "service", host]);
         let name = format!("service.{host}");
         let mut payload = Payload::new("com.apple.security.identitypreference", &name, &uuid);

@@ -142,7 +142,7 @@ pub fn render(
             bytes: calendar::render(calendar).into_bytes(),
             templates: Vec::new(),
         }),
-        Recipe::Exposure(exposure) => Ok(templates.render("exposure.md.j2", exposure)?.into()),
+        Recipe::Exposure(exposure) => Ok(templates.render("exposure.md.j2", &**exposure)?.into()),
         Recipe::Guide(guide) => {
             let rendered = templates.render_in(&guide.language, "guide.html.j2", guide)?;
             Ok(rendered.into())

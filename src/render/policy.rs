@@ -20,7 +20,7 @@ pub fn windows(policy: &WindowsPolicy) -> Artifact {
     let mut text = String::from("Windows Registry Editor Version 5.00\r\n");
     for key in KEYS {
         text += &format!("\r\n[HKEY_LOCAL_MACHINE\\{key}]\r\n");
-        for value in &policy.values {
+        for value in policy.values.iter() {
             let quoted = value.text.replace('\\', "\\\\").replace('"', "\\\"");
             text += &format!("\"{}\"=\"{quoted}\"\r\n", value.name);
         }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Mistake;
+use super::audiences::Audiences;
 use super::names::each_once;
-use super::people::People;
 use super::settings::certificate_mode;
 use crate::catalogue::{App, SharePath};
 use crate::diagnostic::did_you_mean;
@@ -23,7 +23,7 @@ enum Audience {
 pub fn access(
     block: &ServiceBlock,
     app: Option<&App>,
-    people: &People,
+    audiences: &mut Audiences<'_>,
     default_mode: CertificateMode,
     mistakes: &mut Vec<Mistake>,
 ) -> Option<Access> {
@@ -35,7 +35,7 @@ pub fn access(
         Some(written) => Some((audience(written, mistakes)?, written.span)),
         None => None,
     };
-    let members = people.members(&block.allow, mistakes);
+    let members = audiences.people().members(&block.allow, mistakes);
     match (open, block.allow.is_empty()) {
         (None, true) => {
             mistakes.push(Mistake::NoAccess {
@@ -55,6 +55,7 @@ pub fn access(
         (open, false) => {
             let opening = open.map(|(_, span)| ("open \"lan\"", span));
             let opening = opening.or(first_public(block));
+            let first_allowed = block.allow.first().map(|text| text.span);
             if let (Some((CertificateMode::Required, span)), Some((what, because))) =
                 (mode, opening)
             {
@@ -70,7 +71,7 @@ pub fn access(
                 (None, None) => default_mode,
             };
             Some(Access::Certificate(Allowed {
-                people: members,
+                people: audiences.shared(members, first_allowed, mistakes),
                 lan: open.is_some(),
                 public,
                 certificate,

@@ -652,6 +652,35 @@ pub enum Mistake {
         span: Span,
     },
 
+    #[error("the services let in too many different sets of people")]
+    #[diagnostic(
+        code("resolve::too-many-audiences"),
+        help(
+            "let services that much the same people use name one group: those that let in exactly the same people share one list"
+        )
+    )]
+    TooManyAudiences {
+        sets: usize,
+        listed: usize,
+        most: usize,
+        #[label("the {sets} sets up to this one list {listed} devices; {most} may be listed")]
+        span: Span,
+    },
+
+    #[error("the landing page is another one for too many people")]
+    #[diagnostic(
+        code("resolve::landing-too-large"),
+        help(
+            "remove `landing`, or let people who open much the same services open the same: they share one page"
+        )
+    )]
+    LandingTooLarge {
+        pages: usize,
+        most: usize,
+        #[label("the first {pages} pages have more than {most} links")]
+        span: Span,
+    },
+
     #[error("`open` to `{written}`, whom nobody knows")]
     #[diagnostic(code("resolve::unknown-audience"))]
     UnknownAudience {

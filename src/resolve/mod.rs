@@ -4,8 +4,10 @@
 //! that nothing is made of a declaration with a mistake in it.
 
 mod access;
+mod audiences;
 mod backend;
 mod enrolment;
+mod landing;
 mod mistake;
 mod names;
 mod people;
@@ -60,6 +62,8 @@ fn homelab(
         mode.unwrap_or(CertificateMode::Required),
         mistakes,
     );
+    let landing = declaration.edge.landing;
+    landing::refuse_too_many_links(landing, &people.people, &services, mistakes);
     Some(Homelab {
         domain: domain?,
         validity: ValidityPolicy {

@@ -30,7 +30,7 @@ impl People {
         for item in each_once(list, mistakes) {
             let name = Name::new(&item.value).ok();
             if let Some(group) = name.as_ref().and_then(|name| self.groups.get(name)) {
-                members.extend(group.iter().cloned());
+                merge(&mut members, group);
             } else if self.person_names.place(&item.value).is_some() {
                 members.extend(name);
             } else if self.group_names.place(&item.value).is_none() {
@@ -43,6 +43,14 @@ impl People {
             }
         }
         members
+    }
+}
+
+/// The first group, which mostly is the only one, is taken over whole: that is quick.
+fn merge(members: &mut BTreeSet<Name>, group: &BTreeSet<Name>) {
+    match members.is_empty() {
+        true => members.clone_from(group),
+        false => members.extend(group.iter().cloned()),
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Mistake;
 use super::access::access;
+use super::audiences::Audiences;
 use super::backend::backend;
 use super::names::{Declared, each_once};
 use super::people::{People, display_name};
@@ -23,6 +24,7 @@ pub fn services(
     mistakes: &mut Vec<Mistake>,
 ) -> BTreeMap<Name, Service> {
     let mut names = Declared::new("service");
+    let mut audiences = Audiences::new(people);
     let mut hosts_taken = BTreeMap::new();
     let mut services = BTreeMap::new();
     for block in blocks {
@@ -30,7 +32,7 @@ pub fn services(
         let hosts = hosts(block, name.is_some(), domain, &mut hosts_taken, mistakes);
         let app = app(block, mistakes);
         let backend = backend(block, app, mistakes);
-        let access = access(block, app, people, default_mode, mistakes);
+        let access = access(block, app, &mut audiences, default_mode, mistakes);
         let title = block.title.as_ref();
         let title = title.and_then(|written| display_name(written, mistakes));
         let max_body = max_body(block, mistakes);

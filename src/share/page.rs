@@ -1,5 +1,7 @@
 //! What the page says, as data for `share.html.j2`.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::SecretPath;
@@ -21,7 +23,7 @@ pub struct Page {
     /// The device's files, in the order of `device.files`.
     pub downloads: Vec<Download>,
     /// The services that the person may use.
-    pub services: Vec<ServiceLink>,
+    pub services: Vec<Arc<ServiceLink>>,
 }
 
 /// A button.

@@ -2,6 +2,7 @@
 //! Caddyfile.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -20,7 +21,7 @@ pub struct Site {
     /// What the handshake asks, and whether being at home is enough.
     pub guard: Guard,
     /// Who is let in by certificate.
-    pub people: BTreeSet<Name>,
+    pub people: Arc<BTreeSet<Name>>,
     /// A path that everybody may read.
     pub public: Option<Public>,
     /// Where who is let in is sent to, where that is all that is done.
@@ -113,7 +114,7 @@ pub fn sites(homelab: &Homelab, lock: &Lock) -> Vec<Site> {
             guard: Guard::Asked {
                 home: services.any(|service| service.access.is_open_at_home()),
             },
-            people: people.collect(),
+            people: Arc::new(people.collect()),
             public: None,
             redirect: None,
             identity: false,
@@ -121,8 +122,8 @@ pub fn sites(homelab: &Homelab, lock: &Lock) -> Vec<Site> {
     }
     for service in homelab.services.values() {
         let (guard, people, identity) = match &service.access {
-            Access::Everyone => (Guard::Open, BTreeSet::new(), false),
-            Access::Lan { .. } => (Guard::Home, BTreeSet::new(), false),
+            Access::Everyone => (Guard::Open, Arc::default(), false),
+            Access::Lan { .. } => (Guard::Home, Arc::default(), false),
             Access::Certificate(allowed) => {
                 let guard = match allowed.certificate {
                     CertificateMode::Required => Guard::Required,

@@ -310,9 +310,9 @@ fn shellcheck_finds_nothing_and_values_stay_words() {
         bundle: hostile.to_owned(),
         fingerprint: hostile.to_owned(),
         fingerprint_hex: hostile.to_owned(),
-        hosts: vec![hostile.to_owned()],
+        hosts: [hostile.into()].into(),
         policy: Some(hostile.to_owned()),
-        values: Vec::new(),
+        values: [].into(),
     };
     let templates = Templates::new(BTreeMap::new()).expect("there is no override");
     let place = tempfile::tempdir().expect("a temporary directory can be made");

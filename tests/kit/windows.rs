@@ -245,12 +245,13 @@ fn hostile_values_stay_strings() {
         bundle: hostile.to_owned(),
         fingerprint: hostile.to_owned(),
         fingerprint_hex: hostile.to_owned(),
-        hosts: vec![hostile.to_owned()],
+        hosts: [hostile.into()].into(),
         policy: None,
-        values: vec![RegistryValue {
+        values: [RegistryValue {
             name: 1_000_000,
-            text: hostile.to_owned(),
-        }],
+            text: hostile.into(),
+        }]
+        .into(),
     };
     let render = |context: &InstallerContext| {
         let templates = Templates::new(BTreeMap::new()).expect("there is no override");

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Admitted, PageKind, Person, person};
+use super::PageKind;
+use super::audience::Audiences;
 use crate::model::{Access, Admission, Homelab, Service};
 
 /// The landing page, which is another for each visitor.
@@ -32,8 +33,8 @@ pub struct LandingPages {
 /// People who may use the same services.
 #[derive(Debug, Serialize)]
 pub struct Visitors {
-    /// Who; at least one.
-    pub people: Vec<Person>,
+    /// Who, by their places among all people; at least one.
+    pub people: Vec<usize>,
 }
 
 /// A service that a visitor may use.
@@ -48,11 +49,11 @@ pub struct Link {
 }
 
 impl Landing {
-    /// The landing page of a homelab with these certificates, and what it shows.
-    pub fn new(homelab: &Homelab, admitted: &Admitted<'_>) -> (Landing, LandingPages) {
-        let mut visitors: BTreeMap<Vec<Link>, Vec<Person>> = BTreeMap::new();
+    /// The landing page of a homelab whose people have these certificates, and what it shows.
+    pub fn new(homelab: &Homelab, audiences: &Audiences<'_>) -> (Landing, LandingPages) {
+        let mut visitors: BTreeMap<Vec<Link>, Vec<usize>> = BTreeMap::new();
         for who in homelab.people.values() {
-            let Some(with_devices) = person(who, admitted) else {
+            let Some(place) = audiences.place(&who.name) else {
                 continue;
             };
             let links = links(homelab, |service| match service.access.admits(&who.name) {
@@ -60,7 +61,7 @@ impl Landing {
                 Admission::LanOnly => Some(true),
                 Admission::Everyone | Admission::WithCertificate { .. } => Some(false),
             });
-            visitors.entry(links).or_default().push(with_devices);
+            visitors.entry(links).or_default().push(place);
         }
         let is_open_at_home = |service: &Service| service.access.is_open_at_home();
         let home = links(homelab, |service| {

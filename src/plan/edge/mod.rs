@@ -3,6 +3,7 @@
 //! What `exposure.md` says is read off the same data ([`Exposure`](super::Exposure)), so that the two
 //! cannot tell different stories.
 
+mod audience;
 mod backend;
 mod landing;
 
@@ -11,8 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use data_encoding::{BASE64, HEXLOWER};
 use serde::Serialize;
 
+pub use audience::Audience;
 pub use backend::Backend;
 pub use landing::{Landing, LandingPages, Link};
+
+use audience::Audiences;
 
 use crate::lock::{Authority, Issued, Lock, State};
 use crate::model::{
@@ -67,6 +71,10 @@ pub struct Sites {
     pub behind: Option<Behind>,
     /// Certificates that were let in once, and verify still: told so, and let in nowhere.
     pub retired: Vec<Device>,
+    /// Everybody who has a certificate that is let in, sorted by name.
+    pub people: Vec<Person>,
+    /// The sets of people that sites let in, in the order of their names.
+    pub audiences: Vec<Audience>,
     /// Whether some site has to keep requests from climbing.
     pub no_climbing: bool,
     /// What the domain itself shows visitors.
@@ -184,8 +192,8 @@ pub struct Site {
     pub everyone: bool,
     /// Whether the LAN is let in without a certificate.
     pub lan: bool,
-    /// Who is let in by certificate. Nobody with no device is in it.
-    pub people: Vec<Person>,
+    /// Who is let in by certificate, by the place among [`Sites::audiences`]; none where nobody is.
+    pub audience: Option<usize>,
     /// Whether the upstream is told who came.
     pub identity: bool,
     /// Paths open to everyone.
@@ -274,17 +282,19 @@ impl Edge {
             device.is_some_and(|device| device.installed().is_none())
         };
         let settings = &homelab.edge;
+        let mut audiences = Audiences::new(homelab, &admitted);
         let (landing, landing_pages) = match settings.landing {
             true => {
-                let (landing, pages) = Landing::new(homelab, &admitted);
+                let (landing, pages) = Landing::new(homelab, &audiences);
                 (Some(landing), Some(pages))
             }
             false => (None, None),
         };
         let services = homelab.services.values();
         let sites: Vec<Site> = services
-            .map(|service| site(homelab, service, &admitted))
+            .map(|service| site(service, &mut audiences))
             .collect();
+        let (people, audiences) = audiences.finish();
         let behind = settings.behind.as_ref().map(|behind| Behind {
             proxies: shown(&behind.proxies),
             proxy_protocol: behind.by == Forwarding::ProxyProtocol,
@@ -342,6 +352,8 @@ impl Edge {
                     .map(|site| site.pages)
                     .chain(landing.iter().map(|landing| landing.pages))
                     .collect(),
+                people,
+                audiences,
                 landing,
                 sites,
             },
@@ -387,7 +399,7 @@ fn certificate_files(from: &SiteCertificates) -> Option<CertificateFiles> {
     }
 }
 
-fn site(homelab: &Homelab, service: &Service, admitted: &Admitted<'_>) -> Site {
+fn site<'h>(service: &'h Service, audiences: &mut Audiences<'h>) -> Site {
     let allowed = service.access.allowed();
     let lan = service.access.is_open_at_home();
     Site {
@@ -398,12 +410,11 @@ fn site(homelab: &Homelab, service: &Service, admitted: &Admitted<'_>) -> Site {
         everyone: matches!(service.access, Access::Everyone),
         pages: PageKind::of(allowed.is_some(), lan),
         lan,
-        people: allowed
-            .map(|Allowed { people, .. }| {
-                let people = people.iter().filter_map(|name| homelab.people.get(name));
-                people.filter_map(|who| person(who, admitted)).collect()
-            })
-            .unwrap_or_default(),
+        audience: allowed.and_then(
+            |Allowed {
+                 people, identity, ..
+             }| { audiences.of(&service.name, people, *identity) },
+        ),
         identity: allowed.is_some_and(|allowed| allowed.identity),
         public: public(service.access.public()),
         backend: Backend::new(&service.backend),

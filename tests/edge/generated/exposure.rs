@@ -16,6 +16,10 @@ use crate::wire::Exchange;
 struct Report {
     openings: Vec<Value>,
     guarded: Vec<Value>,
+    /// Who is let in together, by name.
+    audiences: Value,
+    /// The devices of each person.
+    people: Value,
 }
 
 impl Report {
@@ -24,7 +28,14 @@ impl Report {
         let json: Value = serde_json::from_str(outcome.succeeds().stdout()).expect("it is JSON");
         let [openings, guarded] =
             ["without_certificate", "with_certificate"].map(|key| list(&json[key]).to_vec());
-        Self { openings, guarded }
+        let [audiences, people] = ["audiences", "people"].map(|key| json[key].clone());
+        assert_eq!(json["version"], 2);
+        Self {
+            openings,
+            guarded,
+            audiences,
+            people,
+        }
     }
 
     fn hosts(&self) -> BTreeSet<&str> {
@@ -71,12 +82,10 @@ impl Report {
 
     /// The person whose device is let in there.
     fn admits(&self, host: &str, visitor: &Visitor) -> Option<&str> {
-        let people = list(&self.guard(host)?["people"]).iter();
-        let mine = |person: &&Value| texts(&person["devices"]).contains(&&visitor.name[..]);
-        people
-            .into_iter()
-            .find(mine)
-            .map(|person| text(&person["person"]))
+        let audience = self.guard(host)?["audience"].as_str()?;
+        let people = texts(&self.audiences[audience]["people"]).into_iter();
+        let mine = |person: &&str| texts(&self.people[*person]).contains(&&visitor.name[..]);
+        people.into_iter().find(mine)
     }
 
     /// What is wrong with what came of a request.

@@ -45,12 +45,12 @@ const MODE: &str =
     "mode {% if asked == \"required\" %}require_and_verify{% else %}verify_if_given{% endif %}\n";
 const LAN: &str = "@lan remote_ip{% for range in lan %} {{ range }}{% endfor %}\n";
 const REFUSAL: &str = "\thandle {\n\t\terror 403\n\t}\n{% endif %}\n{% endblock %}\n";
-const ALLOWED: &str = "{{ fingerprints_of(site.people) }}\n";
-const SWAPPED: &str = r#"{% for other in sites if other.service == ("photos" if site.service == "vault" else "vault" if site.service == "photos" else site.service) %}{{ fingerprints_of(other.people) }}{% endfor %}
+const ALLOWED: &str = "{{ fingerprints_of(audience.people) }}\n";
+const SWAPPED: &str = r#"{% for other in sites if other.service == ("photos" if site.service == "vault" else "vault" if site.service == "photos" else site.service) %}{{ fingerprints_of(audiences[other.audience].people) }}{% endfor %}
 
 "#;
 const PERSON: &str = "@person-{{ person.name }} vars {http.request.tls.client.fingerprint}{{ fingerprints(person.devices) }}";
-const EVERYBODY: &str = "@person-{{ person.name }} vars {http.request.tls.client.fingerprint}{% for other in site.people %}{{ fingerprints(other.devices) }}{% endfor %}\n";
+const EVERYBODY: &str = "@person-{{ person.name }} vars {http.request.tls.client.fingerprint}{{ fingerprints_of(audience.people) }}\n";
 
 const WEAKENINGS: [Weakening; 21] = [
     weakening("underscores", "\trequest_header -*_*\n", "", None),

@@ -1,0 +1,125 @@
+//! Who is let in together: each set of people once, however many services let them in.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::{Admitted, Person, person};
+use crate::model::{Homelab, Name};
+
+/// Certificates that a site lists itself, even where others list the same. A home of ten devices has twenty while each of them
+/// is being renewed, and is read best where each site says who gets in. That is a line of 1.3 KB; what is longer nobody reads.
+pub const SHORT: usize = 20;
+
+/// A set of people who are let in by certificate.
+#[derive(Debug, Serialize)]
+pub struct Audience {
+    /// The first service that lets in exactly these: no other set can have its name.
+    pub name: String,
+    /// Who, by their places among all people, sorted.
+    pub people: Vec<usize>,
+    /// How many certificates they have.
+    pub certificates: usize,
+    /// Whether the list of these is said once, for all sites that go by it.
+    pub list_once: bool,
+    /// Whether it is said once what upstreams are told of each of them.
+    pub identity_once: bool,
+}
+
+/// What is known of a set while sites are gathered.
+#[derive(Default)]
+struct Uses {
+    with_identity: usize,
+    without: usize,
+}
+
+/// The sets of people, and everybody who is in one.
+pub struct Audiences<'h> {
+    people: Vec<Person>,
+    places: BTreeMap<&'h Name, usize>,
+    by_people: BTreeMap<Vec<usize>, usize>,
+    by_names: BTreeMap<&'h BTreeSet<Name>, Option<usize>>,
+    all: Vec<(Audience, Uses)>,
+}
+
+impl<'h> Audiences<'h> {
+    /// Those of everybody who has a certificate; no set yet.
+    pub fn new(homelab: &'h Homelab, admitted: &Admitted<'_>) -> Audiences<'h> {
+        let mut people = Vec::new();
+        let mut places = BTreeMap::new();
+        for (name, who) in &homelab.people {
+            if let Some(person) = person(who, admitted) {
+                places.insert(name, people.len());
+                people.push(person);
+            }
+        }
+        Audiences {
+            people,
+            places,
+            by_people: BTreeMap::new(),
+            by_names: BTreeMap::new(),
+            all: Vec::new(),
+        }
+    }
+
+    /// The place of somebody; none where they have no certificate.
+    pub fn place(&self, name: &Name) -> Option<usize> {
+        self.places.get(name).copied()
+    }
+
+    /// The place of the set that a service lets in; none where nobody in it has a certificate. Services come in the order of
+    /// their names.
+    pub fn of(
+        &mut self,
+        service: &Name,
+        names: &'h BTreeSet<Name>,
+        identity: bool,
+    ) -> Option<usize> {
+        let place = match self.by_names.get(names) {
+            Some(known) => *known,
+            None => {
+                let place = self.gathered(service, names);
+                self.by_names.insert(names, place);
+                place
+            }
+        }?;
+        let uses = &mut self.all[place].1;
+        match identity {
+            true => uses.with_identity += 1,
+            false => uses.without += 1,
+        }
+        Some(place)
+    }
+
+    fn gathered(&mut self, service: &Name, names: &BTreeSet<Name>) -> Option<usize> {
+        let people: Vec<usize> = names.iter().filter_map(|name| self.place(name)).collect();
+        if people.is_empty() {
+            return None;
+        }
+        if let Some(known) = self.by_people.get(&people) {
+            return Some(*known);
+        }
+        let devices = people.iter().map(|place| self.people[*place].devices.len());
+        let audience = Audience {
+            name: service.to_string(),
+            certificates: devices.sum(),
+            people: people.clone(),
+            list_once: false,
+            identity_once: false,
+        };
+        self.by_people.insert(people, self.all.len());
+        self.all.push((audience, Uses::default()));
+        Some(self.all.len() - 1)
+    }
+
+    /// Everybody, and the sets, now that it is known how many go by each.
+    pub fn finish(self) -> (Vec<Person>, Vec<Audience>) {
+        let finished = self.all.into_iter().map(|(mut audience, uses)| {
+            let is_long = audience.certificates > SHORT;
+            audience.identity_once = is_long && uses.with_identity > 1;
+            audience.list_once = is_long && (uses.without > 1 || audience.identity_once);
+            audience
+        });
+        (self.people, finished.collect())
+    }
+}

@@ -1,0 +1,54 @@
+//! That the landing page, which is another for all who may open other services, is not too many.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Mistake;
+use crate::model::{Admission, Name, Person, Service};
+use crate::source::Span;
+
+/// Links that all its pages may have together: each is about 250 bytes of `pages.caddyfile`, which Caddy holds.
+pub const MOST_LINKS: usize = 100_000;
+
+/// Says where the pages would have too many links. `landing` is where the page was asked for.
+pub fn refuse_too_many_links(
+    landing: Option<Span>,
+    people: &BTreeMap<Name, Person>,
+    services: &BTreeMap<Name, Service>,
+    mistakes: &mut Vec<Mistake>,
+) {
+    let Some(span) = landing else {
+        return;
+    };
+    let mut pages = BTreeSet::new();
+    let mut links = 0;
+    let visitors = people.values().filter(|person| !person.devices.is_empty());
+    for visitor in visitors {
+        let page = page(visitor, services);
+        let length = page.len();
+        if pages.insert(page) {
+            links += length;
+        }
+        if links > MOST_LINKS {
+            mistakes.push(Mistake::LandingTooLarge {
+                pages: pages.len(),
+                most: MOST_LINKS,
+                span,
+            });
+            return;
+        }
+    }
+}
+
+/// The services that somebody is shown, by their places, and whether they can be used at home only.
+fn page(visitor: &Person, services: &BTreeMap<Name, Service>) -> Vec<(usize, bool)> {
+    let services = services.values().enumerate();
+    let shown =
+        services.filter_map(
+            |(place, service)| match service.access.admits(&visitor.name) {
+                Admission::Nowhere => None,
+                Admission::LanOnly => Some((place, true)),
+                Admission::Everyone | Admission::WithCertificate { .. } => Some((place, false)),
+            },
+        );
+    shown.collect()
+}
