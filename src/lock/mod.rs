@@ -8,6 +8,7 @@
 
 mod authorities;
 mod crl;
+mod installed;
 mod read;
 mod reconcile;
 mod returned;
@@ -22,6 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 pub use crl::SignedCrl;
+pub use installed::Installed;
 pub use read::{LockError, read};
 pub use reconcile::{NewDevice, Reconciliation, issued_here, reconcile};
 pub use returned::{PublishedCrl, Returned};
@@ -50,6 +52,8 @@ pub struct Lock {
     pub crls: Vec<SignedCrl>,
     /// Every certificate, active or retired, sorted by device and issue.
     pub certificates: Vec<Issued>,
+    /// The certificates that devices had already, declared at present or once, sorted.
+    pub installed: Vec<Installed>,
 }
 
 /// An authority whose certificates are, or were, let in.
@@ -244,6 +248,7 @@ impl Lock {
             authorities: Vec::new(),
             crls: Vec::new(),
             certificates: Vec::new(),
+            installed: Vec::new(),
         }
     }
 

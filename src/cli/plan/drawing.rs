@@ -84,7 +84,10 @@ fn lock_lines(lock: &LockPlan) -> String {
     for device in &changes.issue {
         tell(AnsiColor::Green, "issue", device);
     }
-    for device in &changes.retire {
+    for device in &changes.record {
+        tell(AnsiColor::Green, "record", device);
+    }
+    for device in changes.retire.iter().chain(&changes.remove) {
         tell(AnsiColor::Red, "retire", device);
     }
     for device in &changes.close {
