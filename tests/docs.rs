@@ -80,7 +80,7 @@ fn the_declaration_that_init_writes_compiles_with_and_without_what_is_taken_out(
     let written = include_str!("../src/cli/init.kdl");
     assert_eq!(
         written.matches("\n    /-").count() + written.matches("\n/-").count(),
-        13
+        14
     );
     for text in [written.to_owned(), written.replace("/-", "")] {
         let source = Source::new("init.kdl", text.as_str());
