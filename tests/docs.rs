@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use homelab::catalogue::App;
 use homelab::source::Source;
 use support::caddy::{Ports, Version};
+use support::curl::Curl;
 use support::lab::Lab;
 use support::port::Port;
 use support::tools;
@@ -200,14 +201,11 @@ impl Trial {
             .spawn();
         let trial = Trial(process.expect("Caddy starts"));
         let given_up = Instant::now() + Duration::from_secs(30);
-        let certificates = lab.home().join(".local/share/caddy/certificates/local");
-        let has_all = || {
-            let made = fs::read_dir(&certificates).map_or(0, Iterator::count);
-            made == 2 && std::net::TcpStream::connect(("127.0.0.1", port.number())).is_ok()
-        };
-        while !has_all() {
-            assert!(Instant::now() < given_up, "Caddy does not answer");
-            thread::sleep(Duration::from_millis(50));
+        for host in ["photos.home.example.com", "tv.home.example.com"] {
+            while !Curl::https(host, port.number(), "/").presents_certificate() {
+                assert!(Instant::now() < given_up, "no certificate for {host}");
+                thread::sleep(Duration::from_millis(20));
+            }
         }
         trial
     }
