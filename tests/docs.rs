@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use homelab::catalogue::App;
 use homelab::source::Source;
 use support::caddy::{Ports, Version};
+use support::curl::Curl;
 use support::lab::Lab;
 use support::port::Port;
 use support::tools;
@@ -100,6 +101,29 @@ fn every_page_is_linked_in_the_readme() {
             "the README does not link docs/{name}"
         );
     }
+}
+
+/// One way everywhere, which overwrites nothing of the reader's and validates before it reloads.
+#[test]
+fn every_page_deploys_into_a_folder_of_its_own() {
+    let admin = root().join("templates/index.html.j2");
+    let mut deploys = 0;
+    for path in documents().into_iter().chain([admin]) {
+        let text = fs::read_to_string(&path).expect("it can be read");
+        let lines: Vec<&str> = text.lines().collect();
+        for pair in lines.windows(2).filter(|pair| pair[0].contains("rsync ")) {
+            let page = path.display();
+            assert!(pair[0].ends_with("/homelab/"), "{page}: {}", pair[0]);
+            let (before, behind) = pair[1].split_once(" && ").unwrap_or_else(|| {
+                let html = pair[1].split_once(" &amp;&amp; ");
+                html.unwrap_or_else(|| panic!("{page}: {}", pair[1]))
+            });
+            assert!(before.contains("caddy validate "), "{page}: {before}");
+            assert!(behind.contains(" reload"), "{page}: {behind}");
+            deploys += 1;
+        }
+    }
+    assert_eq!(deploys, 5);
 }
 
 #[test]
@@ -200,14 +224,11 @@ impl Trial {
             .spawn();
         let trial = Trial(process.expect("Caddy starts"));
         let given_up = Instant::now() + Duration::from_secs(30);
-        let certificates = lab.home().join(".local/share/caddy/certificates/local");
-        let has_all = || {
-            let made = fs::read_dir(&certificates).map_or(0, Iterator::count);
-            made == 2 && std::net::TcpStream::connect(("127.0.0.1", port.number())).is_ok()
-        };
-        while !has_all() {
-            assert!(Instant::now() < given_up, "Caddy does not answer");
-            thread::sleep(Duration::from_millis(50));
+        for host in ["photos.home.example.com", "tv.home.example.com"] {
+            while !Curl::https(host, port.number(), "/").presents_certificate() {
+                assert!(Instant::now() < given_up, "no certificate for {host}");
+                thread::sleep(Duration::from_millis(20));
+            }
         }
         trial
     }
