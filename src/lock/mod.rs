@@ -8,6 +8,7 @@
 
 mod authorities;
 mod crl;
+mod lines;
 mod read;
 mod reconcile;
 mod returned;
@@ -22,7 +23,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 pub use crl::SignedCrl;
-pub use read::{LockError, read};
+pub use lines::Lines;
+pub use read::{LockError, Unbelieved, read};
 pub use reconcile::{NewDevice, Reconciliation, issued_here, reconcile};
 pub use returned::{PublishedCrl, Returned};
 pub use rotation::Dependent;
