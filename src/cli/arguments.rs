@@ -37,7 +37,7 @@ pub enum Command {
     Exposure(Exposure),
     /// Give devices new certificates; the older ones work until the window for renewal has passed
     Renew(Renew),
-    /// Shut a lost or stolen device out at once, and say what to do next
+    /// Shut lost or stolen devices out at once, and say what to do next
     Revoke(Revoke),
     /// Go over to a new authority, root secret or identity, without locking anybody out
     Rotate(Rotate),
@@ -59,7 +59,7 @@ pub struct Declaration {
     /// The declaration; homelab.lock, homelab.age and templates/ stand beside it
     #[arg(short, long, value_name = "FILE", default_value = "homelab.kdl")]
     pub file: PathBuf,
-    /// Believe homelab.lock only if it is signed with this key, which `homelab status` prints
+    /// Believe homelab.lock only if it is signed with this key, which `homelab status --json` has
     /// [default: $HOMELAB_ROOT_KEY]
     #[arg(long, value_name = "KEY")]
     pub root_key: Option<RootKey>,
@@ -75,8 +75,8 @@ pub struct Secret {
     /// A command, run by sh, that prints the root secret, such as `age -d -i key.txt homelab.age`
     #[arg(long, value_name = "CMD", conflicts_with = "identity")]
     pub root_command: Option<String>,
-    /// The passphrase of homelab.age, in a file, or `-` for standard input [default: asked for on the
-    /// terminal]
+    /// The passphrase that opens homelab.age now, in a file, or `-` for standard input [default: asked for
+    /// on the terminal]
     #[arg(long, value_name = "FILE", conflicts_with_all = ["identity", "root_command"])]
     pub root_passphrase_file: Option<PathBuf>,
 }
@@ -93,10 +93,11 @@ pub struct Init {
     /// $XDG_CONFIG_HOME/homelab/identity.txt, which is made where there is none]
     #[arg(short, long, value_name = "FILE")]
     pub identity: Option<PathBuf>,
-    /// Encrypt the root secret with a passphrase, asked for on the terminal
+    /// Encrypt the root secret with a new passphrase, asked for on the terminal
     #[arg(long, conflicts_with = "identity")]
     pub passphrase: bool,
-    /// The same with the passphrase in a file, or `-` for standard input
+    /// The same with the new passphrase in a file, or `-` for standard input; `--root-passphrase-file` of
+    /// other commands opens it then
     #[arg(long, value_name = "FILE", conflicts_with = "identity")]
     pub passphrase_file: Option<PathBuf>,
     /// A command, run by sh, that encrypts the root secret, such as `age -r age1yubikey1… -a`
@@ -192,8 +193,9 @@ pub struct Renew {
     /// Every device
     #[arg(long, group = "which")]
     pub all: bool,
-    /// Issue nothing: the new certificates of these devices are installed, shut the older ones out
-    #[arg(long, requires = "devices", conflicts_with_all = ["due", "all"])]
+    /// Issue nothing: the new certificates of these devices, or with `--all` of every device, are installed,
+    /// shut the older ones out
+    #[arg(long, conflicts_with = "due")]
     pub finish: bool,
     #[command(flatten)]
     pub make: Make,
@@ -201,12 +203,16 @@ pub struct Renew {
 
 #[derive(Debug, Args)]
 pub struct Revoke {
-    /// The device, such as alice/pixel
-    #[arg(value_name = "PERSON/DEVICE")]
-    pub device: DeviceId,
-    /// Issue no other certificate to it, until `renew` does
+    /// The devices, such as alice/pixel
+    #[arg(value_name = "PERSON/DEVICE", required = true)]
+    pub devices: Vec<DeviceId>,
+    /// Issue no other certificate to them, until `renew` does
     #[arg(long)]
     pub no_replace: bool,
+    /// Let this other device come in again with a certificate that was revoked, where homelab.lock went
+    /// back to before that; once for each
+    #[arg(long, value_name = "PERSON/DEVICE")]
+    pub accept_return_of: Vec<DeviceId>,
     #[command(flatten)]
     pub make: Make,
 }
@@ -240,10 +246,11 @@ pub struct Rotate {
     /// With `--reseal`: encrypt homelab.age to this one no more
     #[arg(long, value_name = "KEY", conflicts_with_all = ["recipient", "authority", "root", "finish"])]
     pub remove: Vec<Recipient>,
-    /// With `--reseal`: encrypt with a passphrase, asked for on the terminal
+    /// With `--reseal`: encrypt with a new passphrase, asked for on the terminal
     #[arg(long, conflicts_with_all = ["recipient", "add", "remove", "authority", "root", "finish"])]
     pub passphrase: bool,
-    /// The same with the passphrase in a file, or `-` for standard input
+    /// The same with the new passphrase in a file, or `-` for standard input; the one that opens
+    /// homelab.age now goes to `--root-passphrase-file`
     #[arg(long, value_name = "FILE", conflicts_with_all = ["passphrase", "recipient", "add", "remove", "authority", "root", "finish"])]
     pub passphrase_file: Option<PathBuf>,
     /// A command, run by sh, that encrypts homelab.age, such as `age -r age1yubikey1… -a`; `--root-command`
@@ -266,8 +273,8 @@ pub struct Rotate {
     /// A command, run by sh, that prints what homelab.age holds
     #[arg(long, value_name = "CMD")]
     pub root_command: Option<String>,
-    /// The passphrase of homelab.age, in a file, or `-` for standard input [default: asked for on the
-    /// terminal]
+    /// The passphrase that opens homelab.age now, in a file, or `-` for standard input [default: asked for
+    /// on the terminal]
     #[arg(long, value_name = "FILE", conflicts_with_all = ["identity", "root_command"])]
     pub root_passphrase_file: Option<PathBuf>,
 }
@@ -352,7 +359,8 @@ pub struct Adopt {
     /// `--root-command` has to open it again
     #[arg(long, value_name = "CMD", requires_all = ["key", "root_command"], conflicts_with = "recipient")]
     pub seal_command: Option<String>,
-    /// The passphrase of the key, in a file, or `-` for standard input [default: asked for on the terminal]
+    /// The passphrase of that key, in a file, or `-` for standard input [default: asked for on the terminal];
+    /// that of homelab.age goes to `--root-passphrase-file`
     #[arg(long, value_name = "FILE", requires = "key")]
     pub passphrase_file: Option<PathBuf>,
     #[command(flatten)]
@@ -440,7 +448,7 @@ pub struct Export {
     /// A file that only you may read, in place of standard output; `-` for that, even on a terminal
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Replace the file that is there
+    /// Replace the file that is there, and write a key though git would take it along
     #[arg(long, requires = "output")]
     pub force: bool,
     #[command(flatten)]
