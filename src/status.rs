@@ -5,8 +5,8 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::lock::{self, Authority, Issued, Lock};
-use crate::model::{Homelab, Lifetime};
+use crate::lock::{self, Authority, Issued, Lock, reconcile};
+use crate::model::{DeviceId, Homelab, Lifetime};
 use crate::pki::Validity;
 
 /// How a homelab stands.
@@ -102,6 +102,8 @@ pub enum State {
     Unissued,
     /// It was not made here, and what is known of it is its fingerprint alone.
     Installed,
+    /// The same, and the next build records it.
+    Unrecorded,
     /// The same, and no authority is trusted that could have signed it.
     Unvouched,
     /// The device's certificate was revoked, and it gets no other until it is renewed.
@@ -125,6 +127,7 @@ impl State {
             State::Expired => "expired",
             State::Unissued => "not issued",
             State::Installed => "installed",
+            State::Unrecorded => "not recorded",
             State::Unvouched => "not trusted",
             State::Revoked => "revoked",
             State::Undeclared => "removed",
@@ -158,9 +161,11 @@ impl Status {
             });
             older.max()
         };
-        let installed = match lock.is_some_and(Lock::vouches_for_installed) {
-            true => State::Installed,
-            false => State::Unvouched,
+        let installed = |device, fingerprint| match lock {
+            Some(lock) if !lock.vouches_for_installed() => State::Unvouched,
+            Some(lock) if !lock.has_installed(device, fingerprint) => State::Unrecorded,
+            Some(_) => State::Installed,
+            None => State::Unvouched,
         };
         let declared = homelab.devices().map(|(person, device)| {
             let issued = active.get(&device.id);
@@ -169,11 +174,11 @@ impl Status {
                 device: device.id.to_string(),
                 person: person.name.to_string(),
                 platform: Some(device.platform.as_str()),
-                state: match issued {
-                    _ if device.installed().is_some() => installed,
-                    Some(issued) => state(&issued.validity, renew, now),
-                    None if barred.contains(&device.id) => State::Revoked,
-                    None => State::Unissued,
+                state: match (device.installed(), issued) {
+                    (Some(fingerprint), _) => installed(&device.id, fingerprint),
+                    (None, Some(issued)) => state(&issued.validity, renew, now),
+                    (None, None) if barred.contains(&device.id) => State::Revoked,
+                    (None, None) => State::Unissued,
                 },
                 went_back: false,
                 other_key: issued.is_some_and(|issued| issued.made_key() != device.made_key()),
@@ -182,16 +187,26 @@ impl Status {
             }
         });
         let is_gone = |issued: &&&Issued| homelab.device(&issued.device).is_none();
-        let gone = active.values().filter(is_gone).map(|issued| DeviceStatus {
-            device: issued.device.to_string(),
-            person: issued.device.person.to_string(),
+        let undeclared = |device: &DeviceId| DeviceStatus {
+            device: device.to_string(),
+            person: device.person.to_string(),
             platform: None,
             state: State::Undeclared,
             went_back: false,
             other_key: false,
+            older_until: None,
+            certificate: None,
+        };
+        let gone = active.values().filter(is_gone).map(|issued| DeviceStatus {
             older_until: older_until(&issued.device),
             certificate: Some(certificate(issued)),
+            ..undeclared(&issued.device)
         });
+        // One that is issued a certificate instead is told of as that.
+        let removed = lock.map(|lock| reconcile(homelab, lock).remove);
+        let removed = removed.into_iter().flatten();
+        let removed = removed.filter(|device| homelab.device(device).is_none());
+        let removed = removed.map(|device| undeclared(&device));
         let signing = lock.and_then(Lock::signing).map(|authority| {
             let mut status = AuthorityStatus::at(now, authority, renew);
             // What it issues from then on would be cut short by its own end.
@@ -230,7 +245,7 @@ impl Status {
                     is_installed: dependent.is_installed,
                 })
                 .collect(),
-            devices: declared.chain(gone).collect(),
+            devices: declared.chain(gone).chain(removed).collect(),
         }
     }
 

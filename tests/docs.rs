@@ -2,12 +2,19 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use homelab::catalogue::App;
 use homelab::source::Source;
+use support::caddy::{Ports, Version};
 use support::lab::Lab;
+use support::port::Port;
+use support::tools;
 
 /// When the README's build took place.
 const README_DAY: &str = "1795478400"; // 2026-11-24T00:00:00Z
@@ -80,6 +87,137 @@ fn the_declaration_that_init_writes_compiles_with_and_without_what_is_taken_out(
         if let Err(mistakes) = homelab::compile(&source) {
             panic!("{:?}\n{text}", mistakes.codes());
         }
+    }
+}
+
+#[test]
+fn every_page_is_linked_in_the_readme() {
+    let readme = fs::read_to_string(root().join("README.md")).expect("it is there");
+    for path in documents() {
+        let name = path.file_name().expect("a file").to_string_lossy();
+        assert!(
+            name == "README.md" || readme.contains(&format!("(docs/{name}")),
+            "the README does not link docs/{name}"
+        );
+    }
+}
+
+#[test]
+fn every_link_in_the_documentation_leads_somewhere() {
+    for path in documents() {
+        let text = fs::read_to_string(&path).expect("a document can be read");
+        let targets = text.split("](").skip(1);
+        let targets = targets.filter_map(|rest| rest.split(')').next());
+        for target in targets.filter(|target| !target.contains("://")) {
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let file = match file {
+                "" => path.clone(),
+                _ => path.parent().expect("a directory").join(file),
+            };
+            assert!(file.exists(), "{}: {target}", path.display());
+            assert!(
+                anchor.is_empty() || anchors(&file).contains(anchor),
+                "{}: {target}",
+                path.display()
+            );
+        }
+    }
+}
+
+/// The headings of a page, as links name them.
+fn anchors(path: &Path) -> BTreeSet<String> {
+    let text = fs::read_to_string(path).expect("a document can be read");
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let anchor = |heading: &str| {
+        let words = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = words
+            .chars()
+            .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+        kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+    };
+    headings.map(anchor).collect()
+}
+
+/// "Try it before DNS", word for word but for the ports, which other tests may have.
+#[test]
+fn the_first_day_can_be_tried_on_loopback() {
+    let page = root().join("docs/first-day.md");
+    let ports = Ports::reserve();
+    let here = [
+        ("28443", &ports.https),
+        ("28081", &ports.http),
+        ("22019", &ports.admin),
+    ];
+    let moved = |text: &str| {
+        here.iter().fold(text.to_owned(), |text, (shown, port)| {
+            assert!(text.contains(shown), "{shown} in\n{text}");
+            text.replace(shown, &port.number().to_string())
+        })
+    };
+    let lab = Lab::new().declare(
+        r#"domain "home.example.com"
+edge { certificates "internal"; }
+person "alice" { device "phone" platform="android"; }
+service "photos" { upstream "http://127.0.0.1:9"; allow "alice"; }
+service "tv" { upstream "http://127.0.0.1:9"; open "lan"; }
+"#,
+    );
+    lab.command(["build"]).run().succeeds();
+    let caddyfiles = blocks(&page, "caddyfile");
+    let with_ports = caddyfiles.iter().find(|block| block.contains("https_port"));
+    lab.write("try.caddyfile", moved(with_ports.expect("it is shown")));
+    let shells = blocks(&page, "sh");
+    let run = shells.iter().find(|block| block.starts_with("caddy run"));
+    let run = run.expect("it is shown").split(" #").next();
+    let _caddy = Trial::start(&lab, run.expect("a command"), &ports.https);
+
+    let verify = shells.iter().find(|block| block.contains("verify --live"));
+    let verify = moved(&verify.expect("it is shown").replace("\\\n", ""));
+    let home = lab.home().display().to_string();
+    let arguments = verify.split_whitespace().skip(1);
+    let arguments = arguments.map(|word| word.replace('\'', "").replace('~', &home));
+    let outcome = lab.command(arguments).run();
+    outcome.succeeds().stdout_contains("2 hosts");
+}
+
+/// A Caddy that is run as the documentation says, until it is dropped.
+struct Trial(Child);
+
+impl Trial {
+    #[track_caller]
+    fn start(lab: &Lab, line: &str, port: &Port) -> Trial {
+        let mut words = line.split_whitespace();
+        assert_eq!(words.next(), Some("caddy"));
+        let process = tools::command(Version::New.tool())
+            .args(words)
+            .current_dir(lab.path())
+            .env("HOME", lab.home())
+            .env_remove("XDG_DATA_HOME")
+            .env_remove("XDG_CONFIG_HOME")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let trial = Trial(process.expect("Caddy starts"));
+        let given_up = Instant::now() + Duration::from_secs(30);
+        let certificates = lab.home().join(".local/share/caddy/certificates/local");
+        let has_all = || {
+            let made = fs::read_dir(&certificates).map_or(0, Iterator::count);
+            made == 2 && std::net::TcpStream::connect(("127.0.0.1", port.number())).is_ok()
+        };
+        while !has_all() {
+            assert!(Instant::now() < given_up, "Caddy does not answer");
+            thread::sleep(Duration::from_millis(50));
+        }
+        trial
+    }
+}
+
+impl Drop for Trial {
+    fn drop(&mut self) {
+        // Its own process alone; it has ended already where that fails.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

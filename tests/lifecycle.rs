@@ -6,6 +6,8 @@ mod support;
 mod adoption;
 #[path = "lifecycle/brake.rs"]
 mod brake;
+#[path = "lifecycle/fingerprints.rs"]
+mod fingerprints;
 #[path = "lifecycle/kinds.rs"]
 mod kinds;
 #[path = "lifecycle/merges.rs"]

@@ -194,12 +194,12 @@ fn openings(reach: &Reach<'_>) -> Vec<String> {
     let links = reach
         .openings
         .iter()
-        .filter(|opening| is_link(&opening))
+        .filter(|opening| is_link(opening))
         .count();
     let told = reach
         .openings
         .iter()
-        .filter(|opening| links <= FEW || !is_link(&opening));
+        .filter(|opening| links <= FEW || !is_link(opening));
     let told = told.map(
         |opening| match (opening.path.as_str(), opening.from.as_str()) {
             (WHOLE, LAN) => String::from("open on the LAN"),

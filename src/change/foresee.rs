@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::issue::{CredentialError, new_authority, new_certificates};
 use crate::lock::{Issued, Lock, NewDevice, reconcile};
-use crate::model::{DeviceId, Homelab};
+use crate::model::{DeviceId, Fingerprint, Homelab};
 use crate::pki::PublicKey;
 use crate::root::{IssuanceId, Keyring, RootSecret};
 
@@ -29,6 +29,10 @@ pub struct LockChanges {
     pub retire: Vec<String>,
     /// The devices whose older certificate is shut out, sorted.
     pub close: Vec<String>,
+    /// The devices that are recorded as declared by fingerprint, sorted.
+    pub record: Vec<String>,
+    /// The devices that are recorded as declared by fingerprint no longer, sorted.
+    pub remove: Vec<String>,
     /// Whether a revocation list is signed anew.
     pub sign: bool,
 }
@@ -41,18 +45,20 @@ impl LockChanges {
 
     /// Whether it takes the root secret to do them.
     pub fn need_the_secret(&self) -> bool {
-        self.authority || !self.issue.is_empty() || self.sign
+        let records = !self.record.is_empty() || !self.remove.is_empty();
+        self.authority || !self.issue.is_empty() || self.sign || records
     }
 }
 
 /// What a mere build at `now` does to the lock; there is none before the first one. `own_key` is the key
-/// of a device that has made it.
+/// of a device that has made it, `let_in` what the edge of before let in by fingerprint.
 ///
 /// Fails where issuing would fail for reasons that can be known.
 pub fn foresee(
     homelab: &Homelab,
     lock: Option<&Lock>,
     own_key: impl Fn(&DeviceId) -> Option<PublicKey>,
+    let_in: &[(DeviceId, Fingerprint)],
     now: Timestamp,
 ) -> Result<Foreseen, CredentialError> {
     let stand_in = RootSecret::new([0; 32]);
@@ -62,7 +68,11 @@ pub fn foresee(
     let mut close = lock.finish_overdue(now);
     close.sort();
     close.dedup();
+    lock.learn(homelab, let_in);
     let reconciliation = reconcile(homelab, &lock);
+    if !reconciliation.is_settled(&lock) {
+        lock.remember(homelab, now);
+    }
     lock.retire(&reconciliation.retire, now);
     let (domain, lifetime) = (&homelab.domain, &homelab.validity.authority);
     let id = IssuanceId::new([0; 16]);
@@ -101,6 +111,8 @@ pub fn foresee(
         issue,
         retire: names(&reconciliation.retire),
         close: names(&close),
+        record: names(&reconciliation.record),
+        remove: names(&reconciliation.remove),
         sign: lock.has_stale_crl(),
     };
     Ok(Foreseen { lock, changes })

@@ -16,7 +16,7 @@ use super::went_back::Published;
 use super::workspace::Workspace;
 use super::{caddy, expiry, git, report, secret};
 use crate::change::{self, Consequence, Former};
-use crate::lock::{Lock, issued_here, reconcile};
+use crate::lock::{Lock, Reconciliation, issued_here, reconcile};
 use crate::model::{DeviceId, Homelab};
 use crate::plan::{self, Derivation, Recipe};
 use crate::realise::{self, Built, Difference, Miss, RealiseError};
@@ -215,7 +215,7 @@ fn build_all(
             let published = Published::read(workspace, out, &lock)?;
             issuing.refuse_return(&published, order, &lock, accepted)?;
             lock.forget_overtaken(&published.lists);
-            issuing.published = published.lists;
+            issuing.published = published;
             (is_first, is_new) = (lock.signing().is_none(), false);
             refuse_issued_here(homelab, &lock)?;
             match mode {
@@ -365,7 +365,7 @@ fn build_edge(inputs: &Inputs<Held>, arguments: &Build) -> Result<(), Failure> {
     refuse_issues(homelab, &lock)?;
     refuse_retiring_many(homelab, &lock, arguments.allow_retire)?;
     // Who is no longer declared is left out of the Caddyfile at once; the lock learns of it later.
-    let gone = reconcile(homelab, &lock).retire;
+    let reconciliation = reconcile(homelab, &lock);
     caddy::doubt(homelab);
     let derivations = plan::edge(homelab, &lock, &templates.of_the_edge());
     let (is_stale, scope) = (lock.has_stale_crl(), edge_scope(&lock));
@@ -381,12 +381,37 @@ fn build_edge(inputs: &Inputs<Held>, arguments: &Build) -> Result<(), Failure> {
         report::note(format_args!(
             "ca.crl is left as it is, for homelab.lock has no signature of what it should list: {SIGN}"
         ));
-    } else if !gone.is_empty() {
-        let gone: Vec<String> = gone.iter().map(ToString::to_string).collect();
-        let gone = gone.join(", ");
+    } else if !reconciliation.retire.is_empty() {
+        let gone = names(&reconciliation.retire);
         report::note(format_args!("ca.crl does not list {gone} yet: {SIGN}"));
     }
+    for behind in lock_is_behind(&reconciliation) {
+        report::note(behind);
+    }
     Ok(())
+}
+
+/// What homelab.lock has still to learn of devices by fingerprint.
+pub fn lock_is_behind(reconciliation: &Reconciliation) -> impl Iterator<Item = String> {
+    let Reconciliation { record, remove, .. } = reconciliation;
+    let new = (!record.is_empty()).then(|| {
+        format!(
+            "homelab.lock does not record {} yet, so it could not tell of the certificate once it is deleted: {SIGN}",
+            names(record)
+        )
+    });
+    let gone = (!remove.is_empty()).then(|| {
+        format!(
+            "homelab.lock does not say yet that {} is deleted: {SIGN}",
+            names(remove)
+        )
+    });
+    new.into_iter().chain(gone)
+}
+
+fn names(devices: &[DeviceId]) -> String {
+    let names: Vec<String> = devices.iter().map(ToString::to_string).collect();
+    names.join(", ")
 }
 
 /// What a build of the edge alone is about.

@@ -33,9 +33,14 @@ pub fn check(arguments: &Check) -> Result<(), Failure> {
         counted(homelab.services.len(), "service", "services"),
     ));
     caddy::doubt(&homelab);
-    let (new, gone) = match &lock {
-        Some(lock) => changes(&homelab, lock),
-        None => (homelab.enrolled().count(), 0),
+    let changes = lock.as_ref().map(|lock| reconcile(&homelab, lock));
+    let (new, recorded, gone) = match &changes {
+        Some(changes) => (
+            changes.issue.len(),
+            changes.record.len(),
+            changes.retire.len() + changes.remove.len(),
+        ),
+        None => (homelab.enrolled().count(), 0, 0),
     };
     if let Some(lock) = &lock {
         refuse_issued_here(&homelab, lock)?;
@@ -48,6 +53,10 @@ pub fn check(arguments: &Check) -> Result<(), Failure> {
         report::result(format_args!(
             "the next build issues certificates to {devices}"
         ));
+    }
+    if recorded > 0 {
+        let devices = counted(recorded, "device", "devices");
+        report::result(format_args!("the next build records {devices}"));
     }
     if gone > 0 {
         let devices = counted(gone, "device", "devices");
@@ -67,15 +76,11 @@ pub fn check(arguments: &Check) -> Result<(), Failure> {
     if let Some(lock) = &lock {
         plan::tell_of_authority(&homelab, lock);
     }
-    if gone == 0 && lock.as_ref().is_some_and(Lock::has_stale_crl) {
+    let retires = changes.is_some_and(|changes| !changes.retire.is_empty());
+    if !retires && lock.as_ref().is_some_and(Lock::has_stale_crl) {
         report::result("the next build signs ca.crl anew");
     }
     Ok(())
-}
-
-fn changes(homelab: &crate::model::Homelab, lock: &Lock) -> (usize, usize) {
-    let reconciliation = reconcile(homelab, lock);
-    (reconciliation.issue.len(), reconciliation.retire.len())
 }
 
 fn counted(count: usize, one: &str, many: &str) -> String {

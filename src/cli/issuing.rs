@@ -15,8 +15,8 @@ use super::went_back::Published;
 use super::{build, clock, mint, report, secret};
 use crate::issue::{new_authority, new_certificates, new_crl, unconfirmed};
 use crate::lock::{
-    Authority, AuthorityState, Issued, Lock, NewDevice, Origin, PublishedCrl, Reconciliation,
-    SignedCrl, reconcile,
+    Authority, AuthorityState, Issued, Lock, NewDevice, Origin, Reconciliation, SignedCrl,
+    reconcile,
 };
 use crate::model::{DeviceId, Homelab};
 use crate::pki::{Certificate, PrivateKey, Validity};
@@ -77,8 +77,8 @@ pub struct Issuing<'a> {
     homelab: &'a Homelab,
     requested: &'a Requested,
     opened: Option<Opened>,
-    /// The revocation lists that the output tree has.
-    pub published: Vec<PublishedCrl>,
+    /// What the output tree remembers.
+    pub published: Published,
 }
 
 impl<'a> Issuing<'a> {
@@ -90,7 +90,7 @@ impl<'a> Issuing<'a> {
             homelab: &inputs.homelab,
             requested: &inputs.requested,
             opened: None,
-            published: Vec::new(),
+            published: Published::default(),
         }
     }
 
@@ -136,9 +136,9 @@ impl<'a> Issuing<'a> {
     pub fn go_on(&mut self, mut lock: Lock, order: &Order) -> Result<Lock, Failure> {
         let unconfirmed = self.hold_unsigned(&lock)?;
         let ordered = self.carry_out(order, &mut lock)?;
+        lock.learn(self.homelab, &self.published.installed);
         let reconciliation = reconcile(self.homelab, &lock);
-        let has_authority = lock.signing().is_some();
-        if has_authority && reconciliation.is_empty() && !lock.has_stale_crl() {
+        if reconciliation.is_settled(&lock) {
             // A merge may have left it in another form than the one that is written.
             self.write(&mut lock)?;
             tell_of_signing(unconfirmed);
@@ -378,6 +378,9 @@ impl<'a> Issuing<'a> {
         let reconciliation = reconcile(self.homelab, &lock);
         self.requested.refuse_shut_out(&reconciliation, &lock)?;
         let mut changed = Changed::retiring(lock, reconciliation.retire, now);
+        changed.lock.remember(self.homelab, now);
+        changed.recorded = reconciliation.record;
+        changed.retired.extend(reconciliation.remove);
         if changed.lock.signing().is_none() {
             let root = keyring.root(&changed.lock.root);
             let root = root.expect("it has been held against the lock");
@@ -413,7 +416,7 @@ impl<'a> Issuing<'a> {
             let mut known = lock.crls.iter().filter(|crl| crl.authority == authority.id);
             crls.push(match (lock.crl(authority), known.next()) {
                 (Some(_), Some(signed)) => signed.clone(),
-                _ => new_crl(keyring, authority, lock, &self.published, now)
+                _ => new_crl(keyring, authority, lock, &self.published.lists, now)
                     .map_err(Failure::environment)?,
             });
         }
@@ -447,9 +450,14 @@ fn tell_of_signing(unconfirmed: Option<Vec<String>>) {
 
 /// Tells what can be done without the root secret, where nothing is to be issued.
 fn tell_of_edge(reconciliation: &Reconciliation) {
-    if let Some(device) = reconciliation.retire.first() {
+    let gone = reconciliation.retire.iter().chain(&reconciliation.remove);
+    if let Some(device) = { gone }.next() {
         report::note(format_args!(
             "`homelab build --edge` takes {device} off the Caddyfile's lists without the root secret."
+        ));
+    } else if let ([], Some(device)) = (&reconciliation.issue[..], reconciliation.record.first()) {
+        report::note(format_args!(
+            "{device} is to be recorded in homelab.lock; `homelab build --edge` lets it in without the root secret."
         ));
     } else if reconciliation.is_empty() {
         report::note(
@@ -473,6 +481,8 @@ struct Changed {
     issued: Vec<Issued>,
     retired: Vec<DeviceId>,
     closed: Vec<DeviceId>,
+    /// Devices by fingerprint.
+    recorded: Vec<DeviceId>,
 }
 
 impl Changed {
@@ -482,6 +492,7 @@ impl Changed {
             issued: Vec::new(),
             retired: Vec::new(),
             closed: Vec::new(),
+            recorded: Vec::new(),
         }
     }
 
@@ -499,6 +510,9 @@ impl Changed {
             let until = plan::shown_end(&certificate.validity);
             report::result(format_args!("issued {} until {until}", certificate.device));
         }
+        for device in &self.recorded {
+            report::result(format_args!("recorded {device}"));
+        }
         for device in &self.retired {
             report::result(format_args!("retired {device}"));
         }
@@ -512,11 +526,14 @@ impl Changed {
 /// Fails where the lock does not say already what the declaration says.
 pub fn refuse_changes(homelab: &Homelab, lock: &Lock) -> Result<(), Failure> {
     let reconciliation = reconcile(homelab, lock);
-    let gone = reconciliation.retire.iter();
+    let gone = reconciliation.retire.iter().chain(&reconciliation.remove);
     let gone = gone.map(|device| format!("{device} is to be retired"));
+    let new = reconciliation.record.iter();
+    let new = new.map(|device| format!("{device} is to be recorded"));
     let crl = lock.has_stale_crl();
     let crl = crl.then(|| String::from("ca.crl is to be signed anew"));
-    refuse(to_be_issued(&reconciliation, lock).chain(gone).chain(crl))
+    let records = new.chain(gone).chain(crl);
+    refuse(to_be_issued(&reconciliation, lock).chain(records))
 }
 
 /// Fails where the declaration has what the lock has not; that the lock has more is no matter.

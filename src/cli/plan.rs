@@ -15,7 +15,7 @@ use drawing::{shown, summary};
 
 use super::arguments::Plan as Arguments;
 use super::build::{
-    Inputs, SIGN, doubt_installed, edge_scope, issued_lock, owner, realise_failure,
+    Inputs, SIGN, doubt_installed, edge_scope, issued_lock, lock_is_behind, owner, realise_failure,
     refuse_issued_here, retires_many, sealed_hash, shown_secrets,
 };
 use super::failure::{Exit, Failure};
@@ -27,7 +27,7 @@ use crate::change::{
     outdated_authority, steps,
 };
 use crate::lock::{Lock, reconcile};
-use crate::model::Homelab;
+use crate::model::{DeviceId, Homelab};
 use crate::plan::{self, Derivation, LetIn, Published, Recipe};
 use crate::realise::{self, Miss, Outlook};
 use crate::tree::{ManifestEntry, OutputPath, Scope, View, named_holder};
@@ -168,13 +168,16 @@ fn of_all(inputs: &Inputs, arguments: &Arguments, now: Timestamp) -> Result<Plan
         templates,
     } = inputs;
     let mut lock = mint::begun(workspace, out)?;
+    let mut let_in = Vec::new();
     if let Some(lock) = &mut lock {
         believed::hold_against_tree(workspace, out, lock)?;
         let published = went_back::Published::read(workspace, out, lock)?;
         published.refuse_return(homelab, lock, &arguments.accept_return_of)?;
         lock.forget_overtaken(&published.lists);
+        let_in = published.installed;
     }
-    let foreseen = foresee(homelab, lock.as_ref(), |device| requested.key(device), now);
+    let own_key = |device: &DeviceId| requested.key(device);
+    let foreseen = foresee(homelab, lock.as_ref(), own_key, &let_in, now);
     let too_early = || clock::now_to_issue().err();
     let foreseen =
         foreseen.map_err(|error| too_early().unwrap_or_else(|| Failure::environment(error)))?;
@@ -269,6 +272,7 @@ fn of_edge(inputs: &Inputs, arguments: &Arguments) -> Result<Plan, Failure> {
         plan.notes
             .push(format!("ca.crl would not list {device} yet: {SIGN}"));
     }
+    plan.notes.extend(lock_is_behind(&reconciliation));
     plan.notes.extend(of_authority(homelab, &lock));
     Ok(plan)
 }

@@ -198,6 +198,7 @@ fn row(status: &Status, device: &DeviceStatus) -> [String; 5] {
         }
         (State::Due | State::Expired, _) => renew(),
         (State::Installed, _) => String::new(),
+        (State::Unrecorded, _) => String::from("homelab build records it"),
         (State::Unvouched, _) => String::from("homelab adopt the authority that signed it"),
         (State::Unissued, _) => String::from("homelab build issues it"),
         (State::Revoked, _) => format!("{} would let it in again", renew()),
@@ -215,7 +216,9 @@ fn row(status: &Status, device: &DeviceStatus) -> [String; 5] {
 fn style(state: State) -> Style {
     match state {
         State::Valid | State::Installed | State::Revoked => Style::new(),
-        State::Due | State::Unissued | State::Undeclared => AnsiColor::Yellow.on_default(),
+        State::Due | State::Unissued | State::Unrecorded | State::Undeclared => {
+            AnsiColor::Yellow.on_default()
+        }
         State::Early | State::Expired | State::Unvouched => AnsiColor::Red.on_default(),
     }
 }
@@ -226,6 +229,7 @@ fn summary(status: &Status) -> String {
     let states = [
         State::Valid,
         State::Installed,
+        State::Unrecorded,
         State::Unvouched,
         State::Due,
         State::Early,

@@ -1,6 +1,6 @@
 //! Whether homelab.lock went back: what the revocation lists in the output tree say that it has forgotten.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
@@ -11,9 +11,9 @@ use super::failure::{Exit, Failure};
 use super::workspace::Workspace;
 use super::{believed, report};
 use crate::lock::{Lock, PublishedCrl, Returned, reconcile};
-use crate::model::{DeviceId, Homelab};
+use crate::model::{DeviceId, Fingerprint, Homelab};
 use crate::pki::{Certificate, certificates_in, crls_in, read_crl};
-use crate::plan::{PUBLISHED, shown_moment};
+use crate::plan::{LetIn, PUBLISHED, shown_moment};
 
 /// Bytes of a revocation list, at the most: more than 500,000 certificates.
 const LIMIT: u64 = 32 << 20;
@@ -104,6 +104,8 @@ pub struct Published {
     shut_out: BTreeSet<String>,
     /// Files with whole lists of authorities that stand beside them and not in the lock.
     others: Vec<PathBuf>,
+    /// What its edge has let in by fingerprint, sorted.
+    pub installed: Vec<(DeviceId, Fingerprint)>,
     out: PathBuf,
 }
 
@@ -142,15 +144,18 @@ impl Published {
                 others.push(path);
             }
         }
-        let mut shut_out = BTreeSet::new();
+        let (mut shut_out, mut installed) = (BTreeSet::new(), BTreeSet::new());
         for place in &places {
-            shut_out.extend(shut_out_by(workspace, place)?);
+            let said = Said::by(workspace, place)?;
+            installed.extend(said.installed());
+            shut_out.extend(said.shut_out);
         }
         let out = out.to_owned();
         Ok(Published {
             lists,
             shut_out,
             others,
+            installed: installed.into_iter().collect(),
             out,
         })
     }
@@ -243,15 +248,43 @@ fn authorities_beside(workspace: &Workspace, list: &Path) -> Result<Vec<Certific
         .collect())
 }
 
-/// What the edge in that place tells of whom it has shut out.
-fn shut_out_by(workspace: &Workspace, out: &Path) -> Result<BTreeSet<String>, Failure> {
-    /// What an edge says of itself, as far as it is wanted.
-    #[derive(Deserialize)]
-    struct ShutOut {
-        #[serde(default)]
-        shut_out: BTreeSet<String>,
+/// What an edge says of itself, as far as it is wanted. The parts are read apart: what is wrong with one takes nothing from the other.
+#[derive(Default)]
+struct Said {
+    shut_out: BTreeSet<String>,
+    devices: BTreeMap<String, LetIn>,
+}
+
+impl Said {
+    /// What the edge in that place says.
+    fn by(workspace: &Workspace, out: &Path) -> Result<Said, Failure> {
+        #[derive(Deserialize)]
+        struct ShutOut {
+            shut_out: BTreeSet<String>,
+        }
+        #[derive(Deserialize)]
+        struct Devices {
+            devices: BTreeMap<String, LetIn>,
+        }
+        let Some(said) = workspace.read(&out.join(PUBLISHED), believed::LIMIT)? else {
+            return Ok(Said::default());
+        };
+        let shut_out = serde_json::from_slice(&said).map(|ShutOut { shut_out }| shut_out);
+        let devices = serde_json::from_slice(&said).map(|Devices { devices }| devices);
+        Ok(Said {
+            shut_out: shut_out.unwrap_or_default(),
+            devices: devices.unwrap_or_default(),
+        })
     }
-    let said = workspace.read(&out.join(PUBLISHED), believed::LIMIT)?;
-    let said = said.and_then(|bytes| serde_json::from_slice::<ShutOut>(&bytes).ok());
-    Ok(said.map(|said| said.shut_out).unwrap_or_default())
+
+    /// What it has let in by fingerprint.
+    fn installed(&self) -> impl Iterator<Item = (DeviceId, Fingerprint)> {
+        let installed = self.devices.iter().filter(|(_, let_in)| let_in.installed);
+        installed.filter_map(|(device, let_in)| {
+            let fingerprint = Fingerprint::new(let_in.fingerprint.as_deref()?).ok()?;
+            // A record of that one nobody would read again.
+            let is_one = !fingerprint.is_of_nothing();
+            Some((device.parse().ok()?, fingerprint)).filter(|_| is_one)
+        })
+    }
 }

@@ -8,6 +8,7 @@
 
 mod authorities;
 mod crl;
+mod installed;
 mod lines;
 mod read;
 mod reconcile;
@@ -23,6 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 pub use crl::SignedCrl;
+pub use installed::Installed;
 pub use lines::Lines;
 pub use read::{LockError, Unbelieved, read};
 pub use reconcile::{NewDevice, Reconciliation, issued_here, reconcile};
@@ -52,6 +54,8 @@ pub struct Lock {
     pub crls: Vec<SignedCrl>,
     /// Every certificate, active or retired, sorted by device and issue.
     pub certificates: Vec<Issued>,
+    /// The certificates that devices had already, declared at present or once, sorted.
+    pub installed: Vec<Installed>,
 }
 
 /// An authority whose certificates are, or were, let in.
@@ -246,6 +250,7 @@ impl Lock {
             authorities: Vec::new(),
             crls: Vec::new(),
             certificates: Vec::new(),
+            installed: Vec::new(),
         }
     }
 

@@ -13,9 +13,11 @@ use super::authorities::{self, ReadAuthority};
 use super::lines::Lines;
 use super::reconcile::order;
 use super::write::{check, profile};
-use super::{Authority, AuthorityState, Issued, Lock, Origin, SignedCrl, State, VERSION, signing};
+use super::{
+    Authority, AuthorityState, Installed, Issued, Lock, Origin, SignedCrl, State, VERSION, signing,
+};
 use crate::diagnostic::Mistakes;
-use crate::model::{DeviceId, Domain, Email, MadeKey};
+use crate::model::{DeviceId, Domain, Email, Fingerprint, MadeKey};
 use crate::pki::{Certificate, Validity};
 use crate::record::Record;
 use crate::root::{RecordSignature, RootId, RootKey};
@@ -258,6 +260,8 @@ struct Reading<'a> {
     authorities: Vec<(ReadAuthority, usize)>,
     crls: Vec<(SignedCrl, usize)>,
     certificates: Vec<(Issued, usize)>,
+    /// By fingerprint: lines about one certificate become one.
+    installed: BTreeMap<Fingerprint, Installed>,
     /// Every record and its signature.
     signed: Vec<(&'a str, RecordSignature)>,
     /// Where those are.
@@ -281,6 +285,7 @@ impl<'a> Reading<'a> {
             authorities: Vec::new(),
             crls: Vec::new(),
             certificates: Vec::new(),
+            installed: BTreeMap::new(),
             signed: Vec::new(),
             places: Vec::new(),
             mistakes: Vec::new(),
@@ -338,6 +343,16 @@ impl<'a> Reading<'a> {
                 self.certificates.push((issued, line.number));
                 Ok(())
             }
+            // The first version never had it.
+            "installed" if self.version == Version::Signed => {
+                let installed = fields.installed().map_err(damaged)?;
+                let united = match self.installed.remove(&installed.fingerprint) {
+                    Some(known) => known.united(installed),
+                    None => installed,
+                };
+                self.installed.insert(united.fingerprint, united);
+                Ok(())
+            }
             other => Err(damaged(format!("`{other}` is not known"))),
         }
     }
@@ -381,14 +396,22 @@ impl<'a> Reading<'a> {
         let mut certificates: Vec<Issued> = certificates.collect();
         // A merge may have left the lines in another order, which nothing may depend on.
         certificates.sort_by(|a, b| order(a).cmp(&order(b)));
-        Ok(Lock {
+        let mut installed: Vec<Installed> = self.installed.into_values().collect();
+        installed.sort();
+        let mut lock = Lock {
             root,
             key,
             former,
             crls: crls.filter(listing).collect(),
             authorities,
             certificates,
-        })
+            installed,
+        };
+        // One branch may have dropped the authorities that the other had such devices of.
+        if !lock.vouches_for_installed() {
+            lock.installed.clear();
+        }
+        Ok(lock)
     }
 
     /// The present root secret. Where one branch has gone over to another, a union may keep the other's
@@ -738,6 +761,27 @@ impl Fields<'_> {
             own_key,
             state: self.state(validity)?,
         })
+    }
+
+    fn installed(&self) -> Result<Installed, String> {
+        self.only(&["fingerprint", "removed"])?;
+        let fingerprint = Fingerprint::from(self.digest("fingerprint")?);
+        // None such is ever declared: Caddy gives it to whoever shows no certificate.
+        if fingerprint.is_of_nothing() {
+            return Err(unreadable("fingerprint"));
+        }
+        let removed: Option<Timestamp> = match self.record.value("removed") {
+            Some(_) => Some(self.parsed("removed")?),
+            None => None,
+        };
+        match removed {
+            Some(since) if since.subsec_nanosecond() != 0 => Err(unreadable("removed")),
+            removed => Ok(Installed {
+                device: self.argument()?,
+                fingerprint,
+                removed,
+            }),
+        }
     }
 
     fn state(&self, validity: Validity) -> Result<State, String> {

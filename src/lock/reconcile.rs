@@ -16,6 +16,10 @@ pub struct Reconciliation {
     pub issue: Vec<NewDevice>,
     /// Devices that have certificates and are no longer declared, sorted.
     pub retire: Vec<DeviceId>,
+    /// Devices that are declared by fingerprint and not recorded so, sorted.
+    pub record: Vec<DeviceId>,
+    /// Devices that are recorded as declared by fingerprint and are so no longer, sorted.
+    pub remove: Vec<DeviceId>,
 }
 
 /// A device that is to be issued its certificate.
@@ -50,7 +54,15 @@ impl Reconciliation {
 
     /// Whether the lock says already what the declaration says.
     pub fn is_empty(&self) -> bool {
-        self.issue.is_empty() && self.retire.is_empty()
+        self.issue.is_empty()
+            && self.retire.is_empty()
+            && self.record.is_empty()
+            && self.remove.is_empty()
+    }
+
+    /// Whether nothing is to be made or signed either: then a build leaves the lock.
+    pub fn is_settled(&self, lock: &Lock) -> bool {
+        self.is_empty() && lock.signing().is_some() && !lock.has_stale_crl()
     }
 }
 
@@ -80,6 +92,8 @@ pub fn reconcile(homelab: &Homelab, lock: &Lock) -> Reconciliation {
             .filter(|id| !declared.contains(id))
             .cloned()
             .collect(),
+        record: lock.unrecorded(homelab),
+        remove: lock.gone(homelab),
     }
 }
 

@@ -118,6 +118,9 @@ impl Lock {
             }
         }
         self.crls.retain(|crl| !outgoing.contains(&crl.authority));
+        if !self.vouches_for_installed() {
+            self.installed.clear();
+        }
     }
 
     fn sort_authorities(&mut self) {

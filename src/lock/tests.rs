@@ -1,5 +1,7 @@
 //! The lock of the golden fixture, read in whatever form a merge may leave it.
 
+mod installed;
+
 use proptest::prelude::*;
 
 use super::*;

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use super::reconcile::order;
 use super::{
-    Authority, AuthorityState, Issued, Lock, Origin, Signatures, SignedCrl, State, VERSION,
+    Authority, AuthorityState, Installed, Issued, Lock, Origin, Signatures, SignedCrl, State,
+    VERSION,
 };
 use crate::model::MadeKey;
 use crate::pki::Fault;
@@ -52,7 +53,9 @@ impl Lock {
         let mut certificates: Vec<&Issued> = self.certificates.iter().collect();
         certificates.sort_by(|one, other| order(one).cmp(&order(other)));
         let certificates = certificates.into_iter().map(certificate_record);
-        root.chain(crls).chain(authorities).chain(certificates)
+        let installed = self.installed.iter().map(installed_record);
+        let issued = root.chain(crls).chain(authorities).chain(certificates);
+        issued.chain(installed)
     }
 
     fn root_record(&self, key: &RootKey) -> Record<'static> {
@@ -137,6 +140,16 @@ fn certificate_record(issued: &Issued) -> Record<'static> {
         State::Retired { since } => record
             .property("state", "retired")
             .property("retired", since.to_string()),
+    }
+}
+
+fn installed_record(installed: &Installed) -> Record<'static> {
+    let record = Record::new("installed")
+        .argument(installed.device.to_string())
+        .property("fingerprint", installed.fingerprint.to_string());
+    match installed.removed {
+        None => record,
+        Some(since) => record.property("removed", since.to_string()),
     }
 }
 

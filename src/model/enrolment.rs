@@ -1,5 +1,7 @@
 //! How a device comes by its key and its certificate.
 
+use std::fmt::{self, Display, Formatter};
+
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 
 /// How a device comes by its key and its certificate.
@@ -112,6 +114,19 @@ impl Fingerprint {
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+}
+
+impl From<[u8; 32]> for Fingerprint {
+    fn from(digest: [u8; 32]) -> Fingerprint {
+        Fingerprint(digest)
+    }
+}
+
+/// In hexadecimal, as Caddy and the lock have it.
+impl Display for Fingerprint {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        HEXLOWER.encode_write(&self.0, f)
     }
 }
 

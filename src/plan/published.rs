@@ -72,17 +72,16 @@ impl Published {
         let is_declared = |device: &DeviceId| known.contains(device);
         let mut devices = LetIn::all(lock);
         let names: BTreeSet<String> = known.iter().map(ToString::to_string).collect();
-        devices.retain(|device, _| names.contains(device));
+        devices.retain(|device, let_in| !let_in.installed && names.contains(device));
         // Where no authority vouches for them, their being declared lets them in nowhere.
         let vouched = homelab.installed().filter(|_| lock.vouches_for_installed());
         devices.extend(vouched.map(|(device, fingerprint)| {
-            let let_in = LetIn {
-                fingerprint: Some(HEXLOWER.encode(fingerprint.as_bytes())),
-                older: Vec::new(),
-                installed: true,
-            };
-            (device.to_string(), let_in)
+            (
+                device.to_string(),
+                LetIn::installed(fingerprint.to_string()),
+            )
         }));
+        let removed = lock.removed(homelab);
         let out = lock.certificates.iter();
         let out = out.filter(|c| c.retired().is_some() || !is_declared(&c.device));
         // Who is gone from the declaration alone may come back by it.
@@ -93,8 +92,13 @@ impl Published {
             root_key: lock.key.map(|key| key.to_string()),
             authorities: lock.trusted().map(Trusted::new).collect(),
             devices,
-            shut_out: shut_out.collect(),
-            retired: out.map(|issued| issued.device.to_string()).collect(),
+            shut_out: shut_out
+                .chain(removed.iter().map(|known| known.fingerprint.to_string()))
+                .collect(),
+            retired: out
+                .map(|issued| issued.device.to_string())
+                .chain(removed.iter().map(|known| known.device.to_string()))
+                .collect(),
         }
     }
 
@@ -120,7 +124,7 @@ impl Trusted {
 }
 
 impl LetIn {
-    /// The certificates that the lock lets in, of each device.
+    /// The certificates that the lock lets in, of each device, and those that it has recorded as declared by fingerprint.
     pub fn all(lock: &Lock) -> BTreeMap<String, LetIn> {
         let admitted = lock.admitted().into_iter();
         let of = |(device, certificates): (&DeviceId, Vec<&crate::lock::Issued>)| {
@@ -134,7 +138,20 @@ impl LetIn {
             }
             (device.to_string(), let_in)
         };
-        admitted.map(of).collect()
+        let installed = { lock.installed.iter() }.filter(|known| known.removed.is_none());
+        let installed = installed.map(|known| {
+            let fingerprint = known.fingerprint.to_string();
+            (known.device.to_string(), LetIn::installed(fingerprint))
+        });
+        installed.chain(admitted.map(of)).collect()
+    }
+
+    fn installed(fingerprint: String) -> LetIn {
+        LetIn {
+            fingerprint: Some(fingerprint),
+            older: Vec::new(),
+            installed: true,
+        }
     }
 
     /// The certificates, by their SHA-256 in hexadecimal.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Finding;
-use crate::lock::{Authority, Issued, Lock, State};
+use crate::lock::{Authority, Installed, Issued, Lock, State};
 use crate::model::{Device, DeviceId, Fingerprint, Homelab};
 use crate::pki::{
     BundleProfile, BundledCertificate, Certificate, CertificateFields, OpenedBundle, Signed,
@@ -73,6 +73,13 @@ pub enum WhoseFile {
     Declared {
         /// The device, `alice/old-laptop`.
         device: String,
+    },
+    /// It was declared by its fingerprint once.
+    Removed {
+        /// The device that had it.
+        device: String,
+        /// Since when it is not; none where the lock has not learnt it yet.
+        since: Option<Timestamp>,
     },
     /// One of the lock's authorities has signed it, and the lock does not record it.
     Unrecorded {
@@ -226,6 +233,13 @@ fn whose(certificate: &Certificate, recorded: Option<&Issued>, context: &Context
             device: device.to_string(),
         };
     }
+    let is_it = |known: &&Installed| *known.fingerprint.as_bytes() == certificate.fingerprint();
+    if let Some(known) = lock.installed.iter().find(is_it) {
+        return WhoseFile::Removed {
+            device: known.device.to_string(),
+            since: known.removed,
+        };
+    }
     let signed_by =
         |authority: &&Authority| certificate.signed_by(&authority.certificate) == Signed::Yes;
     match lock.authorities.iter().find(signed_by) {
@@ -283,6 +297,10 @@ fn said_by_the_lock(
             format!(
                 "homelab.lock does not record its certificate, though `{authority}` has signed it: it is let in nowhere"
             ),
+        )),
+        WhoseFile::Removed { device, .. } => findings.push(Finding::wrong(
+            file,
+            format!("{device} is not declared with it any more: it is let in nowhere"),
         )),
         WhoseFile::Unknown => findings.push(Finding::wrong(
             file,

@@ -8,6 +8,12 @@ use crate::support::upstream::Upstream;
 
 const HOST: &str = "it.home.example.com";
 
+/// On the page of who comes with a certificate that was let in once.
+const SUPERSEDED: &str = "This certificate is no longer let in";
+
+/// On the page of who comes with one that is let in elsewhere, or was never.
+const FORBIDDEN: &str = "You may not use this";
+
 const P384: &str = "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384";
 
 /// Where the adopted authority signs.
@@ -98,7 +104,8 @@ fn migrates(version: Version, key: &str, signs: Signs) {
 
     house.build(&declaration(""));
     house.reload(&mut caddy);
-    visit(&caddy, &laptop).has_status(403);
+    visit(&caddy, &laptop).has_status(403).contains(SUPERSEDED);
+    visit(&caddy, &shared).has_status(403).contains(FORBIDDEN);
     visit(&caddy, &house.bundle("alice", "pixel")).has_status(200);
     // Lost with its key.
     house
@@ -107,9 +114,7 @@ fn migrates(version: Version, key: &str, signs: Signs) {
         .run()
         .succeeds();
     house.reload(&mut caddy);
-    visit(&caddy, &yubikey)
-        .has_status(403)
-        .contains("This certificate is no longer let in");
+    visit(&caddy, &yubikey).has_status(403).contains(SUPERSEDED);
 }
 
 #[test]
@@ -150,6 +155,100 @@ fn an_authority_of_rsa_is_trusted_on_the_old_caddy() {
 #[test]
 fn an_authority_of_rsa_is_trusted_on_the_new_caddy() {
     migrates(Version::New, RSA, Signs::Elsewhere);
+}
+
+/// A certificate that a device had already is let in as long as it is declared, and afterwards told that it is not any more: whoever
+/// built the edge, with the root secret or without.
+fn a_deleted_one_meets_its_page(version: Version) {
+    let upstream = Upstream::start("it");
+    let recipe = Recipe::new(P256, CA);
+    let fingerprint = recipe.issue("old-laptop");
+    recipe.issue("never");
+    let declaration = |alice: &str, bob: &str| {
+        format!(
+            r#"
+            domain "home.example.com"
+            person "alice" {{ device "pixel" platform="linux"; {alice}; }}
+            person "bob" {{ device "iphone" platform="ios"; {bob}; }}
+            service "it" {{ upstream "http://{}"; allow "alice"; certificate "asked"; }}
+            "#,
+            upstream.address()
+        )
+    };
+    let old = format!("device \"old-laptop\" fingerprint=\"{fingerprint}\"");
+    let (with, without) = (
+        declaration(&old, "name \"Bob\""),
+        declaration("name \"Alice\"", "name \"Bob\""),
+    );
+    let house = House::unbuilt(&with);
+    let certificate = recipe.path("ca.pem").display().to_string();
+    let adopt = house.lab.command(["adopt", &certificate, "--trust-only"]);
+    adopt.run().succeeds();
+    let mut caddy = house.serve(version);
+    let by_hand = |name: &str| Bundle {
+        path: recipe.path(&format!("{name}.p12")),
+        password: PASSWORD.to_owned(),
+    };
+    let (laptop, never) = (by_hand("old-laptop"), by_hand("never"));
+    let pixel = house.bundle("alice", "pixel");
+    let visit = |caddy: &crate::support::caddy::Caddy, bundle: &Bundle| {
+        bundle.shown(caddy.visit(HOST, "/")).run()
+    };
+    let is_superseded = |caddy: &crate::support::caddy::Caddy| {
+        visit(caddy, &laptop).has_status(403).contains(SUPERSEDED);
+        visit(caddy, &never)
+            .has_status(403)
+            .contains(FORBIDDEN)
+            .lacks(SUPERSEDED);
+        visit(caddy, &pixel).has_status(200);
+    };
+    visit(&caddy, &laptop).has_status(200);
+    let let_in = upstream.arrivals().len();
+
+    // At once, by who has no secret.
+    let identity = house.lab.home().join(".config/homelab/identity.txt");
+    let aside = house.lab.home().join("aside");
+    std::fs::rename(&identity, &aside).expect("it is there");
+    house.lab.write("homelab.kdl", &without);
+    house.lab.command(["build", "--edge"]).run().succeeds();
+    house.reload(&mut caddy);
+    is_superseded(&caddy);
+    std::fs::rename(&aside, &identity).expect("it is there");
+    house.build(&without);
+    house.reload(&mut caddy);
+    is_superseded(&caddy);
+    assert_eq!(upstream.arrivals().len(), let_in + 2, "but for the pixel");
+
+    // Its line lets it in again; with somebody else it is a good one that may not use this.
+    house.build(&with);
+    house.reload(&mut caddy);
+    visit(&caddy, &laptop).has_status(200);
+    house.build(&declaration("name \"Alice\"", &old));
+    house.reload(&mut caddy);
+    let bobs = visit(&caddy, &laptop);
+    bobs.has_status(403).contains(FORBIDDEN).lacks(SUPERSEDED);
+
+    // One that is issued takes its place.
+    let issued = "device \"old-laptop\" platform=\"linux\"";
+    house.build(&declaration(issued, "name \"Bob\""));
+    house.reload(&mut caddy);
+    is_superseded(&caddy);
+    visit(&caddy, &house.bundle("alice", "old-laptop")).has_status(200);
+
+    // Once nobody vouches for it any more, it gets no further than the handshake.
+    house.lab.command(["rotate", "--finish"]).run().succeeds();
+    house.reload(&mut caddy);
+    visit(&caddy, &laptop).is_refused_in_tls();
+}
+
+#[test]
+fn a_deleted_fingerprint_meets_its_page_on_the_old_caddy() {
+    a_deleted_one_meets_its_page(Version::Old);
+}
+
+#[test]
+fn a_deleted_fingerprint_meets_its_page_on_the_new_caddy() {
+    a_deleted_one_meets_its_page(Version::New);
 }
 
 /// Apps send a device's certificate alone: then it is the one that signed it that has to be trusted.

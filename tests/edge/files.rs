@@ -188,6 +188,73 @@ fn the_files_can_be_imported_by_a_caddyfile_of_one_s_own() {
     }
 }
 
+/// The mistakes that docs/edge.md warns of, in Caddy's words, and what passes unnoticed.
+#[test]
+fn what_goes_wrong_in_a_caddyfile_of_one_s_own_is_as_documented() {
+    const PAGE: &str = include_str!("../../docs/edge.md");
+    let lab = built(EXAMPLE);
+    let files = lab.edge(Version::New);
+    let place = tempfile::tempdir().expect("a temporary directory can be made");
+    std::fs::create_dir(place.path().join("homelab")).expect("it is empty");
+    for (name, text) in edge_files::parts(&files) {
+        std::fs::write(place.path().join("homelab").join(name), text).expect("written");
+    }
+    let caddyfile = place.path().join("Caddyfile");
+    let adapt = |text: &str| {
+        std::fs::write(&caddyfile, text).expect("written");
+        Version::New.adapt_at(&caddyfile)
+    };
+    let both = |before: &str, behind: &str| {
+        format!(
+            "{{\n{before}\nimport homelab/globals.caddyfile\n{behind}\n}}\nimport homelab/sites.caddyfile\n"
+        )
+    };
+    let unkeyed =
+        "server block without any key is global configuration, and if used, it must be first";
+    for (text, error) in [
+        ("{\ndebug\n}\nimport homelab/Caddyfile".to_owned(), unkeyed),
+        (
+            "own.example.net {\n}\nimport homelab/Caddyfile".to_owned(),
+            unkeyed,
+        ),
+        (
+            "import homelab/Caddyfile\nimmich.home.example.com {\n}".to_owned(),
+            "ambiguous site definition: ",
+        ),
+        (
+            both("", "servers {\nmax_header_size 8KiB\n}"),
+            "cannot have 'servers' global options with duplicate listener addresses",
+        ),
+        (
+            "(guard) {\n}\nimport homelab/sites.caddyfile".to_owned(),
+            "redeclaration of previously declared snippet",
+        ),
+    ] {
+        assert!(PAGE.contains(error), "{error}");
+        adapt(&text).fails_with(1).stderr_contains(error);
+    }
+    let json = |text: &str| -> Value {
+        serde_json::from_str(adapt(text).succeeds().stdout()).expect("it is JSON")
+    };
+    let admin = |text: &str| json(text)["admin"].clone();
+    assert_eq!(admin(&both("admin off", ""))["enforce_origin"], true);
+    assert_eq!(admin(&both("", "admin off"))["disabled"], true);
+    json(&both("", "metrics"));
+    let alone = json("import homelab/sites.caddyfile");
+    assert_eq!(alone["admin"], Value::Null);
+    let server = &alone["apps"]["http"]["servers"]["srv0"];
+    assert_eq!(server["protocols"], Value::Null);
+    assert_eq!(server["idle_timeout"], Value::Null);
+
+    let snippets = files.lines().filter_map(|line| line.strip_prefix('('));
+    for snippet in snippets.filter_map(|line| line.split(')').next()) {
+        let family = ["certificate-", "errors-", "page-"];
+        let family = family.iter().find(|family| snippet.starts_with(*family));
+        let named = family.map_or(snippet, |family| family);
+        assert!(PAGE.contains(&format!("`{named}`")), "{snippet}");
+    }
+}
+
 /// The same with lists of words sorted: the old Caddy gives the hosts of one site now in one order, now in another.
 fn in_order(value: Value) -> Value {
     match value {

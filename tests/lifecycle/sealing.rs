@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::Value;
+
 use crate::renewal::{DECLARATION, run};
 use crate::support::files::changed;
 use crate::support::lab::Lab;
@@ -566,14 +568,14 @@ fn who_has_lost_the_identity_carries_everybody_over() {
     let old = built();
     fs::remove_file(own(&old)).expect("it was made");
     run(&old, 1, ["renew", "--all"]).fails_with(3);
-    let lock = old.read("homelab.lock");
-    let line = lock
-        .lines()
-        .find(|line| line.starts_with("certificate \"alice/pixel\""));
-    let line = line.expect("it was issued");
-    assert!(line.contains("state=\"active\""), "{line}");
-    let (_, fingerprint) = line.split_once("fingerprint=\"").expect("it has one");
-    let (fingerprint, _) = fingerprint.split_once('"').expect("it ends");
+    let status = run(&old, 1, ["status", "--json"]);
+    let status: Value = serde_json::from_str(status.succeeds().stdout()).expect("it is JSON");
+    let devices = status["devices"].as_array().expect("a list");
+    let pixel = devices
+        .iter()
+        .find(|device| device["device"] == "alice/pixel" && device["state"] == "valid");
+    let fingerprint = pixel.expect("it was issued")["certificate"]["fingerprint"].as_str();
+    let fingerprint = fingerprint.expect("it has one");
 
     let device = "device \"pixel\" platform=\"android\";";
     let both = format!("{device} device \"pixel-before\" fingerprint=\"{fingerprint}\";");

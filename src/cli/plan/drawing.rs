@@ -24,7 +24,7 @@ pub fn shown(plan: &Plan, out: &Path) -> String {
     let mut people = String::new();
     let bold = Style::new().bold();
     if let Some(why) = &plan.no_former_build {
-        let text = match plan.lock.authority {
+        let text = match plan.lock.changes.authority {
             true => String::from("first build: nothing to compare with"),
             false => {
                 format!("what it means for devices; who may open what cannot be compared: {why}")
@@ -88,7 +88,10 @@ fn lock_lines(lock: &LockPlan) -> String {
     for device in &changes.issue {
         tell(AnsiColor::Green, "issue", device);
     }
-    for device in &changes.retire {
+    for device in &changes.record {
+        tell(AnsiColor::Green, "record", device);
+    }
+    for device in changes.retire.iter().chain(&changes.remove) {
         tell(AnsiColor::Red, "retire", device);
     }
     for device in &changes.close {

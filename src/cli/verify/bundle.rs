@@ -258,6 +258,10 @@ fn whose(of: &WhoseFile) -> String {
             (None, state) => format!("{device}, {state}"),
         },
         WhoseFile::Declared { device } => format!("{device}, which is declared to have it"),
+        WhoseFile::Removed { device, since } => match since {
+            Some(since) => format!("{device}, removed since {}", shown_moment(*since)),
+            None => format!("{device}, removed"),
+        },
         WhoseFile::Unrecorded { authority } => format!("unknown, though `{authority}` signed it"),
         WhoseFile::Unknown => String::from("unknown to this homelab"),
         WhoseFile::NoHomelab => String::from("not known here: there is no homelab.lock"),

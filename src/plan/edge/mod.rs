@@ -14,7 +14,7 @@ use serde::Serialize;
 pub use backend::Backend;
 pub use landing::{Landing, LandingPages, Link};
 
-use crate::lock::{Authority, Issued, Lock, State};
+use crate::lock::{Authority, Installed, Issued, Lock, State};
 use crate::model::{
     self, Access, Allowed, CaddyVersion, CertificateMode, DeviceId, Forwarding, Homelab, IpRange,
     Name, PublicPath, Service, SiteCertificates, uri_pattern,
@@ -266,6 +266,7 @@ impl Edge {
         let admitted = lock.map(Lock::admitted).unwrap_or_default();
         let authorities: Vec<&Authority> = lock.into_iter().flat_map(Lock::trusted).collect();
         let certificates = lock.map_or(&[][..], |lock| &lock.certificates);
+        let removed = lock.map(|lock| lock.removed(homelab)).unwrap_or_default();
         // Of an authority that is not trusted no certificate is looked at.
         let is_seen = |issued: &&Issued| authorities.iter().any(|a| a.id == issued.authority);
         // The lock may not have learnt yet of who is gone.
@@ -335,6 +336,7 @@ impl Edge {
                     .filter(|issued| issued.retired().is_some() || !is_declared(issued))
                     .filter(is_seen)
                     .map(device)
+                    .chain(removed.into_iter().map(installed))
                     .collect(),
                 no_climbing: sites.iter().any(|site| site.backend.keeps_from_climbing()),
                 page_kinds: sites
@@ -462,7 +464,7 @@ fn let_in(known: &model::Device, admitted: &Admitted<'_>) -> Vec<Device> {
         Some(fingerprint) => vec![Device {
             name: known.id.to_string(),
             until: None,
-            fingerprint: HEXLOWER.encode(fingerprint.as_bytes()),
+            fingerprint: fingerprint.to_string(),
         }],
         None => {
             let issued = admitted.get(&known.id).into_iter().flatten();
@@ -479,6 +481,14 @@ fn device(issued: &Issued) -> Device {
             State::Active | State::Retired { .. } | State::Barred { .. } => None,
         },
         fingerprint: HEXLOWER.encode(&issued.fingerprint),
+    }
+}
+
+fn installed(known: &Installed) -> Device {
+    Device {
+        name: known.device.to_string(),
+        until: None,
+        fingerprint: known.fingerprint.to_string(),
     }
 }
 
