@@ -65,7 +65,7 @@ pub fn is_public(host: &str) -> bool {
         let before = host.strip_suffix(*end);
         before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
     };
-    host.contains('.') && !NEVER_PUBLIC.iter().any(|end| ends_in(end))
+    host.contains('.') && !NEVER_PUBLIC.iter().any(ends_in)
 }
 
 impl Domain {
