@@ -11,8 +11,8 @@ use super::verify::{EchoAt, Resolve};
 use crate::model::DeviceId;
 use crate::root::{Recipient, RootKey};
 
-/// Compiles one homelab.kdl into a client-certificate authority, a .p12 per device, a Caddyfile that
-/// lets in exactly those devices, and an install guide per person.
+/// Turns homelab.kdl into a client certificate per device, a Caddyfile that lets in exactly those
+/// devices, and an install guide per person.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 pub struct Arguments {
@@ -22,44 +22,45 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Begin a homelab: a commented homelab.kdl, a root secret, and what git needs to know
+    /// Begin a homelab: write a commented homelab.kdl, a root secret, and git's settings for them
     Init(Init),
-    /// Say everything that is wrong with homelab.kdl; needs no secret and changes nothing
+    /// Report what is wrong with homelab.kdl; needs no secret and changes nothing
     Check(Check),
-    /// Say what a build would change, and what that means for people; needs no secret and changes
+    /// Show what a build would change, and what that means for people; needs no secret and changes
     /// nothing
     Plan(Plan),
-    /// Make the output tree what homelab.kdl says
+    /// Build out/ from homelab.kdl: certificates, Caddyfile, guides
     Build(Build),
-    /// Say how every device stands, and what is to be done; needs no secret and changes nothing
+    /// Show every device's certificate status, and what to do; needs no secret and changes nothing
     Status(Status),
-    /// Say what can be reached, and by whom; needs no secret and changes nothing
+    /// Show what can be reached, and by whom; needs no secret and changes nothing
     Exposure(Exposure),
-    /// Give devices new certificates; the older ones work until the window for renewal has passed
+    /// Issue new certificates to devices; the older ones keep working for a grace period
     Renew(Renew),
-    /// Shut lost or stolen devices out at once, and say what to do next
+    /// Revoke lost or stolen devices' certificates: they are refused once you deploy out/edge/
     Revoke(Revoke),
-    /// Go over to a new authority, root secret or identity, without locking anybody out
+    /// Change to a new authority or root secret without locking anybody out, or change who can open
+    /// homelab.age
     Rotate(Rotate),
-    /// Take over an authority that was made elsewhere, or trust it only
+    /// Sign with an authority that was made elsewhere, or only trust it
     Adopt(Adopt),
     /// Print the password of a device's .p12
     Password(Password),
-    /// Print a device's key and certificate in PEM, or an authority's key, or write them to a file
+    /// Print or write a device's key and certificate in PEM, or an authority's key
     Export(Export),
-    /// Hand a device's files to it over the local network, once
+    /// Hand a device's files to it over the local network, once, by a QR code
     Share(Share),
-    /// Hold the output tree, a .p12, or what is served (`--live`) against the declaration and the lock
+    /// Check out/, a .p12, or the live server (`--live`)
     Verify(Verify),
 }
 
 /// The declaration that a command is about.
 #[derive(Debug, Args)]
 pub struct Declaration {
-    /// The declaration; homelab.lock, homelab.age and templates/ stand beside it
+    /// The homelab.kdl to use; homelab.lock, homelab.age and templates/ are beside it
     #[arg(short, long, value_name = "FILE", default_value = "homelab.kdl")]
     pub file: PathBuf,
-    /// Believe homelab.lock only if it is signed with this key, which `homelab status --json` has
+    /// Refuse a homelab.lock that is not signed with this root key; see `homelab status --json`
     /// [default: $HOMELAB_ROOT_KEY]
     #[arg(long, value_name = "KEY")]
     pub root_key: Option<RootKey>,
@@ -72,38 +73,37 @@ pub struct Secret {
     /// $XDG_CONFIG_HOME/homelab/identity.txt]
     #[arg(short, long, value_name = "FILE")]
     pub identity: Option<PathBuf>,
-    /// A command, run by sh, that prints the root secret, such as `age -d -i key.txt homelab.age`
+    /// A shell command that prints the root secret, such as `age -d -i key.txt homelab.age`
     #[arg(long, value_name = "CMD", conflicts_with = "identity")]
     pub root_command: Option<String>,
-    /// The passphrase that opens homelab.age now, in a file, or `-` for standard input [default: asked for
-    /// on the terminal]
+    /// A file with the present passphrase of homelab.age, or `-` for standard input [default: asked
+    /// for on the terminal]
     #[arg(long, value_name = "FILE", conflicts_with_all = ["identity", "root_command"])]
     pub root_passphrase_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub struct Init {
-    /// The domain that the services are to stand under
+    /// The domain of the services, which are hosts below it
     #[arg(default_value = "home.example.com")]
     pub domain: String,
-    /// The declaration to write
+    /// The homelab.kdl to write
     #[command(flatten)]
     pub declaration: Declaration,
     /// The age identity to encrypt the root secret to [default: $HOMELAB_IDENTITY, or
-    /// $XDG_CONFIG_HOME/homelab/identity.txt, which is made where there is none]
+    /// $XDG_CONFIG_HOME/homelab/identity.txt, which is made if there is none]
     #[arg(short, long, value_name = "FILE")]
     pub identity: Option<PathBuf>,
     /// Encrypt the root secret with a new passphrase, asked for on the terminal
     #[arg(long, conflicts_with = "identity")]
     pub passphrase: bool,
-    /// The same with the new passphrase in a file, or `-` for standard input; `--root-passphrase-file` of
-    /// other commands opens it then
+    /// The same, with a file that holds the new passphrase, or `-` for standard input
     #[arg(long, value_name = "FILE", conflicts_with = "identity")]
     pub passphrase_file: Option<PathBuf>,
-    /// A command, run by sh, that encrypts the root secret, such as `age -r age1yubikey1… -a`
+    /// A shell command that encrypts the root secret, such as `age -r age1yubikey1… -a`
     #[arg(long, value_name = "CMD", requires = "root_command", conflicts_with_all = ["identity", "passphrase", "passphrase_file"])]
     pub seal_command: Option<String>,
-    /// With `--seal-command`: a command that opens what it has encrypted, such as `age -d -i key.txt
+    /// With `--seal-command`: the command that decrypts its result, such as `age -d -i key.txt
     /// homelab.age`
     #[arg(long, value_name = "CMD", requires = "seal_command")]
     pub root_command: Option<String>,
@@ -113,8 +113,8 @@ pub struct Init {
 pub struct Check {
     #[command(flatten)]
     pub declaration: Declaration,
-    /// Let this device, such as alice/pixel, come in again with a certificate that was revoked, where
-    /// homelab.lock went back to before that; once for each
+    /// Let this device, such as alice/pixel, in again with a certificate that was revoked, if
+    /// homelab.lock went back to before that; may be repeated
     #[arg(long, value_name = "PERSON/DEVICE")]
     pub accept_return_of: Vec<DeviceId>,
 }
@@ -123,23 +123,23 @@ pub struct Check {
 pub struct Plan {
     #[command(flatten)]
     pub declaration: Declaration,
-    /// The output tree [default: out/ beside the declaration]
+    /// The output directory [default: out/ beside homelab.kdl]
     #[arg(short, long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// What `build --edge` would change
+    /// Show what `build --edge` would change
     #[arg(long)]
     pub edge: bool,
-    /// What `build --allow-retire N` would change
+    /// Show what `build --allow-retire N` would change
     #[arg(long, value_name = "N")]
     pub allow_retire: Option<usize>,
-    /// Let this device, such as alice/pixel, come in again with a certificate that was revoked, where
-    /// homelab.lock went back to before that; once for each
+    /// Let this device, such as alice/pixel, in again with a certificate that was revoked, if
+    /// homelab.lock went back to before that; may be repeated
     #[arg(long, value_name = "PERSON/DEVICE")]
     pub accept_return_of: Vec<DeviceId>,
-    /// As one JSON object, for scripts
+    /// Print one JSON object, for scripts
     #[arg(long)]
     pub json: bool,
-    /// Exit 4 where anything would change
+    /// Exit with 4 if anything would change
     #[arg(long)]
     pub expect_no_changes: bool,
 }
@@ -149,10 +149,10 @@ pub struct Plan {
 pub struct Make {
     #[command(flatten)]
     pub declaration: Declaration,
-    /// The output tree [default: out/ beside the declaration]
+    /// The output directory [default: out/ beside homelab.kdl]
     #[arg(short, long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// How many artifacts are made at once, 1 to 256 [default: one per processor]
+    /// How many files to make at once, 1 to 256 [default: one per processor]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,
     #[command(flatten)]
@@ -163,20 +163,20 @@ pub struct Make {
 pub struct Build {
     #[command(flatten)]
     pub make: Make,
-    /// Refuse to change homelab.lock: exit 4 where something would be issued or retired
+    /// Refuse to change homelab.lock: exit with 4 if something would be issued or retired
     #[arg(long)]
     pub locked: bool,
-    /// Write nothing: make everything anew in memory, compare, and exit 4 with each difference
+    /// Write nothing: make everything in memory, compare, print each difference and exit with 4
     #[arg(long, conflicts_with = "edge")]
     pub check: bool,
-    /// Make only out/edge/, which needs no secret
+    /// Build only out/edge/, which needs no secret
     #[arg(long)]
     pub edge: bool,
-    /// Let so many devices be retired at once, where more than two and more than a third would be
+    /// Let N devices be retired at once: needed for more than two and more than a third of all
     #[arg(long, value_name = "N")]
     pub allow_retire: Option<usize>,
-    /// Let this device, such as alice/pixel, come in again with a certificate that was revoked, where
-    /// homelab.lock went back to before that; once for each
+    /// Let this device, such as alice/pixel, in again with a certificate that was revoked, if
+    /// homelab.lock went back to before that; may be repeated
     #[arg(long, value_name = "PERSON/DEVICE")]
     pub accept_return_of: Vec<DeviceId>,
 }
@@ -187,14 +187,14 @@ pub struct Renew {
     /// The devices, such as alice/pixel
     #[arg(value_name = "PERSON/DEVICE", group = "which")]
     pub devices: Vec<DeviceId>,
-    /// Every device whose renewal is due, or whose certificate has ended
+    /// Every device whose renewal is due or whose certificate has expired
     #[arg(long, group = "which")]
     pub due: bool,
     /// Every device
     #[arg(long, group = "which")]
     pub all: bool,
-    /// Issue nothing: the new certificates of these devices, or with `--all` of every device, are installed,
-    /// shut the older ones out
+    /// Issue nothing: these devices (or with `--all` every device) have installed their new certificates, so
+    /// shut out the older ones
     #[arg(long, conflicts_with = "due")]
     pub finish: bool,
     #[command(flatten)]
@@ -206,7 +206,7 @@ pub struct Revoke {
     /// The devices, such as alice/pixel
     #[arg(value_name = "PERSON/DEVICE", required = true)]
     pub devices: Vec<DeviceId>,
-    /// Issue no other certificate to them, until `renew` does
+    /// Issue no new certificate to them until `renew` does
     #[arg(long)]
     pub no_replace: bool,
     /// Let this other device come in again with a certificate that was revoked, where homelab.lock went
@@ -220,49 +220,48 @@ pub struct Revoke {
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("what"))]
 pub struct Rotate {
-    /// Begin: a new authority signs from now on, and the present one is trusted until `--finish`
+    /// Begin: a new authority signs from now on; the present one stays trusted until `--finish`
     #[arg(long, group = "what")]
     pub authority: bool,
     /// Begin: a new root secret, and a new authority with it
     #[arg(long, group = "what")]
     pub root: bool,
-    /// End: trust the new authority alone; refused while a device depends on another
+    /// End: trust only the new authority; refused while a device depends on another
     #[arg(long, group = "what")]
     pub finish: bool,
-    /// Encrypt homelab.age anew, and change nothing else: to each `--recipient`, to others more or less
-    /// (`--add`, `--remove`), with a passphrase, or by a `--seal-command`
+    /// Change who can open homelab.age, and nothing else: with `--recipient`, `--add`, `--remove`, a
+    /// passphrase, or a `--seal-command`
     #[arg(long, group = "what")]
     pub reseal: bool,
-    /// With `--finish`: lock out the devices that have not moved. With `--reseal`: encrypt homelab.age
-    /// though no identity here opens it then
+    /// With `--finish`: lock out the devices that have not moved. With `--reseal`: go on although no
+    /// identity on this machine opens the result
     #[arg(long, conflicts_with_all = ["authority", "root"])]
     pub force: bool,
-    /// Whom to encrypt homelab.age to, once for each, such as age1… [default: whom it was encrypted to]
+    /// A recipient of homelab.age, such as age1…; may be repeated [default: those it has]
     #[arg(short, long, value_name = "KEY", conflicts_with = "authority")]
     pub recipient: Vec<Recipient>,
-    /// With `--reseal`: encrypt homelab.age to this one too
+    /// With `--reseal`: encrypt homelab.age to this recipient too
     #[arg(long, value_name = "KEY", conflicts_with_all = ["recipient", "authority", "root", "finish"])]
     pub add: Vec<Recipient>,
-    /// With `--reseal`: encrypt homelab.age to this one no more
+    /// With `--reseal`: encrypt homelab.age to this recipient no longer
     #[arg(long, value_name = "KEY", conflicts_with_all = ["recipient", "authority", "root", "finish"])]
     pub remove: Vec<Recipient>,
     /// With `--reseal`: encrypt with a new passphrase, asked for on the terminal
     #[arg(long, conflicts_with_all = ["recipient", "add", "remove", "authority", "root", "finish"])]
     pub passphrase: bool,
-    /// The same with the new passphrase in a file, or `-` for standard input; the one that opens
-    /// homelab.age now goes to `--root-passphrase-file`
+    /// The same, with a file that holds the new passphrase, or `-` for standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["passphrase", "recipient", "add", "remove", "authority", "root", "finish"])]
     pub passphrase_file: Option<PathBuf>,
-    /// A command, run by sh, that encrypts homelab.age, such as `age -r age1yubikey1… -a`; `--root-command`
-    /// has to open it again
+    /// A shell command that encrypts homelab.age, such as `age -r age1yubikey1… -a`; `--root-command`
+    /// has to decrypt its result
     #[arg(long, value_name = "CMD", requires = "root_command", conflicts_with_all = ["recipient", "add", "remove", "passphrase", "passphrase_file", "authority"])]
     pub seal_command: Option<String>,
     #[command(flatten)]
     pub declaration: Declaration,
-    /// The output tree [default: out/ beside the declaration]
+    /// The output directory [default: out/ beside homelab.kdl]
     #[arg(short, long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// How many artifacts are made at once, 1 to 256 [default: one per processor]
+    /// How many files to make at once, 1 to 256 [default: one per processor]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,
     /// The age identity that opens homelab.age [default: $HOMELAB_IDENTITY, or
@@ -270,11 +269,12 @@ pub struct Rotate {
     // Without a file it is what `--reseal` was called before.
     #[arg(short, long, alias = "identity-file", value_name = "FILE", num_args = 0..=1, value_parser = clap::value_parser!(OsString), default_missing_value = "", hide_default_value = true)]
     pub identity: Vec<OsString>,
-    /// A command, run by sh, that prints what homelab.age holds
+    /// A shell command that prints what homelab.age holds. With `--seal-command` and `--identity` it
+    /// opens only the new file
     #[arg(long, value_name = "CMD")]
     pub root_command: Option<String>,
-    /// The passphrase that opens homelab.age now, in a file, or `-` for standard input [default: asked for
-    /// on the terminal]
+    /// A file with the present passphrase of homelab.age, or `-` for standard input [default: asked
+    /// for on the terminal]
     #[arg(long, value_name = "FILE", conflicts_with_all = ["identity", "root_command"])]
     pub root_passphrase_file: Option<PathBuf>,
 }
@@ -345,22 +345,21 @@ pub struct Adopt {
     /// The authority's certificate, such as ca.pem
     #[arg(value_name = "CERTIFICATE")]
     pub certificate: PathBuf,
-    /// Its private key, such as ca.key: kept in homelab.age, and signed with from now on
+    /// Its private key, such as ca.key: it is kept in homelab.age and signs from now on
     #[arg(short, long, value_name = "FILE", group = "how")]
     pub key: Option<PathBuf>,
-    /// Trust what it has signed, and sign with the authority that is derived from the root secret
+    /// Only trust what it has signed; homelab's own authority signs
     #[arg(long, group = "how")]
     pub trust_only: bool,
-    /// With `--key`: whom to encrypt homelab.age to, once for each, such as age1… [default: whom it was
-    /// encrypted to]
+    /// With `--key`: a recipient of homelab.age, such as age1…; may be repeated [default: those it has]
     #[arg(short, long, value_name = "KEY", requires = "key")]
     pub recipient: Vec<Recipient>,
-    /// With `--key`: a command, run by sh, that encrypts homelab.age, such as `age -r age1yubikey1… -a`;
-    /// `--root-command` has to open it again
+    /// With `--key`: a shell command that encrypts homelab.age, such as `age -r age1yubikey1… -a`;
+    /// `--root-command` has to decrypt its result
     #[arg(long, value_name = "CMD", requires_all = ["key", "root_command"], conflicts_with = "recipient")]
     pub seal_command: Option<String>,
-    /// The passphrase of that key, in a file, or `-` for standard input [default: asked for on the terminal];
-    /// that of homelab.age goes to `--root-passphrase-file`
+    /// A file with the passphrase of the key, or `-` for standard input [default: asked for on the
+    /// terminal]
     #[arg(long, value_name = "FILE", requires = "key")]
     pub passphrase_file: Option<PathBuf>,
     #[command(flatten)]
@@ -371,10 +370,10 @@ pub struct Adopt {
 pub struct Status {
     #[command(flatten)]
     pub declaration: Declaration,
-    /// As one JSON object, for scripts
+    /// Print one JSON object, for scripts
     #[arg(long)]
     pub json: bool,
-    /// Exit 4 where something is to be done, for monitoring
+    /// Exit with 4 if there is something to do, for monitoring
     #[arg(long)]
     pub exit_code: bool,
 }
@@ -383,7 +382,7 @@ pub struct Status {
 pub struct Exposure {
     #[command(flatten)]
     pub declaration: Declaration,
-    /// As one JSON object, for scripts
+    /// Print one JSON object, for scripts
     #[arg(long)]
     pub json: bool,
 }
@@ -429,7 +428,7 @@ pub struct Form {
     /// The key alone, not encrypted
     #[arg(long)]
     pub key: bool,
-    /// The certificate alone, which is no secret
+    /// The certificate alone, which is not secret
     #[arg(long)]
     pub cert: bool,
 }
@@ -441,11 +440,11 @@ pub struct Export {
     pub what: Exported,
     #[command(flatten)]
     pub form: Form,
-    /// With `authority-key`: the authority of that name, where there are several [default: the one that
+    /// With `authority-key`: the name of the authority, if there are several [default: the one that
     /// signs]
     #[arg(long, value_name = "NAME")]
     pub authority: Option<String>,
-    /// A file that only you may read, in place of standard output; `-` for that, even on a terminal
+    /// Write to this file, readable by you alone; `-` for standard output, even on a terminal
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Replace the file that is there, and write a key though git would take it along
@@ -484,23 +483,22 @@ pub struct Share {
     /// The device, such as alice/pixel
     #[arg(value_name = "PERSON/DEVICE")]
     pub device: DeviceId,
-    /// Where to listen, an address of this machine [default: the one that it has in the local
-    /// network]
+    /// The address of this machine to listen on [default: its address in the local network]
     #[arg(long, value_name = "IP")]
     pub address: Option<IpAddr>,
-    /// The port to listen at [default: one that is free]
+    /// The port to listen on [default: a free one]
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub port: u16,
-    /// When to give up, 1 to 60
+    /// After how many minutes to give up, 1 to 60
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..=60))]
     pub minutes: u8,
     /// Write the QR code as an SVG too
     #[arg(long, value_name = "FILE")]
     pub qr: Option<PathBuf>,
-    /// Print the password of the .p12 too, which takes the root secret
+    /// Print the password of the .p12 too, which needs the root secret
     #[arg(long)]
     pub show_password: bool,
-    /// The output tree [default: out/ beside the declaration]
+    /// The output directory [default: out/ beside homelab.kdl]
     #[arg(short, long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     #[command(flatten)]
@@ -511,45 +509,45 @@ pub struct Share {
 
 #[derive(Debug, Args)]
 pub struct Verify {
-    /// The output tree, or a .p12 from anywhere; with `--live` the services [default: out/ beside the
-    /// declaration; every service]
+    /// The output directory, or a .p12 from anywhere; with `--live`, services [default: out/ beside
+    /// homelab.kdl; every service]
     #[arg(value_name = "PATH|SERVICE")]
     pub what: Vec<OsString>,
-    /// Connect to the declared hosts as each visitor: without a certificate, with a stranger's, with each
-    /// device's
+    /// Connect to the declared hosts without a certificate, with a stranger's and with each device's,
+    /// and compare the answers with homelab.kdl
     #[arg(long)]
     pub live: bool,
-    /// Go without the root secret: bundles are not opened, devices are not tried
+    /// Do without the root secret: no .p12 is opened, no device is tried
     #[arg(long, conflicts_with_all = ["identity", "root_command", "root_passphrase_file"])]
     pub no_secret: bool,
-    /// The password of a .p12 that is not of this homelab, in a file, or `-` for standard input
+    /// A file with the password of a .p12 that is not from this homelab, or `-` for standard input
     /// [default: asked for on the terminal]
     #[arg(long, value_name = "FILE", conflicts_with = "live")]
     pub password_file: Option<PathBuf>,
-    /// Where a host is, as curl has it: HOST:PORT:ADDR, with `*` for any host
+    /// Connect to this address for a host, as in curl; `*` for any host; may be repeated
     #[arg(long, value_name = "HOST:PORT:ADDR", requires = "live")]
     pub resolve: Vec<Resolve>,
-    /// The port that the hosts are asked at
+    /// The port of HTTPS
     #[arg(long, value_name = "N", default_value = "443", value_parser = clap::value_parser!(u16).range(1..))]
     pub port: u16,
-    /// The port that is asked without TLS, where nothing but redirects may be
+    /// The port of HTTP, where only redirects may answer
     #[arg(long, value_name = "N", default_value = "80", value_parser = clap::value_parser!(u16).range(1..))]
     pub http_port: u16,
-    /// The port of Caddy's admin endpoint, where nothing may answer but at loopback
+    /// The port of Caddy's admin endpoint, which may answer on loopback only
     #[arg(long, value_name = "N", default_value = "2019", value_parser = clap::value_parser!(u16).range(1..))]
     pub admin_port: u16,
-    /// A service that answers, at that path, with the headers that it got, as traefik/whoami does: what
-    /// it is told of who came is looked at [default path: /]
+    /// A service that answers with the headers it got, as traefik/whoami does: check what it is told
+    /// about visitors [default path: /]
     #[arg(long, value_name = "SERVICE[=PATH]", requires = "live")]
     pub echo: Vec<EchoAt>,
-    /// The authorities of the hosts' own certificates, PEM, in place of this machine's: for
-    /// `certificates "internal"`, the root of Caddy's
+    /// A PEM file with the authorities to trust for the hosts' own certificates, instead of this
+    /// machine's: with `certificates "internal"`, Caddy's root.crt
     #[arg(long, value_name = "FILE", requires = "live")]
     pub ca: Option<PathBuf>,
-    /// How long each connection may take
+    /// How many seconds each connection may take
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u16).range(1..=600))]
     pub timeout: u16,
-    /// As one JSON object, for scripts
+    /// Print one JSON object, for scripts
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]

@@ -163,7 +163,7 @@ impl Curl {
     }
 
     /// Whether the server has a certificate to show for this name, whatever it then says.
-    pub(super) fn presents_certificate(self) -> bool {
+    pub fn presents_certificate(self) -> bool {
         // Go answers this itself: no upstream sees it, or has to answer.
         let options = self.method("OPTIONS").option("request-target", "*");
         let outcome = options.flag("insecure").http1().send();
