@@ -103,6 +103,29 @@ fn every_page_is_linked_in_the_readme() {
     }
 }
 
+/// One way everywhere, which overwrites nothing of the reader's and validates before it reloads.
+#[test]
+fn every_page_deploys_into_a_folder_of_its_own() {
+    let admin = root().join("templates/index.html.j2");
+    let mut deploys = 0;
+    for path in documents().into_iter().chain([admin]) {
+        let text = fs::read_to_string(&path).expect("it can be read");
+        let lines: Vec<&str> = text.lines().collect();
+        for pair in lines.windows(2).filter(|pair| pair[0].contains("rsync ")) {
+            let page = path.display();
+            assert!(pair[0].ends_with("/homelab/"), "{page}: {}", pair[0]);
+            let (before, behind) = pair[1].split_once(" && ").unwrap_or_else(|| {
+                let html = pair[1].split_once(" &amp;&amp; ");
+                html.unwrap_or_else(|| panic!("{page}: {}", pair[1]))
+            });
+            assert!(before.contains("caddy validate "), "{page}: {before}");
+            assert!(behind.contains(" reload"), "{page}: {behind}");
+            deploys += 1;
+        }
+    }
+    assert_eq!(deploys, 5);
+}
+
 #[test]
 fn every_link_in_the_documentation_leads_somewhere() {
     for path in documents() {
