@@ -76,12 +76,29 @@ fn first_offset<M: Diagnostic>(mistake: &M) -> usize {
 pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
-        // A third of the word may be wrong: `andriod` is android, `foo` is nothing.
-        .filter(|(distance, candidate)| *distance * 3 <= candidate.len().max(word.len()))
+        .filter_map(|candidate| Some((distance(word, candidate)?, candidate)))
         .min()
         .map(|(_, candidate)| candidate)
 }
+
+/// How far a word is from one that is known; none where it is another word. Each part of a path is a word: `alice/nope` is
+/// not nearly `alice/iphone`.
+fn distance(word: &str, candidate: &str) -> Option<usize> {
+    let (word, candidate) = (word.split('/'), candidate.split('/'));
+    let parts: Vec<(&str, &str)> = word.clone().zip(candidate.clone()).collect();
+    let distance = |(word, candidate): &(&str, &str)| {
+        let distance = strsim::damerau_levenshtein(word, candidate);
+        // A third of the word may be wrong: `andriod` is android, `foo` is nothing.
+        (distance * 3 <= candidate.len().max(word.len())).then_some(distance)
+    };
+    match word.count() == candidate.count() {
+        true => parts.iter().map(distance).sum(),
+        false => None,
+    }
+}
+
+/// Words that are listed, at the most.
+const LISTED: usize = 30;
 
 /// The help for an unknown word: what was probably meant, or all that is known.
 pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
@@ -92,6 +109,11 @@ pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + C
     match known.as_slice() {
         [] => String::from("none is declared"),
         [only] => format!("{only} is the only one"),
+        [..] if known.len() > LISTED => format!(
+            "it is one of {} and {} more",
+            known[..LISTED].join(", "),
+            known.len() - LISTED
+        ),
         [..] => format!("it is one of {}", known.join(", ")),
     }
 }

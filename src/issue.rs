@@ -410,6 +410,15 @@ fn end(lifetime: &Lifetime, now: Timestamp) -> Result<Timestamp, CredentialError
         })
 }
 
+/// When a device was revoked, where the certificate that it has is the one that it got instead.
+pub fn was_replaced_at(lock: &Lock, device: &DeviceId) -> Option<Timestamp> {
+    let active = lock.active().get(device)?.validity.not_before();
+    let of_it = lock.certificates.iter().filter(|c| c.device == *device);
+    // A passphrase may have been asked for in between.
+    let is_then = |since: &Timestamp| (begin(*since)..=*since).contains(&active);
+    of_it.filter_map(Issued::retired).filter(is_then).max()
+}
+
 fn begin(now: Timestamp) -> Timestamp {
     now.checked_sub(CLOCK_ALLOWANCE_HOURS.hours())
         .unwrap_or(now)

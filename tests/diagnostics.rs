@@ -97,6 +97,7 @@ fn every_code_has_its_fixture_and_every_fixture_its_code() {
             ("lock", "issued-here"),
             ("lock", "nobody-signs"),
             ("lock", "unknown-device"),
+            ("lock", "shut-out"),
             ("lock", "root-key"),
             ("lock", "went-back"),
             ("lock", "not-the-pinned-key"),

@@ -426,6 +426,22 @@ mod minting {
             .fails_with(3)
             .stderr_contains("init::exists");
         assert_eq!(lab.snapshot(), before);
+        // As its remedy has it; the identity that is there is used, and that is said.
+        let elsewhere = ["init", "--file", "other/deeper/homelab.kdl"];
+        lab.command(elsewhere)
+            .run()
+            .succeeds()
+            .stderr_contains("Uses the identity that is there, ")
+            .stderr_contains("/identity.txt");
+        // Who stands beside a homelab, or below one, is not told to begin another.
+        lab.command(["check"])
+            .through(["env", "-C", "other"])
+            .run()
+            .fails_with(3)
+            .stderr_contains("workspace::no-declaration")
+            .stderr_contains("there is one above: `cd /")
+            .stderr_contains("only where there is no homelab yet");
+        fs::remove_dir_all(lab.path().join("other")).expect("it was made");
         // Without its last step.
         fs::remove_file(lab.path().join("homelab.kdl")).expect("it was there");
         lab.command(["init", "home.example.org"]).run().succeeds();

@@ -202,17 +202,31 @@ fn disappears(service: &str, was: &Reach<'_>) -> Consequence {
     Consequence::new(Kind::Service, service, text)
 }
 
-/// Who gets to a service without a certificate.
+/// Paths of share links that are told one by one, at the most.
+const FEW: usize = 3;
+
+/// Who gets to a service without a certificate. An app's share links are told by how many they are: `homelab exposure`
+/// lists them.
 fn openings(reach: &Reach<'_>) -> Vec<String> {
-    let told =
-        reach.openings.iter().map(
-            |opening| match (opening.path.as_str(), opening.from.as_str()) {
-                (WHOLE, LAN) => String::from("open on the LAN"),
-                (WHOLE, _) => String::from("open to everyone"),
-                _ => format!("everyone at {}", place(opening)),
-            },
-        );
-    told.collect()
+    let is_link = |opening: &&&Opening| opening.share_link && opening.from == EVERYWHERE;
+    let links = reach
+        .openings
+        .iter()
+        .filter(|opening| is_link(opening))
+        .count();
+    let told = reach
+        .openings
+        .iter()
+        .filter(|opening| links <= FEW || !is_link(opening));
+    let told = told.map(
+        |opening| match (opening.path.as_str(), opening.from.as_str()) {
+            (WHOLE, LAN) => String::from("open on the LAN"),
+            (WHOLE, _) => String::from("open to everyone"),
+            _ => format!("everyone at {}", place(opening)),
+        },
+    );
+    let many = (links > FEW).then(|| format!("everyone at {links} share-link paths"));
+    told.chain(many).collect()
 }
 
 fn with_certificate(reach: &Reach<'_>) -> String {

@@ -272,3 +272,22 @@ fn foreseeing_is_deterministic_and_changes_nothing_that_is_issued() {
     assert_eq!(later.lock, once.lock);
     assert_eq!(later.changes.issue, [""; 0]);
 }
+
+/// An app's share links are many paths: of a new service they are counted, and of one that is there each is named.
+#[test]
+fn the_share_links_of_a_new_service_are_counted() {
+    let with = |words: &str| format!("{PEOPLE}{}", x(words));
+    let links = with("app \"nextcloud\"; share-links; allow \"alice\"");
+    let new = told(PEOPLE, &links);
+    let exposed = published(&links).exposure.without_certificate;
+    let count = exposed.iter().filter(|opening| opening.share_link).count();
+    assert!(count > 3, "{exposed:?}");
+    let said = format!("x is new, at x.home.example.com: everyone at {count} share-link paths; ");
+    assert!(new.iter().any(|text| text.starts_with(&said)), "{new:#?}");
+    assert!(new.iter().all(|text| text.len() < 200), "{new:#?}");
+    let opened = told(&with("app \"nextcloud\"; allow \"alice\""), &links);
+    for opening in exposed {
+        let named = |text: &String| text.contains(&format!(" at {}", opening.path));
+        assert!(opened.iter().any(named), "{opening:?} {opened:#?}");
+    }
+}

@@ -37,7 +37,7 @@ pub enum Command {
     Exposure(Exposure),
     /// Issue new certificates to devices; the older ones keep working for a grace period
     Renew(Renew),
-    /// Revoke a lost or stolen device's certificate: it is refused once you deploy out/edge/
+    /// Revoke lost or stolen devices' certificates: they are refused once you deploy out/edge/
     Revoke(Revoke),
     /// Change to a new authority or root secret without locking anybody out, or change who can open
     /// homelab.age
@@ -60,7 +60,7 @@ pub struct Declaration {
     /// The homelab.kdl to use; homelab.lock, homelab.age and templates/ are beside it
     #[arg(short, long, value_name = "FILE", default_value = "homelab.kdl")]
     pub file: PathBuf,
-    /// Refuse a homelab.lock that is not signed with this root key; `homelab status` prints it
+    /// Refuse a homelab.lock that is not signed with this root key; see `homelab status --json`
     /// [default: $HOMELAB_ROOT_KEY]
     #[arg(long, value_name = "KEY")]
     pub root_key: Option<RootKey>,
@@ -94,7 +94,7 @@ pub struct Init {
     /// $XDG_CONFIG_HOME/homelab/identity.txt, which is made if there is none]
     #[arg(short, long, value_name = "FILE")]
     pub identity: Option<PathBuf>,
-    /// Encrypt the root secret with a passphrase, asked for on the terminal
+    /// Encrypt the root secret with a new passphrase, asked for on the terminal
     #[arg(long, conflicts_with = "identity")]
     pub passphrase: bool,
     /// The same, with a file that holds the new passphrase, or `-` for standard input
@@ -193,8 +193,9 @@ pub struct Renew {
     /// Every device
     #[arg(long, group = "which")]
     pub all: bool,
-    /// Issue nothing: these devices have installed their new certificates, so shut out the older ones
-    #[arg(long, requires = "devices", conflicts_with_all = ["due", "all"])]
+    /// Issue nothing: these devices (or with `--all` every device) have installed their new certificates, so
+    /// shut out the older ones
+    #[arg(long, conflicts_with = "due")]
     pub finish: bool,
     #[command(flatten)]
     pub make: Make,
@@ -202,12 +203,16 @@ pub struct Renew {
 
 #[derive(Debug, Args)]
 pub struct Revoke {
-    /// The device, such as alice/pixel
-    #[arg(value_name = "PERSON/DEVICE")]
-    pub device: DeviceId,
-    /// Issue no new certificate to it until `renew` does
+    /// The devices, such as alice/pixel
+    #[arg(value_name = "PERSON/DEVICE", required = true)]
+    pub devices: Vec<DeviceId>,
+    /// Issue no new certificate to them until `renew` does
     #[arg(long)]
     pub no_replace: bool,
+    /// Let this other device come in again with a certificate that was revoked, where homelab.lock went
+    /// back to before that; once for each
+    #[arg(long, value_name = "PERSON/DEVICE")]
+    pub accept_return_of: Vec<DeviceId>,
     #[command(flatten)]
     pub make: Make,
 }
@@ -442,7 +447,7 @@ pub struct Export {
     /// Write to this file, readable by you alone; `-` for standard output, even on a terminal
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Replace the file if it exists
+    /// Replace the file that is there, and write a key though git would take it along
     #[arg(long, requires = "output")]
     pub force: bool,
     #[command(flatten)]

@@ -22,7 +22,7 @@ enum BelievedError {
     #[error("HOMELAB_ROOT_KEY is `{value}`, which is no root key")]
     #[diagnostic(
         code("lock::root-key"),
-        help("it has 64 hexadecimal digits: `homelab status` prints it")
+        help("it has 64 hexadecimal digits: `root_key` in `homelab status --json`")
     )]
     NotAKey { value: String },
 

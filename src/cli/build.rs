@@ -97,7 +97,17 @@ pub fn build(arguments: &Build) -> Result<(), Failure> {
 
 /// Does what was ordered to the lock, and makes the output tree what it then is to be.
 pub fn build_after(inputs: &Inputs<Held>, make: &Make, order: &Order) -> Result<(), Failure> {
-    threads(make)?.install(|| build_all(inputs, make, order, Mode::Retiring(None), &[]))
+    build_accepting(inputs, make, order, &[])
+}
+
+/// The same, where these devices may come back by a lock that went back.
+pub fn build_accepting(
+    inputs: &Inputs<Held>,
+    make: &Make,
+    order: &Order,
+    accepted: &[DeviceId],
+) -> Result<(), Failure> {
+    threads(make)?.install(|| build_all(inputs, make, order, Mode::Retiring(None), accepted))
 }
 
 fn threads(make: &Make) -> Result<rayon::ThreadPool, Failure> {

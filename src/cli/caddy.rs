@@ -1,16 +1,48 @@
-//! What is said of the Caddy that is declared.
+//! What is said of the Caddy that is declared, and of what it is to do.
+
+use std::collections::BTreeSet;
 
 use super::report;
-use crate::model::{CaddyVersion, Homelab, holes_of};
+use crate::model::{CaddyVersion, Homelab, SiteCertificates, holes_of, is_public};
 
 /// Says once which known holes the declared Caddy has. Where none is declared nothing is known of it:
 /// `verify --live` looks at the one that runs.
 pub fn doubt(homelab: &Homelab) {
+    if let Some(line) = doubt_of_names(homelab) {
+        report::note(line);
+    }
     if let Some(version) = homelab.edge.promised {
         for line in doubts(version) {
             report::note(line);
         }
     }
+}
+
+/// Hosts for which Caddy would ask a public authority for certificates that it can never get.
+fn doubt_of_names(homelab: &Homelab) -> Option<String> {
+    match homelab.edge.certificates {
+        SiteCertificates::Acme | SiteCertificates::Dns { .. } => {}
+        SiteCertificates::Internal | SiteCertificates::Files { .. } => return None,
+    }
+    let landing = homelab.edge.landing.then(|| homelab.domain.as_str());
+    let services = homelab.services.values().flat_map(|service| &service.hosts);
+    let hosts = services.map(|host| host.as_str()).chain(landing);
+    // Nobody has a top-level domain at home.
+    let is_single = |host: &str| {
+        let domain = homelab.domain.as_str();
+        !domain.contains('.') && host.ends_with(domain)
+    };
+    let never = hosts.filter(|host| !is_public(host) || is_single(host));
+    let never: BTreeSet<&str> = never.collect();
+    let first = never.first()?;
+    let others = match never.len() - 1 {
+        0 => String::new(),
+        1 => String::from(" and another host"),
+        count => format!(" and {count} other hosts"),
+    };
+    Some(format!(
+        "No public authority issues certificates for {first}{others}: the name is one for local use. Say `certificates \"internal\"` in `edge`, or take a domain of your own."
+    ))
 }
 
 fn doubts(version: CaddyVersion) -> Vec<String> {
@@ -49,6 +81,7 @@ fn doubts(version: CaddyVersion) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::Source;
 
     fn said(version: &str) -> String {
         doubts(CaddyVersion::new(version).expect("it is one")).join("\n")
@@ -65,6 +98,49 @@ mod tests {
         assert!(said("2.6").starts_with("Some Caddy 2.6 has "));
         for safe in ["2.11.4", "2.11.7", "2.12"] {
             assert_eq!(said(safe), "", "{safe}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_nobody_issues_for_is_told_with_acme() {
+        let said = |domain: &str, edge: &str| {
+            let text = format!(
+                "domain \"{domain}\"\nservice \"notes\" {{ upstream \"http://127.0.0.1:1\"; open \"lan\"; }}\nedge {{ {edge} }}\n"
+            );
+            let homelab = crate::compile(&Source::new("homelab.kdl", text)).expect("it is right");
+            doubt_of_names(&homelab).unwrap_or_default()
+        };
+        let dns = "certificates \"dns\" provider=\"cloudflare\" token-env=\"TOKEN\"";
+        for domain in [
+            "home.lan",
+            "lan",
+            "me.local",
+            "home.internal",
+            "home.arpa",
+            "x.home.arpa",
+            "a.test",
+            "a.localhost",
+            "homelab",
+            "box.home",
+        ] {
+            for edge in ["", "certificates \"acme\"", dns] {
+                let said = said(domain, edge);
+                assert!(said.contains(domain), "{domain} {edge}: {said}");
+                assert!(said.contains("certificates \"internal\""), "{said}");
+            }
+            assert_eq!(said(domain, "certificates \"internal\""), "");
+            assert_eq!(
+                said(domain, "certificates \"files\" cert=\"/a\" key=\"/b\""),
+                ""
+            );
+        }
+        for domain in [
+            "home.example.com",
+            "lan.example.com",
+            "mylan.dev",
+            "nolocal.net",
+        ] {
+            assert_eq!(said(domain, ""), "", "{domain}");
         }
     }
 }

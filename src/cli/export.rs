@@ -54,6 +54,16 @@ enum ExportError {
     )]
     Installed { device: DeviceId },
 
+    #[error(
+        "`{}` would be in a git work tree that does not ignore it: a commit would take the key along",
+        path.display()
+    )]
+    #[diagnostic(
+        code("export::in-repository"),
+        help("write it elsewhere, have git ignore it, or insist with `--force`")
+    )]
+    InRepository { path: PathBuf },
+
     #[error("{what}")]
     #[diagnostic(code("export::no-authority"), help("{help}"))]
     NoAuthority { what: String, help: String },
@@ -74,6 +84,7 @@ pub fn export(arguments: &Export) -> Result<(), Failure> {
         ));
     }
     refuse_terminal(arguments)?;
+    refuse_repository(arguments)?;
     let workspace = Workspace::of(&arguments.declaration);
     let lock = workspace.lock()?;
     let exportable = match &arguments.what {
@@ -92,6 +103,17 @@ fn refuse_terminal(arguments: &Export) -> Result<(), Failure> {
     match is_shown && !arguments.form.cert {
         true => Err(Failure::environment(ExportError::Terminal)),
         false => Ok(()),
+    }
+}
+
+/// The same of a file that the next commit would have in it.
+fn refuse_repository(arguments: &Export) -> Result<(), Failure> {
+    match arguments.to_file() {
+        Some(path) if !arguments.form.cert && !arguments.force && is_seen_by_git(path) => {
+            let path = path.to_owned();
+            Err(Failure::environment(ExportError::InRepository { path }))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -178,7 +200,7 @@ fn of_authority(
     let opened = secret::unlock(workspace, &arguments.secret, lock, &[authority.root])?;
     let signer = Signer::of(&opened.keyring, authority).map_err(Failure::environment)?;
     report::note(format_args!(
-        "This is the key of `{}`. Who has it can let anybody in.",
+        "This is the key of `{}`. With it certificates can be made that proxies which check only ca.pem accept; homelab's Caddyfile still refuses them.",
         authority.common_name()
     ));
     Ok(Exportable {
@@ -246,13 +268,20 @@ fn write(path: &Path, exportable: &Exportable, force: bool) -> Result<(), Failur
 /// Whether a file lies in a git work tree that does not ignore it. Where git cannot be asked, a work tree is
 /// enough: the word costs nothing.
 fn is_seen_by_git(path: &Path) -> bool {
-    let Ok(path) = path.canonicalize() else {
-        return true;
-    };
-    let in_work_tree = path.ancestors().any(|above| above.join(".git").exists());
-    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+    let Some(name) = path.file_name() else {
         return false;
     };
+    // The file may not be there yet; where its directory is not, nothing is written.
+    let Ok(directory) = path
+        .parent()
+        .unwrap_or(Path::new(""))
+        .join(".")
+        .canonicalize()
+    else {
+        return false;
+    };
+    let mut above = directory.ancestors();
+    let in_work_tree = above.any(|above| above.join(".git").exists());
     let ignored = || {
         let asked = Command::new("git")
             // A stranger's configuration of the repository starts no program.
@@ -264,7 +293,7 @@ fn is_seen_by_git(path: &Path) -> bool {
                 "--",
             ])
             .arg(name)
-            .current_dir(directory)
+            .current_dir(&directory)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

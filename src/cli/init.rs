@@ -32,6 +32,17 @@ enum InitError {
     )]
     Issued { path: PathBuf },
 
+    #[error("the directory `{}` cannot be made", path.display())]
+    #[diagnostic(
+        code("init::cannot-make-directory"),
+        help("make it yourself, or begin in one that is there")
+    )]
+    CannotMake {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+
     #[error("`{domain}` cannot be the domain: {why}")]
     #[diagnostic(
         code("init::bad-domain"),
@@ -46,6 +57,7 @@ pub fn init(arguments: &Init) -> Result<(), Failure> {
         let domain = arguments.domain.clone();
         Failure::new(Exit::Usage, InitError::BadDomain { domain, why })
     })?;
+    make_directory(&arguments.declaration.file)?;
     let workspace = Held::of(&arguments.declaration)?;
     let path = workspace.declaration();
     if path.symlink_metadata().is_ok() {
@@ -71,6 +83,18 @@ pub fn init(arguments: &Init) -> Result<(), Failure> {
         path.display()
     ));
     Ok(())
+}
+
+/// Makes the directory that the declaration is to stand in, as the remedy of `init::exists` has it.
+fn make_directory(declaration: &Path) -> Result<(), Failure> {
+    let directory = declaration.parent().unwrap_or(Path::new(""));
+    if directory == Path::new("") {
+        return Ok(());
+    }
+    std::fs::create_dir_all(directory).map_err(|source| {
+        let path = directory.to_owned();
+        Failure::environment(InitError::CannotMake { path, source })
+    })
 }
 
 fn minted(arguments: &Init, workspace: &Held) -> Result<Minted, Failure> {

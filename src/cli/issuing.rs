@@ -32,13 +32,8 @@ pub enum Order {
     Renew(Vec<DeviceId>),
     /// That while is over for these devices.
     Finish(Vec<DeviceId>),
-    /// All of a device's certificates are out at once.
-    Revoke {
-        /// Which.
-        device: DeviceId,
-        /// And then.
-        then: Then,
-    },
+    /// All certificates of these devices are out at once, and then.
+    Revoke(Vec<(DeviceId, Then)>),
     /// A new authority signs from now on.
     Rotate(Rotation),
     /// Authorities that were made elsewhere are trusted, and one signs if its key is there.
@@ -194,18 +189,18 @@ impl<'a> Issuing<'a> {
         lock: &Lock,
         accepted: &[DeviceId],
     ) -> Result<(), Failure> {
-        if published.returned_by(lock).is_empty() {
-            return Ok(());
-        }
         let (mut after, now) = (lock.clone(), clock::now()?);
         after.finish_overdue(now);
         match order {
-            Order::Revoke { device, .. } => after.retire(slice::from_ref(device), now),
+            Order::Revoke(devices) => {
+                let devices: Vec<DeviceId> = { devices.iter() }.map(|(id, _)| id.clone()).collect();
+                after.retire(&devices, now);
+            }
             Order::Finish(devices) => after.finish(devices, now),
             Order::FinishRotation(_) => after.finish_rotation(self.homelab, now),
             Order::Nothing | Order::Renew(_) | Order::Rotate(_) | Order::Adopt(_) => {}
         }
-        published.refuse_return(self.homelab, &after, accepted)
+        published.refuse_return_by(self.homelab, lock, &after, accepted)
     }
 
     /// Does to the lock what was ordered, and shuts out older certificates whose time is over.
@@ -227,12 +222,14 @@ impl<'a> Issuing<'a> {
                 lock.finish(devices, now);
                 ordered.closed.extend(devices.iter().cloned());
             }
-            Order::Revoke { device, then } => {
-                match then {
-                    Then::Replace => lock.retire(slice::from_ref(device), now),
-                    Then::Bar => lock.bar(device, now),
+            Order::Revoke(devices) => {
+                for (device, then) in devices {
+                    match then {
+                        Then::Replace => lock.retire(slice::from_ref(device), now),
+                        Then::Bar => lock.bar(device, now),
+                    }
+                    ordered.retired.push(device.clone());
                 }
-                ordered.retired.push(device.clone());
             }
             Order::Rotate(Rotation::Authority) => self.rotate(lock, now)?,
             Order::Rotate(Rotation::Root(wanted)) => {

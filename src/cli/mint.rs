@@ -178,10 +178,14 @@ pub fn new_root() -> Result<RootSecret, Failure> {
 pub fn mint_for_identity(workspace: &Workspace, named: Option<&Path>) -> Result<Minted, Failure> {
     let path = secret::identity_path(named)?;
     let identity = match secret::read_identities(workspace, &path)? {
-        Some(identities) => identities
-            .into_iter()
-            .next()
-            .expect("a file without any is refused"),
+        Some(identities) => {
+            report::note(format_args!(
+                "Uses the identity that is there, {}: whoever has it can open homelab.age.",
+                path.display()
+            ));
+            let mut identities = identities.into_iter();
+            identities.next().expect("a file without any is refused")
+        }
         None if named.is_some() || std::env::var_os("HOMELAB_IDENTITY").is_some() => {
             return Err(Failure::environment(SecretError::NoIdentity { path }));
         }

@@ -11,6 +11,7 @@ mod build;
 mod caddy;
 mod check;
 mod clock;
+mod device;
 mod expiry;
 mod export;
 mod exposure;

@@ -18,6 +18,14 @@ enum PasswordError {
     #[diagnostic(code("password::own-key"), help("hand its .crt over: it is no secret"))]
     OwnKey { device: DeviceId },
 
+    #[error("`{device}` has no certificate that is let in: the last one was {how}")]
+    #[diagnostic(code("lock::shut-out"), help("{help}"))]
+    ShutOut {
+        device: DeviceId,
+        how: &'static str,
+        help: String,
+    },
+
     #[error("no certificate has been issued to `{device}`")]
     #[diagnostic(code("lock::unknown-device"))]
     UnknownDevice {
@@ -45,6 +53,11 @@ pub fn issued_to<'l>(
     if let (Some(lock), Some(issued)) = (lock, active.get(device)) {
         return Ok((lock, issued));
     }
+    if let Some(lock) = lock
+        && { lock.certificates.iter() }.any(|issued| issued.device == *device)
+    {
+        return Err(Failure::environment(shut_out(lock, device)));
+    }
     let known: Vec<String> = active.keys().map(ToString::to_string).collect();
     let help = match known.as_slice() {
         [] => String::from("run `homelab build` first"),
@@ -55,6 +68,22 @@ pub fn issued_to<'l>(
         device,
         help,
     }))
+}
+
+/// Why a device that had certificates has none.
+fn shut_out(lock: &Lock, device: &DeviceId) -> PasswordError {
+    let (how, help) = match lock.barred().contains(device) {
+        true => (
+            "revoked",
+            format!("`homelab renew {device}` issues a new one"),
+        ),
+        false => (
+            "shut out when the device was taken out of homelab.kdl",
+            String::from("declare it there again, and run `homelab build`"),
+        ),
+    };
+    let device = device.clone();
+    PasswordError::ShutOut { device, how, help }
 }
 
 /// The password of the .p12 with this certificate; opens the root secret.

@@ -5,33 +5,16 @@ use thiserror::Error;
 
 use super::arguments::Renew;
 use super::build::{Inputs, build_after, issued_lock};
+use super::device::{Purpose, is_enrolled};
 use super::failure::{Exit, Failure};
 use super::issuing::Order;
 use super::{clock, report};
-use crate::diagnostic::did_you_mean;
 use crate::lock::{Issued, Lock, State as Kept};
 use crate::model::{DeviceId, Homelab};
 use crate::status::{State, Status};
 
 #[derive(Debug, Error, Diagnostic)]
 enum RenewError {
-    #[error("no device `{device}` is declared")]
-    #[diagnostic(code("renew::unknown-device"))]
-    UnknownDevice {
-        device: DeviceId,
-        #[help]
-        help: String,
-    },
-
-    #[error("the certificate of `{device}` was not issued here")]
-    #[diagnostic(
-        code("renew::installed"),
-        help(
-            "take `fingerprint` out of homelab.kdl and build, which issues another; or delete the device there, which shuts it out"
-        )
-    )]
-    Installed { device: DeviceId },
-
     #[error("`{device}` has no older certificate that could be shut out")]
     #[diagnostic(
         code("renew::nothing-to-finish"),
@@ -45,11 +28,18 @@ pub fn renew(arguments: &Renew) -> Result<(), Failure> {
     let inputs = Inputs::held(&arguments.make)?;
     let (homelab, lock) = (&inputs.homelab, issued_lock(&inputs.workspace)?);
     for device in &arguments.devices {
-        is_enrolled(homelab, device)?;
+        is_enrolled(homelab, device, Purpose::Renew)?;
     }
     if arguments.finish {
-        let order = finish(&lock, &arguments.devices)?;
-        return build_after(&inputs, &arguments.make, &order);
+        let order = match arguments.all {
+            true => finish_all(&lock),
+            false => finish(&lock, &arguments.devices)?,
+        };
+        build_after(&inputs, &arguments.make, &order)?;
+        if matches!(order, Order::Nothing) {
+            report::result("no older certificate is left to shut out");
+        }
+        return Ok(());
     }
     let devices: Vec<DeviceId> = match (arguments.all, arguments.due) {
         (true, _) => lock.active().into_keys().cloned().collect(),
@@ -69,24 +59,6 @@ pub fn renew(arguments: &Renew) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A device that nobody declared, or that nothing is issued to, is a mistake of the command line.
-pub fn is_enrolled(homelab: &Homelab, device: &DeviceId) -> Result<(), Failure> {
-    if let Some(known) = homelab.device(device) {
-        let device = device.clone();
-        return match known.installed() {
-            None => Ok(()),
-            Some(_) => Err(Failure::new(Exit::Usage, RenewError::Installed { device })),
-        };
-    }
-    let known: Vec<String> = homelab.enrolled().map(|(_, d)| d.id.to_string()).collect();
-    let help = did_you_mean(&device.to_string(), known.iter().map(String::as_str));
-    let device = device.clone();
-    Err(Failure::new(
-        Exit::Usage,
-        RenewError::UnknownDevice { device, help },
-    ))
-}
-
 /// Where it has been done already, nothing is left but to build: whoever did it may have been killed
 /// before that.
 fn finish(lock: &Lock, devices: &[DeviceId]) -> Result<Order, Failure> {
@@ -100,15 +72,30 @@ fn finish(lock: &Lock, devices: &[DeviceId]) -> Result<Order, Failure> {
             ));
         }
     }
+    let mut open = with_older(lock);
+    open.retain(|device| devices.contains(device));
+    Ok(finishing(open))
+}
+
+/// The same for every device that has an older certificate.
+fn finish_all(lock: &Lock) -> Order {
+    finishing(with_older(lock))
+}
+
+/// The devices that are let in with an older certificate beside the newer one.
+fn with_older(lock: &Lock) -> Vec<DeviceId> {
     let is_open = |issued: &&Issued| matches!(issued.state, Kept::Replaced { .. });
     let open = lock.certificates.iter().filter(is_open);
-    let open = open.map(|issued| &issued.device);
-    let mut open: Vec<DeviceId> = open.filter(|id| devices.contains(id)).cloned().collect();
+    let mut open: Vec<DeviceId> = open.map(|issued| issued.device.clone()).collect();
     open.dedup();
-    Ok(match open.is_empty() {
+    open
+}
+
+fn finishing(devices: Vec<DeviceId>) -> Order {
+    match devices.is_empty() {
         true => Order::Nothing,
-        false => Order::Finish(open),
-    })
+        false => Order::Finish(devices),
+    }
 }
 
 /// The declared devices that `status` says are to be renewed.

@@ -1,53 +1,117 @@
-//! `homelab revoke PERSON/DEVICE`.
+//! `homelab revoke PERSON/DEVICE…`.
 
 use super::arguments::Revoke;
-use super::build::{Inputs, build_after, issued_lock};
+use super::build::{Inputs, build_accepting, issued_lock};
+use super::device::{Purpose, is_enrolled};
 use super::failure::Failure;
 use super::issuing::{Order, Then};
-use super::renew::is_enrolled;
 use super::report;
+use crate::issue::was_replaced_at;
+use crate::lock::Lock;
 use crate::model::{Admission, DeviceId, Enrolment, Homelab};
+use crate::plan::shown_moment;
 
-/// Shuts a device out at once, builds, and says what is to be done next, in order.
+/// Shuts devices out at once, builds, and says what is to be done next, in order.
 pub fn revoke(arguments: &Revoke) -> Result<(), Failure> {
-    let device = &arguments.device;
     let inputs = Inputs::held(&arguments.make)?;
-    is_enrolled(&inputs.homelab, device)?;
+    for device in &arguments.devices {
+        is_enrolled(&inputs.homelab, device, Purpose::Revoke)?;
+    }
     let lock = issued_lock(&inputs.workspace)?;
+    let has_same_key = |device: &DeviceId| inputs.requested.would_certify_again(&lock, device);
+    let barred = lock.barred();
+    let mut devices = arguments.devices.clone();
+    devices.sort();
+    devices.dedup();
+    let (out_already, to_revoke): (Vec<DeviceId>, Vec<DeviceId>) =
+        devices.into_iter().partition(|id| barred.contains(id));
     // Another certificate for a key that went with the device would let whoever has it in.
-    let same_key = inputs.requested.would_certify_again(&lock, device);
-    let then = match arguments.no_replace || same_key {
+    let then = |device: &DeviceId| match arguments.no_replace || has_same_key(device) {
         true => Then::Bar,
         false => Then::Replace,
     };
-    if lock.barred().contains(device) {
+    let to_revoke: Vec<(DeviceId, Then)> = { to_revoke.into_iter() }
+        .map(|device| (device.clone(), then(&device)))
+        .collect();
+    let order = match to_revoke.is_empty() {
         // Whoever wrote that into the lock may have been killed before the tree was built.
-        build_after(&inputs, &arguments.make, &Order::Nothing)?;
+        true => Order::Nothing,
+        false => Order::Revoke(to_revoke.clone()),
+    };
+    let accepted = &arguments.accept_return_of;
+    build_accepting(&inputs, &arguments.make, &order, accepted)?;
+    for device in out_already {
         report::result(format_args!(
             "{device} is out already: `homelab renew {device}` would let it in again"
         ));
-        return Ok(());
     }
-    let revoke = Order::Revoke {
-        device: device.clone(),
-        then,
-    };
-    build_after(&inputs, &arguments.make, &revoke)?;
-    report::result(run_book(&inputs.homelab, device, then));
-    if same_key {
-        report::result(format_args!(
-            "Its key went with it, so it gets no other certificate: where it has a new key, put the new request in the place of the old one and `homelab renew {device}`."
-        ));
+    if !to_revoke.is_empty() {
+        report::result(run_book(&inputs.homelab, &to_revoke));
+    }
+    for (device, _) in &to_revoke {
+        if has_same_key(device) {
+            report::result(format_args!(
+                "{device} gets no other certificate, for its key went with it: where it has a new key, put the new request in the place of the old one and `homelab renew {device}`."
+            ));
+        }
+        tell_of_repetition(&lock, device);
     }
     Ok(())
 }
 
-/// What whoever has the device could reach, and what cuts it off.
-fn run_book(homelab: &Homelab, device: &DeviceId, then: Then) -> String {
+/// Tells that a device was revoked before: whoever meant to repeat a command has shut out the new file.
+fn tell_of_repetition(lock: &Lock, device: &DeviceId) {
+    if let Some(since) = was_replaced_at(lock, device) {
+        report::note(format_args!(
+            "{device} was revoked before, at {}: this has shut out the file that it got then. Hand over the newest one, if any.",
+            shown_moment(since)
+        ));
+    }
+}
+
+/// What whoever has the devices could reach, and what cuts it off.
+fn run_book(homelab: &Homelab, revoked: &[(DeviceId, Then)]) -> String {
+    let names: Vec<String> = revoked.iter().map(|(id, _)| id.to_string()).collect();
+    let (is, it) = match revoked {
+        [_] => ("is", "it"),
+        _ => ("are", "them"),
+    };
+    let mut steps = vec![
+        format!(
+            "copy out/edge/ to the Caddy host, and `caddy reload` there: from then on {} refused",
+            if it == "it" { "it is" } else { "they are" }
+        ),
+        String::from(
+            "restart Caddy, if a download or a stream may be under way: a reload lets those go on",
+        ),
+        format!(
+            "in those services, sign {it} out and change what was saved on {it}: sessions do not end here"
+        ),
+        String::from("commit homelab.lock"),
+    ];
+    let replaced = revoked.iter().filter(|(_, then)| *then == Then::Replace);
+    steps.extend(replaced.map(|(device, _)| hand_over(homelab, device)));
+    let steps = steps.iter().enumerate();
+    let steps: Vec<String> = steps
+        .map(|(number, step)| format!("{}. {step}", number + 1))
+        .collect();
+    format!(
+        "\n{} {is} out of every list in out/edge/. Nothing changes on the server until you deploy.\n{}\n{}",
+        names.join(", "),
+        reach(homelab, revoked, it),
+        steps.join("\n")
+    )
+}
+
+/// What can be got to with the devices, until the server learns of it.
+fn reach(homelab: &Homelab, revoked: &[(DeviceId, Then)], it: &str) -> String {
     let services = homelab.services.values();
     let reached = services.filter(|service| {
-        let admission = service.access.admits(&device.person);
-        matches!(admission, Admission::WithCertificate { .. })
+        let mut people = revoked.iter().map(|(device, _)| &device.person);
+        people.any(|person| {
+            let admission = service.access.admits(person);
+            matches!(admission, Admission::WithCertificate { .. })
+        })
     });
     let landing = homelab.edge.landing.then_some(&homelab.domain);
     let landing = landing.map(|domain| format!("the landing page (https://{domain}/)"));
@@ -55,43 +119,24 @@ fn run_book(homelab: &Homelab, device: &DeviceId, then: Then) -> String {
         .map(|service| format!("{} (https://{}/)", service.title, service.hosts[0]))
         .chain(landing)
         .collect();
-    let reached = match reached.as_slice() {
-        [] => String::from("Its certificate opened nothing."),
+    match reached.as_slice() {
+        [] => String::from("No certificate that was revoked opened anything."),
         reached => format!(
-            "Until you deploy, whoever has it gets to {}.",
+            "Until then, whoever has {it} gets to {}.",
             reached.join(", ")
         ),
-    };
-    let mut steps = vec![
-        String::from(
-            "copy out/edge/ to the Caddy host, and `caddy reload` there: from then on it is refused",
-        ),
-        String::from(
-            "restart Caddy, if a download or a stream may be under way: a reload lets those go on",
-        ),
-        String::from(
-            "in those services, sign the device out and change what was saved on it: their sessions do not end here",
-        ),
-        String::from("commit homelab.lock"),
-    ];
-    if then == Then::Replace {
-        let made_its_key = homelab
-            .device(device)
-            .is_some_and(|known| matches!(known.enrolment, Enrolment::Request(_)));
-        let owner = &device.person;
-        steps.push(match made_its_key {
-            true => format!("hand over the new .crt to {owner}"),
-            false => format!(
-                "hand over the new .p12 to {owner}; `homelab password {device}` prints its password"
-            ),
-        });
     }
-    let steps = steps.iter().enumerate();
-    let steps: Vec<String> = steps
-        .map(|(number, step)| format!("{}. {step}", number + 1))
-        .collect();
-    format!(
-        "\n{device} is out of every list. {reached}\n{}",
-        steps.join("\n")
-    )
+}
+
+/// How a device gets its new file.
+fn hand_over(homelab: &Homelab, device: &DeviceId) -> String {
+    let known = homelab.device(device);
+    let made_its_key = known.is_some_and(|known| matches!(known.enrolment, Enrolment::Request(_)));
+    let owner = &device.person;
+    match made_its_key {
+        true => format!("hand over the new .crt of {device} to {owner}"),
+        false => format!(
+            "hand over the new .p12 of {device} to {owner}; `homelab password {device}` prints its password"
+        ),
+    }
 }

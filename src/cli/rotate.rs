@@ -3,7 +3,7 @@
 use miette::Diagnostic;
 use thiserror::Error;
 
-use super::arguments::{Make, Rotate, Rotates};
+use super::arguments::{Make, Rotate, Rotates, Secret};
 use super::build::{Inputs, build_after, issued_lock};
 use super::failure::{Exit, Failure};
 use super::hold::Held;
@@ -11,9 +11,10 @@ use super::issuing::{Order, Rotation};
 use super::sealing::{SealsTo, Wanted};
 use super::secret::{self, Opened, OpenedWith};
 use super::{mint, report};
-use crate::lock::{AuthorityState, Dependent, Lock};
+use crate::lock::{AuthorityState, Dependent, Lock, Origin};
+use crate::model::Homelab;
 use crate::plan::shown_moment;
-use crate::root::Recipient;
+use crate::root::{Recipient, is_sealed_with_passphrase};
 
 #[derive(Debug, Error, Diagnostic)]
 enum RotateError {
@@ -42,11 +43,11 @@ enum RotateError {
     )]
     NoRecipient,
 
-    #[error("it is not said what is to be gone over to")]
+    #[error("it is not said what to rotate")]
     #[diagnostic(
         code("rotate::nothing"),
         help(
-            "`--authority` or `--root` begin a rotation and `--finish` ends one; `--reseal` encrypts homelab.age anew"
+            "say `--authority` or `--root` to begin, `--finish` to end; or `--reseal`, which encrypts homelab.age anew"
         )
     )]
     Nothing,
@@ -124,13 +125,29 @@ fn finish(
     let order = Order::FinishRotation(wanted);
     build_after(inputs, make, &order)?;
     match outgoing.as_slice() {
-        [] => report::result("no rotation is under way"),
+        [] => report::result(nothing_to_finish(lock, &inputs.homelab)),
         outgoing => report::result(format_args!(
             "\nNo longer trusted: {}. Copy out/edge/ to the Caddy host, `caddy reload` there, and commit homelab.lock and homelab.age.",
             outgoing.join(", ")
         )),
     }
     Ok(())
+}
+
+/// Why no authority goes: none was replaced, and those that were only trusted are needed still.
+fn nothing_to_finish(lock: &Lock, homelab: &Homelab) -> String {
+    let mut foreign = lock.trusted().filter(|a| a.origin == Origin::Foreign);
+    let Some(authority) = foreign.next() else {
+        return String::from("no rotation is under way");
+    };
+    let devices: Vec<String> = { homelab.installed() }
+        .map(|(id, _)| id.to_string())
+        .collect();
+    format!(
+        "no rotation is under way; `{}` stays trusted for devices that are declared by fingerprint: {}",
+        authority.common_name(),
+        devices.join(", ")
+    )
 }
 
 fn depends(dependent: &Dependent) -> String {
@@ -158,7 +175,10 @@ fn reseal(arguments: &Rotate, make: &Make) -> Result<(), Failure> {
     if !says_to_whom(arguments) {
         return Err(Failure::new(Exit::Usage, RotateError::NoRecipient));
     }
-    let opened = secret::unlock(&workspace, &make.secret, &lock, &lock.roots())?;
+    let opened = match opened_by_own_identity(arguments, make, &workspace, &lock) {
+        Some(opened) => opened,
+        None => secret::unlock(&workspace, &make.secret, &lock, &lock.roots())?,
+    };
     let wanted = wanted(arguments)?;
     let to = match arguments.force {
         true => opened.asked(&wanted)?,
@@ -185,6 +205,29 @@ fn reseal(arguments: &Rotate, make: &Make) -> Result<(), Failure> {
         SealsTo::Recipients(recipients) => encrypted_to(recipients),
     });
     Ok(())
+}
+
+/// What the identity in the usual place opens, where a root command is named for what a seal command is yet to encrypt.
+/// None where there is no such, or where it opens something else: then the root command opens both.
+fn opened_by_own_identity(
+    arguments: &Rotate,
+    make: &Make,
+    workspace: &Held,
+    lock: &Lock,
+) -> Option<Opened> {
+    make.secret.root_command.as_ref()?;
+    arguments.seal_command.as_ref()?;
+    let sealed = workspace.sealed().ok()??;
+    let asks = is_sealed_with_passphrase(&sealed).unwrap_or(true);
+    if asks || secret::identities_at_hand(workspace, None).is_empty() {
+        return None;
+    }
+    let by_identity = Secret {
+        identity: None,
+        root_command: None,
+        root_passphrase_file: None,
+    };
+    secret::unlock(workspace, &by_identity, lock, &lock.roots()).ok()
 }
 
 fn says_to_whom(arguments: &Rotate) -> bool {

@@ -101,7 +101,7 @@ pub enum SecretError {
     #[diagnostic(
         code("root::command"),
         help(
-            "it is run by `sh -c` and prints what `age -d homelab.age` prints, one line that begins with `homelab-root-1`"
+            "it is run by `sh -c` and prints what `age -d homelab.age` prints, one line that begins with `homelab-root-1`. Where it is for a homelab.age that is yet to be encrypted, name the identity that opens the present one: `--identity FILE`"
         )
     )]
     Command { what: String },
@@ -130,8 +130,11 @@ pub enum SecretError {
     },
 
     #[error("the passphrase {what}")]
-    #[diagnostic(code("root::passphrase"), help("try again"))]
-    Passphrase { what: &'static str },
+    #[diagnostic(code("root::passphrase"), help("{help}"))]
+    Passphrase {
+        what: &'static str,
+        help: &'static str,
+    },
 }
 
 /// What can be done about an identity file that is none.
@@ -358,22 +361,22 @@ pub fn read_identities(
 /// A new passphrase: the first line of a file, or what is typed twice.
 pub fn new_passphrase(file: Option<&Path>) -> Result<SecretString, Failure> {
     const SHORTEST: usize = 12;
-    let wrong = |what| Failure::environment(SecretError::Passphrase { what });
+    let wrong = |what, help| Failure::environment(SecretError::Passphrase { what, help });
+    let ask = |prompt: &str| ask(prompt, "for homelab.age", "use `--passphrase-file FILE`");
     let passphrase = match file {
         Some(file) => passphrase_in(file)?,
-        None => {
-            let ask = |prompt: &str| ask(prompt, "for homelab.age", "use `--passphrase-file FILE`");
-            let passphrase = ask("New passphrase for homelab.age: ")?;
-            let again = ask("Once more: ")?;
-            if passphrase.expose_secret() != again.expose_secret() {
-                return Err(wrong("was not the same both times"));
-            }
-            passphrase
-        }
+        None => ask("New passphrase for homelab.age, at least 12 characters: ")?,
     };
     if passphrase.expose_secret().chars().count() < SHORTEST {
         return Err(wrong(
             "has fewer than 12 characters, and whoever has your repository can try them all",
+            "choose at least 12 characters, for instance five random words",
+        ));
+    }
+    if file.is_none() && ask("Once more: ")?.expose_secret() != passphrase.expose_secret() {
+        return Err(wrong(
+            "was not the same both times",
+            "run it again, and type the same twice",
         ));
     }
     Ok(passphrase)

@@ -9,9 +9,9 @@ use thiserror::Error;
 
 use super::arguments::Share;
 use super::build::{issued_lock, owner, sealed_hash};
+use super::device::{Purpose, is_enrolled};
 use super::failure::{Exit, Failure};
 use super::hold::{PATIENCE, Still};
-use super::renew::is_enrolled;
 use super::{clock, mint, password, report};
 use crate::lock::{Issued, Lock};
 use crate::model::DeviceId;
@@ -122,7 +122,7 @@ pub fn share(arguments: &Share) -> Result<(), Failure> {
         return Err(Failure::new(Exit::Usage, ShareError::NotSvg { path }));
     }
     let homelab = workspace.homelab()?;
-    is_enrolled(&homelab, device)?;
+    is_enrolled(&homelab, device, Purpose::Share)?;
     let lock = issued_lock(&workspace)?;
     let issued = active(&lock, device)?;
     let templates = workspace.templates()?;

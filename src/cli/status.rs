@@ -101,9 +101,6 @@ fn table(status: &Status) -> String {
         .expect("a String takes all");
     }
     text += &rotation(status);
-    if let Some(key) = &status.root_key {
-        text += &format!("homelab.lock is signed with the root key {key}\n");
-    }
     text + &summary(status) + "\n"
 }
 

@@ -12,7 +12,7 @@ use super::workspace::Workspace;
 use super::{believed, report};
 use crate::lock::{Lock, PublishedCrl, Returned, reconcile};
 use crate::model::{DeviceId, Fingerprint, Homelab};
-use crate::pki::crls_in;
+use crate::pki::{Certificate, certificates_in, crls_in, read_crl};
 use crate::plan::{LetIn, PUBLISHED, shown_moment};
 
 /// Bytes of a revocation list, at the most: more than 500,000 certificates.
@@ -21,45 +21,78 @@ const LIMIT: u64 = 32 << 20;
 /// Where the lists of an output tree are.
 const LISTS: [&str; 2] = ["edge/ca.crl", "edge/ca.crl.der"];
 
+/// Devices that are named one by one, at the most; a command names them all.
+const NAMED: usize = 10;
+
 #[derive(Debug, Error, Diagnostic)]
-#[error("homelab.lock lets in what was shut out: {}", told.join("; "))]
+#[error("homelab.lock lets in {count} that {} shut out:{named}", if *.is_one { "was" } else { "were" })]
 #[diagnostic(
     code("lock::went-back"),
     help(
-        "homelab.lock is older than what was built from it: so it is after `git stash`, a revert, a checkout or a forced push. Bring the newer one back (`git stash pop`, `git log -- homelab.lock`). Where that is lost, {}; if it is to come in again, `homelab build {}`",
-        revoke.join(", "), accept.join(" ")
+        "homelab.lock is older than what was built from it, as after `git stash`, a revert, a checkout or a forced push. Bring the newer one back: `git stash pop`, or `git log -- homelab.lock`.\nIf it is lost, shut {them} out again (`--no-replace` gives {them} no new file):\n  {revoke}\nTo let {them} in again instead:\n  {build}",
+        them = if *is_one { "it" } else { "them" }
     )
 )]
 struct WentBack {
-    told: Vec<String>,
-    revoke: Vec<String>,
-    accept: Vec<String>,
+    is_one: bool,
+    count: String,
+    /// Each on a line of its own.
+    named: String,
+    revoke: String,
+    build: String,
 }
 
 impl WentBack {
-    fn of(returned: &[Returned], out: &Path) -> WentBack {
-        let told = returned.iter().map(|Returned { device, listed }| match listed {
+    /// The devices that come back beside those that may, and the commands that settle all of them at once: one that
+    /// names fewer would be refused because of the others.
+    fn of(returned: &[&Returned], accepted: &[&DeviceId], out: &Path) -> WentBack {
+        let since = |returned: &Returned| match returned.listed {
             Some((number, since)) => format!(
-                "`{device}`, whose certificate `{}` lists as revoked since {} (list number {number})",
+                "revoked {}, number {number} of {}",
+                shown_moment(since),
                 out.join(LISTS[0]).display(),
-                shown_moment(*since),
             ),
-            None => format!(
-                "`{device}`, whose certificate was shut out when `{}` was written",
-                out.join(PUBLISHED).display()
-            ),
-        });
-        let devices = || returned.iter().map(|returned| &returned.device);
+            None => format!("shut out by {}", out.join(PUBLISHED).display()),
+        };
+        let lines = returned.iter().take(NAMED);
+        let mut named: String = lines
+            .map(|returned| format!("\n  `{}`: {}", returned.device, since(returned)))
+            .collect();
+        if let Some(more @ 1..) = returned.len().checked_sub(NAMED) {
+            named.push_str(&format!("\n  and {more} more"));
+        }
+        let accepting = |device: &DeviceId| format!("--accept-return-of {device}");
+        let devices = returned.iter().map(|returned| &returned.device);
+        let accepted = accepted.iter().map(|device| accepting(device));
+        let revoke = devices.clone().map(ToString::to_string);
+        let build = devices.map(accepting);
         WentBack {
-            told: told.collect(),
-            revoke: devices()
-                .map(|device| format!("`homelab revoke {device}` shuts it out again"))
-                .collect(),
-            accept: devices()
-                .map(|device| format!("--accept-return-of {device}"))
-                .collect(),
+            is_one: returned.len() == 1,
+            count: match returned.len() {
+                1 => String::from("a device"),
+                count => format!("{count} devices"),
+            },
+            named,
+            revoke: command("homelab revoke", revoke.chain(accepted.clone())),
+            build: command("homelab build", accepted.chain(build)),
         }
     }
+}
+
+/// A command over as many lines as it needs, to be copied as it stands: what draws a diagnostic breaks longer ones.
+fn command(begin: &str, words: impl Iterator<Item = String>) -> String {
+    const WIDTH: usize = 80;
+    let (mut command, mut width) = (begin.to_owned(), begin.len());
+    for word in words {
+        if width + word.len() >= WIDTH {
+            command.push_str(" \\\n   ");
+            width = 3;
+        }
+        width += word.len() + 1;
+        command.push(' ');
+        command.push_str(&word);
+    }
+    command
 }
 
 /// What the output tree remembers, as far as it is believed.
@@ -69,6 +102,8 @@ pub struct Published {
     pub lists: Vec<PublishedCrl>,
     /// The certificates that its edge has shut out.
     shut_out: BTreeSet<String>,
+    /// Files with whole lists of authorities that stand beside them and not in the lock.
+    others: Vec<PathBuf>,
     /// What its edge has let in by fingerprint, sorted.
     pub installed: Vec<(DeviceId, Fingerprint)>,
     out: PathBuf,
@@ -80,26 +115,33 @@ impl Published {
     pub fn read(workspace: &Workspace, out: &Path, lock: &Lock) -> Result<Published, Failure> {
         let places = BTreeSet::from([out.to_owned(), workspace.path("out")]);
         let mut lists: Vec<PublishedCrl> = Vec::new();
-        let mut seen = BTreeSet::new();
+        let (mut seen, mut others) = (BTreeSet::new(), Vec::new());
         for path in { places.iter() }.flat_map(|out| LISTS.map(|list| out.join(list))) {
             let Some(file) = workspace.read(&path, LIMIT)? else {
                 continue;
             };
             let found = crls_in(&file);
-            let mut is_believed = !found.is_empty() && file.len() as u64 <= LIMIT;
+            let beside = authorities_beside(workspace, &path)?;
+            let mut is_whole = !found.is_empty();
+            let mut is_of_others = false;
             for der in found {
-                if !seen.contains(&der) {
-                    let list = lock.published(&der);
-                    is_believed &= list.is_some();
-                    lists.extend(list);
-                    seen.insert(der);
+                if let Some(list) = lock.published(&der) {
+                    if seen.insert(der) {
+                        lists.push(list);
+                    }
+                } else if beside.iter().any(|other| read_crl(&der, other).is_ok()) {
+                    is_of_others = true;
+                } else {
+                    is_whole = false;
                 }
             }
-            if !is_believed {
+            if !is_whole {
                 report::note(format_args!(
-                    "{} is damaged, or not of an authority that homelab.lock knows: whether somebody comes back whom it shut out cannot be told from it.",
+                    "{} is damaged, or somebody else's: whether a device comes back that it shut out cannot be told from it.",
                     path.display()
                 ));
+            } else if is_of_others {
+                others.push(path);
             }
         }
         let (mut shut_out, mut installed) = (BTreeSet::new(), BTreeSet::new());
@@ -112,13 +154,14 @@ impl Published {
         Ok(Published {
             lists,
             shut_out,
+            others,
             installed: installed.into_iter().collect(),
             out,
         })
     }
 
     /// The devices that come back by this lock.
-    pub fn returned_by(&self, lock: &Lock) -> Vec<Returned> {
+    fn returned_by(&self, lock: &Lock) -> Vec<Returned> {
         lock.returned(&self.lists, &self.shut_out)
     }
 
@@ -138,29 +181,71 @@ impl Published {
         lock: &Lock,
         accepted: &[DeviceId],
     ) -> Result<(), Failure> {
-        match self.returned(homelab, lock, accepted).as_slice() {
-            [] => Ok(()),
-            returned => Err(Failure::new(
-                Exit::Difference,
-                WentBack::of(returned, &self.out),
-            )),
+        self.refuse_return_by(homelab, lock, lock, accepted)
+    }
+
+    /// Fails where some do that come back by `after`, which a command makes of `lock`; and tells of all that come back
+    /// by `lock`, for the command left some out.
+    pub fn refuse_return_by(
+        &self,
+        homelab: &Homelab,
+        lock: &Lock,
+        after: &Lock,
+        accepted: &[DeviceId],
+    ) -> Result<(), Failure> {
+        // Most locks have none, and what a command makes of one has no more.
+        if self.returned_by(lock).is_empty() || self.returned(homelab, after, accepted).is_empty() {
+            self.tell_of_others();
+            return Ok(());
+        }
+        let all = self.returned(homelab, lock, &[]);
+        let (accepted, told): (Vec<&Returned>, Vec<&Returned>) =
+            all.iter().partition(|one| accepted.contains(&one.device));
+        let accepted: Vec<&DeviceId> = accepted.iter().map(|one| &one.device).collect();
+        Err(Failure::new(
+            Exit::Difference,
+            WentBack::of(&told, &accepted, &self.out),
+        ))
+    }
+
+    /// Tells of the lists of authorities that the lock does not know. Who comes back is refused with that reason already.
+    fn tell_of_others(&self) {
+        for path in &self.others {
+            report::note(format_args!(
+                "{} is of an authority that homelab.lock does not know, as after a rotation or an adoption: homelab.lock may be older than it. Whether a device comes back that only this list shuts out cannot be told.",
+                path.display()
+            ));
         }
     }
 
     /// Tells of them; gives their names.
     pub fn tell(&self, homelab: &Homelab, lock: &Lock) -> Vec<String> {
-        let returned = self.returned(homelab, lock, &[]);
-        for returned in &returned {
-            report::note(format_args!(
-                "{} was shut out, as {} tells, and homelab.lock lets it in: it is an older one. `homelab build` refuses it, and says what to do.",
-                returned.device,
-                self.out.join("edge").display(),
-            ));
-        }
-        { returned.into_iter() }
-            .map(|returned| returned.device.to_string())
-            .collect()
+        let returned = self.returned(homelab, lock, &[]).into_iter();
+        let names: Vec<String> = returned.map(|one| one.device.to_string()).collect();
+        let (were, them) = match names.len() {
+            0 => {
+                self.tell_of_others();
+                return names;
+            }
+            1 => ("was", "it"),
+            _ => ("were", "them"),
+        };
+        report::note(format_args!(
+            "{} {were} shut out, as {} tells, and homelab.lock lets {them} in: it is an older one. `homelab build` refuses it, and says what to do.",
+            names.join(", "),
+            self.out.join("edge").display(),
+        ));
+        names
     }
+}
+
+/// The authorities in the ca.pem beside a list.
+fn authorities_beside(workspace: &Workspace, list: &Path) -> Result<Vec<Certificate>, Failure> {
+    let file = workspace.read(&list.with_file_name("ca.pem"), LIMIT)?;
+    let found = certificates_in(&file.unwrap_or_default()).into_iter();
+    Ok(found
+        .filter_map(|der| Certificate::from_der(der).ok())
+        .collect())
 }
 
 /// What an edge says of itself, as far as it is wanted. The parts are read apart: what is wrong with one takes nothing from the other.

@@ -54,9 +54,12 @@ pub enum WorkspaceError {
     #[error("there is no `{}`", path.display())]
     #[diagnostic(
         code("workspace::no-declaration"),
-        help("write one with `homelab init DOMAIN`, or name another with `--file FILE`")
+        help("{}", where_it_is(above.as_deref()))
     )]
-    NoDeclaration { path: PathBuf },
+    NoDeclaration {
+        path: PathBuf,
+        above: Option<PathBuf>,
+    },
 
     #[error("cannot read `{}`", path.display())]
     #[diagnostic(
@@ -154,14 +157,26 @@ impl Workspace {
         // One more, which tells that there are more.
         let most = parse::SIZE_LIMIT as u64 + 1;
         let Some(bytes) = self.read_start(&self.declaration, most)? else {
-            let path = self.declaration.clone();
-            return Err(Failure::environment(WorkspaceError::NoDeclaration { path }));
+            let (path, above) = (self.declaration.clone(), self.above());
+            return Err(Failure::environment(WorkspaceError::NoDeclaration {
+                path,
+                above,
+            }));
         };
         let name = self.declaration.display().to_string();
         let wrong = |mistakes| Failure::mistakes(Exit::Declaration, mistakes);
         let source = parse::source(name, bytes).map_err(wrong)?;
         let languages = self.languages()?;
         crate::compile_with(&source, &languages).map_err(wrong)
+    }
+
+    /// The nearest directory above this one that has such a declaration.
+    fn above(&self) -> Option<PathBuf> {
+        let name = self.declaration.file_name()?;
+        let here = std::path::absolute(&self.directory).ok()?;
+        let mut above = here.ancestors().skip(1);
+        let found = above.find(|directory| directory.join(name).is_file());
+        found.map(Path::to_owned)
     }
 
     /// The languages that guides can be written in: the built-in ones, and those of `templates/messages/`.
@@ -312,6 +327,17 @@ impl Workspace {
     pub fn read_start(&self, path: &Path, most: u64) -> Result<Option<Vec<u8>>, Failure> {
         found(path, bounded::start(path, most))
     }
+}
+
+/// What to do where there is no declaration: who has one stands in another directory.
+fn where_it_is(above: Option<&Path>) -> String {
+    let cd = match above {
+        Some(above) => format!("there is one above: `cd {}`", above.display()),
+        None => String::from("`cd` to the directory that has it"),
+    };
+    format!(
+        "{cd}, or name it with `--file FILE`; only where there is no homelab yet, begin one with `homelab init DOMAIN`"
+    )
 }
 
 /// A link may lead from one template to another, and not out of their directory.

@@ -7,7 +7,6 @@ use super::{Authority, AuthorityState, Origin};
 use crate::model::Domain;
 use crate::pki::{Certificate, Validity};
 use crate::root::{IssuanceId, RootId};
-use crate::source::Span;
 
 const KEEP_ONE: &str = "bring back the last good one: `git checkout -- homelab.lock`";
 
@@ -27,21 +26,21 @@ pub struct ReadAuthority {
 
 /// The authorities of a lock with that root secret, sorted by issue. Lines about one become one. Where
 /// two branches each made one, the later signs and the other is trusted until a rotation is finished.
-pub fn unite(read: Vec<(ReadAuthority, Span)>, root: RootId) -> Result<Vec<Authority>, LockError> {
-    let mut united: Vec<(Authority, Span)> = Vec::new();
+pub fn unite(read: Vec<(ReadAuthority, usize)>, root: RootId) -> Result<Vec<Authority>, LockError> {
+    let mut united: Vec<(Authority, usize)> = Vec::new();
     // Where one branch has gone over to another root, its line says what the other's leaves out.
     let said = read
         .iter()
         .filter_map(|(line, _)| Some((line.id, line.root?)));
     let said: BTreeMap<IssuanceId, RootId> = said.collect();
-    for (line, span) in read {
+    for (line, number) in read {
         let root = said.get(&line.id).copied().unwrap_or(root);
         let authority = line.under(root);
         match united
             .iter_mut()
             .find(|(known, _)| known.id == authority.id)
         {
-            None => united.push((authority, span)),
+            None => united.push((authority, number)),
             Some((known, first)) => {
                 let state = known.state.united(authority.state);
                 let same = Authority {
@@ -52,7 +51,7 @@ pub fn unite(read: Vec<(ReadAuthority, Span)>, root: RootId) -> Result<Vec<Autho
                     return Err(LockError::Duplicate {
                         what: String::from("an authority"),
                         help: KEEP_ONE,
-                        span,
+                        line: number,
                         first: *first,
                     });
                 }

@@ -9,6 +9,7 @@
 mod authorities;
 mod crl;
 mod installed;
+mod lines;
 mod read;
 mod reconcile;
 mod returned;
@@ -24,7 +25,8 @@ use jiff::Timestamp;
 
 pub use crl::SignedCrl;
 pub use installed::Installed;
-pub use read::{LockError, read};
+pub use lines::Lines;
+pub use read::{LockError, Unbelieved, read};
 pub use reconcile::{NewDevice, Reconciliation, issued_here, reconcile};
 pub use returned::{PublishedCrl, Returned};
 pub use rotation::Dependent;

@@ -10,6 +10,7 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::authorities::{self, ReadAuthority};
+use super::lines::Lines;
 use super::reconcile::order;
 use super::write::{check, profile};
 use super::{
@@ -20,145 +21,172 @@ use crate::model::{DeviceId, Domain, Email, Fingerprint, MadeKey};
 use crate::pki::{Certificate, Validity};
 use crate::record::Record;
 use crate::root::{RecordSignature, RootId, RootKey};
-use crate::source::{Source, Span};
+use crate::source::Source;
 
 /// Why a text is not a lock that this homelab can build from.
 #[derive(Debug, Error, Diagnostic)]
 #[allow(missing_docs)] // Each variant's message says what it is.
 pub enum LockError {
-    #[error("the lock is not one, or its beginning is lost")]
-    #[diagnostic(
-        code("lock::not-a-lock"),
-        help("bring back the last good one: `git checkout -- homelab.lock`")
+    #[error(
+        "homelab.lock is no lock, or its beginning is lost: `homelab-lock version=\"{VERSION}\"` was expected"
     )]
-    NotALock {
-        #[label("`homelab-lock version=\"{VERSION}\"` was expected here")]
-        span: Span,
-    },
+    #[diagnostic(code("lock::not-a-lock"), help("{BRING_BACK}"))]
+    NotALock,
 
-    #[error("the lock was written by a newer homelab, in version {found}")]
+    #[error("homelab.lock was written by a newer homelab, in version {found}")]
     #[diagnostic(
         code("lock::newer"),
         help("update homelab: this one reads version {VERSION}")
     )]
-    Newer {
-        found: String,
-        #[label("this version")]
-        span: Span,
-    },
+    Newer { found: u32 },
 
-    #[error("the lock is cut off: its last line is not `end`")]
-    #[diagnostic(
-        code("lock::cut-off"),
-        help("bring back the last good one: `git checkout -- homelab.lock`")
-    )]
-    CutOff {
-        #[label("ends here")]
-        span: Span,
-    },
+    #[error("homelab.lock is cut off: its last line is not `end`")]
+    #[diagnostic(code("lock::cut-off"), help("{BRING_BACK}"))]
+    CutOff,
 
-    #[error("the lock has a conflict of a merge in it")]
+    #[error("homelab.lock has git's marks of a conflict in it: {} {lines}", if lines.is_one() { "line" } else { "lines" })]
     #[diagnostic(
         code("lock::merge-conflict"),
         help(
             "keep the lines of both sides, remove git's marks, and build again; with `homelab.lock merge=union` in .gitattributes git does so itself"
         )
     )]
-    MergeConflict {
-        #[label("git's mark")]
-        span: Span,
-    },
+    MergeConflict { lines: Lines },
 
-    #[error("a line of the lock is damaged: {why}")]
-    #[diagnostic(
-        code("lock::damaged"),
-        help("bring back the last good one: `git checkout -- homelab.lock`")
-    )]
-    Damaged {
-        why: String,
-        #[label("this line")]
-        span: Span,
-    },
+    #[error("{}{why}", lines.say("is damaged: ", "are damaged"), why = of_the_first(lines, why))]
+    #[diagnostic(code("lock::damaged"), help("{BRING_BACK}"))]
+    Damaged { lines: Lines, why: String },
 
-    #[error("a line of the lock {why}")]
+    #[error("{}", lines.say(why.of_one(), why.of_many()))]
     #[diagnostic(
         code("lock::forged"),
         help(
-            "find out who wrote it, `git log -p -- homelab.lock`, and bring back the last good one: `git checkout -- homelab.lock`"
+            "nobody with the root secret wrote this: find out who did, `git log -p -- homelab.lock`, and bring back the last good one: `git checkout -- homelab.lock`"
         )
     )]
-    Forged {
-        why: &'static str,
-        #[label("nobody with the root secret wrote this")]
-        span: Span,
-    },
+    Forged { why: Unbelieved, lines: Lines },
 
-    #[error("a line of the lock was signed with a root secret that has been left since")]
+    #[error("{}", lines.say("was signed with a root secret that has been left since", "were signed with a root secret that has been left since"))]
     #[diagnostic(code("lock::left-behind"), help("{ONE_SIDE}"))]
-    LeftBehind {
-        #[label("signed with the earlier one")]
-        span: Span,
-    },
+    LeftBehind { lines: Lines },
 
-    #[error("the lock has lines of two versions")]
+    #[error("homelab.lock has lines of two versions: another begins at line {line}")]
     #[diagnostic(
         code("lock::mixed-versions"),
         help(
             "one branch was written by an older homelab: take homelab.lock of the other side as it is, and do again, with this homelab, what was done there"
         )
     )]
-    MixedVersions {
-        #[label("another version begins here")]
-        span: Span,
-    },
+    MixedVersions { line: usize },
 
-    #[error("the lock has {what} twice")]
+    #[error("homelab.lock has {what} twice: lines {first} and {line}")]
     #[diagnostic(code("lock::duplicate"), help("{help}"))]
     Duplicate {
         what: String,
         help: &'static str,
-        #[label("again here")]
-        span: Span,
-        #[label("first here")]
-        first: Span,
+        line: usize,
+        first: usize,
     },
 
-    #[error("the lock does not say which root secret it belongs to")]
-    #[diagnostic(
-        code("lock::no-root"),
-        help("bring back the last good one: `git checkout -- homelab.lock`")
-    )]
-    NoRoot {
-        #[label("`root` was expected after this")]
-        span: Span,
-    },
+    #[error("homelab.lock does not say which root secret it belongs to: it has no `root` line")]
+    #[diagnostic(code("lock::no-root"), help("{BRING_BACK}"))]
+    NoRoot,
 
-    #[error("{what} was issued by an authority that the lock does not have")]
+    #[error("{}", lines.say("is of an authority that it does not have", "are of authorities that it does not have"))]
     #[diagnostic(
         code("lock::no-authority"),
-        help("bring back the line that begins with `authority`: `git checkout -- homelab.lock`")
+        help("bring back the lines that begin with `authority`: `git checkout -- homelab.lock`")
     )]
-    NoAuthority {
-        what: String,
-        #[label("issued by another")]
-        span: Span,
-    },
+    NoAuthority { lines: Lines },
 }
 
+/// Why a line is not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unbelieved {
+    /// It has no signature.
+    Unsigned,
+    /// It has one, of somebody else's key or of something else.
+    OtherKey,
+}
+
+impl Unbelieved {
+    fn of_one(self) -> &'static str {
+        match self {
+            Unbelieved::Unsigned => "is not signed",
+            Unbelieved::OtherKey => "is not signed with the key of the root secret",
+        }
+    }
+
+    fn of_many(self) -> &'static str {
+        match self {
+            Unbelieved::Unsigned => "are not signed",
+            Unbelieved::OtherKey => "are not signed with the key of the root secret",
+        }
+    }
+}
+
+/// What is wrong with the only line, or with the first of several.
+fn of_the_first(lines: &Lines, why: &str) -> String {
+    match lines.is_one() {
+        true => why.to_owned(),
+        false => format!("; line {}: {why}", lines.first()),
+    }
+}
+
+/// Mistakes of one kind become one, with all its lines: a remedy that is told once is read.
+fn gathered(mistakes: Vec<LockError>) -> Vec<LockError> {
+    let (mut gathered, mut others): (Vec<LockError>, Vec<LockError>) = Default::default();
+    for mut mistake in mistakes {
+        let mut known = gathered.iter_mut();
+        let known = known.find_map(|known| known.lines_like(&mistake));
+        match (known, mistake.lines()) {
+            (Some(known), Some(lines)) => known.add(lines.first()),
+            (None, Some(_)) => gathered.push(mistake),
+            (_, None) => others.push(mistake),
+        }
+    }
+    gathered.append(&mut others);
+    gathered
+}
+
+impl LockError {
+    /// The lines that it is about, where there may be several.
+    fn lines(&mut self) -> Option<&mut Lines> {
+        match self {
+            LockError::MergeConflict { lines }
+            | LockError::Damaged { lines, .. }
+            | LockError::Forged { lines, .. }
+            | LockError::LeftBehind { lines }
+            | LockError::NoAuthority { lines } => Some(lines),
+            _ => None,
+        }
+    }
+
+    /// Those, where the other mistake is of the same kind.
+    fn lines_like(&mut self, other: &LockError) -> Option<&mut Lines> {
+        let is_like = match (&self, other) {
+            (LockError::Forged { why, .. }, LockError::Forged { why: other, .. }) => why == other,
+            (one, other) => mem::discriminant(*one) == mem::discriminant(other),
+        };
+        self.lines().filter(|_| is_like)
+    }
+}
+
+const BRING_BACK: &str = "bring back the last good one: `git checkout -- homelab.lock`";
 const KEEP_ONE: &str = "two branches issued it each: keep the line whose .p12 is on the device, delete the other, and build again";
 const ONE_SIDE: &str = "a branch that began before a rotation of the root secret was finished has been merged after it: take homelab.lock of the side that finished it as it is, and do again what the other did";
 const KEEP_ONE_LAB: &str = "two homelabs were merged, or two branches that each began a rotation: take homelab.lock and homelab.age of one side as they are, and do again what the other did";
 
 /// Reads a lock, or says everything that is wrong with it.
 pub fn read(source: &Source) -> Result<Lock, Mistakes> {
-    read_lines(source.text()).map_err(|mistakes| Mistakes::new(source, mistakes))
+    read_lines(source.text()).map_err(|mistakes| Mistakes::new(source, gathered(mistakes)))
 }
 
-/// A line and where it stands.
+/// A line and its number, from 1.
 #[derive(Clone, Copy)]
 struct Line<'a> {
     text: &'a str,
-    span: Span,
+    number: usize,
 }
 
 fn read_lines(text: &str) -> Result<Lock, Vec<LockError>> {
@@ -171,13 +199,10 @@ fn read_lines(text: &str) -> Result<Lock, Vec<LockError>> {
     let mut body: Vec<Line> = lines.collect();
     match body.pop() {
         Some(last) if last.text == "end" && text.ends_with('\n') => {}
-        _ => {
-            let span = Span::from((text.len().saturating_sub(1), text.len().min(1)));
-            return Err(vec![LockError::CutOff { span }]);
-        }
+        _ => return Err(vec![LockError::CutOff]),
     }
     if let Some(line) = { body.iter() }.find(|line| line.text.starts_with("homelab-lock ")) {
-        return Err(vec![LockError::MixedVersions { span: line.span }]);
+        return Err(vec![LockError::MixedVersions { line: line.number }]);
     }
     let mut reading = Reading::of(version);
     for line in body {
@@ -189,41 +214,33 @@ fn read_lines(text: &str) -> Result<Lock, Vec<LockError>> {
 }
 
 fn lines(text: &str) -> Vec<Line<'_>> {
-    let mut at = 0;
-    let mut lines = Vec::new();
-    for line in text.split_inclusive('\n') {
-        let content = line.trim_end_matches('\n');
-        lines.push(Line {
-            text: content,
-            span: Span::from((at, content.len())),
-        });
-        at += line.len();
-    }
+    let lines = text.split_inclusive('\n').enumerate();
     lines
+        .map(|(index, line)| Line {
+            text: line.trim_end_matches('\n'),
+            number: index + 1,
+        })
+        .collect()
 }
 
 /// The first line says that this is a lock, and of which version, before anything else is believed.
 fn begins(first: Option<Line<'_>>) -> Result<Version, Vec<LockError>> {
     let Some(line) = first else {
-        let span = Span::from((0, 0));
-        return Err(vec![LockError::NotALock { span }]);
+        return Err(vec![LockError::NotALock]);
     };
     let record = Record::parse(line.text).ok();
     let version = record
         .as_ref()
         .filter(|record| record.name == "homelab-lock")
         .and_then(|record| record.value("version"));
-    match version.map(|version| (version, version.parse::<u32>())) {
-        Some((_, Ok(VERSION))) => Ok(Version::Signed),
-        Some((_, Ok(1))) => Ok(Version::Unsigned),
-        Some((found, Ok(number))) if number > VERSION => Err(vec![LockError::Newer {
-            found: found.to_owned(),
-            span: line.span,
+    match version.map(str::parse::<u32>) {
+        Some(Ok(VERSION)) => Ok(Version::Signed),
+        Some(Ok(1)) => Ok(Version::Unsigned),
+        Some(Ok(found)) if found > VERSION => Err(vec![LockError::Newer { found }]),
+        _ if line.text.starts_with("<<<<<<<") => Err(vec![LockError::MergeConflict {
+            lines: Lines::of(line.number),
         }]),
-        _ if line.text.starts_with("<<<<<<<") => {
-            Err(vec![LockError::MergeConflict { span: line.span }])
-        }
-        _ => Err(vec![LockError::NotALock { span: line.span }]),
+        _ => Err(vec![LockError::NotALock]),
     }
 }
 
@@ -239,16 +256,16 @@ enum Version {
 /// What has been read so far, and where.
 struct Reading<'a> {
     version: Version,
-    roots: Vec<(ReadRoot, Span)>,
-    authorities: Vec<(ReadAuthority, Span)>,
-    crls: Vec<(SignedCrl, Span)>,
-    certificates: Vec<(Issued, Span)>,
+    roots: Vec<(ReadRoot, usize)>,
+    authorities: Vec<(ReadAuthority, usize)>,
+    crls: Vec<(SignedCrl, usize)>,
+    certificates: Vec<(Issued, usize)>,
     /// By fingerprint: lines about one certificate become one.
     installed: BTreeMap<Fingerprint, Installed>,
     /// Every record and its signature.
     signed: Vec<(&'a str, RecordSignature)>,
     /// Where those are.
-    places: Vec<Span>,
+    places: Vec<usize>,
     mistakes: Vec<LockError>,
 }
 
@@ -281,48 +298,49 @@ impl<'a> Reading<'a> {
             .into_iter()
             .any(is_mark)
         {
-            return Err(LockError::MergeConflict { span: line.span });
+            return Err(LockError::MergeConflict {
+                lines: Lines::of(line.number),
+            });
         }
         let damaged = |why: String| LockError::Damaged {
             why,
-            span: line.span,
+            lines: Lines::of(line.number),
         };
         let mut record =
             Record::parse(line.text).map_err(|malformed| damaged(malformed.to_string()))?;
         let checked = take_check(line.text, &mut record).map_err(|why| damaged(why.to_owned()))?;
         if self.version == Version::Signed {
-            let why = "is not signed";
             let forged = || LockError::Forged {
-                why,
-                span: line.span,
+                why: Unbelieved::Unsigned,
+                lines: Lines::of(line.number),
             };
             let signed = record.properties.pop_if(|(key, _)| *key == "signed");
             let signed = signed.and_then(|_| signing::parted(checked));
             self.signed.push(signed.ok_or_else(forged)?);
-            self.places.push(line.span);
+            self.places.push(line.number);
         }
         let fields = Fields { record: &record };
         match record.name {
             "root" => {
                 let root = fields.root(self.version).map_err(damaged)?;
-                self.roots.push((root, line.span));
+                self.roots.push((root, line.number));
                 Ok(())
             }
             "authority" => {
                 let authority = fields.authority().map_err(damaged)?;
-                self.authorities.push((authority, line.span));
+                self.authorities.push((authority, line.number));
                 Ok(())
             }
             "crl" => {
                 let crl = fields.crl().map_err(damaged)?;
                 if self.crls.iter().all(|(known, _)| *known != crl) {
-                    self.crls.push((crl, line.span));
+                    self.crls.push((crl, line.number));
                 }
                 Ok(())
             }
             "certificate" => {
                 let issued = fields.certificate().map_err(damaged)?;
-                self.certificates.push((issued, line.span));
+                self.certificates.push((issued, line.number));
                 Ok(())
             }
             // The first version never had it.
@@ -341,8 +359,7 @@ impl<'a> Reading<'a> {
 
     fn finish(mut self) -> Result<Lock, Vec<LockError>> {
         let Some((first, _)) = self.roots.first() else {
-            let span = Span::from((0, 0));
-            self.mistakes.push(LockError::NoRoot { span });
+            self.mistakes.push(LockError::NoRoot);
             return Err(self.mistakes);
         };
         let first = first.id;
@@ -405,10 +422,10 @@ impl<'a> Reading<'a> {
         let silent = lines().map(|line| line.id).filter(|id| !said.contains(id));
         let silent: BTreeSet<_> = silent.collect();
         let is_left = |root: RootId| lines().any(|line| line.root == Some(root));
-        let mut roots: Vec<(RootId, Span)> = Vec::new();
-        for (root, span) in &self.roots {
+        let mut roots: Vec<(RootId, usize)> = Vec::new();
+        for (root, line) in &self.roots {
             if roots.iter().all(|(known, _)| *known != root.id) {
-                roots.push((root.id, *span));
+                roots.push((root.id, *line));
             }
         }
         let present = roots.iter().filter(|(root, _)| !is_left(*root));
@@ -420,7 +437,7 @@ impl<'a> Reading<'a> {
             (roots, _) => Err(LockError::Duplicate {
                 what: String::from("its root"),
                 help: KEEP_ONE_LAB,
-                span: roots[1].1,
+                line: roots[1].1,
                 first: roots[0].1,
             }),
         }
@@ -462,17 +479,21 @@ impl<'a> Reading<'a> {
             has_signed(signed, (&root, &key)) || former.iter().any(|by| has_signed(signed, by))
         };
         let mistakes = lines.filter(|(signed, _)| !is_believed(*signed));
-        let mistakes = mistakes.map(|(signed, &span)| {
+        let mistakes = mistakes.map(|(signed, &line)| {
             if left.iter().any(|by| has_signed(signed, by)) {
-                return LockError::LeftBehind { span };
+                return LockError::LeftBehind {
+                    lines: Lines::of(line),
+                };
             }
             LockError::Forged {
-                why: "is not signed with the key of the root secret",
-                span,
+                why: Unbelieved::OtherKey,
+                lines: Lines::of(line),
             }
         });
         let is_of_root = |mistake: &LockError| match mistake {
-            LockError::Forged { span, .. } => self.roots.iter().any(|(_, at)| at == span),
+            LockError::Forged { lines, .. } => {
+                self.roots.iter().any(|(_, at)| *at == lines.first())
+            }
             _ => false,
         };
         let mut mistakes: Vec<LockError> = mistakes.collect();
@@ -487,14 +508,14 @@ impl<'a> Reading<'a> {
     /// retired is retired; what both did, since the earlier time.
     fn unite(&mut self) {
         let mut places = BTreeMap::new();
-        let mut united: Vec<(Issued, Span)> = Vec::with_capacity(self.certificates.len());
-        for (issued, span) in mem::take(&mut self.certificates) {
+        let mut united: Vec<(Issued, usize)> = Vec::with_capacity(self.certificates.len());
+        for (issued, line) in mem::take(&mut self.certificates) {
             let place = *places.entry(issued.id).or_insert(united.len());
             match united.get_mut(place) {
                 Some((known, _)) if is_same(known, &issued) => {
                     known.state = known.state.united(issued.state);
                 }
-                _ => united.push((issued, span)),
+                _ => united.push((issued, line)),
             }
         }
         self.certificates = united;
@@ -544,14 +565,14 @@ impl<'a> Reading<'a> {
         let certificates = self.certificates.iter();
         let certificates = certificates
             .filter(|(issued, _)| !is_known(issued.authority))
-            .map(|(issued, span)| (format!("`{}`", issued.device), *span));
+            .map(|(_, line)| *line);
         let crls = self.crls.iter();
         let crls = crls
             .filter(|(crl, _)| !is_known(crl.authority))
-            .map(|(_, span)| (String::from("a `crl`"), *span));
-        let strangers = certificates
-            .chain(crls)
-            .map(|(what, span)| LockError::NoAuthority { what, span });
+            .map(|(_, line)| *line);
+        let strangers = certificates.chain(crls).map(|line| LockError::NoAuthority {
+            lines: Lines::of(line),
+        });
         match authorities {
             [] => self.mistakes.extend(strangers.take(1)),
             _ => self.mistakes.extend(strangers),
@@ -562,17 +583,17 @@ impl<'a> Reading<'a> {
     fn refuse_duplicates(&mut self) {
         let mut active = BTreeMap::new();
         let mut ids = BTreeMap::new();
-        for (issued, span) in &self.certificates {
+        for (issued, line) in &self.certificates {
             let same_device = match issued.state {
-                State::Active => active.insert(&issued.device, *span),
+                State::Active => active.insert(&issued.device, *line),
                 State::Replaced { .. } | State::Retired { .. } | State::Barred { .. } => None,
             };
-            let same_id = ids.insert(issued.id, *span);
+            let same_id = ids.insert(issued.id, *line);
             if let Some(first) = same_device.or(same_id) {
                 self.mistakes.push(LockError::Duplicate {
                     what: format!("`{}`", issued.device),
                     help: KEEP_ONE,
-                    span: *span,
+                    line: *line,
                     first,
                 });
             }

@@ -41,6 +41,33 @@ const WORDS_OF_A_CADDYFILE: [&str; 29] = [
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Domain(String);
 
+/// Ends of names that no public authority issues for: RFC 6761 §6 and RFC 6762 §3, RFC 8375, `internal` (ICANN board, 2024-07-29), and
+/// what RFC 6762 appendix G lists as used at home.
+const NEVER_PUBLIC: [&str; 13] = [
+    "corp",
+    "example",
+    "home",
+    "home.arpa",
+    "internal",
+    "intranet",
+    "invalid",
+    "lan",
+    "local",
+    "localdomain",
+    "localhost",
+    "private",
+    "test",
+];
+
+/// Whether a host's name is one that a public authority could ever issue for.
+pub fn is_public(host: &str) -> bool {
+    let ends_in = |end: &&str| {
+        let before = host.strip_suffix(*end);
+        before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    };
+    host.contains('.') && !NEVER_PUBLIC.iter().any(ends_in)
+}
+
 impl Domain {
     /// Characters of a domain, at the most: the authority's common name, `<domain> devices <id>`,
     /// has room for 64 (RFC 5280 appendix A, ub-common-name).

@@ -26,7 +26,7 @@ pub use caddy::CaddyVersion;
 pub use edge::{Behind, Edge, Forwarding, IpRange, SiteCertificates};
 pub use enrolment::{Enrolment, Fingerprint, MadeKey, RequestPath};
 pub use hole::{Closed, HOLES, Hole, holes_of};
-pub use host::{Domain, Host};
+pub use host::{Domain, Host, is_public};
 pub use language::Language;
 pub use lifetime::{Lifetime, NotALifetime};
 pub use name::{DeviceId, Name, NotADeviceId, NotAName};

@@ -95,7 +95,7 @@ impl FromStr for RootKey {
 
 /// A text that is no root key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("expected 64 hexadecimal digits, as `homelab status` prints them")]
+#[error("expected 64 hexadecimal digits, `root_key` in `homelab status --json`")]
 pub struct NotARootKey;
 
 impl fmt::Display for RecordSignature {

@@ -184,13 +184,35 @@ pub enum TemplateError {
     },
 
     #[error("`templates/{name}` overrides nothing")]
-    #[diagnostic(
-        code("template::unknown"),
-        help(
-            "name it after the template it replaces ({known}), or end its name as the file that includes it does, such as `.html.j2`"
-        )
-    )]
-    Unknown { name: String, known: String },
+    #[diagnostic(code("template::unknown"), help("{}", name_of_an_override(closest)))]
+    Unknown {
+        name: String,
+        closest: Option<&'static str>,
+    },
+}
+
+/// How an override is to be called.
+fn name_of_an_override(closest: &Option<&str>) -> String {
+    let guess = closest
+        .map(|closest| format!("did you mean `{closest}`? "))
+        .unwrap_or_default();
+    format!(
+        "{guess}a template is named after the one that it replaces, and docs/templates.md tells of them; a file that others include ends as they do, such as `.html.j2`"
+    )
+}
+
+/// The built-in template that was probably meant: in another folder, with another ending, or misspelt.
+fn closest(name: &str) -> Option<&'static str> {
+    let file = |path: &'static str| path.rsplit('/').next().unwrap_or(path);
+    let own = name.rsplit('/').next()?;
+    let stem = own.split('.').next();
+    let known = BUILTIN_TEMPLATES.iter().map(|(known, _)| *known);
+    let is_same = |known: &&'static str| file(known).split('.').next() == stem;
+    if let Some(same) = known.clone().find(is_same) {
+        return Some(same);
+    }
+    let near = crate::diagnostic::closest(own, known.clone().map(file))?;
+    known.clone().find(|known| file(known) == near)
 }
 
 impl Templates {
@@ -209,10 +231,9 @@ impl Templates {
                 || name.starts_with(BUILTIN)
                 || name.contains(char::is_whitespace)
             {
-                let known: Vec<&str> = BUILTIN_TEMPLATES.iter().map(|(name, _)| *name).collect();
                 return Err(TemplateError::Unknown {
                     name: name.clone(),
-                    known: known.join(", "),
+                    closest: closest(name),
                 });
             }
             let (environment, _) = templates.environment();
@@ -664,6 +685,19 @@ mod tests {
             nothing: None,
         };
         templates(overrides)?.render(name, &context)
+    }
+
+    #[test]
+    fn an_override_that_is_called_wrongly_is_told_what_was_meant() {
+        for (name, meant) in [
+            ("sites.j2", Some("sites.caddyfile.j2")),
+            ("edge/sites.caddyfil.j2", Some("sites.caddyfile.j2")),
+            ("guides.htm.j2", Some("guide.html.j2")),
+            ("ios.j2", Some("guide/ios.html.j2")),
+            ("unknown.txt.j2", None),
+        ] {
+            assert_eq!(closest(name), meant, "{name}");
+        }
     }
 
     #[test]

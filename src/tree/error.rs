@@ -128,7 +128,7 @@ pub enum TreeError {
     #[error("`{directory}` belongs to another homelab: `{found}`, not `{expected}`")]
     #[diagnostic(
         code("tree::another-homelab"),
-        help("choose another output directory, or move `{}` away: it can be rebuilt whole", directory.display())
+        help("choose another output directory, or move `{}` away and run the same command again: it is rebuilt whole", directory.display())
     )]
     AnotherHomelab {
         /// The output directory.

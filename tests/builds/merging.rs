@@ -129,7 +129,7 @@ fn a_device_that_two_branches_add_is_told_with_both_lines() {
     git(&lab, &["merge", "-q", "-m", "both", "one"]).succeeds();
     let words = [
         "lock::duplicate",
-        "the lock has `bob/tablet` twice",
+        "homelab.lock has `bob/tablet` twice",
         "first here",
         "again here",
     ];

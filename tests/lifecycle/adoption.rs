@@ -105,14 +105,15 @@ fn an_adopted_authority_signs_from_the_first_on() {
         .succeeds()
         .stdout_contains("authority `Home CA`: valid")
         .stdout_contains("devices: 1 valid, 1 installed");
-    for command in [
-        ["renew", "alice/old-laptop"],
-        ["revoke", "alice/old-laptop"],
+    for (command, instead) in [
+        ("renew", "take `fingerprint` out of homelab.kdl and build"),
+        ("revoke", "delete the device from homelab.kdl and build"),
+        ("share", "so there is nothing to share"),
     ] {
-        run(&lab, command)
-            .fails_with(2)
-            .stderr_contains("renew::installed")
-            .stderr_contains("take `fingerprint` out of homelab.kdl");
+        let refused = run(&lab, [command, "alice/old-laptop"]);
+        refused.fails_with(2).stderr_contains("device::installed");
+        let stderr = refused.stderr().replace("\n        ", " ");
+        assert!(stderr.contains(instead), "{stderr}");
     }
     adopt(&lab, &recipe, &["--key", "KEY"])
         .succeeds()
@@ -291,6 +292,10 @@ fn an_authority_that_is_only_trusted_signs_nothing() {
     adopt(&lab, &recipe, &["--trust-only"])
         .succeeds()
         .stdout_contains("`Home CA` is trusted already");
+    // Nothing is over while a device needs it, and that is said.
+    run(&lab, ["rotate", "--finish"]).succeeds().stdout_contains(
+        "no rotation is under way; `Home CA` stays trusted for devices that are declared by fingerprint: alice/old-laptop\n",
+    );
     // A rotation goes its way beside it.
     run(&lab, ["rotate", "--authority"]).succeeds();
     run(&lab, ["renew", "--all"]).succeeds();
@@ -643,7 +648,7 @@ fn a_device_that_made_its_key_gets_a_certificate_of_it() {
     // Lost with its key, it is barred until it has another one: not even the first one will do.
     run(&lab, ["revoke", "alice/yubikey"])
         .succeeds()
-        .stdout_contains("Its key went with it")
+        .stdout_contains("alice/yubikey gets no other certificate, for its key went with it")
         .stdout_lacks("issued alice");
     assert!(!lab.path().join(file).exists());
     let lost = fs::read(lab.path().join("csr/yubikey.csr")).expect("it is there");

@@ -746,7 +746,7 @@ impl World {
             built.stderr_contains("two branches issued it each");
             assert_eq!(self.lab.read("homelab.lock"), lock, "{told}\n{built}");
             for device in twice.iter().filter(|(_, ids)| is_sure(ids)) {
-                built.stderr_contains(&format!("the lock has `{}` twice", device.0));
+                built.stderr_contains(&format!("homelab.lock has `{}` twice", device.0));
             }
         }
         let mut kept = lock.clone();

@@ -305,6 +305,8 @@ fn the_first_build_is_planned_without_any_secret() {
     assert_eq!(planned["needs_secret"], true);
     plan(&lab, 0, [])
         .succeeds()
+        .stdout_contains("\nfirst build: nothing to compare with\n")
+        .stdout_lacks("what it means")
         .stdout_contains("build    out/people/bob/iphone/bob-iphone.p12 ")
         .stdout_contains(" bob/iphone is to be issued\n");
     plan(&lab, 0, ["--expect-no-changes"]).fails_with(4);

@@ -215,7 +215,7 @@ fn what_cannot_be_renewed_is_refused_and_nothing_changes() {
     };
     refuse(&["renew"], 2, "--due");
     refuse(&["renew", "--due", "--all"], 2, "cannot be used with");
-    refuse(&["renew", "--all", "--finish"], 2, "--finish");
+    refuse(&["renew", "--due", "--finish"], 2, "--finish");
     refuse(&["renew", "alice/pixle"], 2, "did you mean `alice/pixel`?");
     refuse(&["renew", "alice"], 2, "alice");
     refuse(
@@ -223,7 +223,7 @@ fn what_cannot_be_renewed_is_refused_and_nothing_changes() {
         2,
         "no older certificate",
     );
-    refuse(&["revoke", "carol/phone"], 2, "renew::unknown-device");
+    refuse(&["revoke", "carol/phone"], 2, "device::unknown");
     refuse(&["revoke"], 2, "PERSON/DEVICE");
     fs::remove_dir_all(lab.home().join(".config")).expect("the identity was made there");
     refuse(&["renew", "alice/pixel"], 3, "root::no-identity");
@@ -250,6 +250,7 @@ fn a_lost_device_is_out_and_its_owner_is_told_what_to_do() {
         "issued alice/pixel until",
         "built out/edge/ca.crl\n",
         "whoever has it gets to notes (https://notes.home.example.com/), Our photos (https://photos",
+        "alice/pixel is out of every list in out/edge/. Nothing changes on the server until you deploy.\n",
         "1. copy out/edge/ to the Caddy host, and `caddy reload`",
         "2. restart Caddy",
         "`homelab password alice/pixel` prints its password",
@@ -359,4 +360,76 @@ fn the_list_of_the_revoked_is_numbered_on() {
         last = number();
     }
     assert!(last >= 5, "{last}");
+}
+
+/// Who repeats a command, to be sure, is told that this has shut out the new file too.
+#[test]
+fn a_second_revocation_tells_of_the_first() {
+    let lab = built();
+    run(&lab, 10, ["revoke", "alice/pixel"])
+        .succeeds()
+        .stderr_lacks("was revoked before");
+    run(&lab, 10, ["revoke", "alice/pixel"])
+        .succeeds()
+        .stderr_contains("alice/pixel was revoked before, at 2027-01-11 00:00 UTC")
+        .stderr_contains("Hand over the newest one");
+    // Not of a device that was renewed since, or never revoked.
+    run(&lab, 12, ["renew", "alice/pixel"]).succeeds();
+    run(&lab, 13, ["revoke", "alice/pixel", "alice/laptop"])
+        .succeeds()
+        .stderr_lacks("was revoked before");
+}
+
+/// Of another's device, or of none that is called nearly so, all that the person has are told.
+#[test]
+fn a_device_that_is_not_declared_is_guessed_by_its_own_name() {
+    let lab = built();
+    for command in ["renew", "revoke"] {
+        run(&lab, 1, [command, "alice/pixle"])
+            .fails_with(2)
+            .stderr_contains("did you mean `alice/pixel`?");
+        run(&lab, 1, [command, "alice/nope"])
+            .fails_with(2)
+            .stderr_lacks("did you mean")
+            .stderr_contains("it is one of `alice/laptop`, `alice/pixel`");
+    }
+}
+
+/// After a rotation nobody has to name every device, and that nothing is left is said.
+#[test]
+fn what_is_renewed_can_be_finished_at_once() {
+    let lab = built();
+    run(&lab, 1, ["renew", "--all"]).succeeds();
+    run(&lab, 2, ["renew", "--finish", "--all"])
+        .succeeds()
+        .stdout_contains("retired the older certificate of alice/pixel")
+        .stdout_contains("retired the older certificate of bob/iphone");
+    for words in [
+        &["renew", "--finish", "--all"][..],
+        &["renew", "--finish", "alice/pixel"],
+    ] {
+        at(lab.command(words.iter().copied()), 3)
+            .run()
+            .succeeds()
+            .stdout_contains("no older certificate is left to shut out\n");
+    }
+    run(&lab, 3, ["renew", "--finish", "--due"]).fails_with(2);
+    run(&lab, 3, ["renew", "--finish"]).fails_with(2);
+}
+
+/// Who asks for the password of a device that was revoked is told that, and what to do.
+#[test]
+fn a_revoked_device_s_password_is_refused_with_the_reason() {
+    let lab = built();
+    run(&lab, 1, ["revoke", "--no-replace", "bob/iphone"]).succeeds();
+    for command in ["password", "export"] {
+        run(&lab, 1, [command, "bob/iphone"])
+            .fails_with(3)
+            .stderr_contains("lock::shut-out")
+            .stderr_contains("the last one was revoked")
+            .stderr_contains("`homelab renew bob/iphone` issues a new one")
+            .stderr_lacks("no certificate has been issued");
+    }
+    run(&lab, 2, ["renew", "bob/iphone"]).succeeds();
+    run(&lab, 2, ["password", "bob/iphone"]).succeeds();
 }

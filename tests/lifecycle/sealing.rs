@@ -98,6 +98,9 @@ fn nobody_locks_himself_out_without_insisting() {
     .stderr_contains("rotate --reseal");
     assert!(opens(&lab, &other) && opens(&lab, &own(&lab)));
     refused(&lab, ["rotate"], 2, "rotate::nothing");
+    run(&lab, 1, ["rotate"])
+        .stderr_contains("it is not said what to rotate")
+        .stderr_contains("say `--authority` or `--root` to begin, `--finish` to end");
     refused(&lab, ["rotate", "-i", path], 2, "rotate::nothing");
     for both in ["--root", "--authority", "--finish"] {
         assert_eq!(
@@ -265,7 +268,9 @@ fn commands_seal_and_open_from_init_to_the_end_of_a_rotation() {
     let (plain, to_plain) = identity(&lab, "plain.txt");
     let plain = plain.to_str().expect("a temporary path is plain");
     let to_next = ["--seal-command", &next.seal, "--root-command", &next.root];
-    with(&lab, 5, &["rotate", "--reseal"], &to_next).fails_with(3);
+    with(&lab, 5, &["rotate", "--reseal"], &to_next)
+        .fails_with(3)
+        .stderr_contains("`--identity FILE`");
     let reseal = ["rotate", "--reseal", "-r", &to_plain, "-i", plain];
     with(&lab, 5, &reseal, &by[2..]).succeeds();
     with(&lab, 5, &["build", "--check", "-i", plain], &[]).succeeds();
@@ -497,7 +502,7 @@ fn a_passphrase_is_read_from_a_file_or_standard_input() {
     alone(&["init", "--passphrase-file", "../home/short"])
         .run()
         .fails_with(3)
-        .stderr_contains("12 characters");
+        .stderr_contains("choose at least 12 characters, for instance five random words");
     alone(&["init", "--passphrase-file", "../home/none"])
         .run()
         .fails_with(3)
@@ -600,4 +605,25 @@ fn who_has_lost_the_identity_carries_everybody_over() {
             .count(),
         1
     );
+}
+
+/// What is sealed to the usual identity is opened by it, though the root command names what is yet to be sealed.
+#[test]
+fn the_usual_identity_opens_what_another_key_is_to_open() {
+    let lab = built();
+    let keeper = Keeper::new(&lab, "key");
+    assert!(opens(&lab, &own(&lab)) && !opens(&lab, &keeper.key));
+    let arguments = [
+        "rotate",
+        "--reseal",
+        "--seal-command",
+        &keeper.seal,
+        "--root-command",
+        &keeper.root,
+    ];
+    lab.command(arguments).run().succeeds();
+    assert!(opens(&lab, &keeper.key) && !opens(&lab, &own(&lab)));
+    // From there on the command opens both, whatever lies in the usual place.
+    lab.command(arguments).run().succeeds();
+    assert!(opens(&lab, &keeper.key));
 }

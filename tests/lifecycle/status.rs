@@ -59,19 +59,10 @@ fn a_table_says_how_each_device_stands() {
          bob/iphone   ios       valid  2028-01-01, in 12 months\n\
          \n\
          authority `home.example.com devices AUTHORITY`: valid, ends 2037-01-01, in 10 years\n\
-         homelab.lock is signed with the root key KEY\n\
          devices: 3 valid\n"
             .replace("AUTHORITY", &authority(&lab))
-            .replace("KEY", &key(&lab))
             .as_str(),
     );
-}
-
-/// The root key that the lock names.
-fn key(lab: &Lab) -> String {
-    let lock = lab.read("homelab.lock");
-    let (_, key) = lock.split_once(" key=\"").expect("`root` is first");
-    key[..64].to_owned()
 }
 
 fn authority(lab: &Lab) -> String {

@@ -133,7 +133,7 @@ fn a_file_is_the_owner_s_alone_and_replaces_none_without_a_word() {
 }
 
 #[test]
-fn a_git_work_tree_gets_a_word_unless_it_ignores_the_file() {
+fn a_git_work_tree_gets_no_key_unless_it_ignores_the_file() {
     let (lab, _recipe) = built();
     let word = "a commit would take the key along";
     tools::run(
@@ -141,7 +141,17 @@ fn a_git_work_tree_gets_a_word_unless_it_ignores_the_file() {
         ["init", "--quiet", lab.path().to_str().expect("it is plain")],
     )
     .succeeds();
-    run(&lab, "export alice/desk -o desk.pem")
+    fs::create_dir(lab.path().join("sub")).expect("it is new");
+    for file in ["desk.pem", "sub/desk.pem"] {
+        for what in ["alice/desk", "authority-key"] {
+            run(&lab, &format!("export {what} -o {file}"))
+                .fails_with(3)
+                .stderr_contains("export::in-repository")
+                .stderr_contains("`--force`");
+            assert!(!lab.path().join(file).exists());
+        }
+    }
+    run(&lab, "export alice/desk -o sub/desk.pem --force")
         .succeeds()
         .stderr_contains(word);
     run(&lab, "export alice/desk --cert -o desk.crt")
@@ -244,7 +254,10 @@ fn an_authority_s_key_is_that_of_the_one_that_signs_or_is_named() {
     };
     let old = export(&name);
     old.succeeds()
-        .stderr_contains(&format!("This is the key of `{name}`"));
+        .stderr_contains(&format!("This is the key of `{name}`"))
+        .stderr_contains(
+            "proxies which check only ca.pem accept; homelab's Caddyfile still refuses them",
+        );
     assert_eq!(openssl("pkey -pubout", old.stdout()), of(&first));
     export("Nobody")
         .fails_with(3)

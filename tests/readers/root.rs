@@ -177,10 +177,13 @@ fn a_passphrase_is_asked_for_on_the_terminal() {
     different
         .fails_with(3)
         .stdout_contains("was not the same both times");
-    typing(init(), &["too short", "too short"])
+    // Before it is asked for again.
+    typing(init(), &["too short"])
         .run()
         .fails_with(3)
-        .stdout_contains("fewer than 12 characters");
+        .stdout_contains("fewer than 12 characters")
+        .stdout_contains("five random words")
+        .stdout_lacks("Once more");
     assert_eq!(lab.snapshot().len(), 1, "nothing was written");
     away_from_terminals(init())
         .run()

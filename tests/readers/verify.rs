@@ -166,9 +166,10 @@ fn a_bundle_is_told_whose_it_is() {
     verify(lab, &[strange])
         .succeeds()
         .stdout_contains("  device       alice/pixel, active (android)\n")
-        .stdout_contains("2025-12-31 23:00 UTC to 2027-01-01 00:00 UTC, ends in 11 months\n")
+        .stdout_contains("2025-12-31 23:00 UTC to 2027-01-01 00:00 UTC, ends in 11 months; certificates begin")
         .stdout_contains("  kind of file modern (")
-        .stdout_contains("; the platform wants modern\nnothing is wrong\n");
+        .stdout_contains("; the platform wants modern\nnothing is wrong\n")
+        .stdout_contains("; certificates begin an hour before they are issued, for servers whose clocks are late\n");
     at(lab.command(["renew", "alice/pixel"]), ISSUED)
         .run()
         .succeeds();
@@ -266,7 +267,11 @@ fn bundles_of_openssl_are_read_anywhere() {
     ] {
         read(&lab, name, "other")
             .succeeds()
-            .stdout_contains("  device       unknown: there is no homelab.lock here\n")
+            .stdout_contains("  device       not known here: there is no homelab.lock\n")
+            .stdout_contains(
+                "the file is readable; whether it is still let in cannot be told here\n",
+            )
+            .stdout_lacks("nothing is wrong")
             .stdout_contains(said);
         read(&lab, name, "wrong")
             .fails_with(3)

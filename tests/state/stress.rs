@@ -37,7 +37,7 @@ const REFUSALS: [&str; 7] = [
     "renew::nothing-to-finish",
     "lock::would-change",
     "lock::returned",
-    "renew::unknown-device",
+    "device::unknown",
     "tree::differs",
 ];
 

@@ -24,8 +24,12 @@ pub fn shown(plan: &Plan, out: &Path) -> String {
     let mut people = String::new();
     let bold = Style::new().bold();
     if let Some(why) = &plan.no_former_build {
-        let text =
-            format!("what it means for devices; who may open what cannot be compared: {why}");
+        let text = match plan.lock.changes.authority {
+            true => String::from("first build: nothing to compare with"),
+            false => {
+                format!("what it means for devices; who may open what cannot be compared: {why}")
+            }
+        };
         line(&mut people, bold, &text);
     } else if !plan.people.is_empty() {
         line(&mut people, bold, MEANS);

@@ -194,14 +194,23 @@ fn text(told: &BundleReport, context: &Context<'_>) -> String {
         line("subject", certificate.subject.clone());
         line("issuer", certificate.issuer.clone());
         if let (Some(from), Some(until)) = (certificate.not_before, certificate.not_after) {
-            let from = shown_moment(from);
+            let (from, is_ours) = (
+                shown_moment(from),
+                matches!(told.of, WhoseFile::Recorded { .. }),
+            );
+            let hour = match is_ours {
+                true => {
+                    "; certificates begin an hour before they are issued, for servers whose clocks are late"
+                }
+                false => "",
+            };
             line(
                 "valid",
                 match until == Validity::NO_END {
                     true => format!("from {from} on, without an end"),
                     false => {
                         let (until, when) = (shown_moment(until), relative(until, context.now));
-                        format!("{from} to {until}, ends {when}")
+                        format!("{from} to {until}, ends {when}{hour}")
                     }
                 },
             );
@@ -224,7 +233,13 @@ fn text(told: &BundleReport, context: &Context<'_>) -> String {
     text += &listed(&told.findings);
     if !told.findings.iter().any(|found| found.is_wrong()) {
         let green = AnsiColor::Green.on_default();
-        text += &format!("{green}nothing is wrong{green:#}\n");
+        let said = match &told.of {
+            WhoseFile::NoHomelab => {
+                "the file is readable; whether it is still let in cannot be told here"
+            }
+            _ => "nothing is wrong",
+        };
+        text += &format!("{green}{said}{green:#}\n");
     }
     text
 }
@@ -249,6 +264,6 @@ fn whose(of: &WhoseFile) -> String {
         },
         WhoseFile::Unrecorded { authority } => format!("unknown, though `{authority}` signed it"),
         WhoseFile::Unknown => String::from("unknown to this homelab"),
-        WhoseFile::NoHomelab => String::from("unknown: there is no homelab.lock here"),
+        WhoseFile::NoHomelab => String::from("not known here: there is no homelab.lock"),
     }
 }

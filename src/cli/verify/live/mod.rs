@@ -55,7 +55,7 @@ enum LiveError {
     #[diagnostic(
         code("verify::not-as-declared"),
         help(
-            "deploy `out/edge/` as it is built, `homelab build --check` says whether it is; then reload Caddy and run this again"
+            "the lines above say what is wrong. Where the server has another Caddyfile than `out/edge/`, deploy that and reload Caddy; then run this again"
         )
     )]
     NotAsDeclared { what: String },

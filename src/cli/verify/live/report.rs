@@ -1,5 +1,7 @@
 //! What was found, for people and for scripts.
 
+use std::collections::BTreeMap;
+
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -114,9 +116,7 @@ const RED: Style = AnsiColor::Red.on_default();
 pub fn text(told: &LiveReport) -> String {
     let width = told.all().map(|host| host.host.len()).max().unwrap_or(0);
     let mut text: String = told.all().map(|host| lines(host, width)).collect();
-    for NotTried { certificate, why } in &told.not_tried {
-        text += &format!("not tried: {certificate}, for {why}\n");
-    }
+    text += &not_tried(&told.not_tried);
     let requests: usize = told.all().map(|host| host.requests.len()).sum();
     let devices = match told.devices_tried {
         0 => String::from("no device's certificate was tried"),
@@ -127,6 +127,19 @@ pub fn text(told: &LiveReport) -> String {
         counted(told.hosts.len(), "host"),
         counted(requests, "request")
     )
+}
+
+/// A line for each reason, however many certificates it keeps from being tried.
+fn not_tried(all: &[NotTried]) -> String {
+    let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for NotTried { certificate, why } in all {
+        reasons.entry(why).or_default().push(certificate);
+    }
+    let line = |(why, certificates): (&str, Vec<&str>)| match certificates.as_slice() {
+        [one] => format!("not tried: {one}, for {why}\n"),
+        several => format!("not tried: {} certificates, for {why}\n", several.len()),
+    };
+    reasons.into_iter().map(line).collect()
 }
 
 fn lines(host: &HostReport, width: usize) -> String {
@@ -169,11 +182,53 @@ fn summary(host: &HostReport, width: usize) -> String {
             let fine = host.requests.iter().filter(|r| r.verdict != Verdict::Wrong);
             let tls = host.tls.map(|tls| format!(", {tls}")).unwrap_or_default();
             let (fine, asked) = (fine.count(), host.requests.len());
-            format!("{fine} of {asked} answers as declared{at}{tls}")
+            let others = match host.wrong.len() {
+                0 => String::new(),
+                count => format!(", {} else wrong", counted(count, "thing")),
+            };
+            format!("{fine} of {asked} answers as declared{others}{at}{tls}")
         }
     };
     format!(
         "{style}{word:5}{style:#}  {:width$}  {answers}\n",
         host.host
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_told_once_and_what_is_wrong_beside_the_answers_is_counted() {
+        let not_tried = |certificate: &str, why: &str| NotTried {
+            certificate: certificate.to_owned(),
+            why: why.to_owned(),
+        };
+        let mut host = HostReport {
+            host: String::from("home.example.com"),
+            ..HostReport::default()
+        };
+        host.is_wrong("HTTP/3 is served");
+        let told = LiveReport {
+            now: Timestamp::UNIX_EPOCH,
+            hosts: vec![host],
+            servers: Vec::new(),
+            devices_tried: 1,
+            not_tried: vec![
+                not_tried("alice/pixel", "the key is lost"),
+                not_tried("bob/iphone", "the key is lost"),
+                not_tried("a stranger's", "there is none"),
+            ],
+        };
+        let text = anstream::adapter::strip_str(&text(&told)).to_string();
+        assert_eq!(
+            text,
+            "wrong  home.example.com  0 of 0 answers as declared, 1 thing else wrong\n       \
+             wrong  HTTP/3 is served\n\
+             not tried: 2 certificates, for the key is lost\n\
+             not tried: a stranger's, for there is none\n\
+             1 host, 0 requests; with 1 certificate of devices\n"
+        );
+    }
 }
