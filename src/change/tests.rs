@@ -279,7 +279,7 @@ fn the_share_links_of_a_new_service_are_counted() {
     let with = |words: &str| format!("{PEOPLE}{}", x(words));
     let links = with("app \"nextcloud\"; share-links; allow \"alice\"");
     let new = told(PEOPLE, &links);
-    let exposed = published(&links).exposure.without_certificate;
+    let exposed = &published(&links).exposure.without_certificate;
     let count = exposed.iter().filter(|opening| opening.share_link).count();
     assert!(count > 3, "{exposed:?}");
     let said = format!("x is new, at x.home.example.com: everyone at {count} share-link paths; ");
