@@ -15,15 +15,19 @@ pub struct Raw {
 const OF_DIRECTIVES: [&str; 3] = ["handle", "handle_path", "route"];
 
 /// The matchers that stand around the lines, apart from those with a number or a person's name.
-const OURS: [&str; 9] = [
+const OURS: [&str; 13] = [
     "allowed",
+    "always",
     "backslash",
     "climbs",
+    "forwarded-for",
+    "forwarded-proto",
     "lan",
     "no-host",
     "no-method",
     "no-path",
     "no-websocket",
+    "overlong",
     "websocket",
 ];
 

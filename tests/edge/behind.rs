@@ -131,6 +131,55 @@ fn it_says_so_in_a_header() {
     pixel.shown(photos).run().has_status(200);
 }
 
+/// Whatever else a visitor has written that begins as its own two headers do.
+#[test]
+fn it_is_believed_in_nothing_else() {
+    const OTHERS: [&str; 12] = [
+        "X-Forwarded",
+        "X-Forwarded-User",
+        "X-Forwarded-Login",
+        "X-Forwarded-Name",
+        "X-Forwarded-Roles",
+        "X-Forwarded-Access-Token",
+        "X-Forwarded-Context",
+        "X-Forwarded-Prefix",
+        "X-Forwarded-Ssl",
+        "X-Forwarded-For-Original",
+        "X-Forwarded-Anything",
+        "X.Forwarded.For",
+    ];
+    let upstream = Upstream::start("films");
+    let house = house(&upstream, LAN, r#""127.0.0.1""#);
+    let newer = Version::each().filter(|version| *version != Version::Old);
+    for version in newer {
+        let caddy = house.serve(version);
+        let mut visit = caddy
+            .visit(FILMS, "/")
+            .header("X-Forwarded-For", "192.168.7.7")
+            .header("X-Forwarded-Proto", "http");
+        for name in OTHERS {
+            visit = visit.header(name, "forged.example");
+        }
+        let arrival = visit.run().arrival();
+        let forged = arrival
+            .headers
+            .iter()
+            .find(|(_, value)| value.contains("forged"));
+        assert_eq!(forged, None, "{version:?}");
+        let told = |name| arrival.header(name);
+        assert_eq!(
+            told("X-Forwarded-For"),
+            ["192.168.7.7, 127.0.0.1"],
+            "{version:?}"
+        );
+        assert_eq!(told("X-Forwarded-Proto"), ["http"], "{version:?}");
+        // What it does not say comes from nowhere else, least of all as a list with nothing in it.
+        let past = caddy.visit(FILMS, "/").from("127.0.0.3").run().arrival();
+        assert_eq!(past.header("X-Forwarded-For"), ["127.0.0.3"], "{version:?}");
+        assert_eq!(past.header("X-Forwarded-Proto"), ["https"], "{version:?}");
+    }
+}
+
 /// Who comes from elsewhere says what it likes.
 #[test]
 fn nobody_else_is_believed() {

@@ -146,10 +146,13 @@ fn steps(handlers: &[Value], devices: &BTreeMap<String, String>, text: &mut Stri
                     line(text, &format!("rewrite path {find} {replace}"));
                 }
             },
-            "vars" => {
-                assert_eq!(keys(handler), ["handler", "root"]);
-                line(text, &format!("root {}", string(&handler["root"])));
-            }
+            "vars" => match &handler["root"] {
+                Value::Null => line(text, &format!("set {}", without(handler, &["handler"]))),
+                root => {
+                    assert_eq!(keys(handler), ["handler", "root"]);
+                    line(text, &format!("root {}", string(root)));
+                }
+            },
             "file_server" => {
                 // Caddy adds the Caddyfile to what is hidden.
                 assert_eq!(handler["hide"][0], ".*");
@@ -359,6 +362,9 @@ fn expression(text: &str) -> String {
         let pattern = text.strip_prefix(&format!("{placeholder}.matches(r'"))?;
         pattern.strip_suffix("')")
     };
+    if let Some(pattern) = matching("{http.request.orig_uri}") {
+        return format!("sent uri {pattern}");
+    }
     match text {
         "!{http.request.uri}.startsWith('/')" => "no path".to_owned(),
         "!{http.request.hostport}.matches(r'^[^:]+(:[0-9]{1,5})?$')" => "no host".to_owned(),

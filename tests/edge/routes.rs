@@ -94,7 +94,9 @@ const SAID_OFTEN: [(&str, &str); 7] = [
         "<as sent>",
         "delete Upgrade
        delete X-HTTP-Method*
-       delete X-Method-Override",
+       delete X-HTTP-Verb*
+       delete X-Method*
+       delete *Method-Override",
     ),
     (
         "<always>",
@@ -141,7 +143,7 @@ fn expected() -> String {
         )
     };
     let down = "1. status 502 503 504\n         <as a page>\n         page: This does not answer at the moment";
-    let removed = removed(false, false).map(|name| format!("delete {name}"));
+    let removed = removed(false).map(|name| format!("delete {name}"));
     let removed: Vec<String> = removed.collect();
     let often = |text: String, (word, meaning): &(&str, &str)| text.replace(word, meaning);
     let text = SAID_OFTEN

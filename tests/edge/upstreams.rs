@@ -151,7 +151,14 @@ fn holds(version: Version) {
         "/photos/v1/pictures/a%2fb%20c?d=%2f",
     );
     reaches(&get("prefix", "/"), "main", "/photos/");
-    reaches(&get("prefix", "/a..b/c"), "main", "/photos/a..b/c");
+    for honest in [
+        "/a..b/c",
+        "/..b%20/c",
+        "/...%20and%20justice/x",
+        "/caf%c3%a9/%c0?q=%c0%ae",
+    ] {
+        reaches(&get("prefix", honest), "main", &format!("/photos{honest}"));
+    }
     for climbing in [
         "/..",
         "/../x",
@@ -169,6 +176,15 @@ fn holds(version: Version) {
         "/..%0d%0a/x",
         "/..%3f/x",
         "/..%23/x",
+        "/..%20/x",
+        "/..%20%20",
+        "/a/%2e%2e%20/x",
+        "/a/..%2520/x",
+        "/%c0%ae%c0%ae/x",
+        "/..%c0%af",
+        "/..%C1%9Cx",
+        "/%e0%80%ae%e0%80%ae/x",
+        "/..%f0%80%80%afx",
         "/a%00b",
         "/%2500",
         "/%7f",

@@ -13,13 +13,16 @@ use super::steps::{Step, line, ordered, print};
 use crate::described::Meaning;
 use crate::headers::removed;
 
-const CLIMBS: &str = r"(?i)[\x00-\x1f\x7f]|%[01][0-9a-f]|%7f|%(25)+(2e|2f|5c)|(^|[/\\]|%2f|%5c)(\.|%2e){2}([/\\;?#]|%2f|%5c|%3b|%3f|%23|$)";
+const OVERLONG: &str = r"(?i)^[^?]*(%(c0|e0%80|f0%80%80)%a[ef]|%(c1|e0%81|f0%80%81)%9c)";
+const CLIMBS: &str = r"(?i)[\x00-\x1f\x7f]|%[01][0-9a-f]|%7f|%(25)+(2e|2f|5c)|(^|[/\\]|%2f|%5c)(\.|%2e){2}( |%20)*([/\\;?#]|%2f|%5c|%3b|%3f|%23|$)";
 
 /// What is done first with a header by which some upstreams see another request, on public paths.
-const AS_SENT: [&str; 3] = [
+const AS_SENT: [&str; 5] = [
     "delete Upgrade",
     "delete X-HTTP-Method*",
-    "delete X-Method-Override",
+    "delete X-HTTP-Verb*",
+    "delete X-Method*",
+    "delete *Method-Override",
 ];
 
 pub fn meaning(declared: &Declaration) -> Meaning {
@@ -66,7 +69,7 @@ pub fn meaning(declared: &Declaration) -> Meaning {
 fn site(declared: &Declaration, service: &Service) -> String {
     let mut hosts = declared.hosts(service);
     hosts.sort();
-    let mut steps = insisting(declared);
+    let mut steps = first(declared);
     let headers: BTreeMap<String, &String> = service
         .headers
         .iter()
@@ -92,8 +95,27 @@ fn site(declared: &Declaration, service: &Service) -> String {
     written(&hosts, asks, &steps, &pages)
 }
 
+/// What is said of every site before its own lines.
+pub fn first(declared: &Declaration) -> Vec<Step> {
+    let mut steps = kept(declared);
+    steps.extend(insisting(declared));
+    steps
+}
+
+/// What a proxy before this one has said, and is believed in.
+fn kept(declared: &Declaration) -> Vec<Step> {
+    let kept = r#"set {"forwarded-for":"{http.request.header.X-Forwarded-For}","forwarded-proto":"{http.request.header.X-Forwarded-Proto}"}"#;
+    let kept = speaks_in_a_header(declared).then(|| line(kept));
+    kept.into_iter().collect()
+}
+
+fn speaks_in_a_header(declared: &Declaration) -> bool {
+    let behind = declared.edge.behind.as_ref();
+    behind.is_some_and(|behind| !behind.proxy_protocol)
+}
+
 /// Where all browsers know the sites' certificates, they are told to insist on them.
-pub fn insisting(declared: &Declaration) -> Vec<Step> {
+fn insisting(declared: &Declaration) -> Vec<Step> {
     let publicly = matches!(
         declared.edge.certificates,
         Certificates::Acme | Certificates::Dns
@@ -104,13 +126,21 @@ pub fn insisting(declared: &Declaration) -> Vec<Step> {
 
 /// What is done to the headers of every request.
 pub fn guard(declared: &Declaration, underscores: bool) -> Vec<Step> {
-    let behind = declared.edge.behind.as_ref();
-    let in_a_header = behind.is_some_and(|behind| !behind.proxy_protocol);
+    let in_a_header = speaks_in_a_header(declared);
     let mut steps = vec![
         line("unless a websocket: delete Upgrade"),
         line("a websocket: set Upgrade: websocket"),
     ];
-    let removed = removed(in_a_header, underscores);
+    if in_a_header {
+        steps.push(line("true: delete X-Forwarded*"));
+        for (kept, name) in [("for", "For"), ("proto", "Proto")] {
+            let value = format!("{{http.vars.forwarded-{kept}}}");
+            steps.push(line(format!(
+                "{value} != '': set X-Forwarded-{name}: {value}"
+            )));
+        }
+    }
+    let removed = removed(underscores).filter(|name| !(in_a_header && *name == "X-Forwarded*"));
     steps.extend(removed.map(|name| line(format!("delete {name}"))));
     steps
 }
@@ -212,8 +242,10 @@ fn answer(
     let mut steps: Vec<(&str, Step)> = raw.collect();
     match &service.backend {
         Backend::Files { root, browse } => {
-            let refused = [CLIMBS, r"[\\]"].map(|pattern| format!("sent path {pattern}"));
-            let refused = refused.map(|path| Step::If(path, vec![line("error 400")]));
+            let [climbs, backslash] =
+                [CLIMBS, r"[\\]"].map(|pattern| format!("sent path {pattern}"));
+            let refused = [climbs, format!("sent uri {OVERLONG}"), backslash]
+                .map(|path| Step::If(path, vec![line("error 400")]));
             steps.extend(refused.map(|step| ("error", step)));
             steps.push(("root", line(format!("root {root}"))));
             steps.push((
@@ -273,8 +305,12 @@ fn passed_on(
     let mut steps = Vec::new();
     if let Some(prefix) = upstreams.prefix {
         steps.push(("rewrite", line(format!("rewrite path ^ {prefix}"))));
-        let climbs = format!("sent path {CLIMBS}");
-        steps.push(("error", Step::If(climbs, vec![line("error 400")])));
+        for refused in [
+            format!("sent path {CLIMBS}"),
+            format!("sent uri {OVERLONG}"),
+        ] {
+            steps.push(("error", Step::If(refused, vec![line("error 400")])));
+        }
     }
     let https = upstreams.scheme == Scheme::Https;
     let dialled = upstreams.addresses.iter().map(|address| {

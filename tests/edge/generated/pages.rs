@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::declaration::{Access, Certificates, Declaration, Person, Service};
-use super::expected::{certificate_of, first_routes, guard, insisting, written};
+use super::expected::{certificate_of, first, first_routes, guard, written};
 use super::steps::{Step, line};
 
 /// The domain's own site.
@@ -38,7 +38,7 @@ pub fn landing(declared: &Declaration) -> String {
     }
     routes.push((None, vec![line("error 403")]));
     let pages = pages(declared, true, at_home, false);
-    let mut steps = insisting(declared);
+    let mut steps = first(declared);
     steps.extend(guard(declared, false));
     steps.push(Step::First(routes));
     written(
