@@ -13,6 +13,8 @@ mod holding;
 mod home;
 #[path = "state/links.rs"]
 mod links;
+#[path = "state/pushed.rs"]
+mod pushed;
 #[path = "state/races.rs"]
 mod races;
 #[path = "state/stress.rs"]

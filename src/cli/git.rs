@@ -116,8 +116,18 @@ fn is_about(line: &str, attribute: &Attribute) -> bool {
     pattern.trim_start_matches('/') == attribute.file
 }
 
-/// What such a file says; `None` where it is too large for one that somebody wrote: it stays as it is.
+/// What such a file says; `None` where it stays as it is: where it is too large for one that somebody wrote, and where it is a link.
+/// Git follows none in a work tree (`man 5 gitignore`), and one that came with the repository may lead to any file of the user's.
 fn text(workspace: &Held, name: &str) -> Result<Option<String>, Failure> {
+    let there = workspace.path(name).symlink_metadata();
+    if there.is_ok_and(|there| there.is_symlink()) {
+        if is_in_work_tree(workspace.directory()) {
+            report::note(format_args!(
+                "`{name}` is a link, which git does not follow, and stays as it is: put a file in its place, and the next build tells git in it how homelab.lock and homelab.age are kept."
+            ));
+        }
+        return Ok(None);
+    }
     let bytes = workspace.read(&workspace.path(name), LIMIT)?;
     let bytes = bytes.unwrap_or_default();
     if bytes.len() as u64 > LIMIT {
@@ -131,7 +141,7 @@ fn write(workspace: &Held, name: &str, text: &str) -> Result<bool, Failure> {
     let bytes = text
         .chars()
         .map(|byte| u8::try_from(byte).expect("it was made of bytes"));
-    workspace.write(name, &bytes.collect::<Vec<u8>>())?;
+    workspace.write_here(name, &bytes.collect::<Vec<u8>>())?;
     Ok(true)
 }
 

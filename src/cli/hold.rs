@@ -19,7 +19,9 @@ use super::arguments::Declaration;
 use super::failure::Failure;
 use super::workspace::{Workspace, WorkspaceError};
 use super::{git, mint, report};
-use crate::tree::{Holder, holder, linked_file, named_holder, remedy_for_held, remove_unfinished};
+use crate::tree::{
+    Existing, Holder, holder, linked_file, named_holder, remedy_for_held, remove_unfinished,
+};
 
 /// How long a command waits for another in the same directory.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -68,15 +70,15 @@ impl Held {
             _directories: hold(&workspace, Access::Alone)?,
             workspace,
         };
-        for name in [
-            "homelab.lock",
-            "homelab.age",
-            mint::PENDING,
-            "homelab.kdl",
-            git::IGNORE,
-            git::ATTRIBUTES,
+        for (name, existing) in [
+            ("homelab.lock", Existing::Replace),
+            ("homelab.age", Existing::Replace),
+            ("homelab.kdl", Existing::Replace),
+            (mint::PENDING, Existing::ReplaceHere),
+            (git::IGNORE, Existing::ReplaceHere),
+            (git::ATTRIBUTES, Existing::ReplaceHere),
         ] {
-            remove_unfinished(&held.path(name)).map_err(Failure::environment)?;
+            remove_unfinished(&held.path(name), existing).map_err(Failure::environment)?;
         }
         Ok(held)
     }

@@ -18,7 +18,7 @@ use super::sealing::{SealsTo, TRIED};
 use super::secret::{self, LIMIT, Opened, SecretError};
 use super::workspace::Workspace;
 use crate::lock::Lock;
-use crate::root::{Identity, IssuanceId, Keyring, RootSecret};
+use crate::root::{Identity, IssuanceId, Key, Keyring, RootSecret, SealError, is_sealed, unseal};
 use crate::share::SecretPath;
 use crate::tree::{Existing, Mode, TreeError, write_durably};
 
@@ -50,6 +50,15 @@ pub enum MintError {
     )]
     NobodySigns { authority: String },
 
+    #[error("`{}` is {why}", path.display())]
+    #[diagnostic(
+        code("root::stray"),
+        help(
+            "homelab has not left it like that: remove it, see in git where it came from, and bring the secret back, `git checkout -- homelab.age`"
+        )
+    )]
+    Stray { path: PathBuf, why: &'static str },
+
     #[error("the system gives no random bytes")]
     #[diagnostic(code("root::no-randomness"), help("try again later"))]
     NoRandomness,
@@ -71,7 +80,7 @@ pub fn standing(workspace: &Held, out: &Path, root_elsewhere: bool) -> Result<St
         let _ = std::fs::remove_file(workspace.path(PENDING));
         return Ok(Standing::Fresh);
     };
-    complete_pending(workspace)?;
+    complete_pending(workspace, &lock)?;
     let sealed = workspace.path("homelab.age");
     if !root_elsewhere && workspace.read(&sealed, LIMIT)?.is_none() {
         return Err(Failure::environment(SecretError::Missing { path: sealed }));
@@ -130,21 +139,54 @@ fn is_empty_or_absent(directory: &Path) -> bool {
 }
 
 /// Puts a pending secret in its place, now that the lock is there.
-pub fn complete_pending(workspace: &Held) -> Result<(), Failure> {
+///
+/// It may have come with the repository instead: what is no secret that homelab left there, or not the one that the lock pins, is
+/// refused.
+pub fn complete_pending(workspace: &Held, lock: &Lock) -> Result<(), Failure> {
     // What was sealed and never tried to its end.
     let _ = std::fs::remove_file(workspace.path(TRIED));
     let pending = workspace.path(PENDING);
-    let Some(bytes) = workspace.read(&pending, LIMIT)? else {
+    let Ok(there) = pending.symlink_metadata() else {
         return Ok(());
     };
     let sealed = workspace.path("homelab.age");
     if workspace.read(&sealed, LIMIT)?.is_none() {
+        let bytes = match there.is_file() {
+            true => workspace.read(&pending, LIMIT)?.unwrap_or_default(),
+            false => Vec::new(),
+        };
+        refuse_a_stray(workspace, lock, &pending, &bytes)?;
         write_durably(&sealed, Mode::Public, &bytes, Existing::Refuse)
             .map_err(Failure::environment)?;
     }
     // Left behind, it would do no harm.
     let _ = std::fs::remove_file(&pending);
     Ok(())
+}
+
+/// Fails where a file that should be a pending secret is none, or is another than the lock's as far as an identity here can tell.
+fn refuse_a_stray(
+    workspace: &Workspace,
+    lock: &Lock,
+    pending: &Path,
+    bytes: &[u8],
+) -> Result<(), Failure> {
+    let stray = |why| {
+        let path = pending.to_owned();
+        Err(Failure::environment(MintError::Stray { path, why }))
+    };
+    if !is_sealed(bytes) {
+        return stray("no sealed secret");
+    }
+    let identities = secret::identities_at_hand(workspace, None);
+    match unseal(bytes, &Key::Identities(&identities)) {
+        Ok(keyring) if keyring.root(&lock.root).is_none() => {
+            stray("not the secret that homelab.lock pins")
+        }
+        Err(SealError::Damaged | SealError::NotARoot) => stray("no sealed secret"),
+        // Who cannot open it here will be told so, and the lock is held against it wherever it is opened.
+        _ => Ok(()),
+    }
 }
 
 /// A root secret that is not yet in its place.
@@ -230,9 +272,9 @@ fn new_identity(path: &Path) -> Result<Option<Identity>, Failure> {
 
 /// Writes a minted secret and the lock that pins it, in the order that survives a crash.
 pub fn establish(workspace: &Held, minted: &Minted, lock: &Lock) -> Result<(), Failure> {
-    workspace.write(PENDING, &minted.sealed)?;
+    workspace.write_here(PENDING, &minted.sealed)?;
     workspace.write_lock(lock, Some(&minted.opened.keyring))?;
-    complete_pending(workspace)?;
+    complete_pending(workspace, lock)?;
     report::note(format_args!(
         "Made a new root secret, {}: keep it in git together with homelab.lock.",
         workspace.path("homelab.age").display()

@@ -171,7 +171,7 @@ fn depends(dependent: &Dependent) -> String {
 fn reseal(arguments: &Rotate, make: &Make) -> Result<(), Failure> {
     let workspace = Held::of(&make.declaration)?;
     let lock = issued_lock(&workspace)?;
-    mint::complete_pending(&workspace)?;
+    mint::complete_pending(&workspace, &lock)?;
     if !says_to_whom(arguments) {
         return Err(Failure::new(Exit::Usage, RotateError::NoRecipient));
     }

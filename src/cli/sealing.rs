@@ -348,7 +348,8 @@ fn try_command(
     sealed: &[u8],
 ) -> Result<(), Failure> {
     let tried = workspace.path(TRIED);
-    write_durably(&tried, Mode::Public, sealed, Existing::Replace).map_err(Failure::environment)?;
+    write_durably(&tried, Mode::Public, sealed, Existing::ReplaceHere)
+        .map_err(Failure::environment)?;
     let command = root.replace("homelab.age", TRIED);
     let opened = secret::from_command(&command, &tried);
     let _ = std::fs::remove_file(Path::new(&tried));

@@ -13,6 +13,7 @@ use super::arguments::Declaration;
 use super::failure::{Exit, Failure};
 use super::hold::Held;
 use super::{believed, bounded, report, secret};
+use crate::diagnostic::Mistakes;
 use crate::lock::{self, Lock, Signatures};
 use crate::model::{Homelab, Language};
 use crate::parse;
@@ -80,6 +81,19 @@ pub enum WorkspaceError {
         )
     )]
     LinkOut { path: PathBuf, root: PathBuf },
+
+    #[error("`{}` is a link out of its directory, and what it leads to has mistakes, such as `{code}`", path.display())]
+    #[diagnostic(
+        code("workspace::mistakes-behind-link"),
+        help(
+            "what they are is not shown, for a link that came with the repository may lead to anything: see them where the file is, `homelab check --file {}`", target.display()
+        )
+    )]
+    MistakesBehindLink {
+        path: PathBuf,
+        target: PathBuf,
+        code: String,
+    },
 
     #[error("`{}` holds more than {MOST_TEMPLATES} files, or more than {} MiB of templates", path.display(), TEMPLATES_LIMIT >> 20)]
     #[diagnostic(
@@ -164,7 +178,7 @@ impl Workspace {
             }));
         };
         let name = self.declaration.display().to_string();
-        let wrong = |mistakes| Failure::mistakes(Exit::Declaration, mistakes);
+        let wrong = |mistakes| mistaken(&self.declaration, Exit::Declaration, mistakes);
         let source = parse::source(name, bytes).map_err(wrong)?;
         let languages = self.languages()?;
         crate::compile_with(&source, &languages).map_err(wrong)
@@ -206,8 +220,8 @@ impl Workspace {
         // What is not UTF-8 is damage, and the lines around it tell where.
         let text = String::from_utf8_lossy(&normal_form(&bytes)).into_owned();
         let source = Source::new(path.display().to_string(), text);
-        let lock = lock::read(&source)
-            .map_err(|mistakes| Failure::mistakes(Exit::Environment, mistakes))?;
+        let lock =
+            lock::read(&source).map_err(|mistakes| mistaken(&path, Exit::Environment, mistakes))?;
         believed::hold_against_pin(&lock, self.pinned()?)?;
         Ok(Some(lock))
     }
@@ -359,6 +373,38 @@ fn refuse_link_out(
     }
 }
 
+/// What is wrong with a file, without a word of it where a link leads to it out of its directory: the link may have come with the
+/// repository, and what it leads to may be a secret of whoever reads this, or of CI's.
+fn mistaken(path: &Path, exit: Exit, mistakes: Mistakes) -> Failure {
+    match leads_out(path) {
+        None => Failure::mistakes(exit, mistakes),
+        Some(target) => {
+            let code = mistakes.codes().into_iter().next().unwrap_or_default();
+            let path = path.to_owned();
+            Failure::new(
+                exit,
+                WorkspaceError::MistakesBehindLink { path, target, code },
+            )
+        }
+    }
+}
+
+/// What a link in the place of a file leads to, where that is outside of its directory.
+fn leads_out(path: &Path) -> Option<PathBuf> {
+    let is_link = path
+        .symlink_metadata()
+        .is_ok_and(|there| there.is_symlink());
+    if !is_link {
+        return None;
+    }
+    // Where it leads cannot be said of `/proc/self/fd/3`: then it is out.
+    let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let directory = path.parent().filter(|parent| *parent != Path::new(""));
+    let directory = directory.unwrap_or(Path::new(".")).canonicalize();
+    let is_inside = directory.is_ok_and(|directory| target.starts_with(directory));
+    (!is_inside).then_some(target)
+}
+
 fn found(path: &Path, read: io::Result<Vec<u8>>) -> Result<Option<Vec<u8>>, Failure> {
     match read {
         Ok(bytes) => Ok(Some(bytes)),
@@ -395,6 +441,15 @@ impl Held {
     /// Writes a public file beside the declaration, in place of the one that is there. Through links it is written to
     /// what they lead to.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+        self.put(name, bytes, Existing::Replace)
+    }
+
+    /// The same for a file that nobody keeps elsewhere: a link in its place is replaced.
+    pub fn write_here(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+        self.put(name, bytes, Existing::ReplaceHere)
+    }
+
+    fn put(&self, name: &str, bytes: &[u8], existing: Existing) -> Result<(), Failure> {
         let path = self.path(name);
         if std::fs::metadata(&path).is_ok_and(|there| there.nlink() > 1) {
             // A file that is replaced whole can keep only one of its names; backups go by that.
@@ -403,7 +458,7 @@ impl Held {
                 path.display()
             ));
         }
-        write_durably(&path, Mode::Public, bytes, Existing::Replace).map_err(Failure::environment)
+        write_durably(&path, Mode::Public, bytes, existing).map_err(Failure::environment)
     }
 }
 

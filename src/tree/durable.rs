@@ -1,11 +1,12 @@
 //! Making what was written survive a loss of power.
 
-use std::fs::File;
+use std::fs::{File, symlink_metadata};
 use std::io::Write;
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
-use rustix::fs::AtFlags;
+use rustix::fs::{AtFlags, Mode as FileMode};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::directory::{Directory, parent_of};
@@ -19,29 +20,56 @@ use super::modes::{self, Kept};
 pub enum Existing {
     /// Put the new one in its place, in one step. Where a link stands there, that is the place that it leads to.
     Replace,
+    /// The same at this very place: a link there is replaced itself. For files that nobody has reason to keep elsewhere, since a
+    /// link may come out of a repository that others write to.
+    ReplaceHere,
     /// Leave it, and fail with [`TreeError::Exists`].
     Refuse,
 }
 
 /// Writes a single file outside the output tree: whole or not at all, on the disk when this returns.
 ///
-/// The bytes first go to `.NAME.tmp` beside it, which a later call for the same file removes if this one is killed. The
-/// directory must exist; links may lead to it, and to the file that is to be replaced.
+/// The bytes first go to `.NAME.tmp` beside it, which a later call for the same file removes if this one is killed. What is
+/// secret has no name until it is complete, where the file system can do that: nothing is left that git could take along.
+/// The directory must exist; links may lead to it, and to the file that is to be replaced. A public file that is replaced keeps
+/// its mode: somebody gave it that.
 pub fn write_durably(
     path: &Path,
     mode: Mode,
     bytes: &[u8],
     existing: Existing,
 ) -> Result<(), TreeError> {
-    let path = &match existing {
-        Existing::Replace => linked_file(path)?,
-        Existing::Refuse => path.to_owned(),
-    };
+    let path = &existing.place(path)?;
     let directory =
         Directory::at(parent_of(path))?.ok_or_else(|| cannot_write(path, Errno::NOENT))?;
     let name = path.file_name().and_then(|name| name.to_str());
     let name = name.ok_or_else(|| cannot_write(path, Errno::INVAL))?;
-    place(&directory, name, mode, bytes, existing)
+    match mode {
+        Mode::Secret if place_without_a_name(&directory, name, bytes, existing)? => Ok(()),
+        Mode::Secret => place_as(&directory, name, mode.of_file(), bytes, existing),
+        Mode::Public => {
+            let mode = mode_of(path).unwrap_or_else(|| mode.of_file());
+            place_as(&directory, name, mode, bytes, existing)
+        }
+    }
+}
+
+impl Existing {
+    /// Where a file is written that is meant to be at `path`.
+    fn place(self, path: &Path) -> Result<PathBuf, TreeError> {
+        match self {
+            Self::Replace => linked_file(path),
+            Self::ReplaceHere | Self::Refuse => Ok(path.to_owned()),
+        }
+    }
+}
+
+/// The mode of the file at `path`, without what makes programs run as somebody else.
+fn mode_of(path: &Path) -> Option<FileMode> {
+    let there = symlink_metadata(path)
+        .ok()
+        .filter(|there| there.is_file())?;
+    Some(FileMode::from_raw_mode(there.mode() & 0o777))
 }
 
 /// Makes the names in the directory of `path` durable, in case a killed [`write_durably`] did not.
@@ -53,9 +81,9 @@ pub fn sync_name(path: &Path) -> Result<(), TreeError> {
 }
 
 /// Removes what a killed [`write_durably`] of `path` may have left beside it.
-pub fn remove_unfinished(path: &Path) -> Result<(), TreeError> {
+pub fn remove_unfinished(path: &Path, existing: Existing) -> Result<(), TreeError> {
     // Where a link leads nowhere, nothing was ever written through it.
-    let Ok(path) = linked_file(path) else {
+    let Ok(path) = existing.place(path) else {
         return Ok(());
     };
     let name = path.file_name().and_then(|name| name.to_str());
@@ -73,9 +101,19 @@ pub(super) fn place(
     bytes: &[u8],
     existing: Existing,
 ) -> Result<(), TreeError> {
+    place_as(directory, name, mode.of_file(), bytes, existing)
+}
+
+fn place_as(
+    directory: &Directory,
+    name: &str,
+    mode: FileMode,
+    bytes: &[u8],
+    existing: Existing,
+) -> Result<(), TreeError> {
     let temporary = temporary_name(name);
     directory.remove_file(&temporary)?;
-    let placed = write_new(directory, &temporary, mode, bytes).and_then(|(file, _)| {
+    let placed = write_as(directory, &temporary, mode, bytes).and_then(|(file, _)| {
         flush_one(&file).map_err(|errno| cannot_write(&directory.named(name), errno))?;
         refuse_a_rival(directory, &temporary, &file)?;
         move_into_place(directory, &temporary, name, existing)
@@ -86,6 +124,55 @@ pub(super) fn place(
     }
     placed?;
     flush_directory(directory)
+}
+
+/// Writes a secret that has no name until it is complete; `false` where the file system has no such files.
+///
+/// Where there is a file to be replaced it goes away first, for a name cannot be given over another: killed in between, neither is
+/// there, and the secret can be had again.
+#[cfg(target_os = "linux")]
+fn place_without_a_name(
+    directory: &Directory,
+    name: &str,
+    bytes: &[u8],
+    existing: Existing,
+) -> Result<bool, TreeError> {
+    use rustix::fs::{CWD, OFlags, linkat, openat};
+    use std::os::fd::AsRawFd;
+
+    let failed = |error| cannot_write(&directory.named(name), error);
+    let (flags, mode) = (
+        OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC,
+        Mode::Secret.of_file(),
+    );
+    let Ok(nameless) = retry_on_intr(|| openat(directory, ".", flags, mode)) else {
+        return Ok(false);
+    };
+    // What a killed run left where there are no such files.
+    directory.remove_file(&temporary_name(name))?;
+    let mut file = File::from(nameless);
+    modes::set(&file, mode).map_err(|errno| failed(errno.into()))?;
+    file.write_all(bytes).map_err(failed)?;
+    flush_one(&file).map_err(|errno| failed(errno.into()))?;
+    if existing != Existing::Refuse {
+        directory.remove_file(name)?;
+    }
+    // As `man 2 open` has it, for without privileges a descriptor alone cannot be given a name.
+    let open = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let follow = AtFlags::SYMLINK_FOLLOW;
+    match retry_on_intr(|| linkat(CWD, open.as_str(), directory, name, follow)) {
+        Ok(()) => flush_directory(directory).map(|()| true),
+        Err(Errno::EXIST) => Err(TreeError::Exists {
+            path: directory.named(name),
+        }),
+        // There is no /proc, or there are no names to be given.
+        Err(_) => Ok(false),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn place_without_a_name(_: &Directory, _: &str, _: &[u8], _: Existing) -> Result<bool, TreeError> {
+    Ok(false)
 }
 
 /// Where the bytes of `name` are until they are complete.
@@ -101,12 +188,21 @@ pub(super) fn write_new(
     mode: Mode,
     bytes: &[u8],
 ) -> Result<(File, Kept), TreeError> {
+    write_as(directory, below, mode.of_file(), bytes)
+}
+
+fn write_as(
+    directory: &Directory,
+    below: &str,
+    mode: FileMode,
+    bytes: &[u8],
+) -> Result<(File, Kept), TreeError> {
     let failed = |error| cannot_write(&directory.named(below), error);
     let mut file = directory
         .create_file(below)
         .map_err(|errno| failed(errno.into()))?;
     // The mode first, so that there is no moment in which the file has its bytes and not its mode.
-    let kept = modes::set(&file, mode.of_file()).map_err(|errno| failed(errno.into()))?;
+    let kept = modes::set(&file, mode).map_err(|errno| failed(errno.into()))?;
     file.write_all(bytes).map_err(failed)?;
     Ok((file, kept))
 }
@@ -128,7 +224,7 @@ fn move_into_place(
     existing: Existing,
 ) -> Result<(), TreeError> {
     match existing {
-        Existing::Replace => directory.rename(from, directory, name),
+        Existing::Replace | Existing::ReplaceHere => directory.rename(from, directory, name),
         Existing::Refuse => {
             rename_without_replacing(directory, from, name).map_err(|errno| match errno {
                 Errno::EXIST => TreeError::Exists {
@@ -276,11 +372,18 @@ mod tests {
         assert_eq!(code_of(refused), "tree::exists");
         assert_eq!(fs::read_dir(around.path()).expect("a directory").count(), 1);
         assert_eq!(fs::read(&file).expect("a file"), b"one");
+        let mode = || fs::metadata(&file).expect("metadata").mode() & 0o7777;
+        assert_eq!(mode(), 0o600);
         write_durably(&file, Mode::Public, b"two", Existing::Replace).expect("written");
         assert_eq!(fs::read(&file).expect("a file"), b"two");
+        assert_eq!(mode(), 0o600, "somebody gave it that");
+        fs::remove_file(&file).expect("it was there");
+        write_durably(&file, Mode::Public, b"two", Existing::Replace).expect("written");
+        assert_eq!(mode(), 0o644);
+        write_durably(&file, Mode::Secret, b"three", Existing::Replace).expect("written");
         assert_eq!(
-            fs::metadata(&file).expect("metadata").mode() & 0o7777,
-            0o644
+            (mode(), fs::read(&file).expect("a file")),
+            (0o600, b"three".to_vec())
         );
         assert_eq!(fs::read_dir(around.path()).expect("a directory").count(), 1);
         let nowhere = around.path().join("nowhere/file");
@@ -307,7 +410,13 @@ mod tests {
         );
         write_durably(&file, Mode::Public, b"new", Existing::Replace).expect("written");
         assert_eq!(fs::read(&target).expect("a file"), b"new");
-        assert!(fs::symlink_metadata(&file).expect("metadata").is_symlink());
+        let is_link = |file| fs::symlink_metadata(file).expect("metadata").is_symlink();
+        assert!(is_link(&file));
+        let here = around.path().join("here");
+        symlink(&target, &here).expect("a link");
+        write_durably(&here, Mode::Public, b"own", Existing::ReplaceHere).expect("written");
+        assert!(!is_link(&here));
+        assert_eq!(fs::read(&target).expect("a file"), b"new");
         fs::remove_file(&target).expect("it was there");
         assert_eq!(
             code_of(write_durably(
