@@ -31,6 +31,8 @@ pub enum NameShown {
 pub enum Manner {
     /// `GET`, with nothing more than it takes.
     Plain,
+    /// The same over HTTP/2, as browsers ask.
+    AsBrowsers,
     /// `OPTIONS`.
     Options,
     /// `GET`, with headers by which a proxy would say that the visitor is at home.
@@ -89,15 +91,23 @@ pub fn probes(site: &Site, all: &[Site], domain: &str, cards: &Cards<'_>) -> Vec
         );
     }
     probes.extend(behind_other_names(site, all, domain, cards));
-    if !site.asks() {
-        return probes;
+    if site.asks() {
+        let refused = Expected::always(Outcome::Shut);
+        probes.push(ask(Visitor::Stranger, "/", refused));
+        for (place, (issued, standing)) in cards.iter().enumerate() {
+            let expected = site.device(&issued.device.person, *standing);
+            probes.push(ask(Visitor::Device(place), "/", expected));
+        }
     }
-    let refused = Expected::always(Outcome::Shut);
-    probes.push(ask(Visitor::Stranger, "/", refused));
-    for (place, (issued, standing)) in cards.iter().enumerate() {
-        let expected = site.device(&issued.device.person, *standing);
-        probes.push(ask(Visitor::Device(place), "/", expected));
-    }
+    let is_plain = |probe: &&Probe| probe.manner == Manner::Plain && probe.name == NameShown::Own;
+    let again = probes.iter().filter(is_plain).cloned();
+    let again: Vec<Probe> = again
+        .map(|probe| Probe {
+            manner: Manner::AsBrowsers,
+            ..probe
+        })
+        .collect();
+    probes.extend(again);
     probes
 }
 

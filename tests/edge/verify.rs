@@ -79,14 +79,14 @@ fn all_is_well(version: Version, lan: &str) {
         Version::New | Version::Between(_) => String::new(),
     };
     let expected = format!(
-        "ok     home.example.com        15 of 15 answers as declared {at}\n\
-         ok     films.home.example.com  10 of 10 answers as declared {at}\n\
-         ok     it.home.example.com     12 of 12 answers as declared {at}\n\
-         ok     notes.home.example.com  13 of 13 answers as declared {at}\n\
-         ok     site.home.example.com   8 of 8 answers as declared {at}\n\
-         ok     wiki.home.example.com   25 of 25 answers as declared {at}\n\
+        "ok     home.example.com        21 of 21 answers as declared {at}\n\
+         ok     films.home.example.com  11 of 11 answers as declared {at}\n\
+         ok     it.home.example.com     18 of 18 answers as declared {at}\n\
+         ok     notes.home.example.com  19 of 19 answers as declared {at}\n\
+         ok     site.home.example.com   9 of 9 answers as declared {at}\n\
+         ok     wiki.home.example.com   39 of 39 answers as declared {at}\n\
          ok     {server:22}  6 of 6 answers as declared\n{warning}\
-         6 hosts, 89 requests; with 4 certificates of devices\n"
+         6 hosts, 123 requests; with 4 certificates of devices\n"
     );
     outcome.succeeds().stdout_is(&expected).stderr_is("");
     assert!(before == house.lab.snapshot(), "it changes nothing");
@@ -95,13 +95,37 @@ fn all_is_well(version: Version, lan: &str) {
         let is_own = arrival.target == "/" || arrival.target.contains("homelab-verify");
         let is_read = matches!(arrival.method.as_str(), "GET" | "OPTIONS");
         assert!(is_own && is_read, "{arrival:?}");
-        assert_eq!(arrival.header("User-Agent"), ["homelab-verify"]);
+        let [agent] = arrival.header("User-Agent")[..] else {
+            panic!("one: {arrival:?}");
+        };
+        assert!(agent.starts_with("Mozilla/5.0 "), "{agent}");
     }
     let json = verify(&house, &caddy, &["--json", "it"]);
     let json: serde_json::Value = serde_json::from_str(json.succeeds().stdout()).expect("JSON");
     let requests = json["hosts"][0]["requests"].as_array().expect("a list");
+    let visitor = |request: &serde_json::Value| request["visitor"].as_str().map(str::to_owned);
+    let over_http2 = requests.iter().filter_map(visitor).filter_map(|visitor| {
+        let visitor = visitor.strip_suffix(", over HTTP/2,")?;
+        Some(visitor.split(" (").next().unwrap_or_default().to_owned())
+    });
+    // Each once more, as browsers ask.
+    assert_eq!(
+        over_http2.collect::<Vec<_>>(),
+        [
+            "nobody",
+            "a stranger",
+            "alice/lost",
+            "alice/pixel",
+            "alice/pixel",
+            "bob/iphone"
+        ]
+    );
+    let again = |request: &&serde_json::Value| {
+        visitor(request).is_some_and(|visitor| visitor.ends_with(", over HTTP/2,"))
+    };
     let told: Vec<String> = requests
         .iter()
+        .filter(|request| !again(request))
         .map(|request| format!("{}: {}", request["visitor"], request["expected"]))
         .collect();
     let [
@@ -196,11 +220,11 @@ fn without_the_secret_it_says_what_it_did_not_try() {
     let caddy = house.serve(Version::New);
     verify(&house, &caddy, &["--no-secret", "it"])
         .succeeds()
-        .stdout_contains("7 of 7 answers as declared")
+        .stdout_contains("9 of 9 answers as declared")
         .stdout_contains("no device's certificate was tried");
     verify(&house, &caddy, &["--identity", "/nowhere", "it"])
         .fails_with(3)
-        .stdout_contains("7 of 7 answers as declared")
+        .stdout_contains("9 of 9 answers as declared")
         .stderr_contains("no device was tried, for the root secret could not be had");
     // Where no certificate is asked for, none is needed.
     verify(&house, &caddy, &["--identity", "/nowhere", "site"]).succeeds();

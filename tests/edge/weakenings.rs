@@ -64,6 +64,9 @@ fn weakening<'a>(
     }
 }
 
+/// Whom no visit can pass for.
+const TOLD_APART: &str = "visitors whom somebody tells apart by their address, by the time, by the form of their handshake, or by something that they alone know, such as a cookie";
+
 const REFUSAL: &str = "\thandle {\n\t\terror 403\n\t}";
 const GUARD: &str = "\timport guard\n";
 
@@ -148,6 +151,10 @@ fn weakenings<'a>(
     let opened = format!("\thandle {{\n{proxy}\t}}\n\n");
     let backdoor = format!("\thandle /backdoor/* {{\n{proxy}\t}}\n\n");
     let site = move |name: &str, body: &str| format!("{name} {{\n{body}}}");
+    let let_in = |condition: &str| {
+        let back = format!("\t@back {condition}\n\thandle @back {{\n{proxy}\t}}\n\n");
+        move |text: &str| in_site(text, "notes", GUARD, &format!("{GUARD}{back}"))
+    };
     let trusted = match version {
         Version::Old => "trusted_ca_cert",
         Version::New | Version::Between(_) => "trust_der",
@@ -195,6 +202,55 @@ fn weakenings<'a>(
             "notes",
             move |text| in_site(text, "notes", GUARD, &format!("{GUARD}{backdoor}")),
             Not("paths that somebody opens beside those that are asked for"),
+        ),
+        // Whom it knows for who only looks.
+        weakening(
+            "whoever calls itself a browser is let in",
+            "notes",
+            let_in("header User-Agent Mozilla/*"),
+            As(&["nobody at /: should be refused with 403, got 200"]),
+        ),
+        weakening(
+            "whoever does not call itself a verifier is let in",
+            "notes",
+            let_in("not header User-Agent *verify*"),
+            As(&["nobody at /: should be refused with 403, got 200"]),
+        ),
+        weakening(
+            "whoever has typed an address into a browser is let in",
+            "notes",
+            let_in("header Sec-Fetch-Mode navigate"),
+            As(&["nobody at /: should be refused with 403, got 200"]),
+        ),
+        weakening(
+            "whoever keeps the connection is let in",
+            "notes",
+            let_in("not header Connection close"),
+            As(&["nobody at /: should be refused with 403, got 200"]),
+        ),
+        weakening(
+            "whoever speaks HTTP/2 is let in",
+            "notes",
+            let_in("expression {http.request.proto} == 'HTTP/2.0'"),
+            As(&["nobody, over HTTP/2, at /: should be refused with 403, got 200"]),
+        ),
+        weakening(
+            "whoever speaks HTTP/1.1 is let in",
+            "notes",
+            let_in("expression {http.request.proto} == 'HTTP/1.1'"),
+            As(&["nobody at /: should be refused with 403, got 200"]),
+        ),
+        weakening(
+            "whoever comes from one place is let in",
+            "notes",
+            let_in("remote_ip 203.0.113.66"),
+            Not(TOLD_APART),
+        ),
+        weakening(
+            "whoever knows a word is let in",
+            "notes",
+            let_in("header X-Open sesame"),
+            Not(TOLD_APART),
         ),
         weakening(
             "a barred device is back on a list",

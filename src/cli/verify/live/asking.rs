@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use jiff::Timestamp;
 
 use super::super::resolve;
-use super::super::visit::{Request, Seen, Shown, Visit, Visitors, Wanted};
+use super::super::visit::{Protocol, Request, Seen, Shown, Visit, Visitors, Wanted};
 use super::cards::Card;
 use super::report::{HostReport, RequestReport};
 use crate::cli::arguments::Verify;
@@ -104,6 +104,11 @@ impl Asking<'_> {
                     seen
                 }
             };
+            // A server that speaks no HTTP/2 has answered this already.
+            let is_repeated = seen.protocol == Protocol::Http1 && seen.reply.is_some();
+            if probe.manner == Manner::AsBrowsers && is_repeated {
+                continue;
+            }
             let place = match (seen.local, asked.at) {
                 (Some(local), Some(address)) => Place::of(self.homelab, local, address.ip()),
                 _ => Place::Unknown,
@@ -150,7 +155,7 @@ impl Asking<'_> {
 
     fn ask(&self, site: &Site, probe: &Probe, address: SocketAddr) -> Seen {
         let claim = match probe.manner {
-            Manner::Plain | Manner::Options => None,
+            Manner::Plain | Manner::AsBrowsers | Manner::Options => None,
             Manner::FromHome => Some(self.homelab.edge.address_at_home().to_string()),
             // RFC 5737 §3: nobody has it.
             Manner::FromElsewhere => Some(String::from("203.0.113.66")),
@@ -170,6 +175,10 @@ impl Asking<'_> {
                 NameShown::Own => Some(&site.host),
                 NameShown::Other(name) => Some(name),
                 NameShown::None => None,
+            },
+            protocol: match probe.manner {
+                Manner::AsBrowsers => Protocol::Http2,
+                _ => Protocol::Http1,
             },
             request: Request {
                 method: match probe.manner {
@@ -210,6 +219,7 @@ impl Asking<'_> {
             visitor: match probe.manner {
                 Manner::FromHome => format!("{name}, who claims to be at home,"),
                 Manner::FromElsewhere => format!("{name}, who claims to be elsewhere,"),
+                Manner::AsBrowsers => format!("{name}, over HTTP/2,"),
                 Manner::Plain | Manner::Options => name,
             },
             path: match probe.manner {

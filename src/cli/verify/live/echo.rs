@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::str::FromStr;
 
-use super::super::visit::{Request, Visit, Wanted};
+use super::super::visit::{Protocol, Request, Visit, Wanted};
 use super::asking::{Asking, with_port};
 use super::report::{HostReport, RequestReport};
 use crate::model::Person;
@@ -69,6 +69,7 @@ impl Asking<'_> {
         let seen = self.visitors.make(&Visit {
             address: at,
             server_name: Some(&site.host),
+            protocol: Protocol::Http1,
             request: Request {
                 method: "GET",
                 host: &host,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::super::visit::{Request, Visit, Wanted};
+use super::super::visit::{Protocol, Request, Visit, Wanted};
 use super::asking::{Asked, Asking, with_port};
 use super::report::{HostReport, RequestReport};
 use crate::verify::{Expected, Guard, Outcome, Place, Signs, Site, Verdict, judge, undeclared};
@@ -77,6 +77,7 @@ impl Asking<'_> {
         let seen = self.visitors.make(&Visit {
             address: at,
             server_name,
+            protocol: Protocol::Http1,
             request: Request {
                 method: "GET",
                 host: &with_port(host, at.port()),
@@ -151,6 +152,7 @@ impl Asking<'_> {
                 let visit = Visit {
                     address: at,
                     server_name: Some(&site.host),
+                    protocol: Protocol::Http1,
                     request: request(&host),
                     shown: None,
                 };

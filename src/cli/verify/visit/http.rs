@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use crate::verify::page_policy;
 
 /// Bytes of the head of an answer, at the most.
-const HEAD_LIMIT: usize = 64 << 10;
+pub(super) const HEAD_LIMIT: usize = 64 << 10;
 /// Bytes of the body of an answer, at the most, where it is read at all.
 const BODY_LIMIT: usize = 64 << 10;
 /// Answers that only announce the one to come, at the most.
@@ -104,7 +104,8 @@ fn values<'h>(
     headers.iter().filter(named).map(|header| header.value)
 }
 
-fn reply(status: u16, headers: &[httparse::Header<'_>]) -> Reply {
+/// What is looked at of an answer's head.
+pub(super) fn reply(status: u16, headers: &[httparse::Header<'_>]) -> Reply {
     let (name, value) = page_policy();
     let location = values(headers, "Location").next();
     let through_caddy = |via: &[u8]| via.to_ascii_lowercase().ends_with(b" caddy");

@@ -1,10 +1,11 @@
-//! The only place where homelab speaks to others: connections, each with one request.
+//! The only place where homelab speaks to others: connections, each with one request, in HTTP/1.1 or as browsers do.
 //!
 //! What the server shows is looked at and never believed: nothing but `GET` and `OPTIONS` of the program's
 //! own paths is sent, and each connection ends at its time. A device's key of P-256 signs in `pki`, and the TLS
 //! library never has it.
 
 mod http;
+mod http2;
 mod knock;
 mod tls;
 mod wire;
@@ -33,6 +34,25 @@ use wire::{Timed, described, is_timeout};
 /// request is sent all the same: three times what the handshake took, in these bounds. Caddy says it at once.
 const VERDICT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
 
+/// What a browser says of itself when somebody has typed an address: an edge that lets in all but this program would otherwise have it
+/// easy to tell the two apart.
+const BROWSERS: [(&str, &str); 8] = [
+    (
+        "User-Agent",
+        "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    ),
+    (
+        "Accept",
+        "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+    ),
+    ("Accept-Language", "en-US,en;q=0.5"),
+    ("Upgrade-Insecure-Requests", "1"),
+    ("Sec-Fetch-Dest", "document"),
+    ("Sec-Fetch-Mode", "navigate"),
+    ("Sec-Fetch-Site", "none"),
+    ("Sec-Fetch-User", "?1"),
+];
+
 /// How visits are made.
 pub struct Visitors {
     provider: Arc<CryptoProvider>,
@@ -47,10 +67,21 @@ pub struct Visit<'a> {
     pub address: SocketAddr,
     /// The name in the handshake; none where none is said.
     pub server_name: Option<&'a str>,
+    /// In which protocol it is asked.
+    pub protocol: Protocol,
     /// The request.
     pub request: Request<'a>,
     /// What is shown where a certificate is asked for.
     pub shown: Option<Shown>,
+}
+
+/// In which protocol a server is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2, or HTTP/1.1 where the server knows no other, as browsers do. Only the head of the answer is read.
+    Http2,
 }
 
 /// What is asked in HTTP.
@@ -83,6 +114,8 @@ pub struct Seen {
     pub asked: Option<Vec<Vec<u8>>>,
     /// From where it was made.
     pub local: Option<IpAddr>,
+    /// The protocol that was agreed on.
+    pub protocol: Protocol,
     /// The version of TLS, once it was agreed on.
     pub tls: Option<&'static str>,
     /// What the server showed.
@@ -146,6 +179,7 @@ impl Visitors {
             reply: None,
             asked: None,
             local: None,
+            protocol: Protocol::Http1,
             tls: None,
             served: None,
         };
@@ -204,12 +238,18 @@ impl Visitors {
             provider: Arc::clone(&self.provider),
             served: Mutex::new(None),
         });
-        let config = self.config(&showing, &looking);
+        let mut config = self.config(&showing, &looking);
+        if visit.protocol == Protocol::Http2 && visit.request.head().is_some() {
+            config.alpn_protocols.insert(0, http2::NAME.to_vec());
+        }
         let mut connection = match ClientConnection::new(Arc::new(config), name) {
             Ok(connection) => connection,
             Err(error) => return Answer::Failed(error.to_string()),
         };
         let said = self.converse(&visit.request, &mut connection, &mut stream, &showing);
+        if connection.alpn_protocol() == Some(http2::NAME) {
+            seen.protocol = Protocol::Http2;
+        }
         seen.asked = taken(&showing.asked);
         seen.served = taken(&looking.served);
         seen.tls = connection.protocol_version().map(|version| match version {
@@ -255,7 +295,15 @@ impl Visitors {
         if let Err(error) = await_verdict(connection, stream, showing, patience) {
             return ended(error, Handshake::Done);
         }
+        let head = match connection.alpn_protocol() == Some(http2::NAME) {
+            true => request.head(),
+            false => None,
+        };
         let mut tls = rustls::Stream::new(connection, stream);
+        if let Some(head) = head {
+            let heard = http2::ask(&mut tls, head);
+            return heard.or_else(|error| ended(error, Handshake::Done));
+        }
         // Who has refused already may not read any more: what was said before counts.
         let written = tls.write_all(&request.bytes()).and_then(|()| tls.flush());
         match (http::read(&mut tls, request.wanted), written) {
@@ -305,18 +353,29 @@ impl Request<'_> {
         let Request {
             method, host, path, ..
         } = self;
-        let mut text = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: homelab-verify\r\nAccept: */*\r\n"
-        );
-        for (name, value) in self.headers {
+        let mut text = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n");
+        for (name, value) in BROWSERS.iter().chain(self.headers) {
             text += &format!("{name}: {value}\r\n");
         }
         let is_connection = |(name, _): &(&str, &str)| *name == "Connection";
         if !self.headers.iter().any(is_connection) {
-            text += "Connection: close\r\n";
+            // A body has an end where the connection has one; for a head alone nobody waits.
+            text += match self.wanted {
+                Wanted::Head => "Connection: keep-alive\r\n",
+                Wanted::Body => "Connection: close\r\n",
+            };
         }
         text += "\r\n";
         text.into_bytes()
+    }
+
+    /// The same for HTTP/2; none where it cannot be said there.
+    fn head(&self) -> Option<http2::Head> {
+        let url = format!("https://{}{}", self.host, self.path);
+        let head = ::http::Request::builder().method(self.method).uri(url);
+        let headers = BROWSERS.iter().chain(self.headers);
+        let head = headers.fold(head, |head, (name, value)| head.header(*name, *value));
+        head.body(()).ok()
     }
 }
 
