@@ -440,7 +440,7 @@ mod minting {
             .fails_with(3)
             .stderr_contains("workspace::no-declaration")
             .stderr_contains("there is one above: `cd /")
-            .stderr_contains("only where there is no homelab yet");
+            .stderr_contains("where there is no homelab yet, begin one with `homelab init DOMAIN`");
         fs::remove_dir_all(lab.path().join("other")).expect("it was made");
         // Without its last step.
         fs::remove_file(lab.path().join("homelab.kdl")).expect("it was there");

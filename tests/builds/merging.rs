@@ -129,9 +129,7 @@ fn a_device_that_two_branches_add_is_told_with_both_lines() {
     git(&lab, &["merge", "-q", "-m", "both", "one"]).succeeds();
     let words = [
         "lock::duplicate",
-        "homelab.lock has `bob/tablet` twice",
-        "first here",
-        "again here",
+        "homelab.lock has `bob/tablet` twice: lines 9 and 10",
     ];
     refused(&lab, homelab(&lab, ["build"]), 3, &words);
     let lock = lab.read("homelab.lock");
