@@ -2,6 +2,7 @@
 //! certificate, and is named.
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::thread;
 
 use crate::family::{now, replaced};
@@ -243,6 +244,11 @@ fn a_host_s_own_certificate_is_looked_at() {
         .run()
         .fails_with(4)
         .stdout_contains("its certificate is of an authority that is not known here");
+    let namesake = namesake(&house, &caddy.root_certificate());
+    at_port(&house, caddy.https_port(), &["--ca", &namesake, "site"])
+        .run()
+        .fails_with(4)
+        .stdout_contains("its certificate is of an authority that is not known here");
     // Caddy's own certificates are for twelve hours.
     let later = (now() + 30 * 60 * 60).to_string();
     let root = caddy.root_certificate();
@@ -280,6 +286,28 @@ fn a_host_s_own_certificate_is_looked_at() {
         .fails_with(4)
         .stdout_contains("it asks for no certificate")
         .stdout_contains("nobody at /: should be refused in the handshake, got 200");
+}
+
+/// The path of another root of the same name.
+#[track_caller]
+fn namesake(house: &House, root: &Path) -> String {
+    let root = root.to_str().expect("a test's paths are UTF-8");
+    let asked = "x509 -noout -subject -nameopt RFC2253 -in".split(' ');
+    let asked = tools::run("openssl", asked.chain([root]));
+    let subject = asked.succeeds().stdout().trim();
+    let name = subject.strip_prefix("subject=").expect("openssl says so");
+    let subject = format!("/{name}");
+    let place = |name: &str| {
+        let path = house.lab.home().join(name);
+        path.to_str().expect("a test's paths are UTF-8").to_owned()
+    };
+    let (certificate, key) = (place("namesake.pem"), place("namesake.key"));
+    let request = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout";
+    let arguments = request
+        .split(' ')
+        .chain([&key, "-subj", &subject, "-out", &certificate]);
+    tools::run("openssl", arguments).succeeds();
+    certificate
 }
 
 #[test]

@@ -103,7 +103,10 @@ fn fault(error: Error) -> ServedFault {
         return ServedFault::Other(error.to_string());
     };
     ServedFault::Other(String::from(match error {
-        CertificateError::UnknownIssuer => return ServedFault::UnknownIssuer,
+        // The latter where a root has the issuer's name and another key: all of Caddy's own of one year are called the same.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            return ServedFault::UnknownIssuer;
+        }
         // An authority's certificate in a server's place, as many programs make them for themselves.
         CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
             return ServedFault::UnknownIssuer;
