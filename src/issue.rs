@@ -10,7 +10,7 @@ use jiff::{Timestamp, ToSpan};
 use rayon::prelude::*;
 
 use crate::lock::{
-    Authority, AuthorityState, Issued, Lock, NewDevice, Origin, PublishedCrl, SignedCrl, State,
+    Authority, AuthorityState, HandedOut, Issued, Lock, NewDevice, Origin, SignedCrl, State,
     authority_common_name,
 };
 use crate::model::{DeviceId, Domain, Email, Lifetime, MadeKey};
@@ -365,15 +365,13 @@ pub fn new_crl(
     keyring: &Keyring,
     authority: &Authority,
     lock: &Lock,
-    published: &[PublishedCrl],
+    handed_out: &[HandedOut],
     now: Timestamp,
 ) -> Result<SignedCrl, CredentialError> {
     let known = lock.crls.iter().filter(|crl| crl.authority == authority.id);
     let known = known.map(|crl| (crl.number, crl.updated));
-    let found = published
-        .iter()
-        .filter(|found| found.authority == authority.id);
-    let known = known.chain(found.map(|found| (found.list.number, found.list.updated)));
+    let found = { handed_out.iter() }.filter(|found| found.authority == authority.id);
+    let known = known.chain(found.map(|found| (found.number, found.updated)));
     // RFC 5280 §5.2.3: the later list has the greater number. That of a list that only another
     // branch knew counts too, for it may have been handed out.
     let number = match known.clone().map(|(number, _)| number).max() {

@@ -27,6 +27,7 @@ pub mod cli;
 pub mod diagnostic;
 pub mod issue;
 pub mod lock;
+pub mod memory;
 pub mod model;
 pub mod parse;
 pub mod pki;

@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::plan::Derivation;
 use crate::render::{Artifact, RenderError, Secrets, render};
 use crate::template::Templates;
-use crate::tree::{Found, OutputPath, Scope, Tree, TreeError, View, Wanted};
+use crate::tree::{Found, ManifestEntry, OutputPath, Scope, Tree, TreeError, View, Wanted};
 
 /// Why the tree could not be made.
 #[derive(Debug, Error, Diagnostic)]
@@ -70,12 +70,14 @@ pub enum Miss {
     Missing,
     /// Somebody has changed it.
     Altered,
+    /// Nobody knows what it was made from: the manifest is not one that was written here.
+    Unproven,
 }
 
 impl Miss {
     /// Whether the same is made again.
     pub fn is_repair(self) -> bool {
-        matches!(self, Miss::Missing | Miss::Altered)
+        matches!(self, Miss::Missing | Miss::Altered | Miss::Unproven)
     }
 }
 
@@ -87,6 +89,9 @@ fn miss(
     let Some(entry) = view.entry(&derivation.path) else {
         return Ok(Some(Miss::New));
     };
+    if entry.input == ManifestEntry::UNKNOWN {
+        return Ok(Some(Miss::Unproven));
+    }
     let input = input_hash(derivation, &entry.templates, templates);
     let (found, recorded) = (input.as_bytes(), entry.input.as_bytes());
     if found[..HALF] != recorded[..HALF] {
@@ -99,7 +104,7 @@ fn miss(
         return Ok(Some(Miss::Mode));
     }
     Ok(match view.inspect(&derivation.path)? {
-        Found::Intact => None,
+        Found::Intact => view.is_doubted().then_some(Miss::Unproven),
         Found::Missing => Some(Miss::Missing),
         Found::Altered | Found::Unowned => Some(Miss::Altered),
     })
@@ -129,7 +134,9 @@ pub fn outlook(
     if derivation.recipe.needs_secrets() {
         return Ok(match miss {
             // The lock records the certificate: from another file, the same comes out.
-            Miss::Means if view.inspect(&derivation.path)? == Found::Intact => Outlook::Same,
+            Miss::Means | Miss::Unproven if view.inspect(&derivation.path)? == Found::Intact => {
+                Outlook::Same
+            }
             _ if unowned => Outlook::InTheWay,
             _ => Outlook::Made,
         });
@@ -147,7 +154,7 @@ pub fn outlook(
     })
 }
 
-/// Renders what missed, and commits the whole.
+/// Renders what missed, and commits the whole. `tell` is given the hashes of manifests before they are written.
 pub fn realise(
     tree: Tree,
     derivations: &[Derivation],
@@ -155,6 +162,7 @@ pub fn realise(
     scope: &Scope,
     templates: &Templates,
     secrets: Option<&Secrets>,
+    tell: impl FnOnce(&[blake3::Hash]),
 ) -> Result<Built, RealiseError> {
     let staged = missed.par_iter().map(|(derivation, _)| {
         let artifact = render(&derivation.recipe, templates, secrets)?;
@@ -177,7 +185,7 @@ pub fn realise(
             None => wanted.push(Wanted::Keep(derivation.path.clone())),
         }
     }
-    let outcome = tree.commit(wanted, scope)?;
+    let outcome = tree.commit_telling(wanted, scope, tell)?;
     let altered = |path: &OutputPath| {
         let place = missed.binary_search_by(|(derivation, _)| derivation.path.cmp(path));
         place.is_ok_and(|place| missed[place].1.is_repair())

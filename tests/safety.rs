@@ -178,6 +178,7 @@ mod damage {
                         for memory in ["ca.crl", "ca.crl.der", "exposure.json"] {
                             let _ = fs::remove_file(lab.path().join("out/edge").join(memory));
                         }
+                        lab.forget();
                     }
                 } else {
                     assert!(
@@ -304,6 +305,15 @@ mod damage {
         lab.command(["build"])
             .run()
             .fails_with(3)
+            .stderr_contains("lock::other-key");
+        assert_eq!(lab.snapshot(), before);
+        // Whoever names its key has the tree in the way.
+        let key = lab.read("homelab.lock");
+        let (_, key) = key.split_once(" key=\"").expect("its root has one");
+        let named = ["build", "--root-key", &key[..64], "--accept-epoch", "0"];
+        lab.command(named)
+            .run()
+            .fails_with(3)
             .stderr_contains("tree::another-homelab");
         assert_eq!(lab.snapshot(), before);
     }
@@ -410,7 +420,7 @@ mod minting {
         lab.command(["init", "home.example.org"]).run().succeeds();
         assert_eq!(
             lab.read(".gitignore"),
-            "*.swp\n/out/\n/.homelab.age.pending\n"
+            "*.swp\n/out\n/.homelab.age.pending\n"
         );
         assert_eq!(
             lab.read(".gitattributes"),

@@ -13,6 +13,8 @@ mod holding;
 mod home;
 #[path = "state/links.rs"]
 mod links;
+#[path = "state/memory.rs"]
+mod memory;
 #[path = "state/pushed.rs"]
 mod pushed;
 #[path = "state/races.rs"]

@@ -114,6 +114,7 @@ fn reason(derivation: &Derivation, miss: Miss, issued: &BTreeSet<&str>) -> Strin
         Miss::Mode => "others may read it from now on",
         Miss::Missing => "missing on disk",
         Miss::Altered => "changed by hand",
+        Miss::Unproven => "not what this machine has written",
     })
 }
 

@@ -21,6 +21,9 @@ impl Former {
         if view.entry(&path).is_none() {
             return Ok(Former::Unknown("has not been built before"));
         }
+        if view.is_doubted() {
+            return Ok(Former::Unknown("is not as this machine remembers it"));
+        }
         if view.inspect(&path)? != Found::Intact {
             return Ok(Former::Unknown(
                 "has no edge/exposure.json as it was written",

@@ -64,6 +64,9 @@ pub struct Declaration {
     /// [default: $HOMELAB_ROOT_KEY]
     #[arg(long, value_name = "KEY")]
     pub root_key: Option<RootKey>,
+    /// Go by a homelab.lock of this epoch, though a later one was built from or an authority that it trusts was let go of
+    #[arg(long, value_name = "EPOCH")]
+    pub accept_epoch: Option<u64>,
 }
 
 /// How the root secret is opened.
@@ -325,6 +328,7 @@ impl Rotate {
         };
         Make {
             declaration: Declaration {
+                accept_epoch: self.declaration.accept_epoch,
                 file: self.declaration.file.clone(),
                 root_key: self.declaration.root_key,
             },

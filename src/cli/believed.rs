@@ -36,12 +36,12 @@ enum BelievedError {
     NotPinned { found: RootKey, pinned: RootKey },
 
     #[error(
-        "homelab.lock is signed with the key {found}, and `{out}` was built from one that was signed with {known}"
+        "homelab.lock is signed with the key {found}, and `{out}` was built from one that was signed with {known}, which has not vouched for it"
     )]
     #[diagnostic(
         code("lock::other-key"),
         help(
-            "if you went over to another root secret (`homelab rotate --root`), run `homelab build` where that is, or name the new key with `--root-key {found}`; otherwise somebody else wrote homelab.lock: find out who, and bring back the last good one"
+            "whoever goes over to another root secret has the one before vouch for it (`homelab rotate --root` does). If you know that this key is yours, name it with `--root-key {found}`; otherwise somebody else wrote homelab.lock, and perhaps homelab.age: find out who, and bring back the last good ones"
         )
     )]
     OtherKey {
@@ -115,18 +115,18 @@ pub fn hold_against_secret(lock: &Lock, keyring: &Keyring) -> Result<(), Failure
     }
 }
 
-/// What a tree tells of the key that its lock was signed with.
+/// What is known of the key that the lock should be signed with.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Known {
-    /// The same as the lock's, or one that is pinned.
+    /// It is the lock's, or has vouched for that, or another is pinned.
     Same,
-    /// Nothing, for nothing was built there yet, or from a lock of version 1.
+    /// Nothing: nothing was built here yet, or from a lock of version 1.
     Nothing,
-    /// Another one: whoever has the root secret finds out whether that is right.
+    /// It is another one, which has not vouched for the lock's.
     Other(RootKey),
 }
 
-/// What the tree in `out` tells of the lock's key.
+/// What this machine, or else the tree in `out`, tells of the lock's key.
 ///
 /// # Errors
 /// Where that lock was signed, and this one is not.
@@ -138,11 +138,15 @@ pub fn known(workspace: &Workspace, out: &Path, lock: &Lock) -> Result<Known, Fa
     }
     let said = workspace.read(&out.join(PUBLISHED), LIMIT)?;
     let said = said.and_then(|bytes| serde_json::from_slice::<Signed>(&bytes).ok());
-    let known = said.and_then(|said| said.root_key?.parse().ok());
+    let said = said.and_then(|said| said.root_key?.parse().ok());
+    // Git may have written what lies in the directory, and not what lies elsewhere.
+    let known = workspace.recollection().memory.root_key.or(said);
     match (known, lock.key) {
         (None, _) => Ok(Known::Nothing),
         (Some(known), None) => Err(Failure::environment(BelievedError::UnsignedAgain { known })),
-        (Some(known), Some(key)) if known == key => Ok(Known::Same),
+        (Some(known), Some(key)) if known == key || lock.is_vouched_for_by(&known) => {
+            Ok(Known::Same)
+        }
         (Some(known), Some(_)) => match workspace.pinned()? {
             // It has been held against that when it was read.
             Some(_) => Ok(Known::Same),
@@ -151,7 +155,8 @@ pub fn known(workspace: &Workspace, out: &Path, lock: &Lock) -> Result<Known, Fa
     }
 }
 
-/// Fails where the tree was built under another key: for who has no secret to know better by.
+/// Fails where something was built under another key. A secret that opens is no reason to go over to another: whoever knows
+/// whom homelab.age is sealed to can put another one in its place.
 pub fn hold_against_tree(workspace: &Workspace, out: &Path, lock: &Lock) -> Result<(), Failure> {
     match (known(workspace, out, lock)?, lock.key) {
         (Known::Other(known), Some(found)) => {

@@ -8,8 +8,10 @@ use thiserror::Error;
 use super::arguments::{Build, Declaration, Make};
 use super::believed::{self, Known};
 use super::failure::{Exit, Failure};
+use super::git::Tracks;
 use super::hold::{Held, PATIENCE, Still};
 use super::issuing::{Issuing, Order, refuse_changes, refuse_issues};
+use super::memory::{self, Recollection};
 use super::mint::{self, Standing};
 use super::requests::Requested;
 use super::went_back::Published;
@@ -201,6 +203,7 @@ fn build_all(
         templates,
         ..
     } = inputs;
+    doubt_tracked(out);
     let mut issuing = Issuing::new(inputs, &make.secret);
     let root_elsewhere = make.secret.root_command.is_some();
     let (mut is_first, mut is_new) = (true, true);
@@ -209,34 +212,31 @@ fn build_all(
             let changes = vec![String::from("the root secret is to be made")];
             return Err(would_change(changes));
         }
-        Standing::Fresh => issuing.begin(order)?,
+        Standing::Fresh => {
+            memory::begin_anew(workspace)?;
+            issuing.begin(order)?
+        }
         Standing::Begun(lock) => {
             let mut lock = *lock;
+            if mode == Mode::Locked {
+                believed::refuse_unsigned(&lock)?;
+            }
+            believed::hold_against_tree(workspace, out, &lock)?;
             let published = Published::read(workspace, out, &lock)?;
             issuing.refuse_return(&published, order, &lock, accepted)?;
-            lock.forget_overtaken(&published.lists);
+            lock.forget_overtaken(&published.handed_out);
             issuing.published = published;
             (is_first, is_new) = (lock.signing().is_none(), false);
             refuse_issued_here(homelab, &lock)?;
             match mode {
-                Mode::Locked => {
-                    believed::refuse_unsigned(&lock)?;
-                    believed::hold_against_tree(workspace, out, &lock)?;
-                    refuse_changes(homelab, &lock)?;
-                }
+                Mode::Locked => refuse_changes(homelab, &lock)?,
                 Mode::Retiring(allowed) => refuse_retiring_many(homelab, &lock, allowed)?,
             }
             // Where the tree cannot be built in, nothing is issued either.
             View::open(out, owner(&lock), PATIENCE).map_err(Failure::environment)?;
             match mode {
                 Mode::Locked => lock,
-                Mode::Retiring(_) => {
-                    // Where no tree tells of that key, the secret does.
-                    if matches!(believed::known(workspace, out, &lock)?, Known::Other(_)) {
-                        issuing.open(&lock)?;
-                    }
-                    issuing.go_on(lock, order)?
-                }
+                Mode::Retiring(_) => issuing.go_on(lock, order)?,
             }
         }
     };
@@ -257,8 +257,11 @@ fn build_all(
         // Everything is to be made: what cannot be opened is told before a directory is there.
         issuing.open(&lock)?;
     }
-    let tree = open(out, &lock)?;
-    make_tree(inputs, tree, &derivations, &Scope::All, || {
+    let mut recollection = memory::recall(workspace);
+    recollection.learn(workspace, &lock, &issuing.published.handed_out, accepted)?;
+    let tree = open(out, &lock, &recollection)?;
+    let scope = Scope::All;
+    make_tree(inputs, tree, recollection, &derivations, &scope, || {
         issuing.secrets(&lock)
     })?;
     if mode != Mode::Locked {
@@ -345,6 +348,16 @@ pub fn doubt_installed(homelab: &Homelab, lock: &Lock) {
     }
 }
 
+/// Tells where git writes what lies in the output. A build believes nothing of it, and makes it anew.
+fn doubt_tracked(out: &Path) {
+    if let Tracks::File(tracked) = git::tracks(out) {
+        let (tracked, out) = (tracked.display(), out.display());
+        report::note(format_args!(
+            "git keeps `{tracked}`: whoever can push writes what lies in `{out}`. A build makes it anew and compares; deploy nothing of it before one has succeeded, and take it out of git, `git rm -r --cached {out}`."
+        ));
+    }
+}
+
 /// Makes what needs no secret, from what the lock records.
 fn build_edge(inputs: &Inputs<Held>, arguments: &Build) -> Result<(), Failure> {
     let Inputs {
@@ -354,13 +367,15 @@ fn build_edge(inputs: &Inputs<Held>, arguments: &Build) -> Result<(), Failure> {
         templates,
         ..
     } = inputs;
+    doubt_tracked(out);
     let mut lock = issued_lock(workspace)?;
     believed::refuse_unsigned(&lock)?;
     believed::hold_against_tree(workspace, out, &lock)?;
     let published = Published::read(workspace, out, &lock)?;
-    published.refuse_return(homelab, &lock, &arguments.accept_return_of)?;
+    let accepted = &arguments.accept_return_of;
+    published.refuse_return(homelab, &lock, accepted)?;
     let was_stale = lock.has_stale_crl();
-    lock.forget_overtaken(&published.lists);
+    lock.forget_overtaken(&published.handed_out);
     refuse_issued_here(homelab, &lock)?;
     refuse_issues(homelab, &lock)?;
     refuse_retiring_many(homelab, &lock, arguments.allow_retire)?;
@@ -369,8 +384,10 @@ fn build_edge(inputs: &Inputs<Held>, arguments: &Build) -> Result<(), Failure> {
     caddy::doubt(homelab);
     let derivations = plan::edge(homelab, &lock, &templates.of_the_edge());
     let (is_stale, scope) = (lock.has_stale_crl(), edge_scope(&lock));
-    let tree = open(out, &lock)?;
-    make_tree(inputs, tree, &derivations, &scope, || {
+    let mut recollection = workspace.recollection().clone();
+    recollection.learn(workspace, &lock, &published.handed_out, accepted)?;
+    let tree = open(out, &lock, &recollection)?;
+    make_tree(inputs, tree, recollection, &derivations, &scope, || {
         unreachable!("nothing below edge/ needs a secret")
     })?;
     if is_stale && !was_stale {
@@ -438,9 +455,10 @@ fn check_tree(inputs: &Inputs<Still>, make: &Make, accepted: &[DeviceId]) -> Res
     } = inputs;
     let mut lock = issued_lock(workspace)?;
     believed::refuse_unsigned(&lock)?;
+    believed::hold_against_tree(workspace, out, &lock)?;
     let published = Published::read(workspace, out, &lock)?;
     published.refuse_return(homelab, &lock, accepted)?;
-    lock.forget_overtaken(&published.lists);
+    lock.forget_overtaken(&published.handed_out);
     refuse_changes(homelab, &lock)?;
     let opened = secret::unlock(workspace, &make.secret, &lock, &lock.roots())?;
     let secrets = Secrets::of(opened.keyring, &lock).map_err(Failure::environment)?;
@@ -499,8 +517,14 @@ pub fn owner(lock: &Lock) -> Owner {
     }
 }
 
-fn open(out: &Path, lock: &Lock) -> Result<Tree, Failure> {
-    let tree = Tree::open(out, owner(lock), PATIENCE).map_err(Failure::environment)?;
+fn open(out: &Path, lock: &Lock, recollection: &Recollection) -> Result<Tree, Failure> {
+    let mut tree = Tree::open(out, owner(lock), PATIENCE).map_err(Failure::environment)?;
+    if tree.believe_only(recollection.manifests(out)) {
+        report::note(format_args!(
+            "{} is not as this machine remembers it: everything is made anew and compared.",
+            out.display()
+        ));
+    }
     if tree.damaged() {
         report::note(format_args!(
             "The manifest of {} was damaged: it is written anew.",
@@ -515,6 +539,7 @@ fn open(out: &Path, lock: &Lock) -> Result<Tree, Failure> {
 fn make_tree(
     inputs: &Inputs<Held>,
     tree: Tree,
+    mut recollection: Recollection,
     derivations: &[Derivation],
     scope: &Scope,
     unlock: impl FnOnce() -> Result<Secrets, Failure>,
@@ -539,7 +564,9 @@ fn make_tree(
         scope,
         templates,
         secrets.as_ref(),
+        |manifests| recollection.write_manifests(&inputs.out, manifests),
     );
+    recollection.keep();
     let built = built.map_err(realise_failure)?;
     tell(&inputs.out, &built);
     if built.shows_secrets && has_secrets {

@@ -22,7 +22,7 @@ pub fn check(arguments: &Check) -> Result<(), Failure> {
         believed::doubt_unsigned(lock);
         let published = went_back::Published::read(&workspace, &workspace.path("out"), lock)?;
         published.refuse_return(&homelab, lock, &arguments.accept_return_of)?;
-        lock.forget_overtaken(&published.lists);
+        lock.forget_overtaken(&published.handed_out);
     }
     let devices = homelab.devices().count();
     report::result(format_args!(

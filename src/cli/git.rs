@@ -1,7 +1,11 @@
 //! What git is told about the files beside the declaration.
 
+use std::ffi::OsStr;
 use std::fmt::Write;
-use std::path::Path;
+use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 use super::failure::Failure;
 use super::hold::Held;
@@ -13,7 +17,10 @@ pub const IGNORE: &str = ".gitignore";
 pub const ATTRIBUTES: &str = ".gitattributes";
 
 /// What is no business of git's: the output, and what an interrupted command leaves.
-const IGNORED: [&str; 2] = ["/out/", "/.homelab.age.pending"];
+const IGNORED: [&str; 2] = ["/out", "/.homelab.age.pending"];
+
+/// What homelabs before wrote for the first of these: it does not ignore a link.
+const FORMER_OUTPUT: &str = "/out/";
 
 /// A file of ours, and how git is to treat it.
 struct Attribute {
@@ -36,6 +43,9 @@ const ATTRIBUTED: [Attribute; 2] = [
     },
 ];
 
+/// Bytes of a path, at the most.
+const PATH_LIMIT: u64 = 1 << 16;
+
 /// Bytes of a file of git's, at the most.
 const LIMIT: u64 = 1 << 20;
 
@@ -49,9 +59,102 @@ pub fn tell(workspace: &Held) -> Result<bool, Failure> {
 /// stays as it is, and so does what is not there because the user took it out of `.gitignore`.
 pub fn tell_again(workspace: &Held) -> Result<bool, Failure> {
     match is_in_work_tree(workspace.directory()) {
-        true => attribute(workspace),
+        true => {
+            let ignored = ignore_by_present_lines(workspace)?;
+            Ok(attribute(workspace)? || ignored)
+        }
         false => Ok(false),
     }
+}
+
+/// Writes a line of an earlier homelab as it is written now, and adds none.
+fn ignore_by_present_lines(workspace: &Held) -> Result<bool, Failure> {
+    let Some(text) = text(workspace, IGNORE)? else {
+        return Ok(false);
+    };
+    let now = ignored_now(&text);
+    match now == text {
+        true => Ok(false),
+        false => write(workspace, IGNORE, &now),
+    }
+}
+
+/// The text with the line of an earlier homelab as it is written now.
+fn ignored_now(text: &str) -> String {
+    let lines = text.split_inclusive('\n');
+    let now = lines.map(|line| match line.trim() {
+        FORMER_OUTPUT => line.replace(FORMER_OUTPUT, IGNORED[0]),
+        _ => line.to_owned(),
+    });
+    now.collect()
+}
+
+/// What git says of a path.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Tracks {
+    /// It keeps nothing there, or there is no git.
+    Nothing,
+    /// It keeps this file there, or the link that it is, among others perhaps.
+    File(PathBuf),
+    /// It gives no answer.
+    Unknown,
+}
+
+/// Whether git keeps something at or below `path`.
+pub fn tracks(path: &Path) -> Tracks {
+    let parent = path.parent().filter(|parent| *parent != Path::new(""));
+    let parent = parent.unwrap_or(Path::new(".")).canonicalize();
+    let (Ok(parent), Some(name)) = (parent, path.file_name()) else {
+        return Tracks::Nothing;
+    };
+    // Asked for from where `.git` is: below that, whoever can push may have put what looks like a repository.
+    let top = parent.ancestors().find(|above| has_git(above));
+    let Some((top, within)) = top.and_then(|top| Some((top, parent.strip_prefix(top).ok()?)))
+    else {
+        return Tracks::Nothing;
+    };
+    let asked = Command::new("git")
+        // A stranger's configuration of the repository starts no program.
+        .args(["-c", "core.fsmonitor=false", "--literal-pathspecs"])
+        .args(["ls-files", "-z", "--"])
+        .arg(within.join(name))
+        .current_dir(top)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    match asked {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Tracks::Nothing,
+        Err(_) => Tracks::Unknown,
+        Ok(asked) => first_of(asked, top),
+    }
+}
+
+/// The first file that git names.
+fn first_of(mut asked: Child, top: &Path) -> Tracks {
+    let stdout = asked.stdout.take().expect("it was asked to be piped");
+    let mut first = Vec::new();
+    let read = BufReader::new(stdout.take(PATH_LIMIT)).read_until(0, &mut first);
+    let is_answered = asked.wait().is_ok_and(|status| status.success());
+    match (read, first.strip_suffix(&[0])) {
+        // With more to say it may have ended by a broken pipe.
+        (Ok(_), Some(first)) => Tracks::File(top.join(OsStr::from_bytes(first))),
+        (Ok(0), None) if is_answered => Tracks::Nothing,
+        _ => Tracks::Unknown,
+    }
+}
+
+/// The first link on the way to the output, in the homelab's directory, that git keeps or does not answer for: whoever
+/// can push says where it leads.
+pub fn tracked_link<'p>(directory: &Path, out: &'p Path) -> Option<&'p Path> {
+    let here = directory.canonicalize().ok()?;
+    let links = out.ancestors().filter(|path| path.is_symlink());
+    let mut within = links.filter(|link| {
+        let parent = link.parent().filter(|parent| *parent != Path::new(""));
+        let parent = parent.unwrap_or(Path::new(".")).canonicalize();
+        parent.is_ok_and(|parent| parent.starts_with(&here))
+    });
+    within.find(|link| tracks(link) != Tracks::Nothing)
 }
 
 /// Says that git was told something.
@@ -66,16 +169,24 @@ fn is_in_work_tree(directory: &Path) -> bool {
         return false;
     };
     let mut around = directory.ancestors();
-    around.any(|directory| directory.join(".git").symlink_metadata().is_ok())
+    around.any(has_git)
+}
+
+fn has_git(directory: &Path) -> bool {
+    directory.join(".git").symlink_metadata().is_ok()
 }
 
 fn ignore(workspace: &Held) -> Result<bool, Failure> {
     let Some(text) = text(workspace, IGNORE)? else {
         return Ok(false);
     };
-    let has = |line: &&&str| text.lines().any(|present| present.trim() == **line);
+    let now = ignored_now(&text);
+    let has = |line: &&&str| now.lines().any(|present| present.trim() == **line);
     let missing: Vec<&str> = IGNORED.iter().filter(|line| !has(line)).copied().collect();
-    add(workspace, IGNORE, &text, &missing)
+    match missing.is_empty() && now != text {
+        true => write(workspace, IGNORE, &now),
+        false => add(workspace, IGNORE, &now, &missing),
+    }
 }
 
 fn attribute(workspace: &Held) -> Result<bool, Failure> {
@@ -187,6 +298,8 @@ mod tests {
         ] {
             assert_eq!(brought_up_to_date(before), after, "{before:?}");
         }
+        assert_eq!(ignored_now("a\n /out/\r\n/out/x\n"), "a\n /out\r\n/out/x\n");
+        assert_eq!(ignored_now("# /out/\n/out"), "# /out/\n/out");
         let lock = &ATTRIBUTED[0];
         for (line, is_ours) in [
             ("homelab.lock -merge", true),

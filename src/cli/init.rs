@@ -9,6 +9,7 @@ use super::arguments::Init;
 use super::failure::{Exit, Failure};
 use super::git;
 use super::hold::Held;
+use super::memory;
 use super::mint::{self, Minted, Standing};
 use super::report;
 use super::sealing::SealsTo;
@@ -66,6 +67,7 @@ pub fn init(arguments: &Init) -> Result<(), Failure> {
     }
     match mint::standing(&workspace, &workspace.path("out"), false)? {
         Standing::Fresh => {
+            memory::begin_anew(&workspace)?;
             let minted = minted(arguments, &workspace)?;
             mint::establish(&workspace, &minted, &minted.lock)?;
         }

@@ -12,6 +12,7 @@ use super::requests::Requested;
 use super::sealing::{SealsTo, Wanted};
 use super::secret::Opened;
 use super::went_back::Published;
+use super::workspace::WorkspaceError;
 use super::{build, clock, mint, report, secret};
 use crate::issue::{new_authority, new_certificates, new_crl, unconfirmed};
 use crate::lock::{
@@ -317,7 +318,9 @@ impl<'a> Issuing<'a> {
         let opened = self.opened.as_mut().expect("it has just been opened");
         keep(&mut opened.keyring, lock);
         let root = mint::new_root()?;
-        lock.root = root.id();
+        let present = opened.keyring.root(&lock.root);
+        let present = present.expect("it has been held against it");
+        { lock.go_over(present, &root) }.map_err(|_| WorkspaceError::miscalculates())?;
         opened.keyring.add_root(root);
         opened.replace(self.workspace, &to)
     }
@@ -416,7 +419,7 @@ impl<'a> Issuing<'a> {
             let mut known = lock.crls.iter().filter(|crl| crl.authority == authority.id);
             crls.push(match (lock.crl(authority), known.next()) {
                 (Some(_), Some(signed)) => signed.clone(),
-                _ => new_crl(keyring, authority, lock, &self.published.lists, now)
+                _ => new_crl(keyring, authority, lock, &self.published.handed_out, now)
                     .map_err(Failure::environment)?,
             });
         }

@@ -20,6 +20,8 @@ mod git;
 mod hold;
 mod init;
 mod issuing;
+mod left_behind;
+mod memory;
 mod mint;
 mod passphrase;
 mod password;

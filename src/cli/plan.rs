@@ -173,7 +173,7 @@ fn of_all(inputs: &Inputs, arguments: &Arguments, now: Timestamp) -> Result<Plan
         believed::hold_against_tree(workspace, out, lock)?;
         let published = went_back::Published::read(workspace, out, lock)?;
         published.refuse_return(homelab, lock, &arguments.accept_return_of)?;
-        lock.forget_overtaken(&published.lists);
+        lock.forget_overtaken(&published.handed_out);
         let_in = published.installed;
     }
     let own_key = |device: &DeviceId| requested.key(device);
@@ -243,7 +243,7 @@ fn of_edge(inputs: &Inputs, arguments: &Arguments) -> Result<Plan, Failure> {
     believed::hold_against_tree(&inputs.workspace, &inputs.out, &lock)?;
     let published = went_back::Published::read(&inputs.workspace, &inputs.out, &lock)?;
     published.refuse_return(homelab, &lock, &arguments.accept_return_of)?;
-    lock.forget_overtaken(&published.lists);
+    lock.forget_overtaken(&published.handed_out);
     refuse_issued_here(homelab, &lock)?;
     let reconciliation = reconcile(homelab, &lock);
     let derivations = plan::edge(homelab, &lock, &inputs.templates.of_the_edge());
@@ -305,7 +305,9 @@ impl Look<'_> {
         let templates = &self.inputs.templates;
         let out = &self.inputs.out;
         let view = View::glance(out, owner(self.before.unwrap_or(self.foreseen)));
-        let view = view.map_err(Failure::environment)?;
+        let mut view = view.map_err(Failure::environment)?;
+        let recollection = self.inputs.workspace.recollection();
+        let is_doubted = view.believe_only(recollection.manifests(out));
         let missed = realise::missed(self.derivations, &view, templates);
         let missed = missed.map_err(Failure::environment)?;
         let missed: Result<Vec<(&Derivation, Miss, Outlook)>, _> = missed
@@ -337,7 +339,7 @@ impl Look<'_> {
         }
         artifacts.sort();
         let needs_secret = |(derivation, miss, outlook): &(&Derivation, Miss, Outlook)| {
-            let is_held_against = *miss == Miss::Means;
+            let is_held_against = matches!(miss, Miss::Means | Miss::Unproven);
             derivation.recipe.needs_secrets() && (*outlook != Outlook::Same || is_held_against)
         };
         let (people, no_former_build) = self.meaning(&view)?;
@@ -354,7 +356,7 @@ impl Look<'_> {
                 changes: self.changes,
                 rewrite: false,
             },
-            notes: notes(&view),
+            notes: notes(&view, is_doubted),
         })
     }
 
@@ -398,7 +400,13 @@ impl Look<'_> {
 }
 
 /// What else there is to know of a tree.
-fn notes(view: &View) -> Vec<String> {
+fn notes(view: &View, is_doubted: bool) -> Vec<String> {
+    let doubted = is_doubted.then(|| {
+        format!(
+            "{} is not as this machine remembers it: a build makes everything anew and compares",
+            view.directory().display()
+        )
+    });
     let damaged = view
         .damaged()
         .then(|| String::from("the manifest is damaged: a build writes it anew"));
@@ -411,7 +419,10 @@ fn notes(view: &View) -> Vec<String> {
     });
     let shown = view.shows_secrets();
     let shown = shown.then(|| shown_secrets(view.directory()));
-    damaged.into_iter().chain(busy).chain(shown).collect()
+    (damaged.into_iter().chain(doubted))
+        .chain(busy)
+        .chain(shown)
+        .collect()
 }
 
 /// A build removes nothing that is not its own.

@@ -12,11 +12,12 @@ use super::build::{issued_lock, owner, sealed_hash};
 use super::device::{Purpose, is_enrolled};
 use super::failure::{Exit, Failure};
 use super::hold::{PATIENCE, Still};
-use super::{clock, mint, password, report};
+use super::{clock, mint, password, report, secret};
 use crate::lock::{Issued, Lock};
 use crate::model::DeviceId;
 use crate::plan::{self, Derivation, Guide, Recipe, shown_end};
-use crate::realise;
+use crate::realise::{self, Miss};
+use crate::render::Secrets;
 use crate::share::{End, File, Limits, Offer, Page, Qr, SecretPath, Server};
 use crate::template::Templates;
 use crate::tree::{Existing, Mode, OutputPath, View, write_durably};
@@ -128,8 +129,12 @@ pub fn share(arguments: &Share) -> Result<(), Failure> {
     let templates = workspace.templates()?;
     let sealed = sealed_hash(&workspace)?;
     let planned = plan::plan(&homelab, &lock, &templates.of_the_edge(), sealed);
-    let view = View::open(&out, owner(&lock), PATIENCE).map_err(Failure::environment)?;
-    let (guide, files) = read(view, planned, &templates, device)?;
+    let mut view = View::open(&out, owner(&lock), PATIENCE).map_err(Failure::environment)?;
+    view.believe_only(workspace.recollection().manifests(&out));
+    let (guide, files) = read(view, planned, &templates, device, || {
+        let opened = secret::unlock(&workspace, &arguments.secret, &lock, &lock.roots())?;
+        Secrets::of(opened.keyring, &lock).map_err(Failure::environment)
+    })?;
     let password = match arguments.show_password {
         true => Some(password::derived(
             &workspace,
@@ -225,6 +230,7 @@ fn read(
     planned: Vec<Derivation>,
     templates: &Templates,
     device: &DeviceId,
+    unlock: impl FnOnce() -> Result<Secrets, Failure>,
 ) -> Result<(Guide, Vec<File>), Failure> {
     let out = view.directory();
     let folder = format!("people/{}/{}", device.person, device.device);
@@ -244,19 +250,25 @@ fn read(
     }
     let guide = guide.expect("whoever has a device with a certificate has a guide");
     let missed = realise::missed(&derivations, &view, templates).map_err(Failure::environment)?;
-    if let Some((derivation, miss)) = missed.first() {
+    let is_unproven = |(_, miss): &(&Derivation, Miss)| *miss == Miss::Unproven;
+    if let Some((derivation, miss)) = missed.iter().find(|missed| !is_unproven(missed)) {
         let path = out.join(derivation.path.as_str());
         return Err(Failure::environment(match miss.is_repair() {
             false => ShareError::Stale { path },
             true => ShareError::Altered { path },
         }));
     }
-    // Whoever can write here can make the manifest fit: what needs no secret is made anew.
+    // Where this machine does not remember having written them, the secret tells whether they are right.
+    let secrets = match missed.iter().any(is_unproven) {
+        true => Some(unlock()?),
+        false => None,
+    };
+    // Whoever can write here can make the manifest fit: what can be is made anew.
     let public: Vec<Derivation> = derivations
         .into_iter()
-        .filter(|derivation| !derivation.recipe.needs_secrets())
+        .filter(|derivation| secrets.is_some() || !derivation.recipe.needs_secrets())
         .collect();
-    let differences = realise::differences(&view, &public, templates, None);
+    let differences = realise::differences(&view, &public, templates, secrets.as_ref());
     let differences = differences.map_err(|error| Failure::new(Exit::Environment, error))?;
     let is_public = |path: &OutputPath| public.iter().any(|made| made.path == *path);
     if let Some(altered) = differences.iter().find(|found| is_public(&found.path)) {

@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use miette::Diagnostic;
+use jiff::Timestamp;
+use miette::{Diagnostic, Report};
 use serde::Deserialize;
 use thiserror::Error;
 
 use super::failure::{Exit, Failure};
+use super::left_behind::{Behind, Forgets};
 use super::workspace::Workspace;
-use super::{believed, report};
-use crate::lock::{Lock, PublishedCrl, Returned, reconcile};
+use super::{believed, clock, report};
+use crate::lock::{Forgotten, HandedOut, Lock, PublishedCrl, Remembered, Returned, reconcile};
 use crate::model::{DeviceId, Fingerprint, Homelab};
 use crate::pki::{Certificate, certificates_in, crls_in, read_crl};
 use crate::plan::{LetIn, PUBLISHED, shown_moment};
@@ -52,7 +54,10 @@ impl WentBack {
                 shown_moment(since),
                 out.join(LISTS[0]).display(),
             ),
-            None => format!("shut out by {}", out.join(PUBLISHED).display()),
+            None => format!(
+                "shut out before, as this machine or {} remembers",
+                out.join(PUBLISHED).display()
+            ),
         };
         let lines = returned.iter().take(NAMED);
         let mut named: String = lines
@@ -95,13 +100,22 @@ fn command(begin: &str, words: impl Iterator<Item = String>) -> String {
     command
 }
 
-/// What the output tree remembers, as far as it is believed.
+/// What the output tree and this machine remember, as far as it is believed.
 #[derive(Default)]
 pub struct Published {
     /// Those that an authority of the lock's has signed.
     pub lists: Vec<PublishedCrl>,
+    /// Those, and the last ones that this machine remembers.
+    pub handed_out: Vec<HandedOut>,
     /// The certificates that its edge has shut out.
     shut_out: BTreeSet<String>,
+    /// What it and this machine remember of earlier locks.
+    remembered: Remembered,
+    /// Whether somebody has said that an older lock counts.
+    accepts_order: bool,
+    /// The epoch of the lock.
+    epoch: u64,
+    now: Timestamp,
     /// Files with whole lists of authorities that stand beside them and not in the lock.
     others: Vec<PathBuf>,
     /// What its edge has let in by fingerprint, sorted.
@@ -145,18 +159,29 @@ impl Published {
             }
         }
         let (mut shut_out, mut installed) = (BTreeSet::new(), BTreeSet::new());
+        let mut remembered = Remembered::default();
         for place in &places {
             let said = Said::by(workspace, place)?;
             installed.extend(said.installed());
             shut_out.extend(said.shut_out);
+            remembered = remembered.united(said.remembered);
         }
-        let out = out.to_owned();
+        // What this machine knows by itself is the last word: git may have written what lies in the directory.
+        let memory = &workspace.recollection().memory;
+        remembered = remembered.united(memory.remembered.clone());
+        shut_out.extend(memory.remembered.certificates.keys().cloned());
+        let found = lists.iter().map(HandedOut::from);
         Ok(Published {
+            handed_out: found.chain(memory.lists.iter().copied()).collect(),
             lists,
             shut_out,
+            remembered,
+            accepts_order: workspace.accepts_order_of(lock),
+            epoch: lock.epoch,
+            now: clock::now()?,
             others,
             installed: installed.into_iter().collect(),
-            out,
+            out: out.to_owned(),
         })
     }
 
@@ -193,19 +218,29 @@ impl Published {
         after: &Lock,
         accepted: &[DeviceId],
     ) -> Result<(), Failure> {
+        let mut reports = Vec::new();
         // Most locks have none, and what a command makes of one has no more.
         if self.returned_by(lock).is_empty() || self.returned(homelab, after, accepted).is_empty() {
             self.tell_of_others();
-            return Ok(());
+        } else {
+            reports.push(Report::new(self.went_back(homelab, lock, accepted)));
         }
+        reports.extend(self.left_behind(after, accepted));
+        match reports.is_empty() {
+            true => Ok(()),
+            false => Err(Failure {
+                exit: Exit::Difference,
+                reports,
+            }),
+        }
+    }
+
+    fn went_back(&self, homelab: &Homelab, lock: &Lock, accepted: &[DeviceId]) -> WentBack {
         let all = self.returned(homelab, lock, &[]);
         let (accepted, told): (Vec<&Returned>, Vec<&Returned>) =
             all.iter().partition(|one| accepted.contains(&one.device));
         let accepted: Vec<&DeviceId> = accepted.iter().map(|one| &one.device).collect();
-        Err(Failure::new(
-            Exit::Difference,
-            WentBack::of(&told, &accepted, &self.out),
-        ))
+        WentBack::of(&told, &accepted, &self.out)
     }
 
     /// Tells of the lists of authorities that the lock does not know. Who comes back is refused with that reason already.
@@ -218,8 +253,34 @@ impl Published {
         }
     }
 
+    /// What this lock has lost of what is remembered, where nobody has said that it may.
+    fn left_behind(&self, lock: &Lock, accepted: &[DeviceId]) -> Vec<Report> {
+        let mut reports = Vec::new();
+        let mut forgotten = lock.forgotten(&self.remembered, &self.lists, self.now);
+        forgotten.retain(|one| match one {
+            Forgotten::Of(device) => accepted.iter().all(|known| known.to_string() != *device),
+            Forgotten::Listed(..) => true,
+        });
+        if !forgotten.is_empty() {
+            reports.push(Report::new(Forgets::of(&forgotten, &self.out)));
+        }
+        let lost = match self.accepts_order {
+            true => Vec::new(),
+            false => lock.lost(&self.remembered, self.now),
+        };
+        if !lost.is_empty() {
+            reports.push(Report::new(Behind::of(&lost, self.epoch)));
+        }
+        reports
+    }
+
     /// Tells of them; gives their names.
     pub fn tell(&self, homelab: &Homelab, lock: &Lock) -> Vec<String> {
+        for report in self.left_behind(lock, &[]) {
+            report::note(format_args!(
+                "{report}. `homelab build` refuses it, and says what to do."
+            ));
+        }
         let returned = self.returned(homelab, lock, &[]).into_iter();
         let names: Vec<String> = returned.map(|one| one.device.to_string()).collect();
         let (were, them) = match names.len() {
@@ -253,6 +314,7 @@ fn authorities_beside(workspace: &Workspace, list: &Path) -> Result<Vec<Certific
 struct Said {
     shut_out: BTreeSet<String>,
     devices: BTreeMap<String, LetIn>,
+    remembered: Remembered,
 }
 
 impl Said {
@@ -266,12 +328,18 @@ impl Said {
         struct Devices {
             devices: BTreeMap<String, LetIn>,
         }
+        #[derive(Deserialize)]
+        struct Remembers {
+            remembered: Remembered,
+        }
         let Some(said) = workspace.read(&out.join(PUBLISHED), believed::LIMIT)? else {
             return Ok(Said::default());
         };
         let shut_out = serde_json::from_slice(&said).map(|ShutOut { shut_out }| shut_out);
         let devices = serde_json::from_slice(&said).map(|Devices { devices }| devices);
+        let remembered = serde_json::from_slice(&said).map(|Remembers { remembered }| remembered);
         Ok(Said {
+            remembered: remembered.unwrap_or_default(),
             shut_out: shut_out.unwrap_or_default(),
             devices: devices.unwrap_or_default(),
         })

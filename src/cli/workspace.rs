@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use miette::Diagnostic;
 use thiserror::Error;
@@ -12,7 +13,8 @@ use walkdir::WalkDir;
 use super::arguments::Declaration;
 use super::failure::{Exit, Failure};
 use super::hold::Held;
-use super::{believed, bounded, report, secret};
+use super::memory::{self, Recollection};
+use super::{believed, bounded, git, report, secret};
 use crate::diagnostic::Mistakes;
 use crate::lock::{self, Lock, Signatures};
 use crate::model::{Homelab, Language};
@@ -37,6 +39,10 @@ pub struct Workspace {
     directory: PathBuf,
     declaration: PathBuf,
     root_key: Option<RootKey>,
+    /// The epoch of an older lock that counts even so.
+    accept_epoch: Option<u64>,
+    /// Read when it is asked for first: who holds the directory does so by then.
+    recollection: OnceLock<Recollection>,
 }
 
 /// How a lock that is there stands to one that would be written.
@@ -115,12 +121,30 @@ pub enum WorkspaceError {
         help("give it a directory of its own, such as `--out out`")
     )]
     OutIsHere { path: PathBuf },
+
+    #[error("`{}` is a link that git keeps: whoever can push says where output goes", path.display())]
+    #[diagnostic(
+        code("workspace::out-is-a-link"),
+        help(
+            "see who committed it, `git log -- {}`, and remove it, `git rm {}`; a link of your own that git ignores is taken",
+            path.display(), path.display()
+        )
+    )]
+    OutIsALink { path: PathBuf },
+}
+
+impl WorkspaceError {
+    /// The failure of a machine that miscalculates.
+    pub fn miscalculates() -> Failure {
+        Failure::environment(WorkspaceError::Miscalculates)
+    }
 }
 
 impl Workspace {
     /// The workspace of a declaration, which need not exist yet.
     pub fn of(declaration: &Declaration) -> Workspace {
-        let (declaration, root_key) = (&declaration.file, declaration.root_key);
+        let (root_key, accept_epoch) = (declaration.root_key, declaration.accept_epoch);
+        let declaration = &declaration.file;
         let directory = match declaration.parent() {
             Some(parent) if parent != Path::new("") => parent.to_owned(),
             _ => PathBuf::from("."),
@@ -129,7 +153,19 @@ impl Workspace {
             directory,
             declaration: declaration.to_owned(),
             root_key,
+            accept_epoch,
+            recollection: OnceLock::new(),
         }
+    }
+
+    /// What this machine remembers of the homelab.
+    pub fn recollection(&self) -> &Recollection {
+        self.recollection.get_or_init(|| memory::recall(self))
+    }
+
+    /// Whether somebody has said that this lock counts, though it is behind others.
+    pub fn accepts_order_of(&self, lock: &Lock) -> bool {
+        self.accept_epoch == Some(lock.epoch)
     }
 
     /// A file or directory beside the declaration, as a user would write its path.
@@ -157,12 +193,17 @@ impl Workspace {
             (Ok(out), Ok(here)) => here.starts_with(out),
             _ => false,
         };
-        match is_here {
-            true => Err(Failure::new(
-                Exit::Usage,
-                WorkspaceError::OutIsHere { path: out },
-            )),
-            false => Ok(out),
+        if is_here {
+            let error = WorkspaceError::OutIsHere { path: out };
+            return Err(Failure::new(Exit::Usage, error));
+        }
+        match git::tracked_link(&self.directory, &out) {
+            Some(link) => {
+                let path = link.to_owned();
+                let error = WorkspaceError::OutIsALink { path };
+                Err(Failure::new(Exit::Difference, error))
+            }
+            None => Ok(out),
         }
     }
 
@@ -248,7 +289,7 @@ impl Workspace {
             None => signatures,
         };
         let text = lock.to_text(&signatures);
-        let text = text.map_err(|_| Failure::environment(WorkspaceError::Miscalculates))?;
+        let text = text.map_err(|_| WorkspaceError::miscalculates())?;
         Ok((text, present))
     }
 

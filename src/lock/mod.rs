@@ -12,9 +12,11 @@ mod installed;
 mod lines;
 mod read;
 mod reconcile;
+mod remembered;
 mod returned;
 mod rotation;
 mod signing;
+mod succession;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -28,9 +30,11 @@ pub use installed::Installed;
 pub use lines::Lines;
 pub use read::{LockError, Unbelieved, read};
 pub use reconcile::{NewDevice, Reconciliation, issued_here, reconcile};
-pub use returned::{PublishedCrl, Returned};
+pub use remembered::{Forgotten, KnownAuthority, Lost, Remembered, ShutOut};
+pub use returned::{HandedOut, PublishedCrl, Returned};
 pub use rotation::Dependent;
 pub use signing::Signatures;
+pub use succession::Predecessor;
 
 use crate::model::{DeviceId, Domain, Email, MadeKey};
 use crate::pki::{Certificate, PublicKey, Serial, Validity};
@@ -48,6 +52,11 @@ pub struct Lock {
     pub key: Option<RootKey>,
     /// The keys of earlier root secrets, during a rotation: what they signed is believed too.
     pub former: BTreeMap<RootId, RootKey>,
+    /// How often an authority or a root secret has come after another, or was let go of: it only grows, so that a lock
+    /// from before such a step is known for one.
+    pub epoch: u64,
+    /// The keys of all root secrets before the present one, the oldest first, and their word for the next.
+    pub predecessors: Vec<Predecessor>,
     /// Every authority, sorted by issue; none until the first build.
     pub authorities: Vec<Authority>,
     /// The revocation list of each authority that was signed last; several of one after a merge.
@@ -247,6 +256,8 @@ impl Lock {
             root: root.id(),
             key: Some(root.signer().key()),
             former: BTreeMap::new(),
+            epoch: 0,
+            predecessors: Vec::new(),
             authorities: Vec::new(),
             crls: Vec::new(),
             certificates: Vec::new(),

@@ -14,7 +14,8 @@ use super::lines::Lines;
 use super::reconcile::order;
 use super::write::{check, profile};
 use super::{
-    Authority, AuthorityState, Installed, Issued, Lock, Origin, SignedCrl, State, VERSION, signing,
+    Authority, AuthorityState, Installed, Issued, Lock, Origin, Predecessor, SignedCrl, State,
+    VERSION, signing,
 };
 use crate::diagnostic::Mistakes;
 use crate::model::{DeviceId, Domain, Email, Fingerprint, MadeKey};
@@ -275,6 +276,8 @@ struct ReadRoot {
     id: RootId,
     key: Option<RootKey>,
     former: BTreeMap<RootId, RootKey>,
+    epoch: u64,
+    predecessors: Vec<Predecessor>,
 }
 
 impl<'a> Reading<'a> {
@@ -367,7 +370,13 @@ impl<'a> Reading<'a> {
             self.mistakes.push(mistake);
             first
         });
-        let (key, former) = self.keys(root);
+        let ReadRoot {
+            key,
+            former,
+            epoch,
+            predecessors,
+            ..
+        } = self.said_of(root);
         if self.mistakes.is_empty() {
             self.mistakes = self.not_believed(root, key, &former);
         }
@@ -402,6 +411,8 @@ impl<'a> Reading<'a> {
             root,
             key,
             former,
+            epoch,
+            predecessors,
             crls: crls.filter(listing).collect(),
             authorities,
             certificates,
@@ -443,18 +454,26 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// The key of the present root secret, and those of former ones. Who has finished a rotation names no
-    /// former one any more, and that prevails.
-    fn keys(&self, root: RootId) -> (Option<RootKey>, BTreeMap<RootId, RootKey>) {
-        let mut lines = self.roots.iter().map(|(line, _)| line);
-        let Some(first) = lines.find(|line| line.id == root) else {
-            return (None, BTreeMap::new());
+    /// What all lines say of the present root secret, as one. The latest step prevails, and who has finished a rotation
+    /// names no former root secret any more.
+    fn said_of(&self, root: RootId) -> ReadRoot {
+        let lines = self.roots.iter().map(|(line, _)| line);
+        let lines: Vec<&ReadRoot> = lines.filter(|line| line.id == root).collect();
+        let Some(latest) = lines.iter().max_by_key(|line| line.epoch) else {
+            return ReadRoot {
+                id: root,
+                key: None,
+                former: BTreeMap::new(),
+                epoch: 0,
+                predecessors: Vec::new(),
+            };
         };
-        let mut former = first.former.clone();
-        for line in lines.filter(|line| line.id == root) {
-            former.retain(|id, key| line.former.get(id) == Some(key));
+        let mut said = (*latest).clone();
+        for line in lines {
+            said.former
+                .retain(|id, key| line.former.get(id) == Some(key));
         }
-        (first.key, former)
+        said
     }
 
     /// The lines that neither the present root secret's key has signed nor a former one's. If the key is
@@ -631,10 +650,15 @@ impl Fields<'_> {
         let (id, mut former) = (self.argument()?, BTreeMap::new());
         if version == Version::Unsigned {
             self.only(&[])?;
-            let key = None;
-            return Ok(ReadRoot { id, key, former });
+            return Ok(ReadRoot {
+                id,
+                key: None,
+                former,
+                epoch: 0,
+                predecessors: Vec::new(),
+            });
         }
-        self.only(&["key", "former"])?;
+        self.only(&["key", "former", "epoch", "succeeds"])?;
         for one in self
             .record
             .value("former")
@@ -645,11 +669,26 @@ impl Fields<'_> {
             let id = id.parse().map_err(|_| unreadable("former"))?;
             former.insert(id, key.parse().map_err(|_| unreadable("former"))?);
         }
+        let predecessors = self.record.value("succeeds").into_iter();
+        let predecessors = predecessors.flat_map(|all| all.split(' ')).map(str::parse);
+        let predecessors: Result<Vec<Predecessor>, _> = predecessors.collect();
         Ok(ReadRoot {
             id,
             key: Some(self.parsed("key")?),
             former,
+            epoch: self.epoch()?,
+            predecessors: predecessors.map_err(|_| unreadable("succeeds"))?,
         })
+    }
+
+    /// Not written before the first step.
+    fn epoch(&self) -> Result<u64, String> {
+        let Some(written) = self.record.value("epoch") else {
+            return Ok(0);
+        };
+        let epoch = written.parse().ok().filter(|epoch| *epoch > 0);
+        let epoch = epoch.filter(|epoch: &u64| epoch.to_string() == written);
+        epoch.ok_or_else(|| unreadable("epoch"))
     }
 
     fn authority(&self) -> Result<ReadAuthority, String> {

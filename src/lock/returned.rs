@@ -34,7 +34,45 @@ pub struct Returned {
     pub listed: Option<(CrlNumber, Timestamp)>,
 }
 
+/// A revocation list that has been handed out, and that later ones come after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HandedOut {
+    /// The authority that signed it.
+    pub authority: IssuanceId,
+    /// Its number.
+    pub number: CrlNumber,
+    /// From when on it counts.
+    pub updated: Timestamp,
+    /// BLAKE3 of its bytes: which of several under one number it is.
+    pub digest: blake3::Hash,
+}
+
+impl From<&PublishedCrl> for HandedOut {
+    fn from(published: &PublishedCrl) -> HandedOut {
+        HandedOut {
+            authority: published.authority,
+            number: published.list.number,
+            updated: published.list.updated,
+            digest: blake3::hash(&published.der),
+        }
+    }
+}
+
 impl Lock {
+    /// The lists that it has the signatures of.
+    pub fn handed_out(&self) -> impl Iterator<Item = HandedOut> {
+        self.listing().filter_map(|authority| {
+            let crl = self.crl(authority)?;
+            let signed = { self.crls.iter() }.find(|crl| crl.authority == authority.id)?;
+            Some(HandedOut {
+                authority: authority.id,
+                number: signed.number,
+                updated: signed.updated,
+                digest: blake3::hash(crl.der()),
+            })
+        })
+    }
+
     /// The list in these bytes; none where no authority that the lock knows has signed it.
     pub fn published(&self, der: &[u8]) -> Option<PublishedCrl> {
         self.authorities.iter().find_map(|authority| {
@@ -76,7 +114,7 @@ impl Lock {
 
     /// Drops its own revocation lists that others have come after: such a list would be written under a
     /// number that has been handed out, or a smaller one.
-    pub fn forget_overtaken(&mut self, published: &[PublishedCrl]) {
+    pub fn forget_overtaken(&mut self, handed_out: &[HandedOut]) {
         let is_overtaken = |lock: &Lock, id: IssuanceId, number: CrlNumber| {
             // One that is stale is not written, and what is signed in its place comes after it, too.
             let signed = lock
@@ -85,10 +123,9 @@ impl Lock {
             let Some(signed) = signed else {
                 return false;
             };
-            let mut by = published.iter().filter(|by| by.authority == id);
-            by.any(|by| {
-                by.list.number > number || by.list.number == number && signed.der() != by.der
-            })
+            let digest = blake3::hash(signed.der());
+            let mut by = handed_out.iter().filter(|by| by.authority == id);
+            by.any(|by| by.number > number || by.number == number && by.digest != digest)
         };
         let crls = self.crls.iter();
         let kept = crls.filter(|crl| !is_overtaken(self, crl.authority, crl.number));

@@ -20,10 +20,15 @@ pub struct Dependent {
 impl Lock {
     /// Makes `next` the authority that signs. The one that did is trusted until the rotation is finished.
     pub fn succeed(&mut self, next: Authority) {
+        let mut is_step = false;
         for authority in &mut self.authorities {
             if authority.state == AuthorityState::Active && authority.can_sign() {
                 authority.state = AuthorityState::Replaced;
+                is_step = true;
             }
+        }
+        if is_step {
+            self.begin_epoch();
         }
         self.authorities.push(next);
         self.sort_authorities();
@@ -39,11 +44,17 @@ impl Lock {
     /// without its key, it is the same one still.
     pub fn adopt(&mut self, adopted: Authority, now: Timestamp) {
         let is_same = |known: &Authority| known.certificate == adopted.certificate;
+        let mut is_step = self.signing().is_some();
         for known in self.authorities.iter_mut().filter(|known| is_same(known)) {
             let since = now.max(known.validity.not_before());
             known.state = AuthorityState::Retired { since };
+            is_step = true;
         }
+        let before = self.epoch;
         self.succeed(adopted);
+        if is_step && self.epoch == before {
+            self.begin_epoch();
+        }
     }
 
     /// The authorities that a finished rotation stops trusting: those that another has replaced, and
@@ -105,6 +116,9 @@ impl Lock {
     /// Stops trusting the outgoing authorities, and what they have signed.
     pub fn finish_rotation(&mut self, homelab: &Homelab, now: Timestamp) {
         let outgoing: Vec<_> = self.outgoing(homelab).map(|a| a.id).collect();
+        if !outgoing.is_empty() {
+            self.begin_epoch();
+        }
         for authority in &mut self.authorities {
             if outgoing.contains(&authority.id) {
                 let since = now.max(authority.validity.not_before());
@@ -121,6 +135,11 @@ impl Lock {
         if !self.vouches_for_installed() {
             self.installed.clear();
         }
+    }
+
+    /// A lock from before this is known for one wherever this one is remembered.
+    fn begin_epoch(&mut self) {
+        self.epoch = self.epoch.saturating_add(1);
     }
 
     fn sort_authorities(&mut self) {

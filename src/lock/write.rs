@@ -64,9 +64,20 @@ impl Lock {
             .property("key", key.to_string());
         let former = self.former.iter().map(|(id, key)| format!("{id}:{key}"));
         let former: Vec<String> = former.collect();
-        match former.as_slice() {
+        let record = match former.as_slice() {
             [] => record,
             former => record.property("former", former.join(" ")),
+        };
+        let record = match self.epoch {
+            0 => record,
+            epoch => record.property("epoch", epoch.to_string()),
+        };
+        let predecessors: Vec<String> = { self.predecessors.iter() }
+            .map(ToString::to_string)
+            .collect();
+        match predecessors.as_slice() {
+            [] => record,
+            predecessors => record.property("succeeds", predecessors.join(" ")),
         }
     }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Exposure;
 use super::exposure::VERSION;
-use crate::lock::{Authority, Lock, State};
+use crate::lock::{Authority, Lock, Remembered, State};
 use crate::model::{DeviceId, Homelab};
 
 /// What an edge exposes, and which certificates it lets in.
@@ -34,6 +34,10 @@ pub struct Published {
     /// lock knows by them.
     #[serde(default)]
     pub shut_out: BTreeSet<String>,
+    /// What a later lock may not take back. All of it stands in the lock, and what that has forgotten is refused before
+    /// this is written, so it needs no memory of what stood here before.
+    #[serde(default)]
+    pub remembered: Remembered,
 }
 
 /// An authority that is trusted.
@@ -94,6 +98,7 @@ impl Published {
             root_key: lock.key.map(|key| key.to_string()),
             authorities: lock.trusted().map(Trusted::new).collect(),
             devices,
+            remembered: Remembered::of(lock),
             shut_out: shut_out
                 .chain(removed.iter().map(|known| known.fingerprint.to_string()))
                 .collect(),

@@ -35,13 +35,8 @@ pub(super) fn make_staged_durable(
 }
 
 /// Replaces the manifest, durably.
-pub(super) fn write_manifest(
-    root: &Directory,
-    entries: &[&ManifestEntry],
-    owner: &str,
-) -> Result<(), TreeError> {
+pub(super) fn write_manifest(root: &Directory, text: &str) -> Result<(), TreeError> {
     let own = make_own(root)?;
-    let text = manifest::render(entries, owner);
     place(
         &own,
         manifest::FILE,

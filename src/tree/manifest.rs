@@ -55,6 +55,11 @@ pub struct ManifestEntry {
     pub templates: Vec<String>,
 }
 
+impl ManifestEntry {
+    /// The input of a file of which nobody knows what it was made from.
+    pub const UNKNOWN: Hash = Hash::from_bytes([0; blake3::OUT_LEN]);
+}
+
 /// What the bytes of a manifest turned out to be.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Reading {

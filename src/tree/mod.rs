@@ -36,6 +36,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use blake3::Hash;
+
 pub use change::{Scope, Staged, Wanted};
 pub use durable::{Existing, remove_unfinished, sync_name, write_durably};
 pub use error::{TreeError, named as named_holder, remedy_for_held};
@@ -129,20 +131,43 @@ impl Tree {
     /// # Panics
     /// If a path is wanted twice or from outside the scope, or one is to be kept that the manifest does not have.
     pub fn commit(self, wanted: Vec<Wanted>, scope: &Scope) -> Result<Outcome, TreeError> {
+        self.commit_telling(wanted, scope, |_| ())
+    }
+
+    /// The same; `tell` is given the hashes of the manifests that are about to be written, before anything in the tree is
+    /// touched. Where none is written, it is not called.
+    pub fn commit_telling(
+        mut self,
+        wanted: Vec<Wanted>,
+        scope: &Scope,
+        tell: impl FnOnce(&[Hash]),
+    ) -> Result<Outcome, TreeError> {
+        if self.view.doubted {
+            // Whoever reads the next manifest believes it, and nobody has looked at these.
+            let unseen = self.view.entries.iter_mut();
+            for entry in unseen.filter(|entry| !scope.contains(&entry.path)) {
+                entry.input = ManifestEntry::UNKNOWN;
+            }
+        }
         let (root, owner) = (self.root(), &self.view.owner.present);
         let change = Change::between(&self.view.entries, wanted, scope);
         let folders = change.folders();
         let survey = survey::survey(root, &self.view.modes, &change, &folders, self.damaged())?;
-        let stale = self.damaged() || self.view.was_former || survey.manifest_altered;
+        let doubted = self.view.doubted || self.view.was_former;
+        let stale = self.damaged() || doubted || survey.manifest_altered;
         if !stale && !change.alters_manifest() && !survey.finds_work() {
             return Ok(self.outcome(&change, &survey));
         }
+
+        let meanwhile = manifest::render(&change.entries_meanwhile(), owner);
+        let afterwards = manifest::render(&change.entries_afterwards(), owner);
+        tell(&[&meanwhile, &afterwards].map(|text| blake3::hash(text.as_bytes())));
 
         // From here on what is staged stays if this fails: it tells the next build that this one is not complete.
         let staging = self.take_staging()?;
         apply::make_staged_durable(&staging, &survey.moves)?;
         if stale || change.adds_to_manifest() {
-            apply::write_manifest(root, &change.entries_meanwhile(), owner)?;
+            apply::write_manifest(root, &meanwhile)?;
         }
         if change.has_orphans_in_the_way(&folders) {
             apply::remove_orphans(root, &change, &folders)?;
@@ -152,7 +177,7 @@ impl Tree {
         apply::remove_orphans(root, &change, &folders)?;
         apply::make_names_durable(root, &change, &survey, &folders)?;
         if !change.orphans.is_empty() {
-            apply::write_manifest(root, &change.entries_afterwards(), owner)?;
+            apply::write_manifest(root, &afterwards)?;
         }
         apply::remove_leftovers(root)?;
         Ok(self.outcome(&change, &survey))
@@ -183,6 +208,11 @@ impl Tree {
             adopted,
             shows_secrets: self.view.shows_secrets(),
         }
+    }
+
+    /// Holds the manifest against those that are known to have been written, as [`View::believe_only`] does.
+    pub fn believe_only(&mut self, written: &[Hash]) -> bool {
+        self.view.believe_only(written)
     }
 
     fn root(&self) -> &Directory {

@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use blake3::Hash;
 use rustix::fs::{FileType, Mode as FileMode};
 use rustix::io::Errno;
 
@@ -17,6 +18,7 @@ use super::manifest::{self, ManifestEntry, Mode, Reading};
 use super::modes::Modes;
 use super::path::{OWN, OutputPath};
 use super::survey;
+use crate::source::normal_form;
 
 /// An output directory that is open for reading, and what its manifest says.
 ///
@@ -30,6 +32,9 @@ pub struct View {
     pub(super) was_former: bool,
     pub(super) entries: Vec<ManifestEntry>,
     damaged: bool,
+    /// The hash of the manifest's text, where there is one; ends of lines and a byte-order mark are git's affair.
+    manifest: Option<Hash>,
+    pub(super) doubted: bool,
     busy: Option<Busy>,
     pub(super) modes: Modes,
 }
@@ -159,6 +164,8 @@ impl View {
             was_former: false,
             entries: Vec::new(),
             damaged: false,
+            manifest: None,
+            doubted: false,
             busy: None,
             modes: Modes::default(),
         };
@@ -174,6 +181,19 @@ impl View {
     /// Whether there is a manifest that cannot be read, so that nothing is known of what stands in the directory.
     pub fn damaged(&self) -> bool {
         self.damaged
+    }
+
+    /// Holds the manifest against those that are known to have been `written`. Any other only says which files are ours:
+    /// nothing is believed of what they were made from. Whether there is one that is not believed.
+    pub fn believe_only(&mut self, written: &[Hash]) -> bool {
+        self.doubted = !self.entries.is_empty() && { self.manifest.as_ref() }
+            .is_some_and(|found| !written.contains(found));
+        self.doubted
+    }
+
+    /// Whether what the manifest says that files were made from is not believed.
+    pub fn is_doubted(&self) -> bool {
+        self.doubted
     }
 
     /// What the manifest has, in the order of the paths.
@@ -242,6 +262,7 @@ impl View {
         }
         let contents =
             read(&own, manifest::FILE)?.ok_or_else(|| cannot_read(&path, Errno::FBIG))?;
+        self.manifest = Some(blake3::hash(&normal_form(&contents.bytes)));
         let mut reading = manifest::read(&contents.bytes, &self.owner.present);
         if let Reading::Foreign(found) = &reading
             && self.owner.former.contains(found)

@@ -208,6 +208,7 @@ pub fn branch(lab: &Lab, name: &str, change: impl FnOnce(&Lab)) {
     git(lab, &["checkout", "-q", "-b", name, "main"]).succeeds();
     // As in a clone of its own: what another branch has revoked is not known here.
     super::home::remove(lab, "out");
+    lab.forget();
     change(lab);
     build(lab).succeeds();
     git(lab, &["commit", "-qam", name]).succeeds();

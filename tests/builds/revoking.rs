@@ -162,6 +162,7 @@ fn a_lock_from_before_gets_its_list() {
     let whole = lab.read("homelab.lock");
     replace_in_lock(&lab, &format!("{}\n", crl(&lab)), "");
     super::home::remove(&lab, "out");
+    lab.forget();
     stale(&lab);
     let elsewhere = lab.copy();
     remove_identity(&elsewhere);
@@ -232,6 +233,7 @@ fn a_device_that_two_branches_remove_is_retired_since_the_earlier() {
         git(&lab, &["checkout", "-q", "-b", name, "main"]).succeeds();
         // As in a clone of its own: what another branch has revoked is not known here.
         super::home::remove(&lab, "out");
+        lab.forget();
         remove_device(&lab);
         at(&lab, time).succeeds();
         git(&lab, &["commit", "-qam", name]).succeeds();

@@ -618,6 +618,7 @@ impl World {
         for memory in ["ca.crl", "ca.crl.der", "exposure.json"] {
             let _ = fs::remove_file(self.lab.path().join("out/edge").join(memory));
         }
+        self.lab.forget();
     }
 
     /// A branch of one to three commands, the first a while after `from`.
@@ -662,6 +663,7 @@ impl World {
     /// A tree is of one root secret, and another branch may not know of it yet.
     fn forget_output(&self) {
         let _ = fs::remove_dir_all(self.lab.path().join("out"));
+        self.lab.forget();
     }
 
     /// The command of a step, and the model's idea of it.

@@ -36,7 +36,8 @@ fn plan<'a>(lab: &Lab, days: i64, options: impl IntoIterator<Item = &'a str>) ->
     let invocation = lab
         .command(arguments)
         .env("HOME", &elsewhere)
-        .env("XDG_CONFIG_HOME", &elsewhere);
+        .env("XDG_CONFIG_HOME", &elsewhere)
+        .env("XDG_STATE_HOME", lab.home().join(".local/state"));
     let outcome = at(invocation, days).run();
     assert!(before == lab.snapshot(), "it changes nothing\n{outcome}");
     outcome

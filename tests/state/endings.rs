@@ -139,7 +139,7 @@ fn a_first_build_tells_git_what_init_does() {
     build.succeeds().stderr_contains(".gitattributes");
     assert_eq!(
         lab.read(".gitignore"),
-        "*.swp\n/out/\n/.homelab.age.pending\n"
+        "*.swp\n/out\n/.homelab.age.pending\n"
     );
     assert_eq!(
         lab.read(".gitattributes"),

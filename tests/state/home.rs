@@ -1,7 +1,9 @@
 //! The homelab that these tests begin with.
 
 use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use tempfile::NamedTempFile;
@@ -123,6 +125,7 @@ pub fn git(lab: &Lab, directory: &str, arguments: &[&str]) -> String {
 pub fn declare(lab: &Lab, text: &str) {
     let mut new = NamedTempFile::new_in(lab.path()).expect("a file beside it");
     new.write_all(text.as_bytes()).expect("it is written");
+    fs::set_permissions(new.path(), Permissions::from_mode(0o644)).expect("it is ours");
     new.persist(lab.path().join("homelab.kdl"))
         .expect("renamed");
 }

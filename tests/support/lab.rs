@@ -113,7 +113,25 @@ impl Lab {
         let copy = Self::nowhere();
         files::copy(&self.path(), &copy.path());
         files::copy(&self.home(), &copy.home());
+        // What the machine remembers of the one, it remembers of the other.
+        let _ = fs::rename(copy.memory_of(&self.path()), copy.memory());
         copy
+    }
+
+    /// The file in which the machine remembers this homelab.
+    pub fn memory(&self) -> PathBuf {
+        self.memory_of(&self.path())
+    }
+
+    fn memory_of(&self, directory: &Path) -> PathBuf {
+        let directory = directory.canonicalize().expect("it is a directory");
+        let name = homelab::memory::file_name(&directory);
+        self.home().join(".local/state/homelab").join(name)
+    }
+
+    /// Another machine, or the same without what it remembers.
+    pub fn forget(&self) {
+        let _ = fs::remove_file(self.memory());
     }
 
     /// `homelab` with these arguments, to be run in the homelab's directory.

@@ -1,0 +1,233 @@
+//! What is remembered of locks before, held against the present one: what they have shut out and let go of, and how far
+//! they were.
+//!
+//! A signature tells who has written a record, and not that all of them are there. A lock that has lost the line of a
+//! revoked certificate would have a revocation list signed that lets it in.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use data_encoding::HEXLOWER;
+use jiff::{Timestamp, ToSpan};
+use serde::{Deserialize, Serialize};
+
+use super::{Lock, PublishedCrl};
+use crate::issue::CLOCK_ALLOWANCE_HOURS;
+use crate::pki::CrlNumber;
+
+/// What locks before have said, as far as a later one may not take it back. Plain data: it stands in files.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Remembered {
+    /// The latest epoch.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub epoch: u64,
+    /// The certificates that were shut out, by their SHA-256 in hexadecimal.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub certificates: BTreeMap<String, ShutOut>,
+    /// The authorities, by the ids that they were issued under.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub authorities: BTreeMap<String, KnownAuthority>,
+    /// The root secrets that were let go of.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub roots: BTreeSet<String>,
+}
+
+/// A certificate that was shut out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShutOut {
+    /// Whose it was.
+    pub device: String,
+    /// Its serial number, as revocation lists have it.
+    pub serial: String,
+    /// The authority that signed it.
+    pub authority: String,
+    /// When it ends.
+    pub until: Timestamp,
+}
+
+/// An authority of a lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownAuthority {
+    /// What it is called.
+    pub name: String,
+    /// Whether it was trusted still.
+    pub trusted: bool,
+    /// When it ends.
+    pub until: Timestamp,
+}
+
+/// A certificate that was shut out, and of which the lock knows nothing any more.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Forgotten {
+    /// This device's.
+    Of(String),
+    /// One of that serial number, which stands on the list of that number; nothing more is known of it.
+    Listed(String, CrlNumber),
+}
+
+/// A way in which a lock is behind another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lost {
+    /// The other was of this epoch.
+    Epoch(u64),
+    /// It trusts the authority of that name, which had been let go of.
+    Trust(String),
+    /// It does not have the authority of that name.
+    Authority(String),
+    /// It believes a root secret that had been let go of.
+    Root(String),
+}
+
+fn is_zero(epoch: &u64) -> bool {
+    *epoch == 0
+}
+
+/// Whether something that ends then has ended. Whoever has dropped it may have had a clock that is ahead of this one.
+fn has_ended(until: Timestamp, now: Timestamp) -> bool {
+    let allowance = CLOCK_ALLOWANCE_HOURS.hours();
+    until <= now.checked_add(allowance).unwrap_or(now)
+}
+
+impl Remembered {
+    /// What there is to remember of a lock.
+    pub fn of(lock: &Lock) -> Remembered {
+        let out = { lock.certificates.iter() }.filter(|issued| issued.retired().is_some());
+        let certificates = out.map(|issued| {
+            let shut_out = ShutOut {
+                device: issued.device.to_string(),
+                serial: issued.serial.to_hex(),
+                authority: issued.authority.to_string(),
+                until: issued.validity.not_after(),
+            };
+            (HEXLOWER.encode(&issued.fingerprint), shut_out)
+        });
+        let authorities = lock.authorities.iter().map(|authority| {
+            let known = KnownAuthority {
+                name: authority.common_name(),
+                trusted: authority.is_trusted(),
+                until: authority.validity.not_after(),
+            };
+            (authority.id.to_string(), known)
+        });
+        let roots = lock.roots();
+        let left = lock.authorities.iter().map(|authority| authority.root);
+        let left = left.filter(|root| !roots.contains(root));
+        Remembered {
+            epoch: lock.epoch,
+            certificates: certificates.collect(),
+            authorities: authorities.collect(),
+            roots: left.map(|root| root.to_string()).collect(),
+        }
+    }
+
+    /// What either knows; the later step prevails.
+    pub fn united(mut self, other: Remembered) -> Remembered {
+        self.epoch = self.epoch.max(other.epoch);
+        self.certificates.extend(other.certificates);
+        self.roots.extend(other.roots);
+        for (id, known) in other.authorities {
+            let trusted = known.trusted;
+            let united = self.authorities.entry(id).or_insert(known);
+            united.trusted &= trusted;
+        }
+        self
+    }
+
+    /// Forgets what has ended and stands on no list any more that an authority may have signed.
+    pub fn drop_ended(&mut self, now: Timestamp) {
+        self.authorities
+            .retain(|_, known| !has_ended(known.until, now));
+        let authorities = &self.authorities;
+        self.certificates.retain(|_, out| {
+            !has_ended(out.until, now) || authorities.contains_key(&out.authority)
+        });
+    }
+
+    /// Takes it back where the lock says otherwise, and somebody has said that it may: of these devices, and, with `order`,
+    /// of everything else.
+    pub fn accept(&mut self, lock: &Lock, devices: &[String], order: bool) {
+        self.certificates
+            .retain(|_, out| !devices.contains(&out.device));
+        if order {
+            let now = Remembered::of(lock);
+            self.epoch = now.epoch;
+            self.authorities = now.authorities;
+            self.roots = now.roots;
+        }
+    }
+}
+
+impl Lock {
+    /// The certificates that are remembered as shut out and have not ended, and of which this lock does not say so, nor that
+    /// they are let in: what their authority would sign next leaves them out. Sorted.
+    pub fn forgotten(
+        &self,
+        remembered: &Remembered,
+        published: &[PublishedCrl],
+        now: Timestamp,
+    ) -> BTreeSet<Forgotten> {
+        let trusted: BTreeSet<String> = self.trusted().map(|a| a.id.to_string()).collect();
+        let known = { self.certificates.iter() }.map(|issued| HEXLOWER.encode(&issued.fingerprint));
+        let known: BTreeSet<String> = known.collect();
+        let mut forgotten = BTreeSet::new();
+        for (fingerprint, out) in &remembered.certificates {
+            let counts = trusted.contains(&out.authority) && !has_ended(out.until, now);
+            if counts && !known.contains(fingerprint) {
+                forgotten.insert(Forgotten::Of(out.device.clone()));
+            }
+        }
+        let told = remembered.certificates.values();
+        let told: BTreeSet<(&str, &str)> = told
+            .map(|out| (out.authority.as_str(), out.serial.as_str()))
+            .collect();
+        let own = self.certificates.iter();
+        let own: BTreeSet<(String, String)> = own
+            .map(|issued| (issued.authority.to_string(), issued.serial.to_hex()))
+            .collect();
+        for PublishedCrl {
+            authority, list, ..
+        } in published
+        {
+            let authority = authority.to_string();
+            if !trusted.contains(&authority) {
+                continue;
+            }
+            for serial in list.revoked.keys() {
+                let is_told = told.contains(&(authority.as_str(), serial.as_str()));
+                if !is_told && !own.contains(&(authority.clone(), serial.clone())) {
+                    forgotten.insert(Forgotten::Listed(serial.clone(), list.number));
+                }
+            }
+        }
+        forgotten
+    }
+
+    /// In what this lock is behind those that are remembered.
+    pub fn lost(&self, remembered: &Remembered, now: Timestamp) -> Vec<Lost> {
+        let mut lost = Vec::new();
+        if self.epoch < remembered.epoch {
+            lost.push(Lost::Epoch(remembered.epoch));
+        }
+        for (id, known) in &remembered.authorities {
+            if has_ended(known.until, now) {
+                continue;
+            }
+            let authority = { self.authorities.iter() }.find(|a| a.id.to_string() == *id);
+            match authority {
+                None => lost.push(Lost::Authority(known.name.clone())),
+                Some(authority) if authority.is_trusted() && !known.trusted => {
+                    lost.push(Lost::Trust(known.name.clone()));
+                }
+                Some(_) => {}
+            }
+        }
+        let believed = [&self.root].into_iter().chain(self.former.keys());
+        let believed = believed.map(ToString::to_string);
+        lost.extend(
+            believed
+                .filter(|id| remembered.roots.contains(id))
+                .map(Lost::Root),
+        );
+        lost
+    }
+}
