@@ -105,10 +105,19 @@ fn no_file_is_read_without_end() {
         for how in ["a named pipe", "/dev/zero", "a tebibyte"] {
             let lab = first.copy();
             lab.write("csr.kdl", &csr);
+            if spoilt == ".homelab.age.pending" {
+                // Beside the one that is in place, it is not read.
+                fs::remove_file(lab.path().join("homelab.age")).expect("it was built");
+            }
             spoil(&lab.path().join(spoilt), how);
             let what = format!("{spoilt} is {how}: {words:?}");
             let outcome = bounded(lab.command(words.iter().copied()), &what);
             let code = outcome.status.code();
+            if spoilt == "new/.gitignore" && how == "/dev/zero" {
+                // A link in the place of git's files is left alone.
+                assert_eq!(code, Some(0), "{what}\n{outcome}");
+                continue;
+            }
             assert!(matches!(code, Some(1 | 3)), "{what}\n{outcome}");
             outcome.stderr_contains("help:");
         }
