@@ -247,7 +247,7 @@ fn no_authority(what: String, help: &str) -> Failure {
 /// Writes the file, and says a word where git could take it along.
 fn write(path: &Path, exportable: &Exportable, force: bool) -> Result<(), Failure> {
     let existing = match force {
-        true => Existing::Replace,
+        true => Existing::GiveWay,
         false => Existing::Refuse,
     };
     if !force && path.symlink_metadata().is_ok() {

@@ -157,7 +157,7 @@ pub fn share(arguments: &Share) -> Result<(), Failure> {
     let url = path.url(address);
     let qr = Qr::new(&url).expect("an address and 26 letters fit into a QR code");
     if let Some(file) = &arguments.qr {
-        let written = write_durably(file, Mode::Secret, qr.svg().as_bytes(), Existing::Replace);
+        let written = write_durably(file, Mode::Secret, qr.svg().as_bytes(), Existing::GiveWay);
         written.map_err(Failure::environment)?;
     }
     report::only_result(&url)?;

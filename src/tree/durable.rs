@@ -23,15 +23,18 @@ pub enum Existing {
     /// The same at this very place: a link there is replaced itself. For files that nobody has reason to keep elsewhere, since a
     /// link may come out of a repository that others write to.
     ReplaceHere,
+    /// Remove it first, so that a secret needs no other name before it has its own. Killed in between, neither is there: for what
+    /// can be had again.
+    GiveWay,
     /// Leave it, and fail with [`TreeError::Exists`].
     Refuse,
 }
 
 /// Writes a single file outside the output tree: whole or not at all, on the disk when this returns.
 ///
-/// The bytes first go to `.NAME.tmp` beside it, which a later call for the same file removes if this one is killed. What is
-/// secret has no name until it is complete, where the file system can do that: nothing is left that git could take along.
-/// The directory must exist; links may lead to it, and to the file that is to be replaced. A public file that is replaced keeps
+/// The bytes first go to `.NAME.tmp` beside it, which a later call for the same file removes if this one is killed. A
+/// secret that takes no other file's place in one step has no name until it is complete, where the file system can do that: nothing
+/// is left that git could take along. The directory must exist; links may lead to it, and to the file that is to be replaced. A public file that is replaced keeps
 /// its mode: somebody gave it that.
 pub fn write_durably(
     path: &Path,
@@ -45,7 +48,12 @@ pub fn write_durably(
     let name = path.file_name().and_then(|name| name.to_str());
     let name = name.ok_or_else(|| cannot_write(path, Errno::INVAL))?;
     match mode {
-        Mode::Secret if place_without_a_name(&directory, name, bytes, existing)? => Ok(()),
+        Mode::Secret
+            if existing.needs_no_other_name()
+                && place_without_a_name(&directory, name, bytes, existing)? =>
+        {
+            Ok(())
+        }
         Mode::Secret => place_as(&directory, name, mode.of_file(), bytes, existing),
         Mode::Public => {
             let mode = mode_of(path).unwrap_or_else(|| mode.of_file());
@@ -58,9 +66,14 @@ impl Existing {
     /// Where a file is written that is meant to be at `path`.
     fn place(self, path: &Path) -> Result<PathBuf, TreeError> {
         match self {
-            Self::Replace => linked_file(path),
+            Self::Replace | Self::GiveWay => linked_file(path),
             Self::ReplaceHere | Self::Refuse => Ok(path.to_owned()),
         }
+    }
+
+    /// Whether nothing else has the name when the new file gets it: a name cannot be given over another.
+    fn needs_no_other_name(self) -> bool {
+        matches!(self, Self::GiveWay | Self::Refuse)
     }
 }
 
@@ -127,9 +140,6 @@ fn place_as(
 }
 
 /// Writes a secret that has no name until it is complete; `false` where the file system has no such files.
-///
-/// Where there is a file to be replaced it goes away first, for a name cannot be given over another: killed in between, neither is
-/// there, and the secret can be had again.
 #[cfg(target_os = "linux")]
 fn place_without_a_name(
     directory: &Directory,
@@ -154,7 +164,7 @@ fn place_without_a_name(
     modes::set(&file, mode).map_err(|errno| failed(errno.into()))?;
     file.write_all(bytes).map_err(failed)?;
     flush_one(&file).map_err(|errno| failed(errno.into()))?;
-    if existing != Existing::Refuse {
+    if existing == Existing::GiveWay {
         directory.remove_file(name)?;
     }
     // As `man 2 open` has it, for without privileges a descriptor alone cannot be given a name.
@@ -224,7 +234,9 @@ fn move_into_place(
     existing: Existing,
 ) -> Result<(), TreeError> {
     match existing {
-        Existing::Replace | Existing::ReplaceHere => directory.rename(from, directory, name),
+        Existing::Replace | Existing::ReplaceHere | Existing::GiveWay => {
+            directory.rename(from, directory, name)
+        }
         Existing::Refuse => {
             rename_without_replacing(directory, from, name).map_err(|errno| match errno {
                 Errno::EXIST => TreeError::Exists {

@@ -91,6 +91,42 @@ impl Pushed {
     }
 }
 
+/// A build that is killed while it remembers has lost nothing of what it remembered before.
+#[test]
+fn a_build_that_is_killed_remembers_what_it_did() {
+    let lab = built();
+    let revoked = fingerprint(&lab.read("homelab.lock"), "alice/pixel");
+    run(&lab, ["revoke", "alice/pixel"]).succeeds();
+    let remembers = || {
+        let state = fs::read_dir(lab.home().join(".local/state/homelab")).expect("it was made");
+        let files = state.map(|file| file.expect("it is listed").path());
+        let mut texts = files.filter_map(|file| fs::read_to_string(file).ok());
+        texts.any(|text| text.contains(&revoked))
+    };
+    assert!(remembers());
+    let mut killed = 0;
+    for kind in ["unlinkat", "linkat", "renameat"] {
+        for nth in 1..=12 {
+            let name = format!("person \"alice\" {{ name \"{kind} {nth}\";");
+            lab.write(
+                "homelab.kdl",
+                DECLARATION.replace("person \"alice\" {", &name),
+            );
+            let inject = format!("inject={kind}:signal=SIGKILL:when={nth}");
+            let strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &inject];
+            let outcome = run_through(&lab, &["build", "--jobs=1"], &strace);
+            killed += u32::from(!outcome.status.success());
+            assert!(remembers(), "{inject}\n{outcome}");
+        }
+    }
+    assert!(killed >= 12, "{killed}");
+}
+
+fn run_through(lab: &Lab, words: &[&str], wrapper: &[&str]) -> Outcome {
+    let command = lab.command(words.iter().copied());
+    command.through(wrapper.iter().copied()).run()
+}
+
 /// Files and lock of the owner's on a machine that has no secret.
 fn without_secret(owner: &Lab) -> Lab {
     let lab = Lab::new().declare(&owner.read("homelab.kdl"));
