@@ -17,7 +17,7 @@ use blake3::Hash;
 use jiff::Timestamp;
 
 use crate::lock::{HandedOut, KnownAuthority, Lock, Remembered, ShutOut};
-use crate::record::Record;
+use crate::record::{Record, before_end_mark, end_mark};
 use crate::root::RootKey;
 
 /// The version that is written, and the only one that is read.
@@ -143,11 +143,7 @@ impl Memory {
 
     /// Reads what [`to_text`](Memory::to_text) has written; none where it is anything else.
     pub fn from_text(text: &str) -> Option<Memory> {
-        let end = text.rfind("\nend ")? + 1;
-        let (body, end) = text.split_at(end);
-        if end != end_mark(body) {
-            return None;
-        }
+        let body = before_end_mark(text)?;
         let lines = body.strip_prefix(COMMENT)?.strip_prefix('\n')?;
         let (header, lines) = lines.split_once('\n')?;
         let header = Record::parse(header).ok()?;
@@ -205,13 +201,6 @@ impl Memory {
 
 fn parsed<T: FromStr>(record: &Record<'_>, key: &str) -> Option<T> {
     record.value(key)?.parse().ok()
-}
-
-/// The last line of a memory that begins with `body`.
-fn end_mark(body: &str) -> String {
-    let digest = blake3::hash(body.as_bytes()).to_hex();
-    let end = Record::new("end").property("digest", digest.as_str());
-    format!("{end}\n")
 }
 
 #[cfg(test)]

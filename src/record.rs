@@ -186,6 +186,20 @@ fn is_word_byte(byte: u8) -> bool {
     matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-')
 }
 
+/// The last line of a file that begins with `body`: what was cut off or changed is noticed.
+pub fn end_mark(body: &str) -> String {
+    let digest = blake3::hash(body.as_bytes()).to_hex();
+    let end = Record::new("end").property("digest", digest.as_str());
+    format!("{end}\n")
+}
+
+/// What stands before the end mark; none where it is not the mark of just that.
+pub fn before_end_mark(text: &str) -> Option<&str> {
+    let end = text.rfind("\nend ")? + 1;
+    let (body, end) = text.split_at(end);
+    (end == end_mark(body)).then_some(body)
+}
+
 /// A place in a line.
 struct Cursor<'a> {
     line: &'a str,

@@ -20,7 +20,7 @@ use rayon::prelude::*;
 use rustix::fs::Mode as FileMode;
 
 use super::path::OutputPath;
-use crate::record::Record;
+use crate::record::{Record, before_end_mark, end_mark};
 use crate::source::normal_form;
 
 /// The manifest's name in homelab's own directory.
@@ -155,11 +155,7 @@ fn header(text: &str) -> Option<Record<'_>> {
 
 /// What the manifest says, if it is as it was written.
 fn whole(text: &str, owner: &str) -> Option<Reading> {
-    let end = text.rfind("\nend ")? + 1;
-    let (body, end) = text.split_at(end);
-    if end != end_mark(body) {
-        return None;
-    }
+    let body = before_end_mark(text)?;
     let lines = body.strip_prefix(COMMENT)?.strip_prefix('\n')?;
     let (first, files) = lines.split_once('\n')?;
     let header = header(first)?;
@@ -191,13 +187,6 @@ fn entry(line: &str) -> Option<ManifestEntry> {
             .map(str::to_owned)
             .collect(),
     })
-}
-
-/// The last line of a manifest that begins with `body`.
-fn end_mark(body: &str) -> String {
-    let digest = blake3::hash(body.as_bytes()).to_hex();
-    let end = Record::new("end").property("digest", digest.as_str());
-    format!("{end}\n")
 }
 
 #[cfg(test)]
