@@ -10,13 +10,14 @@ use zeroize::Zeroizing;
 
 use super::arguments::{Export, Exported, Secret};
 use super::failure::{Exit, Failure};
+use super::git::is_in_work_tree;
 use super::password::issued_to;
 use super::workspace::Workspace;
 use super::{report, secret};
 use crate::issue::{Credential, Signer};
 use crate::lock::{Authority, Issued, Lock};
 use crate::model::{DeviceId, Enrolment};
-use crate::tree::{Existing, Mode, write_durably};
+use crate::tree::{Existing, Mode, parent_of, write_durably};
 
 #[derive(Debug, Error, Diagnostic)]
 enum ExportError {
@@ -272,16 +273,9 @@ fn is_seen_by_git(path: &Path) -> bool {
         return false;
     };
     // The file may not be there yet; where its directory is not, nothing is written.
-    let Ok(directory) = path
-        .parent()
-        .unwrap_or(Path::new(""))
-        .join(".")
-        .canonicalize()
-    else {
+    let Ok(directory) = parent_of(path).canonicalize() else {
         return false;
     };
-    let mut above = directory.ancestors();
-    let in_work_tree = above.any(|above| above.join(".git").exists());
     let ignored = || {
         let asked = Command::new("git")
             // A stranger's configuration of the repository starts no program.
@@ -300,5 +294,5 @@ fn is_seen_by_git(path: &Path) -> bool {
             .status();
         asked.is_ok_and(|status| status.success())
     };
-    in_work_tree && !ignored()
+    is_in_work_tree(&directory) && !ignored()
 }

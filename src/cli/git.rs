@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use super::failure::Failure;
 use super::hold::Held;
 use super::report;
+use crate::tree::parent_of;
 
 /// What git does not keep.
 pub const IGNORE: &str = ".gitignore";
@@ -102,9 +103,7 @@ pub enum Tracks {
 
 /// Whether git keeps something at or below `path`.
 pub fn tracks(path: &Path) -> Tracks {
-    let parent = path.parent().filter(|parent| *parent != Path::new(""));
-    let parent = parent.unwrap_or(Path::new(".")).canonicalize();
-    let (Ok(parent), Some(name)) = (parent, path.file_name()) else {
+    let (Ok(parent), Some(name)) = (parent_of(path).canonicalize(), path.file_name()) else {
         return Tracks::Nothing;
     };
     // Asked for from where `.git` is: below that, whoever can push may have put what looks like a repository.
@@ -150,8 +149,7 @@ pub fn tracked_link<'p>(directory: &Path, out: &'p Path) -> Option<&'p Path> {
     let here = directory.canonicalize().ok()?;
     let links = out.ancestors().filter(|path| path.is_symlink());
     let mut within = links.filter(|link| {
-        let parent = link.parent().filter(|parent| *parent != Path::new(""));
-        let parent = parent.unwrap_or(Path::new(".")).canonicalize();
+        let parent = parent_of(link).canonicalize();
         parent.is_ok_and(|parent| parent.starts_with(&here))
     });
     within.find(|link| tracks(link) != Tracks::Nothing)
@@ -164,7 +162,8 @@ pub fn report_told() {
     ));
 }
 
-fn is_in_work_tree(directory: &Path) -> bool {
+/// Whether a directory is in a work tree of git's, or is one.
+pub fn is_in_work_tree(directory: &Path) -> bool {
     let Ok(directory) = directory.canonicalize() else {
         return false;
     };

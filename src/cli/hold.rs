@@ -20,7 +20,8 @@ use super::failure::Failure;
 use super::workspace::{Workspace, WorkspaceError};
 use super::{git, mint, report};
 use crate::tree::{
-    Existing, Holder, holder, linked_file, named_holder, remedy_for_held, remove_unfinished,
+    Existing, Holder, holder, linked_file, named_holder, parent_of, remedy_for_held,
+    remove_unfinished,
 };
 
 /// How long a command waits for another in the same directory.
@@ -158,8 +159,7 @@ fn directories(workspace: &Workspace) -> Result<BTreeMap<DirectoryId, PathBuf>, 
     for name in ["homelab.lock", "homelab.age"] {
         // A link that leads nowhere is told when it is read.
         if let Ok(file) = linked_file(&workspace.path(name)) {
-            let parent = file.parent().filter(|parent| *parent != Path::new(""));
-            add(parent.unwrap_or(Path::new(".")))?;
+            add(parent_of(&file))?;
         }
     }
     Ok(directories)

@@ -22,7 +22,7 @@ use crate::parse;
 use crate::root::{Keyring, RootKey, is_armoured};
 use crate::source::{Source, normal_form};
 use crate::template::{self, Templates};
-use crate::tree::{Existing, Mode, linked_file, write_durably};
+use crate::tree::{Existing, Mode, linked_file, parent_of, write_durably};
 
 /// Bytes of a lock, at the most: more than 100,000 certificates.
 const LOCK_LIMIT: u64 = 64 << 20;
@@ -145,12 +145,8 @@ impl Workspace {
     pub fn of(declaration: &Declaration) -> Workspace {
         let (root_key, accept_epoch) = (declaration.root_key, declaration.accept_epoch);
         let declaration = &declaration.file;
-        let directory = match declaration.parent() {
-            Some(parent) if parent != Path::new("") => parent.to_owned(),
-            _ => PathBuf::from("."),
-        };
         Workspace {
-            directory,
+            directory: parent_of(declaration).to_owned(),
             declaration: declaration.to_owned(),
             root_key,
             accept_epoch,
@@ -440,8 +436,7 @@ fn leads_out(path: &Path) -> Option<PathBuf> {
     }
     // Where it leads cannot be said of `/proc/self/fd/3`: then it is out.
     let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let directory = path.parent().filter(|parent| *parent != Path::new(""));
-    let directory = directory.unwrap_or(Path::new(".")).canonicalize();
+    let directory = parent_of(path).canonicalize();
     let is_inside = directory.is_ok_and(|directory| target.starts_with(directory));
     (!is_inside).then_some(target)
 }

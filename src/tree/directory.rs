@@ -284,7 +284,7 @@ impl AsFd for Directory {
 }
 
 /// The directory that holds `path`, which may be relative.
-pub(super) fn parent_of(path: &Path) -> &Path {
+pub fn parent_of(path: &Path) -> &Path {
     let parent = path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty());

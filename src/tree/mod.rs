@@ -39,6 +39,7 @@ use std::time::Duration;
 use blake3::Hash;
 
 pub use change::{Scope, Staged, Wanted};
+pub use directory::parent_of;
 pub use durable::{Existing, remove_unfinished, sync_name, write_durably};
 pub use error::{TreeError, named as named_holder, remedy_for_held};
 pub use holder::{Holder, holder};
