@@ -135,15 +135,25 @@ impl Published {
                 continue;
             };
             let found = crls_in(&file);
-            let beside = authorities_beside(workspace, &path)?;
             let mut is_whole = !found.is_empty();
             let mut is_of_others = false;
+            let mut unknown = Vec::new();
             for der in found {
-                if let Some(list) = lock.published(&der) {
-                    if seen.insert(der) {
-                        lists.push(list);
+                match lock.published(&der) {
+                    Some(list) => {
+                        if seen.insert(der) {
+                            lists.push(list);
+                        }
                     }
-                } else if beside.iter().any(|other| read_crl(&der, other).is_ok()) {
+                    None => unknown.push(der),
+                }
+            }
+            let beside = match unknown.is_empty() {
+                true => Vec::new(),
+                false => authorities_beside(workspace, &path)?,
+            };
+            for der in unknown {
+                if beside.iter().any(|other| read_crl(&der, other).is_ok()) {
                     is_of_others = true;
                 } else {
                     is_whole = false;
