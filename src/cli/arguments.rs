@@ -64,7 +64,7 @@ pub struct Declaration {
     /// [default: $HOMELAB_ROOT_KEY]
     #[arg(long, value_name = "KEY")]
     pub root_key: Option<RootKey>,
-    /// Go by a homelab.lock of this epoch, though a later one was built from or an authority that it trusts was let go of
+    /// Accept a homelab.lock of this epoch, although a later one was built here, or one without an authority that it trusts
     #[arg(long, value_name = "EPOCH")]
     pub accept_epoch: Option<u64>,
 }
