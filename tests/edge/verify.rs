@@ -296,34 +296,35 @@ fn namesake(house: &House, root: &Path) -> String {
     let asked = tools::run("openssl", asked.chain([root]));
     let subject = asked.succeeds().stdout().trim();
     let name = subject.strip_prefix("subject=").expect("openssl says so");
-    let subject = format!("/{name}");
-    let place = |name: &str| {
-        let path = house.lab.home().join(name);
+    let (certificate, _) = self_signed(house, "namesake", &["-subj", &format!("/{name}")]);
+    certificate
+}
+
+/// The paths of a certificate that signs itself, and of its key.
+#[track_caller]
+fn self_signed(house: &House, name: &str, words: &[&str]) -> (String, String) {
+    let place = |extension: &str| {
+        let path = house.lab.home().join(format!("{name}.{extension}"));
         path.to_str().expect("a test's paths are UTF-8").to_owned()
     };
-    let (certificate, key) = (place("namesake.pem"), place("namesake.key"));
-    let request = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout";
+    let (certificate, key) = (place("pem"), place("key"));
+    let request = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2";
+    let places = ["-keyout", &key, "-out", &certificate];
     let arguments = request
         .split(' ')
-        .chain([&key, "-subj", &subject, "-out", &certificate]);
+        .chain(words.iter().copied())
+        .chain(places);
     tools::run("openssl", arguments).succeeds();
-    certificate
+    (certificate, key)
 }
 
 #[test]
 fn a_certificate_for_other_names_is_named() {
     let upstream = Upstream::start("it");
     let house = house(&upstream, ELSEWHERE);
-    let place = |name: &str| {
-        let path = house.lab.home().join(name);
-        path.to_str().expect("a test's paths are UTF-8").to_owned()
-    };
-    let (certificate, key) = (place("nobody.pem"), place("nobody.key"));
-    let request = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=nobody -addext subjectAltName=DNS:nobody.test -addext basicConstraints=critical,CA:FALSE -keyout";
-    let arguments = request
-        .split(' ')
-        .chain([key.as_str(), "-out", &certificate]);
-    tools::run("openssl", arguments).succeeds();
+    let words = "-subj /CN=nobody -addext subjectAltName=DNS:nobody.test -addext basicConstraints=critical,CA:FALSE";
+    let words: Vec<&str> = words.split(' ').collect();
+    let (certificate, key) = self_signed(&house, "nobody", &words);
     let caddy = house.serve_changed(Version::New, |text| {
         let head = "\nsite.home.example.com {\n";
         replaced(text, head, &format!("{head}\ttls {certificate} {key}\n"))
