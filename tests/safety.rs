@@ -598,8 +598,7 @@ mod interruption {
                 for when in ["1", "3", "7", "2+"] {
                     let lab = Lab::new().declare(DECLARATION);
                     let filter = format!("inject={call}:error={errno}:when={when}");
-                    let wrapper = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &filter];
-                    let outcome = lab.command(["build"]).through(wrapper).run();
+                    let outcome = lab.command(["build"]).tampered(&filter).run();
                     outcome.stderr_lacks("panicked");
                     let what = format!("{filter}: {:?}", outcome.status);
                     if outcome.status.success() {

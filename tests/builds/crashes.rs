@@ -329,9 +329,7 @@ fn completes(lab: &Lab, command: &str, kind: &str, nth: usize, fault: Fault) -> 
     };
     let inject = format!("inject={kind}:{what}:when={nth}");
     let standing = authority(lab);
-    let struck = invocation(lab, command)
-        .through(["strace", "-f", "-qq", "-o", "/dev/null", "-e", &inject])
-        .run();
+    let struck = invocation(lab, command).tampered(&inject).run();
     match fault {
         Fault::Kill if struck.status.success() => {
             return Err(format!("it was not killed\n{struck}"));

@@ -113,18 +113,13 @@ fn a_build_that_is_killed_remembers_what_it_did() {
                 DECLARATION.replace("person \"alice\" {", &name),
             );
             let inject = format!("inject={kind}:signal=SIGKILL:when={nth}");
-            let strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &inject];
-            let outcome = run_through(&lab, &["build", "--jobs=1"], &strace);
+            let build = lab.command(["build", "--jobs=1"]);
+            let outcome = build.tampered(&inject).run();
             killed += u32::from(!outcome.status.success());
             assert!(remembers(), "{inject}\n{outcome}");
         }
     }
     assert!(killed >= 12, "{killed}");
-}
-
-fn run_through(lab: &Lab, words: &[&str], wrapper: &[&str]) -> Outcome {
-    let command = lab.command(words.iter().copied());
-    command.through(wrapper.iter().copied()).run()
 }
 
 /// Files and lock of the owner's on a machine that has no secret.

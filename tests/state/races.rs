@@ -13,10 +13,7 @@ const LATE: &str = "inject=flock:delay_enter=6000000:when=1";
 /// Runs `first`, which is late at taking hold, and `second` meanwhile.
 fn overtaken(lab: &Lab, first: &[&str], second: impl FnOnce() + Send) -> Outcome {
     thread::scope(|scope| {
-        let first = scope.spawn(|| {
-            let strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", LATE];
-            lab.command(first).through(strace).run()
-        });
+        let first = scope.spawn(|| lab.command(first).tampered(LATE).run());
         thread::sleep(Duration::from_millis(1500));
         second();
         first.join().expect("it ends")
@@ -55,9 +52,8 @@ fn what_is_due_is_asked_when_the_directory_is_held() {
     let due = ["renew", "--due"];
     let late = thread::scope(|scope| {
         let late = scope.spawn(|| {
-            let strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", LATE];
             let renew = lab.command(due).env("SOURCE_DATE_EPOCH", later);
-            renew.through(strace).run()
+            renew.tampered(LATE).run()
         });
         thread::sleep(Duration::from_millis(1500));
         let renew = lab.command(due).env("SOURCE_DATE_EPOCH", later);

@@ -227,6 +227,12 @@ impl Invocation {
         self.through(["faketime", "--exclude-monotonic", "-f", time])
     }
 
+    /// Has strace tamper with system calls of the command: `inject=fsync:error=EIO:when=2`, say.
+    #[track_caller]
+    pub fn tampered(self, how: &str) -> Self {
+        self.through(["strace", "-f", "-qq", "-o", "/dev/null", "-e", how])
+    }
+
     /// Runs the command as arguments of another: `strace -o trace`, say. The last wrapper is the outermost.
     #[track_caller]
     pub fn through<Word: Into<OsString>>(
