@@ -269,7 +269,7 @@ fn input_hash(derivation: &Derivation, used: &[String], templates: &Templates) -
     let recipe = serde_json::to_vec(&derivation.recipe);
     let recipe = recipe.expect("a recipe is plain data with text for keys");
     let recipe = fields(
-        "homelab input hash v2, recipe",
+        "homelab input hash v3, recipe",
         [
             env!("CARGO_PKG_VERSION").as_bytes(),
             derivation.path.as_str().as_bytes(),
@@ -280,7 +280,7 @@ fn input_hash(derivation: &Derivation, used: &[String], templates: &Templates) -
     let with = used.iter().zip(&digests);
     let with = with.flat_map(|(name, digest)| [name.as_bytes(), digest.as_bytes().as_slice()]);
     let sealed = derivation.recipe.sealed_root().map(str::as_bytes);
-    let means = fields("homelab input hash v2, means", with.chain(sealed));
+    let means = fields("homelab input hash v3, means", with.chain(sealed));
     let mut whole = [0; blake3::OUT_LEN];
     whole[..HALF].copy_from_slice(&recipe.as_bytes()[..HALF]);
     whole[HALF..].copy_from_slice(&means.as_bytes()[..HALF]);

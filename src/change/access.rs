@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Consequence, Kind};
-use crate::derive::{ALL, EVERYWHERE, Exposure, LAN, LANDING, Opening, WHOLE};
+use crate::derive::{ALL, Exposure, LANDING, OpenFrom, Opening, UncheckedKind};
+use crate::model::CertificateMode;
 
 /// Tells every difference between what two edges expose.
 pub fn compare(before: &Exposure, after: &Exposure, found: &mut Vec<Consequence>) {
@@ -34,7 +35,7 @@ struct Reach<'e> {
     hosts: BTreeSet<&'e str>,
     openings: Vec<&'e Opening>,
     /// What the handshake asks for; none where no certificate opens anything.
-    certificate: Option<&'e str>,
+    certificate: Option<CertificateMode>,
     identity: bool,
     /// One set for all services that let in the same people.
     people: Cow<'e, BTreeSet<&'e str>>,
@@ -62,7 +63,7 @@ fn reaches<'e>(
     for guarded in &exposure.with_certificate {
         let reach = reaches.entry(&guarded.service).or_default();
         reach.hosts.extend(guarded.hosts.iter().map(String::as_str));
-        reach.certificate = Some(&guarded.certificate);
+        reach.certificate = Some(guarded.certificate);
         reach.identity = guarded.identity;
         let name = guarded.audience.as_deref();
         if let Some(people) = name.and_then(|name| audiences.get(name)) {
@@ -74,23 +75,23 @@ fn reaches<'e>(
 
 impl Reach<'_> {
     /// Whether all of it is open from there without a certificate.
-    fn is_open(&self, from: &str) -> bool {
+    fn is_open(&self, from: OpenFrom) -> bool {
         let mut openings = self.openings.iter();
-        openings.any(|opening| opening.path == WHOLE && covers_place(&opening.from, from))
+        openings.any(|opening| opening.is_whole() && covers_place(opening.from, from))
     }
 
     /// Whether all that an opening opens is open.
     fn covers(&self, other: &Opening) -> bool {
         self.openings.iter().any(|opening| {
-            covers_place(&opening.from, &other.from)
+            covers_place(opening.from, other.from)
                 && covers_path(&opening.path, &other.path)
                 && covers_methods(opening, other)
         })
     }
 }
 
-fn covers_place(from: &str, other: &str) -> bool {
-    from == other || from == EVERYWHERE
+fn covers_place(from: OpenFrom, other: OpenFrom) -> bool {
+    from == other || from == OpenFrom::Everywhere
 }
 
 /// Whether a pattern matches whatever the other does: they are whole paths, or end in `/*`.
@@ -125,9 +126,13 @@ fn compare_service(service: &str, was: &Reach<'_>, is: &Reach<'_>, found: &mut V
         );
     }
     for opening in is.openings.iter().filter(|opening| !was.covers(opening)) {
-        let text = match (opening.path.as_str(), opening.from.as_str()) {
-            (WHOLE, LAN) => format!("{name} becomes open on the LAN, without a certificate"),
-            (WHOLE, _) => format!("{name} becomes open to everyone, without a certificate"),
+        let text = match (opening.is_whole(), opening.from) {
+            (true, OpenFrom::Lan) => {
+                format!("{name} becomes open on the LAN, without a certificate")
+            }
+            (true, OpenFrom::Everywhere) => {
+                format!("{name} becomes open to everyone, without a certificate")
+            }
             _ => format!(
                 "{name} becomes reachable without a certificate at {}",
                 place(opening)
@@ -135,7 +140,7 @@ fn compare_service(service: &str, was: &Reach<'_>, is: &Reach<'_>, found: &mut V
         };
         tell(Kind::Opens, text);
     }
-    let was_for_everyone = was.is_open(EVERYWHERE) && !is.is_open(EVERYWHERE);
+    let was_for_everyone = was.is_open(OpenFrom::Everywhere) && !is.is_open(OpenFrom::Everywhere);
     if was_for_everyone {
         // What stays open would seem to be closed too.
         let left = openings(is);
@@ -150,8 +155,8 @@ fn compare_service(service: &str, was: &Reach<'_>, is: &Reach<'_>, found: &mut V
         );
     } else {
         for opening in was.openings.iter().filter(|opening| !is.covers(opening)) {
-            let text = match (opening.path.as_str(), opening.from.as_str()) {
-                (WHOLE, LAN) => {
+            let text = match (opening.is_whole(), opening.from) {
+                (true, OpenFrom::Lan) => {
                     format!("{name} is no longer open on the LAN without a certificate")
                 }
                 _ => format!(
@@ -165,10 +170,10 @@ fn compare_service(service: &str, was: &Reach<'_>, is: &Reach<'_>, found: &mut V
     if let (Some(before), Some(now)) = (was.certificate, is.certificate) {
         if before != now {
             let text = match now {
-                "required" => format!(
+                CertificateMode::Required => format!(
                     "{name} refuses the connection of who has no certificate, where a page was shown"
                 ),
-                _ => format!(
+                CertificateMode::Asked => format!(
                     "{name} shows a page to who has no certificate, where the connection was refused"
                 ),
             };
@@ -208,7 +213,7 @@ const FEW: usize = 3;
 /// Who gets to a service without a certificate. An app's share links are told by how many they are: `homelab exposure`
 /// lists them.
 fn openings(reach: &Reach<'_>) -> Vec<String> {
-    let is_link = |opening: &&&Opening| opening.share_link && opening.from == EVERYWHERE;
+    let is_link = |opening: &&&Opening| opening.share_link && opening.from == OpenFrom::Everywhere;
     let links = reach
         .openings
         .iter()
@@ -218,13 +223,11 @@ fn openings(reach: &Reach<'_>) -> Vec<String> {
         .openings
         .iter()
         .filter(|opening| links <= FEW || !is_link(opening));
-    let told = told.map(
-        |opening| match (opening.path.as_str(), opening.from.as_str()) {
-            (WHOLE, LAN) => String::from("open on the LAN"),
-            (WHOLE, _) => String::from("open to everyone"),
-            _ => format!("everyone at {}", place(opening)),
-        },
-    );
+    let told = told.map(|opening| match (opening.is_whole(), opening.from) {
+        (true, OpenFrom::Lan) => String::from("open on the LAN"),
+        (true, OpenFrom::Everywhere) => String::from("open to everyone"),
+        _ => format!("everyone at {}", place(opening)),
+    });
     let many = (links > FEW).then(|| format!("everyone at {links} share-link paths"));
     told.chain(many).collect()
 }
@@ -238,9 +241,9 @@ fn with_certificate(reach: &Reach<'_>) -> String {
 
 /// `/share/* (GET, HEAD)`.
 fn place(opening: &Opening) -> String {
-    let from = match opening.from.as_str() {
-        LAN => " on the LAN",
-        _ => "",
+    let from = match opening.from {
+        OpenFrom::Lan => " on the LAN",
+        OpenFrom::Everywhere => "",
     };
     match opening.methods.as_slice() {
         [] => format!("{}{from}", opening.path),
@@ -260,14 +263,17 @@ impl<'e> People<'e> {
     fn compare(&mut self, service: &'e str, was: &Reach<'e>, is: &Reach<'e>) {
         // The landing page shows each what they may use, which is told of those services. What is or was
         // open to everyone is told of the service.
-        if service == LANDING || was.is_open(EVERYWHERE) || is.is_open(EVERYWHERE) {
+        if service == LANDING
+            || was.is_open(OpenFrom::Everywhere)
+            || is.is_open(OpenFrom::Everywhere)
+        {
             return;
         }
         for person in is.people.difference(&was.people) {
             self.gains.entry(person).or_default().push(service);
         }
         for person in was.people.difference(&is.people) {
-            let list = match is.is_open(LAN) {
+            let list = match is.is_open(OpenFrom::Lan) {
                 true => &mut self.home,
                 false => &mut self.loses,
             };
@@ -292,67 +298,65 @@ impl<'e> People<'e> {
 }
 
 fn unchecked(before: &Exposure, after: &Exposure, found: &mut Vec<Consequence>) {
-    let items = |exposure: &Exposure| -> BTreeMap<(String, String), Vec<String>> {
-        let items = exposure.unchecked.iter();
-        let items = items.map(|item| {
-            let key = (item.service.clone(), item.what.clone());
-            (key, item.lines.clone())
-        });
-        items.collect()
-    };
-    let (was, is) = (items(before), items(after));
+    let (was, is) = (unchecked_items(before), unchecked_items(after));
     let keys: BTreeSet<_> = was.keys().chain(is.keys()).collect();
     for key in keys {
-        let (service, what) = (shown(&key.0), key.1.as_str());
+        let service = shown(key.0);
         let (old, new) = (was.get(key), is.get(key));
         if old == new {
             continue;
         }
-        let text = match (what, new) {
-            ("raw", Some(_)) if old.is_none() => {
+        let text = match (key.1, new) {
+            (UncheckedKind::Raw, Some(_)) if old.is_none() => {
                 format!("{service} has `raw` lines, which homelab does not check")
             }
-            ("raw", Some(_)) => {
+            (UncheckedKind::Raw, Some(_)) => {
                 format!("{service} has other `raw` lines, which homelab does not check")
             }
-            ("raw", None) => format!("{service} has no `raw` lines any more"),
-            ("templates", Some(names)) => format!(
+            (UncheckedKind::Raw, None) => format!("{service} has no `raw` lines any more"),
+            (UncheckedKind::Templates, Some(names)) => format!(
                 "the Caddyfile is made with templates of your own, which homelab does not check: {}",
                 names.join(", ")
             ),
-            ("templates", None) => {
+            (UncheckedKind::Templates, None) => {
                 String::from("the Caddyfile is made with homelab's own templates again")
             }
-            ("header-underscores", Some(_)) => {
+            (UncheckedKind::HeaderUnderscores, Some(_)) => {
                 format!("{service} gets headers with an underscore in their names")
             }
-            ("header-underscores", None) => {
+            (UncheckedKind::HeaderUnderscores, None) => {
                 format!("{service} gets no headers with an underscore in their names any more")
             }
-            ("caddy", Some(lines)) => format!(
+            (UncheckedKind::Caddy, Some(lines)) => format!(
                 "the declared Caddy {} has known holes that no generated line closes",
                 lines.first().map(String::as_str).unwrap_or_default()
             ),
-            ("caddy", None) => {
+            (UncheckedKind::Caddy, None) => {
                 String::from("the declared Caddy has no known hole any more that is left open")
             }
-            ("upstream-certificate", Some(_)) => {
+            (UncheckedKind::UpstreamCertificate, Some(_)) => {
                 format!("the certificate of the upstream of {service} is no longer verified")
             }
-            ("upstream-certificate", None) => {
+            (UncheckedKind::UpstreamCertificate, None) => {
                 format!("the certificate of the upstream of {service} is verified")
             }
-            _ => continue,
         };
-        found.push(Consequence::new(Kind::Unchecked, &key.0, text));
+        found.push(Consequence::new(Kind::Unchecked, key.0, text));
     }
+}
+
+/// The lines of what homelab does not check, by service and kind.
+fn unchecked_items(exposure: &Exposure) -> BTreeMap<(&str, UncheckedKind), &[String]> {
+    let items = exposure.unchecked.iter();
+    let items = items.map(|item| ((item.service.as_str(), item.what), item.lines.as_slice()));
+    items.collect()
 }
 
 /// What counts as the LAN, and who is believed about whom they speak for.
 fn surroundings(before: &Exposure, after: &Exposure, found: &mut Vec<Consequence>) {
     let is_lan = |exposure: &Exposure| {
         let mut openings = exposure.without_certificate.iter();
-        openings.any(|opening| opening.from == LAN)
+        openings.any(|opening| opening.from == OpenFrom::Lan)
     };
     if before.lan != after.lan && is_lan(before) && is_lan(after) {
         let (was, is) = (before.lan.join(", "), after.lan.join(", "));

@@ -20,10 +20,8 @@ pub fn exposure(arguments: &Arguments) -> Result<(), Failure> {
         believed::hold_against_tree(&workspace, &workspace.path("out"), lock)?;
         believed::warn_of_unsigned(lock);
     }
-    let exposure = Exposure::of(
-        &Edge::new(&homelab, lock.as_ref()).sites,
-        &templates.of_the_edge(),
-    );
+    let edge = Edge::new(&homelab, lock.as_ref());
+    let exposure = Exposure::of(&edge, &templates.of_the_edge());
     let active = lock.as_ref().map(Lock::active).unwrap_or_default();
     for (_, device) in homelab.enrolled() {
         let id = &device.id;

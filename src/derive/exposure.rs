@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::edge::{self, Asked, Behind, Device, OpenPath, Person, Site, Sites};
+use super::edge::{
+    self, Condition, Device, Edge, Guard, Handler, OpenHoles, Person, Public, Site, Sites,
+};
+use crate::model::{Behind, CertificateMode, Forwarding};
 
 /// The version of the form below, for scripts. In version 1, which has no number, each service lists its people and their devices.
 pub const VERSION: u32 = 2;
@@ -39,7 +42,7 @@ pub struct Believed {
     /// Their addresses.
     pub proxies: Vec<String>,
     /// How they say for whom they speak.
-    pub by: String,
+    pub by: Forwarding,
 }
 
 /// Something that is reachable without a certificate.
@@ -49,14 +52,28 @@ pub struct Opening {
     pub service: String,
     /// Its hosts.
     pub hosts: Vec<String>,
-    /// From where: `everywhere` or `lan`.
-    pub from: String,
+    pub from: OpenFrom,
     /// The path, such as `/share/*`; `/*` for all.
     pub path: String,
     /// The methods; none where all are.
     pub methods: Vec<String>,
     /// Whether the path comes from the catalogue of apps.
     pub share_link: bool,
+}
+
+impl Opening {
+    /// Whether it opens the whole service.
+    pub fn is_whole(&self) -> bool {
+        self.path == WHOLE
+    }
+}
+
+/// From where something is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OpenFrom {
+    Everywhere,
+    Lan,
 }
 
 /// A service, and who may reach it with a certificate.
@@ -66,8 +83,8 @@ pub struct Guarded {
     pub service: String,
     /// Its hosts.
     pub hosts: Vec<String>,
-    /// What the TLS handshake asks of a visitor: `required` or `asked`.
-    pub certificate: String,
+    /// What the TLS handshake asks of a visitor.
+    pub certificate: CertificateMode,
     /// Whether the upstream is told who came.
     pub identity: bool,
     /// Who is let in, by the name among [`Exposure::audiences`]; none where nobody is.
@@ -88,25 +105,29 @@ pub struct Audience {
 pub struct Unchecked {
     /// The service.
     pub service: String,
-    /// What it is: `raw` lines of a Caddyfile, `upstream-certificate`, that nobody verifies,
-    /// `header-underscores`, which some upstreams take for hyphens, `templates` of the user's own, or a
-    /// `caddy` with known holes.
-    pub what: String,
+    pub what: UncheckedKind,
     /// The lines, or the names of the templates; of Caddy its version, and then its open holes.
     pub lines: Vec<String>,
 }
 
-/// From where: from anywhere.
-pub const EVERYWHERE: &str = "everywhere";
-
-/// From where: from the LAN.
-pub const LAN: &str = "lan";
+/// What homelab does not check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UncheckedKind {
+    /// The declared Caddy has holes that nothing generated closes.
+    Caddy,
+    /// Headers with an underscore in their names are passed on, which some upstreams take for a hyphen.
+    HeaderUnderscores,
+    /// Lines of a Caddyfile.
+    Raw,
+    /// Templates of the user's own.
+    Templates,
+    /// A certificate of an upstream that nobody verifies.
+    UpstreamCertificate,
+}
 
 /// The path of a whole service.
-pub const WHOLE: &str = "/*";
-
-/// That the declared Caddy has holes that nothing generated closes.
-pub const CADDY: &str = "caddy";
+const WHOLE: &str = "/*";
 
 /// What is said of all services. No service is called so.
 pub const ALL: &str = "(all)";
@@ -115,41 +136,26 @@ pub const ALL: &str = "(all)";
 pub const LANDING: &str = "(landing page)";
 
 impl Exposure {
-    /// What an edge with this policy exposes, where its files are made with these templates of the user's own.
-    pub fn of(edge: &Sites, templates: &[String]) -> Exposure {
+    /// What this edge exposes, where its files are made with these templates of the user's own.
+    pub fn of(edge: &Edge, templates: &[String]) -> Exposure {
+        let Edge { sites, holes, .. } = edge;
+        let audiences = sites.audiences.iter();
         let mut exposure = Exposure {
             version: VERSION,
-            domain: edge.domain.clone(),
-            lan: edge.lan.clone(),
-            behind: edge.behind.as_ref().map(believed),
+            domain: sites.domain.to_string(),
+            lan: sites.lan.clone(),
+            behind: sites.behind.as_ref().map(believed),
             without_certificate: Vec::new(),
-            people: edge.people.iter().map(admitted).collect(),
-            audiences: edge
-                .audiences
-                .iter()
-                .map(|audience| (audience.name.clone(), told_of(audience, edge)))
+            people: sites.people.iter().map(admitted).collect(),
+            audiences: audiences
+                .map(|audience| (audience.name.to_string(), told_of(audience, sites)))
                 .collect(),
             with_certificate: Vec::new(),
-            unchecked: Vec::new(),
+            unchecked: unchecked_of_all(templates, holes.as_ref()),
         };
-        if !templates.is_empty() {
-            exposure.unchecked.push(Unchecked {
-                service: ALL.to_owned(),
-                what: "templates".to_owned(),
-                lines: templates.to_vec(),
-            });
-        }
-        if !edge.holes.is_empty() {
-            exposure.unchecked.push(Unchecked {
-                service: ALL.to_owned(),
-                what: CADDY.to_owned(),
-                lines: edge.holes.clone(),
-            });
-        }
-        exposure.landing(edge);
-        for site in &edge.sites {
-            let audience = site.audience.map(|place| &edge.audiences[place]);
-            exposure.site(site, audience);
+        exposure.landing(sites);
+        for site in &sites.sites {
+            exposure.site(site, &sites.audiences);
         }
         exposure
     }
@@ -158,22 +164,21 @@ impl Exposure {
         let Some(landing) = &edge.landing else {
             return;
         };
-        let whole = |hosts| Opening {
-            service: LANDING.to_owned(),
-            hosts,
-            from: LAN.to_owned(),
-            path: WHOLE.to_owned(),
-            methods: Vec::new(),
-            share_link: false,
-        };
-        let hosts = vec![landing.host.clone()];
-        if landing.home {
-            self.without_certificate.push(whole(hosts.clone()));
+        let hosts = vec![landing.host.to_string()];
+        if landing.is_shown_at_home() {
+            self.without_certificate.push(Opening {
+                service: LANDING.to_owned(),
+                hosts: hosts.clone(),
+                from: OpenFrom::Lan,
+                path: WHOLE.to_owned(),
+                methods: Vec::new(),
+                share_link: false,
+            });
         }
         // Whoever has a certificate is shown something.
         let everybody = Audience {
             certificates: edge.people.iter().map(|p| p.devices.len()).sum(),
-            people: edge.people.iter().map(|p| p.name.clone()).collect(),
+            people: edge.people.iter().map(|p| p.name.to_string()).collect(),
         };
         let mut known = self.audiences.iter();
         let known = known.find(|(_, audience)| **audience == everybody);
@@ -188,90 +193,127 @@ impl Exposure {
         self.with_certificate.push(Guarded {
             service: LANDING.to_owned(),
             hosts,
-            certificate: "asked".to_owned(),
+            certificate: landing.certificate,
             identity: false,
             audience,
         });
     }
 
-    fn site(&mut self, site: &Site, audience: Option<&edge::Audience>) {
-        let opening = |from: &str, path: &str, methods: &[&'static str], share_link| Opening {
-            service: site.service.clone(),
-            hosts: site.hosts.clone(),
-            from: from.to_owned(),
-            path: path.to_owned(),
-            methods: methods.iter().map(ToString::to_string).collect(),
-            share_link,
-        };
-        if site.everyone {
-            self.without_certificate
-                .push(opening(EVERYWHERE, WHOLE, &[], false));
-        }
-        if site.lan {
-            self.without_certificate
-                .push(opening(LAN, WHOLE, &[], false));
-        }
-        let mut public: Vec<Opening> = Vec::new();
-        for group in &site.public {
-            public.extend(group.paths.iter().map(|OpenPath { path, share_link }| {
-                opening(EVERYWHERE, path, &group.methods, *share_link)
+    fn site(&mut self, site: &Site, audiences: &[edge::Audience]) {
+        let service = site.service.to_string();
+        let hosts: Vec<String> = site.hosts.iter().map(ToString::to_string).collect();
+        let mut open: Vec<Open<'_>> = site.handlers.iter().flat_map(open).collect();
+        // What is open as a whole comes first, as `/*` comes before every other path.
+        open.sort_by_key(|open| open.path);
+        self.without_certificate
+            .extend(open.into_iter().map(|open| Opening {
+                service: service.clone(),
+                hosts: hosts.clone(),
+                from: open.from,
+                path: open.path.to_owned(),
+                methods: open.methods.iter().map(ToString::to_string).collect(),
+                share_link: open.share_link,
             }));
-        }
-        public.sort_by(|a, b| a.path.cmp(&b.path));
-        self.without_certificate.extend(public);
-        if let Some(asked) = site.certificate {
+        self.unchecked.extend(unchecked(site));
+        if let Some(certificate) = site.certificate {
+            let audience = site.audience.map(|place| &audiences[place].name);
             self.with_certificate.push(Guarded {
-                service: site.service.clone(),
-                hosts: site.hosts.clone(),
-                certificate: match asked {
-                    Asked::Required => "required",
-                    Asked::Asked => "asked",
-                }
-                .to_owned(),
+                service,
+                hosts,
+                certificate,
                 identity: site.identity,
-                audience: audience.map(|audience| audience.name.clone()),
+                audience: audience.map(ToString::to_string),
             });
-        }
-        let unchecked = |what: &str, lines| Unchecked {
-            service: site.service.clone(),
-            what: what.to_owned(),
-            lines,
-        };
-        if !site.raw.is_empty() {
-            self.unchecked.push(unchecked("raw", site.raw.clone()));
-        }
-        if site.underscores {
-            let underscores = unchecked("header-underscores", Vec::new());
-            self.unchecked.push(underscores);
-        }
-        if site.backend.is_unverified() {
-            let certificate = unchecked("upstream-certificate", Vec::new());
-            self.unchecked.push(certificate);
         }
     }
 }
 
+/// Something of a service that is open without a certificate.
+struct Open<'s> {
+    from: OpenFrom,
+    path: &'s str,
+    methods: &'s [&'static str],
+    share_link: bool,
+}
+
+/// What a handler opens without a certificate.
+fn open(handler: &Handler) -> Vec<Open<'_>> {
+    let whole = |from| Open {
+        from,
+        path: WHOLE,
+        methods: &[],
+        share_link: false,
+    };
+    match handler.matcher.as_ref().map(|matcher| &matcher.condition) {
+        None if handler.is_let_in() => vec![whole(OpenFrom::Everywhere)],
+        Some(Condition::Lan) => vec![whole(OpenFrom::Lan)],
+        Some(Condition::Public(Public { methods, paths, .. })) => { paths.iter() }
+            .map(|public| Open {
+                from: OpenFrom::Everywhere,
+                path: public.path.as_str(),
+                methods: methods.as_slice(),
+                share_link: public.share_link,
+            })
+            .collect(),
+        None | Some(Condition::Certificates { .. } | Condition::Audience { .. }) => Vec::new(),
+    }
+}
+
+fn unchecked_of_all(templates: &[String], holes: Option<&OpenHoles>) -> Vec<Unchecked> {
+    let of_all = |what, lines: Vec<String>| Unchecked {
+        service: ALL.to_owned(),
+        what,
+        lines,
+    };
+    let templates = (!templates.is_empty()).then_some(templates);
+    let templates = templates.map(|names| of_all(UncheckedKind::Templates, names.to_vec()));
+    let holes = holes.map(|open| {
+        let version = std::iter::once(open.caddy.to_string());
+        let lines = version.chain(open.holes.iter().cloned());
+        of_all(UncheckedKind::Caddy, lines.collect())
+    });
+    templates.into_iter().chain(holes).collect()
+}
+
+fn unchecked(site: &Site) -> impl Iterator<Item = Unchecked> {
+    let found = [
+        (UncheckedKind::Raw, !site.raw.is_empty(), &site.raw[..]),
+        (
+            UncheckedKind::HeaderUnderscores,
+            site.guard == Guard::GuardButForUnderscores,
+            &[],
+        ),
+        (
+            UncheckedKind::UpstreamCertificate,
+            site.backend.is_unverified(),
+            &[],
+        ),
+    ];
+    let found = found.into_iter().filter(|(_, is_there, _)| *is_there);
+    found.map(|(what, _, lines)| Unchecked {
+        service: site.service.to_string(),
+        what,
+        lines: lines.to_vec(),
+    })
+}
+
 fn believed(behind: &Behind) -> Believed {
     Believed {
-        proxies: behind.proxies.clone(),
-        by: match behind.proxy_protocol {
-            true => "proxy-protocol",
-            false => "x-forwarded-for",
-        }
-        .to_owned(),
+        proxies: behind.proxies.iter().map(ToString::to_string).collect(),
+        by: behind.by,
     }
 }
 
 fn admitted(person: &Person) -> (String, Vec<String>) {
     let devices = person.devices.iter().map(told);
-    (person.name.clone(), devices.collect())
+    (person.name.to_string(), devices.collect())
 }
 
 fn told_of(audience: &edge::Audience, edge: &Sites) -> Audience {
     let people = audience.people.iter().map(|place| &edge.people[*place]);
     Audience {
         certificates: audience.certificates,
-        people: people.map(|person| person.name.clone()).collect(),
+        people: people.map(|person| person.name.to_string()).collect(),
     }
 }
 
@@ -279,6 +321,6 @@ fn told_of(audience: &edge::Audience, edge: &Sites) -> Audience {
 fn told(device: &Device) -> String {
     match &device.until {
         Some(until) => format!("{} (its older certificate, until {until})", device.name),
-        None => device.name.clone(),
+        None => device.name.to_string(),
     }
 }

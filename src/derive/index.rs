@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::device_files::{DeviceFiles, Kits};
-use super::{DeviceFile, Exposure};
+use super::{DeviceFile, Exposure, OpenFrom, UncheckedKind};
 use crate::lock::{Authority, Issued, Lock, State};
-use crate::model::{Device, Homelab};
+use crate::model::{CertificateMode, Device, Homelab};
 use crate::status::due_from;
 
 /// The admin's page.
@@ -155,22 +155,23 @@ impl Index {
         let with: BTreeMap<&str, _> = with.iter().map(|with| (&*with.service, with)).collect();
         let services = homelab.services.values().map(|service| {
             let name = service.name.as_str();
-            let whole = |from: &str| {
+            let whole = |from: OpenFrom| {
                 let mut openings = without.iter();
-                openings.any(|o| o.service == name && o.path == "/*" && o.from == from)
+                openings.any(|o| o.service == name && o.is_whole() && o.from == from)
             };
             let guarded = with.get(name);
             IndexService {
                 name: name.to_owned(),
                 title: service.title.clone(),
                 addresses: super::addresses(service),
-                everyone: whole("everywhere"),
-                at_home: whole("lan"),
-                certificate_required: guarded.is_some_and(|g| g.certificate == "required"),
+                everyone: whole(OpenFrom::Everywhere),
+                at_home: whole(OpenFrom::Lan),
+                certificate_required: guarded
+                    .is_some_and(|g| g.certificate == CertificateMode::Required),
                 audience: guarded.and_then(|guarded| guarded.audience.clone()),
             }
         });
-        let openings = without.iter().filter(|opening| opening.path != "/*");
+        let openings = without.iter().filter(|opening| !opening.is_whole());
         let unchecked = exposure.map_or(&[][..], |exposure| &exposure.unchecked);
         Index {
             domain: homelab.domain.to_string(),
@@ -191,7 +192,7 @@ impl Index {
                 .collect(),
             unchecked: unchecked
                 .iter()
-                .filter(|item| item.what != super::exposure::CADDY)
+                .filter(|item| item.what != UncheckedKind::Caddy)
                 .map(|item| item.service.clone())
                 .collect(),
             authorities: lock.trusted().map(authority).collect(),

@@ -25,7 +25,7 @@ pub use device_files::{
 };
 pub use edge::{Edge, Globals, Link, Pages, Sites};
 pub use edge_state::{DeviceAccess, EdgeState, Older, Trusted};
-pub use exposure::{ALL, EVERYWHERE, Exposure, LAN, LANDING, Opening, WHOLE};
+pub use exposure::{ALL, Exposure, LANDING, OpenFrom, Opening, UncheckedKind};
 pub use guide::{
     DeviceFile, DevicePart, FileKind, Guide, Guides, OlderPart, ServiceLink, shown_day, shown_end,
     shown_moment,
@@ -33,7 +33,7 @@ pub use guide::{
 pub use index::{Index, IndexDevice, IndexOpening, IndexPerson, IndexService, Term};
 
 use crate::lock::{Authority, Issued, Lock, State};
-use crate::model::{DeviceId, Homelab, Service};
+use crate::model::{DeviceId, Domain, Homelab, Service};
 use crate::pki::{BundleProfile, Crl};
 use crate::tree::{Mode, OutputPath};
 
@@ -68,7 +68,7 @@ pub enum Recipe {
     /// The Caddyfile, which imports the files beside it.
     Caddyfile {
         /// The domain.
-        domain: String,
+        domain: Domain,
     },
     /// The global options.
     Globals(Globals),
@@ -246,13 +246,13 @@ pub fn edge(homelab: &Homelab, lock: &Lock, templates: &[String]) -> Vec<Derivat
         recipe,
     };
     let edge = Edge::new(homelab, Some(lock));
-    let exposure = Arc::new(Exposure::of(&edge.sites, templates));
+    let exposure = Arc::new(Exposure::of(&edge, templates));
     let published = EdgeState::of(Arc::clone(&exposure), homelab, lock);
     let text = |of: fn(&Authority) -> String| lock.trusted().map(of).collect();
     let authorities = Recipe::Text {
         text: text(|authority| authority.certificate.pem()),
     };
-    let domain = homelab.domain.to_string();
+    let domain = homelab.domain.clone();
     let mut derivations = vec![
         public(path("edge/Caddyfile"), Recipe::Caddyfile { domain }),
         public(path("edge/ca.pem"), authorities),

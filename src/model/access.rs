@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::name::Name;
 use super::path::PublicPath;
 
@@ -37,12 +39,13 @@ pub struct Allowed {
 }
 
 /// What the TLS handshake asks of a visitor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum CertificateMode {
-    /// Without a valid certificate there is no connection.
-    Required,
     /// A certificate is asked for and verified if given; who has none meets the HTTP policy.
     Asked,
+    /// Without a valid certificate there is no connection.
+    Required,
 }
 
 impl Access {

@@ -3,13 +3,15 @@
 use std::fmt;
 
 use http::Uri;
+use serde::Serialize;
 
 use super::path::PathPattern;
 use super::text::sayable;
-use super::upstream::Upstreams;
+use super::upstream::{Trust, Upstreams};
 
 /// What a service does with a request that is let in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Backend {
     /// Passes it on.
     Proxy(Proxy),
@@ -19,23 +21,42 @@ pub enum Backend {
     Redirect(Redirect),
 }
 
+impl Backend {
+    /// Whether some upstream's certificate is not looked at.
+    pub fn is_unverified(&self) -> bool {
+        self.any_upstreams(|upstreams| {
+            let tls = upstreams.transport.tls.as_ref();
+            tls.is_some_and(|tls| tls.trust == Trust::Unverified)
+        })
+    }
+
+    /// Whether something is below a path or a directory, and a request must not climb out of it.
+    pub fn keeps_from_climbing(&self) -> bool {
+        let has_prefix = |upstreams: &Upstreams| upstreams.prefix.is_some();
+        matches!(self, Backend::Files(_)) || self.any_upstreams(has_prefix)
+    }
+
+    fn any_upstreams(&self, is_so: impl Fn(&Upstreams) -> bool) -> bool {
+        match self {
+            Backend::Proxy(Proxy { by_path, upstreams }) => {
+                is_so(upstreams) || by_path.iter().any(|(_, upstreams)| is_so(upstreams))
+            }
+            Backend::Files(_) | Backend::Redirect(_) => false,
+        }
+    }
+}
+
 /// Passes requests on to upstreams.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Proxy {
     /// Those of some paths, sorted by path.
     pub by_path: Vec<(PathPattern, Upstreams)>,
     /// Those of every other path.
     pub upstreams: Upstreams,
-    /// How long connecting may take.
-    pub dial_timeout: Option<Timeout>,
-    /// How long an upstream may take until it begins to answer.
-    pub response_timeout: Option<Timeout>,
-    /// Whether each part of an answer is passed on as it comes.
-    pub stream: bool,
 }
 
 /// Answers from files.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Files {
     /// The directory on the Caddy host.
     pub root: HostPath,
@@ -44,7 +65,7 @@ pub struct Files {
 }
 
 /// Sends visitors elsewhere.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Redirect {
     /// Where to; without its path where `same_path`.
     pub to: String,
@@ -91,7 +112,8 @@ impl Redirect {
 
 /// An absolute path on the Caddy host. Caddy would resolve a relative one against its working
 /// directory, which nobody can foresee.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
 pub struct HostPath(String);
 
 impl HostPath {
@@ -126,7 +148,8 @@ impl Files {
 }
 
 /// A length of time as Go writes it, such as `90s`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
 pub struct Timeout(String);
 
 impl Timeout {
@@ -141,6 +164,13 @@ impl Timeout {
     }
 }
 
+impl Timeout {
+    /// The length as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Display for Timeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -148,7 +178,8 @@ impl fmt::Display for Timeout {
 }
 
 /// A number of bytes as people write it, such as `10GB`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
 pub struct ByteSize(String);
 
 impl ByteSize {
@@ -185,7 +216,7 @@ fn is_count(digits: &str) -> Result<(), &'static str> {
 }
 
 /// A header that is set on every answer (RFC 9110 §5.1).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Header {
     /// Its name.
     pub name: String,

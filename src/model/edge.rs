@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize, Serializer};
+
 use super::caddy::CaddyVersion;
 use super::text::Email;
 
@@ -36,7 +38,7 @@ impl Edge {
 }
 
 /// Proxies that stand before this one, and that are believed about whom they speak for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Behind {
     /// Their addresses; at least one.
     pub proxies: Vec<IpRange>,
@@ -45,7 +47,8 @@ pub struct Behind {
 }
 
 /// How a proxy says for whom it speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Forwarding {
     /// In the header `X-Forwarded-For` of each request: it has ended TLS itself.
     XForwardedFor,
@@ -53,8 +56,18 @@ pub enum Forwarding {
     ProxyProtocol,
 }
 
+impl fmt::Display for Forwarding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Forwarding::XForwardedFor => "x-forwarded-for",
+            Forwarding::ProxyProtocol => "proxy-protocol",
+        })
+    }
+}
+
 /// Where the sites' own certificates come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "from", rename_all = "kebab-case")]
 pub enum SiteCertificates {
     /// From a public authority by ACME over HTTP or TLS.
     Acme,
@@ -74,6 +87,13 @@ pub enum SiteCertificates {
         /// The key, PEM.
         key: String,
     },
+}
+
+impl SiteCertificates {
+    /// Whether they are of an authority that all browsers know.
+    pub fn are_public(&self) -> bool {
+        matches!(self, SiteCertificates::Acme | SiteCertificates::Dns { .. })
+    }
 }
 
 /// Addresses in CIDR notation, such as `192.168.0.0/16`.
@@ -128,6 +148,12 @@ impl IpRange {
             }
             _ => false,
         }
+    }
+}
+
+impl Serialize for IpRange {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

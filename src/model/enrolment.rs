@@ -3,6 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+use serde::{Serialize, Serializer};
 
 /// How a device comes by its key and its certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,6 +121,12 @@ impl Fingerprint {
 impl From<[u8; 32]> for Fingerprint {
     fn from(digest: [u8; 32]) -> Fingerprint {
         Fingerprint(digest)
+    }
+}
+
+impl Serialize for Fingerprint {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

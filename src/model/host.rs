@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 /// What Caddy does not take for the name of a site, which stands at the start of a line: directives, from
 /// 2.11 on, and `import`. Only a domain without a dot can be one.
 const WORDS_OF_A_CADDYFILE: [&str; 29] = [
@@ -38,7 +40,8 @@ const WORDS_OF_A_CADDYFILE: [&str; 29] = [
 ];
 
 /// The domain under which the services stand.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
 pub struct Domain(String);
 
 /// Ends of names that no public authority issues for: RFC 6761 §6 and RFC 6762 §3, RFC 8375, `internal` (ICANN board, 2024-07-29), and
@@ -109,7 +112,8 @@ impl fmt::Display for Domain {
 }
 
 /// A full host name, such as `immich.home.example.com`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
 pub struct Host(String);
 
 impl Host {

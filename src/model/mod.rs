@@ -34,7 +34,9 @@ pub use path::{Methods, PathPattern, PublicPath, uri_pattern};
 pub use platform::Platform;
 pub use raw::Raw;
 pub use text::{DisplayName, Email, sayable};
-pub use upstream::{Address, POLICIES, Scheme, Trust, UpstreamTls, Upstreams, is_upstream_host};
+pub use upstream::{
+    Address, POLICIES, Scheme, Transport, Trust, UpstreamTls, Upstreams, is_upstream_host,
+};
 
 use crate::catalogue::App;
 

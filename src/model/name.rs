@@ -5,12 +5,15 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::{Serialize, Serializer};
+
 /// The name of a person, device, group or service: `[a-z0-9-]{1,63}` without a hyphen at an edge.
 ///
 /// It can be a DNS label, a file name on every system and a word in a Caddyfile as it is.
 ///
 /// A copy costs nothing: a person's name stands in every set of people that the person is in.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
 pub struct Name(Arc<str>);
 
 /// Why a text is no [`Name`].
@@ -91,6 +94,12 @@ impl DeviceId {
 impl fmt::Display for DeviceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.person, self.device)
+    }
+}
+
+impl Serialize for DeviceId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

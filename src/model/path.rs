@@ -2,12 +2,15 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 /// `/share/*`, or one exact path.
 ///
 /// Caddy's `path` matcher works on a cleaned-up path, so that `/api/..%2fshare/x` and a dozen other
 /// spellings pass it; where a path is a matter of policy, the raw URI is therefore held against a
 /// pattern of plain segments too.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
 pub struct PathPattern(String);
 
 impl PathPattern {
@@ -66,7 +69,7 @@ fn is_plain_segment(segment: &str) -> bool {
 }
 
 /// A path open to everyone, and for what.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PublicPath {
     /// The path.
     pub path: PathPattern,
@@ -77,7 +80,8 @@ pub struct PublicPath {
 }
 
 /// HTTP methods (RFC 9110 §9), each once and in one order; never none.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
 pub struct Methods(Vec<&'static str>);
 
 impl Methods {

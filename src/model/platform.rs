@@ -1,9 +1,12 @@
 //! What a device runs, and which kind of .p12 its importer takes.
 
+use serde::Serialize;
+
 use crate::pki::BundleProfile;
 
 /// What a device runs, as far as importing a certificate is concerned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Platform {
     Android,
     Ios,

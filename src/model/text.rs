@@ -2,11 +2,14 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 /// A name to show, such as `Alice Liddell`.
 ///
 /// It stands in guides and in a header that the edge sets, so it may hold nothing that a Caddyfile
 /// cannot say: no braces (`{env.X}` would be replaced by a secret), no `\"`, no `\` at its end.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
 pub struct DisplayName(String);
 
 impl DisplayName {
@@ -58,7 +61,8 @@ pub fn sayable(text: &str) -> Result<(), &'static str> {
 }
 
 /// An e-mail address, of the plain kind that certificates and Caddyfiles take as it is.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
 pub struct Email(String);
 
 impl Email {

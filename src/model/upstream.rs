@@ -1,26 +1,41 @@
 //! Where a service's requests go when they are passed on.
 
+use std::fmt;
 use std::net::Ipv6Addr;
 
 use http::Uri;
+use serde::{Serialize, Serializer};
 
-use super::backend::HostPath;
+use super::backend::{HostPath, Timeout};
 use super::path::is_plain_prefix;
 
 /// Servers that answer alike, behind the edge.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Upstreams {
-    /// How the edge speaks to them.
+    /// How the edge speaks to them: the scheme of each address.
     pub scheme: Scheme,
-    /// Where they are: hosts and ports such as `immich.local:2283` or `[fd00::7]:80`, or the path of a
-    /// socket; at least one.
-    pub addresses: Vec<String>,
+    /// Where they are; at least one.
+    pub addresses: Vec<Address>,
     /// What stands before each path there, such as `/photos`.
     pub prefix: Option<String>,
     /// Which of several is taken; Caddy's own choice if none is said.
     pub policy: Option<&'static str>,
-    /// How an https upstream is known to be the right one.
-    pub tls: UpstreamTls,
+    /// Whether each part of an answer is passed on as it comes.
+    pub stream: bool,
+    /// How connections to them are made, as the lines of a `transport` block; none where all is as Caddy does by itself.
+    #[serde(serialize_with = "lines_unless_usual")]
+    pub transport: Transport,
+}
+
+/// How connections to upstreams are made. The default is as Caddy does where nothing is said.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Transport {
+    /// How https upstreams are known to be the right ones; none in the clear.
+    pub tls: Option<UpstreamTls>,
+    /// How long connecting may take.
+    pub dial_timeout: Option<Timeout>,
+    /// How long an upstream may take until it begins to answer.
+    pub response_timeout: Option<Timeout>,
 }
 
 /// How an https upstream is known to be the right one.
@@ -30,6 +45,50 @@ pub struct UpstreamTls {
     pub trust: Trust,
     /// The name that its certificate is to have, where that is not its host.
     pub server_name: Option<String>,
+}
+
+impl Transport {
+    /// Whether Caddy does all of it by itself: TLS it takes from an address.
+    fn is_usual(&self) -> bool {
+        let Transport {
+            tls,
+            dial_timeout,
+            response_timeout,
+        } = self;
+        let is_usual = |tls: &UpstreamTls| *tls == UpstreamTls::default();
+        tls.as_ref().is_none_or(is_usual) && dial_timeout.is_none() && response_timeout.is_none()
+    }
+
+    /// The words of each line.
+    fn lines(&self) -> Vec<Vec<&str>> {
+        let mut lines = Vec::new();
+        if let Some(tls) = &self.tls {
+            lines.push(vec!["tls"]);
+            match &tls.trust {
+                Trust::System => {}
+                Trust::Unverified => lines.push(vec!["tls_insecure_skip_verify"]),
+                Trust::Authority(file) => lines.push(vec!["tls_trusted_ca_certs", file.as_str()]),
+            }
+            let name = tls.server_name.as_deref();
+            lines.extend(name.map(|name| vec!["tls_server_name", name]));
+        }
+        let timeouts = [
+            ("dial_timeout", &self.dial_timeout),
+            ("response_header_timeout", &self.response_timeout),
+        ];
+        for (word, timeout) in timeouts {
+            lines.extend(timeout.iter().map(|timeout| vec![word, timeout.as_str()]));
+        }
+        lines
+    }
+}
+
+fn lines_unless_usual<S: Serializer>(
+    transport: &Transport,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let lines = (!transport.is_usual()).then(|| transport.lines());
+    lines.serialize(serializer)
 }
 
 /// Who vouches for an upstream's certificate.
@@ -45,7 +104,8 @@ pub enum Trust {
 }
 
 /// How the edge speaks to an upstream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Scheme {
     /// In the clear.
     Http,
@@ -59,7 +119,7 @@ pub enum Scheme {
 
 impl Scheme {
     /// How Caddy writes an upstream of this kind, before its address.
-    pub fn prefix(self) -> &'static str {
+    fn prefix(self) -> &'static str {
         match self {
             Scheme::Http => "",
             Scheme::Https => "https://",
@@ -85,7 +145,7 @@ pub const POLICIES: [&str; 7] = [
 pub struct Address {
     /// How the edge speaks to it.
     pub scheme: Scheme,
-    /// A host and port, or the path of a socket.
+    /// A host and port such as `immich.local:2283` or `[fd00::7]:80`, or the path of a socket.
     pub authority: String,
     /// What stands before each path there.
     pub prefix: Option<String>,
@@ -142,6 +202,19 @@ impl Address {
             authority: format!("{host}:{port}"),
             prefix,
         })
+    }
+}
+
+/// As Caddy writes it: what stands before each path is said elsewhere.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.scheme.prefix(), self.authority)
+    }
+}
+
+impl Serialize for Address {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

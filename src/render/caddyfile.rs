@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Artifact;
 use crate::derive::{Link, Pages};
+use crate::model::{Domain, Email};
 use crate::template::{TemplateError, Templates, one_line, tidy};
 
 /// Every page that a visitor may meet in place of a service.
@@ -34,7 +35,7 @@ pub fn render(
 /// What the template of the pages is given.
 #[derive(Serialize)]
 struct Context<'p> {
-    domain: &'p str,
+    domain: &'p Domain,
     hsts: bool,
     pages: Vec<Page>,
 }
@@ -50,8 +51,8 @@ struct Page {
 /// What a page itself is given.
 #[derive(Serialize)]
 struct PageContext<'p> {
-    domain: &'p str,
-    email: &'p Option<String>,
+    domain: &'p Domain,
+    email: &'p Option<Email>,
     links: &'p [Link],
 }
 

@@ -7,7 +7,7 @@ use crate::catalogue::App;
 use crate::diagnostic::did_you_mean;
 use crate::model::{
     Address, Backend, Files, HostPath, POLICIES, PathPattern, Proxy, Redirect, Scheme, Timeout,
-    Trust, UpstreamTls, Upstreams, is_upstream_host,
+    Transport, Trust, UpstreamTls, Upstreams, is_upstream_host,
 };
 use crate::parse::declaration::{
     FilesLine, RedirectLine, ServiceBlock, Text, TimeoutsLine, UpstreamLine,
@@ -162,12 +162,16 @@ fn proxy(
         None => (None, None),
     };
     complete.then_some(())?;
+    let mut rest = rest?;
+    for upstreams in by_path.values_mut().chain([&mut rest]) {
+        upstreams.stream = block.stream.is_some();
+        upstreams.transport.dial_timeout.clone_from(&dial_timeout);
+        let response = &mut upstreams.transport.response_timeout;
+        response.clone_from(&response_timeout);
+    }
     Some(Proxy {
         by_path: by_path.into_iter().collect(),
-        upstreams: rest?,
-        dial_timeout,
-        response_timeout,
-        stream: block.stream.is_some(),
+        upstreams: rest,
     })
 }
 
@@ -234,13 +238,14 @@ fn upstreams(
         scheme: first.scheme,
         prefix: first.prefix.clone(),
         policy: policy(line, mistakes),
-        tls: upstream_tls(line, first.scheme, *first_span, mistakes),
-        addresses: addresses
-            .iter()
-            .map(|(address, _)| address.authority.clone())
-            .collect(),
+        stream: false,
+        transport: Transport {
+            tls: upstream_tls(line, first.scheme, *first_span, mistakes),
+            ..Transport::default()
+        },
+        addresses: addresses.into_iter().map(|(address, _)| address).collect(),
     };
-    (addresses.len() == line.addresses.len()).then_some(upstreams)
+    (upstreams.addresses.len() == line.addresses.len()).then_some(upstreams)
 }
 
 fn policy(line: &UpstreamLine, mistakes: &mut Vec<Mistake>) -> Option<&'static str> {
@@ -264,7 +269,7 @@ fn upstream_tls(
     scheme: Scheme,
     address: Span,
     mistakes: &mut Vec<Mistake>,
-) -> UpstreamTls {
+) -> Option<UpstreamTls> {
     let verify = line.verify.as_ref();
     let said = [
         ("verify", verify.map(|verify| verify.span)),
@@ -303,10 +308,10 @@ fn upstream_tls(
             span: name.span,
         });
     }
-    UpstreamTls {
+    (scheme == Scheme::Https).then(|| UpstreamTls {
         trust,
         server_name: server_name.map(|name| name.value.clone()),
-    }
+    })
 }
 
 fn host_path(written: &Text, mistakes: &mut Vec<Mistake>) -> Option<HostPath> {

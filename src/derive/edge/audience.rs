@@ -1,11 +1,12 @@
 //! Who is let in together: each set of people once, however many services let them in.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Admitted, Person, person};
-use crate::model::{Homelab, Name};
+use super::people::{Admitted, Person};
+use crate::model::{Homelab, Name, Service};
 
 /// Certificates that a site lists itself, even where others list the same. A home of ten devices has twenty while each of them
 /// is being renewed, and is read best where each site says who gets in. That is a line of 1.3 KB; what is longer nobody reads.
@@ -15,15 +16,23 @@ pub const SHORT: usize = 20;
 #[derive(Debug, Serialize)]
 pub struct Audience {
     /// The first service that lets in exactly these: no other set can have its name.
-    pub name: String,
+    pub name: Name,
     /// Who, by their places among all people, sorted.
-    pub people: Vec<usize>,
+    pub people: Arc<[usize]>,
     /// How many certificates they have.
     pub certificates: usize,
-    /// Whether the list of these is said once, for all sites that go by it.
-    pub list_once: bool,
-    /// Whether it is said once what upstreams are told of each of them.
-    pub identity_once: bool,
+    /// What is said once, for all sites that go by it.
+    pub shared: BTreeSet<Shared>,
+}
+
+/// What can be said of an audience once, for several sites.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shared {
+    /// The list of its certificates.
+    List,
+    /// What upstreams are told of each of its people.
+    Identity,
 }
 
 /// What is known of a set while sites are gathered.
@@ -37,7 +46,7 @@ struct Uses {
 pub struct Audiences<'h> {
     people: Vec<Person>,
     places: BTreeMap<&'h Name, usize>,
-    by_people: BTreeMap<Vec<usize>, usize>,
+    by_people: BTreeMap<Arc<[usize]>, usize>,
     by_names: BTreeMap<&'h BTreeSet<Name>, Option<usize>>,
     all: Vec<(Audience, Uses)>,
 }
@@ -48,7 +57,7 @@ impl<'h> Audiences<'h> {
         let mut people = Vec::new();
         let mut places = BTreeMap::new();
         for (name, who) in &homelab.people {
-            if let Some(person) = person(who, admitted) {
+            if let Some(person) = Person::new(who, admitted) {
                 places.insert(name, people.len());
                 people.push(person);
             }
@@ -69,30 +78,28 @@ impl<'h> Audiences<'h> {
 
     /// The place of the set that a service lets in; none where nobody in it has a certificate. Services come in the order of
     /// their names.
-    pub fn of(
-        &mut self,
-        service: &Name,
-        names: &'h BTreeSet<Name>,
-        identity: bool,
-    ) -> Option<usize> {
+    pub fn of(&mut self, service: &'h Service) -> Option<usize> {
+        let allowed = service.access.allowed()?;
+        let names = &*allowed.people;
         let place = match self.by_names.get(names) {
             Some(known) => *known,
             None => {
-                let place = self.gathered(service, names);
+                let place = self.gathered(&service.name, names);
                 self.by_names.insert(names, place);
                 place
             }
         }?;
         let uses = &mut self.all[place].1;
-        match identity {
-            true => uses.with_identity += 1,
-            false => uses.without += 1,
+        if allowed.identity {
+            uses.with_identity += 1;
+        } else {
+            uses.without += 1;
         }
         Some(place)
     }
 
     fn gathered(&mut self, service: &Name, names: &BTreeSet<Name>) -> Option<usize> {
-        let people: Vec<usize> = names.iter().filter_map(|name| self.place(name)).collect();
+        let people: Arc<[usize]> = names.iter().filter_map(|name| self.place(name)).collect();
         if people.is_empty() {
             return None;
         }
@@ -101,11 +108,10 @@ impl<'h> Audiences<'h> {
         }
         let devices = people.iter().map(|place| self.people[*place].devices.len());
         let audience = Audience {
-            name: service.to_string(),
+            name: service.clone(),
             certificates: devices.sum(),
-            people: people.clone(),
-            list_once: false,
-            identity_once: false,
+            people: Arc::clone(&people),
+            shared: BTreeSet::new(),
         };
         self.by_people.insert(people, self.all.len());
         self.all.push((audience, Uses::default()));
@@ -116,8 +122,11 @@ impl<'h> Audiences<'h> {
     pub fn finish(self) -> (Vec<Person>, Vec<Audience>) {
         let finished = self.all.into_iter().map(|(mut audience, uses)| {
             let is_long = audience.certificates > SHORT;
-            audience.identity_once = is_long && uses.with_identity > 1;
-            audience.list_once = is_long && (uses.without > 1 || audience.identity_once);
+            if is_long && uses.with_identity > 1 {
+                audience.shared.extend([Shared::List, Shared::Identity]);
+            } else if is_long && uses.without > 1 {
+                audience.shared.insert(Shared::List);
+            }
             audience
         });
         (self.people, finished.collect())

@@ -1,40 +1,33 @@
 //! What the domain itself shows a visitor, as data: the services that this visitor may use.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::PageKind;
 use super::audience::Audiences;
-use crate::model::{Access, Admission, Homelab, Service};
+use super::site::{Answer, Condition, Handler, PageKind};
+use crate::model::{Access, Admission, CertificateMode, Domain, Homelab, Host, Service};
 
-/// The landing page, which is another for each visitor.
+/// The landing page's site: each visitor is shown another page.
 #[derive(Debug, Serialize)]
 pub struct Landing {
-    /// The domain, as a host.
-    pub host: String,
+    pub host: Domain,
+    /// How a certificate is asked for.
+    pub certificate: CertificateMode,
     /// What a visitor is told who is shown nothing.
     pub pages: PageKind,
-    /// Who comes with a certificate, those who may use the same services together.
-    pub visitors: Vec<Visitors>,
-    /// Whether something is shown at home without a certificate.
-    pub home: bool,
+    /// As those of a [`Site`](super::Site): who may use the same services comes together.
+    pub handlers: Vec<Handler>,
 }
 
 /// What the landing page shows each visitor.
 #[derive(Debug, Serialize)]
 pub struct LandingPages {
-    /// Those who come with a certificate, in the order of [`Landing::visitors`].
+    /// Those who come with a certificate, in the order of [`Landing::handlers`].
     pub visitors: Vec<Vec<Link>>,
     /// What is shown at home without one; nothing where nothing is open there.
     pub home: Vec<Link>,
-}
-
-/// People who may use the same services.
-#[derive(Debug, Serialize)]
-pub struct Visitors {
-    /// Who, by their places among all people; at least one.
-    pub people: Vec<usize>,
 }
 
 /// A service that a visitor may use.
@@ -43,7 +36,7 @@ pub struct Link {
     /// Its name to show.
     pub title: String,
     /// Its first host.
-    pub host: String,
+    pub host: Host,
     /// Whether it can be used at home only.
     pub at_home: bool,
 }
@@ -51,54 +44,78 @@ pub struct Link {
 impl Landing {
     /// The landing page of a homelab whose people have these certificates, and what it shows.
     pub fn new(homelab: &Homelab, audiences: &Audiences<'_>) -> (Landing, LandingPages) {
-        let mut visitors: BTreeMap<Vec<Link>, Vec<usize>> = BTreeMap::new();
-        for who in homelab.people.values() {
-            let Some(place) = audiences.place(&who.name) else {
-                continue;
-            };
-            let links = links(homelab, |service| match service.access.admits(&who.name) {
-                Admission::Nowhere => None,
-                Admission::LanOnly => Some(true),
-                Admission::Everyone | Admission::WithCertificate { .. } => Some(false),
-            });
-            visitors.entry(links).or_default().push(place);
-        }
-        let is_open_at_home = |service: &Service| service.access.is_open_at_home();
-        let home = links(homelab, |service| {
-            let open = is_open_at_home(service) || service.access == Access::Everyone;
-            open.then_some(false)
+        let visitors = visitors(homelab, audiences);
+        let services = homelab.services.values();
+        let is_shown_at_home = services.clone().any(|s| s.access.is_open_at_home());
+        let (shown, visitors): (Vec<_>, Vec<_>) = visitors.into_iter().unzip();
+        let by_certificate = (1..).zip(visitors).map(|(number, people)| {
+            let page = Cow::Owned(format!("visitors-{number}"));
+            let name = format!("visitors{number}");
+            Handler::certificates(name, people.into(), Answer::Page { page })
         });
-        let is_shown_at_home = homelab.services.values().any(is_open_at_home);
-        let (shown, visitors): (Vec<_>, Vec<_>) = visitors
-            .into_iter()
-            .map(|(links, people)| (links, Visitors { people }))
-            .unzip();
+        let page = Cow::Borrowed("at-home");
+        let lan = is_shown_at_home.then(|| Handler::lan(Answer::Page { page }));
+        let rest = Handler::rest(Answer::Refusal);
         let landing = Landing {
-            host: homelab.domain.to_string(),
-            pages: PageKind::of(true, is_shown_at_home),
-            visitors,
-            home: is_shown_at_home,
-        };
-        let pages = LandingPages {
-            visitors: shown,
-            home: match is_shown_at_home {
-                true => home,
-                false => Vec::new(),
+            host: homelab.domain.clone(),
+            certificate: CertificateMode::Asked,
+            pages: if is_shown_at_home {
+                PageKind::CertificateOrHome
+            } else {
+                PageKind::Certificate
             },
+            handlers: by_certificate.chain(lan).chain([rest]).collect(),
         };
-        (landing, pages)
+        let home = if is_shown_at_home {
+            links(services, |access| {
+                let open = access.is_open_at_home() || *access == Access::Everyone;
+                open.then_some(false)
+            })
+        } else {
+            Vec::new()
+        };
+        let visitors = shown;
+        (landing, LandingPages { visitors, home })
+    }
+
+    /// Whether something is shown at home without a certificate.
+    pub fn is_shown_at_home(&self) -> bool {
+        let matchers = self.handlers.iter().filter_map(|h| h.matcher.as_ref());
+        let mut conditions = matchers.map(|matcher| &matcher.condition);
+        conditions.any(|condition| matches!(condition, Condition::Lan))
     }
 }
 
-/// The services of which `at_home` says something, in the order of their names.
-fn links(homelab: &Homelab, at_home: impl Fn(&Service) -> Option<bool>) -> Vec<Link> {
-    let services = homelab.services.values();
+/// Those who may use the same services, by their places among all people, with these services.
+fn visitors(homelab: &Homelab, audiences: &Audiences<'_>) -> BTreeMap<Vec<Link>, Vec<usize>> {
+    let mut visitors: BTreeMap<Vec<Link>, Vec<usize>> = BTreeMap::new();
+    for name in homelab.people.keys() {
+        let Some(place) = audiences.place(name) else {
+            continue;
+        };
+        let links = links(homelab.services.values(), |access| {
+            match access.admits(name) {
+                Admission::Nowhere => None,
+                Admission::LanOnly => Some(true),
+                Admission::Everyone | Admission::WithCertificate { .. } => Some(false),
+            }
+        });
+        visitors.entry(links).or_default().push(place);
+    }
+    visitors
+}
+
+/// The services of whose access `at_home` says something, in the order of their names.
+fn links<'h>(
+    services: impl Iterator<Item = &'h Service>,
+    at_home: impl Fn(&Access) -> Option<bool>,
+) -> Vec<Link> {
     services
         .filter_map(|service| {
             Some(Link {
-                at_home: at_home(service)?,
+                at_home: at_home(&service.access)?,
                 title: service.title.clone(),
-                host: service.hosts.first()?.to_string(),
+                host: service.hosts.first()?.clone(),
             })
         })
         .collect()

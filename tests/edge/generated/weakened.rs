@@ -41,16 +41,18 @@ const fn weakening(
     }
 }
 
-const MODE: &str =
-    "mode {% if asked == \"required\" %}require_and_verify{% else %}verify_if_given{% endif %}\n";
+const MODE: &str = "mode {{ modes[asked] }}\n";
 const LAN: &str = "@lan remote_ip{% for range in lan %} {{ range }}{% endfor %}\n";
-const REFUSAL: &str = "\thandle {\n\t\terror 403\n\t}\n{% endif %}\n{% endblock %}\n";
-const ALLOWED: &str = "{{ fingerprints_of(audience.people) }}\n";
-const SWAPPED: &str = r#"{% for other in sites if other.service == ("photos" if site.service == "vault" else "vault" if site.service == "photos" else site.service) %}{{ fingerprints_of(audiences[other.audience].people) }}{% endfor %}
-
+const HANDLERS: &str = "{% for handler in site.handlers %}\n";
+const REFUSAL: &str = "{% macro refusal(site, answer) %}\n\t\terror 403\n";
+const MATCHER: &str = "{{ matchers[handler.matcher.by](handler) -}}\n";
+const SWAPPED: &str = r#"{% set swapped = {"photos": "vault", "vault": "photos"} %}
+{% set other = sites|selectattr("service", "eq", swapped[site.service])|list if site.service is defined and site.service in swapped else [site] %}
+{{ matchers[handler.matcher.by](other[0].handlers[0] if handler.matcher.by == "certificates" else handler) -}}
 "#;
-const PERSON: &str = "@person-{{ person.name }} vars {http.request.tls.client.fingerprint}{{ fingerprints(person.devices) }}";
-const EVERYBODY: &str = "@person-{{ person.name }} vars {http.request.tls.client.fingerprint}{{ fingerprints_of(audience.people) }}\n";
+const PEOPLE: &str = "{{ fingerprints_of(handler.matcher.people) }}\n";
+const EVERYBODY: &str =
+    "{% for person in people %}{{ fingerprints(person.devices) }}{% endfor %}\n\n";
 
 const WEAKENINGS: [Weakening; 21] = [
     weakening("underscores", "\trequest_header -*_*\n", "", None),
@@ -100,37 +102,37 @@ const WEAKENINGS: [Weakening; 21] = [
     weakening(
         "unverified",
         MODE,
-        "mode request",
+        "mode request\n",
         Some("a stranger GET vault.example.org/: 403"),
     ),
-    weakening("any certificate", MODE, "mode require", None),
+    weakening("any certificate", MODE, "mode require\n", None),
     weakening(
         "asked only",
         MODE,
-        "mode verify_if_given",
+        "mode verify_if_given\n",
         Some("nobody GET vault.example.org/: 403"),
     ),
     weakening(
         "the last refusal",
-        REFUSAL,
-        "{% endif %}\n{% endblock %}\n",
+        HANDLERS,
+        "{% for handler in site.handlers if handler.answer.kind != \"refusal\" %}\n",
         Some("nobody GET photos.home.example.com/: 200"),
     ),
     weakening(
         "refusal that is none",
         REFUSAL,
-        "\thandle {\n\t\trespond 200\n\t}\n{% endif %}\n{% endblock %}\n",
+        "{% macro refusal(site, answer) %}\n\t\trespond 200\n",
         Some("dave/phone GET photos.home.example.com/: 200"),
     ),
     weakening(
         "swapped",
-        ALLOWED,
+        MATCHER,
         SWAPPED,
         Some("bob/iphone GET vault.example.org/: passed"),
     ),
     weakening(
         "one for another",
-        PERSON,
+        PEOPLE,
         EVERYBODY,
         Some("bob/iphone GET stats.home.example.com/: passed"),
     ),

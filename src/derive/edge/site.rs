@@ -1,0 +1,313 @@
+//! One site of the Caddyfile: its handlers, of which the first that matches answers a request.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::audience::{Audience, Shared};
+use super::people::Person;
+use crate::model::{
+    Access, Backend, ByteSize, CertificateMode, Header, Host, Methods, Name, PublicPath, Raw,
+    Service, uri_pattern,
+};
+
+/// One service's site.
+#[derive(Debug, Serialize)]
+pub struct Site {
+    pub service: Name,
+    /// At least one.
+    pub hosts: Vec<Host>,
+    /// How a certificate is asked for; none where it is not.
+    pub certificate: Option<CertificateMode>,
+    /// What a visitor is told who is not let in.
+    pub pages: PageKind,
+    /// Who is let in by certificate, by the place among [`Sites::audiences`](super::Sites::audiences); none where nobody is.
+    pub audience: Option<usize>,
+    /// Whether the upstream is told who came.
+    pub identity: bool,
+    /// The last one is for whoever no other matches.
+    pub handlers: Vec<Handler>,
+    /// What is done with a request that is let in.
+    pub backend: Backend,
+    /// The largest body that a request may have.
+    pub max_body: Option<ByteSize>,
+    pub guard: Guard,
+    /// Headers set on every answer.
+    pub headers: Vec<Header>,
+    /// Lines that stand before the backend as they are.
+    pub raw: Vec<String>,
+}
+
+/// Which headers are kept from an upstream, by the name of the snippet that removes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Guard {
+    /// All that an upstream could believe.
+    Guard,
+    /// Those, but for what it believes because of an underscore in its name.
+    GuardButForUnderscores,
+}
+
+/// What a visitor is told who is not let in: it depends on who is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PageKind {
+    /// Devices with a certificate are let in.
+    Certificate,
+    /// Those, and whoever is on the LAN.
+    CertificateOrHome,
+    /// Whoever is on the LAN.
+    Home,
+    /// Everybody is let in.
+    Everyone,
+}
+
+/// Some visitors, and what they get.
+#[derive(Debug, Serialize)]
+pub struct Handler {
+    /// Whose certificates these are, if they are one person's: the certificates' comment begins with it.
+    pub comment: Option<Name>,
+    /// Whom it is for; none for everybody whom no handler before it matches.
+    pub matcher: Option<Matcher>,
+    pub answer: Answer,
+}
+
+/// A named matcher of a Caddyfile.
+#[derive(Debug, Serialize)]
+pub struct Matcher {
+    pub name: Cow<'static, str>,
+    #[serde(flatten)]
+    pub condition: Condition,
+}
+
+/// What a visitor is matched by.
+#[derive(Debug, Serialize)]
+#[serde(tag = "by", rename_all = "kebab-case")]
+pub enum Condition {
+    /// Their certificate is of one of these people, by their places among [`Sites::people`](super::Sites::people).
+    Certificates { people: Arc<[usize]> },
+    /// Their certificate is of an audience whose list stands elsewhere, for several sites.
+    Audience { audience: usize },
+    /// They come from the LAN.
+    Lan,
+    /// They ask for a path that is open to everyone.
+    Public(Public),
+}
+
+/// Paths open to everyone, for the same methods.
+#[derive(Debug, Serialize)]
+pub struct Public {
+    pub methods: Methods,
+    /// Sorted; at least one.
+    pub paths: Vec<PublicPath>,
+    /// For the raw URI: any of the paths.
+    pub uri_pattern: String,
+}
+
+/// What visitors get.
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Answer {
+    /// The service. Its upstream is told of this person, by the place among [`Sites::people`](super::Sites::people).
+    Backend { person: Option<usize> },
+    /// The service, whose upstream is told who of an audience came, by what stands elsewhere for several sites.
+    BackendTold { audience: usize },
+    /// The service, and nothing that could be taken for another method or protocol than was sent.
+    BackendAsSent,
+    /// A page.
+    Page { page: Cow<'static, str> },
+    /// Status 403, with the page that goes with it.
+    Refusal,
+}
+
+impl Site {
+    /// The site of a service that lets in this audience, of these people.
+    pub fn new(
+        service: &Service,
+        audience: Option<usize>,
+        audiences: &[Audience],
+        people: &[Person],
+    ) -> Site {
+        let access = &service.access;
+        let allowed = access.allowed();
+        let identity = allowed.is_some_and(|allowed| allowed.identity);
+        let handlers = match access {
+            Access::Everyone => vec![Handler::rest(Answer::Backend { person: None })],
+            Access::Lan { .. } | Access::Certificate(_) => {
+                let audience = audience.map(|place| (place, &audiences[place]));
+                let by_certificate = audience.into_iter().flat_map(|(place, audience)| {
+                    by_certificate(place, audience, Told::of(identity, audience), people)
+                });
+                let lan = Handler::lan(Answer::Backend { person: None });
+                let lan = access.is_open_at_home().then_some(lan);
+                by_certificate
+                    .chain(lan)
+                    .chain(public(access.public()))
+                    .chain([Handler::rest(Answer::Refusal)])
+                    .collect()
+            }
+        };
+        Site {
+            service: service.name.clone(),
+            hosts: service.hosts.clone(),
+            certificate: allowed.map(|allowed| allowed.certificate),
+            pages: PageKind::of(access),
+            audience,
+            identity,
+            handlers,
+            backend: service.backend.clone(),
+            max_body: service.max_body.clone(),
+            guard: if service.header_underscores {
+                Guard::GuardButForUnderscores
+            } else {
+                Guard::Guard
+            },
+            headers: service.headers.clone(),
+            raw: service.raw.iter().flat_map(Raw::lines).collect(),
+        }
+    }
+}
+
+impl PageKind {
+    fn of(access: &Access) -> PageKind {
+        match access {
+            Access::Certificate(allowed) if allowed.lan => PageKind::CertificateOrHome,
+            Access::Certificate(_) => PageKind::Certificate,
+            Access::Lan { .. } => PageKind::Home,
+            Access::Everyone => PageKind::Everyone,
+        }
+    }
+}
+
+impl Handler {
+    /// For whoever comes with a certificate of these people.
+    pub fn certificates(
+        name: impl Into<Cow<'static, str>>,
+        people: Arc<[usize]>,
+        answer: Answer,
+    ) -> Handler {
+        Handler {
+            comment: None,
+            matcher: Some(Matcher {
+                name: name.into(),
+                condition: Condition::Certificates { people },
+            }),
+            answer,
+        }
+    }
+
+    /// For whoever comes from the LAN.
+    pub fn lan(answer: Answer) -> Handler {
+        Handler {
+            comment: None,
+            matcher: Some(Matcher {
+                name: Cow::Borrowed("lan"),
+                condition: Condition::Lan,
+            }),
+            answer,
+        }
+    }
+
+    /// Whether whoever it is for gets the service.
+    pub fn is_let_in(&self) -> bool {
+        match self.answer {
+            Answer::Backend { .. } | Answer::BackendTold { .. } | Answer::BackendAsSent => true,
+            Answer::Page { .. } | Answer::Refusal => false,
+        }
+    }
+
+    /// For everybody else.
+    pub fn rest(answer: Answer) -> Handler {
+        Handler {
+            comment: None,
+            matcher: None,
+            answer,
+        }
+    }
+}
+
+/// How an upstream is told who of an audience came.
+#[derive(Clone, Copy)]
+enum Told {
+    Nothing,
+    /// By the handler of each person.
+    ByEach,
+    /// By what stands elsewhere for several sites.
+    Once,
+}
+
+impl Told {
+    fn of(identity: bool, audience: &Audience) -> Told {
+        match (identity, audience.shared.contains(&Shared::Identity)) {
+            (false, _) => Told::Nothing,
+            (true, false) => Told::ByEach,
+            (true, true) => Told::Once,
+        }
+    }
+}
+
+fn by_certificate(
+    place: usize,
+    audience: &Audience,
+    told: Told,
+    people: &[Person],
+) -> Vec<Handler> {
+    let answer = match told {
+        Told::ByEach => {
+            let of_person = |place: &usize| person(*place, &people[*place].name);
+            return audience.people.iter().map(of_person).collect();
+        }
+        Told::Once => Answer::BackendTold { audience: place },
+        Told::Nothing => Answer::Backend { person: None },
+    };
+    let condition = if audience.shared.contains(&Shared::List) {
+        Condition::Audience { audience: place }
+    } else {
+        Condition::Certificates {
+            people: Arc::clone(&audience.people),
+        }
+    };
+    vec![Handler {
+        comment: None,
+        matcher: Some(Matcher {
+            name: Cow::Borrowed("allowed"),
+            condition,
+        }),
+        answer,
+    }]
+}
+
+fn person(place: usize, name: &Name) -> Handler {
+    let answer = Answer::Backend {
+        person: Some(place),
+    };
+    Handler {
+        comment: Some(name.clone()),
+        ..Handler::certificates(format!("person-{name}"), Arc::new([place]), answer)
+    }
+}
+
+/// Paths of the same methods stand together, for they share all else.
+fn public(paths: &[PublicPath]) -> impl Iterator<Item = Handler> {
+    let mut by_methods: BTreeMap<&Methods, Vec<PublicPath>> = BTreeMap::new();
+    for public in paths {
+        let group = by_methods.entry(&public.methods).or_default();
+        group.push(public.clone());
+    }
+    let groups = by_methods.into_iter().map(|(methods, paths)| Public {
+        methods: methods.clone(),
+        uri_pattern: uri_pattern(paths.iter().map(|public| &public.path)),
+        paths,
+    });
+    let groups: Vec<Public> = groups.collect();
+    (1..).zip(groups).map(|(number, public)| Handler {
+        comment: None,
+        matcher: Some(Matcher {
+            name: Cow::Owned(format!("public{number}")),
+            condition: Condition::Public(public),
+        }),
+        answer: Answer::BackendAsSent,
+    })
+}
