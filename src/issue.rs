@@ -29,7 +29,6 @@ pub const CLOCK_ALLOWANCE_HOURS: i64 = 1;
 
 /// Why a certificate or a revocation list could not be issued, or a certificate not derived again.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
-#[allow(missing_docs)] // Each variant's message says what it is.
 pub enum CredentialError {
     #[error("the authority has expired, on {until}")]
     #[diagnostic(
@@ -414,7 +413,7 @@ pub fn was_replaced_at(lock: &Lock, device: &DeviceId) -> Option<Timestamp> {
     let of_it = lock.certificates.iter().filter(|c| c.device == *device);
     // A passphrase may have been asked for in between.
     let is_then = |since: &Timestamp| (begin(*since)..=*since).contains(&active);
-    of_it.filter_map(Issued::retired).filter(is_then).max()
+    of_it.filter_map(Issued::revoked).filter(is_then).max()
 }
 
 fn begin(now: Timestamp) -> Timestamp {

@@ -8,7 +8,7 @@
 //! 2. [`resolve`]: declarations become a [`model::Homelab`], valid by construction.
 //! 3. [`lock`]: `reconcile` finds what is to be issued and retired; [`issue`] does it, from the
 //!    secret in [`root`].
-//! 4. [`mod@plan`]: the homelab and its lock become a sorted list of derivations, each with all that its
+//! 4. [`mod@derive`]: the homelab and its lock become a sorted list of derivations, each with all that its
 //!    artifact is made from.
 //! 5. [`realise`]: what is not up to date is rendered ([`render`], [`template`], [`pki`]) in parallel
 //!    and handed to the output [`tree`].
@@ -24,6 +24,7 @@
 pub mod catalogue;
 pub mod change;
 pub mod cli;
+pub mod derive;
 pub mod diagnostic;
 pub mod issue;
 pub mod lock;
@@ -31,7 +32,6 @@ pub mod memory;
 pub mod model;
 pub mod parse;
 pub mod pki;
-pub mod plan;
 pub mod realise;
 pub mod record;
 pub mod render;

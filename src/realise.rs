@@ -7,14 +7,13 @@ use rayon::prelude::*;
 use miette::Diagnostic;
 use thiserror::Error;
 
-use crate::plan::Derivation;
+use crate::derive::Derivation;
 use crate::render::{Artifact, RenderError, Secrets, render};
 use crate::template::Templates;
 use crate::tree::{Found, ManifestEntry, OutputPath, Scope, Tree, TreeError, View, Wanted};
 
 /// Why the tree could not be made.
 #[derive(Debug, Error, Diagnostic)]
-#[allow(missing_docs)] // Each variant is what it wraps.
 pub enum RealiseError {
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -46,7 +45,7 @@ pub fn missed<'d>(
     derivations: &'d [Derivation],
     view: &View,
     templates: &Templates,
-) -> Result<Vec<(&'d Derivation, Miss)>, TreeError> {
+) -> Result<Vec<(&'d Derivation, Staleness)>, TreeError> {
     let checked = derivations.par_iter().map(|derivation| {
         let miss = miss(derivation, view, templates)?;
         Ok(miss.map(|miss| (derivation, miss)))
@@ -57,7 +56,7 @@ pub fn missed<'d>(
 
 /// Why an artifact is not up to date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Miss {
+pub enum Staleness {
     /// The tree has none.
     New,
     /// What it is made from has changed.
@@ -74,10 +73,13 @@ pub enum Miss {
     Unproven,
 }
 
-impl Miss {
+impl Staleness {
     /// Whether the same is made again.
     pub fn is_repair(self) -> bool {
-        matches!(self, Miss::Missing | Miss::Altered | Miss::Unproven)
+        matches!(
+            self,
+            Staleness::Missing | Staleness::Altered | Staleness::Unproven
+        )
     }
 }
 
@@ -85,34 +87,34 @@ fn miss(
     derivation: &Derivation,
     view: &View,
     templates: &Templates,
-) -> Result<Option<Miss>, TreeError> {
+) -> Result<Option<Staleness>, TreeError> {
     let Some(entry) = view.entry(&derivation.path) else {
-        return Ok(Some(Miss::New));
+        return Ok(Some(Staleness::New));
     };
     if entry.input == ManifestEntry::UNKNOWN {
-        return Ok(Some(Miss::Unproven));
+        return Ok(Some(Staleness::Unproven));
     }
     let input = input_hash(derivation, &entry.templates, templates);
     let (found, recorded) = (input.as_bytes(), entry.input.as_bytes());
     if found[..HALF] != recorded[..HALF] {
-        return Ok(Some(Miss::Recipe));
+        return Ok(Some(Staleness::Recipe));
     }
     if found[HALF..] != recorded[HALF..] {
-        return Ok(Some(Miss::Means));
+        return Ok(Some(Staleness::Means));
     }
     if entry.mode != derivation.mode {
-        return Ok(Some(Miss::Mode));
+        return Ok(Some(Staleness::Mode));
     }
     Ok(match view.inspect(&derivation.path)? {
-        Found::Intact => view.is_doubted().then_some(Miss::Unproven),
-        Found::Missing => Some(Miss::Missing),
-        Found::Altered | Found::Unowned => Some(Miss::Altered),
+        Found::Intact => view.is_doubted().then_some(Staleness::Unproven),
+        Found::Missing => Some(Staleness::Missing),
+        Found::Altered | Found::Unowned => Some(Staleness::Altered),
     })
 }
 
 /// What would come of an artifact that missed, as far as can be told without the secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outlook {
+pub enum Forecast {
     /// It is made.
     Made,
     /// It comes out as it stands there.
@@ -126,19 +128,21 @@ pub enum Outlook {
 /// against what is on the disk.
 pub fn outlook(
     derivation: &Derivation,
-    miss: Miss,
+    miss: Staleness,
     view: &View,
     templates: &Templates,
-) -> Result<Outlook, RealiseError> {
+) -> Result<Forecast, RealiseError> {
     let unowned = view.inspect(&derivation.path)? == Found::Unowned;
     if derivation.recipe.needs_secrets() {
         return Ok(match miss {
             // The lock records the certificate: from another file, the same comes out.
-            Miss::Means | Miss::Unproven if view.inspect(&derivation.path)? == Found::Intact => {
-                Outlook::Same
+            Staleness::Means | Staleness::Unproven
+                if view.inspect(&derivation.path)? == Found::Intact =>
+            {
+                Forecast::Same
             }
-            _ if unowned => Outlook::InTheWay,
-            _ => Outlook::Made,
+            _ if unowned => Forecast::InTheWay,
+            _ => Forecast::Made,
         });
     }
     let artifact = render(&derivation.recipe, templates, None)?;
@@ -148,9 +152,9 @@ pub fn outlook(
         standing.bytes == artifact.bytes && same_mode
     });
     Ok(match (is_same, unowned) {
-        (true, _) => Outlook::Same,
-        (false, true) => Outlook::InTheWay,
-        (false, false) => Outlook::Made,
+        (true, _) => Forecast::Same,
+        (false, true) => Forecast::InTheWay,
+        (false, false) => Forecast::Made,
     })
 }
 
@@ -158,7 +162,7 @@ pub fn outlook(
 pub fn realise(
     tree: Tree,
     derivations: &[Derivation],
-    missed: &[(&Derivation, Miss)],
+    missed: &[(&Derivation, Staleness)],
     scope: &Scope,
     templates: &Templates,
     secrets: Option<&Secrets>,

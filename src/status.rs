@@ -78,7 +78,6 @@ pub struct DeviceStatus {
 
 /// A device's certificate.
 #[derive(Debug, Serialize)]
-#[allow(missing_docs)] // As in X.509.
 pub struct CertificateStatus {
     pub not_before: Timestamp,
     pub not_after: Timestamp,
@@ -152,11 +151,11 @@ impl Status {
         let renew = &homelab.validity.renew;
         let active = lock.map(Lock::active).unwrap_or_default();
         let admitted = lock.map(Lock::admitted).unwrap_or_default();
-        let barred = lock.map(Lock::barred).unwrap_or_default();
+        let blocked = lock.map(Lock::blocked).unwrap_or_default();
         let older_until = |id| {
             let certificates = admitted.get(id).into_iter().flatten();
             let older = certificates.filter_map(|issued| match issued.state {
-                lock::State::Replaced { until } => Some(until),
+                lock::State::Superseded { until } => Some(until),
                 _ => None,
             });
             older.max()
@@ -177,7 +176,7 @@ impl Status {
                 state: match (device.installed(), issued) {
                     (Some(fingerprint), _) => installed(&device.id, fingerprint),
                     (None, Some(issued)) => state(&issued.validity, renew, now),
-                    (None, None) if barred.contains(&device.id) => State::Revoked,
+                    (None, None) if blocked.contains(&device.id) => State::Revoked,
                     (None, None) => State::Unissued,
                 },
                 went_back: false,

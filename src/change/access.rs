@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Consequence, Kind};
-use crate::plan::{ALL, EVERYWHERE, Exposure, LAN, LANDING, Opening, WHOLE};
+use crate::derive::{ALL, EVERYWHERE, Exposure, LAN, LANDING, Opening, WHOLE};
 
 /// Tells every difference between what two edges expose.
 pub fn compare(before: &Exposure, after: &Exposure, found: &mut Vec<Consequence>) {

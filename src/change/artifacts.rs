@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::LockChanges;
-use crate::plan::{Derivation, Recipe};
-use crate::realise::{Miss, Outlook};
+use crate::derive::{Derivation, Recipe};
+use crate::realise::{Forecast, Staleness};
 use crate::tree::{ManifestEntry, OutputPath};
 
 /// Something that a build does in the output tree.
@@ -46,7 +46,7 @@ impl Verb {
 /// What is done to the artifacts that missed, to revocation lists that are to be signed, each with
 /// whether the tree has one, and to what the manifest has and nothing makes any more; sorted by path.
 pub fn steps(
-    missed: &[(&Derivation, Miss, Outlook)],
+    missed: &[(&Derivation, Staleness, Forecast)],
     unsigned: &[(&OutputPath, bool)],
     orphans: &[&ManifestEntry],
     changes: &LockChanges,
@@ -54,7 +54,7 @@ pub fn steps(
     let issued: BTreeSet<&str> = changes.issue.iter().map(String::as_str).collect();
     let made = missed
         .iter()
-        .filter(|(_, _, outlook)| *outlook != Outlook::Same);
+        .filter(|(_, _, outlook)| *outlook != Forecast::Same);
     let made = made.map(|(derivation, miss, outlook)| Step {
         path: derivation.path.to_string(),
         verb: match miss.is_repair() {
@@ -62,7 +62,7 @@ pub fn steps(
             false => Verb::Build,
         },
         reason: match outlook {
-            Outlook::InTheWay => String::from("there is a file already that is not homelab's"),
+            Forecast::InTheWay => String::from("there is a file already that is not homelab's"),
             _ => reason(derivation, *miss, &issued),
         },
     });
@@ -88,7 +88,7 @@ pub fn steps(
     steps
 }
 
-fn reason(derivation: &Derivation, miss: Miss, issued: &BTreeSet<&str>) -> String {
+fn reason(derivation: &Derivation, miss: Staleness, issued: &BTreeSet<&str>) -> String {
     let to_be_issued = device_of(&derivation.path)
         .filter(|device| issued.contains(device.as_str()))
         .map(|device| format!("{device} is to be issued"));
@@ -101,20 +101,22 @@ fn reason(derivation: &Derivation, miss: Miss, issued: &BTreeSet<&str>) -> Strin
         let owner = device.split('/').next();
         person.is_some() && owner == person
     };
-    if let (Miss::New | Miss::Recipe, Some(device)) = (miss, issued.iter().find(of_person)) {
+    if let (Staleness::New | Staleness::Recipe, Some(device)) =
+        (miss, issued.iter().find(of_person))
+    {
         return format!("{device} is to be issued");
     }
     String::from(match miss {
-        Miss::New => "new",
-        Miss::Recipe => "what it is made from has changed",
-        Miss::Means if matches!(derivation.recipe, Recipe::Bundle(_)) => {
+        Staleness::New => "new",
+        Staleness::Recipe => "what it is made from has changed",
+        Staleness::Means if matches!(derivation.recipe, Recipe::Bundle(_)) => {
             "missing on disk, or changed by hand"
         }
-        Miss::Means => "its template has changed",
-        Miss::Mode => "others may read it from now on",
-        Miss::Missing => "missing on disk",
-        Miss::Altered => "changed by hand",
-        Miss::Unproven => "not what this machine has written",
+        Staleness::Means => "its template has changed",
+        Staleness::Mode => "others may read it from now on",
+        Staleness::Missing => "missing on disk",
+        Staleness::Altered => "changed by hand",
+        Staleness::Unproven => "not what this machine has written",
     })
 }
 

@@ -73,7 +73,7 @@ pub fn foresee(
     if !reconciliation.is_settled(&lock) {
         lock.remember(homelab, now);
     }
-    lock.retire(&reconciliation.retire, now);
+    lock.revoke(&reconciliation.revoke, now);
     let (domain, lifetime) = (&homelab.domain, &homelab.validity.authority);
     let id = IssuanceId::new([0; 16]);
     let made_up = new_authority(&stand_in, id, domain, lifetime, now)?;
@@ -109,7 +109,7 @@ pub fn foresee(
     let changes = LockChanges {
         authority,
         issue,
-        retire: names(&reconciliation.retire),
+        retire: names(&reconciliation.revoke),
         close: names(&close),
         record: names(&reconciliation.record),
         remove: names(&reconciliation.remove),

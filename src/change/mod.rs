@@ -16,5 +16,5 @@ mod tests;
 
 pub use artifacts::{Step, Verb, steps};
 pub use foresee::{Foreseen, LockChanges, foresee};
-pub use former::Former;
+pub use former::PreviousBuild;
 pub use people::{Consequence, Kind, Known, between, of_devices, outdated_authority};

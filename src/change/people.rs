@@ -7,10 +7,10 @@ use jiff::{Timestamp, ToSpan};
 use serde::Serialize;
 
 use super::access;
+use crate::derive::{DeviceAccess, EdgeState};
 use crate::issue::CLOCK_ALLOWANCE_HOURS;
 use crate::lock::{Lock, Origin};
 use crate::model::Homelab;
-use crate::plan::{LetIn, Published};
 
 /// One thing that a change means for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -68,7 +68,7 @@ impl Consequence {
 }
 
 /// What it means for people to go from one edge to another, devices first.
-pub fn between(before: &Published, after: &Published) -> Vec<Consequence> {
+pub fn between(before: &EdgeState, after: &EdgeState) -> Vec<Consequence> {
     let known = Known {
         devices: &before.retired,
         shut_out: &before.shut_out,
@@ -89,11 +89,11 @@ pub struct Known<'k> {
 
 /// What it means for the owners of devices that other certificates are let in.
 pub fn of_devices(
-    before: &BTreeMap<String, LetIn>,
+    before: &BTreeMap<String, DeviceAccess>,
     known: &Known<'_>,
-    after: &BTreeMap<String, LetIn>,
+    after: &BTreeMap<String, DeviceAccess>,
 ) -> Vec<Consequence> {
-    let nothing = LetIn::default();
+    let nothing = DeviceAccess::default();
     let devices: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     let told = devices.into_iter().filter_map(|device| {
         let was = before.get(device).unwrap_or(&nothing);
@@ -103,7 +103,12 @@ pub fn of_devices(
     told.collect()
 }
 
-fn of_device(device: &str, was: &LetIn, is: &LetIn, known: &Known<'_>) -> Option<Consequence> {
+fn of_device(
+    device: &str,
+    was: &DeviceAccess,
+    is: &DeviceAccess,
+    known: &Known<'_>,
+) -> Option<Consequence> {
     let tell = |kind, text| Some(Consequence::new(kind, device, text));
     let had_any = was.fingerprint.is_some() || !was.older.is_empty();
     let has_any = is.fingerprint.is_some() || !is.older.is_empty();
@@ -185,7 +190,7 @@ fn shown(at: Timestamp) -> String {
     format!("{} UTC", at.strftime("%-d %B %Y, %H:%M"))
 }
 
-fn authorities(before: &Published, after: &Published, found: &mut Vec<Consequence>) {
+fn authorities(before: &EdgeState, after: &EdgeState, found: &mut Vec<Consequence>) {
     for new in &after.authorities {
         if !before.authorities.contains(new) {
             let text = format!(

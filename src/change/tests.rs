@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::{Consequence, Kind, between, foresee};
+use crate::derive::{self, EdgeState, Recipe};
 use crate::model::Homelab;
-use crate::plan::{self, Published, Recipe};
 use crate::source::Source;
 
 const PEOPLE: &str = r#"
@@ -24,12 +24,12 @@ fn homelab(text: &str) -> Homelab {
     })
 }
 
-fn published(text: &str) -> Published {
+fn published(text: &str) -> EdgeState {
     let homelab = homelab(text);
     let foreseen = foresee(&homelab, None, |_| None, &[], now()).unwrap();
-    let recipes = plan::edge(&homelab, &foreseen.lock, &[]).into_iter();
+    let recipes = derive::edge(&homelab, &foreseen.lock, &[]).into_iter();
     let published = recipes.filter_map(|derivation| match derivation.recipe {
-        Recipe::Published(published) => Some(published),
+        Recipe::EdgeState(published) => Some(published),
         _ => None,
     });
     published.last().unwrap()
@@ -254,9 +254,9 @@ fn nothing_speaks_to_the_terminal() {
 #[test]
 fn what_is_published_is_read_back() {
     let published = published(&format!("{PEOPLE}{}", x(r#"allow "alice"; public "/s/*""#)));
-    let read = Published::from_json(published.to_json().as_bytes());
+    let read = EdgeState::from_json(published.to_json().as_bytes());
     assert_eq!(read, Some(published));
-    assert_eq!(Published::from_json(b"{}"), None);
+    assert_eq!(EdgeState::from_json(b"{}"), None);
 }
 
 /// A stand-in for a certificate is never taken for one that was issued.

@@ -10,8 +10,8 @@ use thiserror::Error;
 use super::failure::{Exit, Failure};
 use super::report;
 use super::workspace::Workspace;
+use crate::derive::EDGE_STATE;
 use crate::lock::Lock;
-use crate::plan::PUBLISHED;
 use crate::root::{Keyring, RootKey};
 
 /// Bytes of what an edge says of itself, at the most: more than 100,000 devices.
@@ -136,7 +136,7 @@ pub fn known(workspace: &Workspace, out: &Path, lock: &Lock) -> Result<Known, Fa
     struct Signed {
         root_key: Option<String>,
     }
-    let said = workspace.read(&out.join(PUBLISHED), LIMIT)?;
+    let said = workspace.read(&out.join(EDGE_STATE), LIMIT)?;
     let said = said.and_then(|bytes| serde_json::from_slice::<Signed>(&bytes).ok());
     let said = said.and_then(|said| said.root_key?.parse().ok());
     // Git may have written what lies in the directory, and not what lies elsewhere.
@@ -180,7 +180,7 @@ pub fn refuse_unsigned(lock: &Lock) -> Result<(), Failure> {
 }
 
 /// Tells where nobody has signed the lock.
-pub fn doubt_unsigned(lock: &Lock) {
+pub fn warn_of_unsigned(lock: &Lock) {
     if lock.key.is_none() {
         report::note(
             "homelab.lock is of version 1, which nobody has signed: whoever can write to it can let devices in. The next `homelab build` where the root secret is signs it.",

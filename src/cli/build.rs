@@ -7,21 +7,21 @@ use thiserror::Error;
 
 use super::arguments::{Build, Declaration, Make};
 use super::believed::{self, Known};
+use super::create_root::{self, Standing};
 use super::failure::{Exit, Failure};
 use super::git::Tracks;
 use super::hold::{Held, PATIENCE, Still};
-use super::issuing::{Issuing, Order, refuse_changes, refuse_issues};
+use super::issuing::{Issuing, LockOperation, refuse_changes, refuse_issues};
 use super::memory::{self, Recollection};
-use super::mint::{self, Standing};
 use super::requests::Requested;
 use super::went_back::Published;
 use super::workspace::Workspace;
 use super::{caddy, expiry, git, report, secret};
-use crate::change::{self, Consequence, Former};
+use crate::change::{self, Consequence, PreviousBuild};
+use crate::derive::{self, Derivation, Recipe};
 use crate::lock::{Lock, Reconciliation, issued_here, reconcile};
 use crate::model::{DeviceId, Homelab};
-use crate::plan::{self, Derivation, Recipe};
-use crate::realise::{self, Built, Difference, Miss, RealiseError};
+use crate::realise::{self, Built, Difference, RealiseError, Staleness};
 use crate::render::{RenderError, Secrets};
 use crate::template::Templates;
 use crate::tree::{OutputPath, Owner, Scope, Tree, TreeError, View, sync_name};
@@ -92,13 +92,23 @@ pub fn build(arguments: &Build) -> Result<(), Failure> {
                 false => Mode::Retiring(arguments.allow_retire),
             };
             let accepted = &arguments.accept_return_of;
-            build_all(&inputs, &arguments.make, &Order::Nothing, mode, accepted)
+            build_all(
+                &inputs,
+                &arguments.make,
+                &LockOperation::Nothing,
+                mode,
+                accepted,
+            )
         }
     })
 }
 
 /// Does what was ordered to the lock, and makes the output tree what it then is to be.
-pub fn build_after(inputs: &Inputs<Held>, make: &Make, order: &Order) -> Result<(), Failure> {
+pub fn build_after(
+    inputs: &Inputs<Held>,
+    make: &Make,
+    order: &LockOperation,
+) -> Result<(), Failure> {
     build_accepting(inputs, make, order, &[])
 }
 
@@ -106,7 +116,7 @@ pub fn build_after(inputs: &Inputs<Held>, make: &Make, order: &Order) -> Result<
 pub fn build_accepting(
     inputs: &Inputs<Held>,
     make: &Make,
-    order: &Order,
+    order: &LockOperation,
     accepted: &[DeviceId],
 ) -> Result<(), Failure> {
     threads(make)?.install(|| build_all(inputs, make, order, Mode::Retiring(None), accepted))
@@ -192,7 +202,7 @@ enum Mode {
 fn build_all(
     inputs: &Inputs<Held>,
     make: &Make,
-    order: &Order,
+    order: &LockOperation,
     mode: Mode,
     accepted: &[DeviceId],
 ) -> Result<(), Failure> {
@@ -203,11 +213,11 @@ fn build_all(
         templates,
         ..
     } = inputs;
-    doubt_tracked(out);
+    warn_of_tracked(out);
     let mut issuing = Issuing::new(inputs, &make.secret);
     let root_elsewhere = make.secret.root_command.is_some();
     let (mut is_first, mut is_new) = (true, true);
-    let lock = match mint::standing(workspace, out, root_elsewhere)? {
+    let lock = match create_root::standing(workspace, out, root_elsewhere)? {
         Standing::Fresh if mode == Mode::Locked => {
             let changes = vec![String::from("the root secret is to be made")];
             return Err(would_change(changes));
@@ -240,10 +250,10 @@ fn build_all(
             }
         }
     };
-    inputs.requested.doubt(homelab, &lock);
-    doubt_installed(homelab, &lock);
-    caddy::doubt(homelab);
-    let derivations = plan::plan(
+    inputs.requested.warn(homelab, &lock);
+    warn_of_unvouched(homelab, &lock);
+    caddy::warn(homelab);
+    let derivations = derive::derive(
         homelab,
         &lock,
         &templates.of_the_edge(),
@@ -310,7 +320,7 @@ pub fn retires_many(
     let reconciliation = reconcile(homelab, lock);
     let devices = reconciliation.shut_out(lock);
     let is_meant = allowed.is_some_and(|most| devices.len() <= most);
-    if !reconciliation.retires_many(lock) || is_meant {
+    if !reconciliation.revokes_many(lock) || is_meant {
         return None;
     }
     let names: Vec<String> = devices.iter().map(ToString::to_string).collect();
@@ -337,7 +347,7 @@ pub fn refuse_issued_here(homelab: &Homelab, lock: &Lock) -> Result<(), Failure>
 }
 
 /// Tells of devices that no authority vouches for.
-pub fn doubt_installed(homelab: &Homelab, lock: &Lock) {
+pub fn warn_of_unvouched(homelab: &Homelab, lock: &Lock) {
     if lock.vouches_for_installed() {
         return;
     }
@@ -349,7 +359,7 @@ pub fn doubt_installed(homelab: &Homelab, lock: &Lock) {
 }
 
 /// Tells where git writes what lies in the output. A build believes nothing of it, and makes it anew.
-fn doubt_tracked(out: &Path) {
+fn warn_of_tracked(out: &Path) {
     if let Tracks::File(tracked) = git::tracks(out) {
         let (tracked, out) = (tracked.display(), out.display());
         report::note(format_args!(
@@ -367,7 +377,7 @@ fn build_edge(inputs: &Inputs<Held>, arguments: &Build) -> Result<(), Failure> {
         templates,
         ..
     } = inputs;
-    doubt_tracked(out);
+    warn_of_tracked(out);
     let mut lock = issued_lock(workspace)?;
     believed::refuse_unsigned(&lock)?;
     believed::hold_against_tree(workspace, out, &lock)?;
@@ -381,8 +391,8 @@ fn build_edge(inputs: &Inputs<Held>, arguments: &Build) -> Result<(), Failure> {
     refuse_retiring_many(homelab, &lock, arguments.allow_retire)?;
     // Who is no longer declared is left out of the Caddyfile at once; the lock learns of it later.
     let reconciliation = reconcile(homelab, &lock);
-    caddy::doubt(homelab);
-    let derivations = plan::edge(homelab, &lock, &templates.of_the_edge());
+    caddy::warn(homelab);
+    let derivations = derive::edge(homelab, &lock, &templates.of_the_edge());
     let (is_stale, scope) = (lock.has_stale_crl(), edge_scope(&lock));
     let mut recollection = workspace.recollection().clone();
     recollection.learn(workspace, &lock, &published.handed_out, accepted)?;
@@ -398,8 +408,8 @@ fn build_edge(inputs: &Inputs<Held>, arguments: &Build) -> Result<(), Failure> {
         report::note(format_args!(
             "ca.crl is left as it is, for homelab.lock has no signature of what it should list: {SIGN}"
         ));
-    } else if !reconciliation.retire.is_empty() {
-        let gone = names(&reconciliation.retire);
+    } else if !reconciliation.revoke.is_empty() {
+        let gone = names(&reconciliation.revoke);
         report::note(format_args!("ca.crl does not list {gone} yet: {SIGN}"));
     }
     for behind in lock_is_behind(&reconciliation) {
@@ -437,7 +447,7 @@ pub fn edge_scope(lock: &Lock) -> Scope {
     match lock.has_stale_crl() {
         false => Scope::Below(edge),
         // Only the authority's key makes another list, and none at all would be worse than an old one.
-        true => Scope::BelowBut(edge, plan::crl_paths(lock)),
+        true => Scope::BelowBut(edge, derive::crl_paths(lock)),
     }
 }
 
@@ -462,7 +472,7 @@ fn check_tree(inputs: &Inputs<Still>, make: &Make, accepted: &[DeviceId]) -> Res
     refuse_changes(homelab, &lock)?;
     let opened = secret::unlock(workspace, &make.secret, &lock, &lock.roots())?;
     let secrets = Secrets::of(opened.keyring, &lock).map_err(Failure::environment)?;
-    let derivations = plan::plan(
+    let derivations = derive::derive(
         homelab,
         &lock,
         &templates.of_the_edge(),
@@ -593,18 +603,21 @@ pub fn shown_secrets(out: &Path) -> String {
 pub const MEANS: &str = "what it means:";
 
 /// What it means for people, where the tree tells what was built before.
-fn meaning(tree: &Tree, missed: &[(&Derivation, Miss)]) -> Result<Vec<Consequence>, TreeError> {
+fn meaning(
+    tree: &Tree,
+    missed: &[(&Derivation, Staleness)],
+) -> Result<Vec<Consequence>, TreeError> {
     let mut recipes = missed.iter().map(|(derivation, _)| &derivation.recipe);
     let published = recipes.find_map(|recipe| match recipe {
-        Recipe::Published(published) => Some(published),
+        Recipe::EdgeState(published) => Some(published),
         _ => None,
     });
     let Some(after) = published else {
         return Ok(Vec::new());
     };
-    Ok(match Former::of(tree)? {
-        Former::Known(before) => change::between(&before, after),
-        Former::Unknown(_) => Vec::new(),
+    Ok(match PreviousBuild::of(tree)? {
+        PreviousBuild::Known(before) => change::between(&before, after),
+        PreviousBuild::Unknown(_) => Vec::new(),
     })
 }
 

@@ -7,19 +7,19 @@ use crate::model::{CaddyVersion, Homelab, SiteCertificates, holes_of, is_public}
 
 /// Says once which known holes the declared Caddy has. Where none is declared nothing is known of it:
 /// `verify --live` looks at the one that runs.
-pub fn doubt(homelab: &Homelab) {
-    if let Some(line) = doubt_of_names(homelab) {
+pub fn warn(homelab: &Homelab) {
+    if let Some(line) = warning_of_names(homelab) {
         report::note(line);
     }
     if let Some(version) = homelab.edge.promised {
-        for line in doubts(version) {
+        for line in warnings(version) {
             report::note(line);
         }
     }
 }
 
 /// Hosts for which Caddy would ask a public authority for certificates that it can never get.
-fn doubt_of_names(homelab: &Homelab) -> Option<String> {
+fn warning_of_names(homelab: &Homelab) -> Option<String> {
     match homelab.edge.certificates {
         SiteCertificates::Acme | SiteCertificates::Dns { .. } => {}
         SiteCertificates::Internal | SiteCertificates::Files { .. } => return None,
@@ -45,7 +45,7 @@ fn doubt_of_names(homelab: &Homelab) -> Option<String> {
     ))
 }
 
-fn doubts(version: CaddyVersion) -> Vec<String> {
+fn warnings(version: CaddyVersion) -> Vec<String> {
     let (open, closed): (Vec<_>, Vec<_>) = holes_of(version).partition(|hole| hole.is_open());
     if open.is_empty() && closed.is_empty() {
         return Vec::new();
@@ -84,7 +84,7 @@ mod tests {
     use crate::source::Source;
 
     fn said(version: &str) -> String {
-        doubts(CaddyVersion::new(version).expect("it is one")).join("\n")
+        warnings(CaddyVersion::new(version).expect("it is one")).join("\n")
     }
 
     #[test]
@@ -108,7 +108,7 @@ mod tests {
                 "domain \"{domain}\"\nservice \"notes\" {{ upstream \"http://127.0.0.1:1\"; open \"lan\"; }}\nedge {{ {edge} }}\n"
             );
             let homelab = crate::compile(&Source::new("homelab.kdl", text)).expect("it is right");
-            doubt_of_names(&homelab).unwrap_or_default()
+            warning_of_names(&homelab).unwrap_or_default()
         };
         let dns = "certificates \"dns\" provider=\"cloudflare\" token-env=\"TOKEN\"";
         for domain in [

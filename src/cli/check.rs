@@ -1,9 +1,9 @@
 //! `homelab check`.
 
 use super::arguments::Check;
-use super::build::{doubt_installed, refuse_issued_here};
+use super::build::{refuse_issued_here, warn_of_unvouched};
+use super::create_root;
 use super::failure::Failure;
-use super::mint;
 use super::requests::Requested;
 use super::workspace::Workspace;
 use super::{believed, caddy, clock, expiry, plan, report, went_back};
@@ -16,10 +16,10 @@ pub fn check(arguments: &Check) -> Result<(), Failure> {
     let homelab = workspace.homelab()?;
     let requested = Requested::read(&workspace, &homelab)?;
     workspace.templates()?;
-    let mut lock = mint::begun(&workspace, &workspace.path("out"))?;
+    let mut lock = create_root::begun(&workspace, &workspace.path("out"))?;
     if let Some(lock) = &mut lock {
         believed::hold_against_tree(&workspace, &workspace.path("out"), lock)?;
-        believed::doubt_unsigned(lock);
+        believed::warn_of_unsigned(lock);
         let published = went_back::Published::read(&workspace, &workspace.path("out"), lock)?;
         published.refuse_return(&homelab, lock, &arguments.accept_return_of)?;
         lock.forget_overtaken(&published.handed_out);
@@ -32,21 +32,21 @@ pub fn check(arguments: &Check) -> Result<(), Failure> {
         counted(devices, "device", "devices"),
         counted(homelab.services.len(), "service", "services"),
     ));
-    caddy::doubt(&homelab);
+    caddy::warn(&homelab);
     let changes = lock.as_ref().map(|lock| reconcile(&homelab, lock));
     let (new, recorded, gone) = match &changes {
         Some(changes) => (
             changes.issue.len(),
             changes.record.len(),
-            changes.retire.len() + changes.remove.len(),
+            changes.revoke.len() + changes.remove.len(),
         ),
         None => (homelab.enrolled().count(), 0, 0),
     };
     if let Some(lock) = &lock {
         refuse_issued_here(&homelab, lock)?;
         requested.refuse_shut_out(&reconcile(&homelab, lock), lock)?;
-        requested.doubt(&homelab, lock);
-        doubt_installed(&homelab, lock);
+        requested.warn(&homelab, lock);
+        warn_of_unvouched(&homelab, lock);
     }
     if new > 0 {
         let devices = counted(new, "device", "devices");
@@ -76,7 +76,7 @@ pub fn check(arguments: &Check) -> Result<(), Failure> {
     if let Some(lock) = &lock {
         plan::tell_of_authority(&homelab, lock);
     }
-    let retires = changes.is_some_and(|changes| !changes.retire.is_empty());
+    let retires = changes.is_some_and(|changes| !changes.revoke.is_empty());
     if !retires && lock.as_ref().is_some_and(Lock::has_stale_crl) {
         report::result("the next build signs ca.crl anew");
     }

@@ -72,7 +72,7 @@ fn remedy() -> &'static str {
 }
 
 /// Tells where the clock is behind what the lock says was issued, and what is to be done if it is right.
-pub fn doubt(now: Timestamp, lock: &Lock) {
+pub fn warn(now: Timestamp, lock: &Lock) {
     if let Some(early) = Early::at(now, lock) {
         report::note(format_args!(
             "{} says {now}, but {} on {}: is the clock right? If it is, {}.",

@@ -14,7 +14,7 @@ const NAMED: usize = 6;
 /// Says what has ended, and what the lock has of the future, on stderr.
 pub fn tell(homelab: &Homelab, lock: &Lock) -> Result<(), Failure> {
     let now = clock::now()?;
-    clock::doubt(now, lock);
+    clock::warn(now, lock);
     let status = Status::at(now, homelab, Some(lock));
     let has_ended = |state| state == State::Expired;
     let authority = status.authority.iter().find(|a| has_ended(a.state));

@@ -6,8 +6,8 @@ use super::arguments::Exposure as Arguments;
 use super::failure::{Exit, Failure};
 use super::workspace::Workspace;
 use super::{believed, report};
+use crate::derive::{Edge, Exposure, Recipe};
 use crate::lock::Lock;
-use crate::plan::{Edge, Exposure, Recipe};
 use crate::render::render;
 
 /// Says what the next `build` would expose, as far as certificates have been issued.
@@ -18,7 +18,7 @@ pub fn exposure(arguments: &Arguments) -> Result<(), Failure> {
     let lock = workspace.lock()?;
     if let Some(lock) = &lock {
         believed::hold_against_tree(&workspace, &workspace.path("out"), lock)?;
-        believed::doubt_unsigned(lock);
+        believed::warn_of_unsigned(lock);
     }
     let exposure = Exposure::of(
         &Edge::new(&homelab, lock.as_ref()).sites,

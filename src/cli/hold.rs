@@ -18,7 +18,7 @@ use thiserror::Error;
 use super::arguments::Declaration;
 use super::failure::Failure;
 use super::workspace::{Workspace, WorkspaceError};
-use super::{git, mint, report};
+use super::{create_root, git, report};
 use crate::tree::{
     Existing, Holder, holder, linked_file, named_holder, parent_of, remedy_for_held,
     remove_unfinished,
@@ -75,7 +75,7 @@ impl Held {
             ("homelab.lock", Existing::Replace),
             ("homelab.age", Existing::Replace),
             ("homelab.kdl", Existing::Replace),
-            (mint::PENDING, Existing::ReplaceHere),
+            (create_root::PENDING, Existing::ReplaceHere),
             (git::IGNORE, Existing::ReplaceHere),
             (git::ATTRIBUTES, Existing::ReplaceHere),
         ] {

@@ -6,11 +6,11 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::arguments::Init;
+use super::create_root::{self, CreatedRoot, Standing};
 use super::failure::{Exit, Failure};
 use super::git;
 use super::hold::Held;
 use super::memory;
-use super::mint::{self, Minted, Standing};
 use super::report;
 use super::sealing::SealsTo;
 use super::secret;
@@ -65,11 +65,11 @@ pub fn init(arguments: &Init) -> Result<(), Failure> {
         let path = path.to_owned();
         return Err(Failure::environment(InitError::Exists { path }));
     }
-    match mint::standing(&workspace, &workspace.path("out"), false)? {
+    match create_root::standing(&workspace, &workspace.path("out"), false)? {
         Standing::Fresh => {
             memory::begin_anew(&workspace)?;
-            let minted = minted(arguments, &workspace)?;
-            mint::establish(&workspace, &minted, &minted.lock)?;
+            let created = created(arguments, &workspace)?;
+            create_root::establish(&workspace, &created, &created.lock)?;
         }
         // An init that was interrupted; what it made is taken up.
         Standing::Begun(lock) if lock.signing().is_none() => {}
@@ -99,16 +99,16 @@ fn make_directory(declaration: &Path) -> Result<(), Failure> {
     })
 }
 
-fn minted(arguments: &Init, workspace: &Held) -> Result<Minted, Failure> {
+fn created(arguments: &Init, workspace: &Held) -> Result<CreatedRoot, Failure> {
     if let (Some(seal), Some(root)) = (&arguments.seal_command, &arguments.root_command) {
         let (seal, root) = (seal.clone(), root.clone());
-        return mint::mint(workspace, &SealsTo::Command { seal, root });
+        return create_root::create(workspace, &SealsTo::Command { seal, root });
     }
     if arguments.passphrase || arguments.passphrase_file.is_some() {
         let passphrase = secret::new_passphrase(arguments.passphrase_file.as_deref())?;
-        return mint::mint(workspace, &SealsTo::Passphrase(passphrase));
+        return create_root::create(workspace, &SealsTo::Passphrase(passphrase));
     }
-    mint::mint_for_identity(workspace, arguments.identity.as_deref())
+    create_root::create_for_identity(workspace, arguments.identity.as_deref())
 }
 
 fn write(path: &Path, text: &[u8], existing: Existing) -> Result<(), Failure> {

@@ -13,7 +13,8 @@ use super::sealing::{SealsTo, Wanted};
 use super::secret::Opened;
 use super::went_back::Published;
 use super::workspace::WorkspaceError;
-use super::{build, clock, mint, report, secret};
+use super::{build, clock, create_root, report, secret};
+use crate::derive;
 use crate::issue::{new_authority, new_certificates, new_crl, unconfirmed};
 use crate::lock::{
     Authority, AuthorityState, Issued, Lock, NewDevice, Origin, Reconciliation, SignedCrl,
@@ -21,12 +22,11 @@ use crate::lock::{
 };
 use crate::model::{DeviceId, Homelab};
 use crate::pki::{Certificate, PrivateKey, Validity};
-use crate::plan;
 use crate::render::Secrets;
 use crate::root::{IssuanceId, Keyring, RootSecret};
 
 /// What is to be done to the lock beyond what the declaration says.
-pub enum Order {
+pub enum LockOperation {
     /// Nothing: a mere build.
     Nothing,
     /// New certificates for these devices; the older ones are let in for a while.
@@ -34,7 +34,7 @@ pub enum Order {
     /// That while is over for these devices.
     Finish(Vec<DeviceId>),
     /// All certificates of these devices are out at once, and then.
-    Revoke(Vec<(DeviceId, Then)>),
+    Revoke(Vec<(DeviceId, Reissue)>),
     /// A new authority signs from now on.
     Rotate(Rotation),
     /// Authorities that were made elsewhere are trusted, and one signs if its key is there.
@@ -62,13 +62,13 @@ pub enum Rotation {
     Root(Wanted),
 }
 
-/// What becomes of a device whose certificates were revoked.
+/// When a device whose certificates were revoked gets another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Then {
-    /// It gets a new one.
-    Replace,
-    /// It gets none until it is renewed.
-    Bar,
+pub enum Reissue {
+    /// With the revocation.
+    Now,
+    /// When the admin renews it, and not before.
+    OnRenewal,
 }
 
 /// One build's dealings with the keyring, which is opened once and only where it is needed.
@@ -97,7 +97,7 @@ impl<'a> Issuing<'a> {
 
     /// The first build: makes the root secret, unless a command prints it, the authority and every
     /// certificate, and writes the lock. An authority is adopted before anything is issued.
-    pub fn begin(&mut self, order: &Order) -> Result<Lock, Failure> {
+    pub fn begin(&mut self, order: &LockOperation) -> Result<Lock, Failure> {
         // Before anything is drawn or written.
         clock::now_to_issue()?;
         let new = match secret::first_from_command(self.workspace, self.options)? {
@@ -110,31 +110,36 @@ impl<'a> Issuing<'a> {
             }
             None => {
                 let identity = self.options.identity.as_deref();
-                let minted = mint::mint_for_identity(self.workspace, identity)?;
-                let new = self.first(minted.lock.clone(), &minted.opened.keyring, order)?;
-                mint::establish(self.workspace, &minted, &new.lock)?;
-                self.opened = Some(minted.opened);
+                let created = create_root::create_for_identity(self.workspace, identity)?;
+                let new = self.first(created.lock.clone(), &created.opened.keyring, order)?;
+                create_root::establish(self.workspace, &created, &new.lock)?;
+                self.opened = Some(created.opened);
                 new
             }
         };
         let lock = new.announced();
         match order {
-            Order::Adopt(_) => self.go_on(lock, order),
+            LockOperation::Adopt(_) => self.go_on(lock, order),
             _ => Ok(lock),
         }
     }
 
     /// What the first lock records.
-    fn first(&self, lock: Lock, keyring: &Keyring, order: &Order) -> Result<Changed, Failure> {
+    fn first(
+        &self,
+        lock: Lock,
+        keyring: &Keyring,
+        order: &LockOperation,
+    ) -> Result<Changed, Failure> {
         match order {
-            Order::Adopt(_) => Ok(Changed::nothing(lock)),
+            LockOperation::Adopt(_) => Ok(Changed::nothing(lock)),
             _ => self.issue(lock, keyring),
         }
     }
 
     /// A later build: adds to the lock what is newly declared, retires what is no longer, signs the
     /// revocation lists anew where they are stale, and writes the lock if that changes anything.
-    pub fn go_on(&mut self, mut lock: Lock, order: &Order) -> Result<Lock, Failure> {
+    pub fn go_on(&mut self, mut lock: Lock, order: &LockOperation) -> Result<Lock, Failure> {
         let unconfirmed = self.hold_unsigned(&lock)?;
         let ordered = self.carry_out(order, &mut lock)?;
         lock.learn(self.homelab, &self.published.installed);
@@ -186,63 +191,68 @@ impl<'a> Issuing<'a> {
     pub fn refuse_return(
         &self,
         published: &Published,
-        order: &Order,
+        order: &LockOperation,
         lock: &Lock,
         accepted: &[DeviceId],
     ) -> Result<(), Failure> {
         let (mut after, now) = (lock.clone(), clock::now()?);
         after.finish_overdue(now);
         match order {
-            Order::Revoke(devices) => {
+            LockOperation::Revoke(devices) => {
                 let devices: Vec<DeviceId> = { devices.iter() }.map(|(id, _)| id.clone()).collect();
-                after.retire(&devices, now);
+                after.revoke(&devices, now);
             }
-            Order::Finish(devices) => after.finish(devices, now),
-            Order::FinishRotation(_) => after.finish_rotation(self.homelab, now),
-            Order::Nothing | Order::Renew(_) | Order::Rotate(_) | Order::Adopt(_) => {}
+            LockOperation::Finish(devices) => after.finish(devices, now),
+            LockOperation::FinishRotation(_) => after.finish_rotation(self.homelab, now),
+            LockOperation::Nothing
+            | LockOperation::Renew(_)
+            | LockOperation::Rotate(_)
+            | LockOperation::Adopt(_) => {}
         }
         published.refuse_return_by(self.homelab, lock, &after, accepted)
     }
 
     /// Does to the lock what was ordered, and shuts out older certificates whose time is over.
-    fn carry_out(&mut self, order: &Order, lock: &mut Lock) -> Result<Ordered, Failure> {
+    fn carry_out(&mut self, order: &LockOperation, lock: &mut Lock) -> Result<Ordered, Failure> {
         let mut ordered = Ordered::default();
-        if matches!(order, Order::Nothing) && !lock.has_replaced() {
+        if matches!(order, LockOperation::Nothing) && !lock.has_superseded() {
             return Ok(ordered);
         }
         let now = match order {
             // It writes no dates, and a late end of an older certificate is made up for by the next build.
-            Order::Nothing => clock::now()?,
+            LockOperation::Nothing => clock::now()?,
             _ => clock::now_to_issue()?,
         };
         ordered.closed = lock.finish_overdue(now);
         match order {
-            Order::Nothing => {}
-            Order::Renew(devices) => lock.replace(devices, &self.homelab.validity.renew, now),
-            Order::Finish(devices) => {
+            LockOperation::Nothing => {}
+            LockOperation::Renew(devices) => {
+                lock.supersede(devices, &self.homelab.validity.renew, now)
+            }
+            LockOperation::Finish(devices) => {
                 lock.finish(devices, now);
                 ordered.closed.extend(devices.iter().cloned());
             }
-            Order::Revoke(devices) => {
+            LockOperation::Revoke(devices) => {
                 for (device, then) in devices {
                     match then {
-                        Then::Replace => lock.retire(slice::from_ref(device), now),
-                        Then::Bar => lock.bar(device, now),
+                        Reissue::Now => lock.revoke(slice::from_ref(device), now),
+                        Reissue::OnRenewal => lock.block(device, now),
                     }
                     ordered.retired.push(device.clone());
                 }
             }
-            Order::Rotate(Rotation::Authority) => self.rotate(lock, now)?,
-            Order::Rotate(Rotation::Root(wanted)) => {
+            LockOperation::Rotate(Rotation::Authority) => self.rotate(lock, now)?,
+            LockOperation::Rotate(Rotation::Root(wanted)) => {
                 self.new_root(lock, wanted)?;
                 self.rotate(lock, now)?;
             }
-            Order::Adopt(adoptions) => {
+            LockOperation::Adopt(adoptions) => {
                 for adoption in adoptions {
                     self.adopt(lock, adoption, now)?;
                 }
             }
-            Order::FinishRotation(wanted) => {
+            LockOperation::FinishRotation(wanted) => {
                 // Without the secret nothing could be dropped from homelab.age.
                 self.open(lock)?;
                 let let_in: Vec<DeviceId> = lock.admitted().into_keys().cloned().collect();
@@ -282,7 +292,7 @@ impl<'a> Issuing<'a> {
         now: Timestamp,
     ) -> Result<(), Failure> {
         let mut authority = Authority {
-            id: mint::new_issuance_id()?,
+            id: create_root::new_issuance_id()?,
             origin: Origin::Foreign,
             root: lock.root,
             domain: self.homelab.domain.clone(),
@@ -317,7 +327,7 @@ impl<'a> Issuing<'a> {
         let to = self.seals_to(wanted)?;
         let opened = self.opened.as_mut().expect("it has just been opened");
         keep(&mut opened.keyring, lock);
-        let root = mint::new_root()?;
+        let root = create_root::new_root()?;
         let present = opened.keyring.root(&lock.root);
         let present = present.expect("it has been held against it");
         { lock.go_over(present, &root) }.map_err(|_| WorkspaceError::miscalculates())?;
@@ -333,8 +343,8 @@ impl<'a> Issuing<'a> {
     }
 
     /// Drops the secrets from homelab.age that nothing depends on after a rotation.
-    fn drop_what_is_over(&mut self, order: &Order, lock: &Lock) -> Result<(), Failure> {
-        let Order::FinishRotation(wanted) = order else {
+    fn drop_what_is_over(&mut self, order: &LockOperation, lock: &Lock) -> Result<(), Failure> {
+        let LockOperation::FinishRotation(wanted) = order else {
             return Ok(());
         };
         let opened = self.opened.as_mut().expect("carrying it out has opened it");
@@ -371,7 +381,7 @@ impl<'a> Issuing<'a> {
 
     fn new_authority(&self, root: &RootSecret, now: Timestamp) -> Result<Authority, Failure> {
         let (domain, lifetime) = (&self.homelab.domain, &self.homelab.validity.authority);
-        let id = mint::new_issuance_id()?;
+        let id = create_root::new_issuance_id()?;
         new_authority(root, id, domain, lifetime, now).map_err(Failure::environment)
     }
 
@@ -380,7 +390,7 @@ impl<'a> Issuing<'a> {
         let now = clock::now_to_issue()?;
         let reconciliation = reconcile(self.homelab, &lock);
         self.requested.refuse_shut_out(&reconciliation, &lock)?;
-        let mut changed = Changed::retiring(lock, reconciliation.retire, now);
+        let mut changed = Changed::retiring(lock, reconciliation.revoke, now);
         changed.lock.remember(self.homelab, now);
         changed.recorded = reconciliation.record;
         changed.retired.extend(reconciliation.remove);
@@ -395,7 +405,7 @@ impl<'a> Issuing<'a> {
             .into_iter()
             .map(|mut device| {
                 device.own_key = self.requested.key(&device.device);
-                Ok((mint::new_issuance_id()?, device))
+                Ok((create_root::new_issuance_id()?, device))
             })
             .collect();
         let issued = new_certificates(keyring, authority, &new?, now);
@@ -453,7 +463,7 @@ fn tell_of_signing(unconfirmed: Option<Vec<String>>) {
 
 /// Tells what can be done without the root secret, where nothing is to be issued.
 fn tell_of_edge(reconciliation: &Reconciliation) {
-    let gone = reconciliation.retire.iter().chain(&reconciliation.remove);
+    let gone = reconciliation.revoke.iter().chain(&reconciliation.remove);
     if let Some(device) = { gone }.next() {
         report::note(format_args!(
             "`homelab build --edge` takes {device} off the Caddyfile's lists without the root secret."
@@ -500,7 +510,7 @@ impl Changed {
     }
 
     fn retiring(mut lock: Lock, retired: Vec<DeviceId>, now: Timestamp) -> Changed {
-        lock.retire(&retired, now);
+        lock.revoke(&retired, now);
         Changed {
             retired,
             ..Changed::nothing(lock)
@@ -510,7 +520,7 @@ impl Changed {
     /// Tells what is new; the lock is written by now.
     fn announced(self) -> Lock {
         for certificate in &self.issued {
-            let until = plan::shown_end(&certificate.validity);
+            let until = derive::shown_end(&certificate.validity);
             report::result(format_args!("issued {} until {until}", certificate.device));
         }
         for device in &self.recorded {
@@ -529,7 +539,7 @@ impl Changed {
 /// Fails where the lock does not say already what the declaration says.
 pub fn refuse_changes(homelab: &Homelab, lock: &Lock) -> Result<(), Failure> {
     let reconciliation = reconcile(homelab, lock);
-    let gone = reconciliation.retire.iter().chain(&reconciliation.remove);
+    let gone = reconciliation.revoke.iter().chain(&reconciliation.remove);
     let gone = gone.map(|device| format!("{device} is to be retired"));
     let new = reconciliation.record.iter();
     let new = new.map(|device| format!("{device} is to be recorded"));

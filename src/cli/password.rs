@@ -72,7 +72,7 @@ pub fn issued_to<'l>(
 
 /// Why a device that had certificates has none.
 fn shut_out(lock: &Lock, device: &DeviceId) -> PasswordError {
-    let (how, help) = match lock.barred().contains(device) {
+    let (how, help) = match lock.blocked().contains(device) {
         true => (
             "revoked",
             format!("`homelab renew {device}` issues a new one"),

@@ -15,21 +15,21 @@ use drawing::{shown, summary};
 
 use super::arguments::Plan as Arguments;
 use super::build::{
-    Inputs, SIGN, doubt_installed, edge_scope, issued_lock, lock_is_behind, owner, realise_failure,
-    refuse_issued_here, retires_many, sealed_hash, shown_secrets,
+    Inputs, SIGN, edge_scope, issued_lock, lock_is_behind, owner, realise_failure,
+    refuse_issued_here, retires_many, sealed_hash, shown_secrets, warn_of_unvouched,
 };
 use super::failure::{Exit, Failure};
 use super::issuing::to_be_issued;
 use super::workspace::{Workspace, Written};
-use super::{believed, clock, mint, report, went_back};
+use super::{believed, clock, create_root, report, went_back};
 use crate::change::{
-    Consequence, Former, Known, LockChanges, Step, Verb, between, foresee, of_devices,
+    Consequence, Known, LockChanges, PreviousBuild, Step, Verb, between, foresee, of_devices,
     outdated_authority, steps,
 };
+use crate::derive::{self, Derivation, DeviceAccess, EdgeState, Recipe};
 use crate::lock::{Lock, reconcile};
 use crate::model::{DeviceId, Homelab};
-use crate::plan::{self, Derivation, LetIn, Published, Recipe};
-use crate::realise::{self, Miss, Outlook};
+use crate::realise::{self, Forecast, Staleness};
 use crate::tree::{ManifestEntry, OutputPath, Scope, View, named_holder};
 
 #[derive(Debug, Error, Diagnostic)]
@@ -167,7 +167,7 @@ fn of_all(inputs: &Inputs, arguments: &Arguments, now: Timestamp) -> Result<Plan
         requested,
         templates,
     } = inputs;
-    let mut lock = mint::begun(workspace, out)?;
+    let mut lock = create_root::begun(workspace, out)?;
     let mut let_in = Vec::new();
     if let Some(lock) = &mut lock {
         believed::hold_against_tree(workspace, out, lock)?;
@@ -190,11 +190,11 @@ fn of_all(inputs: &Inputs, arguments: &Arguments, now: Timestamp) -> Result<Plan
         false => too_early(),
     };
     if let Some(lock) = &lock {
-        clock::doubt(now, lock);
+        clock::warn(now, lock);
         refuse_issued_here(homelab, lock)?;
         requested.refuse_shut_out(&reconcile(homelab, lock), lock)?;
-        requested.doubt(homelab, lock);
-        doubt_installed(homelab, lock);
+        requested.warn(homelab, lock);
+        warn_of_unvouched(homelab, lock);
         let written = workspace.written(lock)?;
         rewrite = foreseen.changes.is_empty() && written != Written::Same;
         is_to_be_signed = written == Written::Unsigned;
@@ -207,12 +207,12 @@ fn of_all(inputs: &Inputs, arguments: &Arguments, now: Timestamp) -> Result<Plan
         notes.extend(of_authority(homelab, lock));
     }
     let sealed = sealed_hash(workspace)?.or(pending_hash(workspace)?);
-    let derivations = plan::plan(homelab, &foreseen.lock, &templates.of_the_edge(), sealed);
+    let derivations = derive::derive(homelab, &foreseen.lock, &templates.of_the_edge(), sealed);
     let look = Look {
         inputs,
         derivations: &derivations,
-        unsigned: plan::unsigned_crl_paths(&foreseen.lock),
-        kept: plan::crl_paths(&foreseen.lock),
+        unsigned: derive::unsigned_crl_paths(&foreseen.lock),
+        kept: derive::crl_paths(&foreseen.lock),
         scope: Scope::All,
         changes: foreseen.changes,
         before: lock.as_ref(),
@@ -246,7 +246,7 @@ fn of_edge(inputs: &Inputs, arguments: &Arguments) -> Result<Plan, Failure> {
     lock.forget_overtaken(&published.handed_out);
     refuse_issued_here(homelab, &lock)?;
     let reconciliation = reconcile(homelab, &lock);
-    let derivations = plan::edge(homelab, &lock, &inputs.templates.of_the_edge());
+    let derivations = derive::edge(homelab, &lock, &inputs.templates.of_the_edge());
     let scope = edge_scope(&lock);
     let look = Look {
         inputs,
@@ -268,7 +268,7 @@ fn of_edge(inputs: &Inputs, arguments: &Arguments) -> Result<Plan, Failure> {
     plan.stops.extend(brake.map(|error| Stop::of(&error)));
     if lock.has_stale_crl() {
         plan.notes.push(format!("ca.crl is left as it is: {SIGN}"));
-    } else if let Some(device) = reconciliation.retire.first() {
+    } else if let Some(device) = reconciliation.revoke.first() {
         plan.notes
             .push(format!("ca.crl would not list {device} yet: {SIGN}"));
     }
@@ -279,7 +279,7 @@ fn of_edge(inputs: &Inputs, arguments: &Arguments) -> Result<Plan, Failure> {
 
 /// The hash of the secret that the next build puts in its place, where one was interrupted.
 fn pending_hash(workspace: &Workspace) -> Result<Option<blake3::Hash>, Failure> {
-    let path = workspace.path(mint::PENDING);
+    let path = workspace.path(create_root::PENDING);
     let sealed = workspace.read(&path, super::secret::LIMIT)?;
     Ok(sealed.map(|bytes| blake3::hash(&bytes)))
 }
@@ -310,7 +310,7 @@ impl Look<'_> {
         let is_doubted = view.believe_only(recollection.manifests(out));
         let missed = realise::missed(self.derivations, &view, templates);
         let missed = missed.map_err(Failure::environment)?;
-        let missed: Result<Vec<(&Derivation, Miss, Outlook)>, _> = missed
+        let missed: Result<Vec<(&Derivation, Staleness, Forecast)>, _> = missed
             .into_par_iter()
             .map(|(derivation, miss)| {
                 let outlook = realise::outlook(derivation, miss, &view, templates)?;
@@ -338,9 +338,9 @@ impl Look<'_> {
             });
         }
         artifacts.sort();
-        let needs_secret = |(derivation, miss, outlook): &(&Derivation, Miss, Outlook)| {
-            let is_held_against = matches!(miss, Miss::Means | Miss::Unproven);
-            derivation.recipe.needs_secrets() && (*outlook != Outlook::Same || is_held_against)
+        let needs_secret = |(derivation, miss, outlook): &(&Derivation, Staleness, Forecast)| {
+            let is_held_against = matches!(miss, Staleness::Means | Staleness::Unproven);
+            derivation.recipe.needs_secrets() && (*outlook != Forecast::Same || is_held_against)
         };
         let (people, no_former_build) = self.meaning(&view)?;
         Ok(Plan {
@@ -378,17 +378,17 @@ impl Look<'_> {
     /// What it means for people; and why only a part of that can be told, where it is so.
     fn meaning(&self, view: &View) -> Result<(Vec<Consequence>, Option<String>), Failure> {
         let published = self.derivations.iter().find_map(|d| match &d.recipe {
-            Recipe::Published(published) => Some(published),
+            Recipe::EdgeState(published) => Some(published),
             _ => None,
         });
-        let Some::<&Published>(after) = published else {
+        let Some::<&EdgeState>(after) = published else {
             return Ok((Vec::new(), None));
         };
-        let why = match Former::of(view).map_err(Failure::environment)? {
-            Former::Known(before) => return Ok((between(&before, after), None)),
-            Former::Unknown(why) => why,
+        let why = match PreviousBuild::of(view).map_err(Failure::environment)? {
+            PreviousBuild::Known(before) => return Ok((between(&before, after), None)),
+            PreviousBuild::Unknown(why) => why,
         };
-        let before = self.before.map(LetIn::all).unwrap_or_default();
+        let before = self.before.map(DeviceAccess::all).unwrap_or_default();
         let out = self.inputs.out.display();
         let known = Known {
             devices: &after.retired,
@@ -426,11 +426,11 @@ fn notes(view: &View, is_doubted: bool) -> Vec<String> {
 }
 
 /// A build removes nothing that is not its own.
-fn in_the_way(missed: &[(&Derivation, Miss, Outlook)], out: &Path) -> Vec<Stop> {
+fn in_the_way(missed: &[(&Derivation, Staleness, Forecast)], out: &Path) -> Vec<Stop> {
     let in_the_way = missed
         .iter()
-        .filter(|(.., outlook)| *outlook == Outlook::InTheWay);
-    let stop = |(derivation, ..): &(&Derivation, Miss, Outlook)| Stop {
+        .filter(|(.., outlook)| *outlook == Forecast::InTheWay);
+    let stop = |(derivation, ..): &(&Derivation, Staleness, Forecast)| Stop {
         code: String::from("tree::not-ours"),
         text: format!(
             "`{}` was not written by homelab",

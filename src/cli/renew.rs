@@ -7,7 +7,7 @@ use super::arguments::Renew;
 use super::build::{Inputs, build_after, issued_lock};
 use super::device::{Purpose, is_enrolled};
 use super::failure::{Exit, Failure};
-use super::issuing::Order;
+use super::issuing::LockOperation;
 use super::{clock, report};
 use crate::lock::{Issued, Lock, State as Kept};
 use crate::model::{DeviceId, Homelab};
@@ -36,7 +36,7 @@ pub fn renew(arguments: &Renew) -> Result<(), Failure> {
             false => finish(&lock, &arguments.devices)?,
         };
         build_after(&inputs, &arguments.make, &order)?;
-        if matches!(order, Order::Nothing) {
+        if matches!(order, LockOperation::Nothing) {
             report::result("no older certificate is left to shut out");
         }
         return Ok(());
@@ -48,9 +48,9 @@ pub fn renew(arguments: &Renew) -> Result<(), Failure> {
     };
     if devices.is_empty() {
         report::result("nothing is due");
-        return build_after(&inputs, &arguments.make, &Order::Nothing);
+        return build_after(&inputs, &arguments.make, &LockOperation::Nothing);
     }
-    build_after(&inputs, &arguments.make, &Order::Renew(devices))?;
+    build_after(&inputs, &arguments.make, &LockOperation::Renew(devices))?;
     report::result(
         "\n1. copy out/edge/ to the Caddy host, and `caddy reload` there: before that, the new certificates are refused\n\
          2. hand over the new files; `homelab status` says until when the older ones work\n\
@@ -61,7 +61,7 @@ pub fn renew(arguments: &Renew) -> Result<(), Failure> {
 
 /// Where it has been done already, nothing is left but to build: whoever did it may have been killed
 /// before that.
-fn finish(lock: &Lock, devices: &[DeviceId]) -> Result<Order, Failure> {
+fn finish(lock: &Lock, devices: &[DeviceId]) -> Result<LockOperation, Failure> {
     for device in devices {
         let mut certificates = lock.certificates.iter().filter(|c| c.device == *device);
         if certificates.all(|issued| issued.state == Kept::Active) {
@@ -78,23 +78,23 @@ fn finish(lock: &Lock, devices: &[DeviceId]) -> Result<Order, Failure> {
 }
 
 /// The same for every device that has an older certificate.
-fn finish_all(lock: &Lock) -> Order {
+fn finish_all(lock: &Lock) -> LockOperation {
     finishing(with_older(lock))
 }
 
 /// The devices that are let in with an older certificate beside the newer one.
 fn with_older(lock: &Lock) -> Vec<DeviceId> {
-    let is_open = |issued: &&Issued| matches!(issued.state, Kept::Replaced { .. });
+    let is_open = |issued: &&Issued| matches!(issued.state, Kept::Superseded { .. });
     let open = lock.certificates.iter().filter(is_open);
     let mut open: Vec<DeviceId> = open.map(|issued| issued.device.clone()).collect();
     open.dedup();
     open
 }
 
-fn finishing(devices: Vec<DeviceId>) -> Order {
+fn finishing(devices: Vec<DeviceId>) -> LockOperation {
     match devices.is_empty() {
-        true => Order::Nothing,
-        false => Order::Finish(devices),
+        true => LockOperation::Nothing,
+        false => LockOperation::Finish(devices),
     }
 }
 

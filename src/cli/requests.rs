@@ -86,11 +86,11 @@ fn shut_out<'l>(
     let certificates = lock.certificates.iter();
     let of_key = certificates.filter(|issued| issued.own_public_key().as_ref() == Some(key));
     let last =
-        of_key.max_by_key(|issued| (issued.retired().is_none(), issued.validity.not_before()))?;
+        of_key.max_by_key(|issued| (issued.revoked().is_none(), issued.validity.not_before()))?;
     // One that has only ended was never shut out.
     let has_ended = |since| since >= last.validity.not_after();
-    let is_out = last.retired().is_some_and(|since| !has_ended(since))
-        || reconciliation.retire.contains(&last.device);
+    let is_out = last.revoked().is_some_and(|since| !has_ended(since))
+        || reconciliation.revoke.contains(&last.device);
     is_out.then_some(last)
 }
 
@@ -167,7 +167,7 @@ impl Requested {
     }
 
     /// Tells of certificates that are not of the key that is declared now: no build changes that.
-    pub fn doubt(&self, homelab: &Homelab, lock: &Lock) {
+    pub fn warn(&self, homelab: &Homelab, lock: &Lock) {
         let active = lock.active();
         for (_, device) in homelab.enrolled() {
             let Some(issued) = active.get(&device.id) else {

@@ -4,12 +4,12 @@ use super::arguments::Revoke;
 use super::build::{Inputs, build_accepting, issued_lock};
 use super::device::{Purpose, is_enrolled};
 use super::failure::Failure;
-use super::issuing::{Order, Then};
+use super::issuing::{LockOperation, Reissue};
 use super::report;
+use crate::derive::shown_moment;
 use crate::issue::was_replaced_at;
 use crate::lock::Lock;
 use crate::model::{Admission, DeviceId, Enrolment, Homelab};
-use crate::plan::shown_moment;
 
 /// Shuts devices out at once, builds, and says what is to be done next, in order.
 pub fn revoke(arguments: &Revoke) -> Result<(), Failure> {
@@ -19,24 +19,24 @@ pub fn revoke(arguments: &Revoke) -> Result<(), Failure> {
     }
     let lock = issued_lock(&inputs.workspace)?;
     let has_same_key = |device: &DeviceId| inputs.requested.would_certify_again(&lock, device);
-    let barred = lock.barred();
+    let blocked = lock.blocked();
     let mut devices = arguments.devices.clone();
     devices.sort();
     devices.dedup();
     let (out_already, to_revoke): (Vec<DeviceId>, Vec<DeviceId>) =
-        devices.into_iter().partition(|id| barred.contains(id));
+        devices.into_iter().partition(|id| blocked.contains(id));
     // Another certificate for a key that went with the device would let whoever has it in.
     let then = |device: &DeviceId| match arguments.no_replace || has_same_key(device) {
-        true => Then::Bar,
-        false => Then::Replace,
+        true => Reissue::OnRenewal,
+        false => Reissue::Now,
     };
-    let to_revoke: Vec<(DeviceId, Then)> = { to_revoke.into_iter() }
+    let to_revoke: Vec<(DeviceId, Reissue)> = { to_revoke.into_iter() }
         .map(|device| (device.clone(), then(&device)))
         .collect();
     let order = match to_revoke.is_empty() {
         // Whoever wrote that into the lock may have been killed before the tree was built.
-        true => Order::Nothing,
-        false => Order::Revoke(to_revoke.clone()),
+        true => LockOperation::Nothing,
+        false => LockOperation::Revoke(to_revoke.clone()),
     };
     let accepted = &arguments.accept_return_of;
     build_accepting(&inputs, &arguments.make, &order, accepted)?;
@@ -70,7 +70,7 @@ fn tell_of_repetition(lock: &Lock, device: &DeviceId) {
 }
 
 /// What whoever has the devices could reach, and what cuts it off.
-fn run_book(homelab: &Homelab, revoked: &[(DeviceId, Then)]) -> String {
+fn run_book(homelab: &Homelab, revoked: &[(DeviceId, Reissue)]) -> String {
     let names: Vec<String> = revoked.iter().map(|(id, _)| id.to_string()).collect();
     let (is, it) = match revoked {
         [_] => ("is", "it"),
@@ -89,7 +89,7 @@ fn run_book(homelab: &Homelab, revoked: &[(DeviceId, Then)]) -> String {
         ),
         String::from("commit homelab.lock"),
     ];
-    let replaced = revoked.iter().filter(|(_, then)| *then == Then::Replace);
+    let replaced = revoked.iter().filter(|(_, then)| *then == Reissue::Now);
     steps.extend(replaced.map(|(device, _)| hand_over(homelab, device)));
     let steps = steps.iter().enumerate();
     let steps: Vec<String> = steps
@@ -104,7 +104,7 @@ fn run_book(homelab: &Homelab, revoked: &[(DeviceId, Then)]) -> String {
 }
 
 /// What can be got to with the devices, until the server learns of it.
-fn reach(homelab: &Homelab, revoked: &[(DeviceId, Then)], it: &str) -> String {
+fn reach(homelab: &Homelab, revoked: &[(DeviceId, Reissue)], it: &str) -> String {
     let services = homelab.services.values();
     let reached = services.filter(|service| {
         let mut people = revoked.iter().map(|(device, _)| &device.person);

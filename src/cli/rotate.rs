@@ -7,13 +7,13 @@ use super::arguments::{Make, Rotate, Rotates, Secret};
 use super::build::{Inputs, build_after, issued_lock};
 use super::failure::{Exit, Failure};
 use super::hold::Held;
-use super::issuing::{Order, Rotation};
+use super::issuing::{LockOperation, Rotation};
 use super::sealing::{SealsTo, Wanted};
 use super::secret::{self, Opened, OpenedWith};
-use super::{mint, report};
+use super::{create_root, report};
+use crate::derive::shown_moment;
 use crate::lock::{AuthorityState, Dependent, Lock, Origin};
 use crate::model::Homelab;
-use crate::plan::shown_moment;
 use crate::root::{Recipient, is_sealed_with_passphrase};
 
 #[derive(Debug, Error, Diagnostic)]
@@ -78,7 +78,7 @@ pub fn rotate(arguments: &Rotate) -> Result<(), Failure> {
         if arguments.root && lock.roots().len() == 1 {
             return Err(Failure::new(Exit::Usage, RotateError::UnderWay));
         }
-        build_after(&inputs, &make, &Order::Nothing)?;
+        build_after(&inputs, &make, &LockOperation::Nothing)?;
         report::result("a rotation is under way: `homelab status` says how far it is");
         return Ok(());
     }
@@ -90,7 +90,7 @@ pub fn rotate(arguments: &Rotate) -> Result<(), Failure> {
         true => "homelab.lock and homelab.age",
         false => "homelab.lock",
     };
-    build_after(&inputs, &make, &Order::Rotate(rotation))?;
+    build_after(&inputs, &make, &LockOperation::Rotate(rotation))?;
     report::result(format_args!(
         "\n1. copy out/edge/ to the Caddy host, and `caddy reload` there: it trusts both authorities\n\
          2. commit {files}\n\
@@ -102,7 +102,7 @@ pub fn rotate(arguments: &Rotate) -> Result<(), Failure> {
 
 fn is_under_way(lock: &Lock) -> bool {
     let mut states = lock.authorities.iter().map(|authority| authority.state);
-    states.any(|state| state == AuthorityState::Replaced)
+    states.any(|state| state == AuthorityState::Superseded)
 }
 
 fn finish(
@@ -122,7 +122,7 @@ fn finish(
         .outgoing(&inputs.homelab)
         .map(|a| a.common_name())
         .collect();
-    let order = Order::FinishRotation(wanted);
+    let order = LockOperation::FinishRotation(wanted);
     build_after(inputs, make, &order)?;
     match outgoing.as_slice() {
         [] => report::result(nothing_to_finish(lock, &inputs.homelab)),
@@ -171,7 +171,7 @@ fn depends(dependent: &Dependent) -> String {
 fn reseal(arguments: &Rotate, make: &Make) -> Result<(), Failure> {
     let workspace = Held::of(&make.declaration)?;
     let lock = issued_lock(&workspace)?;
-    mint::complete_pending(&workspace, &lock)?;
+    create_root::complete_pending(&workspace, &lock)?;
     if !says_to_whom(arguments) {
         return Err(Failure::new(Exit::Usage, RotateError::NoRecipient));
     }

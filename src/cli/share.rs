@@ -12,11 +12,11 @@ use super::build::{issued_lock, owner, sealed_hash};
 use super::device::{Purpose, is_enrolled};
 use super::failure::{Exit, Failure};
 use super::hold::{PATIENCE, Still};
-use super::{clock, mint, password, report, secret};
+use super::{clock, create_root, password, report, secret};
+use crate::derive::{self, Derivation, Guide, Recipe, shown_end};
 use crate::lock::{Issued, Lock};
 use crate::model::DeviceId;
-use crate::plan::{self, Derivation, Guide, Recipe, shown_end};
-use crate::realise::{self, Miss};
+use crate::realise::{self, Staleness};
 use crate::render::Secrets;
 use crate::share::{End, File, Limits, Offer, Page, Qr, SecretPath, Server};
 use crate::template::Templates;
@@ -128,7 +128,7 @@ pub fn share(arguments: &Share) -> Result<(), Failure> {
     let issued = active(&lock, device)?;
     let templates = workspace.templates()?;
     let sealed = sealed_hash(&workspace)?;
-    let planned = plan::plan(&homelab, &lock, &templates.of_the_edge(), sealed);
+    let planned = derive::derive(&homelab, &lock, &templates.of_the_edge(), sealed);
     let mut view = View::open(&out, owner(&lock), PATIENCE).map_err(Failure::environment)?;
     view.believe_only(workspace.recollection().manifests(&out));
     let (guide, files) = read(view, planned, &templates, device, || {
@@ -146,7 +146,7 @@ pub fn share(arguments: &Share) -> Result<(), Failure> {
     };
     // What is offered has been read: builds need not wait until it is fetched.
     drop(workspace);
-    let path = mint::new_secret_path()?;
+    let path = create_root::new_secret_path()?;
     let page = page(&templates, guide, device, &path)?;
     let listener = listen(arguments)?;
     let cannot_serve = |source| Failure::environment(ShareError::CannotServe { source });
@@ -213,7 +213,7 @@ fn active<'l>(lock: &'l Lock, device: &DeviceId) -> Result<&'l Issued, Failure> 
         })
     })?;
     let now = clock::now()?;
-    clock::doubt(now, lock);
+    clock::warn(now, lock);
     if issued.validity.not_after() <= now {
         return Err(Failure::environment(ShareError::Ended {
             device: device.clone(),
@@ -250,7 +250,7 @@ fn read(
     }
     let guide = guide.expect("whoever has a device with a certificate has a guide");
     let missed = realise::missed(&derivations, &view, templates).map_err(Failure::environment)?;
-    let is_unproven = |(_, miss): &(&Derivation, Miss)| *miss == Miss::Unproven;
+    let is_unproven = |(_, miss): &(&Derivation, Staleness)| *miss == Staleness::Unproven;
     if let Some((derivation, miss)) = missed.iter().find(|missed| !is_unproven(missed)) {
         let path = out.join(derivation.path.as_str());
         return Err(Failure::environment(match miss.is_repair() {

@@ -8,12 +8,12 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::arguments::Status as Arguments;
+use super::create_root;
 use super::failure::{Exit, Failure};
-use super::mint;
 use super::workspace::Workspace;
 use super::{believed, clock, report, went_back};
+use crate::derive::{shown_end, shown_moment};
 use crate::pki::Validity;
-use crate::plan::{shown_end, shown_moment};
 use crate::status::{DependentStatus, DeviceStatus, State, Status, relative};
 
 #[derive(Debug, Error, Diagnostic)]
@@ -30,13 +30,13 @@ struct NeedsAction {
 pub fn status(arguments: &Arguments) -> Result<(), Failure> {
     let workspace = Workspace::of(&arguments.declaration);
     let homelab = workspace.homelab()?;
-    let lock = mint::begun(&workspace, &workspace.path("out"))?;
+    let lock = create_root::begun(&workspace, &workspace.path("out"))?;
     let now = clock::now()?;
     let mut went_back = Vec::new();
     if let Some(lock) = &lock {
-        clock::doubt(now, lock);
+        clock::warn(now, lock);
         believed::hold_against_tree(&workspace, &workspace.path("out"), lock)?;
-        believed::doubt_unsigned(lock);
+        believed::warn_of_unsigned(lock);
         let published = went_back::Published::read(&workspace, &workspace.path("out"), lock)?;
         went_back = published.tell(&homelab, lock);
     }

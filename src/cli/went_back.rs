@@ -12,10 +12,10 @@ use super::failure::{Exit, Failure};
 use super::left_behind::{Behind, Forgets};
 use super::workspace::Workspace;
 use super::{believed, clock, report};
+use crate::derive::{DeviceAccess, EDGE_STATE, shown_moment};
 use crate::lock::{Forgotten, HandedOut, Lock, PublishedCrl, Remembered, Returned, reconcile};
 use crate::model::{DeviceId, Fingerprint, Homelab};
 use crate::pki::{Certificate, certificates_in, crls_in, read_crl};
-use crate::plan::{LetIn, PUBLISHED, shown_moment};
 
 /// Bytes of a revocation list, at the most: more than 500,000 certificates.
 const LIMIT: u64 = 32 << 20;
@@ -56,7 +56,7 @@ impl WentBack {
             ),
             None => format!(
                 "shut out before, as this machine or {} remembers",
-                out.join(PUBLISHED).display()
+                out.join(EDGE_STATE).display()
             ),
         };
         let lines = returned.iter().take(NAMED);
@@ -204,7 +204,7 @@ impl Published {
     /// may.
     fn returned(&self, homelab: &Homelab, lock: &Lock, accepted: &[DeviceId]) -> Vec<Returned> {
         let mut returned = self.returned_by(lock);
-        let gone = reconcile(homelab, lock).retire;
+        let gone = reconcile(homelab, lock).revoke;
         returned.retain(|one| !gone.contains(&one.device) && !accepted.contains(&one.device));
         returned
     }
@@ -323,7 +323,7 @@ fn authorities_beside(workspace: &Workspace, list: &Path) -> Result<Vec<Certific
 #[derive(Default)]
 struct Said {
     shut_out: BTreeSet<String>,
-    devices: BTreeMap<String, LetIn>,
+    devices: BTreeMap<String, DeviceAccess>,
     remembered: Remembered,
 }
 
@@ -336,13 +336,13 @@ impl Said {
         }
         #[derive(Deserialize)]
         struct Devices {
-            devices: BTreeMap<String, LetIn>,
+            devices: BTreeMap<String, DeviceAccess>,
         }
         #[derive(Deserialize)]
         struct Remembers {
             remembered: Remembered,
         }
-        let Some(said) = workspace.read(&out.join(PUBLISHED), believed::LIMIT)? else {
+        let Some(said) = workspace.read(&out.join(EDGE_STATE), believed::LIMIT)? else {
             return Ok(Said::default());
         };
         let shut_out = serde_json::from_slice(&said).map(|ShutOut { shut_out }| shut_out);

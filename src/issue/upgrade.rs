@@ -42,7 +42,7 @@ pub fn unconfirmed(keyring: &Keyring, lock: &Lock) -> Result<Vec<String>, Creden
         .certificates
         .iter()
         .filter_map(|issued| match issued.state {
-            State::Replaced { until } => Some((&issued.device, until)),
+            State::Superseded { until } => Some((&issued.device, until)),
             _ => None,
         });
     found.extend(replaced.map(|(device, until)| {

@@ -63,7 +63,7 @@ pub fn unite(read: Vec<(ReadAuthority, usize)>, root: RootId) -> Result<Vec<Auth
     authorities.sort_by_key(|authority| (authority.validity.not_before(), authority.id));
     let signs = |a: &&mut Authority| a.state == AuthorityState::Active && a.can_sign();
     for earlier in authorities.iter_mut().filter(signs).rev().skip(1) {
-        earlier.state = AuthorityState::Replaced;
+        earlier.state = AuthorityState::Superseded;
     }
     Ok(authorities)
 }

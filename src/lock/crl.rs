@@ -67,7 +67,7 @@ impl Lock {
             number,
             validity,
             revoked: certificates
-                .filter_map(|issued| Some((issued.serial, issued.retired()?)))
+                .filter_map(|issued| Some((issued.serial, issued.revoked()?)))
                 .collect(),
         })
     }

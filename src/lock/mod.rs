@@ -105,7 +105,7 @@ pub enum AuthorityState {
     /// It signs, unless it is foreign, and is trusted.
     Active,
     /// Another signs in its place; what it has signed is let in still.
-    Replaced,
+    Superseded,
     /// It is not trusted any more.
     Retired {
         /// When that was written into the lock.
@@ -116,10 +116,10 @@ pub enum AuthorityState {
 impl AuthorityState {
     /// What two branches say of one authority, as one: the later step prevails.
     fn united(self, other: AuthorityState) -> AuthorityState {
-        use AuthorityState::{Active, Replaced, Retired};
+        use AuthorityState::{Active, Retired, Superseded};
         match (self, other) {
             (Active, other) | (other, Active) => other,
-            (Replaced, other) | (other, Replaced) => other,
+            (Superseded, other) | (other, Superseded) => other,
             (Retired { since: one }, Retired { since: two }) => Retired {
                 since: one.min(two),
             },
@@ -184,17 +184,17 @@ pub enum State {
     /// It is let in.
     Active,
     /// Its device has a newer one; until that is installed, this one is let in too.
-    Replaced {
+    Superseded {
         /// When a build retires it; not after its own end.
         until: Timestamp,
     },
     /// It is not let in, and stays in the lock until it has expired.
-    Retired {
+    Revoked {
         /// When that was written into the lock; not before the certificate is valid.
         since: Timestamp,
     },
     /// It is not let in, and its device gets no other by itself.
-    Barred {
+    Blocked {
         /// When that was written into the lock; not before the certificate is valid.
         since: Timestamp,
     },
@@ -204,25 +204,25 @@ impl State {
     /// What two branches say of one certificate, as one: the later step prevails, so that it is shut
     /// out if either has done so, since the earlier time.
     fn united(self, other: State) -> State {
-        use State::{Active, Barred, Replaced, Retired};
+        use State::{Active, Blocked, Revoked, Superseded};
         match (self, other) {
             (Active, other) | (other, Active) => other,
-            (Replaced { until: one }, Replaced { until: two }) => Replaced {
+            (Superseded { until: one }, Superseded { until: two }) => Superseded {
                 until: one.min(two),
             },
-            (Replaced { .. }, other) | (other, Replaced { .. }) => other,
-            (Retired { since: one }, Retired { since: two }) => Retired {
+            (Superseded { .. }, other) | (other, Superseded { .. }) => other,
+            (Revoked { since: one }, Revoked { since: two }) => Revoked {
                 since: one.min(two),
             },
             // Only who lets the device in again makes this of a bar, and leaves its time as it was.
-            (Barred { since: one }, Retired { since: two })
-            | (Retired { since: two }, Barred { since: one })
+            (Blocked { since: one }, Revoked { since: two })
+            | (Revoked { since: two }, Blocked { since: one })
                 if one == two =>
             {
-                Retired { since: one }
+                Revoked { since: one }
             }
-            (Barred { since: one }, Barred { since: two } | Retired { since: two })
-            | (Retired { since: two }, Barred { since: one }) => Barred {
+            (Blocked { since: one }, Blocked { since: two } | Revoked { since: two })
+            | (Revoked { since: two }, Blocked { since: one }) => Blocked {
                 since: one.min(two),
             },
         }
@@ -241,10 +241,10 @@ impl Issued {
     }
 
     /// When it was shut out; none while it is let in.
-    pub fn retired(&self) -> Option<Timestamp> {
+    pub fn revoked(&self) -> Option<Timestamp> {
         match self.state {
-            State::Active | State::Replaced { .. } => None,
-            State::Retired { since } | State::Barred { since } => Some(since),
+            State::Active | State::Superseded { .. } => None,
+            State::Revoked { since } | State::Blocked { since } => Some(since),
         }
     }
 }
@@ -310,7 +310,7 @@ impl Lock {
     /// replaces.
     pub fn admitted(&self) -> BTreeMap<&DeviceId, Vec<&Issued>> {
         let mut admitted: BTreeMap<&DeviceId, Vec<&Issued>> = BTreeMap::new();
-        for issued in self.certificates.iter().filter(|c| c.retired().is_none()) {
+        for issued in self.certificates.iter().filter(|c| c.revoked().is_none()) {
             admitted.entry(&issued.device).or_default().push(issued);
         }
         for certificates in admitted.values_mut() {
@@ -320,9 +320,9 @@ impl Lock {
     }
 
     /// The devices that get no certificate by themselves: their last one was revoked for good.
-    pub fn barred(&self) -> BTreeSet<&DeviceId> {
-        let is_barred = |issued: &&Issued| matches!(issued.state, State::Barred { .. });
-        let barred = self.certificates.iter().filter(is_barred);
-        barred.map(|issued| &issued.device).collect()
+    pub fn blocked(&self) -> BTreeSet<&DeviceId> {
+        let is_blocked = |issued: &&Issued| matches!(issued.state, State::Blocked { .. });
+        let blocked = self.certificates.iter().filter(is_blocked);
+        blocked.map(|issued| &issued.device).collect()
     }
 }

@@ -26,7 +26,6 @@ use crate::source::Source;
 
 /// Why a text is not a lock that this homelab can build from.
 #[derive(Debug, Error, Diagnostic)]
-#[allow(missing_docs)] // Each variant's message says what it is.
 pub enum LockError {
     #[error(
         "homelab.lock is no lock, or its beginning is lost: `homelab-lock version=\"{VERSION}\"` was expected"
@@ -543,20 +542,20 @@ impl<'a> Reading<'a> {
 
     /// A device that one branch barred is barred, though the other has renewed it meanwhile.
     fn bar(&mut self) {
-        let barred = self
+        let blocked = self
             .certificates
             .iter()
             .filter_map(|(issued, _)| match issued.state {
-                State::Barred { since } => Some((issued.device.clone(), since)),
+                State::Blocked { since } => Some((issued.device.clone(), since)),
                 _ => None,
             });
-        let barred: BTreeMap<DeviceId, Timestamp> = barred.collect();
+        let blocked: BTreeMap<DeviceId, Timestamp> = blocked.collect();
         for (issued, _) in &mut self.certificates {
-            if issued.retired().is_none()
-                && let Some(since) = barred.get(&issued.device)
+            if issued.revoked().is_none()
+                && let Some(since) = blocked.get(&issued.device)
             {
                 let since = issued.validity.not_before().max(*since);
-                issued.state = State::Barred { since };
+                issued.state = State::Blocked { since };
             }
         }
     }
@@ -569,11 +568,11 @@ impl<'a> Reading<'a> {
         });
         let retired: BTreeMap<_, _> = retired.collect();
         for (issued, _) in &mut self.certificates {
-            if issued.retired().is_none()
+            if issued.revoked().is_none()
                 && let Some(since) = retired.get(&issued.authority)
             {
                 let since = issued.validity.not_before().max(*since);
-                issued.state = State::Retired { since };
+                issued.state = State::Revoked { since };
             }
         }
     }
@@ -605,7 +604,7 @@ impl<'a> Reading<'a> {
         for (issued, line) in &self.certificates {
             let same_device = match issued.state {
                 State::Active => active.insert(&issued.device, *line),
-                State::Replaced { .. } | State::Retired { .. } | State::Barred { .. } => None,
+                State::Superseded { .. } | State::Revoked { .. } | State::Blocked { .. } => None,
             };
             let same_id = ids.insert(issued.id, *line);
             if let Some(first) = same_device.or(same_id) {
@@ -727,7 +726,7 @@ impl Fields<'_> {
     fn authority_state(&self, validity: Validity) -> Result<AuthorityState, String> {
         match (self.record.value("state"), self.record.value("retired")) {
             (None, None) => Ok(AuthorityState::Active),
-            (Some("replaced"), None) => Ok(AuthorityState::Replaced),
+            (Some("replaced"), None) => Ok(AuthorityState::Superseded),
             (Some("retired"), Some(_)) => {
                 let since = self.second("retired", validity)?;
                 Ok(AuthorityState::Retired { since })
@@ -829,19 +828,19 @@ impl Fields<'_> {
             ("active", None, None) => Ok(State::Active),
             ("replaced", Some(_), None) => {
                 let until = self.second("until", validity)?;
-                Ok(State::Replaced { until })
+                Ok(State::Superseded { until })
             }
             // From before the date was recorded: for all that is known, the whole of its time.
-            ("retired", None, None) => Ok(State::Retired {
+            ("retired", None, None) => Ok(State::Revoked {
                 since: validity.not_before(),
             }),
             ("retired", None, Some(_)) => {
                 let since = self.second("retired", validity)?;
-                Ok(State::Retired { since })
+                Ok(State::Revoked { since })
             }
             ("barred", None, Some(_)) => {
                 let since = self.second("retired", validity)?;
-                Ok(State::Barred { since })
+                Ok(State::Blocked { since })
             }
             _ => Err(unreadable("state")),
         }

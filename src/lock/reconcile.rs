@@ -15,7 +15,7 @@ pub struct Reconciliation {
     /// Devices that are declared and have no certificate, sorted.
     pub issue: Vec<NewDevice>,
     /// Devices that have certificates and are no longer declared, sorted.
-    pub retire: Vec<DeviceId>,
+    pub revoke: Vec<DeviceId>,
     /// Devices that are declared by fingerprint and not recorded so, sorted.
     pub record: Vec<DeviceId>,
     /// Devices that are recorded as declared by fingerprint and are so no longer, sorted.
@@ -40,7 +40,7 @@ pub struct NewDevice {
 impl Reconciliation {
     /// Whether so many devices would be retired that it is probably a mistake: more than two, and
     /// more than a third of those that are let in.
-    pub fn retires_many(&self, lock: &Lock) -> bool {
+    pub fn revokes_many(&self, lock: &Lock) -> bool {
         let (shut_out, let_in) = (self.shut_out(lock).len(), lock.admitted().len());
         shut_out > 2 && shut_out * 3 > let_in
     }
@@ -48,14 +48,14 @@ impl Reconciliation {
     /// The devices to be retired that are let in now: one that was barred loses nothing.
     pub fn shut_out(&self, lock: &Lock) -> Vec<&DeviceId> {
         let admitted = lock.admitted();
-        let retired = self.retire.iter();
+        let retired = self.revoke.iter();
         retired.filter(|id| admitted.contains_key(id)).collect()
     }
 
     /// Whether the lock says already what the declaration says.
     pub fn is_empty(&self) -> bool {
         self.issue.is_empty()
-            && self.retire.is_empty()
+            && self.revoke.is_empty()
             && self.record.is_empty()
             && self.remove.is_empty()
     }
@@ -70,10 +70,10 @@ impl Reconciliation {
 pub fn reconcile(homelab: &Homelab, lock: &Lock) -> Reconciliation {
     let active = lock.active();
     let declared: BTreeSet<&DeviceId> = homelab.enrolled().map(|(_, device)| &device.id).collect();
-    let barred = lock.barred();
-    let is_new = |id: &DeviceId| !active.contains_key(id) && !barred.contains(id);
-    let is_retired = |issued: &Issued| matches!(issued.state, State::Retired { .. });
-    let known = lock.certificates.iter().filter(|c| !is_retired(c));
+    let blocked = lock.blocked();
+    let is_new = |id: &DeviceId| !active.contains_key(id) && !blocked.contains(id);
+    let is_revoked = |issued: &Issued| matches!(issued.state, State::Revoked { .. });
+    let known = lock.certificates.iter().filter(|c| !is_revoked(c));
     let known: BTreeSet<&DeviceId> = known.map(|issued| &issued.device).collect();
     Reconciliation {
         issue: homelab
@@ -87,7 +87,7 @@ pub fn reconcile(homelab: &Homelab, lock: &Lock) -> Reconciliation {
                 own_key: None,
             })
             .collect(),
-        retire: known
+        revoke: known
             .into_iter()
             .filter(|id| !declared.contains(id))
             .cloned()
@@ -112,13 +112,13 @@ pub fn issued_here<'a>(
 
 impl Lock {
     /// Shuts out every certificate of these devices at `now`; they may get another.
-    pub fn retire(&mut self, devices: &[DeviceId], now: Timestamp) {
-        self.shut_out(devices, now, |since| State::Retired { since });
+    pub fn revoke(&mut self, devices: &[DeviceId], now: Timestamp) {
+        self.shut_out(devices, now, |since| State::Revoked { since });
     }
 
     /// Shuts out every certificate of a device at `now`; it gets no other until it is renewed.
-    pub fn bar(&mut self, device: &DeviceId, now: Timestamp) {
-        self.shut_out(slice::from_ref(device), now, |since| State::Barred {
+    pub fn block(&mut self, device: &DeviceId, now: Timestamp) {
+        self.shut_out(slice::from_ref(device), now, |since| State::Blocked {
             since,
         });
     }
@@ -127,9 +127,9 @@ impl Lock {
         for issued in &mut self.certificates {
             let since = match issued.state {
                 // A clock that is late does not shut out what has not been issued yet.
-                State::Active | State::Replaced { .. } => now.max(issued.validity.not_before()),
-                State::Barred { since } => since,
-                State::Retired { .. } => continue,
+                State::Active | State::Superseded { .. } => now.max(issued.validity.not_before()),
+                State::Blocked { since } => since,
+                State::Revoked { .. } => continue,
             };
             if devices.contains(&issued.device) {
                 issued.state = state(since);
@@ -139,7 +139,7 @@ impl Lock {
 
     /// Makes way for a new certificate of these devices: the one that they have is let in until
     /// `window` from `now` has passed, or until it ends.
-    pub fn replace(&mut self, devices: &[DeviceId], window: &Lifetime, now: Timestamp) {
+    pub fn supersede(&mut self, devices: &[DeviceId], window: &Lifetime, now: Timestamp) {
         for issued in &mut self.certificates {
             if !devices.contains(&issued.device) {
                 continue;
@@ -148,12 +148,12 @@ impl Lock {
             let ends = window.after(now).unwrap_or(end);
             issued.state = match issued.state {
                 // Of a clock that was far ahead: it lets nobody in during all of that time.
-                State::Active if begin > ends => State::Retired { since: begin },
-                State::Active if end <= now => State::Retired { since: end },
-                State::Active => State::Replaced {
+                State::Active if begin > ends => State::Revoked { since: begin },
+                State::Active if end <= now => State::Revoked { since: end },
+                State::Active => State::Superseded {
                     until: ends.clamp(begin, end),
                 },
-                State::Barred { since } => State::Retired { since },
+                State::Blocked { since } => State::Revoked { since },
                 other => other,
             }
         }
@@ -178,11 +178,11 @@ impl Lock {
     ) -> Vec<DeviceId> {
         let mut devices = Vec::new();
         for issued in &mut self.certificates {
-            if let State::Replaced { until } = issued.state
+            if let State::Superseded { until } = issued.state
                 && is_over(issued, until)
             {
                 let since = now.max(issued.validity.not_before());
-                issued.state = State::Retired { since };
+                issued.state = State::Revoked { since };
                 devices.push(issued.device.clone());
             }
         }
@@ -190,9 +190,9 @@ impl Lock {
     }
 
     /// Whether some certificate is let in beside a newer one.
-    pub fn has_replaced(&self) -> bool {
+    pub fn has_superseded(&self) -> bool {
         let mut states = self.certificates.iter().map(|issued| issued.state);
-        states.any(|state| matches!(state, State::Replaced { .. }))
+        states.any(|state| matches!(state, State::Superseded { .. }))
     }
 
     /// Adds what has been issued, and drops retired certificates that have expired by `now`.
@@ -200,8 +200,8 @@ impl Lock {
     /// RFC 5280 §3.3 keeps an entry on one more list after its certificate's end, for who judges a
     /// signature of the past. Whoever asks for a client's certificate judges it now.
     pub fn add(&mut self, issued: Vec<Issued>, now: Timestamp) {
-        let is_retired = |c: &Issued| matches!(c.state, State::Retired { .. });
-        let expired = |c: &Issued| is_retired(c) && c.validity.not_after() < now;
+        let is_revoked = |c: &Issued| matches!(c.state, State::Revoked { .. });
+        let expired = |c: &Issued| is_revoked(c) && c.validity.not_after() < now;
         self.certificates
             .retain(|certificate| !expired(certificate));
         // An authority that is not trusted has to stay for what it has signed, and no longer.

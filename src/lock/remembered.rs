@@ -91,7 +91,7 @@ fn has_ended(until: Timestamp, now: Timestamp) -> bool {
 impl Remembered {
     /// What there is to remember of a lock.
     pub fn of(lock: &Lock) -> Remembered {
-        let out = { lock.certificates.iter() }.filter(|issued| issued.retired().is_some());
+        let out = { lock.certificates.iter() }.filter(|issued| issued.revoked().is_some());
         let certificates = out.map(|issued| {
             let shut_out = ShutOut {
                 device: issued.device.to_string(),

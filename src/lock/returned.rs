@@ -92,7 +92,7 @@ impl Lock {
         shut_out: &BTreeSet<String>,
     ) -> Vec<Returned> {
         let mut returned: BTreeMap<&DeviceId, Returned> = BTreeMap::new();
-        for issued in self.certificates.iter().filter(|c| c.retired().is_none()) {
+        for issued in self.certificates.iter().filter(|c| c.revoked().is_none()) {
             let of_its_authority = |found: &&PublishedCrl| found.authority == issued.authority;
             let lists = published.iter().filter(of_its_authority);
             let listed = lists.filter_map(|PublishedCrl { list, .. }| {

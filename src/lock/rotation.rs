@@ -23,7 +23,7 @@ impl Lock {
         let mut is_step = false;
         for authority in &mut self.authorities {
             if authority.state == AuthorityState::Active && authority.can_sign() {
-                authority.state = AuthorityState::Replaced;
+                authority.state = AuthorityState::Superseded;
                 is_step = true;
             }
         }
@@ -63,7 +63,7 @@ impl Lock {
         let is_vouching = homelab.installed().next().is_some();
         self.trusted().filter(move |authority| {
             let is_foreign = authority.origin == Origin::Foreign && !is_vouching;
-            authority.state == AuthorityState::Replaced || is_foreign
+            authority.state == AuthorityState::Superseded || is_foreign
         })
     }
 
@@ -94,7 +94,7 @@ impl Lock {
             let mut depends = false;
             for issued in outgoing {
                 depends = true;
-                if let State::Replaced { until } = issued.state {
+                if let State::Superseded { until } = issued.state {
                     moving_until = moving_until.max(Some(until));
                 }
             }
@@ -126,9 +126,9 @@ impl Lock {
             }
         }
         for issued in &mut self.certificates {
-            if outgoing.contains(&issued.authority) && issued.retired().is_none() {
+            if outgoing.contains(&issued.authority) && issued.revoked().is_none() {
                 let since = now.max(issued.validity.not_before());
-                issued.state = State::Retired { since };
+                issued.state = State::Revoked { since };
             }
         }
         self.crls.retain(|crl| !outgoing.contains(&crl.authority));

@@ -70,10 +70,10 @@ fn lines() -> Vec<&'static str> {
 /// The retired certificate, as if it had been retired at that time, or not at all.
 fn tablet(since: Option<&str>) -> String {
     let mut lock = read_text(WRITTEN);
-    let of_tablet = |issued: &Issued| issued.retired().is_some();
+    let of_tablet = |issued: &Issued| issued.revoked().is_some();
     lock.certificates.retain(of_tablet);
     lock.certificates[0].state = match since {
-        Some(since) => State::Retired {
+        Some(since) => State::Revoked {
             since: since.parse().unwrap(),
         },
         None => State::Active,
@@ -298,7 +298,7 @@ fn an_earlier_root_is_believed_while_the_present_one_names_it() {
     }
     finished
         .certificates
-        .retain(|issued| issued.retired().is_some());
+        .retain(|issued| issued.revoked().is_some());
     finished.crls.clear();
     finished.name_keys(&both);
     assert!(finished.former.is_empty());
@@ -333,13 +333,13 @@ fn a_list_is_replayed_only_for_what_was_signed() {
     let changes: [fn(&mut Lock); 6] = [
         |lock| {
             lock.certificates
-                .retain(|issued| issued.retired().is_none())
+                .retain(|issued| issued.revoked().is_none())
         },
         |lock| lock.certificates[0].state = lock.certificates[2].state,
         |lock| {
             let (first, other) = (lock.certificates[0].validity, &mut lock.certificates[2]);
             let since = first.not_before();
-            other.state = State::Retired { since };
+            other.state = State::Revoked { since };
         },
         |lock| lock.crls.extend_from_within(..),
         |lock| lock.crls.clear(),
@@ -356,7 +356,7 @@ fn a_list_is_replayed_only_for_what_was_signed() {
     let mut fewer = lock.clone();
     fewer
         .certificates
-        .retain(|issued| issued.retired().is_some());
+        .retain(|issued| issued.revoked().is_some());
     assert_eq!(list(&fewer), list(&lock));
 }
 

@@ -104,7 +104,7 @@ fn authority_record(authority: &Authority, root: &RootId) -> Record<'static> {
     };
     match authority.state {
         AuthorityState::Active => record,
-        AuthorityState::Replaced => record.property("state", "replaced"),
+        AuthorityState::Superseded => record.property("state", "replaced"),
         AuthorityState::Retired { since } => record
             .property("state", "retired")
             .property("retired", since.to_string()),
@@ -142,13 +142,13 @@ fn certificate_record(issued: &Issued) -> Record<'static> {
     };
     match issued.state {
         State::Active => record.property("state", "active"),
-        State::Replaced { until } => record
+        State::Superseded { until } => record
             .property("state", "replaced")
             .property("until", until.to_string()),
-        State::Barred { since } => record
+        State::Blocked { since } => record
             .property("state", "barred")
             .property("retired", since.to_string()),
-        State::Retired { since } => record
+        State::Revoked { since } => record
             .property("state", "retired")
             .property("retired", since.to_string()),
     }

@@ -4,7 +4,6 @@ use crate::pki::BundleProfile;
 
 /// What a device runs, as far as importing a certificate is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs)] // Each is the platform of that name.
 pub enum Platform {
     Android,
     Ios,

@@ -7,7 +7,6 @@ use crate::source::Span;
 
 /// A mistake in how a declaration is written.
 #[derive(Debug, Error, Diagnostic)]
-#[allow(missing_docs)] // Each variant's message says what it is.
 pub enum Mistake {
     #[error("the declaration has more than {limit} bytes")]
     #[diagnostic(

@@ -5,7 +5,7 @@ use plist::{Dictionary, Value};
 use sha1::{Digest, Sha1};
 
 use super::{Artifact, RenderError, Secrets, bundle};
-use crate::plan::{AppleBrowserPolicy, AppleLabels, AppleProfile};
+use crate::derive::{AppleBrowserPolicy, AppleLabels, AppleProfile};
 
 /// What the UUIDs of profiles are derived in.
 const NAMESPACE: [u8; 16] = [

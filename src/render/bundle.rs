@@ -1,10 +1,10 @@
 //! A device's .p12.
 
 use super::{Artifact, RenderError, Secrets};
+use crate::derive;
 use crate::pki::{BundleContent, bundle};
-use crate::plan;
 
-pub fn render(recipe: &plan::Bundle, secrets: &Secrets) -> Result<Artifact, RenderError> {
+pub fn render(recipe: &derive::Bundle, secrets: &Secrets) -> Result<Artifact, RenderError> {
     let issued = &recipe.issued;
     let unsealed = secrets.credential(issued)?;
     let content = BundleContent {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::Artifact;
-use crate::plan::{Link, Pages};
+use crate::derive::{Link, Pages};
 use crate::template::{TemplateError, Templates, one_line, tidy};
 
 /// Every page that a visitor may meet in place of a service.

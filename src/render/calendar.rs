@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use jiff::tz::Offset;
 
-use crate::plan::{Calendar, Event};
+use crate::derive::{Calendar, Event};
 
 /// Octets of a line before it is folded, at the most (RFC 5545 §3.1).
 const LINE_LIMIT: usize = 75;

@@ -5,8 +5,8 @@ use jiff::{Span, Timestamp};
 use serde::Serialize;
 
 use super::Artifact;
+use crate::derive::{Index, Term, shown_day, shown_moment};
 use crate::pki::Validity;
-use crate::plan::{Index, Term, shown_day, shown_moment};
 use crate::template::{TemplateError, Templates};
 
 /// What the template is given: the data, and where things stand on the timeline.

@@ -1,7 +1,7 @@
 //! Scripts that install a device's certificate.
 
 use super::Artifact;
-use crate::plan::{Installer, Script};
+use crate::derive::{Installer, Script};
 use crate::template::{TemplateError, Templates};
 
 /// Renders a script from its template. One for Windows begins with a byte order mark, without which

@@ -14,10 +14,10 @@ use miette::Diagnostic;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::derive::Recipe;
 use crate::issue::{Credential, CredentialError, Signer};
 use crate::lock::{Issued, Lock};
 use crate::pki::BundleError;
-use crate::plan::Recipe;
 use crate::root::{IssuanceId, Keyring, Password, RootId};
 use crate::template::{Rendered, TemplateError, Templates};
 
@@ -79,7 +79,6 @@ pub struct Unsealed {
 
 /// Why an artifact could not be rendered.
 #[derive(Debug, Error, Diagnostic)]
-#[allow(missing_docs)] // Each variant's message says what it is.
 pub enum RenderError {
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -147,7 +146,7 @@ pub fn render(
             let rendered = templates.render_in(&guide.language, "guide.html.j2", guide)?;
             Ok(rendered.into())
         }
-        Recipe::Published(published) => Ok(Artifact {
+        Recipe::EdgeState(published) => Ok(Artifact {
             bytes: published.to_json().into_bytes(),
             templates: Vec::new(),
         }),

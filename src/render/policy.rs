@@ -1,7 +1,7 @@
 //! Policies of browsers: JSON for Linux, a file for the registry of Windows.
 
 use super::Artifact;
-use crate::plan::{ChromiumPolicy, WindowsPolicy};
+use crate::derive::{ChromiumPolicy, WindowsPolicy};
 
 /// Where Chrome and Edge look for the policy, below the machine's own part of the registry.
 const KEYS: [&str; 2] = [

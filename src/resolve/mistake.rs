@@ -7,7 +7,6 @@ use crate::source::Span;
 
 /// A mistake in what a declaration says.
 #[derive(Debug, Error, Diagnostic)]
-#[allow(missing_docs)] // Each variant's message says what it is.
 pub enum Mistake {
     #[error("no domain is declared")]
     #[diagnostic(

@@ -33,7 +33,6 @@ pub enum Key<'a> {
 
 /// Why a keyring could not be sealed or opened.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs)] // Each variant's message says what it is.
 pub enum SealError {
     #[error("it is not an age file, or a damaged one")]
     Damaged,

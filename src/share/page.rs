@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::SecretPath;
-use crate::plan::{DevicePart, Guide, ServiceLink};
+use crate::derive::{DevicePart, Guide, ServiceLink};
 
 /// The page that a visitor sees.
 #[derive(Debug, Serialize)]

@@ -78,7 +78,6 @@ pub enum Answer {
 
 /// What has happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)] // Their fields are who asked, and for which file.
 pub enum Event {
     /// The page was opened, the first time by this visitor.
     Opened { from: IpAddr },

@@ -123,7 +123,6 @@ pub struct Rendered {
 
 /// Why a template could not be rendered.
 #[derive(Debug, Error, Diagnostic)]
-#[allow(missing_docs)] // Each variant's message says what it is.
 pub enum TemplateError {
     #[error("the template `{name}` cannot be used: {message}")]
     #[diagnostic(code("template::broken"))]

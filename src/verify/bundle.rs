@@ -5,12 +5,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Finding;
+use crate::derive::shown_moment;
 use crate::lock::{Authority, Installed, Issued, Lock, State};
 use crate::model::{Device, DeviceId, Fingerprint, Homelab};
 use crate::pki::{
     BundleProfile, BundledCertificate, Certificate, CertificateFields, OpenedBundle, Signed,
 };
-use crate::plan::shown_moment;
 use crate::status::relative;
 
 /// What a bundle is held against.
@@ -94,7 +94,6 @@ pub enum WhoseFile {
 
 /// A certificate's fields.
 #[derive(Debug, Serialize)]
-#[allow(missing_docs)] // As in X.509.
 pub struct CertificateReport {
     pub subject: String,
     pub issuer: String,
@@ -109,9 +108,9 @@ pub struct CertificateReport {
 pub fn standing(issued: &Issued) -> (&'static str, Option<Timestamp>) {
     match issued.state {
         State::Active => ("active", None),
-        State::Replaced { until } => ("replaced", Some(until)),
-        State::Retired { since } => ("retired", Some(since)),
-        State::Barred { since } => ("barred", Some(since)),
+        State::Superseded { until } => ("replaced", Some(until)),
+        State::Revoked { since } => ("retired", Some(since)),
+        State::Blocked { since } => ("barred", Some(since)),
     }
 }
 
@@ -313,7 +312,7 @@ fn said_by_the_lock(
     };
     match issued.state {
         State::Active => {}
-        State::Replaced { until } => findings.push(Finding::note(
+        State::Superseded { until } => findings.push(Finding::note(
             file,
             format!(
                 "{} has a newer certificate; this one is let in until {}",
@@ -321,7 +320,7 @@ fn said_by_the_lock(
                 shown_moment(until)
             ),
         )),
-        State::Retired { since } | State::Barred { since } => findings.push(Finding::wrong(
+        State::Revoked { since } | State::Blocked { since } => findings.push(Finding::wrong(
             file,
             format!(
                 "its certificate was shut out on {}, and is let in nowhere",

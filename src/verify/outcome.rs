@@ -27,7 +27,7 @@ pub struct Expected {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// The service answers.
-    LetIn,
+    DeviceAccess,
     /// The edge answers that it does not let in.
     Forbidden,
     /// There is no connection.
@@ -99,7 +99,7 @@ impl Expected {
     /// Let in at home, and nowhere else.
     pub fn at_home() -> Expected {
         Expected {
-            home: Outcome::LetIn,
+            home: Outcome::DeviceAccess,
             outside: Outcome::Forbidden,
         }
     }
@@ -189,7 +189,7 @@ fn mismatch(outcome: Outcome, answer: &Answer, own_templates: bool) -> Option<St
     };
     let is_nothing = is_shut || matches!(answer, Answer::Failed(_) | Answer::Dropped);
     let fits = match outcome {
-        Outcome::LetIn => is_let_in,
+        Outcome::DeviceAccess => is_let_in,
         Outcome::Forbidden => is_forbidden,
         Outcome::Shut => is_shut,
         Outcome::Refused => is_forbidden || is_shut,
@@ -214,7 +214,7 @@ fn mismatch(outcome: Outcome, answer: &Answer, own_templates: bool) -> Option<St
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Outcome::LetIn => "let in",
+            Outcome::DeviceAccess => "let in",
             Outcome::Forbidden => "refused with 403",
             Outcome::Shut => "refused in the handshake",
             Outcome::Refused => "refused",
@@ -261,10 +261,10 @@ mod tests {
         let shut = Answer::Shut(String::from("x"));
         let failed = Answer::Failed(String::from("internal error"));
         let garbled = Answer::Garbled(String::from("x"));
-        use Outcome::{Forbidden, LetIn, Misdirected, Refused, Shut, Unserved};
+        use Outcome::{DeviceAccess, Forbidden, Misdirected, Refused, Shut, Unserved};
         for (outcome, fitting, others) in [
             (
-                LetIn,
+                DeviceAccess,
                 vec![
                     http(200, false),
                     http(200, true),

@@ -72,7 +72,10 @@ pub fn probes(site: &Site, all: &[Site], domain: &str, cards: &Cards<'_>) -> Vec
     let nobody = |path: &str, expected| ask(Visitor::Nobody, path, expected);
     let mut probes = vec![nobody("/", site.nobody())];
     if let Some(public) = &site.public {
-        probes.push(nobody(&public.path, Expected::always(Outcome::LetIn)));
+        probes.push(nobody(
+            &public.path,
+            Expected::always(Outcome::DeviceAccess),
+        ));
         let lookalikes = public.lookalikes.iter();
         probes.extend(lookalikes.map(|path| nobody(path, site.nobody())));
         if !public.takes_options {
@@ -164,7 +167,7 @@ fn behind_other_names(site: &Site, all: &[Site], domain: &str, cards: &Cards<'_>
 impl Site {
     fn nobody(&self) -> Expected {
         match self.guard {
-            Guard::Open => Expected::always(Outcome::LetIn),
+            Guard::Open => Expected::always(Outcome::DeviceAccess),
             Guard::Required => Expected::always(Outcome::Shut),
             Guard::Home | Guard::Asked { home: true } => Expected::at_home(),
             Guard::Asked { home: false } => Expected::always(Outcome::Forbidden),
@@ -174,9 +177,9 @@ impl Site {
     fn device(&self, person: &Name, standing: Standing) -> Expected {
         match standing {
             Standing::Shut => Expected::always(Outcome::Shut),
-            _ if self.admits(person, standing) => Expected::always(Outcome::LetIn),
-            Standing::LetIn | Standing::Out if self.is_open_at_home() => Expected::at_home(),
-            Standing::LetIn => Expected::always(Outcome::Forbidden),
+            _ if self.admits(person, standing) => Expected::always(Outcome::DeviceAccess),
+            Standing::DeviceAccess | Standing::Out if self.is_open_at_home() => Expected::at_home(),
+            Standing::DeviceAccess => Expected::always(Outcome::Forbidden),
             Standing::Out => Expected::always(Outcome::Refused),
         }
     }

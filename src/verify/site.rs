@@ -61,7 +61,7 @@ pub enum Guard {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// Its authority is trusted, it is valid now, and on the lists of its person's services.
-    LetIn,
+    DeviceAccess,
     /// Its authority is trusted, and it is on no list.
     Out,
     /// It is refused in the handshake: it has ended or not begun, or its authority is not trusted.
@@ -76,10 +76,10 @@ impl Standing {
         let (begin, end) = (issued.validity.not_before(), issued.validity.not_after());
         if !is_trusted || now < begin || now > end {
             Standing::Shut
-        } else if issued.retired().is_some() || homelab.device(&issued.device).is_none() {
+        } else if issued.revoked().is_some() || homelab.device(&issued.device).is_none() {
             Standing::Out
         } else {
-            Standing::LetIn
+            Standing::DeviceAccess
         }
     }
 }
@@ -92,7 +92,7 @@ impl Site {
 
     /// Whether somebody of that standing is let in wherever they are.
     pub fn admits(&self, person: &Name, standing: Standing) -> bool {
-        standing == Standing::LetIn && self.people.contains(person)
+        standing == Standing::DeviceAccess && self.people.contains(person)
     }
 
     /// Whether being at home makes a difference.

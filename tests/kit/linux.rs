@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use homelab::plan::InstallerContext;
+use homelab::derive::InstallerContext;
 use homelab::template::Templates;
 
 use crate::house::House;

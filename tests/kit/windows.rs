@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::iter::Peekable;
 use std::str::Chars;
 
-use homelab::plan::{InstallerContext, RegistryValue};
+use homelab::derive::{InstallerContext, RegistryValue};
 use homelab::template::Templates;
 use serde_json::Value;
 use tree_sitter::{Node, Parser};

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::arguments::Adopt;
 use super::build::{Inputs, build_after};
 use super::failure::Failure;
-use super::issuing::{Adoption, Order};
+use super::issuing::{Adoption, LockOperation};
 use super::sealing::Wanted;
 use super::workspace::Workspace;
 use super::{clock, report, secret};
@@ -149,13 +149,13 @@ pub fn adopt(arguments: &Adopt) -> Result<(), Failure> {
     }
     if adoptions.is_empty() {
         // Whoever wrote that into the lock may have been killed before the tree was built.
-        return build_after(&inputs, &arguments.make, &Order::Nothing);
+        return build_after(&inputs, &arguments.make, &LockOperation::Nothing);
     }
     let without_lists = adoptions
         .iter()
         .find(|adoption| adoption.key.is_some() && !adoption.certificate.may_sign_lists())
         .map(|adoption| adoption.certificate.subject_title());
-    build_after(&inputs, &arguments.make, &Order::Adopt(adoptions))?;
+    build_after(&inputs, &arguments.make, &LockOperation::Adopt(adoptions))?;
     if let Some(name) = without_lists {
         report::note(format_args!(
             "`{name}` may not sign revocation lists (its key usage is without cRLSign), so that out/edge/ca.crl has none of it: openssl and nginx would \

@@ -12,9 +12,9 @@ use crate::cli::arguments::Verify;
 use crate::cli::failure::Failure;
 use crate::cli::workspace::Workspace;
 use crate::cli::{believed, bounded, clock, passphrase, report};
+use crate::derive::shown_moment;
 use crate::lock::{Issued, Lock};
 use crate::pki::{OpenError, OpenedBundle, SealedBundle, Validity};
-use crate::plan::shown_moment;
 use crate::root::Keyring;
 use crate::status::relative;
 use crate::verify::{BundleReport, Context, Strictness, WhoseFile, examine};
@@ -73,7 +73,7 @@ pub fn verify(arguments: &Verify, path: &Path) -> Result<(), Failure> {
         false => None,
     };
     let lock = workspace.lock()?;
-    lock.iter().for_each(believed::doubt_unsigned);
+    lock.iter().for_each(believed::warn_of_unsigned);
     let now = clock::now()?;
     let bytes = workspace.read_start(path, LIMIT + 1)?.unwrap_or_default();
     if bytes.len() as u64 > LIMIT {

@@ -15,10 +15,10 @@ use crate::cli::build::{owner, shown_secrets};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::hold::{PATIENCE, Still};
 use crate::cli::{believed, clock, report};
+use crate::derive::{self, Bundle, Derivation, Recipe};
 use crate::lock::Lock;
 use crate::model::Homelab;
 use crate::pki::{SealedBundle, read_crl};
-use crate::plan::{self, Bundle, Derivation, Recipe};
 use crate::realise;
 use crate::render::Secrets;
 use crate::root::Keyring;
@@ -45,7 +45,7 @@ pub fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Failure> {
     believed::refuse_unsigned(&lock)?;
     let templates = workspace.templates()?;
     let now = clock::now()?;
-    clock::doubt(now, &lock);
+    clock::warn(now, &lock);
     let out = workspace.out(named)?;
     if !out.is_dir() {
         return Err(Failure::environment(VerifyError::NothingThere {
@@ -54,7 +54,7 @@ pub fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Failure> {
     }
     believed::hold_against_tree(&workspace, &out, &lock)?;
     let view = View::open(&out, owner(&lock), PATIENCE).map_err(Failure::environment)?;
-    let plan = plan::plan(&homelab, &lock, &templates.of_the_edge(), None);
+    let plan = derive::derive(&homelab, &lock, &templates.of_the_edge(), None);
     let (secret, public): (Vec<Derivation>, Vec<Derivation>) = plan
         .into_iter()
         .partition(|derivation| derivation.recipe.needs_secrets());
@@ -70,7 +70,7 @@ pub fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Failure> {
     let mut findings = tree.against_the_manifest()?;
     let known: BTreeSet<String> = findings.iter().map(|found| found.about.clone()).collect();
     let stale = match lock.has_stale_crl() {
-        true => plan::crl_paths(&lock),
+        true => derive::crl_paths(&lock),
         false => Vec::new(),
     };
     if !stale.is_empty() {
@@ -365,7 +365,7 @@ fn list_fault(der: &[u8], lock: &Lock) -> String {
     let retired = lock
         .certificates
         .iter()
-        .filter(|issued| issued.authority == signing.id && issued.retired().is_some());
+        .filter(|issued| issued.authority == signing.id && issued.revoked().is_some());
     let missing: Vec<String> = retired
         .filter(|issued| !serials.contains_key(&issued.serial.to_hex()))
         .map(|issued| issued.device.to_string())

@@ -152,7 +152,6 @@ pub fn can_sign_for(key: &PrivateKey, certificate: &Certificate) -> Result<(), N
 
 /// Why a certificate does not stand for an authority, or a key cannot sign for it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[allow(missing_docs)] // Each variant's message says what it is.
 pub enum NotAnAuthority {
     #[error("its {0} is not in DER as RFC 5280 has it, so that not every Caddy could read it")]
     Encoding(&'static str),

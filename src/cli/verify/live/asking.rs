@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 use jiff::Timestamp;
 
 use super::super::resolve;
-use super::super::visit::{Protocol, Request, Seen, Shown, Visit, Visitors, Wanted};
-use super::cards::Card;
+use super::super::visit::{
+    ClientIdentity, Observation, Protocol, Request, Visit, Visitors, Wanted,
+};
+use super::cards::ClientCertificate;
 use super::report::{HostReport, RequestReport};
 use crate::cli::arguments::Verify;
 use crate::lock::{Issued, Lock};
@@ -17,7 +19,7 @@ use crate::verify::{
 };
 
 /// What is asked, and with what.
-pub struct Asking<'a> {
+pub struct Prober<'a> {
     pub arguments: &'a Verify,
     pub homelab: &'a Homelab,
     pub lock: &'a Lock,
@@ -25,8 +27,8 @@ pub struct Asking<'a> {
     /// Whether templates of the user's own make the edge.
     pub own_templates: bool,
     pub all: &'a [Site],
-    pub cards: &'a [Card<'a>],
-    pub stranger: Option<Shown>,
+    pub cards: &'a [ClientCertificate<'a>],
+    pub stranger: Option<ClientIdentity>,
     pub visitors: Visitors,
 }
 
@@ -50,7 +52,7 @@ const FORWARDING: [&str; 6] = [
     "Forwarded",
 ];
 
-impl Asking<'_> {
+impl Prober<'_> {
     /// Asks a host all that there is to be asked of it.
     pub fn host(&self, site: &Site) -> Asked {
         let mut asked = Asked {
@@ -142,7 +144,12 @@ impl Asking<'_> {
     }
 
     /// The first request, at the first address that answers.
-    fn first(&self, site: &Site, probe: &Probe, addresses: &[SocketAddr]) -> (SocketAddr, Seen) {
+    fn first(
+        &self,
+        site: &Site,
+        probe: &Probe,
+        addresses: &[SocketAddr],
+    ) -> (SocketAddr, Observation) {
         let mut last = (addresses[0], self.ask(site, probe, addresses[0]));
         for address in &addresses[1..] {
             if !matches!(last.1.answer, Answer::Unreached(_)) {
@@ -153,7 +160,7 @@ impl Asking<'_> {
         last
     }
 
-    fn ask(&self, site: &Site, probe: &Probe, address: SocketAddr) -> Seen {
+    fn ask(&self, site: &Site, probe: &Probe, address: SocketAddr) -> Observation {
         let claim = match probe.manner {
             Manner::Plain | Manner::AsBrowsers | Manner::Options => None,
             Manner::FromHome => Some(self.homelab.edge.address_at_home().to_string()),
@@ -195,7 +202,7 @@ impl Asking<'_> {
     }
 
     /// What that visitor shows.
-    pub fn shown(&self, visitor: Visitor) -> Option<Shown> {
+    pub fn shown(&self, visitor: Visitor) -> Option<ClientIdentity> {
         match visitor {
             Visitor::Nobody => None,
             Visitor::Stranger => self.stranger.clone(),
@@ -212,7 +219,13 @@ impl Asking<'_> {
         }
     }
 
-    fn told(&self, probe: &Probe, seen: &Seen, place: Place, judged: Judgement) -> RequestReport {
+    fn told(
+        &self,
+        probe: &Probe,
+        seen: &Observation,
+        place: Place,
+        judged: Judgement,
+    ) -> RequestReport {
         let name = self.name(probe.visitor);
         let Probe { expected, path, .. } = probe;
         RequestReport {
@@ -242,7 +255,7 @@ impl Asking<'_> {
     }
 
     /// Whether this machine is a proxy that is believed: what it claims, it may.
-    fn is_proxy(&self, seen: &Seen) -> bool {
+    fn is_proxy(&self, seen: &Observation) -> bool {
         let behind = self.homelab.edge.behind.as_ref();
         behind.is_some_and(|behind| {
             let local = seen.local.map(|local| local.to_canonical());
@@ -256,13 +269,13 @@ impl Asking<'_> {
         &self,
         site: &Site,
         probe: &Probe,
-        seen: &Seen,
+        seen: &Observation,
         judged: &Judgement,
     ) -> Option<String> {
         let redirect = site.redirect.as_ref()?;
         let reply = seen.reply.as_ref()?;
         let outcome = probe.expected.at(Place::Outside);
-        let is_let_in = outcome == Some(Outcome::LetIn) && judged.verdict == Verdict::Fine;
+        let is_let_in = outcome == Some(Outcome::DeviceAccess) && judged.verdict == Verdict::Fine;
         if !is_let_in || probe.path != "/" || site.public.is_some() {
             return None;
         }
@@ -281,7 +294,7 @@ impl Asking<'_> {
     }
 
     /// What each answer says of the whole.
-    fn note_reply(&self, seen: &Seen, asked: &mut Asked) {
+    fn note_reply(&self, seen: &Observation, asked: &mut Asked) {
         let Some(reply) = &seen.reply else {
             return;
         };

@@ -2,8 +2,9 @@
 
 use jiff::{Timestamp, ToSpan};
 
-use super::super::visit::Shown;
+use super::super::visit::ClientIdentity;
 use super::report::NotTried;
+use crate::derive::shown_moment;
 use crate::issue::{Credential, Signer};
 use crate::lock::{Authority, Issued, Lock, State};
 use crate::model::Homelab;
@@ -11,7 +12,6 @@ use crate::pki::{
     AuthorityProfile, Issuer, IssuerName, LeafProfile, PrivateKey, Serial, Validity, issue,
     self_sign,
 };
-use crate::plan::shown_moment;
 use crate::root::Keyring;
 use crate::verify::{Standing, standing};
 
@@ -19,7 +19,7 @@ use crate::verify::{Standing, standing};
 const STRANGER_SEED: [u8; 32] = *b"a stranger's, whom nobody trusts";
 
 /// A certificate of the lock that can be shown.
-pub struct Card<'l> {
+pub struct ClientCertificate<'l> {
     /// What the lock records of it.
     pub issued: &'l Issued,
     /// How it stands.
@@ -27,7 +27,7 @@ pub struct Card<'l> {
     /// What it is called.
     pub name: String,
     /// The certificate with its key.
-    pub shown: Shown,
+    pub shown: ClientIdentity,
 }
 
 /// Every certificate that has not ended, and whose key can be derived.
@@ -37,7 +37,7 @@ pub fn cards<'l>(
     lock: &'l Lock,
     now: Timestamp,
     not_tried: &mut Vec<NotTried>,
-) -> Vec<Card<'l>> {
+) -> Vec<ClientCertificate<'l>> {
     let mut cards = Vec::new();
     for authority in &lock.authorities {
         let of = |issued: &&Issued| issued.authority == authority.id;
@@ -59,11 +59,11 @@ pub fn cards<'l>(
                     .map_err(|_| "what is derived is not what homelab.lock records"),
             };
             match derived {
-                Ok(Credential { key, certificate }) => cards.push(Card {
+                Ok(Credential { key, certificate }) => cards.push(ClientCertificate {
                     issued,
                     standing: Standing::of(issued, homelab, lock, now),
                     name,
-                    shown: Shown::new(key, &certificate),
+                    shown: ClientIdentity::new(key, &certificate),
                 }),
                 Err(why) => not_tried.push(NotTried {
                     certificate: name,
@@ -95,7 +95,7 @@ fn card_name(issued: &Issued, homelab: &Homelab) -> String {
 
 /// A certificate with the names and numbers of one of ours, from an authority with the name of ours: only
 /// the signature is another's.
-pub fn stranger(lock: &Lock, now: Timestamp) -> Option<Shown> {
+pub fn stranger(lock: &Lock, now: Timestamp) -> Option<ClientIdentity> {
     let authority = lock.signing().or_else(|| lock.trusted().next())?;
     let key = || PrivateKey::from_seed(&STRANGER_SEED).expect("it is long enough");
     let validity = Validity::new(now - 1.hour(), now + 24.hours()).ok()?;
@@ -126,7 +126,7 @@ pub fn stranger(lock: &Lock, now: Timestamp) -> Option<Shown> {
         validity,
     };
     let leaf = issue(&issuer, &key().public_key(), &profile).ok()?;
-    Some(Shown::new(key(), &leaf))
+    Some(ClientIdentity::new(key(), &leaf))
 }
 
 /// For an authority whose name cannot be repeated as it is.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 
 use super::super::visit::{Protocol, Request, Visit, Wanted};
-use super::asking::{Asking, with_port};
+use super::asking::{Prober, with_port};
 use super::report::{HostReport, RequestReport};
 use crate::model::Person;
 use crate::verify::{Answer, Echo, FORGED, Judgement, MARK, Site, Verdict, Visitor};
@@ -36,7 +36,7 @@ impl FromStr for EchoAt {
     }
 }
 
-impl Asking<'_> {
+impl Prober<'_> {
     /// Asks a site that echoes as everybody who is let in, with all that somebody could claim to be.
     pub fn echo(&self, site: &Site, at: SocketAddr, told: &mut HostReport) {
         let is_it = |echo: &&EchoAt| echo.service == site.service || echo.service == site.host;

@@ -2,17 +2,23 @@
 
 use std::net::SocketAddr;
 
-use super::super::visit::{Seen, Served, ServedFault};
-use super::asking::Asking;
+use super::super::visit::{Observation, ServerCertificate, ServerCertificateFault};
+use super::asking::Prober;
 use super::report::{HostReport, ServedReport};
 use crate::lock::Authority;
 use crate::model::SiteCertificates;
 use crate::status::relative;
 use crate::verify::Site;
 
-impl Asking<'_> {
+impl Prober<'_> {
     /// What the first connection shows of the host as a whole.
-    pub fn look(&self, site: &Site, seen: &Seen, address: SocketAddr, told: &mut HostReport) {
+    pub fn look(
+        &self,
+        site: &Site,
+        seen: &Observation,
+        address: SocketAddr,
+        told: &mut HostReport,
+    ) {
         told.address = Some(address.to_string());
         told.tls = seen.tls;
         if let Some(served) = &seen.served {
@@ -56,23 +62,27 @@ impl Asking<'_> {
         }
     }
 
-    fn look_at_certificate(&self, served: &Served, told: &mut HostReport) {
+    fn look_at_certificate(&self, served: &ServerCertificate, told: &mut HostReport) {
         let fields = served.certificate.as_ref().map(|one| one.fields());
         let internal = self.homelab.edge.certificates == SiteCertificates::Internal;
         match &served.fault {
-            Some(ServedFault::UnknownIssuer) if internal && self.arguments.ca.is_none() => {
+            Some(ServerCertificateFault::UnknownIssuer)
+                if internal && self.arguments.ca.is_none() =>
+            {
                 told.notes.push(String::from(
                     "its certificate is not verified: name the root of Caddy's own authority with `--ca`",
                 ));
             }
-            Some(ServedFault::UnknownIssuer) => {
+            Some(ServerCertificateFault::UnknownIssuer) => {
                 let is_own = fields.as_ref().is_some_and(|f| f.subject == f.issuer);
                 told.wrong.push(String::from(match is_own {
                     true => "its certificate is signed by itself, and not known here",
                     false => "its certificate is of an authority that is not known here",
                 }));
             }
-            Some(ServedFault::Other(what)) => told.wrong.push(format!("its certificate {what}")),
+            Some(ServerCertificateFault::Other(what)) => {
+                told.wrong.push(format!("its certificate {what}"))
+            }
             None => {}
         }
         let Some(fields) = fields else {

@@ -25,7 +25,7 @@ use crate::cli::workspace::Workspace;
 use crate::cli::{believed, bounded, clock, report as output};
 use crate::diagnostic::did_you_mean;
 use crate::verify::{Site, sites};
-use asking::Asking;
+use asking::Prober;
 pub use echo::EchoAt;
 use report::{HostReport, LiveReport, NotTried};
 
@@ -84,7 +84,7 @@ pub fn verify(arguments: &Verify) -> Result<(), Failure> {
     let lock = lock.ok_or_else(|| Failure::environment(VerifyError::NoLock))?;
     believed::refuse_unsigned(&lock)?;
     let now = clock::now()?;
-    clock::doubt(now, &lock);
+    clock::warn(now, &lock);
     let all = sites(&homelab, &lock);
     let asked = named(arguments, &all)?;
     for echo in &arguments.echo {
@@ -110,7 +110,7 @@ pub fn verify(arguments: &Verify) -> Result<(), Failure> {
             why: String::from("there is no authority yet whose name it could bear"),
         });
     }
-    let asking = Asking {
+    let asking = Prober {
         arguments,
         homelab: &homelab,
         lock: &lock,

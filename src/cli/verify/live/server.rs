@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::super::visit::{Protocol, Request, Visit, Wanted};
-use super::asking::{Asked, Asking, with_port};
+use super::asking::{Asked, Prober, with_port};
 use super::report::{HostReport, RequestReport};
 use crate::verify::{Expected, Guard, Outcome, Place, Signs, Site, Verdict, judge, undeclared};
 
 /// How long a head is that recent Caddys refuse: they take 16 KiB and some more.
 const LONG: usize = 24 << 10;
 
-impl Asking<'_> {
+impl Prober<'_> {
     /// Asks each server at which a host was reached.
     pub fn servers(&self, hosts: &[Asked]) -> Vec<HostReport> {
         let mut servers: BTreeMap<SocketAddr, Vec<&Asked>> = BTreeMap::new();

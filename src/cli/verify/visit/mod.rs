@@ -72,7 +72,7 @@ pub struct Visit<'a> {
     /// The request.
     pub request: Request<'a>,
     /// What is shown where a certificate is asked for.
-    pub shown: Option<Shown>,
+    pub shown: Option<ClientIdentity>,
 }
 
 /// In which protocol a server is asked.
@@ -101,11 +101,11 @@ pub struct Request<'a> {
 
 /// A certificate with its key, to be shown.
 #[derive(Clone)]
-pub struct Shown(Arc<CertifiedKey>);
+pub struct ClientIdentity(Arc<CertifiedKey>);
 
 /// What was seen.
 #[derive(Debug)]
-pub struct Seen {
+pub struct Observation {
     /// What came of the request.
     pub answer: Answer,
     /// The answer in HTTP, where there was one.
@@ -119,30 +119,30 @@ pub struct Seen {
     /// The version of TLS, once it was agreed on.
     pub tls: Option<&'static str>,
     /// What the server showed.
-    pub served: Option<Served>,
+    pub served: Option<ServerCertificate>,
 }
 
 /// A server's certificate.
 #[derive(Debug, Clone)]
-pub struct Served {
+pub struct ServerCertificate {
     /// The certificate; none where it cannot be read.
     pub certificate: Option<Certificate>,
     /// What is wrong with it.
-    pub fault: Option<ServedFault>,
+    pub fault: Option<ServerCertificateFault>,
 }
 
 /// What is wrong with a server's certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ServedFault {
+pub enum ServerCertificateFault {
     /// None of the roots has issued it.
     UnknownIssuer,
     /// Anything else, in words.
     Other(String),
 }
 
-impl Shown {
+impl ClientIdentity {
     /// A certificate with its key.
-    pub fn new(key: PrivateKey, certificate: &Certificate) -> Shown {
+    pub fn new(key: PrivateKey, certificate: &Certificate) -> ClientIdentity {
         let chain = vec![CertificateDer::from(certificate.der().to_vec())];
         // What ring signs in a handshake draws randomness, which no artifact has a part in.
         let key: Arc<dyn SigningKey> = match key.public_key().kind() {
@@ -152,7 +152,7 @@ impl Shown {
                 any_supported_type(&pkcs8.into()).expect("it was written by a key of that kind")
             }
         };
-        Shown(Arc::new(CertifiedKey::new(chain, key)))
+        ClientIdentity(Arc::new(CertifiedKey::new(chain, key)))
     }
 }
 
@@ -173,8 +173,8 @@ impl Visitors {
     }
 
     /// Makes a request, and says what was seen.
-    pub fn make(&self, visit: &Visit<'_>) -> Seen {
-        let mut seen = Seen {
+    pub fn make(&self, visit: &Visit<'_>) -> Observation {
+        let mut seen = Observation {
             answer: Answer::Unreached(String::new()),
             reply: None,
             asked: None,
@@ -220,7 +220,7 @@ impl Visitors {
         knock::is_hybrid(address, name, self.timeout)
     }
 
-    fn speak(&self, visit: &Visit<'_>, mut stream: Timed, seen: &mut Seen) -> Answer {
+    fn speak(&self, visit: &Visit<'_>, mut stream: Timed, seen: &mut Observation) -> Answer {
         let name = match visit.server_name {
             Some(name) => ServerName::try_from(name.to_owned()),
             // An address is no name that could be said (RFC 6066 §3).
@@ -379,7 +379,7 @@ impl Request<'_> {
     }
 }
 
-impl Seen {
+impl Observation {
     /// Keeps the answer in HTTP, and says what came of the request.
     fn noted(&mut self, said: Result<Heard, Answer>) -> Answer {
         match said {

@@ -16,12 +16,12 @@ use rustls::{
     SignatureScheme,
 };
 
-use super::{Served, ServedFault, Shown};
+use super::{ClientIdentity, ServerCertificate, ServerCertificateFault};
 use crate::pki::{Certificate, PrivateKey};
 
 /// Shows a certificate to whoever asks for one, and notes that they did.
 pub struct Showing {
-    pub shown: Option<Shown>,
+    pub shown: Option<ClientIdentity>,
     pub asked: Mutex<Option<Vec<Vec<u8>>>>,
 }
 
@@ -29,7 +29,9 @@ impl ResolvesClientCert for Showing {
     fn resolve(&self, hints: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         let hints = hints.iter().map(|hint| hint.to_vec()).collect();
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(hints);
-        self.shown.as_ref().map(|Shown(key)| Arc::clone(key))
+        self.shown
+            .as_ref()
+            .map(|ClientIdentity(key)| Arc::clone(key))
     }
 
     fn has_certs(&self) -> bool {
@@ -49,7 +51,7 @@ impl fmt::Debug for Showing {
 pub struct Looking {
     pub roots: Option<Arc<WebPkiServerVerifier>>,
     pub provider: Arc<CryptoProvider>,
-    pub served: Mutex<Option<Served>>,
+    pub served: Mutex<Option<ServerCertificate>>,
 }
 
 impl ServerCertVerifier for Looking {
@@ -65,7 +67,7 @@ impl ServerCertVerifier for Looking {
             Some(roots) => roots.verify_server_cert(end_entity, intermediates, name, ocsp, now),
             None => Err(CertificateError::UnknownIssuer.into()),
         };
-        *self.served.lock().unwrap_or_else(PoisonError::into_inner) = Some(Served {
+        *self.served.lock().unwrap_or_else(PoisonError::into_inner) = Some(ServerCertificate {
             certificate: Certificate::from_der(end_entity.to_vec()).ok(),
             fault: verified.err().map(fault),
         });
@@ -98,18 +100,18 @@ impl ServerCertVerifier for Looking {
     }
 }
 
-fn fault(error: Error) -> ServedFault {
+fn fault(error: Error) -> ServerCertificateFault {
     let Error::InvalidCertificate(error) = error else {
-        return ServedFault::Other(error.to_string());
+        return ServerCertificateFault::Other(error.to_string());
     };
-    ServedFault::Other(String::from(match error {
+    ServerCertificateFault::Other(String::from(match error {
         // The latter where a root has the issuer's name and another key: all of Caddy's own of one year are called the same.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            return ServedFault::UnknownIssuer;
+            return ServerCertificateFault::UnknownIssuer;
         }
         // An authority's certificate in a server's place, as many programs make them for themselves.
         CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
-            return ServedFault::UnknownIssuer;
+            return ServerCertificateFault::UnknownIssuer;
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => "has ended",
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
@@ -118,7 +120,7 @@ fn fault(error: Error) -> ServedFault {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "is for other names"
         }
-        other => return ServedFault::Other(format!("cannot be accepted: {other}")),
+        other => return ServerCertificateFault::Other(format!("cannot be accepted: {other}")),
     }))
 }
 

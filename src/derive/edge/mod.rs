@@ -150,7 +150,6 @@ impl PageKind {
 /// Where the sites' own certificates come from.
 #[derive(Debug, Serialize)]
 #[serde(tag = "from", rename_all = "kebab-case")]
-#[allow(missing_docs)] // As in the declaration.
 pub enum Certificates {
     Acme,
     Internal,
@@ -160,7 +159,6 @@ pub enum Certificates {
 
 /// A certificate and its key, files on the Caddy host.
 #[derive(Debug, Serialize)]
-#[allow(missing_docs)] // As in the declaration.
 pub struct CertificateFiles {
     pub cert: String,
     pub key: String,
@@ -258,7 +256,6 @@ pub struct OpenPath {
 
 /// A header.
 #[derive(Debug, Serialize)]
-#[allow(missing_docs)] // As in HTTP.
 pub struct Header {
     pub name: String,
     pub value: String,
@@ -343,7 +340,7 @@ impl Edge {
                 holes: settings.promised.map(open_holes).unwrap_or_default(),
                 retired: certificates
                     .iter()
-                    .filter(|issued| issued.retired().is_some() || !is_declared(issued))
+                    .filter(|issued| issued.revoked().is_some() || !is_declared(issued))
                     .filter(is_seen)
                     .map(device)
                     .chain(removed.into_iter().map(installed))
@@ -488,8 +485,8 @@ fn device(issued: &Issued) -> Device {
     Device {
         name: issued.device.to_string(),
         until: match issued.state {
-            State::Replaced { until } => Some(until.to_string()),
-            State::Active | State::Retired { .. } | State::Barred { .. } => None,
+            State::Superseded { until } => Some(until.to_string()),
+            State::Active | State::Revoked { .. } | State::Blocked { .. } => None,
         },
         fingerprint: HEXLOWER.encode(&issued.fingerprint),
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::kit::{Kit, Kits};
+use super::device_files::{DeviceFiles, Kits};
 use super::{DeviceFile, Exposure};
 use crate::lock::{Authority, Issued, Lock, State};
 use crate::model::{Device, Homelab};
@@ -125,7 +125,7 @@ impl Index {
                 let certificates = admitted.get(&device.id).map_or(&[][..], Vec::as_slice);
                 let files = match certificates.split_first() {
                     Some((issued, older)) if issued.state == State::Active => {
-                        let kit = Kit {
+                        let kit = DeviceFiles {
                             kits,
                             person,
                             device,
@@ -208,13 +208,13 @@ fn index_device(
     let newest = certificates.first();
     let active = newest.filter(|newest| newest.state == State::Active);
     let older = certificates.iter().filter_map(|issued| match issued.state {
-        State::Replaced { until } => Some(Term {
+        State::Superseded { until } => Some(Term {
             name: issued.device.common_name(),
             from: issued.validity.not_before(),
             renew_from: None,
             until: until.min(issued.validity.not_after()),
         }),
-        State::Active | State::Retired { .. } | State::Barred { .. } => None,
+        State::Active | State::Revoked { .. } | State::Blocked { .. } => None,
     });
     IndexDevice {
         name: device.id.device.to_string(),

@@ -26,7 +26,7 @@ use crate::tree::{Existing, Mode, TreeError, write_durably};
 pub const PENDING: &str = ".homelab.age.pending";
 
 #[derive(Debug, Error, Diagnostic)]
-pub enum MintError {
+pub enum CreateRootError {
     #[error("`homelab.lock` is missing, but `{}` is there", witness.display())]
     #[diagnostic(
         code("lock::missing"),
@@ -106,7 +106,7 @@ fn standing_lock(workspace: &Workspace, out: &Path) -> Result<Option<Lock>, Fail
             .find(|out| !is_empty_or_absent(out));
         let witness = Some(sealed.as_path()).filter(|sealed| sealed.symlink_metadata().is_ok());
         return match witness.or(trees) {
-            Some(witness) => Err(Failure::environment(MintError::LockMissing {
+            Some(witness) => Err(Failure::environment(CreateRootError::LockMissing {
                 witness: witness.to_owned(),
             })),
             None => Ok(None),
@@ -118,11 +118,13 @@ fn standing_lock(workspace: &Workspace, out: &Path) -> Result<Option<Lock>, Fail
         // Its successor's line was lost. Making another would replace both.
         Some(authority) => {
             let authority = authority.common_name();
-            return Err(Failure::environment(MintError::NobodySigns { authority }));
+            return Err(Failure::environment(CreateRootError::NobodySigns {
+                authority,
+            }));
         }
         None if out.join(".homelab/manifest.kdl").symlink_metadata().is_ok() => {
             let witness = out.to_owned();
-            return Err(Failure::environment(MintError::AuthorityMissing {
+            return Err(Failure::environment(CreateRootError::AuthorityMissing {
                 witness,
             }));
         }
@@ -173,7 +175,7 @@ fn refuse_a_stray(
 ) -> Result<(), Failure> {
     let stray = |why| {
         let path = pending.to_owned();
-        Err(Failure::environment(MintError::Stray { path, why }))
+        Err(Failure::environment(CreateRootError::Stray { path, why }))
     };
     if !is_sealed(bytes) {
         return stray("no sealed secret");
@@ -190,7 +192,7 @@ fn refuse_a_stray(
 }
 
 /// A root secret that is not yet in its place.
-pub struct Minted {
+pub struct CreatedRoot {
     /// A lock of its own, under which nothing has been issued.
     pub lock: Lock,
     /// The secret, alone.
@@ -199,11 +201,11 @@ pub struct Minted {
 }
 
 /// Draws a root secret and seals it.
-pub fn mint(workspace: &Workspace, to: &SealsTo) -> Result<Minted, Failure> {
+pub fn create(workspace: &Workspace, to: &SealsTo) -> Result<CreatedRoot, Failure> {
     let root = new_root()?;
     let (lock, keyring) = (Lock::new(&root), Keyring::of(root));
     let sealed = to.seal(workspace, &keyring)?;
-    Ok(Minted {
+    Ok(CreatedRoot {
         lock,
         opened: Opened::new(keyring, to),
         sealed,
@@ -217,7 +219,10 @@ pub fn new_root() -> Result<RootSecret, Failure> {
 
 /// Draws a root secret and seals it to an identity, which is made where there is none and none was
 /// named.
-pub fn mint_for_identity(workspace: &Workspace, named: Option<&Path>) -> Result<Minted, Failure> {
+pub fn create_for_identity(
+    workspace: &Workspace,
+    named: Option<&Path>,
+) -> Result<CreatedRoot, Failure> {
     let path = secret::identity_path(named)?;
     let identity = match secret::read_identities(workspace, &path)? {
         Some(identities) => {
@@ -234,11 +239,11 @@ pub fn mint_for_identity(workspace: &Workspace, named: Option<&Path>) -> Result<
         None => match new_identity(&path)? {
             Some(identity) => identity,
             // Another homelab of the same user, elsewhere, has made it meanwhile.
-            None => return mint_for_identity(workspace, named),
+            None => return create_for_identity(workspace, named),
         },
     };
     let to = SealsTo::Recipients(vec![identity.recipient()]);
-    mint(workspace, &to)
+    create(workspace, &to)
 }
 
 /// Makes an identity, unless there is one by now.
@@ -270,10 +275,10 @@ fn new_identity(path: &Path) -> Result<Option<Identity>, Failure> {
     Ok(Some(identity))
 }
 
-/// Writes a minted secret and the lock that pins it, in the order that survives a crash.
-pub fn establish(workspace: &Held, minted: &Minted, lock: &Lock) -> Result<(), Failure> {
-    workspace.write_here(PENDING, &minted.sealed)?;
-    workspace.write_lock(lock, Some(&minted.opened.keyring))?;
+/// Writes a created secret and the lock that pins it, in the order that survives a crash.
+pub fn establish(workspace: &Held, created: &CreatedRoot, lock: &Lock) -> Result<(), Failure> {
+    workspace.write_here(PENDING, &created.sealed)?;
+    workspace.write_lock(lock, Some(&created.opened.keyring))?;
     complete_pending(workspace, lock)?;
     report::note(format_args!(
         "Made a new root secret, {}: keep it in git together with homelab.lock.",
@@ -295,6 +300,6 @@ pub fn new_secret_path() -> Result<SecretPath, Failure> {
 fn random<const N: usize>() -> Result<[u8; N], Failure> {
     let mut bytes = [0; N];
     let drawn = getrandom::fill(&mut bytes);
-    drawn.map_err(|_| Failure::environment(MintError::NoRandomness))?;
+    drawn.map_err(|_| Failure::environment(CreateRootError::NoRandomness))?;
     Ok(bytes)
 }

@@ -5,13 +5,13 @@
 //! to know whether the artifact is up to date.
 
 mod calendar;
+mod device_files;
 mod edge;
+mod edge_state;
 mod exposure;
 mod guide;
 mod index;
-mod kit;
 mod once;
-mod published;
 
 use std::iter;
 use std::sync::Arc;
@@ -19,18 +19,18 @@ use std::sync::Arc;
 use serde::Serialize;
 
 pub use calendar::{Calendar, Event};
+pub use device_files::{
+    AppleBrowserPolicy, AppleLabels, AppleProfile, ChromiumPolicy, DeviceFiles, Installer,
+    InstallerContext, Kits, RegistryValue, Script, WindowsPolicy,
+};
 pub use edge::{Edge, Globals, Link, Pages, Sites};
+pub use edge_state::{DeviceAccess, EdgeState, Older, Trusted};
 pub use exposure::{ALL, EVERYWHERE, Exposure, LAN, LANDING, Opening, WHOLE};
 pub use guide::{
     DeviceFile, DevicePart, FileKind, Guide, Guides, OlderPart, ServiceLink, shown_day, shown_end,
     shown_moment,
 };
 pub use index::{Index, IndexDevice, IndexOpening, IndexPerson, IndexService, Term};
-pub use kit::{
-    AppleBrowserPolicy, AppleLabels, AppleProfile, ChromiumPolicy, Installer, InstallerContext,
-    Kit, Kits, RegistryValue, Script, WindowsPolicy,
-};
-pub use published::{LetIn, Older, Published, Trusted};
 
 use crate::lock::{Authority, Issued, Lock, State};
 use crate::model::{DeviceId, Homelab, Service};
@@ -83,7 +83,7 @@ pub enum Recipe {
     /// A person's install guide.
     Guide(Guide),
     /// What the next build is compared with.
-    Published(Published),
+    EdgeState(EdgeState),
     /// The admin's page.
     Index(Index),
     /// A configuration profile for Apple's devices with the certificate in it.
@@ -111,7 +111,7 @@ impl Recipe {
 }
 
 /// Where it stands what an edge exposes, for the next build to compare with.
-pub const PUBLISHED: &str = "edge/exposure.json";
+pub const EDGE_STATE: &str = "edge/exposure.json";
 
 /// Where the revocation lists stand in PEM.
 const CRL: &str = "edge/ca.crl";
@@ -166,7 +166,7 @@ pub struct Bundle {
 /// bundle is not up to date where another file has taken its place.
 ///
 /// Devices that the lock has no certificate of are left out: reconciling comes first.
-pub fn plan(
+pub fn derive(
     homelab: &Homelab,
     lock: &Lock,
     templates: &[String],
@@ -210,7 +210,7 @@ pub fn plan(
             else {
                 continue;
             };
-            let kit = Kit {
+            let kit = DeviceFiles {
                 kits: &kits,
                 person,
                 device,
@@ -247,7 +247,7 @@ pub fn edge(homelab: &Homelab, lock: &Lock, templates: &[String]) -> Vec<Derivat
     };
     let edge = Edge::new(homelab, Some(lock));
     let exposure = Arc::new(Exposure::of(&edge.sites, templates));
-    let published = Published::of(Arc::clone(&exposure), homelab, lock);
+    let published = EdgeState::of(Arc::clone(&exposure), homelab, lock);
     let text = |of: fn(&Authority) -> String| lock.trusted().map(of).collect();
     let authorities = Recipe::Text {
         text: text(|authority| authority.certificate.pem()),
@@ -256,7 +256,7 @@ pub fn edge(homelab: &Homelab, lock: &Lock, templates: &[String]) -> Vec<Derivat
     let mut derivations = vec![
         public(path("edge/Caddyfile"), Recipe::Caddyfile { domain }),
         public(path("edge/ca.pem"), authorities),
-        public(path(PUBLISHED), Recipe::Published(published)),
+        public(path(EDGE_STATE), Recipe::EdgeState(published)),
         public(path("edge/exposure.md"), Recipe::Exposure(exposure)),
         public(
             path("edge/globals.caddyfile"),

@@ -17,7 +17,7 @@ use crate::model::{DeviceId, Homelab};
 
 /// What an edge exposes, and which certificates it lets in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Published {
+pub struct EdgeState {
     /// What it exposes.
     #[serde(flatten)]
     pub exposure: Arc<Exposure>,
@@ -27,7 +27,7 @@ pub struct Published {
     /// The authorities that it trusts, the one that signs first.
     pub authorities: Vec<Trusted>,
     /// The certificates of each declared device that are let in, wherever its person is.
-    pub devices: BTreeMap<String, LetIn>,
+    pub devices: BTreeMap<String, DeviceAccess>,
     /// The devices with a certificate that was let in once.
     pub retired: BTreeSet<String>,
     /// The certificates that the lock shuts out, by their SHA-256 in hexadecimal: whoever is given an older
@@ -51,7 +51,7 @@ pub struct Trusted {
 
 /// The certificates of a device.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LetIn {
+pub struct DeviceAccess {
     /// SHA-256 of the one that its file holds, in hexadecimal; none where it has only older ones.
     pub fingerprint: Option<String>,
     /// Those that are let in beside it.
@@ -69,14 +69,14 @@ pub struct Older {
     pub until: Timestamp,
 }
 
-impl Published {
+impl EdgeState {
     /// What is published by an edge that exposes this, with this lock.
-    pub fn of(exposure: Arc<Exposure>, homelab: &Homelab, lock: &Lock) -> Published {
+    pub fn of(exposure: Arc<Exposure>, homelab: &Homelab, lock: &Lock) -> EdgeState {
         // The lock may not have learnt yet of who is gone.
         let known = homelab.enrolled().map(|(_, device)| &device.id);
         let known: BTreeSet<&DeviceId> = known.collect();
         let is_declared = |device: &DeviceId| known.contains(device);
-        let mut devices = LetIn::all(lock);
+        let mut devices = DeviceAccess::all(lock);
         let names: BTreeSet<String> = known.iter().map(ToString::to_string).collect();
         devices.retain(|device, let_in| !let_in.installed && names.contains(device));
         // Where no authority vouches for them, their being declared lets them in nowhere.
@@ -84,16 +84,16 @@ impl Published {
         devices.extend(vouched.map(|(device, fingerprint)| {
             (
                 device.to_string(),
-                LetIn::installed(fingerprint.to_string()),
+                DeviceAccess::installed(fingerprint.to_string()),
             )
         }));
         let removed = lock.removed(homelab);
         let out = lock.certificates.iter();
-        let out = out.filter(|c| c.retired().is_some() || !is_declared(&c.device));
+        let out = out.filter(|c| c.revoked().is_some() || !is_declared(&c.device));
         // Who is gone from the declaration alone may come back by it.
-        let retired = lock.certificates.iter().filter(|c| c.retired().is_some());
+        let retired = lock.certificates.iter().filter(|c| c.revoked().is_some());
         let shut_out = retired.map(|issued| HEXLOWER.encode(&issued.fingerprint));
-        Published {
+        EdgeState {
             exposure,
             root_key: lock.key.map(|key| key.to_string()),
             authorities: lock.trusted().map(Trusted::new).collect(),
@@ -115,9 +115,9 @@ impl Published {
         json.expect("it is plain data with text for keys") + "\n"
     }
 
-    /// Reads what [`to_json`](Published::to_json) has written; none where it is something else.
-    pub fn from_json(bytes: &[u8]) -> Option<Published> {
-        let published: Published = serde_json::from_slice(bytes).ok()?;
+    /// Reads what [`to_json`](EdgeState::to_json) has written; none where it is something else.
+    pub fn from_json(bytes: &[u8]) -> Option<EdgeState> {
+        let published: EdgeState = serde_json::from_slice(bytes).ok()?;
         (published.exposure.version == VERSION).then_some(published)
     }
 }
@@ -131,16 +131,16 @@ impl Trusted {
     }
 }
 
-impl LetIn {
+impl DeviceAccess {
     /// The certificates that the lock lets in, of each device, and those that it has recorded as declared by fingerprint.
-    pub fn all(lock: &Lock) -> BTreeMap<String, LetIn> {
+    pub fn all(lock: &Lock) -> BTreeMap<String, DeviceAccess> {
         let admitted = lock.admitted().into_iter();
         let of = |(device, certificates): (&DeviceId, Vec<&crate::lock::Issued>)| {
-            let mut let_in = LetIn::default();
+            let mut let_in = DeviceAccess::default();
             for issued in certificates {
                 let fingerprint = HEXLOWER.encode(&issued.fingerprint);
                 match issued.state {
-                    State::Replaced { until } => let_in.older.push(Older { fingerprint, until }),
+                    State::Superseded { until } => let_in.older.push(Older { fingerprint, until }),
                     _ => let_in.fingerprint = Some(fingerprint),
                 }
             }
@@ -149,13 +149,16 @@ impl LetIn {
         let installed = { lock.installed.iter() }.filter(|known| known.removed.is_none());
         let installed = installed.map(|known| {
             let fingerprint = known.fingerprint.to_string();
-            (known.device.to_string(), LetIn::installed(fingerprint))
+            (
+                known.device.to_string(),
+                DeviceAccess::installed(fingerprint),
+            )
         });
         installed.chain(admitted.map(of)).collect()
     }
 
-    fn installed(fingerprint: String) -> LetIn {
-        LetIn {
+    fn installed(fingerprint: String) -> DeviceAccess {
+        DeviceAccess {
             fingerprint: Some(fingerprint),
             older: Vec::new(),
             installed: true,

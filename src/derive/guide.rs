@@ -174,12 +174,12 @@ impl DevicePart {
         renew: &Lifetime,
     ) -> DevicePart {
         let older = older.iter().filter_map(|older| match older.state {
-            State::Replaced { until } => Some(OlderPart {
+            State::Superseded { until } => Some(OlderPart {
                 issued: shown_day(older.validity.not_before()),
                 expires: shown_end(&older.validity),
                 until: shown_moment(until),
             }),
-            State::Active | State::Retired { .. } | State::Barred { .. } => None,
+            State::Active | State::Revoked { .. } | State::Blocked { .. } => None,
         });
         let pairs: Vec<String> = issued
             .fingerprint

@@ -221,7 +221,7 @@ impl<'p> Kits<'p> {
 }
 
 /// A device with the certificate that it has now, and all that its files are made from.
-pub struct Kit<'p> {
+pub struct DeviceFiles<'p> {
     /// What it has in common with others.
     pub kits: &'p Kits<'p>,
     /// Whose device it is.
@@ -236,7 +236,7 @@ pub struct Kit<'p> {
     pub hosts: &'p Hosts,
 }
 
-impl Kit<'_> {
+impl DeviceFiles<'_> {
     /// What stands in the folder, the one to open first.
     pub fn files(&self) -> Vec<DeviceFile> {
         self.kinds()
