@@ -1,5 +1,6 @@
 //! What files ask for, and what of it is refused.
 
+use der::asn1::OctetString;
 use pkcs12::pbe_params::Pbes2Params;
 
 use super::pbes2::{SCRYPT, ScryptParams};
