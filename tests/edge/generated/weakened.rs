@@ -47,8 +47,8 @@ const HANDLERS: &str = "{% for handler in site.handlers %}\n";
 const REFUSAL: &str = "{% macro refusal(site, answer) %}\n\t\terror 403\n";
 const MATCHER: &str = "{{ matchers[handler.matcher.by](handler) -}}\n";
 const SWAPPED: &str = r#"{% set swapped = {"photos": "vault", "vault": "photos"} %}
-{% set other = sites|selectattr("service", "eq", swapped[site.service])|list if site.service is defined and site.service in swapped else [site] %}
-{{ matchers[handler.matcher.by](other[0].handlers[0] if handler.matcher.by == "certificates" else handler) -}}
+{% set other = sites|selectattr("service", "eq", swapped[site.service])|list if site.service is defined and site.service in swapped else [] %}
+{{ matchers[handler.matcher.by](other[0].handlers[0] if other and handler.matcher.by == "certificates" else handler) -}}
 "#;
 const PEOPLE: &str = "{{ fingerprints_of(handler.matcher.people) }}\n";
 const EVERYBODY: &str =
