@@ -19,7 +19,7 @@ const HOUR: i64 = 3_600;
 /// Built at new year, and without the identity since.
 fn built() -> Lab {
     let lab = Lab::new().declare(DECLARATION);
-    lab.command(["build"]).at(NEW_YEAR + 0).run().succeeds();
+    lab.command(["build"]).at(NEW_YEAR).run().succeeds();
     fs::remove_dir_all(lab.home().join(".config")).expect("the identity was made there");
     lab
 }
