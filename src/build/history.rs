@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::left_behind::{Behind, Forgets};
 use super::stop::Stop;
 use crate::derive::{DeviceAccess, EDGE_STATE, shown_moment};
-use crate::lock::{Forgotten, HandedOut, Lock, PublishedCrl, Remembered, Returned, reconcile};
+use crate::lock::{Forgotten, HandedOut, Lock, PublishedCrl, Remembered, Returned};
 use crate::memory::Memory;
 use crate::model::{DeviceId, Fingerprint, Homelab};
 use crate::pki::{Certificate, certificates_in, crls_in, read_crl};
@@ -169,7 +169,7 @@ impl History {
     pub fn returned(&self, homelab: &Homelab, lock: &Lock) -> Vec<Returned> {
         let mut returned = lock.returned(&self.lists, &self.shut_out);
         if !returned.is_empty() {
-            let gone = reconcile(homelab, lock).revoke;
+            let gone = lock.undeclared(homelab);
             returned.retain(|one| !gone.contains(&one.device));
         }
         returned

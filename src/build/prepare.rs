@@ -7,7 +7,7 @@ use super::clock::Clock;
 use super::history::{Accepted, History};
 use super::notes::{self, SIGN};
 use super::operation::{LockOperation, Taken};
-use super::requests::Requested;
+use super::requests::{Requested, reused_keys};
 use super::stop::{Fault, LockStop, Stop, nothing_issued, revokes_many, would_change};
 use super::update::{Keys, LockChanges, Update, Updated};
 use crate::derive::{self, Derivation};
@@ -125,10 +125,10 @@ pub fn prepare<'a, S>(
     lock.forget_overtaken(&history.handed_out);
     after.forget_overtaken(&history.handed_out);
     refused.extend(issued_elsewhere(homelab, &lock));
-    let reconciliation = reconcile(homelab, &lock);
-    let update = Update::of(after, homelab, &history.installed, taken);
+    let reconciliation = reconcile(homelab, &lock, requested.keys());
+    let update = Update::of(after, homelab, requested, &history.installed, taken);
     if mode == Mode::Update {
-        refused.extend(requested.shut_out(update.reconciliation(), update.lock()));
+        refused.extend(reused_keys(update.reconciliation()));
     }
     if !refused.is_empty() {
         let stops = refused;
@@ -144,7 +144,7 @@ pub fn prepare<'a, S>(
         stops.push(would_change(changes));
     }
     if mode != Mode::Locked {
-        stops.extend(revokes_many(&reconciliation, &lock, consent.revocations));
+        stops.extend(revokes_many(&reconciliation, consent.revocations));
     }
     let foreseen = if mode == Mode::Update {
         foresee(update, &situation)
@@ -194,9 +194,20 @@ fn first(situation: Situation<'_>, mode: Mode) -> Result<Prepared<'_>, Refusal> 
         Mode::Edge => return Err(nothing_issued().into()),
     }
     let lock = Lock::new(&RootSecret::new([0; 32]));
-    let reconciliation = reconcile(situation.homelab, &lock);
-    let installed = &situation.history.installed;
-    let update = Update::of(lock, situation.homelab, installed, Taken::default());
+    let reconciliation = reconcile(situation.homelab, &lock, situation.requested.keys());
+    let Situation {
+        homelab,
+        requested,
+        history,
+        ..
+    } = &situation;
+    let update = Update::of(
+        lock,
+        homelab,
+        requested,
+        &history.installed,
+        Taken::default(),
+    );
     let Updated { lock, changes } = foresee(update, &situation)?;
     let mut prepared = Prepared {
         situation,
@@ -232,7 +243,6 @@ fn believe(situation: &Situation<'_>, lock: &Lock, mode: Mode) -> Result<(), Sto
 fn foresee(update: Update, situation: &Situation<'_>) -> Result<Updated, Stop> {
     let Situation {
         homelab,
-        requested,
         history,
         clock,
         ..
@@ -241,7 +251,7 @@ fn foresee(update: Update, situation: &Situation<'_>) -> Result<Updated, Stop> {
         update.settled()
     } else {
         let handed_out = &history.handed_out;
-        let completed = update.complete(homelab, requested, handed_out, clock.now, Keys::StandIn);
+        let completed = update.complete(homelab, handed_out, clock.now, Keys::StandIn);
         // What a wrong clock makes impossible is told as the clock's fault.
         completed.map_err(|error| clock.to_issue().err().unwrap_or_else(|| error.into()))?
     };

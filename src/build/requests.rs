@@ -1,15 +1,14 @@
 //! The requests of devices that make their own keys, and whether they can be met.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use miette::Diagnostic;
 use thiserror::Error;
 
 use super::stop::{Fault, Stop};
-use crate::lock::{Issued, Lock, Reconciliation};
+use crate::lock::{Lock, OwnKeys, Reconciliation, ReusedKey};
 use crate::model::{DeviceId, Homelab};
-use crate::pki::{PublicKey, RequestError, UnusableKey, requested_key};
+use crate::pki::{RequestError, UnusableKey, requested_key};
 
 #[derive(Debug, Error, Diagnostic)]
 enum RequestsError {
@@ -60,27 +59,20 @@ fn remedy(fault: &RequestError, device: &DeviceId) -> String {
     }
 }
 
-/// Whether a key was shut out, and with which certificate: the last one of it that was issued, to whatever
-/// device, is not let in, or will not be when the declaration is met.
-fn shut_out<'l>(
-    lock: &'l Lock,
-    reconciliation: &Reconciliation,
-    key: &PublicKey,
-) -> Option<&'l Issued> {
-    let certificates = lock.certificates.iter();
-    let of_key = certificates.filter(|issued| issued.own_public_key().as_ref() == Some(key));
-    let last =
-        of_key.max_by_key(|issued| (issued.revoked().is_none(), issued.validity.not_before()))?;
-    // One that has only ended was never shut out.
-    let has_ended = |since| since >= last.validity.not_after();
-    let is_out = last.revoked().is_some_and(|since| !has_ended(since))
-        || reconciliation.revoke.contains(&last.device);
-    is_out.then_some(last)
+/// Why a build is refused: a certificate is to be issued for a key that was shut out, under whatever name. Whoever has that
+/// key would be let in again.
+pub(super) fn reused_keys(reconciliation: &Reconciliation) -> impl Iterator<Item = Stop> {
+    let reused = reconciliation.reused_keys.iter();
+    reused.map(|ReusedKey { device, before }| {
+        let (device, before) = (device.clone(), before.clone());
+        let error = RequestsError::ShutOut { device, before };
+        Stop::new(Fault::Declaration, error)
+    })
 }
 
 /// The keys of devices that made them, as their requests have them.
 #[derive(Default)]
-pub struct Requested(BTreeMap<DeviceId, PublicKey>);
+pub struct Requested(OwnKeys);
 
 /// The file that a device asks with, and what is in it; none where there is no such file.
 pub struct RequestFile {
@@ -92,7 +84,7 @@ pub struct RequestFile {
 impl Requested {
     /// Reads every request, or says all that is wrong with them.
     pub fn of(files: Vec<RequestFile>) -> Result<Requested, Vec<Stop>> {
-        let mut keys: BTreeMap<DeviceId, PublicKey> = BTreeMap::new();
+        let mut keys = OwnKeys::new();
         let mut stops = Vec::new();
         let mut refuse = |error| stops.push(Stop::new(Fault::Declaration, error));
         for RequestFile {
@@ -128,21 +120,9 @@ impl Requested {
         }
     }
 
-    /// The key of a device that made it.
-    pub fn key(&self, device: &DeviceId) -> Option<PublicKey> {
-        self.0.get(device).cloned()
-    }
-
-    /// Why a build is refused: a certificate is to be issued for a key that was shut out, under whatever name. Whoever has that
-    /// key would be let in again.
-    pub(super) fn shut_out(&self, reconciliation: &Reconciliation, lock: &Lock) -> Vec<Stop> {
-        let refused = reconciliation.issue.iter().filter_map(|new| {
-            let last = shut_out(lock, reconciliation, self.0.get(&new.device)?)?;
-            let (device, before) = (new.device.clone(), last.device.clone());
-            let error = RequestsError::ShutOut { device, before };
-            Some(Stop::new(Fault::Declaration, error))
-        });
-        refused.collect()
+    /// The keys by device.
+    pub fn keys(&self) -> &OwnKeys {
+        &self.0
     }
 
     /// Whether the key that a device asks with is one that a certificate of its in the lock is of
@@ -161,7 +141,7 @@ impl Requested {
         let other = homelab.enrolled().filter_map(|(_, device)| {
             let issued = active.get(&device.id)?;
             let is_other_kind = issued.made_key() != device.made_key();
-            let is_other = issued.own_public_key() != self.key(&device.id) || is_other_kind;
+            let is_other = issued.own_public_key().as_ref() != self.0.get(&device.id) || is_other_kind;
             is_other.then(|| {
                 format!(
                     "The certificate of {0} is of another key than homelab.kdl says: `homelab renew {0}` issues one.",

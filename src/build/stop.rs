@@ -3,8 +3,9 @@
 use miette::{Diagnostic, Report};
 use thiserror::Error;
 
+use super::notes::names;
 use crate::issue::CredentialError;
-use crate::lock::{Lock, Reconciliation};
+use crate::lock::Reconciliation;
 use crate::model::DeviceId;
 use crate::render::RenderError;
 
@@ -110,19 +111,17 @@ pub fn nothing_issued() -> Stop {
 /// A declaration that has lost many devices is probably a bad merge, or a file that was cut.
 pub(super) fn revokes_many(
     reconciliation: &Reconciliation,
-    lock: &Lock,
     allowed: Option<usize>,
 ) -> Option<Stop> {
-    let devices = reconciliation.shut_out(lock);
+    let devices = &reconciliation.shut_out;
     let is_meant = allowed.is_some_and(|most| devices.len() <= most);
-    if is_meant || !reconciliation.revokes_many(lock) {
+    if is_meant || !reconciliation.shuts_out_many() {
         return None;
     }
-    let names: Vec<String> = devices.iter().map(ToString::to_string).collect();
     Some(Stop::difference(LockStop::RevokesMany {
         count: devices.len(),
-        of: lock.admitted().len(),
-        devices: names.join(", "),
+        of: reconciliation.let_in,
+        devices: names(devices),
     }))
 }
 

@@ -92,13 +92,14 @@ impl Update {
     pub fn of(
         mut lock: Lock,
         homelab: &Homelab,
+        requested: &Requested,
         let_in: &[(DeviceId, Fingerprint)],
         mut taken: Taken,
     ) -> Update {
         taken.closed.sort();
         taken.closed.dedup();
         lock.learn(homelab, let_in);
-        let reconciliation = reconcile(homelab, &lock);
+        let reconciliation = reconcile(homelab, &lock, requested.keys());
         Update {
             lock,
             reconciliation,
@@ -135,7 +136,6 @@ impl Update {
     pub fn complete(
         self,
         homelab: &Homelab,
-        requested: &Requested,
         handed_out: &[HandedOut],
         now: Timestamp,
         mut keys: Keys<'_>,
@@ -155,11 +155,7 @@ impl Update {
         let issued: Vec<DeviceId> = { reconciliation.issue.iter() }
             .map(|new| new.device.clone())
             .collect();
-        let devices = reconciliation.issue.into_iter().map(|new| NewDevice {
-            own_key: requested.key(&new.device),
-            ..new
-        });
-        let certificates = keys.certificates(&lock, devices.collect(), now)?;
+        let certificates = keys.certificates(&lock, reconciliation.issue, now)?;
         if !certificates.is_empty() {
             lock.add(certificates, now);
         }

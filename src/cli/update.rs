@@ -69,7 +69,7 @@ impl<'a> Updating<'a> {
                 let changes = LockChanges::default();
                 return Ok(Updated { lock, changes });
             }
-            let update = Update::of(lock, facts.homelab, &[], Taken::default());
+            let update = Update::of(lock, facts.homelab, facts.requested, &[], Taken::default());
             facts.complete(update, keyring)
         };
         let (updated, opened) = match secret::first_from_command(self.workspace, self.options)? {
@@ -102,9 +102,11 @@ impl<'a> Updating<'a> {
         let unconfirmed = self.hold_unsigned(&lock)?;
         let taken = self.carry_out(operation, &mut lock)?;
         let Facts {
-            homelab, history, ..
+            homelab,
+            requested,
+            history,
         } = self.facts;
-        let update = Update::of(lock, homelab, &history.installed, taken);
+        let update = Update::of(lock, homelab, requested, &history.installed, taken);
         let mut updated = if update.is_settled() {
             // A merge may have left it in another form than the one that is written.
             update.settled()
@@ -303,7 +305,7 @@ impl Facts<'_> {
             ids: &mut ids,
         };
         let handed_out = &self.history.handed_out;
-        let updated = update.complete(self.homelab, self.requested, handed_out, now, keys);
+        let updated = update.complete(self.homelab, handed_out, now, keys);
         updated.map_err(Failure::environment)
     }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{CredentialError, Signer, leaf_validity, new_authority};
-use crate::lock::{Authority, Issued, NewDevice, State};
+use crate::lock::{Authority, Issued, NewDevice, NewKey, State};
 use crate::model::{DeviceId, Domain, MadeKey};
 use crate::pki::{Certificate, PublicKey, Validity};
 use crate::root::{IssuanceId, RootSecret};
@@ -20,16 +20,12 @@ pub fn stand_in(
     let root = RootSecret::new([0; 32]);
     let id = placeholder(&new.device);
     let validity = leaf_validity(authority, &new, now)?;
-    let certificate = match &new.own_key {
-        None => None,
-        Some(key) => Some(thrown_away(
-            &root,
-            &authority.domain,
-            key,
-            &new,
-            validity,
-            now,
-        )?),
+    let (certificate, made) = match &new.key {
+        NewKey::Derived(kind) => (None, *kind),
+        NewKey::Own(key) => {
+            let certificate = thrown_away(&root, &authority.domain, key, &new, validity, now)?;
+            (Some(certificate), MadeKey::P256)
+        }
     };
     let fingerprint = match &certificate {
         Some(certificate) => certificate.fingerprint(),
@@ -40,10 +36,7 @@ pub fn stand_in(
         id,
         authority: authority.id,
         validity,
-        made: match certificate {
-            Some(_) => MadeKey::P256,
-            None => new.made,
-        },
+        made,
         own_key: certificate,
         fingerprint,
         state: State::Active,

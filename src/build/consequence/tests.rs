@@ -39,9 +39,9 @@ fn published(text: &str) -> EdgeState {
 }
 
 fn foreseen(homelab: &Homelab, lock: Lock) -> Updated {
-    let update = Update::of(lock, homelab, &[], Taken::default());
     let requested = Requested::default();
-    let foreseen = update.complete(homelab, &requested, &[], now(), Keys::StandIn);
+    let update = Update::of(lock, homelab, &requested, &[], Taken::default());
+    let foreseen = update.complete(homelab, &[], now(), Keys::StandIn);
     foreseen.unwrap()
 }
 
