@@ -76,7 +76,7 @@ fn staleness(
         return Ok(Some(Staleness::Recipe));
     }
     let is_made_alike = found[HALF..] == recorded[HALF..];
-    if !is_made_alike && derivation.recipe.sealed_root().is_none() {
+    if !is_made_alike && !entry.templates.is_empty() {
         return Ok(Some(Staleness::Template));
     }
     if entry.mode != derivation.mode {
@@ -85,7 +85,7 @@ fn staleness(
     Ok(match view.inspect(&derivation.path)? {
         Found::Missing => Some(Staleness::Missing),
         Found::Altered | Found::Unowned => Some(Staleness::Altered),
-        // What is derived from the secret is made with no template.
+        // It is made with no template, and so with the secret: from another homelab.age, the same comes out.
         Found::Intact if !is_made_alike => Some(Staleness::Sealed),
         Found::Intact => view.is_doubted().then_some(Staleness::Unproven),
     })
