@@ -28,7 +28,7 @@ use jiff::Timestamp;
 pub use crl::SignedCrl;
 pub use installed::Installed;
 pub use lines::Lines;
-pub use read::{LockError, Unbelieved, read};
+pub use read::read;
 pub use reconcile::{NewDevice, Reconciliation, issued_here, reconcile};
 pub use remembered::{Forgotten, KnownAuthority, Lost, Remembered, ShutOut};
 pub use returned::{HandedOut, PublishedCrl, Returned};

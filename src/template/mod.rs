@@ -565,7 +565,7 @@ fn layer(name: &str, text: &str) -> Result<Layer, TemplateError> {
             why: wrong.why.to_owned(),
             known: String::from("`{name}` stands for a value"),
             source_code: NamedSource::new(format!("templates/{name}"), text.to_owned()),
-            place: place.map_or(crate::diagnostic::start(), |text| text.span),
+            place: place.map_or(Span::from(0), |text| text.span),
             key: wrong.key,
         }
     })
