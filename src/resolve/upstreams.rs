@@ -86,7 +86,8 @@ impl Resolver<'_> {
         let trust = match (unverified, &line.ca) {
             (None, None) => Trust::System,
             (None, Some(ca)) => {
-                { self.host_path(ca, HostPath::new) }.map_or(Trust::System, Trust::Authority)
+                let ca = self.host_path(ca, HostPath::new);
+                ca.map_or(Trust::System, Trust::Authority)
             }
             (Some(_), None) => Trust::Unverified,
             (Some(unverified), Some(ca)) => {

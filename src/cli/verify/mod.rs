@@ -95,13 +95,13 @@ fn keyring(
 
 /// The password of a certificate's .p12; none where it has none, or the keyring lacks its root.
 fn password(keyring: &Keyring, lock: &Lock, issued: &Issued) -> Option<Password> {
-    let root = match lock.authority(&issued.authority) {
-        Some(authority) => authority.root,
-        None => lock.root,
-    };
     match issued.own_key {
         Some(_) => None,
-        None => Some(keyring.root(&root)?.password(&issued.id, &issued.device)),
+        None => Some(
+            keyring
+                .root(&lock.root_of(issued))?
+                .password(&issued.id, &issued.device),
+        ),
     }
 }
 
