@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use homelab::cli::Refusal;
 use homelab::diagnostic::Mistakes;
 use homelab::source::Source;
-use homelab::template::{TemplateError, Templates};
+use homelab::template::Templates;
 use homelab::{compile, lock, parse, pki};
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 
@@ -48,7 +48,7 @@ fn a_template_is_refused_with_its_place() {
             Ok(templates) => templates.render(name, &empty).expect_err("it is broken"),
             Err(error) => error,
         };
-        shown_template(error)
+        shown_alone(&error)
     });
 }
 
@@ -165,10 +165,6 @@ fn mistakes(result: Result<(), Mistakes>) -> Shown {
         text: texts.join("\n"),
         codes,
     }
-}
-
-fn shown_template(error: TemplateError) -> Shown {
-    shown_alone(&error)
 }
 
 fn shown_alone(error: &dyn Diagnostic) -> Shown {

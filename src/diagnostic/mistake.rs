@@ -70,6 +70,11 @@ impl Mistake {
         self.code
     }
 
+    /// Where it points, at the first place that it names.
+    pub fn place(&self) -> Option<Span> {
+        self.labels.first().map(|label| *label.inner())
+    }
+
     /// Where it points first; one without a place comes before all others.
     pub(super) fn offset(&self) -> usize {
         let offsets = self.labels.iter().map(LabeledSpan::offset);
