@@ -99,7 +99,7 @@ pub enum WorkspaceError {
     MistakesBehindLink {
         path: PathBuf,
         target: PathBuf,
-        code: String,
+        code: &'static str,
     },
 
     #[error("`{}` holds more than {MOST_TEMPLATES} files, or more than {} MiB of templates", path.display(), TEMPLATES_LIMIT >> 20)]
