@@ -10,8 +10,8 @@ use data_encoding::HEXLOWER;
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
+use super::CLOCK_ALLOWANCE_HOURS;
 use super::{Lock, PublishedCrl};
-use crate::issue::CLOCK_ALLOWANCE_HOURS;
 use crate::pki::CrlNumber;
 
 /// What locks before have said, as far as a later one may not take it back. Plain data: it stands in files.

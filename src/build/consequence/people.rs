@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::access;
 use crate::derive::{DeviceAccess, EdgeState};
-use crate::issue::CLOCK_ALLOWANCE_HOURS;
+use crate::lock::CLOCK_ALLOWANCE_HOURS;
 use crate::lock::{Lock, Origin};
 use crate::model::Homelab;
 
@@ -127,9 +127,10 @@ fn of_device(
     match (had_any, has_any) {
         (false, false) => None,
         (_, true) if is_back => {
-            let newer = match loses_some {
-                true => ", and not with the one that it has had since",
-                false => "",
+            let newer = if loses_some {
+                ", and not with the one that it has had since"
+            } else {
+                ""
             };
             let text =
                 format!("lets {device} in again with a certificate that was shut out{newer}");
@@ -157,13 +158,16 @@ fn of_device(
             format!("{device} is let in again, with a new file"),
         ),
         (false, true) => tell(Kind::FirstFile, format!("{device} gets its first file")),
-        (true, true) if was.fingerprint == is.fingerprint => match loses_some {
-            true => tell(
-                Kind::LocksOut,
-                format!("locks out {device}, if its new file is not installed by now"),
-            ),
-            false => None,
-        },
+        (true, true) if was.fingerprint == is.fingerprint => {
+            if loses_some {
+                tell(
+                    Kind::LocksOut,
+                    format!("locks out {device}, if its new file is not installed by now"),
+                )
+            } else {
+                None
+            }
+        }
         (true, true) => {
             let until = match &was.fingerprint {
                 Some(present) => is.older.iter().find(|older| older.fingerprint == *present),
@@ -211,11 +215,10 @@ fn authorities(before: &EdgeState, after: &EdgeState, found: &mut Vec<Consequenc
     }
     let (was, is) = (&before.exposure.domain, &after.exposure.domain);
     if was != is {
-        let stays = match before.authorities == after.authorities {
-            true => {
-                ", and devices keep their certificates: they are of an authority that bears its name, until `homelab rotate --authority`"
-            }
-            false => "",
+        let stays = if before.authorities == after.authorities {
+            ", and devices keep their certificates: they are of an authority that bears its name, until `homelab rotate --authority`"
+        } else {
+            ""
         };
         let text = format!("the domain becomes {is}; it was {was}{stays}");
         found.push(Consequence::new(Kind::Edge, is, text));
