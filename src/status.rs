@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::lock::{self, Authority, Issued, Lock};
 use crate::model::{DeviceId, Homelab, Lifetime};
-use crate::pki::Validity;
+use crate::pki::{Fingerprint, Validity};
 
 /// How a homelab stands.
 #[derive(Debug, Serialize)]
@@ -82,7 +82,7 @@ pub struct CertificateStatus {
     pub not_before: Timestamp,
     pub not_after: Timestamp,
     pub serial: String,
-    pub fingerprint: String,
+    pub fingerprint: Fingerprint,
 }
 
 /// What a certificate is good for.
@@ -303,7 +303,7 @@ fn certificate(issued: &Issued) -> CertificateStatus {
         not_before: issued.validity.not_before(),
         not_after: issued.validity.not_after(),
         serial: issued.serial.to_hex(),
-        fingerprint: data_encoding::HEXLOWER.encode(&issued.fingerprint),
+        fingerprint: issued.fingerprint,
     }
 }
 

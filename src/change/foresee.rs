@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use crate::issue::{CredentialError, new_authority, new_certificates};
 use crate::lock::{Issued, Lock, NewDevice, OwnKeys, reconcile};
-use crate::model::{DeviceId, Fingerprint, Homelab};
+use crate::model::{DeviceId, Homelab};
+use crate::pki::Fingerprint;
 use crate::root::{IssuanceId, Keyring, RootSecret};
 
 /// A lock as a build would leave it, but for what only the secret can make.

@@ -11,6 +11,7 @@ use crate::derive::{DeviceAccess, EdgeState};
 use crate::issue::CLOCK_ALLOWANCE_HOURS;
 use crate::lock::{Lock, Origin};
 use crate::model::Homelab;
+use crate::pki::Fingerprint;
 
 /// One thing that a change means for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -84,7 +85,7 @@ pub struct Known<'k> {
     /// The devices that had a certificate that is shut out now.
     pub devices: &'k BTreeSet<String>,
     /// The certificates that were shut out.
-    pub shut_out: &'k BTreeSet<String>,
+    pub shut_out: &'k BTreeSet<Fingerprint>,
 }
 
 /// What it means for the owners of devices that other certificates are let in.

@@ -297,7 +297,7 @@ impl<'a> Issuing<'a> {
             root: lock.root,
             domain: self.homelab.domain.clone(),
             validity: adoption.validity,
-            key: adoption.certificate.spki_sha256(),
+            key: adoption.certificate.key_fingerprint(),
             certificate: adoption.certificate.clone(),
             state: AuthorityState::Active,
         };

@@ -14,8 +14,8 @@ use super::workspace::Workspace;
 use super::{believed, clock, report};
 use crate::derive::{DeviceAccess, EDGE_STATE, shown_moment};
 use crate::lock::{Forgotten, HandedOut, Lock, PublishedCrl, Remembered, Returned};
-use crate::model::{DeviceId, Fingerprint, Homelab};
-use crate::pki::{Certificate, certificates_in, crls_in, read_crl};
+use crate::model::{DeviceId, Homelab};
+use crate::pki::{Certificate, Fingerprint, certificates_in, crls_in, read_crl};
 
 /// Bytes of a revocation list, at the most: more than 500,000 certificates.
 const LIMIT: u64 = 32 << 20;
@@ -108,7 +108,7 @@ pub struct Published {
     /// Those, and the last ones that this machine remembers.
     pub handed_out: Vec<HandedOut>,
     /// The certificates that its edge has shut out.
-    shut_out: BTreeSet<String>,
+    shut_out: BTreeSet<Fingerprint>,
     /// What it and this machine remember of earlier locks.
     remembered: Remembered,
     /// Whether somebody has said that an older lock counts.
@@ -179,7 +179,7 @@ impl Published {
         // What this machine knows by itself is the last word: git may have written what lies in the directory.
         let memory = &workspace.recollection().memory;
         remembered = remembered.united(memory.remembered.clone());
-        shut_out.extend(memory.remembered.certificates.keys().cloned());
+        shut_out.extend(memory.remembered.certificates.keys().copied());
         let found = lists.iter().map(HandedOut::from);
         Ok(Published {
             handed_out: found.chain(memory.lists.iter().copied()).collect(),
@@ -322,7 +322,7 @@ fn authorities_beside(workspace: &Workspace, list: &Path) -> Result<Vec<Certific
 /// What an edge says of itself, as far as it is wanted. The parts are read apart: what is wrong with one takes nothing from the other.
 #[derive(Default)]
 struct Said {
-    shut_out: BTreeSet<String>,
+    shut_out: BTreeSet<Fingerprint>,
     devices: BTreeMap<String, DeviceAccess>,
     remembered: Remembered,
 }
@@ -332,7 +332,7 @@ impl Said {
     fn by(workspace: &Workspace, out: &Path) -> Result<Said, Failure> {
         #[derive(Deserialize)]
         struct ShutOut {
-            shut_out: BTreeSet<String>,
+            shut_out: BTreeSet<Fingerprint>,
         }
         #[derive(Deserialize)]
         struct Devices {
@@ -359,7 +359,7 @@ impl Said {
     fn installed(&self) -> impl Iterator<Item = (DeviceId, Fingerprint)> {
         let installed = self.devices.iter().filter(|(_, let_in)| let_in.installed);
         installed.filter_map(|(device, let_in)| {
-            let fingerprint = Fingerprint::new(let_in.fingerprint.as_deref()?).ok()?;
+            let fingerprint = let_in.fingerprint?;
             // A record of that one nobody would read again.
             let is_one = !fingerprint.is_of_nothing();
             Some((device.parse().ok()?, fingerprint)).filter(|_| is_one)

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use data_encoding::HEXUPPER;
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde::Serialize;
@@ -181,11 +180,6 @@ impl DevicePart {
             }),
             State::Active | State::Revoked { .. } | State::Blocked { .. } => None,
         });
-        let pairs: Vec<String> = issued
-            .fingerprint
-            .iter()
-            .map(|b| HEXUPPER.encode(&[*b]))
-            .collect();
         DevicePart {
             name: device.id.device.to_string(),
             common_name: device.id.common_name(),
@@ -196,7 +190,7 @@ impl DevicePart {
             expires: shown_end(&issued.validity),
             renew_from: shown_day(due_from(&issued.validity, renew)),
             older: older.collect(),
-            fingerprint: pairs.join(":"),
+            fingerprint: issued.fingerprint.in_pairs(":"),
             rsa: issued.made_key() == Some(MadeKey::Rsa),
         }
     }

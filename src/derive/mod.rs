@@ -302,11 +302,13 @@ fn path(text: &str) -> OutputPath {
 
 /// A certificate is what its fingerprint says; the rest of its line follows from that.
 fn as_recorded<S: serde::Serializer>(issued: &Issued, serializer: S) -> Result<S::Ok, S::Error> {
-    let fingerprint = data_encoding::HEXLOWER.encode(&issued.fingerprint);
-    serializer.collect_str(&format_args!(
-        "{} {} {fingerprint}",
-        issued.device, issued.id
-    ))
+    let Issued {
+        device,
+        id,
+        fingerprint,
+        ..
+    } = issued;
+    serializer.collect_str(&format_args!("{device} {id} {fingerprint}"))
 }
 
 fn as_base64<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::read::LockError;
 use super::{Authority, AuthorityState, Origin};
 use crate::model::Domain;
-use crate::pki::{Certificate, Validity};
+use crate::pki::{Certificate, KeyFingerprint, Validity};
 use crate::root::{IssuanceId, RootId};
 
 const KEEP_ONE: &str = "bring back the last good one: `git checkout -- homelab.lock`";
@@ -19,7 +19,7 @@ pub struct ReadAuthority {
     pub origin: Origin,
     pub domain: Domain,
     pub validity: Validity,
-    pub key: [u8; 32],
+    pub key: KeyFingerprint,
     pub certificate: Certificate,
     pub state: AuthorityState,
 }

@@ -10,7 +10,8 @@ use std::mem;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Lock;
-use crate::model::{DeviceId, Fingerprint, Homelab};
+use crate::model::{DeviceId, Homelab};
+use crate::pki::Fingerprint;
 
 /// So long after its removal a certificate is remembered. When it ends nobody here knows; few that are made by hand last longer.
 const REMEMBERED_FOR: SignedDuration = SignedDuration::from_hours(3 * 366 * 24);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::str::FromStr;
 
-use data_encoding::{BASE64, HEXLOWER};
+use data_encoding::BASE64;
 use jiff::Timestamp;
 use miette::Diagnostic;
 use thiserror::Error;
@@ -18,8 +18,8 @@ use super::{
     VERSION, signing,
 };
 use crate::diagnostic::Mistakes;
-use crate::model::{DeviceId, Domain, Email, Fingerprint, MadeKey};
-use crate::pki::{Certificate, Validity};
+use crate::model::{DeviceId, Domain, Email, MadeKey};
+use crate::pki::{Certificate, Fingerprint, Validity};
 use crate::record::Record;
 use crate::root::{RecordSignature, RootId, RootKey};
 use crate::source::Source;
@@ -718,7 +718,7 @@ impl Fields<'_> {
             state: self.authority_state(validity)?,
             domain: Domain::new(self.text("domain")?).map_err(|_| unreadable("domain"))?,
             validity,
-            key: self.digest("key")?,
+            key: self.parsed("key")?,
             certificate: self.x509()?,
         })
     }
@@ -772,7 +772,7 @@ impl Fields<'_> {
             .find(|made| profile(*made) == written);
         let made = known.ok_or_else(|| unreadable("profile"))?;
         let validity = self.validity()?;
-        let fingerprint = self.digest("fingerprint")?;
+        let fingerprint: Fingerprint = self.parsed("fingerprint")?;
         let own_key = match self.record.value("certificate") {
             Some(_) => Some(self.x509()?),
             None => None,
@@ -803,7 +803,7 @@ impl Fields<'_> {
 
     fn installed(&self) -> Result<Installed, String> {
         self.only(&["fingerprint", "removed"])?;
-        let fingerprint = Fingerprint::from(self.digest("fingerprint")?);
+        let fingerprint: Fingerprint = self.parsed("fingerprint")?;
         // None such is ever declared: Caddy gives it to whoever shows no certificate.
         if fingerprint.is_of_nothing() {
             return Err(unreadable("fingerprint"));
@@ -874,12 +874,6 @@ impl Fields<'_> {
 
     fn parsed<T: FromStr>(&self, key: &str) -> Result<T, String> {
         self.text(key)?.parse().map_err(|_| unreadable(key))
-    }
-
-    fn digest(&self, key: &str) -> Result<[u8; 32], String> {
-        let bytes = HEXLOWER.decode(self.text(key)?.as_bytes());
-        let bytes = bytes.ok().and_then(|bytes| bytes.try_into().ok());
-        bytes.ok_or_else(|| unreadable(key))
     }
 
     fn only(&self, known: &[&str]) -> Result<(), String> {

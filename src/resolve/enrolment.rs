@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::Mistake;
 use crate::diagnostic::did_you_mean;
-use crate::model::{Enrolment, Fingerprint, MadeKey, RequestPath};
+use crate::model::{Enrolment, MadeKey, RequestPath};
 use crate::parse::declaration::{DeviceLine, Text};
+use crate::pki::Fingerprint;
 use crate::source::Span;
 
 /// The fingerprints that have been declared, and where.
@@ -77,7 +78,7 @@ fn installed(
     declared: &mut Fingerprints,
     mistakes: &mut Vec<Mistake>,
 ) -> Option<Fingerprint> {
-    let fingerprint = match Fingerprint::new(&written.value) {
+    let fingerprint = match Fingerprint::from_printed(&written.value) {
         Ok(fingerprint) => fingerprint,
         Err(why) => {
             mistakes.push(Mistake::BadFingerprint {

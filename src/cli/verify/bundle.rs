@@ -219,7 +219,7 @@ fn text(told: &BundleReport, context: &Context<'_>) -> String {
             line("address", certificate.emails.join(", "));
         }
         line("serial", certificate.serial.clone());
-        line("fingerprint", certificate.fingerprint.clone());
+        line("fingerprint", certificate.fingerprint.to_string());
     }
     let profile = told.profile.unwrap_or("neither compat nor modern");
     let wanted = match told.wanted {

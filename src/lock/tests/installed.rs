@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::compile;
-use crate::model::{Fingerprint, Homelab};
+use crate::model::Homelab;
 
 const NOW: &str = "2027-01-01T00:00:00Z";
 
