@@ -24,6 +24,7 @@
 pub mod catalogue;
 pub mod change;
 pub mod cli;
+pub mod dates;
 pub mod derive;
 pub mod diagnostic;
 pub mod issue;

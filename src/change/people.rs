@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::tz::Offset;
 use jiff::{Timestamp, ToSpan};
 use serde::Serialize;
 
 use super::access;
+use crate::dates;
 use crate::derive::{DeviceAccess, EdgeState};
 use crate::issue::CLOCK_ALLOWANCE_HOURS;
 use crate::lock::{Lock, Origin};
@@ -177,18 +177,15 @@ fn of_device(
             let mut consequence = Consequence::new(
                 Kind::NewFile,
                 device,
-                format!("{device} must install a new file by {}", shown(until)),
+                format!(
+                    "{device} must install a new file by {}",
+                    dates::in_words(until)
+                ),
             );
             consequence.until = Some(until);
             Some(consequence)
         }
     }
-}
-
-/// A moment as people write it: `3 May 2027, 12:00 UTC`.
-fn shown(at: Timestamp) -> String {
-    let at = Offset::UTC.to_datetime(at);
-    format!("{} UTC", at.strftime("%-d %B %Y, %H:%M"))
 }
 
 fn authorities(before: &EdgeState, after: &EdgeState, found: &mut Vec<Consequence>) {
@@ -242,7 +239,7 @@ pub fn outdated_authority(homelab: &Homelab, lock: &Lock) -> Vec<String> {
     if declared.is_some_and(|end| end != validity.not_after()) {
         outdated.push(format!(
             "it ends on {}, which is not `{}` after its issue",
-            validity.not_after().strftime("%Y-%m-%d"),
+            dates::day(validity.not_after()),
             lifetime.as_str()
         ));
     }

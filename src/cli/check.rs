@@ -7,6 +7,7 @@ use super::failure::Failure;
 use super::requests::{Requested, refuse_reused_keys};
 use super::workspace::Workspace;
 use super::{believed, caddy, clock, expiry, plan, report, went_back};
+use crate::dates;
 use crate::lock::{Lock, reconcile};
 use crate::status::{State, Status};
 
@@ -71,7 +72,7 @@ pub fn check(arguments: &Check) -> Result<(), Failure> {
     if let Some(end) = due.and_then(|authority| authority.not_after) {
         report::note(format_args!(
             "The authority ends on {}: certificates that would be valid for longer end with it.",
-            end.strftime("%Y-%m-%d")
+            dates::day(end)
         ));
     }
     if let Some(lock) = &lock {

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::failure::Failure;
 use super::{clock, report};
+use crate::dates;
 use crate::lock::Lock;
 use crate::model::Homelab;
 use crate::status::{State, Status};
@@ -21,7 +22,7 @@ pub fn tell(homelab: &Homelab, lock: &Lock) -> Result<(), Failure> {
     if let Some(end) = authority.and_then(|authority| authority.not_after) {
         report::note(format_args!(
             "The authority ended on {}, and every certificate of it with it: nobody is let in. `homelab rotate --authority` makes another, then `homelab renew --all`.",
-            end.strftime("%Y-%m-%d")
+            dates::day(end)
         ));
         return Ok(());
     }

@@ -14,7 +14,7 @@ use super::secret::Opened;
 use super::went_back::Published;
 use super::workspace::WorkspaceError;
 use super::{build, clock, create_root, report, secret};
-use crate::derive;
+use crate::dates;
 use crate::issue::{new_authority, new_certificates, new_crl, unconfirmed};
 use crate::lock::{
     Authority, AuthorityState, Issued, Lock, NewDevice, Origin, Reconciliation, SignedCrl,
@@ -517,7 +517,10 @@ impl Changed {
     /// Tells what is new; the lock is written by now.
     fn announced(self) -> Lock {
         for certificate in &self.issued {
-            let until = derive::shown_end(&certificate.validity);
+            let until = dates::end(
+                certificate.validity.not_before(),
+                certificate.validity.not_after(),
+            );
             report::result(format_args!("issued {} until {until}", certificate.device));
         }
         for device in &self.recorded {

@@ -13,7 +13,8 @@ use super::device::{Purpose, is_enrolled};
 use super::failure::{Exit, Failure};
 use super::hold::{PATIENCE, Still};
 use super::{clock, create_root, password, report, secret};
-use crate::derive::{self, Derivation, Guide, Recipe, shown_end};
+use crate::dates;
+use crate::derive::{self, Derivation, Guide, Recipe};
 use crate::lock::{Issued, Lock};
 use crate::model::DeviceId;
 use crate::realise::{self, Staleness};
@@ -217,7 +218,7 @@ fn active<'l>(lock: &'l Lock, device: &DeviceId) -> Result<&'l Issued, Failure> 
     if issued.validity.not_after() <= now {
         return Err(Failure::environment(ShareError::Ended {
             device: device.clone(),
-            end: shown_end(&issued.validity),
+            end: dates::end(issued.validity.not_before(), issued.validity.not_after()).to_string(),
         }));
     }
     Ok(issued)

@@ -12,7 +12,8 @@ use super::failure::{Exit, Failure};
 use super::left_behind::{Behind, Forgets};
 use super::workspace::Workspace;
 use super::{believed, clock, report};
-use crate::derive::{DeviceAccess, EDGE_STATE, shown_moment};
+use crate::dates;
+use crate::derive::{DeviceAccess, EDGE_STATE};
 use crate::lock::{Forgotten, HandedOut, Lock, PublishedCrl, Remembered, Returned};
 use crate::model::{DeviceId, Homelab};
 use crate::pki::{Certificate, Fingerprint, certificates_in, crls_in, read_crl};
@@ -51,7 +52,7 @@ impl WentBack {
         let since = |returned: &Returned| match returned.listed {
             Some((number, since)) => format!(
                 "revoked {}, number {number} of {}",
-                shown_moment(since),
+                dates::moment(since),
                 out.join(LISTS[0]).display(),
             ),
             None => format!(

@@ -3,16 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
-use jiff::tz::Offset;
 use serde::Serialize;
 
 use crate::catalogue::{App, Claim};
+use crate::dates;
 use crate::lock::{Issued, State};
 use crate::model::{
     Admission, Device, Homelab, Lifetime, MadeKey, Name, Person, Platform, Service,
 };
-use crate::pki::Validity;
 use crate::status::due_from;
 
 /// A person's guide.
@@ -47,7 +45,7 @@ pub struct DevicePart {
     pub files: Vec<DeviceFile>,
     /// When it was issued, a day.
     pub issued: String,
-    /// When it ends, as [`shown_end`] says it.
+    /// When it ends, as [`dates::end`] says it.
     pub expires: String,
     /// From when on it is to be renewed.
     pub renew_from: String,
@@ -141,27 +139,6 @@ pub struct ServiceLink {
     pub notes: Vec<String>,
 }
 
-/// The end of a validity for people: a day, and for a short one the minute too, in UTC.
-pub fn shown_end(validity: &Validity) -> String {
-    const SHORT_HOURS: i64 = 7 * 24;
-    let seconds = validity.not_after().as_second() - validity.not_before().as_second();
-    match seconds / 3600 <= SHORT_HOURS {
-        true => shown_moment(validity.not_after()),
-        false => shown_day(validity.not_after()),
-    }
-}
-
-/// A day for people, in UTC.
-pub fn shown_day(at: Timestamp) -> String {
-    Offset::UTC.to_datetime(at).date().to_string()
-}
-
-/// A moment for people: a day and the minute, in UTC.
-pub fn shown_moment(at: Timestamp) -> String {
-    let at = Offset::UTC.to_datetime(at);
-    format!("{} UTC", at.strftime("%Y-%m-%d %H:%M"))
-}
-
 impl DevicePart {
     /// The part about a device with this certificate in this file, beside these older ones that are
     /// let in still.
@@ -174,9 +151,10 @@ impl DevicePart {
     ) -> DevicePart {
         let older = older.iter().filter_map(|older| match older.state {
             State::Superseded { until } => Some(OlderPart {
-                issued: shown_day(older.validity.not_before()),
-                expires: shown_end(&older.validity),
-                until: shown_moment(until),
+                issued: dates::day(older.validity.not_before()).to_string(),
+                expires: dates::end(older.validity.not_before(), older.validity.not_after())
+                    .to_string(),
+                until: dates::moment(until).to_string(),
             }),
             State::Active | State::Revoked { .. } | State::Blocked { .. } => None,
         });
@@ -186,9 +164,10 @@ impl DevicePart {
             platform: device.platform.as_str(),
             platform_title: device.platform.title(),
             files,
-            issued: shown_day(issued.validity.not_before()),
-            expires: shown_end(&issued.validity),
-            renew_from: shown_day(due_from(&issued.validity, renew)),
+            issued: dates::day(issued.validity.not_before()).to_string(),
+            expires: dates::end(issued.validity.not_before(), issued.validity.not_after())
+                .to_string(),
+            renew_from: dates::day(due_from(&issued.validity, renew)).to_string(),
             older: older.collect(),
             fingerprint: issued.fingerprint.in_pairs(":"),
             rsa: issued.made_key() == Some(MadeKey::Rsa),

@@ -26,10 +26,7 @@ pub use device_files::{
 pub use edge::{Edge, Globals, Link, Pages, Sites};
 pub use edge_state::{DeviceAccess, EdgeState, Older, Trusted};
 pub use exposure::{ALL, EVERYWHERE, Exposure, LAN, LANDING, Opening, WHOLE};
-pub use guide::{
-    DeviceFile, DevicePart, FileKind, Guide, Guides, OlderPart, ServiceLink, shown_day, shown_end,
-    shown_moment,
-};
+pub use guide::{DeviceFile, DevicePart, FileKind, Guide, Guides, OlderPart, ServiceLink};
 pub use index::{Index, IndexDevice, IndexOpening, IndexPerson, IndexService, Term};
 
 use crate::lock::{Authority, Issued, Lock, State};

@@ -81,10 +81,7 @@ impl Lock {
         }
         let declared = by_fingerprint(homelab).into_keys().copied();
         let recorded = self.installed.iter().map(|known| known.fingerprint);
-        let issued = self
-            .certificates
-            .iter()
-            .map(|issued| issued.fingerprint.into());
+        let issued = self.certificates.iter().map(|issued| issued.fingerprint);
         let mut known: BTreeSet<Fingerprint> = declared.chain(recorded).chain(issued).collect();
         for (device, fingerprint) in let_in {
             if known.insert(*fingerprint) {

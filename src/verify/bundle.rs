@@ -4,14 +4,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Finding;
-use crate::derive::shown_moment;
+use crate::dates;
 use crate::lock::{Authority, Installed, Issued, Lock, State};
 use crate::model::{Device, DeviceId, Homelab};
 use crate::pki::{
     BundleProfile, BundledCertificate, Certificate, CertificateFields, Fingerprint, OpenedBundle,
     Signed,
 };
-use crate::status::relative;
 
 /// What a bundle is held against.
 #[derive(Clone, Copy)]
@@ -264,12 +263,12 @@ fn report(certificate: &Certificate) -> CertificateReport {
 fn dates(file: &str, fields: &CertificateFields, now: Timestamp) -> Option<Finding> {
     match (fields.not_before, fields.not_after) {
         (Some(from), _) if now < from => {
-            let (shown, when) = (shown_moment(from), relative(from, now));
+            let (shown, when) = (dates::moment(from), dates::relative(from, now));
             let what = format!("its certificate is valid from {shown} on, {when}");
             Some(Finding::wrong(file, what))
         }
         (_, Some(until)) if until < now => {
-            let (shown, when) = (shown_moment(until), relative(until, now));
+            let (shown, when) = (dates::moment(until), dates::relative(until, now));
             let what = format!("its certificate ended on {shown}, {when}");
             Some(Finding::wrong(file, what))
         }
@@ -316,14 +315,14 @@ fn said_by_the_lock(
             format!(
                 "{} has a newer certificate; this one is let in until {}",
                 issued.device,
-                shown_moment(until)
+                dates::moment(until)
             ),
         )),
         State::Revoked { since } | State::Blocked { since } => findings.push(Finding::wrong(
             file,
             format!(
                 "its certificate was shut out on {}, and is let in nowhere",
-                shown_moment(since)
+                dates::moment(since)
             ),
         )),
     }

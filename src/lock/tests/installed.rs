@@ -225,7 +225,7 @@ fn only_what_is_not_known_is_learnt() {
     let told = [
         (device("alice/one"), fingerprint(1)),
         (device("alice/again"), fingerprint(2)),
-        (device("alice/own"), Fingerprint::from(own)),
+        (device("alice/own"), own),
         (device("bob/three"), fingerprint(3)),
     ];
     lock.learn(&homelab, &told);
