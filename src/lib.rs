@@ -21,8 +21,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod build;
 pub mod catalogue;
-pub mod change;
 pub mod cli;
 pub mod dates;
 pub mod derive;
@@ -33,7 +33,6 @@ pub mod memory;
 pub mod model;
 pub mod parse;
 pub mod pki;
-pub mod realise;
 pub mod record;
 pub mod render;
 pub mod resolve;

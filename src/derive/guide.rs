@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::catalogue::{App, Claim};
+use crate::catalogue::{self, App, Claim};
 use crate::dates;
 use crate::lock::{Issued, State};
 use crate::model::{
     Admission, Device, Homelab, Lifetime, MadeKey, Name, Person, Platform, Service,
 };
+use crate::pki::Validity;
 use crate::status::due_from;
 
 /// A person's guide.
@@ -139,6 +140,10 @@ pub struct ServiceLink {
     pub notes: Vec<String>,
 }
 
+fn end(validity: &Validity) -> String {
+    dates::end(validity.not_before(), validity.not_after()).to_string()
+}
+
 impl DevicePart {
     /// The part about a device with this certificate in this file, beside these older ones that are
     /// let in still.
@@ -152,8 +157,7 @@ impl DevicePart {
         let older = older.iter().filter_map(|older| match older.state {
             State::Superseded { until } => Some(OlderPart {
                 issued: dates::day(older.validity.not_before()).to_string(),
-                expires: dates::end(older.validity.not_before(), older.validity.not_after())
-                    .to_string(),
+                expires: end(&older.validity),
                 until: dates::moment(until).to_string(),
             }),
             State::Active | State::Revoked { .. } | State::Blocked { .. } => None,
@@ -165,8 +169,7 @@ impl DevicePart {
             platform_title: device.platform.title(),
             files,
             issued: dates::day(issued.validity.not_before()).to_string(),
-            expires: dates::end(issued.validity.not_before(), issued.validity.not_after())
-                .to_string(),
+            expires: end(&issued.validity),
             renew_from: dates::day(due_from(&issued.validity, renew)).to_string(),
             older: older.collect(),
             fingerprint: issued.fingerprint.in_pairs(":"),
@@ -199,7 +202,7 @@ impl<'h> Guides<'h> {
         let services = homelab.services.values();
         let services = services.filter_map(|service| {
             let admission = service.access.admits(&person.name);
-            let platforms = match service.app {
+            let platforms = match &service.app {
                 Some(_) => platforms.clone(),
                 None => Vec::new(),
             };
@@ -230,7 +233,8 @@ fn link(service: &Service, admission: Admission, platforms: &[Platform]) -> Opti
         Admission::LanOnly => (false, true, false),
         Admission::WithCertificate { lan } => (true, lan, false),
     };
-    let app = service.app.filter(|_| with_certificate);
+    let app = service.app.as_ref().filter(|_| with_certificate);
+    let app = app.and_then(|name| catalogue::app(name.as_str()));
     Some(ServiceLink {
         title: service.title.clone(),
         addresses: super::addresses(service),

@@ -7,8 +7,9 @@ use serde::Serialize;
 use super::Artifact;
 use crate::dates;
 use crate::derive::{Index, Term};
+use crate::diagnostic::Mistake;
 use crate::pki::Validity;
-use crate::template::{TemplateError, Templates};
+use crate::template::Templates;
 
 /// What the template is given: the data, and where things stand on the timeline.
 #[derive(Serialize)]
@@ -55,7 +56,7 @@ struct Bar {
 }
 
 /// Renders the admin's page.
-pub fn render(index: &Index, templates: &Templates) -> Result<Artifact, TemplateError> {
+pub fn render(index: &Index, templates: &Templates) -> Result<Artifact, Mistake> {
     let context = Context {
         index,
         timeline: timeline(index),

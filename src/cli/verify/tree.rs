@@ -10,6 +10,7 @@ use serde::Serialize;
 use walkdir::WalkDir;
 
 use super::{VerifyError, conclude, counted, keyring, listed, password};
+use crate::build;
 use crate::cli::arguments::Verify;
 use crate::cli::build::{owner, shown_secrets};
 use crate::cli::failure::{Exit, Failure};
@@ -19,10 +20,9 @@ use crate::derive::{self, Bundle, Derivation, Recipe};
 use crate::lock::Lock;
 use crate::model::Homelab;
 use crate::pki::{SealedBundle, read_crl};
-use crate::realise;
 use crate::render::Secrets;
 use crate::root::Keyring;
-use crate::tree::{Found, OutputPath, Scope, View};
+use crate::tree::{Found, OutputPath, View};
 use crate::verify::{Context, Finding, Strictness, examine};
 
 /// What a tree turned out to be.
@@ -45,7 +45,7 @@ pub fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Failure> {
     believed::refuse_unsigned(&lock)?;
     let templates = workspace.templates()?;
     let now = clock::now()?;
-    clock::warn(now, &lock);
+    clock::warn(&lock)?;
     let out = workspace.out(named)?;
     if !out.is_dir() {
         return Err(Failure::environment(VerifyError::NothingThere {
@@ -78,7 +78,7 @@ pub fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Failure> {
         let what = "homelab.lock has no signature of what it should list: run `homelab build`";
         findings.push(Finding::wrong(&about, what));
     }
-    let differences = realise::differences(&view, &public, &templates, None);
+    let differences = build::differences(&view, &public, &templates, None);
     let differences = differences.map_err(|error| Failure::new(Exit::Environment, error))?;
     for difference in differences {
         let about = tree.named(&difference.path);
@@ -114,7 +114,7 @@ pub fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Failure> {
     let profiles_compared = match keyring {
         Some(keyring) => {
             let secrets = Secrets::of(keyring, &lock).map_err(Failure::environment)?;
-            let differences = realise::differences(&view, &profiles, &templates, Some(&secrets));
+            let differences = build::differences(&view, &profiles, &templates, Some(&secrets));
             let differences =
                 differences.map_err(|error| Failure::new(Exit::Environment, error))?;
             for difference in differences {
@@ -233,7 +233,7 @@ impl Tree<'_> {
             };
             findings.push(Finding::wrong(&about, what));
         }
-        let folders = self.view.altered_folders(|_| true, &Scope::All);
+        let folders = self.view.altered_folders();
         for folder in folders.map_err(Failure::environment)? {
             let about = folder.display().to_string();
             findings.push(Finding::wrong(
@@ -280,7 +280,7 @@ impl Tree<'_> {
     }
 
     /// What it means that a file is not what would be made now.
-    fn meaning(&self, found: &realise::Difference, lock: &Lock) -> Result<String, Failure> {
+    fn meaning(&self, found: &build::Difference, lock: &Lock) -> Result<String, Failure> {
         let what = match (found.path.as_str(), found.what) {
             (_, "is no longer declared") => "nothing declares it any more: run `homelab build`",
             (_, "is missing") => "it has not been built yet: run `homelab build`",
