@@ -45,6 +45,10 @@ use crate::root::{IssuanceId, RootId, RootKey, RootSecret};
 /// The version of the format that is written; the first one, in which nothing is signed, is read too.
 pub const VERSION: u32 = 2;
 
+/// How long before its issue a certificate or a revocation list is valid, for an edge whose clock is
+/// late: until then it would refuse that one device, or everybody.
+pub const CLOCK_ALLOWANCE_HOURS: i64 = 1;
+
 /// All that has been issued.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lock {

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
+use super::CLOCK_ALLOWANCE_HOURS;
 use super::{Lock, PublishedCrl};
-use crate::issue::CLOCK_ALLOWANCE_HOURS;
 use crate::pki::{CrlNumber, Fingerprint};
 
 /// What locks before have said, as far as a later one may not take it back. Plain data: it stands in files.

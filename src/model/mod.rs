@@ -1,6 +1,6 @@
 //! A homelab, valid by construction: every name it holds is declared, every value says what it may.
 //!
-//! [`crate::resolve`] makes it from declarations; nothing else can.
+//! The room `resolve` makes it from declarations; nothing else can.
 
 mod access;
 mod backend;

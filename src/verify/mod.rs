@@ -1,6 +1,6 @@
 //! Whether what was made, and what is served, is what the declaration and the lock say.
 //!
-//! Pure: files are read, passwords found and connections made in [`crate::cli`]; here is what is to be
+//! Pure: files are read, passwords found and connections made elsewhere; here is what is to be
 //! expected, and what an answer means.
 
 mod age;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::access;
 use crate::dates;
 use crate::derive::{DeviceAccess, EdgeState};
-use crate::issue::CLOCK_ALLOWANCE_HOURS;
+use crate::lock::CLOCK_ALLOWANCE_HOURS;
 use crate::lock::{Lock, Origin};
 use crate::model::Homelab;
 use crate::pki::Fingerprint;
