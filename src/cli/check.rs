@@ -1,8 +1,9 @@
 //! `homelab check`.
 
 use super::arguments::Check;
-use super::build::{Inputs, accepting, report_all};
+use super::build::report_all;
 use super::failure::Failure;
+use super::inputs::{Inputs, accepting};
 use super::plan::Foreseen;
 use super::{believed, report};
 use crate::build::{self, LockChanges, Mode, Prepared};

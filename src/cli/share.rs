@@ -8,12 +8,12 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::arguments::Share;
-use super::build::{issued_lock, owner, sealed_hash};
 use super::device::{Purpose, is_enrolled};
 use super::failure::{Exit, Failure};
 use super::hold::{PATIENCE, Still};
+use super::inputs::{issued_lock, sealed_hash};
 use super::{clock, create_root, password, report, secret};
-use crate::build::{self, Stale, Staleness};
+use crate::build::{self, Stale, Staleness, owner};
 use crate::dates;
 use crate::derive::{self, Derivation, Guide, Recipe};
 use crate::lock::{Issued, Lock};

@@ -118,13 +118,12 @@ fn rotation(status: &Status) -> String {
     let mut text = String::new();
     for outgoing in &status.outgoing {
         let (name, ends) = (&outgoing.common_name, ends(outgoing.not_after));
-        text += &match outgoing.is_foreign {
-            false => {
-                format!("authority `{name}`: trusted until `homelab rotate --finish`, {ends}\n")
-            }
-            true => format!(
+        text += &if outgoing.is_foreign {
+            format!(
                 "authority `{name}`: trusted, but no device is declared by fingerprint; `homelab rotate --finish` drops it\n"
-            ),
+            )
+        } else {
+            format!("authority `{name}`: trusted until `homelab rotate --finish`, {ends}\n")
         };
     }
     let named = |dependents: Vec<&DependentStatus>| {

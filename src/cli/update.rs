@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 
 use super::arguments::Secret;
-use super::build::{Inputs, Operation};
+use super::build::Operation;
 use super::failure::Failure;
 use super::hold::Held;
+use super::inputs::Inputs;
 use super::sealing::Wanted;
 use super::secret::Opened;
 use super::workspace::WorkspaceError;

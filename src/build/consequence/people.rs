@@ -128,9 +128,10 @@ fn of_device(
     match (had_any, has_any) {
         (false, false) => None,
         (_, true) if is_back => {
-            let newer = match loses_some {
-                true => ", and not with the one that it has had since",
-                false => "",
+            let newer = if loses_some {
+                ", and not with the one that it has had since"
+            } else {
+                ""
             };
             let text =
                 format!("lets {device} in again with a certificate that was shut out{newer}");
@@ -158,13 +159,16 @@ fn of_device(
             format!("{device} is let in again, with a new file"),
         ),
         (false, true) => tell(Kind::FirstFile, format!("{device} gets its first file")),
-        (true, true) if was.fingerprint == is.fingerprint => match loses_some {
-            true => tell(
-                Kind::LocksOut,
-                format!("locks out {device}, if its new file is not installed by now"),
-            ),
-            false => None,
-        },
+        (true, true) if was.fingerprint == is.fingerprint => {
+            if loses_some {
+                tell(
+                    Kind::LocksOut,
+                    format!("locks out {device}, if its new file is not installed by now"),
+                )
+            } else {
+                None
+            }
+        }
         (true, true) => {
             let until = match &was.fingerprint {
                 Some(present) => is.older.iter().find(|older| older.fingerprint == *present),
@@ -209,11 +213,10 @@ fn authorities(before: &EdgeState, after: &EdgeState, found: &mut Vec<Consequenc
     }
     let (was, is) = (&before.exposure.domain, &after.exposure.domain);
     if was != is {
-        let stays = match before.authorities == after.authorities {
-            true => {
-                ", and devices keep their certificates: they are of an authority that bears its name, until `homelab rotate --authority`"
-            }
-            false => "",
+        let stays = if before.authorities == after.authorities {
+            ", and devices keep their certificates: they are of an authority that bears its name, until `homelab rotate --authority`"
+        } else {
+            ""
         };
         let text = format!("the domain becomes {is}; it was {was}{stays}");
         found.push(Consequence::new(Kind::Edge, is, text));

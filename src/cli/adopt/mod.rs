@@ -11,8 +11,9 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::arguments::Adopt;
-use super::build::{Inputs, build_after};
+use super::build::build_after;
 use super::failure::Failure;
+use super::inputs::Inputs;
 use super::sealing::Wanted;
 use super::workspace::Workspace;
 use super::{clock, report, secret};
