@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::inputs::{Inputs, accepting};
 use super::plan::Foreseen;
 use super::{believed, report};
-use crate::build::{self, LockChanges, Mode, Prepared};
+use crate::build::{self, Consent, LockChanges, Mode, Prepared};
 use crate::dates;
 use crate::model::Homelab;
 use crate::status::{State, Status};
@@ -14,7 +14,10 @@ use crate::status::{State, Status};
 /// Says everything that is wrong with the declaration, the templates and the lock, and for what a build would be refused.
 pub fn check(arguments: &Check) -> Result<(), Failure> {
     let inputs = Inputs::of(&arguments.declaration, None)?;
-    let consent = accepting(&arguments.accept_return_of);
+    let consent = Consent {
+        revocations: arguments.allow_retire,
+        ..accepting(&arguments.accept_return_of)
+    };
     let foreseen = Foreseen::of(&inputs, Mode::Update, consent)?;
     let prepared = &foreseen.prepared;
     if let Some(lock) = &prepared.before {
