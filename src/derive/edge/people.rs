@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::lock::{Installed, Issued, State};
-use crate::model::{self, DeviceId, DisplayName, Email, Fingerprint, Name};
+use crate::model::{self, DeviceId, DisplayName, Email, Name};
+use crate::pki::Fingerprint;
 
 /// The certificates of each device that are let in, the active one first.
 pub type Admitted<'l> = BTreeMap<&'l DeviceId, Vec<&'l Issued>>;
@@ -72,7 +73,7 @@ impl From<&Issued> for Device {
                 State::Superseded { until } => Some(until),
                 State::Active | State::Revoked { .. } | State::Blocked { .. } => None,
             },
-            fingerprint: Fingerprint::from(issued.fingerprint),
+            fingerprint: issued.fingerprint,
         }
     }
 }
