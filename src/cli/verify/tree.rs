@@ -19,7 +19,7 @@ use crate::derive::{self, Bundle, Derivation, Recipe};
 use crate::lock::Lock;
 use crate::model::Homelab;
 use crate::pki::{SealedBundle, read_crl};
-use crate::realise;
+use crate::realise::{self, Mismatch};
 use crate::render::Secrets;
 use crate::root::Keyring;
 use crate::tree::{Found, OutputPath, Scope, View};
@@ -282,8 +282,8 @@ impl Tree<'_> {
     /// What it means that a file is not what would be made now.
     fn meaning(&self, found: &realise::Difference, lock: &Lock) -> Result<String, Failure> {
         let what = match (found.path.as_str(), found.what) {
-            (_, "is no longer declared") => "nothing declares it any more: run `homelab build`",
-            (_, "is missing") => "it has not been built yet: run `homelab build`",
+            (_, Mismatch::Undeclared) => "nothing declares it any more: run `homelab build`",
+            (_, Mismatch::Missing) => "it has not been built yet: run `homelab build`",
             ("edge/ca.pem", _) => "it does not hold the authorities of homelab.lock",
             ("edge/ca.crl.der", _) => {
                 let contents = self.view.read(&found.path).map_err(Failure::environment)?;
