@@ -10,8 +10,8 @@ use jiff::{Timestamp, ToSpan};
 use rayon::prelude::*;
 
 use crate::lock::{
-    Authority, AuthorityState, HandedOut, Issued, Lock, NewDevice, Origin, SignedCrl, State,
-    authority_common_name,
+    Authority, AuthorityState, HandedOut, Issued, Lock, NewDevice, NewKey, Origin, SignedCrl,
+    State, authority_common_name,
 };
 use crate::model::{DeviceId, Domain, Email, Lifetime, MadeKey};
 use crate::pki::{
@@ -334,9 +334,12 @@ pub fn new_certificates(
         let begins = begin(now).max(from);
         let validity = validity(&new.device.to_string(), begins, ends)?;
         let serial = root.device_serial(id, &new.device);
-        let key = match &new.own_key {
-            Some(key) => key.clone(),
-            None => device_key(root, new.made, id, &new.device)?.public_key(),
+        let (key, made) = match &new.key {
+            NewKey::Own(key) => (key.clone(), MadeKey::P256),
+            NewKey::Derived(kind) => {
+                let key = device_key(root, *kind, id, &new.device)?;
+                (key.public_key(), *kind)
+            }
         };
         let certificate = signer.sign(&key, serial, &new.device, &new.email, validity)?;
         Ok(Issued {
@@ -347,11 +350,8 @@ pub fn new_certificates(
             validity,
             serial,
             fingerprint: certificate.fingerprint(),
-            made: match new.own_key {
-                Some(_) => MadeKey::P256,
-                None => new.made,
-            },
-            own_key: new.own_key.is_some().then_some(certificate),
+            made,
+            own_key: matches!(new.key, NewKey::Own(_)).then_some(certificate),
             state: State::Active,
         })
     };

@@ -5,7 +5,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::lock::{self, Authority, Issued, Lock, reconcile};
+use crate::lock::{self, Authority, Issued, Lock};
 use crate::model::{DeviceId, Homelab, Lifetime};
 use crate::pki::Validity;
 
@@ -202,7 +202,7 @@ impl Status {
             ..undeclared(&issued.device)
         });
         // One that is issued a certificate instead is told of as that.
-        let removed = lock.map(|lock| reconcile(homelab, lock).remove);
+        let removed = lock.map(|lock| lock.gone(homelab));
         let removed = removed.into_iter().flatten();
         let removed = removed.filter(|device| homelab.device(device).is_none());
         let removed = removed.map(|device| undeclared(&device));

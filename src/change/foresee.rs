@@ -4,9 +4,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::issue::{CredentialError, new_authority, new_certificates};
-use crate::lock::{Issued, Lock, NewDevice, reconcile};
+use crate::lock::{Issued, Lock, NewDevice, OwnKeys, reconcile};
 use crate::model::{DeviceId, Fingerprint, Homelab};
-use crate::pki::PublicKey;
 use crate::root::{IssuanceId, Keyring, RootSecret};
 
 /// A lock as a build would leave it, but for what only the secret can make.
@@ -50,14 +49,14 @@ impl LockChanges {
     }
 }
 
-/// What a mere build at `now` does to the lock; there is none before the first one. `own_key` is the key
-/// of a device that has made it, `let_in` what the edge of before let in by fingerprint.
+/// What a mere build at `now` does to the lock; there is none before the first one. `own_keys` are those
+/// that devices have made, `let_in` what the edge of before let in by fingerprint.
 ///
 /// Fails where issuing would fail for reasons that can be known.
 pub fn foresee(
     homelab: &Homelab,
     lock: Option<&Lock>,
-    own_key: impl Fn(&DeviceId) -> Option<PublicKey>,
+    own_keys: &OwnKeys,
     let_in: &[(DeviceId, Fingerprint)],
     now: Timestamp,
 ) -> Result<Foreseen, CredentialError> {
@@ -69,7 +68,7 @@ pub fn foresee(
     close.sort();
     close.dedup();
     lock.learn(homelab, let_in);
-    let reconciliation = reconcile(homelab, &lock);
+    let reconciliation = reconcile(homelab, &lock, own_keys);
     if !reconciliation.is_settled(&lock) {
         lock.remember(homelab, now);
     }
@@ -96,9 +95,8 @@ pub fn foresee(
             signer = id;
         }
         let devices = reconciliation.issue.into_iter();
-        let devices: Vec<(IssuanceId, NewDevice)> = devices
-            .map(|new| (placeholder(&new.device), with_key(new, &own_key)))
-            .collect();
+        let devices: Vec<(IssuanceId, NewDevice)> =
+            devices.map(|new| (placeholder(&new.device), new)).collect();
         let issued = new_certificates(&Keyring::of(stand_in), &made_up, &devices, now)?;
         let as_signed_by = |issued| Issued {
             authority: signer,
@@ -116,11 +114,6 @@ pub fn foresee(
         sign: lock.has_stale_crl(),
     };
     Ok(Foreseen { lock, changes })
-}
-
-fn with_key(new: NewDevice, own_key: impl Fn(&DeviceId) -> Option<PublicKey>) -> NewDevice {
-    let own_key = own_key(&new.device);
-    NewDevice { own_key, ..new }
 }
 
 /// An id that no device has: those that are drawn at random come out so with no probability to speak of.

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::{Consequence, Kind, between, foresee};
 use crate::derive::{self, EdgeState, Recipe};
+use crate::lock::OwnKeys;
 use crate::model::Homelab;
 use crate::source::Source;
 
@@ -26,7 +27,7 @@ fn homelab(text: &str) -> Homelab {
 
 fn published(text: &str) -> EdgeState {
     let homelab = homelab(text);
-    let foreseen = foresee(&homelab, None, |_| None, &[], now()).unwrap();
+    let foreseen = foresee(&homelab, None, &OwnKeys::new(), &[], now()).unwrap();
     let recipes = derive::edge(&homelab, &foreseen.lock, &[]).into_iter();
     let published = recipes.filter_map(|derivation| match derivation.recipe {
         Recipe::EdgeState(published) => Some(published),
@@ -263,12 +264,12 @@ fn what_is_published_is_read_back() {
 #[test]
 fn foreseeing_is_deterministic_and_changes_nothing_that_is_issued() {
     let homelab = homelab(PEOPLE);
-    let once = foresee(&homelab, None, |_| None, &[], now()).unwrap();
-    let twice = foresee(&homelab, None, |_| None, &[], now()).unwrap();
+    let once = foresee(&homelab, None, &OwnKeys::new(), &[], now()).unwrap();
+    let twice = foresee(&homelab, None, &OwnKeys::new(), &[], now()).unwrap();
     assert_eq!(once.lock, twice.lock);
     assert!(once.changes.authority && once.changes.sign);
     assert_eq!(once.changes.issue, ["alice/pixel", "bob/iphone"]);
-    let later = foresee(&homelab, Some(&once.lock), |_| None, &[], now()).unwrap();
+    let later = foresee(&homelab, Some(&once.lock), &OwnKeys::new(), &[], now()).unwrap();
     assert_eq!(later.lock, once.lock);
     assert_eq!(later.changes.issue, [""; 0]);
 }

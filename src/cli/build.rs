@@ -238,9 +238,10 @@ fn build_all(
             issuing.published = published;
             (is_first, is_new) = (lock.signing().is_none(), false);
             refuse_issued_here(homelab, &lock)?;
+            let reconciliation = reconcile(homelab, &lock, inputs.requested.keys());
             match mode {
-                Mode::Locked => refuse_changes(homelab, &lock)?,
-                Mode::Retiring(allowed) => refuse_retiring_many(homelab, &lock, allowed)?,
+                Mode::Locked => refuse_changes(&reconciliation, &lock)?,
+                Mode::Retiring(allowed) => refuse_retiring_many(&reconciliation, allowed)?,
             }
             // Where the tree cannot be built in, nothing is issued either.
             View::open(out, owner(&lock), PATIENCE).map_err(Failure::environment)?;
@@ -301,33 +302,26 @@ fn tell_git(workspace: &Held, is_new: bool) -> Result<(), Failure> {
 }
 
 fn refuse_retiring_many(
-    homelab: &Homelab,
-    lock: &Lock,
+    reconciliation: &Reconciliation,
     allowed: Option<usize>,
 ) -> Result<(), Failure> {
-    match retires_many(homelab, lock, allowed) {
+    match retires_many(reconciliation, allowed) {
         Some(error) => Err(Failure::new(Exit::Difference, error)),
         None => Ok(()),
     }
 }
 
-/// A declaration that has lost many devices is probably a bad merge, or a file that was cut.
+/// Why a build would stop where it shuts out many devices, more than are `allowed`.
 pub fn retires_many(
-    homelab: &Homelab,
-    lock: &Lock,
+    reconciliation: &Reconciliation,
     allowed: Option<usize>,
 ) -> Option<impl Diagnostic + Send + Sync + 'static> {
-    let reconciliation = reconcile(homelab, lock);
-    let devices = reconciliation.shut_out(lock);
+    let devices = &reconciliation.shut_out;
     let is_meant = allowed.is_some_and(|most| devices.len() <= most);
-    if !reconciliation.revokes_many(lock) || is_meant {
-        return None;
-    }
-    let names: Vec<String> = devices.iter().map(ToString::to_string).collect();
-    Some(BuildError::RetiresMany {
+    (reconciliation.shuts_out_many() && !is_meant).then(|| BuildError::RetiresMany {
         count: devices.len(),
-        of: lock.admitted().len(),
-        devices: names.join(", "),
+        of: reconciliation.let_in,
+        devices: names(devices),
     })
 }
 
@@ -387,10 +381,10 @@ fn build_edge(inputs: &Inputs<Held>, arguments: &Build) -> Result<(), Failure> {
     let was_stale = lock.has_stale_crl();
     lock.forget_overtaken(&published.handed_out);
     refuse_issued_here(homelab, &lock)?;
-    refuse_issues(homelab, &lock)?;
-    refuse_retiring_many(homelab, &lock, arguments.allow_retire)?;
     // Who is no longer declared is left out of the Caddyfile at once; the lock learns of it later.
-    let reconciliation = reconcile(homelab, &lock);
+    let reconciliation = reconcile(homelab, &lock, inputs.requested.keys());
+    refuse_issues(&reconciliation, &lock)?;
+    refuse_retiring_many(&reconciliation, arguments.allow_retire)?;
     caddy::warn(homelab);
     let derivations = derive::edge(homelab, &lock, &templates.of_the_edge());
     let (is_stale, scope) = (lock.has_stale_crl(), edge_scope(&lock));
@@ -469,7 +463,8 @@ fn check_tree(inputs: &Inputs<Still>, make: &Make, accepted: &[DeviceId]) -> Res
     let published = Published::read(workspace, out, &lock)?;
     published.refuse_return(homelab, &lock, accepted)?;
     lock.forget_overtaken(&published.handed_out);
-    refuse_changes(homelab, &lock)?;
+    let reconciliation = reconcile(homelab, &lock, inputs.requested.keys());
+    refuse_changes(&reconciliation, &lock)?;
     let opened = secret::unlock(workspace, &make.secret, &lock, &lock.roots())?;
     let secrets = Secrets::of(opened.keyring, &lock).map_err(Failure::environment)?;
     let derivations = derive::derive(

@@ -4,7 +4,7 @@ use super::arguments::Check;
 use super::build::{refuse_issued_here, warn_of_unvouched};
 use super::create_root;
 use super::failure::Failure;
-use super::requests::Requested;
+use super::requests::{Requested, refuse_reused_keys};
 use super::workspace::Workspace;
 use super::{believed, caddy, clock, expiry, plan, report, went_back};
 use crate::lock::{Lock, reconcile};
@@ -33,7 +33,8 @@ pub fn check(arguments: &Check) -> Result<(), Failure> {
         counted(homelab.services.len(), "service", "services"),
     ));
     caddy::warn(&homelab);
-    let changes = lock.as_ref().map(|lock| reconcile(&homelab, lock));
+    let changes = lock.as_ref();
+    let changes = changes.map(|lock| reconcile(&homelab, lock, requested.keys()));
     let (new, recorded, gone) = match &changes {
         Some(changes) => (
             changes.issue.len(),
@@ -42,9 +43,9 @@ pub fn check(arguments: &Check) -> Result<(), Failure> {
         ),
         None => (homelab.enrolled().count(), 0, 0),
     };
-    if let Some(lock) = &lock {
+    if let (Some(lock), Some(changes)) = (&lock, &changes) {
         refuse_issued_here(&homelab, lock)?;
-        requested.refuse_shut_out(&reconcile(&homelab, lock), lock)?;
+        refuse_reused_keys(changes)?;
         requested.warn(&homelab, lock);
         warn_of_unvouched(&homelab, lock);
     }

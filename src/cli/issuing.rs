@@ -8,7 +8,7 @@ use super::arguments::Secret;
 use super::build::Inputs;
 use super::failure::Failure;
 use super::hold::Held;
-use super::requests::Requested;
+use super::requests::{Requested, refuse_reused_keys};
 use super::sealing::{SealsTo, Wanted};
 use super::secret::Opened;
 use super::went_back::Published;
@@ -143,7 +143,7 @@ impl<'a> Issuing<'a> {
         let unconfirmed = self.hold_unsigned(&lock)?;
         let ordered = self.carry_out(order, &mut lock)?;
         lock.learn(self.homelab, &self.published.installed);
-        let reconciliation = reconcile(self.homelab, &lock);
+        let reconciliation = reconcile(self.homelab, &lock, self.requested.keys());
         if reconciliation.is_settled(&lock) {
             // A merge may have left it in another form than the one that is written.
             self.write(&mut lock)?;
@@ -388,8 +388,8 @@ impl<'a> Issuing<'a> {
     /// Issues what is declared and not yet issued, the authority first, and the revocation lists last.
     fn issue(&self, lock: Lock, keyring: &Keyring) -> Result<Changed, Failure> {
         let now = clock::now_to_issue()?;
-        let reconciliation = reconcile(self.homelab, &lock);
-        self.requested.refuse_shut_out(&reconciliation, &lock)?;
+        let reconciliation = reconcile(self.homelab, &lock, self.requested.keys());
+        refuse_reused_keys(&reconciliation)?;
         let mut changed = Changed::retiring(lock, reconciliation.revoke, now);
         changed.lock.remember(self.homelab, now);
         changed.recorded = reconciliation.record;
@@ -403,10 +403,7 @@ impl<'a> Issuing<'a> {
         let new: Result<Vec<(IssuanceId, NewDevice)>, Failure> = reconciliation
             .issue
             .into_iter()
-            .map(|mut device| {
-                device.own_key = self.requested.key(&device.device);
-                Ok((create_root::new_issuance_id()?, device))
-            })
+            .map(|device| Ok((create_root::new_issuance_id()?, device)))
             .collect();
         let issued = new_certificates(keyring, authority, &new?, now);
         changed.issued = issued.map_err(Failure::environment)?;
@@ -537,8 +534,7 @@ impl Changed {
 }
 
 /// Fails where the lock does not say already what the declaration says.
-pub fn refuse_changes(homelab: &Homelab, lock: &Lock) -> Result<(), Failure> {
-    let reconciliation = reconcile(homelab, lock);
+pub fn refuse_changes(reconciliation: &Reconciliation, lock: &Lock) -> Result<(), Failure> {
     let gone = reconciliation.revoke.iter().chain(&reconciliation.remove);
     let gone = gone.map(|device| format!("{device} is to be retired"));
     let new = reconciliation.record.iter();
@@ -546,12 +542,12 @@ pub fn refuse_changes(homelab: &Homelab, lock: &Lock) -> Result<(), Failure> {
     let crl = lock.has_stale_crl();
     let crl = crl.then(|| String::from("ca.crl is to be signed anew"));
     let records = new.chain(gone).chain(crl);
-    refuse(to_be_issued(&reconciliation, lock).chain(records))
+    refuse(to_be_issued(reconciliation, lock).chain(records))
 }
 
 /// Fails where the declaration has what the lock has not; that the lock has more is no matter.
-pub fn refuse_issues(homelab: &Homelab, lock: &Lock) -> Result<(), Failure> {
-    refuse(to_be_issued(&reconcile(homelab, lock), lock))
+pub fn refuse_issues(reconciliation: &Reconciliation, lock: &Lock) -> Result<(), Failure> {
+    refuse(to_be_issued(reconciliation, lock))
 }
 
 /// What would have to be issued.

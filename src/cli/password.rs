@@ -97,8 +97,7 @@ pub fn derived(
         let device = issued.device.clone();
         return Err(Failure::environment(PasswordError::OwnKey { device }));
     }
-    let of = lock.authority(&issued.authority);
-    let of = of.map_or(lock.root, |authority| authority.root);
+    let of = lock.root_of(issued);
     let opened = secret::unlock(workspace, secret, lock, &[of])?;
     let root = opened
         .keyring

@@ -20,6 +20,7 @@ use super::build::{
 };
 use super::failure::{Exit, Failure};
 use super::issuing::to_be_issued;
+use super::requests::refuse_reused_keys;
 use super::workspace::{Workspace, Written};
 use super::{believed, clock, create_root, report, went_back};
 use crate::change::{
@@ -28,7 +29,7 @@ use crate::change::{
 };
 use crate::derive::{self, Derivation, DeviceAccess, EdgeState, Recipe};
 use crate::lock::{Lock, reconcile};
-use crate::model::{DeviceId, Homelab};
+use crate::model::Homelab;
 use crate::realise::{self, Forecast, Staleness};
 use crate::tree::{ManifestEntry, OutputPath, Scope, View, named_holder};
 
@@ -176,8 +177,8 @@ fn of_all(inputs: &Inputs, arguments: &Arguments, now: Timestamp) -> Result<Plan
         lock.forget_overtaken(&published.handed_out);
         let_in = published.installed;
     }
-    let own_key = |device: &DeviceId| requested.key(device);
-    let foreseen = foresee(homelab, lock.as_ref(), own_key, &let_in, now);
+    let own_keys = requested.keys();
+    let foreseen = foresee(homelab, lock.as_ref(), own_keys, &let_in, now);
     let too_early = || clock::now_to_issue().err();
     let foreseen =
         foreseen.map_err(|error| too_early().unwrap_or_else(|| Failure::environment(error)))?;
@@ -192,7 +193,8 @@ fn of_all(inputs: &Inputs, arguments: &Arguments, now: Timestamp) -> Result<Plan
     if let Some(lock) = &lock {
         clock::warn(now, lock);
         refuse_issued_here(homelab, lock)?;
-        requested.refuse_shut_out(&reconcile(homelab, lock), lock)?;
+        let reconciliation = reconcile(homelab, lock, own_keys);
+        refuse_reused_keys(&reconciliation)?;
         requested.warn(homelab, lock);
         warn_of_unvouched(homelab, lock);
         let written = workspace.written(lock)?;
@@ -203,7 +205,7 @@ fn of_all(inputs: &Inputs, arguments: &Arguments, now: Timestamp) -> Result<Plan
                 "homelab.lock is of version 1, which nobody has signed: {SIGN}"
             ));
         }
-        brake = retires_many(homelab, lock, arguments.allow_retire).map(|error| Stop::of(&error));
+        brake = retires_many(&reconciliation, arguments.allow_retire).map(|error| Stop::of(&error));
         notes.extend(of_authority(homelab, lock));
     }
     let sealed = sealed_hash(workspace)?.or(pending_hash(workspace)?);
@@ -245,7 +247,7 @@ fn of_edge(inputs: &Inputs, arguments: &Arguments) -> Result<Plan, Failure> {
     published.refuse_return(homelab, &lock, &arguments.accept_return_of)?;
     lock.forget_overtaken(&published.handed_out);
     refuse_issued_here(homelab, &lock)?;
-    let reconciliation = reconcile(homelab, &lock);
+    let reconciliation = reconcile(homelab, &lock, inputs.requested.keys());
     let derivations = derive::edge(homelab, &lock, &inputs.templates.of_the_edge());
     let scope = edge_scope(&lock);
     let look = Look {
@@ -264,7 +266,7 @@ fn of_edge(inputs: &Inputs, arguments: &Arguments) -> Result<Plan, Failure> {
         plan.stops
             .push(Stop::of(&super::build::lock_would_change(issue)));
     }
-    let brake = retires_many(homelab, &lock, arguments.allow_retire);
+    let brake = retires_many(&reconciliation, arguments.allow_retire);
     plan.stops.extend(brake.map(|error| Stop::of(&error)));
     if lock.has_stale_crl() {
         plan.notes.push(format!("ca.crl is left as it is: {SIGN}"));

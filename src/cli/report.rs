@@ -50,8 +50,7 @@ pub fn only_text(text: &str) -> Result<(), Failure> {
 pub fn picture(qr: &Qr) -> Result<(), Failure> {
     let stdout = std::io::stdout();
     if !stdout.is_terminal() {
-        let lines = qr.lines().join("\n");
-        return only_result(lines);
+        return only_result(qr.lines());
     }
     if let Ok(size) = rustix::termios::tcgetwinsize(&stdout)
         && (1..qr.width()).contains(&usize::from(size.ws_col))
@@ -63,7 +62,7 @@ pub fn picture(qr: &Qr) -> Result<(), Failure> {
         ));
         return Ok(());
     }
-    for line in qr.lines() {
+    for line in qr.lines().lines() {
         only_result(format_args!("{PICTURE}{line}{PICTURE:#}"))?;
     }
     Ok(())

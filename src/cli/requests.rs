@@ -1,6 +1,5 @@
 //! The requests of devices that make their own keys.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use miette::{Diagnostic, Report};
@@ -9,7 +8,7 @@ use thiserror::Error;
 use super::failure::{Exit, Failure};
 use super::report;
 use super::workspace::Workspace;
-use crate::lock::{Issued, Lock, Reconciliation};
+use crate::lock::{Lock, OwnKeys, Reconciliation, ReusedKey};
 use crate::model::{DeviceId, Enrolment, Homelab};
 use crate::pki::{PublicKey, RequestError, UnusableKey, requested_key};
 
@@ -76,31 +75,24 @@ fn refuse(reports: Vec<Report>) -> Result<(), Failure> {
     }
 }
 
-/// Whether a key was shut out, and with which certificate: the last one of it that was issued, to whatever
-/// device, is not let in, or will not be when the declaration is met.
-fn shut_out<'l>(
-    lock: &'l Lock,
-    reconciliation: &Reconciliation,
-    key: &PublicKey,
-) -> Option<&'l Issued> {
-    let certificates = lock.certificates.iter();
-    let of_key = certificates.filter(|issued| issued.own_public_key().as_ref() == Some(key));
-    let last =
-        of_key.max_by_key(|issued| (issued.revoked().is_none(), issued.validity.not_before()))?;
-    // One that has only ended was never shut out.
-    let has_ended = |since| since >= last.validity.not_after();
-    let is_out = last.revoked().is_some_and(|since| !has_ended(since))
-        || reconciliation.revoke.contains(&last.device);
-    is_out.then_some(last)
+/// Fails where a certificate is to be issued for a key that was shut out, under whatever name: whoever
+/// has that key would be let in again.
+pub fn refuse_reused_keys(reconciliation: &Reconciliation) -> Result<(), Failure> {
+    let reused = reconciliation.reused_keys.iter();
+    let reports = reused.map(|ReusedKey { device, before }| {
+        let (device, before) = (device.clone(), before.clone());
+        RequestsError::ShutOut { device, before }.into()
+    });
+    refuse(reports.collect())
 }
 
 /// The keys of devices that made them, as their requests have them.
-pub struct Requested(BTreeMap<DeviceId, PublicKey>);
+pub struct Requested(OwnKeys);
 
 impl Requested {
     /// Reads every request that is declared, or says all that is wrong with them.
     pub fn read(workspace: &Workspace, homelab: &Homelab) -> Result<Requested, Failure> {
-        let mut keys = BTreeMap::new();
+        let mut keys = OwnKeys::new();
         let mut reports = Vec::new();
         for (_, device) in homelab.devices() {
             let Enrolment::Request(path) = &device.enrolment else {
@@ -131,29 +123,9 @@ impl Requested {
         refuse(reports).map(|()| Requested(keys))
     }
 
-    /// The key of a device that made it.
-    pub fn key(&self, device: &DeviceId) -> Option<PublicKey> {
-        self.0.get(device).cloned()
-    }
-
-    /// Fails where a certificate is to be issued for a key that was shut out, under whatever name: whoever
-    /// has that key would be let in again.
-    pub fn refuse_shut_out(
-        &self,
-        reconciliation: &Reconciliation,
-        lock: &Lock,
-    ) -> Result<(), Failure> {
-        let mut reports = Vec::new();
-        for new in &reconciliation.issue {
-            let Some(key) = self.0.get(&new.device) else {
-                continue;
-            };
-            if let Some(last) = shut_out(lock, reconciliation, key) {
-                let (device, before) = (new.device.clone(), last.device.clone());
-                reports.push(RequestsError::ShutOut { device, before }.into());
-            }
-        }
-        refuse(reports)
+    /// The keys by device.
+    pub fn keys(&self) -> &OwnKeys {
+        &self.0
     }
 
     /// Whether the key that a device asks with is one that a certificate of its in the lock is of
@@ -174,7 +146,7 @@ impl Requested {
                 continue;
             };
             let is_other_kind = issued.made_key() != device.made_key();
-            if issued.own_public_key() != self.key(&device.id) || is_other_kind {
+            if issued.own_public_key().as_ref() != self.0.get(&device.id) || is_other_kind {
                 let device = &device.id;
                 report::note(format_args!(
                     "The certificate of {device} is of another key than homelab.kdl says: `homelab renew {device}` issues one."

@@ -13,7 +13,7 @@ use super::left_behind::{Behind, Forgets};
 use super::workspace::Workspace;
 use super::{believed, clock, report};
 use crate::derive::{DeviceAccess, EDGE_STATE, shown_moment};
-use crate::lock::{Forgotten, HandedOut, Lock, PublishedCrl, Remembered, Returned, reconcile};
+use crate::lock::{Forgotten, HandedOut, Lock, PublishedCrl, Remembered, Returned};
 use crate::model::{DeviceId, Fingerprint, Homelab};
 use crate::pki::{Certificate, certificates_in, crls_in, read_crl};
 
@@ -204,7 +204,7 @@ impl Published {
     /// may.
     fn returned(&self, homelab: &Homelab, lock: &Lock, accepted: &[DeviceId]) -> Vec<Returned> {
         let mut returned = self.returned_by(lock);
-        let gone = reconcile(homelab, lock).revoke;
+        let gone = lock.undeclared(homelab);
         returned.retain(|one| !gone.contains(&one.device) && !accepted.contains(&one.device));
         returned
     }

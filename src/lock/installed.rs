@@ -128,7 +128,7 @@ impl Lock {
     }
 
     /// The devices that are recorded as declared by fingerprint, and are so no longer, sorted.
-    pub(super) fn gone(&self, homelab: &Homelab) -> Vec<DeviceId> {
+    pub fn gone(&self, homelab: &Homelab) -> Vec<DeviceId> {
         let declared = by_fingerprint(homelab);
         let known = { self.installed.iter() }.filter(|known| known.removed.is_none());
         let gone = known.filter(|known| !declared.contains_key(&known.fingerprint));

@@ -29,7 +29,9 @@ pub use crl::SignedCrl;
 pub use installed::Installed;
 pub use lines::Lines;
 pub use read::{LockError, Unbelieved, read};
-pub use reconcile::{NewDevice, Reconciliation, issued_here, reconcile};
+pub use reconcile::{
+    NewDevice, NewKey, OwnKeys, Reconciliation, ReusedKey, issued_here, reconcile,
+};
 pub use remembered::{Forgotten, KnownAuthority, Lost, Remembered, ShutOut};
 pub use returned::{HandedOut, PublishedCrl, Returned};
 pub use rotation::Dependent;
@@ -284,6 +286,13 @@ impl Lock {
         self.authorities
             .iter()
             .find(|authority| authority.id == *id)
+    }
+
+    /// The root secret that a certificate's serial and password, and a key that was made for it, are derived from; the
+    /// present one where the lock does not know who signed it.
+    pub fn root_of(&self, issued: &Issued) -> RootId {
+        let authority = self.authority(&issued.authority);
+        authority.map_or(self.root, |authority| authority.root)
     }
 
     /// The root secrets that something which is let in was derived from, the present one first.

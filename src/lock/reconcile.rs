@@ -1,6 +1,6 @@
 //! The declaration against the lock: what is to be issued, and what retired.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::slice;
 
 use jiff::Timestamp;
@@ -9,6 +9,9 @@ use super::{Issued, Lock, State};
 use crate::model::{DeviceId, Email, Homelab, Lifetime, MadeKey};
 use crate::pki::PublicKey;
 
+/// The keys that devices have made, by device.
+pub type OwnKeys = BTreeMap<DeviceId, PublicKey>;
+
 /// What a build has to do to the lock. Renewing is never among it: that is a command of its own.
 #[derive(Debug, Default)]
 pub struct Reconciliation {
@@ -16,6 +19,12 @@ pub struct Reconciliation {
     pub issue: Vec<NewDevice>,
     /// Devices that have certificates and are no longer declared, sorted.
     pub revoke: Vec<DeviceId>,
+    /// Those of them that are let in now: one that is blocked loses nothing.
+    pub shut_out: Vec<DeviceId>,
+    /// How many devices are let in now.
+    pub let_in: usize,
+    /// Devices that are to be issued a certificate of a key that was shut out, sorted: who has that key would be let in again.
+    pub reused_keys: Vec<ReusedKey>,
     /// Devices that are declared by fingerprint and not recorded so, sorted.
     pub record: Vec<DeviceId>,
     /// Devices that are recorded as declared by fingerprint and are so no longer, sorted.
@@ -25,31 +34,34 @@ pub struct Reconciliation {
 /// A device that is to be issued its certificate.
 #[derive(Debug)]
 pub struct NewDevice {
-    /// Which.
     pub device: DeviceId,
-    /// The address to put into it.
     pub email: Email,
-    /// How long it is to be valid.
     pub validity: Lifetime,
-    /// The kind of key to make for it.
-    pub made: MadeKey,
-    /// The device's key, where it has made its own.
-    pub own_key: Option<PublicKey>,
+    pub key: NewKey,
+}
+
+/// Whose key a new certificate is of.
+#[derive(Debug)]
+pub enum NewKey {
+    /// One of that kind, to be derived from the root secret.
+    Derived(MadeKey),
+    /// The device's own.
+    Own(PublicKey),
+}
+
+/// A device that asks with a key that was shut out, or will be when the declaration is met.
+#[derive(Debug)]
+pub struct ReusedKey {
+    pub device: DeviceId,
+    /// The device, the same or another, whose last certificate of that key is the one that is shut out.
+    pub before: DeviceId,
 }
 
 impl Reconciliation {
-    /// Whether so many devices would be retired that it is probably a mistake: more than two, and
-    /// more than a third of those that are let in.
-    pub fn revokes_many(&self, lock: &Lock) -> bool {
-        let (shut_out, let_in) = (self.shut_out(lock).len(), lock.admitted().len());
-        shut_out > 2 && shut_out * 3 > let_in
-    }
-
-    /// The devices to be retired that are let in now: one that was barred loses nothing.
-    pub fn shut_out(&self, lock: &Lock) -> Vec<&DeviceId> {
-        let admitted = lock.admitted();
-        let retired = self.revoke.iter();
-        retired.filter(|id| admitted.contains_key(id)).collect()
+    /// Whether so many devices would be shut out that it is probably a mistake, a bad merge or a file that was cut: more
+    /// than two, and more than a third of those that are let in.
+    pub fn shuts_out_many(&self) -> bool {
+        self.shut_out.len() > 2 && self.shut_out.len() * 3 > self.let_in
     }
 
     /// Whether the lock says already what the declaration says.
@@ -66,34 +78,85 @@ impl Reconciliation {
     }
 }
 
-/// Compares what is declared with what has been issued.
-pub fn reconcile(homelab: &Homelab, lock: &Lock) -> Reconciliation {
-    let active = lock.active();
-    let declared: BTreeSet<&DeviceId> = homelab.enrolled().map(|(_, device)| &device.id).collect();
-    let blocked = lock.blocked();
-    let is_new = |id: &DeviceId| !active.contains_key(id) && !blocked.contains(id);
-    let is_revoked = |issued: &Issued| matches!(issued.state, State::Revoked { .. });
-    let known = lock.certificates.iter().filter(|c| !is_revoked(c));
-    let known: BTreeSet<&DeviceId> = known.map(|issued| &issued.device).collect();
+/// Compares what is declared with what has been issued. `own_keys` has the key of each device that is declared to have
+/// made its own.
+pub fn reconcile(homelab: &Homelab, lock: &Lock, own_keys: &OwnKeys) -> Reconciliation {
+    let issue = lock.unissued(homelab, own_keys);
+    let revoke = lock.undeclared(homelab);
+    let admitted = lock.admitted();
+    let loses = |id: &&DeviceId| admitted.contains_key(id);
     Reconciliation {
-        issue: homelab
-            .enrolled()
-            .filter(|(_, device)| is_new(&device.id))
-            .map(|(person, device)| NewDevice {
-                device: device.id.clone(),
-                email: person.email.clone(),
-                validity: device.validity.clone(),
-                made: device.made_key().unwrap_or(MadeKey::P256),
-                own_key: None,
-            })
-            .collect(),
-        revoke: known
-            .into_iter()
-            .filter(|id| !declared.contains(id))
-            .cloned()
-            .collect(),
+        reused_keys: lock.reused_keys(&issue, &revoke),
+        shut_out: revoke.iter().filter(loses).cloned().collect(),
+        let_in: admitted.len(),
+        issue,
+        revoke,
         record: lock.unrecorded(homelab),
         remove: lock.gone(homelab),
+    }
+}
+
+impl Lock {
+    fn unissued(&self, homelab: &Homelab, own_keys: &OwnKeys) -> Vec<NewDevice> {
+        let (active, blocked) = (self.active(), self.blocked());
+        let is_new = |id: &DeviceId| !active.contains_key(id) && !blocked.contains(id);
+        let new = homelab.enrolled().filter(|(_, device)| is_new(&device.id));
+        new.map(|(person, device)| NewDevice {
+            device: device.id.clone(),
+            email: person.email.clone(),
+            validity: device.validity.clone(),
+            key: match device.made_key() {
+                Some(kind) => NewKey::Derived(kind),
+                None => NewKey::Own(
+                    own_keys
+                        .get(&device.id)
+                        .expect("each request that is declared has been read")
+                        .clone(),
+                ),
+            },
+        })
+        .collect()
+    }
+
+    /// The devices that have certificates, or are blocked, and are no longer declared to be issued any, sorted.
+    pub fn undeclared(&self, homelab: &Homelab) -> Vec<DeviceId> {
+        let is_revoked = |issued: &&Issued| matches!(issued.state, State::Revoked { .. });
+        let known = self.certificates.iter().filter(|c| !is_revoked(c));
+        let mut devices: BTreeSet<&DeviceId> = known.map(|issued| &issued.device).collect();
+        for (_, device) in homelab.enrolled() {
+            devices.remove(&device.id);
+        }
+        devices.into_iter().cloned().collect()
+    }
+
+    fn reused_keys(&self, issue: &[NewDevice], revoke: &[DeviceId]) -> Vec<ReusedKey> {
+        let reused = issue.iter().filter_map(|new| {
+            let NewKey::Own(key) = &new.key else {
+                return None;
+            };
+            let last = self.last_of_key(key)?;
+            let is_out = last.is_shut_out() || revoke.contains(&last.device);
+            is_out.then(|| ReusedKey {
+                device: new.device.clone(),
+                before: last.device.clone(),
+            })
+        });
+        reused.collect()
+    }
+
+    /// The last certificate of a key that was issued, to whatever device; one that is let in, where there is any.
+    fn last_of_key(&self, key: &PublicKey) -> Option<&Issued> {
+        let certificates = self.certificates.iter();
+        let of_key = certificates.filter(|issued| issued.own_public_key().as_ref() == Some(key));
+        of_key.max_by_key(|issued| (issued.revoked().is_none(), issued.validity.not_before()))
+    }
+}
+
+impl Issued {
+    /// Whether it was shut out before its end: one that has only ended never was.
+    fn is_shut_out(&self) -> bool {
+        let end = self.validity.not_after();
+        self.revoked().is_some_and(|since| since < end)
     }
 }
 
@@ -113,17 +176,17 @@ pub fn issued_here<'a>(
 impl Lock {
     /// Shuts out every certificate of these devices at `now`; they may get another.
     pub fn revoke(&mut self, devices: &[DeviceId], now: Timestamp) {
-        self.shut_out(devices, now, |since| State::Revoked { since });
+        self.close_all(devices, now, |since| State::Revoked { since });
     }
 
     /// Shuts out every certificate of a device at `now`; it gets no other until it is renewed.
     pub fn block(&mut self, device: &DeviceId, now: Timestamp) {
-        self.shut_out(slice::from_ref(device), now, |since| State::Blocked {
+        self.close_all(slice::from_ref(device), now, |since| State::Blocked {
             since,
         });
     }
 
-    fn shut_out(&mut self, devices: &[DeviceId], now: Timestamp, state: fn(Timestamp) -> State) {
+    fn close_all(&mut self, devices: &[DeviceId], now: Timestamp, state: fn(Timestamp) -> State) {
         for issued in &mut self.certificates {
             let since = match issued.state {
                 // A clock that is late does not shut out what has not been issued yet.

@@ -1,6 +1,7 @@
 //! The lock of the golden fixture, read in whatever form a merge may leave it.
 
 mod installed;
+mod reconcile;
 
 use proptest::prelude::*;
 

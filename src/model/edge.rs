@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use super::caddy::CaddyVersion;
 use super::text::Email;
 
@@ -29,7 +31,7 @@ impl Edge {
     /// Some address that counts as the LAN's.
     pub fn address_at_home(&self) -> IpAddr {
         match self.lan.first() {
-            Some(range) => range.address,
+            Some(range) => range.0.addr(),
             None => IpAddr::from([192, 168, 1, 1]),
         }
     }
@@ -78,10 +80,7 @@ pub enum SiteCertificates {
 
 /// Addresses in CIDR notation, such as `192.168.0.0/16`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct IpRange {
-    address: IpAddr,
-    prefix: u8,
-}
+pub struct IpRange(IpNet);
 
 impl IpRange {
     /// Takes an address, or an address and a prefix length; otherwise says why not.
@@ -91,49 +90,33 @@ impl IpRange {
             None => (text, None),
         };
         let address: IpAddr = address.parse().map_err(|_| "it is no IP address")?;
-        let bits = match address {
-            IpAddr::V4(_) => 32,
-            // Caddy would match no visitor with it.
-            IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => {
-                return Err("it is an IPv4 address written as IPv6");
-            }
-            IpAddr::V6(_) => 128,
-        };
-        let prefix = match prefix {
-            None => bits,
-            Some(digits) if digits.len() <= 3 && digits.bytes().all(|b| b.is_ascii_digit()) => {
-                digits
-                    .parse()
-                    .map_err(|_| "its prefix length is no number")?
-            }
-            Some(_) => return Err("its prefix length is no number"),
-        };
-        if prefix > bits {
-            return Err("its prefix is longer than the address");
+        // Caddy would match no visitor with it.
+        if matches!(address, IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some()) {
+            return Err("it is an IPv4 address written as IPv6");
         }
-        if prefix == 0 {
-            return Err("it covers every address");
+        let Some(digits) = prefix else {
+            return Ok(IpRange(address.into()));
+        };
+        let prefix = match digits.parse() {
+            Ok(prefix) if digits.len() <= 3 && digits.bytes().all(|b| b.is_ascii_digit()) => prefix,
+            _ => return Err("its prefix length is no number"),
+        };
+        match IpNet::new(address, prefix) {
+            Err(_) => Err("its prefix is longer than the address"),
+            Ok(_) if prefix == 0 => Err("it covers every address"),
+            Ok(range) => Ok(IpRange(range)),
         }
-        Ok(IpRange { address, prefix })
     }
 
     /// Whether an address is one of them.
     pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address) {
-            (IpAddr::V4(of), IpAddr::V4(one)) => {
-                (of.to_bits() ^ one.to_bits()) >> (32 - self.prefix) == 0
-            }
-            (IpAddr::V6(of), IpAddr::V6(one)) => {
-                (of.to_bits() ^ one.to_bits()) >> (128 - self.prefix) == 0
-            }
-            _ => false,
-        }
+        self.0.contains(&address)
     }
 }
 
 impl fmt::Display for IpRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.prefix)
+        self.0.fmt(f)
     }
 }
 

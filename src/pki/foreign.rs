@@ -1,19 +1,14 @@
 //! Private keys that others made: PEM with SEC 1, PKCS#1 or PKCS#8 in it, encrypted or not.
 
-use aes::{Aes128, Aes192, Aes256};
-use cbc::Decryptor;
-use cbc::cipher::block_padding::Pkcs7;
-use cbc::cipher::{BlockCipherDecrypt, BlockModeDecrypt, KeyInit, KeyIvInit};
 use data_encoding::HEXUPPER_PERMISSIVE;
 use der::Decode;
-use des::TdesEde3;
 use md5::{Digest, Md5};
 use pem::Pem;
 use pkcs12::pbe_params::EncryptedPrivateKeyInfo;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::password_based::{self, DecryptError, UnknownCipher, Work};
+use super::password_based::{self, Cipher, DecryptError, UnknownCipher, Work};
 use super::{PrivateKey, UnusableKey};
 
 /// A private key in a PEM file, not opened yet.
@@ -35,14 +30,6 @@ enum Form {
 enum Traditional {
     Sec1,
     Pkcs1,
-}
-
-#[derive(Clone, Copy)]
-enum Cipher {
-    Aes128,
-    Aes192,
-    Aes256,
-    TripleDes,
 }
 
 impl ForeignKey {
@@ -85,7 +72,10 @@ impl ForeignKey {
                 pkcs8(&opened)?
             }
             Form::Encrypted(form, cipher, iv) => {
-                let opened = cipher.decrypt(&self.bytes, iv, passphrase);
+                let opened = iv.first_chunk().and_then(|salt| {
+                    let key = openssl_key(passphrase, salt, cipher.key_octets());
+                    cipher.decrypt(&key, iv, &self.bytes)
+                });
                 form.read(&opened.ok_or(ForeignKeyError::WrongPassphrase)?)?
             }
         };
@@ -139,27 +129,6 @@ impl Traditional {
 
 fn pkcs8(der: &[u8]) -> Result<PrivateKey, ForeignKeyError> {
     PrivateKey::from_pkcs8_der(der).map_err(ForeignKeyError::Unusable)
-}
-
-impl Cipher {
-    fn decrypt(self, sealed: &[u8], iv: &[u8], passphrase: &str) -> Option<Zeroizing<Vec<u8>>> {
-        match self {
-            Cipher::Aes128 => decrypt::<Aes128>(sealed, iv, passphrase),
-            Cipher::Aes192 => decrypt::<Aes192>(sealed, iv, passphrase),
-            Cipher::Aes256 => decrypt::<Aes256>(sealed, iv, passphrase),
-            Cipher::TripleDes => decrypt::<TdesEde3>(sealed, iv, passphrase),
-        }
-    }
-}
-
-fn decrypt<C>(sealed: &[u8], iv: &[u8], passphrase: &str) -> Option<Zeroizing<Vec<u8>>>
-where
-    C: BlockCipherDecrypt + KeyInit,
-{
-    let key = openssl_key(passphrase, iv.first_chunk()?, C::key_size());
-    let cipher = Decryptor::<C>::new_from_slices(&key, iv).ok()?;
-    let opened = cipher.decrypt_padded_vec::<Pkcs7>(sealed);
-    opened.ok().map(Zeroizing::new)
 }
 
 /// EVP_BytesToKey(3) of OpenSSL with MD5, one round, and the IV's first octets for a salt.

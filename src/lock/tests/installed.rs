@@ -148,7 +148,11 @@ fn a_lock_that_trusts_nobody_who_vouches_has_no_such_records() {
     assert!(read.installed.is_empty());
     // Nor does it take up any.
     let homelab = declared(&[("old", 1)]);
-    assert!(reconcile(&homelab, &read).record.is_empty());
+    assert!(
+        reconcile(&homelab, &read, &OwnKeys::new())
+            .record
+            .is_empty()
+    );
     let mut same = read.clone();
     same.learn(
         &homelab,
@@ -200,12 +204,12 @@ fn what_is_declared_is_recorded_and_what_is_not_is_removed() {
             .into_iter()
             .map(|(device, last, removed)| installed(device, last, removed));
         assert_eq!(lock.installed, expected.collect::<Vec<_>>(), "{devices:?}");
-        let changes = reconcile(&homelab, &before);
+        let changes = reconcile(&homelab, &before, &OwnKeys::new());
         assert_eq!(
             changes.record.is_empty() && changes.remove.is_empty(),
             before == lock
         );
-        let settled = reconcile(&homelab, &lock);
+        let settled = reconcile(&homelab, &lock, &OwnKeys::new());
         assert!(settled.record.is_empty() && settled.remove.is_empty());
         assert_eq!(read_text(&written(&lock)), lock);
     }
@@ -230,7 +234,10 @@ fn only_what_is_not_known_is_learnt() {
         installed("bob/three", 3, None),
     ];
     assert_eq!(lock.installed, learnt);
-    assert_eq!(reconcile(&homelab, &lock).remove, [device("bob/three")]);
+    assert_eq!(
+        reconcile(&homelab, &lock, &OwnKeys::new()).remove,
+        [device("bob/three")]
+    );
 }
 
 proptest! {

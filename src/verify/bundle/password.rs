@@ -9,9 +9,8 @@ pub fn bundle_password(keyring: &Keyring, lock: &Lock, issued: &Issued) -> Optio
     if issued.own_key.is_some() {
         return None;
     }
-    let authority = lock.authority(&issued.authority);
-    let root = authority.map_or(lock.root, |authority| authority.root);
-    Some(keyring.root(&root)?.password(&issued.id, &issued.device))
+    let root = keyring.root(&lock.root_of(issued))?;
+    Some(root.password(&issued.id, &issued.device))
 }
 
 /// Tries the passwords of the device that a file is named after, then those of all others; none where none
