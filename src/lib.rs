@@ -21,8 +21,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod build;
 pub mod catalogue;
-pub mod change;
 pub mod cli;
 pub mod derive;
 pub mod diagnostic;
@@ -33,7 +33,6 @@ pub mod model;
 pub mod parse;
 pub mod pki;
 pub mod probe;
-pub mod realise;
 pub mod record;
 pub mod render;
 pub mod resolve;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use homelab::cli::Refusal;
 use homelab::diagnostic::Mistakes;
 use homelab::source::Source;
-use homelab::template::{TemplateError, Templates};
+use homelab::template::Templates;
 use homelab::{compile, lock, parse, pki};
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 
@@ -48,7 +48,7 @@ fn a_template_is_refused_with_its_place() {
             Ok(templates) => templates.render(name, &empty).expect_err("it is broken"),
             Err(error) => error,
         };
-        shown_template(error)
+        shown_alone(&error)
     });
 }
 
@@ -158,17 +158,13 @@ fn declaration(name: &str, bytes: Vec<u8>) -> Result<(), Mistakes> {
 
 fn mistakes(result: Result<(), Mistakes>) -> Shown {
     let mistakes = result.expect_err("the fixture has a mistake in it");
-    let codes = mistakes.codes();
+    let codes = mistakes.codes().into_iter().map(str::to_owned).collect();
     let reports = mistakes.into_reports();
     let texts: Vec<String> = reports.map(|report| draw(report.as_ref())).collect();
     Shown {
         text: texts.join("\n"),
         codes,
     }
-}
-
-fn shown_template(error: TemplateError) -> Shown {
-    shown_alone(&error)
 }
 
 fn shown_alone(error: &dyn Diagnostic) -> Shown {
@@ -209,28 +205,35 @@ fn slug(path: &Path) -> String {
     name.split('.').next().unwrap_or(name).to_owned()
 }
 
-/// The slugs of all `code("<phase>::<slug>")` in the sources.
+/// The slugs of all `mistake!("<phase>::<slug>", …)`, each of which stands once, in the phase's own room; and those of
+/// `code("<phase>::<slug>")`, which the command line says.
 fn codes_in_source(phase: &str) -> BTreeSet<String> {
     let mut codes = BTreeSet::new();
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    for entry in walkdir::WalkDir::new(sources) {
+    for entry in walkdir::WalkDir::new(&sources) {
         let entry = entry.expect("the sources can be listed");
-        if entry
-            .path()
-            .extension()
-            .is_some_and(|ending| ending == "rs")
-        {
-            let text = fs::read_to_string(entry.path()).expect("a source can be read");
-            let mark = format!("code(\"{phase}::");
-            let marked = text.split(&mark).skip(1);
-            codes.extend(
-                marked
-                    .filter_map(|rest| rest.split('"').next())
-                    .map(str::to_owned),
+        let path = entry.path();
+        if path.extension().is_none_or(|ending| ending != "rs") {
+            continue;
+        }
+        let text = fs::read_to_string(path).expect("a source can be read");
+        for code in codes_after("mistake!(", phase, &text) {
+            assert!(path.starts_with(sources.join(phase)), "{phase}::{code}");
+            assert!(
+                codes.insert(code.to_owned()),
+                "{phase}::{code} is made twice"
             );
         }
+        codes.extend(codes_after("code(", phase, &text).map(str::to_owned));
     }
     codes
+}
+
+fn codes_after<'t>(mark: &str, phase: &str, text: &'t str) -> impl Iterator<Item = &'t str> {
+    let marked = text.split(mark).skip(1);
+    let quoted = marked.filter_map(|rest| rest.trim_start().strip_prefix('"'));
+    let codes = quoted.filter_map(|rest| rest.split('"').next());
+    codes.filter_map(move |code| code.strip_prefix(phase)?.strip_prefix("::"))
 }
 
 #[test]

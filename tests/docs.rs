@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use homelab::catalogue::App;
+use homelab::model::Methods;
 use homelab::source::Source;
 use support::caddy::{Ports, Version};
 use support::curl::Curl;
@@ -278,11 +279,15 @@ fn described(app: &App) -> String {
         lines.push(format!("needs websockets ({})", websockets.source));
     }
     if let Some(manifest) = &app.manifest {
-        let (path, source) = (manifest.value.as_str(), &manifest.source);
+        let (path, source) = (&manifest.value.value, &manifest.source);
         lines.push(format!("has its web app manifest at `{path}` ({source})"));
     }
     for share in &app.share {
-        let (path, methods) = (share.value.path.as_str(), &share.value.methods);
+        let path = &share.value.path.value;
+        let methods = match &share.value.methods {
+            Some(written) => Methods::new(&written.value).expect("another test resolves them"),
+            None => Methods::reading(),
+        };
         lines.push(format!(
             "share links need `{path}` for {methods} ({})",
             share.source

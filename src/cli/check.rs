@@ -1,72 +1,79 @@
 //! `homelab check`.
 
 use super::arguments::Check;
-use super::build::{refuse_issued_here, warn_of_unvouched};
-use super::create_root;
+use super::build::{Inputs, accepting, report_all};
 use super::failure::Failure;
-use super::requests::{Requested, refuse_reused_keys};
-use super::workspace::Workspace;
-use super::{believed, caddy, clock, expiry, plan, report, went_back};
-use crate::lock::{Lock, reconcile};
+use super::plan::Foreseen;
+use super::{believed, report};
+use crate::build::{self, LockChanges, Mode, Prepared};
+use crate::model::Homelab;
 use crate::status::{State, Status};
 
-/// Says everything that is wrong with the declaration, the templates and the lock.
+/// Says everything that is wrong with the declaration, the templates and the lock, and for what a build would be refused.
 pub fn check(arguments: &Check) -> Result<(), Failure> {
-    let workspace = Workspace::of(&arguments.declaration);
-    let homelab = workspace.homelab()?;
-    let requested = Requested::read(&workspace, &homelab)?;
-    workspace.templates()?;
-    let mut lock = create_root::begun(&workspace, &workspace.path("out"))?;
-    if let Some(lock) = &mut lock {
-        believed::hold_against_tree(&workspace, &workspace.path("out"), lock)?;
+    let inputs = Inputs::of(&arguments.declaration, None)?;
+    let consent = accepting(&arguments.accept_return_of);
+    let foreseen = Foreseen::of(&inputs, Mode::Update, consent)?;
+    let prepared = &foreseen.prepared;
+    if let Some(lock) = &prepared.before {
         believed::warn_of_unsigned(lock);
-        let published = went_back::Published::read(&workspace, &workspace.path("out"), lock)?;
-        published.refuse_return(&homelab, lock, &arguments.accept_return_of)?;
-        lock.forget_overtaken(&published.handed_out);
     }
-    let devices = homelab.devices().count();
+    report_all(&build::notes_of_caddy(&inputs.homelab));
+    if foreseen.stops().next().is_some() {
+        return Err(foreseen.into_stops().into());
+    }
     report::result(format_args!(
-        "{} is right: {}, {}, {}",
-        workspace.declaration().display(),
+        "{} is right: {}",
+        inputs.workspace.declaration().display(),
+        contents(&inputs.homelab)
+    ));
+    tell_changes(prepared);
+    tell_what_ends(prepared);
+    Ok(())
+}
+
+fn contents(homelab: &Homelab) -> String {
+    let devices = homelab.devices().count();
+    format!(
+        "{}, {}, {}",
         counted(homelab.people.len(), "person", "people"),
         counted(devices, "device", "devices"),
         counted(homelab.services.len(), "service", "services"),
-    ));
-    caddy::warn(&homelab);
-    let changes = lock.as_ref();
-    let changes = changes.map(|lock| reconcile(&homelab, lock, requested.keys()));
-    let (new, recorded, gone) = match &changes {
-        Some(changes) => (
-            changes.issue.len(),
-            changes.record.len(),
-            changes.revoke.len() + changes.remove.len(),
-        ),
-        None => (homelab.enrolled().count(), 0, 0),
+    )
+}
+
+/// What the next build does to the lock.
+fn tell_changes(prepared: &Prepared<'_>) {
+    let LockChanges {
+        issued,
+        revoked,
+        recorded,
+        removed,
+        sign,
+        ..
+    } = &prepared.changes;
+    let verbs = [
+        ("issues certificates to", issued.len()),
+        ("records", recorded.len()),
+        ("retires", revoked.len() + removed.len()),
+    ];
+    for (does, count) in verbs.into_iter().filter(|(_, count)| *count > 0) {
+        let devices = counted(count, "device", "devices");
+        report::result(format_args!("the next build {does} {devices}"));
+    }
+    if *sign && revoked.is_empty() && prepared.before.is_some() {
+        report::result("the next build signs ca.crl anew");
+    }
+}
+
+/// What has ended, or will soon.
+fn tell_what_ends(prepared: &Prepared<'_>) {
+    let Some(lock) = &prepared.before else {
+        return;
     };
-    if let (Some(lock), Some(changes)) = (&lock, &changes) {
-        refuse_issued_here(&homelab, lock)?;
-        refuse_reused_keys(changes)?;
-        requested.warn(&homelab, lock);
-        warn_of_unvouched(&homelab, lock);
-    }
-    if new > 0 {
-        let devices = counted(new, "device", "devices");
-        report::result(format_args!(
-            "the next build issues certificates to {devices}"
-        ));
-    }
-    if recorded > 0 {
-        let devices = counted(recorded, "device", "devices");
-        report::result(format_args!("the next build records {devices}"));
-    }
-    if gone > 0 {
-        let devices = counted(gone, "device", "devices");
-        report::result(format_args!("the next build retires {devices}"));
-    }
-    if let Some(lock) = &lock {
-        expiry::tell(&homelab, lock)?;
-    }
-    let authority = Status::at(clock::now()?, &homelab, lock.as_ref()).authority;
+    let (homelab, clock) = (prepared.situation.homelab, &prepared.situation.clock);
+    report_all(&build::ended(homelab, lock, clock));
+    let authority = Status::at(clock.now, homelab, Some(lock)).authority;
     let due = authority.filter(|authority| authority.state == State::Due);
     if let Some(end) = due.and_then(|authority| authority.not_after) {
         report::note(format_args!(
@@ -74,14 +81,17 @@ pub fn check(arguments: &Check) -> Result<(), Failure> {
             end.strftime("%Y-%m-%d")
         ));
     }
-    if let Some(lock) = &lock {
-        plan::tell_of_authority(&homelab, lock);
+    if let Some(note) = build::of_authority(homelab, lock) {
+        report::note(sentence(&note));
     }
-    let retires = changes.is_some_and(|changes| !changes.revoke.is_empty());
-    if !retires && lock.as_ref().is_some_and(Lock::has_stale_crl) {
-        report::result("the next build signs ca.crl anew");
-    }
-    Ok(())
+}
+
+/// With a capital and a full stop.
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(|first| first.to_uppercase().to_string());
+    let stop = if text.ends_with('.') { "" } else { "." };
+    format!("{}{}{stop}", first.unwrap_or_default(), chars.as_str())
 }
 
 fn counted(count: usize, one: &str, many: &str) -> String {

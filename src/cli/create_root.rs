@@ -18,7 +18,9 @@ use super::sealing::{SealsTo, TRIED};
 use super::secret::{self, LIMIT, Opened, SecretError};
 use super::workspace::Workspace;
 use crate::lock::Lock;
-use crate::root::{Identity, IssuanceId, Key, Keyring, RootSecret, SealError, is_sealed, unseal};
+use crate::root::{
+    Identity, IssuanceId, IssuanceIds, Key, Keyring, RootSecret, SealError, is_sealed, unseal,
+};
 use crate::share::SecretPath;
 use crate::tree::{Existing, Mode, TreeError, write_durably};
 
@@ -64,28 +66,24 @@ pub enum CreateRootError {
     NoRandomness,
 }
 
-/// Where a workspace stands.
-pub enum Standing {
-    /// Nothing has been made: a root secret may be.
-    Fresh,
-    /// There is a lock, and the root secret that it pins, or a command that prints it.
-    Begun(Box<Lock>),
-}
-
-/// Finds out where a workspace stands, completing what an interrupted command has left. An error
+/// The lock of a workspace, or none where a root secret may be made, completing what an interrupted command has left. An error
 /// where something is missing that was there: never a new authority by surprise.
-pub fn standing(workspace: &Held, out: &Path, root_elsewhere: bool) -> Result<Standing, Failure> {
+pub fn standing(
+    workspace: &Held,
+    out: &Path,
+    root_elsewhere: bool,
+) -> Result<Option<Lock>, Failure> {
     let Some(lock) = begun(workspace, out)? else {
         // Nothing was ever made with a secret that was only pending.
         let _ = std::fs::remove_file(workspace.path(PENDING));
-        return Ok(Standing::Fresh);
+        return Ok(None);
     };
     complete_pending(workspace, &lock)?;
     let sealed = workspace.path("homelab.age");
     if !root_elsewhere && workspace.read(&sealed, LIMIT)?.is_none() {
         return Err(Failure::environment(SecretError::Missing { path: sealed }));
     }
-    Ok(Standing::Begun(Box::new(lock)))
+    Ok(Some(lock))
 }
 
 /// The lock of a workspace that something has been made in; none where an authority may be made. An error
@@ -290,6 +288,11 @@ pub fn establish(workspace: &Held, created: &CreatedRoot, lock: &Lock) -> Result
 /// A new issuance id.
 pub fn new_issuance_id() -> Result<IssuanceId, Failure> {
     random().map(IssuanceId::new)
+}
+
+/// As many new issuance ids as are wanted.
+pub fn new_issuance_ids() -> Result<IssuanceIds, Failure> {
+    random().map(|seed| IssuanceIds::from_seed(&seed))
 }
 
 /// A new path for what is shared.

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use miette::{Diagnostic, Report};
 
+use crate::build::{Fault, Stop};
 use crate::diagnostic::Mistakes;
 
 /// How a command ended, for scripts.
@@ -55,6 +56,38 @@ impl Failure {
         Failure {
             exit,
             reports: mistakes.into_reports().collect(),
+        }
+    }
+}
+
+impl From<Fault> for Exit {
+    fn from(fault: Fault) -> Exit {
+        match fault {
+            Fault::Declaration => Exit::Declaration,
+            Fault::Environment => Exit::Environment,
+            Fault::Difference => Exit::Difference,
+        }
+    }
+}
+
+impl From<Stop> for Failure {
+    fn from(stop: Stop) -> Failure {
+        Failure {
+            exit: stop.fault.into(),
+            reports: vec![stop.report],
+        }
+    }
+}
+
+/// The first one decides how the command ends; there is one at least.
+impl From<Vec<Stop>> for Failure {
+    fn from(stops: Vec<Stop>) -> Failure {
+        let exit = stops
+            .first()
+            .map_or(Exit::Environment, |stop| stop.fault.into());
+        Failure {
+            exit,
+            reports: stops.into_iter().map(|stop| stop.report).collect(),
         }
     }
 }

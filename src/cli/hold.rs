@@ -153,7 +153,7 @@ fn directories(workspace: &Workspace) -> Result<BTreeMap<DirectoryId, PathBuf>, 
         let status = std::fs::metadata(path).map_err(cannot_read(path))?;
         let id = (status.dev(), status.ino());
         directories.entry(id).or_insert_with(|| path.to_owned());
-        Ok(())
+        Ok::<(), Failure>(())
     };
     add(workspace.directory())?;
     for name in ["homelab.lock", "homelab.age"] {

@@ -6,7 +6,7 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::arguments::Init;
-use super::create_root::{self, CreatedRoot, Standing};
+use super::create_root::{self, CreatedRoot};
 use super::failure::{Exit, Failure};
 use super::git;
 use super::hold::Held;
@@ -66,14 +66,14 @@ pub fn init(arguments: &Init) -> Result<(), Failure> {
         return Err(Failure::environment(InitError::Exists { path }));
     }
     match create_root::standing(&workspace, &workspace.path("out"), false)? {
-        Standing::Fresh => {
+        None => {
             memory::begin_anew(&workspace)?;
             let created = created(arguments, &workspace)?;
             create_root::establish(&workspace, &created, &created.lock)?;
         }
         // An init that was interrupted; what it made is taken up.
-        Standing::Begun(lock) if lock.signing().is_none() => {}
-        Standing::Begun(_) => {
+        Some(lock) if lock.signing().is_none() => {}
+        Some(_) => {
             let path = path.to_owned();
             return Err(Failure::environment(InitError::Issued { path }));
         }

@@ -5,33 +5,21 @@ mod drawing;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
 use miette::Diagnostic;
-use rayon::prelude::*;
 use serde::Serialize;
 use thiserror::Error;
 
 use drawing::{shown, summary};
 
 use super::arguments::Plan as Arguments;
-use super::build::{
-    Inputs, SIGN, edge_scope, issued_lock, lock_is_behind, owner, realise_failure,
-    refuse_issued_here, retires_many, sealed_hash, shown_secrets, warn_of_unvouched,
-};
+use super::build::{Inputs, Operation, accepting, refusal, report_all, shown_secrets};
 use super::failure::{Exit, Failure};
-use super::issuing::to_be_issued;
-use super::requests::refuse_reused_keys;
 use super::workspace::{Workspace, Written};
-use super::{believed, clock, create_root, report, went_back};
-use crate::change::{
-    Consequence, Known, LockChanges, PreviousBuild, Step, Verb, between, foresee, of_devices,
-    outdated_authority, steps,
+use super::{create_root, report, secret};
+use crate::build::{
+    self, Consent, Consequence, LockChanges, Mode, Prepared, Step, Stop, TreeForecast, owner,
 };
-use crate::derive::{self, Derivation, DeviceAccess, EdgeState, Recipe};
-use crate::lock::{Lock, reconcile};
-use crate::model::Homelab;
-use crate::realise::{self, Forecast, Staleness};
-use crate::tree::{ManifestEntry, OutputPath, Scope, View, named_holder};
+use crate::tree::{View, named_holder};
 
 #[derive(Debug, Error, Diagnostic)]
 #[error("a build would change something: {what}")]
@@ -60,7 +48,7 @@ struct Plan {
     /// What it means for people.
     people: Vec<Consequence>,
     /// What would stop it.
-    stops: Vec<Stop>,
+    stops: Vec<ToldStop>,
     /// What else there is to know.
     notes: Vec<String>,
 }
@@ -75,7 +63,7 @@ struct LockPlan {
 
 /// Something that would stop a build.
 #[derive(Serialize)]
-struct Stop {
+struct ToldStop {
     /// The diagnostic's code.
     code: String,
     /// What is the matter.
@@ -84,15 +72,15 @@ struct Stop {
     help: String,
 }
 
-impl Stop {
-    fn of(diagnostic: &dyn Diagnostic) -> Stop {
+impl From<&Stop> for ToldStop {
+    fn from(Stop { report, .. }: &Stop) -> ToldStop {
         let told = |text: Option<Box<dyn std::fmt::Display + '_>>| {
             text.map(|text| text.to_string()).unwrap_or_default()
         };
-        Stop {
-            code: told(diagnostic.code()),
-            text: diagnostic.to_string(),
-            help: told(diagnostic.help()),
+        ToldStop {
+            code: told(report.code()),
+            text: report.to_string(),
+            help: told(report.help()),
         }
     }
 }
@@ -105,15 +93,11 @@ pub fn plan(arguments: &Arguments) -> Result<(), Failure> {
     } else {
         report::table(&shown(&plan, &out))?;
     }
-    match arguments.expect_no_changes && plan.changes {
-        true => Err(Failure::new(
-            Exit::Difference,
-            Changes {
-                what: summary(&plan),
-            },
-        )),
-        false => Ok(()),
+    if arguments.expect_no_changes && plan.changes {
+        let what = summary(&plan);
+        return Err(Failure::new(Exit::Difference, Changes { what }));
     }
+    Ok(())
 }
 
 /// How often a plan is made anew where something was written while it was made.
@@ -137,10 +121,17 @@ fn settled(arguments: &Arguments) -> Result<(PathBuf, Plan), Failure> {
 
 fn made(arguments: &Arguments) -> Result<Plan, Failure> {
     let inputs = Inputs::of(&arguments.declaration, arguments.out.as_deref())?;
-    match arguments.edge {
-        true => of_edge(&inputs, arguments),
-        false => of_all(&inputs, arguments, clock::now()?),
-    }
+    let mode = if arguments.edge {
+        Mode::Edge
+    } else {
+        Mode::Update
+    };
+    let consent = Consent {
+        revocations: arguments.allow_retire,
+        ..accepting(&arguments.accept_return_of)
+    };
+    let foreseen = Foreseen::of(&inputs, mode, consent)?;
+    foreseen.plan()
 }
 
 /// Which files a plan goes by, and when they were last written. Ours are never written but by putting another in their
@@ -159,251 +150,131 @@ fn stamps(workspace: &Workspace, out: &Path) -> [Option<(u64, i64, i64)>; 4] {
     })
 }
 
-/// What `homelab build` would change.
-fn of_all(inputs: &Inputs, arguments: &Arguments, now: Timestamp) -> Result<Plan, Failure> {
-    let Inputs {
-        workspace,
-        out,
-        homelab,
-        requested,
-        templates,
-    } = inputs;
-    let mut lock = create_root::begun(workspace, out)?;
-    let mut let_in = Vec::new();
-    if let Some(lock) = &mut lock {
-        believed::hold_against_tree(workspace, out, lock)?;
-        let published = went_back::Published::read(workspace, out, lock)?;
-        published.refuse_return(homelab, lock, &arguments.accept_return_of)?;
-        lock.forget_overtaken(&published.handed_out);
-        let_in = published.installed;
-    }
-    let own_keys = requested.keys();
-    let foreseen = foresee(homelab, lock.as_ref(), own_keys, &let_in, now);
-    let too_early = || clock::now_to_issue().err();
-    let foreseen =
-        foreseen.map_err(|error| too_early().unwrap_or_else(|| Failure::environment(error)))?;
-    let mut notes = Vec::new();
-    let mut rewrite = false;
-    let mut is_to_be_signed = false;
-    let mut brake = None;
-    let too_early = match foreseen.changes.is_empty() {
-        true => None,
-        false => too_early(),
-    };
-    if let Some(lock) = &lock {
-        clock::warn(now, lock);
-        refuse_issued_here(homelab, lock)?;
-        let reconciliation = reconcile(homelab, lock, own_keys);
-        refuse_reused_keys(&reconciliation)?;
-        requested.warn(homelab, lock);
-        warn_of_unvouched(homelab, lock);
-        let written = workspace.written(lock)?;
-        rewrite = foreseen.changes.is_empty() && written != Written::Same;
-        is_to_be_signed = written == Written::Unsigned;
-        if lock.key.is_none() {
-            notes.push(format!(
-                "homelab.lock is of version 1, which nobody has signed: {SIGN}"
-            ));
-        }
-        brake = retires_many(&reconciliation, arguments.allow_retire).map(|error| Stop::of(&error));
-        notes.extend(of_authority(homelab, lock));
-    }
-    let sealed = sealed_hash(workspace)?.or(pending_hash(workspace)?);
-    let derivations = derive::derive(homelab, &foreseen.lock, &templates.of_the_edge(), sealed);
-    let look = Look {
-        inputs,
-        derivations: &derivations,
-        unsigned: derive::unsigned_crl_paths(&foreseen.lock),
-        kept: derive::crl_paths(&foreseen.lock),
-        scope: Scope::All,
-        changes: foreseen.changes,
-        before: lock.as_ref(),
-        foreseen: &foreseen.lock,
-    };
-    let mut plan = look.plan()?;
-    if lock.is_some() && sealed.is_none() {
-        plan.notes.push(String::from(
-            "there is no homelab.age here: a build needs it, or a `--root-command`",
-        ));
-    }
-    plan.lock.rewrite = rewrite;
-    plan.needs_secret |= is_to_be_signed;
-    plan.changes |= rewrite;
-    plan.stops.splice(0..0, brake);
-    let reports = too_early.iter().flat_map(|failure| &failure.reports);
-    plan.stops
-        .extend(reports.map(|report| Stop::of(report.as_ref())));
-    plan.notes.extend(notes);
-    Ok(plan)
+/// What a build would do, and what it would make of the tree.
+pub struct Foreseen<'a> {
+    inputs: &'a Inputs,
+    pub prepared: Prepared<'a>,
+    view: View,
+    tree: TreeForecast,
 }
 
-/// What `homelab build --edge` would change.
-fn of_edge(inputs: &Inputs, arguments: &Arguments) -> Result<Plan, Failure> {
-    let homelab = &inputs.homelab;
-    let mut lock = issued_lock(&inputs.workspace)?;
-    believed::refuse_unsigned(&lock)?;
-    believed::hold_against_tree(&inputs.workspace, &inputs.out, &lock)?;
-    let published = went_back::Published::read(&inputs.workspace, &inputs.out, &lock)?;
-    published.refuse_return(homelab, &lock, &arguments.accept_return_of)?;
-    lock.forget_overtaken(&published.handed_out);
-    refuse_issued_here(homelab, &lock)?;
-    let reconciliation = reconcile(homelab, &lock, inputs.requested.keys());
-    let derivations = derive::edge(homelab, &lock, &inputs.templates.of_the_edge());
-    let scope = edge_scope(&lock);
-    let look = Look {
-        inputs,
-        derivations: &derivations,
-        unsigned: Vec::new(),
-        kept: Vec::new(),
-        scope,
-        changes: LockChanges::default(),
-        before: Some(&lock),
-        foreseen: &lock,
-    };
-    let mut plan = look.plan()?;
-    let issue: Vec<String> = to_be_issued(&reconciliation, &lock).collect();
-    if !issue.is_empty() {
-        plan.stops
-            .push(Stop::of(&super::build::lock_would_change(issue)));
+impl<'a> Foreseen<'a> {
+    /// Works it out without the secret, and waits for nobody.
+    pub fn of(
+        inputs: &'a Inputs,
+        mode: Mode,
+        consent: Consent<'a>,
+    ) -> Result<Foreseen<'a>, Failure> {
+        let Inputs { workspace, out, .. } = inputs;
+        let lock = match mode {
+            Mode::Edge => workspace.lock()?,
+            Mode::Update | Mode::Locked => create_root::begun(workspace, out)?,
+        };
+        let mut situation = inputs.situation(lock, consent)?;
+        if mode != Mode::Edge && situation.sealed.is_none() {
+            situation.sealed = pending_hash(workspace)?;
+        }
+        let prepared = build::prepare(situation, &Operation::Nothing, mode).map_err(refusal)?;
+        report_all(&prepared.warnings);
+        if mode != Mode::Edge {
+            report_all(&prepared.warnings_of(&prepared.lock));
+        }
+        let owner = owner(prepared.before.as_ref().unwrap_or(&prepared.lock));
+        let mut view = View::glance(out, owner).map_err(Failure::environment)?;
+        view.believe_only(workspace.recollection().manifests(out));
+        let tree = build::forecast(&prepared, &view).map_err(Failure::environment)?;
+        Ok(Foreseen {
+            inputs,
+            prepared,
+            view,
+            tree,
+        })
     }
-    let brake = retires_many(&reconciliation, arguments.allow_retire);
-    plan.stops.extend(brake.map(|error| Stop::of(&error)));
-    if lock.has_stale_crl() {
-        plan.notes.push(format!("ca.crl is left as it is: {SIGN}"));
-    } else if let Some(device) = reconciliation.revoke.first() {
-        plan.notes
-            .push(format!("ca.crl would not list {device} yet: {SIGN}"));
+
+    /// Why a build would be refused.
+    pub fn stops(&self) -> impl Iterator<Item = &Stop> {
+        self.prepared.stops.iter().chain(&self.tree.stops)
     }
-    plan.notes.extend(lock_is_behind(&reconciliation));
-    plan.notes.extend(of_authority(homelab, &lock));
-    Ok(plan)
+
+    /// The same, to end with.
+    pub fn into_stops(self) -> Vec<Stop> {
+        self.prepared
+            .stops
+            .into_iter()
+            .chain(self.tree.stops)
+            .collect()
+    }
+
+    fn plan(self) -> Result<Plan, Failure> {
+        let Inputs { workspace, out, .. } = self.inputs;
+        let out = out.display();
+        let stops = self.stops().map(ToldStop::from).collect();
+        let notes = self.notes();
+        let Foreseen { prepared, tree, .. } = self;
+        if let Some(lock) = prepared
+            .before
+            .as_ref()
+            .filter(|_| prepared.mode != Mode::Edge)
+            && let Some(note) = prepared.situation.clock.note(lock)
+        {
+            report::note(note);
+        }
+        let written = match (&prepared.before, prepared.mode) {
+            (Some(lock), Mode::Update) => workspace.written(lock)?,
+            _ => Written::Same,
+        };
+        let changes = prepared.changes;
+        let rewrite = changes.is_empty() && written != Written::Same;
+        Ok(Plan {
+            out: out.to_string(),
+            changes: !tree.steps.is_empty() || !changes.is_empty() || rewrite,
+            needs_secret: changes.need_the_secret()
+                || tree.needs_secret
+                || written == Written::Unsigned,
+            stops,
+            artifacts: tree.steps,
+            unchanged: tree.unchanged,
+            people: tree.consequences,
+            no_former_build: tree.unknown_before.map(|why| format!("{out} {why}")),
+            lock: LockPlan { changes, rewrite },
+            notes,
+        })
+    }
+
+    /// What else there is to know.
+    fn notes(&self) -> Vec<String> {
+        let mut notes = notes_of_tree(&self.view);
+        let Prepared {
+            before, situation, ..
+        } = &self.prepared;
+        let is_of_all = self.prepared.mode != Mode::Edge;
+        if is_of_all && before.is_some() && situation.sealed.is_none() {
+            notes.push(String::from(
+                "there is no homelab.age here: a build needs it, or a `--root-command`",
+            ));
+        }
+        if self.tree.compared > 0 {
+            notes.push(format!(
+                "{} of the files in {} are not in its manifest, and take the secret: a build compares them, and stops where one is not its own",
+                self.tree.compared,
+                self.view.directory().display()
+            ));
+        }
+        notes.extend(self.prepared.notes.iter().cloned());
+        notes
+    }
 }
 
 /// The hash of the secret that the next build puts in its place, where one was interrupted.
 fn pending_hash(workspace: &Workspace) -> Result<Option<blake3::Hash>, Failure> {
     let path = workspace.path(create_root::PENDING);
-    let sealed = workspace.read(&path, super::secret::LIMIT)?;
+    let sealed = workspace.read(&path, secret::LIMIT)?;
     Ok(sealed.map(|bytes| blake3::hash(&bytes)))
 }
 
-/// What is held against a tree.
-struct Look<'a> {
-    inputs: &'a Inputs,
-    derivations: &'a [Derivation],
-    /// Revocation lists that are to be signed.
-    unsigned: Vec<OutputPath>,
-    /// Revocation lists that stay in any case.
-    kept: Vec<OutputPath>,
-    scope: Scope,
-    changes: LockChanges,
-    /// The lock as it is.
-    before: Option<&'a Lock>,
-    /// The lock as it would be.
-    foreseen: &'a Lock,
-}
-
-impl Look<'_> {
-    fn plan(self) -> Result<Plan, Failure> {
-        let templates = &self.inputs.templates;
-        let out = &self.inputs.out;
-        let view = View::glance(out, owner(self.before.unwrap_or(self.foreseen)));
-        let mut view = view.map_err(Failure::environment)?;
-        let recollection = self.inputs.workspace.recollection();
-        let is_doubted = view.believe_only(recollection.manifests(out));
-        let missed = realise::missed(self.derivations, &view, templates);
-        let missed = missed.map_err(Failure::environment)?;
-        let missed: Result<Vec<(&Derivation, Staleness, Forecast)>, _> = missed
-            .into_par_iter()
-            .map(|(derivation, miss)| {
-                let outlook = realise::outlook(derivation, miss, &view, templates)?;
-                Ok((derivation, miss, outlook))
-            })
-            .collect();
-        let missed = missed.map_err(realise_failure)?;
-        let unsigned = self.unsigned.iter();
-        let unsigned: Vec<(&OutputPath, bool)> = unsigned
-            .map(|path| (path, view.entry(path).is_some()))
-            .collect();
-        let mut artifacts = steps(&missed, &unsigned, &self.orphans(&view), &self.changes);
-        let made = artifacts
-            .iter()
-            .filter(|step| step.verb != Verb::Remove)
-            .count();
-        let unchanged = self.derivations.len() + self.unsigned.len() - made;
-        let folders = view.altered_folders(|path| self.wants(path), &self.scope);
-        for folder in folders.map_err(Failure::environment)? {
-            let path = folder.strip_prefix(out).unwrap_or(&folder);
-            artifacts.push(Step {
-                path: format!("{}/", path.display()),
-                verb: Verb::Restore,
-                reason: String::from("its mode was changed"),
-            });
-        }
-        artifacts.sort();
-        let needs_secret = |(derivation, miss, outlook): &(&Derivation, Staleness, Forecast)| {
-            let is_held_against = matches!(miss, Staleness::Means | Staleness::Unproven);
-            derivation.recipe.needs_secrets() && (*outlook != Forecast::Same || is_held_against)
-        };
-        let (people, no_former_build) = self.meaning(&view)?;
-        Ok(Plan {
-            out: out.display().to_string(),
-            changes: !artifacts.is_empty() || !self.changes.is_empty(),
-            needs_secret: self.changes.need_the_secret() || missed.iter().any(needs_secret),
-            stops: in_the_way(&missed, out),
-            artifacts,
-            unchanged,
-            people,
-            no_former_build,
-            lock: LockPlan {
-                changes: self.changes,
-                rewrite: false,
-            },
-            notes: notes(&view, is_doubted),
-        })
-    }
-
-    fn wants(&self, path: &OutputPath) -> bool {
-        let place = self
-            .derivations
-            .binary_search_by(|derivation| derivation.path.cmp(path));
-        place.is_ok() || self.unsigned.contains(path) || self.kept.contains(path)
-    }
-
-    /// What the manifest has and nothing makes any more.
-    fn orphans<'v>(&self, view: &'v View) -> Vec<&'v ManifestEntry> {
-        let entries = view.entries();
-        entries
-            .filter(|entry| self.scope.contains(&entry.path) && !self.wants(&entry.path))
-            .collect()
-    }
-
-    /// What it means for people; and why only a part of that can be told, where it is so.
-    fn meaning(&self, view: &View) -> Result<(Vec<Consequence>, Option<String>), Failure> {
-        let published = self.derivations.iter().find_map(|d| match &d.recipe {
-            Recipe::EdgeState(published) => Some(published),
-            _ => None,
-        });
-        let Some::<&EdgeState>(after) = published else {
-            return Ok((Vec::new(), None));
-        };
-        let why = match PreviousBuild::of(view).map_err(Failure::environment)? {
-            PreviousBuild::Known(before) => return Ok((between(&before, after), None)),
-            PreviousBuild::Unknown(why) => why,
-        };
-        let before = self.before.map(DeviceAccess::all).unwrap_or_default();
-        let out = self.inputs.out.display();
-        let known = Known {
-            devices: &after.retired,
-            shut_out: &after.shut_out,
-        };
-        let people = of_devices(&before, &known, &after.devices);
-        Ok((people, Some(format!("{out} {why}"))))
-    }
-}
-
-/// What else there is to know of a tree.
-fn notes(view: &View, is_doubted: bool) -> Vec<String> {
-    let doubted = is_doubted.then(|| {
+/// What there is to know of a tree.
+fn notes_of_tree(view: &View) -> Vec<String> {
+    let doubted = view.is_doubted().then(|| {
         format!(
             "{} is not as this machine remembers it: a build makes everything anew and compares",
             view.directory().display()
@@ -425,48 +296,4 @@ fn notes(view: &View, is_doubted: bool) -> Vec<String> {
         .chain(busy)
         .chain(shown)
         .collect()
-}
-
-/// A build removes nothing that is not its own.
-fn in_the_way(missed: &[(&Derivation, Staleness, Forecast)], out: &Path) -> Vec<Stop> {
-    let in_the_way = missed
-        .iter()
-        .filter(|(.., outlook)| *outlook == Forecast::InTheWay);
-    let stop = |(derivation, ..): &(&Derivation, Staleness, Forecast)| Stop {
-        code: String::from("tree::not-ours"),
-        text: format!(
-            "`{}` was not written by homelab",
-            out.join(derivation.path.as_str()).display()
-        ),
-        help: String::from("move it away"),
-    };
-    in_the_way.map(stop).collect()
-}
-
-/// What is to be known of an authority that was made when the declaration said otherwise.
-fn of_authority(homelab: &Homelab, lock: &Lock) -> Option<String> {
-    let outdated = outdated_authority(homelab, lock);
-    let name = lock.signing()?.common_name();
-    (!outdated.is_empty()).then(|| {
-        format!(
-            "the authority `{name}` stays as it is, and devices keep their certificates, though {}; \
-             `homelab rotate --authority` begins to go over to one as homelab.kdl says",
-            outdated.join(", and ")
-        )
-    })
-}
-
-/// Tells of it on stderr.
-pub fn tell_of_authority(homelab: &Homelab, lock: &Lock) {
-    if let Some(note) = of_authority(homelab, lock) {
-        report::note(sentence(&note));
-    }
-}
-
-/// With a capital and a full stop.
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars.next().map(|first| first.to_uppercase().to_string());
-    let stop = if text.ends_with('.') { "" } else { "." };
-    format!("{}{}{stop}", first.unwrap_or_default(), chars.as_str())
 }

@@ -4,11 +4,11 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::arguments::Renew;
-use super::build::{Inputs, build_after, issued_lock};
+use super::build::{Inputs, Operation, build_after, issued_lock};
 use super::device::{Purpose, is_enrolled};
 use super::failure::{Exit, Failure};
-use super::issuing::LockOperation;
 use super::{clock, report};
+use crate::build::LockOperation;
 use crate::lock::{Issued, Lock, State as Kept};
 use crate::model::{DeviceId, Homelab};
 use crate::status::{State, Status};
@@ -61,7 +61,7 @@ pub fn renew(arguments: &Renew) -> Result<(), Failure> {
 
 /// Where it has been done already, nothing is left but to build: whoever did it may have been killed
 /// before that.
-fn finish(lock: &Lock, devices: &[DeviceId]) -> Result<LockOperation, Failure> {
+fn finish(lock: &Lock, devices: &[DeviceId]) -> Result<Operation, Failure> {
     for device in devices {
         let mut certificates = lock.certificates.iter().filter(|c| c.device == *device);
         if certificates.all(|issued| issued.state == Kept::Active) {
@@ -78,7 +78,7 @@ fn finish(lock: &Lock, devices: &[DeviceId]) -> Result<LockOperation, Failure> {
 }
 
 /// The same for every device that has an older certificate.
-fn finish_all(lock: &Lock) -> LockOperation {
+fn finish_all(lock: &Lock) -> Operation {
     finishing(with_older(lock))
 }
 
@@ -91,7 +91,7 @@ fn with_older(lock: &Lock) -> Vec<DeviceId> {
     open
 }
 
-fn finishing(devices: Vec<DeviceId>) -> LockOperation {
+fn finishing(devices: Vec<DeviceId>) -> Operation {
     match devices.is_empty() {
         true => LockOperation::Nothing,
         false => LockOperation::Finish(devices),

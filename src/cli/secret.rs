@@ -10,11 +10,12 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::arguments::Secret;
-use super::believed;
+
 use super::failure::Failure;
 use super::sealing::SealsTo;
 use super::workspace::Workspace;
 use super::{bounded, passphrase};
+use crate::build::hold_against_secret;
 use crate::lock::Lock;
 use crate::root::{
     Identity, Key, Keyring, NotIdentities, OtherKey, Recipient, RootId, RootSecret, SealError,
@@ -202,7 +203,7 @@ pub fn unlock(
     if !expected.iter().all(|id| opened.keyring.root(id).is_some()) {
         return Err(Failure::environment(SecretError::Foreign));
     }
-    believed::hold_against_secret(lock, &opened.keyring)?;
+    hold_against_secret(lock, &opened.keyring)?;
     Ok(opened)
 }
 

@@ -13,10 +13,10 @@ use super::device::{Purpose, is_enrolled};
 use super::failure::{Exit, Failure};
 use super::hold::{PATIENCE, Still};
 use super::{clock, create_root, password, report, secret};
+use crate::build::{self, Stale, Staleness};
 use crate::derive::{self, Derivation, Guide, Recipe, shown_end};
 use crate::lock::{Issued, Lock};
 use crate::model::DeviceId;
-use crate::realise::{self, Staleness};
 use crate::render::Secrets;
 use crate::share::{End, File, Limits, Offer, Page, Qr, SecretPath, Server};
 use crate::template::Templates;
@@ -213,7 +213,7 @@ fn active<'l>(lock: &'l Lock, device: &DeviceId) -> Result<&'l Issued, Failure> 
         })
     })?;
     let now = clock::now()?;
-    clock::warn(now, lock);
+    clock::warn(lock)?;
     if issued.validity.not_after() <= now {
         return Err(Failure::environment(ShareError::Ended {
             device: device.clone(),
@@ -249,17 +249,18 @@ fn read(
         }
     }
     let guide = guide.expect("whoever has a device with a certificate has a guide");
-    let missed = realise::missed(&derivations, &view, templates).map_err(Failure::environment)?;
-    let is_unproven = |(_, miss): &(&Derivation, Staleness)| *miss == Staleness::Unproven;
-    if let Some((derivation, miss)) = missed.iter().find(|missed| !is_unproven(missed)) {
+    let stale = build::stale(&derivations, &view, templates).map_err(Failure::environment)?;
+    let is_unproven = |(_, staleness): &Stale<'_>| *staleness == Staleness::Unproven;
+    if let Some((derivation, staleness)) = stale.iter().find(|stale| !is_unproven(stale)) {
         let path = out.join(derivation.path.as_str());
-        return Err(Failure::environment(match miss.is_repair() {
-            false => ShareError::Stale { path },
-            true => ShareError::Altered { path },
+        return Err(Failure::environment(if staleness.is_repair() {
+            ShareError::Altered { path }
+        } else {
+            ShareError::Stale { path }
         }));
     }
     // Where this machine does not remember having written them, the secret tells whether they are right.
-    let secrets = match missed.iter().any(is_unproven) {
+    let secrets = match stale.iter().any(is_unproven) {
         true => Some(unlock()?),
         false => None,
     };
@@ -268,7 +269,7 @@ fn read(
         .into_iter()
         .filter(|derivation| secrets.is_some() || !derivation.recipe.needs_secrets())
         .collect();
-    let differences = realise::differences(&view, &public, templates, secrets.as_ref());
+    let differences = build::differences(&view, &public, templates, secrets.as_ref());
     let differences = differences.map_err(|error| Failure::new(Exit::Environment, error))?;
     let is_public = |path: &OutputPath| public.iter().any(|made| made.path == *path);
     if let Some(altered) = differences.iter().find(|found| is_public(&found.path)) {

@@ -8,10 +8,11 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::arguments::Status as Arguments;
-use super::create_root;
+use super::build::report_all;
 use super::failure::{Exit, Failure};
 use super::workspace::Workspace;
-use super::{believed, clock, report, went_back};
+use super::{believed, clock, create_root, history, report};
+use crate::build;
 use crate::derive::{shown_end, shown_moment};
 use crate::pki::Validity;
 use crate::status::{DependentStatus, DeviceStatus, State, Status, relative};
@@ -30,17 +31,22 @@ struct NeedsAction {
 pub fn status(arguments: &Arguments) -> Result<(), Failure> {
     let workspace = Workspace::of(&arguments.declaration);
     let homelab = workspace.homelab()?;
-    let lock = create_root::begun(&workspace, &workspace.path("out"))?;
-    let now = clock::now()?;
+    let out = workspace.path("out");
+    let lock = create_root::begun(&workspace, &out)?;
+    let clock = clock::read()?;
     let mut went_back = Vec::new();
     if let Some(lock) = &lock {
-        clock::warn(now, lock);
-        believed::hold_against_tree(&workspace, &workspace.path("out"), lock)?;
+        clock::warn(lock)?;
         believed::warn_of_unsigned(lock);
-        let published = went_back::Published::read(&workspace, &workspace.path("out"), lock)?;
-        went_back = published.tell(&homelab, lock);
+        let history = history::read(&workspace, &out, lock)?;
+        build::hold_against_history(lock, history.root_key, workspace.pinned()?, &out)?;
+        report_all(&history.notes());
+        let (devices, notes) = history.told(&homelab, lock, clock.now);
+        report_all(&notes);
+        went_back = devices;
     }
-    let mut status = Status::at(now, &homelab, lock.as_ref());
+    let mut status = Status::at(clock.now, &homelab, lock.as_ref());
+    let went_back: Vec<String> = went_back.iter().map(ToString::to_string).collect();
     for device in &mut status.devices {
         device.went_back = went_back.contains(&device.device);
     }
@@ -49,15 +55,11 @@ pub fn status(arguments: &Arguments) -> Result<(), Failure> {
     } else {
         report::table(&table(&status))?;
     }
-    match arguments.exit_code && !status.is_fine() {
-        true => Err(Failure::new(
-            Exit::Difference,
-            NeedsAction {
-                what: summary(&status),
-            },
-        )),
-        false => Ok(()),
+    if arguments.exit_code && !status.is_fine() {
+        let what = summary(&status);
+        return Err(Failure::new(Exit::Difference, NeedsAction { what }));
     }
+    Ok(())
 }
 
 /// A line for each device under a line of titles, what needs somebody in colour; then the authority,

@@ -15,6 +15,7 @@ use super::failure::{Exit, Failure};
 use super::hold::Held;
 use super::memory::{self, Recollection};
 use super::{believed, bounded, git, report, secret};
+use crate::build;
 use crate::diagnostic::Mistakes;
 use crate::lock::{self, Lock, Signatures};
 use crate::model::{Homelab, Language};
@@ -98,7 +99,7 @@ pub enum WorkspaceError {
     MistakesBehindLink {
         path: PathBuf,
         target: PathBuf,
-        code: String,
+        code: &'static str,
     },
 
     #[error("`{}` holds more than {MOST_TEMPLATES} files, or more than {} MiB of templates", path.display(), TEMPLATES_LIMIT >> 20)]
@@ -259,7 +260,7 @@ impl Workspace {
         let source = Source::new(path.display().to_string(), text);
         let lock =
             lock::read(&source).map_err(|mistakes| mistaken(&path, Exit::Environment, mistakes))?;
-        believed::hold_against_pin(&lock, self.pinned()?)?;
+        build::hold_against_pin(&lock, self.pinned()?)?;
         Ok(Some(lock))
     }
 

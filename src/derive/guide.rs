@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde::Serialize;
 
-use crate::catalogue::{App, Claim};
+use crate::catalogue::{self, App, Claim};
 use crate::lock::{Issued, State};
 use crate::model::{
     Admission, Device, Homelab, Lifetime, MadeKey, Name, Person, Platform, Service,
@@ -226,7 +226,7 @@ impl<'h> Guides<'h> {
         let services = homelab.services.values();
         let services = services.filter_map(|service| {
             let admission = service.access.admits(&person.name);
-            let platforms = match service.app {
+            let platforms = match &service.app {
                 Some(_) => platforms.clone(),
                 None => Vec::new(),
             };
@@ -257,7 +257,8 @@ fn link(service: &Service, admission: Admission, platforms: &[Platform]) -> Opti
         Admission::LanOnly => (false, true, false),
         Admission::WithCertificate { lan } => (true, lan, false),
     };
-    let app = service.app.filter(|_| with_certificate);
+    let app = service.app.as_ref().filter(|_| with_certificate);
+    let app = app.and_then(|name| catalogue::app(name.as_str()));
     Some(ServiceLink {
         title: service.title.clone(),
         addresses: super::addresses(service),

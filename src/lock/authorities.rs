@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::read::LockError;
+use super::read::{BRING_BACK, duplicate};
 use super::{Authority, AuthorityState, Origin};
+use crate::diagnostic::Mistake;
 use crate::model::Domain;
 use crate::pki::{Certificate, Validity};
 use crate::root::{IssuanceId, RootId};
-
-const KEEP_ONE: &str = "bring back the last good one: `git checkout -- homelab.lock`";
 
 /// What a line says of an authority.
 #[derive(Clone, PartialEq, Eq)]
@@ -26,7 +25,7 @@ pub struct ReadAuthority {
 
 /// The authorities of a lock with that root secret, sorted by issue. Lines about one become one. Where
 /// two branches each made one, the later signs and the other is trusted until a rotation is finished.
-pub fn unite(read: Vec<(ReadAuthority, usize)>, root: RootId) -> Result<Vec<Authority>, LockError> {
+pub fn unite(read: Vec<(ReadAuthority, usize)>, root: RootId) -> Result<Vec<Authority>, Mistake> {
     let mut united: Vec<(Authority, usize)> = Vec::new();
     // Where one branch has gone over to another root, its line says what the other's leaves out.
     let said = read
@@ -48,12 +47,7 @@ pub fn unite(read: Vec<(ReadAuthority, usize)>, root: RootId) -> Result<Vec<Auth
                     ..authority
                 };
                 if same != *known {
-                    return Err(LockError::Duplicate {
-                        what: String::from("an authority"),
-                        help: KEEP_ONE,
-                        line: number,
-                        first: *first,
-                    });
+                    return Err(duplicate("an authority", [*first, number], BRING_BACK));
                 }
                 known.state = state;
             }

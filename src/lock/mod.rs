@@ -28,7 +28,7 @@ use jiff::Timestamp;
 pub use crl::SignedCrl;
 pub use installed::Installed;
 pub use lines::Lines;
-pub use read::{LockError, Unbelieved, read};
+pub use read::read;
 pub use reconcile::{
     NewDevice, NewKey, OwnKeys, Reconciliation, ReusedKey, issued_here, reconcile,
 };

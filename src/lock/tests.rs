@@ -42,7 +42,7 @@ fn record(line: &str) -> &str {
     line.split(" signed=").next().expect("it has a beginning")
 }
 
-fn refused(text: &str) -> Vec<String> {
+fn refused(text: &str) -> Vec<&'static str> {
     let mistakes = read(&Source::new("homelab.lock", text)).expect_err(text);
     mistakes.codes()
 }
@@ -159,7 +159,7 @@ fn no_value_can_be_changed_without_the_secret() {
                     "lock::no-root",
                 ];
                 assert!(
-                    codes.iter().all(|code| told.contains(&code.as_str())),
+                    codes.iter().all(|code| told.contains(code)),
                     "{codes:?}\n{text}"
                 );
                 changed += 1;

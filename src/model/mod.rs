@@ -36,8 +36,6 @@ pub use raw::Raw;
 pub use text::{DisplayName, Email, sayable};
 pub use upstream::{Address, POLICIES, Scheme, Trust, UpstreamTls, Upstreams, is_upstream_host};
 
-use crate::catalogue::App;
-
 /// All that a declaration says.
 #[derive(Debug)]
 pub struct Homelab {
@@ -160,6 +158,6 @@ pub struct Service {
     pub headers: Vec<Header>,
     /// Lines of a Caddyfile that stand before the backend, behind the policy.
     pub raw: Vec<Raw>,
-    /// The app behind it, where the catalogue knows it.
-    pub app: Option<&'static App>,
+    /// The app behind it, by its name in the catalogue.
+    pub app: Option<Name>,
 }

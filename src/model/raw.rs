@@ -137,7 +137,7 @@ fn words(line: &str) -> Result<Vec<&str>, &'static str> {
     }
     if line
         .chars()
-        .any(|c| (c.is_control() && c != '\t') || crate::parse::is_invisible(c))
+        .any(|c| (c.is_control() && c != '\t') || crate::source::is_invisible(c))
     {
         return Err("it has a character that does not show");
     }

@@ -51,7 +51,7 @@ pub fn sayable(text: &str) -> Result<(), &'static str> {
     if text.contains("\\\"") || text.ends_with('\\') {
         return Err("it has a `\\` before a quote or at its end, which a Caddyfile cannot say");
     }
-    if text.chars().any(crate::parse::is_invisible) {
+    if text.chars().any(crate::source::is_invisible) {
         return Err("it has a character that does not show");
     }
     Ok(())

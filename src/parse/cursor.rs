@@ -1,6 +1,6 @@
 //! Steps through a KDL 2 text: white space, comments, strings.
 
-use super::mistake::Mistake;
+use crate::diagnostic::{Mistake, mistake};
 use crate::source::Span;
 
 /// Levels of braces, and of block comments.
@@ -32,10 +32,8 @@ impl<'a> Cursor<'a> {
             };
             return Ok(());
         }
-        let quotes = match self.rest()[hashes..].starts_with("\"\"\"") {
-            true => "\"\"\"",
-            false => "\"",
-        };
+        let is_multi_line = self.rest()[hashes..].starts_with("\"\"\"");
+        let quotes = if is_multi_line { "\"\"\"" } else { "\"" };
         let closing = format!("{quotes}{}", "#".repeat(hashes));
         self.at += hashes + quotes.len();
         // `""` is an empty string, not the start of one of three quotes.
@@ -144,14 +142,12 @@ impl<'a> Cursor<'a> {
             Some('\n' | '\r') => self.at += 1,
             None => {}
             Some(_) => {
-                return Err(Mistake::Syntax {
-                    message: String::from("a `\\` that is not at the end of its line"),
-                    label: String::from("here"),
-                    span: Span::from((backslash, 1)),
-                    help: Some(String::from(
-                        "remove it, or quote the text that it belongs to",
-                    )),
-                });
+                return Err(not_kdl(
+                    "a `\\` that is not at the end of its line",
+                    "here",
+                    Span::from((backslash, 1)),
+                    "remove it, or quote the text that it belongs to",
+                ));
             }
         }
         Ok(())
@@ -167,28 +163,39 @@ impl<'a> Cursor<'a> {
 
     pub fn syntax(&self, message: &str, label: &str) -> Mistake {
         let length = self.peek().map_or(0, char::len_utf8);
-        Mistake::Syntax {
-            message: message.to_owned(),
-            label: label.to_owned(),
-            span: Span::from((self.at, length)),
-            help: Some(String::from(
-                "a statement is a name, then its values, then perhaps a block; a new line or `;` ends it",
-            )),
-        }
+        not_kdl(
+            message,
+            label,
+            Span::from((self.at, length)),
+            "a statement is a name, then its values, then perhaps a block; a new line or `;` ends it",
+        )
     }
 
     pub fn too_deep(&self, at: usize) -> Mistake {
-        Mistake::TooDeep {
-            limit: DEPTH_LIMIT,
-            span: Span::from((at, 1)),
-        }
+        mistake!(
+            "parse::too-deep",
+            "nested more than {DEPTH_LIMIT} deep",
+            at(Span::from((at, 1)), "one level too many opens here"),
+            help("close the blocks or comments before; a declaration needs two levels"),
+        )
     }
 
-    pub fn unclosed(&self, what: &'static str, closing: &str, at: usize, length: usize) -> Mistake {
-        Mistake::Unclosed {
-            what,
-            closing: closing.to_owned(),
-            span: Span::from((at, length)),
-        }
+    pub fn unclosed(&self, what: &str, closing: &str, at: usize, length: usize) -> Mistake {
+        mistake!(
+            "parse::unclosed",
+            "{what} is never closed",
+            at(Span::from((at, length)), "opens here"),
+            help("add the closing `{closing}`"),
+        )
     }
+}
+
+/// What the grammar of KDL does not have.
+pub fn not_kdl(message: &str, label: &str, span: Span, help: &str) -> Mistake {
+    mistake!(
+        "parse::syntax",
+        "not KDL: {message}",
+        at(span, "{label}"),
+        help("{help}"),
+    )
 }

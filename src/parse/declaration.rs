@@ -1,10 +1,8 @@
 //! The declaration as it was written: every node known, every value of its type, nothing resolved.
 
 use super::document::Node;
-use super::fields::Fields;
 use super::known::Known;
-use super::mistake::Mistake;
-use super::service::service;
+use super::reader::Reader;
 pub use super::service::{
     FilesLine, HeaderLine, PublicLine, RedirectLine, ServiceBlock, TimeoutsLine, UpstreamLine,
 };
@@ -155,167 +153,165 @@ const PERSON: Known = Known {
     once: &["name", "email", "language"],
     many: &["device"],
 };
-/// Reads nodes as a declaration; mistakes are added to `mistakes`.
-pub fn declaration(nodes: &[Node], mistakes: &mut Vec<Mistake>) -> Declaration {
-    let mut declared = Declaration::default();
-    for node in DECLARATION.among(nodes, mistakes) {
-        match node.name.value.as_str() {
-            "domain" => {
-                let example = "domain \"home.example.com\"";
-                declared.domain = only_text(node, "a domain", example, mistakes);
+
+impl Reader {
+    /// Reads nodes as a declaration.
+    pub(super) fn declaration(&mut self, nodes: &[Node]) -> Declaration {
+        let mut declared = Declaration::default();
+        for node in self.known(&DECLARATION, nodes) {
+            match node.name.value.as_str() {
+                "domain" => {
+                    let example = "domain \"home.example.com\"";
+                    declared.domain = self.only_text(node, "a domain", example);
+                }
+                "validity" => declared.validity = self.validity(node),
+                "edge" => declared.edge = self.edge(node),
+                "person" => declared.people.extend(self.person(node)),
+                "group" => declared.groups.extend(self.group(node)),
+                "service" => declared.services.extend(self.service(node)),
+                other => unreachable!("`{other}` is not known to the declaration"),
             }
-            "validity" => declared.validity = validity(node, mistakes),
-            "edge" => declared.edge = edge(node, mistakes),
-            "person" => declared.people.extend(person(node, mistakes)),
-            "group" => declared.groups.extend(group(node, mistakes)),
-            "service" => declared.services.extend(service(node, mistakes)),
-            other => unreachable!("`{other}` is not known to the declaration"),
         }
+        declared
     }
-    declared
-}
 
-fn validity(node: &Node, mistakes: &mut Vec<Mistake>) -> ValidityBlock {
-    let mut block = ValidityBlock::default();
-    for child in VALIDITY.among(only_block(node, mistakes), mistakes) {
-        let duration = only_text(child, "a duration", "device \"1y\"", mistakes);
-        match child.name.value.as_str() {
-            "authority" => block.authority = duration,
-            "device" => block.device = duration,
-            "renew" => block.renew = duration,
-            other => unreachable!("`{other}` is not known to `validity`"),
+    fn validity(&mut self, node: &Node) -> ValidityBlock {
+        let mut block = ValidityBlock::default();
+        for child in self.only_block(&VALIDITY, node) {
+            let duration = self.only_text(child, "a duration", "device \"1y\"");
+            match child.name.value.as_str() {
+                "authority" => block.authority = duration,
+                "device" => block.device = duration,
+                "renew" => block.renew = duration,
+                other => unreachable!("`{other}` is not known to `validity`"),
+            }
         }
+        block
     }
-    block
-}
 
-fn edge(node: &Node, mistakes: &mut Vec<Mistake>) -> EdgeBlock {
-    let mut block = EdgeBlock::default();
-    for child in EDGE.among(only_block(node, mistakes), mistakes) {
-        match child.name.value.as_str() {
-            "email" => {
-                let example = "email \"alice@example.com\"";
-                block.email = only_text(child, "an address", example, mistakes);
+    fn edge(&mut self, node: &Node) -> EdgeBlock {
+        let mut block = EdgeBlock::default();
+        for child in self.only_block(&EDGE, node) {
+            match child.name.value.as_str() {
+                "email" => {
+                    let example = "email \"alice@example.com\"";
+                    block.email = self.only_text(child, "an address", example);
+                }
+                "certificates" => block.certificates = self.certificates(child),
+                "lan" => {
+                    let mut fields = self.fields(child);
+                    block.lan = fields.texts("a range", "lan \"192.168.0.0/16\"");
+                    fields.finish("ranges");
+                }
+                "behind" => {
+                    let mut fields = self.fields(child);
+                    let proxies = fields.texts("an address", "behind \"10.0.0.2\"");
+                    let by = fields.text_property("by");
+                    fields.finish("addresses");
+                    block.behind = Some(BehindLine { proxies, by });
+                }
+                "landing" => {
+                    self.fields(child).finish("nothing");
+                    block.landing = Some(child.span);
+                }
+                "caddy" => block.caddy = self.only_text(child, "a version", "caddy \"2.11\""),
+                "certificate" => {
+                    block.certificate = self.only_text(child, "a mode", "certificate \"asked\"");
+                }
+                other => unreachable!("`{other}` is not known to `edge`"),
             }
-            "certificates" => block.certificates = certificates(child, mistakes),
-            "lan" => {
-                let mut fields = Fields::of(child, mistakes);
-                block.lan = fields.texts("a range", "lan \"192.168.0.0/16\"");
-                fields.finish("ranges", false);
-            }
-            "behind" => {
-                let mut fields = Fields::of(child, mistakes);
-                let proxies = fields.texts("an address", "behind \"10.0.0.2\"");
-                let by = fields.text_property("by");
-                fields.finish("addresses", false);
-                block.behind = Some(BehindLine { proxies, by });
-            }
-            "landing" => {
-                Fields::of(child, mistakes).finish("nothing", false);
-                block.landing = Some(child.span);
-            }
-            "caddy" => block.caddy = only_text(child, "a version", "caddy \"2.11\"", mistakes),
-            "certificate" => {
-                block.certificate = only_text(child, "a mode", "certificate \"asked\"", mistakes);
-            }
-            other => unreachable!("`{other}` is not known to `edge`"),
         }
+        block
     }
-    block
-}
 
-fn certificates(node: &Node, mistakes: &mut Vec<Mistake>) -> Option<CertificatesLine> {
-    let mut fields = Fields::of(node, mistakes);
-    let kind = fields.text("a kind", "certificates \"acme\"");
-    let provider = fields.text_property("provider");
-    let token_env = fields.text_property("token-env");
-    let cert = fields.text_property("cert");
-    let key = fields.text_property("key");
-    fields.finish("one kind", false);
-    Some(CertificatesLine {
-        kind: kind?,
-        provider,
-        token_env,
-        cert,
-        key,
-    })
-}
+    fn certificates(&mut self, node: &Node) -> Option<CertificatesLine> {
+        let mut fields = self.fields(node);
+        let kind = fields.text("a kind", "certificates \"acme\"");
+        let provider = fields.text_property("provider");
+        let token_env = fields.text_property("token-env");
+        let cert = fields.text_property("cert");
+        let key = fields.text_property("key");
+        fields.finish("one kind");
+        Some(CertificatesLine {
+            kind: kind?,
+            provider,
+            token_env,
+            cert,
+            key,
+        })
+    }
 
-fn person(node: &Node, mistakes: &mut Vec<Mistake>) -> Option<PersonBlock> {
-    let mut fields = Fields::of(node, mistakes);
-    let name = fields.text("a name", "person \"alice\"");
-    fields.finish("one name", true);
-    let (mut display_name, mut email, mut language) = (None, None, None);
-    let mut devices = Vec::new();
-    for child in PERSON.among(node.children(), mistakes) {
-        match child.name.value.as_str() {
-            "name" => {
-                let example = "name \"Alice Liddell\"";
-                display_name = only_text(child, "a name", example, mistakes);
+    fn person(&mut self, node: &Node) -> Option<PersonBlock> {
+        let mut fields = self.fields(node);
+        let name = fields.text("a name", "person \"alice\"");
+        fields.finish_before_block("one name");
+        let (mut display_name, mut email, mut language) = (None, None, None);
+        let mut devices = Vec::new();
+        for child in self.known(&PERSON, node.children()) {
+            match child.name.value.as_str() {
+                "name" => {
+                    let example = "name \"Alice Liddell\"";
+                    display_name = self.only_text(child, "a name", example);
+                }
+                "email" => {
+                    let example = "email \"alice@example.com\"";
+                    email = self.only_text(child, "an address", example);
+                }
+                "language" => language = self.only_text(child, "a language", "language \"de\""),
+                "device" => devices.extend(self.device(child)),
+                other => unreachable!("`{other}` is not known to `person`"),
             }
-            "email" => {
-                let example = "email \"alice@example.com\"";
-                email = only_text(child, "an address", example, mistakes);
-            }
-            "language" => language = only_text(child, "a language", "language \"de\"", mistakes),
-            "device" => devices.extend(device(child, mistakes)),
-            other => unreachable!("`{other}` is not known to `person`"),
         }
+        Some(PersonBlock {
+            name: name?,
+            display_name,
+            email,
+            language,
+            devices,
+        })
     }
-    Some(PersonBlock {
-        name: name?,
-        display_name,
-        email,
-        language,
-        devices,
-    })
-}
 
-fn device(node: &Node, mistakes: &mut Vec<Mistake>) -> Option<DeviceLine> {
-    let mut fields = Fields::of(node, mistakes);
-    let name = fields.text("a name", "device \"pixel\" platform=\"android\"");
-    let platform = fields.text_property("platform");
-    let version = fields.integer_property("version");
-    let validity = fields.text_property("validity");
-    let csr = fields.text_property("csr");
-    let fingerprint = fields.text_property("fingerprint");
-    let key = fields.text_property("key");
-    fields.finish("one name", false);
-    Some(DeviceLine {
-        name: name?,
-        platform,
-        version,
-        validity,
-        csr,
-        fingerprint,
-        key,
-    })
-}
+    fn device(&mut self, node: &Node) -> Option<DeviceLine> {
+        let mut fields = self.fields(node);
+        let name = fields.text("a name", "device \"pixel\" platform=\"android\"");
+        let platform = fields.text_property("platform");
+        let version = fields.integer_property("version");
+        let validity = fields.text_property("validity");
+        let csr = fields.text_property("csr");
+        let fingerprint = fields.text_property("fingerprint");
+        let key = fields.text_property("key");
+        fields.finish("one name");
+        Some(DeviceLine {
+            name: name?,
+            platform,
+            version,
+            validity,
+            csr,
+            fingerprint,
+            key,
+        })
+    }
 
-fn group(node: &Node, mistakes: &mut Vec<Mistake>) -> Option<GroupLine> {
-    let example = "group \"family\" \"alice\" \"bob\"";
-    let mut fields = Fields::of(node, mistakes);
-    let name = fields.text("a name", example)?;
-    let members = fields.texts("a member", example);
-    fields.finish("a name and members", false);
-    Some(GroupLine { name, members })
-}
+    fn group(&mut self, node: &Node) -> Option<GroupLine> {
+        let example = "group \"family\" \"alice\" \"bob\"";
+        let mut fields = self.fields(node);
+        let name = fields.text("a name", example)?;
+        let members = fields.texts("a member", example);
+        fields.finish("a name and members");
+        Some(GroupLine { name, members })
+    }
 
-/// The block of a node that has nothing else.
-fn only_block<'n>(node: &'n Node, mistakes: &mut Vec<Mistake>) -> &'n [Node] {
-    Fields::of(node, mistakes).finish("only a block", true);
-    node.children()
-}
+    /// What a node that has nothing else has in its block.
+    fn only_block<'n>(&mut self, known: &Known, node: &'n Node) -> Vec<&'n Node> {
+        self.fields(node).finish_before_block("only a block");
+        self.known(known, node.children())
+    }
 
-/// The one text of a node that has nothing else.
-fn only_text(
-    node: &Node,
-    what: &'static str,
-    example: &'static str,
-    mistakes: &mut Vec<Mistake>,
-) -> Option<Text> {
-    let mut fields = Fields::of(node, mistakes);
-    let text = fields.text(what, example);
-    fields.finish("one value", false);
-    text
+    /// The one text of a node that has nothing else.
+    fn only_text(&mut self, node: &Node, what: &str, example: &str) -> Option<Text> {
+        let mut fields = self.fields(node);
+        let text = fields.text(what, example);
+        fields.finish("one value");
+        text
+    }
 }

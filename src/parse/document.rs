@@ -2,10 +2,11 @@
 
 use kdl::{KdlDiagnostic, KdlEntry, KdlNode, KdlValue};
 
-use super::mistake::Mistake;
-use super::scan::{Event, scan};
-use crate::source::is_invisible;
-use crate::source::{Source, Span, Spanned};
+use super::cursor::not_kdl;
+use super::reader::Reader;
+use super::scan::{Event, invisible, scan};
+use crate::diagnostic::{Mistake, Mistakes, mistake};
+use crate::source::{Source, Span, Spanned, is_invisible};
 
 /// Syntax mistakes after which reading stops: more are rarely more than echoes.
 const MISTAKES_SHOWN: usize = 20;
@@ -58,17 +59,17 @@ impl Value {
 }
 
 /// Reads a text into its nodes, or says everything that is wrong with it.
-pub fn document(source: &Source) -> Result<Vec<Node>, Vec<Mistake>> {
-    let events = scan(source.text()).map_err(|mistake| vec![mistake])?;
-    let mut mistakes = Vec::new();
+pub fn document(source: &Source) -> Result<Vec<Node>, Mistakes> {
+    let events = scan(source.text()).map_err(|mistake| Mistakes::new(source, vec![mistake]))?;
+    let mut reader = Reader::default();
     let mut blocks: Vec<Vec<Node>> = vec![Vec::new()];
     for event in events {
         match event {
             Event::Statement { start, end } | Event::Open { start, end } => {
                 let opens = matches!(event, Event::Open { .. });
-                let mut node = statement(source, start, end, &mut mistakes);
-                if mistakes.len() >= MISTAKES_SHOWN {
-                    return Err(mistakes);
+                let mut node = reader.statement(source, start, end);
+                if reader.mistaken() >= MISTAKES_SHOWN {
+                    return reader.finish(source, Vec::new());
                 }
                 node.block = opens.then(Vec::new);
                 blocks
@@ -90,144 +91,132 @@ pub fn document(source: &Source) -> Result<Vec<Node>, Vec<Mistake>> {
         }
     }
     let nodes = blocks.pop().expect("the outermost block is never closed");
-    if mistakes.is_empty() {
-        Ok(nodes)
-    } else {
-        Err(mistakes)
-    }
+    reader.finish(source, nodes)
 }
 
-/// One statement, without its block. A broken one is reported and stands in as an empty node, so
-/// that the statements around it are still read.
-fn statement(source: &Source, start: usize, end: usize, mistakes: &mut Vec<Mistake>) -> Node {
-    let text = &source.text()[start..end];
-    let mut node = Node {
-        name: Spanned::new(String::new(), Span::from((start, 0))),
-        arguments: Vec::new(),
-        properties: Vec::new(),
-        block: None,
-        span: Span::from((start, end - start)),
-    };
-    match text.parse::<KdlNode>() {
-        Ok(parsed) => read_statement(&parsed, start, &mut node, mistakes),
-        Err(error) => {
-            // The crate's later complaints about one statement only echo its first.
-            let first = error.diagnostics.first();
-            mistakes.push(first.map_or_else(|| unreadable(node.span), |d| syntax(d, text, start)));
-        }
-    }
-    node
-}
-
-fn read_statement(parsed: &KdlNode, start: usize, node: &mut Node, mistakes: &mut Vec<Mistake>) {
-    refuse_annotation(parsed.ty(), start, mistakes);
-    let name = parsed.name();
-    node.name = Spanned::new(name.value().to_owned(), shifted(name.span(), start));
-    for entry in parsed.entries() {
-        refuse_annotation(entry.ty(), start, mistakes);
-        let value = read_value(entry, start, mistakes);
-        let Some(key) = entry.name() else {
-            node.arguments.push(value);
-            continue;
+impl Reader {
+    /// One statement, without its block. A broken one is reported and stands in as an empty node, so
+    /// that the statements around it are still read.
+    fn statement(&mut self, source: &Source, start: usize, end: usize) -> Node {
+        let text = &source.text()[start..end];
+        let mut node = Node {
+            name: Spanned::new(String::new(), Span::from((start, 0))),
+            arguments: Vec::new(),
+            properties: Vec::new(),
+            block: None,
+            span: Span::from((start, end - start)),
         };
-        let key = Spanned::new(key.value().to_owned(), shifted(key.span(), start));
-        match node.properties.iter().find(|(k, _)| k.value == key.value) {
-            Some((first, _)) => mistakes.push(Mistake::RepeatedProperty {
-                name: key.value,
-                span: key.span,
-                first: first.span,
-            }),
-            None => node.properties.push((key, value)),
-        }
-    }
-}
-
-fn read_value(entry: &KdlEntry, start: usize, mistakes: &mut Vec<Mistake>) -> Spanned<Value> {
-    let whole = shifted(entry.span(), start);
-    // The entry's place covers `key=value`; the value ends where the entry ends.
-    let length = match (entry.name(), entry.format()) {
-        (Some(_), Some(format)) => format.value_repr.len().min(whole.len()),
-        _ => whole.len(),
-    };
-    let span = Span::from((whole.offset() + whole.len() - length, length));
-    let value = match entry.value() {
-        KdlValue::String(text) => {
-            // Several lines show as such only where they are written so.
-            let shows_lines = entry
-                .format()
-                .is_some_and(|f| f.value_repr.trim_start_matches('#').starts_with("\"\"\""));
-            let is_hidden = |c: &char| is_invisible(*c) && !(shows_lines && "\n\t".contains(*c));
-            if let Some(hidden) = text.chars().find(is_hidden) {
-                mistakes.push(Mistake::InvisibleCharacter {
-                    codepoint: u32::from(hidden),
-                    span,
+        match text.parse::<KdlNode>() {
+            Ok(parsed) => self.read_statement(&parsed, start, &mut node),
+            Err(error) => {
+                // The crate's later complaints about one statement only echo its first.
+                let first = error.diagnostics.first();
+                self.refuse(match first {
+                    Some(first) => syntax(first, text, start),
+                    None => not_kdl(UNREADABLE, "here", node.span, FORM),
                 });
             }
-            Value::String(text.clone())
         }
-        KdlValue::Integer(number) => Value::Integer(*number),
-        KdlValue::Bool(truth) => Value::Boolean(*truth),
-        KdlValue::Float(_) => Value::Other("a fraction"),
-        KdlValue::Null => Value::Other("`#null`"),
-    };
-    Spanned::new(value, span)
-}
+        node
+    }
 
-fn refuse_annotation(
-    annotation: Option<&kdl::KdlIdentifier>,
-    start: usize,
-    mistakes: &mut Vec<Mistake>,
-) {
-    if let Some(annotation) = annotation {
-        mistakes.push(Mistake::TypeAnnotation {
-            annotation: annotation.value().to_owned(),
-            span: shifted(annotation.span(), start),
-        });
+    fn read_statement(&mut self, parsed: &KdlNode, start: usize, node: &mut Node) {
+        self.refuse_annotation(parsed.ty(), start);
+        let name = parsed.name();
+        node.name = Spanned::new(name.value().to_owned(), shifted(name.span(), start));
+        for entry in parsed.entries() {
+            self.refuse_annotation(entry.ty(), start);
+            let value = self.read_value(entry, start);
+            let Some(key) = entry.name() else {
+                node.arguments.push(value);
+                continue;
+            };
+            let key = Spanned::new(key.value().to_owned(), shifted(key.span(), start));
+            let Some((first, _)) = node.properties.iter().find(|(k, _)| k.value == key.value)
+            else {
+                node.properties.push((key, value));
+                continue;
+            };
+            let name = key.value;
+            self.refuse(mistake!(
+                "parse::repeated-property",
+                "property `{name}` is said twice",
+                at(key.span, "said again here"),
+                at(first.span, "first said here"),
+                help("keep one of the two: KDL would silently take the last"),
+            ));
+        }
+    }
+
+    fn read_value(&mut self, entry: &KdlEntry, start: usize) -> Spanned<Value> {
+        let whole = shifted(entry.span(), start);
+        // The entry's place covers `key=value`; the value ends where the entry ends.
+        let length = match (entry.name(), entry.format()) {
+            (Some(_), Some(format)) => format.value_repr.len().min(whole.len()),
+            _ => whole.len(),
+        };
+        let span = Span::from((whole.offset() + whole.len() - length, length));
+        let value = match entry.value() {
+            KdlValue::String(text) => {
+                // Several lines show as such only where they are written so.
+                let shows_lines = entry
+                    .format()
+                    .is_some_and(|f| f.value_repr.trim_start_matches('#').starts_with("\"\"\""));
+                let is_hidden =
+                    |c: &char| is_invisible(*c) && !(shows_lines && "\n\t".contains(*c));
+                if let Some(hidden) = text.chars().find(is_hidden) {
+                    self.refuse(invisible(hidden, span));
+                }
+                Value::String(text.clone())
+            }
+            KdlValue::Integer(number) => Value::Integer(*number),
+            KdlValue::Bool(truth) => Value::Boolean(*truth),
+            KdlValue::Float(_) => Value::Other("a fraction"),
+            KdlValue::Null => Value::Other("`#null`"),
+        };
+        Spanned::new(value, span)
+    }
+
+    fn refuse_annotation(&mut self, annotation: Option<&kdl::KdlIdentifier>, start: usize) {
+        if let Some(annotation) = annotation {
+            let written = annotation.value();
+            self.refuse(mistake!(
+                "parse::type-annotation",
+                "a type annotation, `({written})`",
+                at(shifted(annotation.span(), start), "not known"),
+                help("remove it: nothing here has types to choose from"),
+            ));
+        }
     }
 }
 
 fn syntax(diagnostic: &KdlDiagnostic, text: &str, start: usize) -> Mistake {
     let offset = diagnostic.span.offset().min(text.len());
     let length = diagnostic.span.len().min(text.len() - offset);
-    let message = diagnostic
-        .message
-        .as_deref()
-        .unwrap_or("this cannot be read");
+    let message = diagnostic.message.as_deref().unwrap_or(UNREADABLE);
+    let message = lower_first(message.trim_end_matches('.'));
+    let label = diagnostic.label.as_deref().unwrap_or("here");
+    let span = Span::from((start + offset, length));
     let written = text.get(offset..offset + length).unwrap_or_default();
-    Mistake::Syntax {
-        message: lower_first(message.trim_end_matches('.')),
-        label: diagnostic
-            .label
-            .clone()
-            .unwrap_or_else(|| "here".to_owned()),
-        span: Span::from((start + offset, length)),
-        help: hint(written)
-            .or_else(|| diagnostic.help.clone())
-            .or_else(|| Some(String::from(FORM))),
+    // KDL 2 writes differently from KDL 1 and from its relatives.
+    let word = written.rsplit('=').next().unwrap_or(written).trim();
+    if matches!(word, "true" | "false" | "null") {
+        let help = format!("write `#{word}`: KDL 2 marks its keywords");
+        return not_kdl(&message, label, span, &help);
     }
+    not_kdl(
+        &message,
+        label,
+        span,
+        diagnostic.help.as_deref().unwrap_or(FORM),
+    )
 }
+
+const UNREADABLE: &str = "this cannot be read";
 
 /// The help where there is no better one.
 const FORM: &str = "a statement is a name, then values and `key=value` pairs with spaces between; text with other \
      characters than letters, digits and hyphens stands in quotes";
-
-/// What KDL 2 writes differently from KDL 1 and from its relatives.
-fn hint(written: &str) -> Option<String> {
-    let word = written.rsplit('=').next().unwrap_or(written).trim();
-    match word {
-        "true" | "false" | "null" => Some(format!("write `#{word}`: KDL 2 marks its keywords")),
-        _ => None,
-    }
-}
-
-fn unreadable(span: Span) -> Mistake {
-    Mistake::Syntax {
-        message: String::from("this cannot be read"),
-        label: String::from("here"),
-        span,
-        help: Some(String::from(FORM)),
-    }
-}
 
 fn shifted(span: Span, by: usize) -> Span {
     Span::from((span.offset() + by, span.len()))
@@ -292,12 +281,9 @@ mod tests {
                 // What `/-` takes out is not read any further.
                 (Ok(_), Err(error)) => prop_assert!(text.contains("/-"), "only we read {text:?}: {error:?}"),
                 (Err(mistakes), Ok(_)) => {
-                    let stricter = |mistake: &Mistake| match mistake {
-                        Mistake::NestedSlashdash { .. } | Mistake::RepeatedProperty { .. } => true,
-                        Mistake::Syntax { message, .. } => message.contains("after its block"),
-                        _ => false,
-                    };
-                    prop_assert!(mistakes.iter().any(stricter), "only kdl reads {text:?}: {mistakes:?}");
+                    let told = format!("{mistakes:?}");
+                    let stricter = ["parse::nested-slashdash", "parse::repeated-property", "after its block"];
+                    prop_assert!(stricter.iter().any(|why| told.contains(why)), "only kdl reads {text:?}: {told}");
                 }
                 (Err(_), Err(_)) => {}
             }
@@ -313,37 +299,26 @@ mod tests {
     fn what_hurts_the_crate_is_refused_at_once() {
         let large = 1 << 19;
         for (bomb, code) in [
-            ("a /-{\n".repeat(64), "nested"),
-            ("/-\n".repeat(10_000), "nested"),
-            ("a /-".to_owned() + &"/-\n".repeat(2_000), "nested"),
-            ("a {\n".repeat(2_000), "deep"),
-            ("/*\n".repeat(4_000), "deep"),
-            ("}\n".repeat(2_000), "unmatched"),
-            ("b =\n".repeat(50_000), "syntax"),
-            ("b =\n".repeat(large / 4), "many"),
-            ("=\n".repeat(large / 2), "many"),
-            ("(\n".repeat(large / 2), "many"),
-            ("a=".repeat(large / 2), "line"),
-            ("a=\\\n".repeat(large / 4), "statement"),
+            ("a /-{\n".repeat(64), "parse::nested-slashdash"),
+            ("/-\n".repeat(10_000), "parse::nested-slashdash"),
+            (
+                "a /-".to_owned() + &"/-\n".repeat(2_000),
+                "parse::nested-slashdash",
+            ),
+            ("a {\n".repeat(2_000), "parse::too-deep"),
+            ("/*\n".repeat(4_000), "parse::too-deep"),
+            ("}\n".repeat(2_000), "parse::unmatched-brace"),
+            ("b =\n".repeat(50_000), "parse::syntax"),
+            ("b =\n".repeat(large / 4), "parse::too-many-statements"),
+            ("=\n".repeat(large / 2), "parse::too-many-statements"),
+            ("(\n".repeat(large / 2), "parse::too-many-statements"),
+            ("a=".repeat(large / 2), "parse::line-too-long"),
+            ("a=\\\n".repeat(large / 4), "parse::statement-too-long"),
         ] {
             let shown: String = bomb.chars().take(20).collect();
-            let mistakes = document(&Source::new("test", bomb)).unwrap_err();
-            let expected = |mistake: &Mistake| match mistake {
-                Mistake::NestedSlashdash { .. } => code == "nested",
-                Mistake::TooDeep { .. } => code == "deep",
-                Mistake::UnmatchedBrace { .. } => code == "unmatched",
-                Mistake::Syntax { .. } => code == "syntax",
-                Mistake::TooManyStatements { .. } => code == "many",
-                Mistake::LineTooLong { .. } => code == "line",
-                Mistake::StatementTooLong { .. } => code == "statement",
-                _ => false,
-            };
-            assert!(
-                mistakes.iter().any(expected),
-                "{shown:?}: {:?}",
-                mistakes.first()
-            );
-            assert!(mistakes.len() <= MISTAKES_SHOWN, "{shown:?}");
+            let codes = document(&Source::new("test", bomb)).unwrap_err().codes();
+            assert!(codes.contains(&code), "{shown:?}: {codes:?}");
+            assert!(codes.len() <= MISTAKES_SHOWN, "{shown:?}");
         }
     }
 

@@ -1,47 +1,44 @@
 //! Takes one node apart: each value is asked for by name, and what nobody asked for is a mistake.
 
 use super::document::{Node, Value};
-use super::mistake::Mistake;
-use crate::diagnostic::did_you_mean;
+use super::reader::Reader;
+use crate::diagnostic::{did_you_mean, mistake};
 use crate::source::Spanned;
 
-/// A node being taken apart. Call [`Fields::finish`] when all that may be there has been asked for.
-pub struct Fields<'n, 'm> {
+/// A node being taken apart. Call [`Fields::finish`], or [`Fields::finish_before_block`], when all that may be there
+/// has been asked for.
+pub(crate) struct Fields<'n, 'r> {
     node: &'n Node,
     arguments_taken: usize,
     properties_known: Vec<&'static str>,
-    mistakes: &'m mut Vec<Mistake>,
+    reader: &'r mut Reader,
 }
 
-impl<'n, 'm> Fields<'n, 'm> {
-    /// Begins with `node`; mistakes are added to `mistakes`.
-    pub fn of(node: &'n Node, mistakes: &'m mut Vec<Mistake>) -> Fields<'n, 'm> {
+impl<'n, 'r> Fields<'n, 'r> {
+    pub fn of(node: &'n Node, reader: &'r mut Reader) -> Fields<'n, 'r> {
         Fields {
             node,
             arguments_taken: 0,
             properties_known: Vec::new(),
-            mistakes,
+            reader,
         }
     }
 
     /// The next argument, which must be there and be text.
-    pub fn text(&mut self, what: &'static str, example: &'static str) -> Option<Spanned<String>> {
+    pub fn text(&mut self, what: &str, example: &str) -> Option<Spanned<String>> {
         let argument = self.argument(what, example)?;
         self.as_text(argument)
     }
 
-    fn argument(
-        &mut self,
-        what: &'static str,
-        example: &'static str,
-    ) -> Option<&'n Spanned<Value>> {
+    fn argument(&mut self, what: &str, example: &str) -> Option<&'n Spanned<Value>> {
         let Some(argument) = self.node.arguments.get(self.arguments_taken) else {
-            self.mistakes.push(Mistake::MissingArgument {
-                node: self.node.name.value.clone(),
-                what,
-                example,
-                span: self.node.span,
-            });
+            let node = &self.node.name.value;
+            self.reader.refuse(mistake!(
+                "parse::missing-argument",
+                "`{node}` lacks {what}",
+                at(self.node.span, "{what} is missing"),
+                help("write `{example}`"),
+            ));
             return None;
         };
         self.arguments_taken += 1;
@@ -49,7 +46,7 @@ impl<'n, 'm> Fields<'n, 'm> {
     }
 
     /// All the remaining arguments, at least one, each text.
-    pub fn texts(&mut self, what: &'static str, example: &'static str) -> Vec<Spanned<String>> {
+    pub fn texts(&mut self, what: &str, example: &str) -> Vec<Spanned<String>> {
         let mut texts: Vec<_> = self.text(what, example).into_iter().collect();
         let rest = self.node.arguments.iter().skip(self.arguments_taken);
         self.arguments_taken = self.node.arguments.len();
@@ -58,9 +55,9 @@ impl<'n, 'm> Fields<'n, 'm> {
     }
 
     /// The next argument, which must be there and be a whole number.
-    pub fn integer(&mut self, what: &'static str, example: &'static str) -> Option<Spanned<i128>> {
+    pub fn integer(&mut self, what: &str, example: &str) -> Option<Spanned<i128>> {
         let argument = self.argument(what, example)?;
-        self.as_integer(argument, String::from(example))
+        self.as_integer(argument, format!("write `{example}`"))
     }
 
     /// A property that is text.
@@ -75,45 +72,59 @@ impl<'n, 'm> Fields<'n, 'm> {
             return Some(Spanned::new(truth, value.span));
         }
         let help = format!("write `{key}=#true` or `{key}=#false`");
-        self.wrong_type(value, "`#true` or `#false`", Some(help));
+        self.refuse_type(value, "`#true` or `#false`", help);
         None
     }
 
     /// A property that is a whole number.
     pub fn integer_property(&mut self, key: &'static str) -> Option<Spanned<i128>> {
         let value = self.property(key)?;
-        self.as_integer(value, format!("{key}=17"))
+        self.as_integer(value, format!("write `{key}=17`"))
     }
 
-    /// Complains about every value that was not asked for, and about a block where none may be.
-    pub fn finish(self, takes: &'static str, may_have_block: bool) {
+    /// Complains about every value that was not asked for, and about a block.
+    pub fn finish(self, takes: &str) {
+        let Node {
+            name, block, span, ..
+        } = self.node;
+        if block.is_some() {
+            let node = &name.value;
+            self.reader.refuse(mistake!(
+                "parse::unexpected-block",
+                "`{node}` has no block",
+                at(*span, "has one here"),
+                help("remove the braces and what is in them"),
+            ));
+        }
+        self.finish_before_block(takes);
+    }
+
+    /// Complains about every value that was not asked for. What stands in the block is read apart.
+    pub fn finish_before_block(self, takes: &str) {
+        let node = &self.node.name.value;
         for argument in self.node.arguments.iter().skip(self.arguments_taken) {
-            self.mistakes.push(Mistake::UnexpectedArgument {
-                node: self.node.name.value.clone(),
-                takes,
-                span: argument.span,
-                help: Some(String::from("remove it")),
-            });
+            self.reader.refuse(mistake!(
+                "parse::unexpected-argument",
+                "`{node}` takes {takes}",
+                at(argument.span, "one too many"),
+                help("remove it"),
+            ));
         }
-        for (key, _) in &self.node.properties {
-            if !self.properties_known.contains(&key.value.as_str()) {
-                let help = match self.properties_known.as_slice() {
-                    [] => format!("`{}` has no properties", self.node.name.value),
-                    known => did_you_mean(&key.value, known.iter().copied()),
-                };
-                self.mistakes.push(Mistake::UnknownProperty {
-                    name: key.value.clone(),
-                    node: self.node.name.value.clone(),
-                    span: key.span,
-                    help,
-                });
-            }
-        }
-        if self.node.block.is_some() && !may_have_block {
-            self.mistakes.push(Mistake::UnexpectedBlock {
-                node: self.node.name.value.clone(),
-                span: self.node.span,
-            });
+        let known = self.properties_known.as_slice();
+        let is_known = |key: &str| known.contains(&key);
+        let properties = self.node.properties.iter();
+        for (key, _) in properties.filter(|(key, _)| !is_known(&key.value)) {
+            let name = &key.value;
+            let help = match known {
+                [] => format!("`{node}` has no properties"),
+                known => did_you_mean(name, known.iter().copied()),
+            };
+            self.reader.refuse(mistake!(
+                "parse::unknown-property",
+                "unknown property `{name}` on `{node}`",
+                at(key.span, "not known here"),
+                help(help),
+            ));
         }
     }
 
@@ -124,31 +135,30 @@ impl<'n, 'm> Fields<'n, 'm> {
     }
 
     fn as_text(&mut self, value: &Spanned<Value>) -> Option<Spanned<String>> {
-        if let Value::String(text) = &value.value {
-            return Some(Spanned::new(text.clone(), value.span));
-        }
         let help = match &value.value {
-            Value::Integer(number) => Some(format!("put it in quotes: `\"{number}\"`")),
-            _ => Some(String::from("put it in quotes")),
+            Value::String(text) => return Some(Spanned::new(text.clone(), value.span)),
+            Value::Integer(number) => format!("put it in quotes: `\"{number}\"`"),
+            Value::Boolean(_) | Value::Other(_) => "put it in quotes".into(),
         };
-        self.wrong_type(value, "a text", help);
+        self.refuse_type(value, "a text", help);
         None
     }
 
-    fn as_integer(&mut self, value: &Spanned<Value>, example: String) -> Option<Spanned<i128>> {
+    fn as_integer(&mut self, value: &Spanned<Value>, help: String) -> Option<Spanned<i128>> {
         if let Value::Integer(number) = value.value {
             return Some(Spanned::new(number, value.span));
         }
-        self.wrong_type(value, "a whole number", Some(format!("write `{example}`")));
+        self.refuse_type(value, "a whole number", help);
         None
     }
 
-    fn wrong_type(&mut self, value: &Spanned<Value>, expected: &'static str, help: Option<String>) {
-        self.mistakes.push(Mistake::WrongType {
-            expected,
-            found: value.value.kind(),
-            span: value.span,
-            help,
-        });
+    fn refuse_type(&mut self, value: &Spanned<Value>, expected: &str, help: String) {
+        let found = value.value.kind();
+        self.reader.refuse(mistake!(
+            "parse::wrong-type",
+            "expected {expected}, found {found}",
+            at(value.span, "this is {found}"),
+            help(help),
+        ));
     }
 }

@@ -1,11 +1,12 @@
 //! Which nodes a block knows, and which of them may stand more than once.
 
 use super::document::Node;
-use super::mistake::Mistake;
-use crate::diagnostic::did_you_mean;
+use super::reader::Reader;
+use crate::diagnostic::{did_you_mean, mistake};
+use crate::source::Span;
 
 /// The nodes that a block knows.
-pub struct Known {
+pub(crate) struct Known {
     /// What the block is called in a message.
     pub place: &'static str,
     /// Nodes that may stand once.
@@ -14,34 +15,43 @@ pub struct Known {
     pub many: &'static [&'static str],
 }
 
-impl Known {
+impl Reader {
     /// Those of `nodes` that are known and not repeated; the others are mistakes.
-    pub fn among<'n>(&self, nodes: &'n [Node], mistakes: &mut Vec<Mistake>) -> Vec<&'n Node> {
+    pub fn known<'n>(&mut self, known: &Known, nodes: &'n [Node]) -> Vec<&'n Node> {
         let mut accepted: Vec<&Node> = Vec::with_capacity(nodes.len());
         let mut firsts: Vec<&Node> = Vec::new();
         for node in nodes {
             let name = node.name.value.as_str();
-            if self.many.contains(&name) {
+            if known.many.contains(&name) {
                 accepted.push(node);
-            } else if !self.once.contains(&name) {
-                let known = self.once.iter().chain(self.many).copied();
-                mistakes.push(Mistake::UnknownNode {
-                    name: name.to_owned(),
-                    place: self.place,
-                    span: node.name.span,
-                    help: did_you_mean(name, known),
-                });
+            } else if !known.once.contains(&name) {
+                let place = known.place;
+                let words = known.once.iter().chain(known.many).copied();
+                self.refuse(mistake!(
+                    "parse::unknown-node",
+                    "unknown node `{name}` in {place}",
+                    at(node.name.span, "not known here"),
+                    help(did_you_mean(name, words)),
+                ));
             } else if let Some(first) = firsts.iter().find(|first| first.name.value == name) {
-                mistakes.push(Mistake::RepeatedNode {
-                    name: name.to_owned(),
-                    span: node.name.span,
-                    first: first.name.span,
-                });
+                self.refuse_repeated(node, first.name.span);
             } else {
                 firsts.push(node);
                 accepted.push(node);
             }
         }
         accepted
+    }
+
+    /// A node that may stand once, and stands at `first` already.
+    pub fn refuse_repeated(&mut self, node: &Node, first: Span) {
+        let name = &node.name.value;
+        self.refuse(mistake!(
+            "parse::repeated-node",
+            "`{name}` is said twice",
+            at(node.name.span, "said again here"),
+            at(first, "first said here"),
+            help("keep one of the two"),
+        ));
     }
 }

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::document::document;
-use super::fields::Fields;
-use super::mistake::Mistake;
+use super::reader::Reader;
 use crate::diagnostic::Mistakes;
 use crate::source::{Source, Span, Spanned};
 
@@ -22,27 +21,27 @@ pub struct MessageFile {
 /// Reads a file of messages: `greeting "Hallo {name}"`, and `note "English" "Deutsch"` for what
 /// the catalogue of apps says.
 pub fn messages(source: &Source) -> Result<MessageFile, Mistakes> {
-    let nodes = document(source).map_err(|found| Mistakes::new(source, found))?;
+    let nodes = document(source)?;
     let mut file = MessageFile::default();
     let mut firsts: BTreeMap<&str, Span> = BTreeMap::new();
-    let mut mistakes = Vec::new();
+    let mut reader = Reader::default();
     for node in &nodes {
         let key = node.name.value.as_str();
         let mut repeated = None;
         if key != "note" {
             repeated = firsts.insert(key, node.name.span);
         }
-        let mut fields = Fields::of(node, &mut mistakes);
+        let mut fields = reader.fields(node);
         match key {
             "right-to-left" => {
                 file.right_to_left = true;
-                fields.finish("nothing", false);
+                fields.finish("nothing");
             }
             "note" => {
                 let example = "note \"English\" \"Deutsch\"";
                 let english = fields.text("what the catalogue says", example);
                 let translated = fields.text("its translation", example);
-                fields.finish("two texts", false);
+                fields.finish("two texts");
                 if let (Some(english), Some(translated)) = (english, translated) {
                     repeated = file.notes.get(&english.value).map(|first| first.span);
                     file.notes.insert(english.value, translated);
@@ -50,21 +49,14 @@ pub fn messages(source: &Source) -> Result<MessageFile, Mistakes> {
             }
             _ => {
                 let text = fields.text("a text", "greeting \"Hello {name}\"");
-                fields.finish("one text", false);
+                fields.finish("one text");
                 file.messages
                     .extend(text.map(|text| (key.to_owned(), text)));
             }
         }
         if let Some(first) = repeated {
-            mistakes.push(Mistake::RepeatedNode {
-                name: key.to_owned(),
-                span: node.name.span,
-                first,
-            });
+            reader.refuse_repeated(node, first);
         }
     }
-    match mistakes.is_empty() {
-        true => Ok(file),
-        false => Err(Mistakes::new(source, mistakes)),
-    }
+    reader.finish(source, file)
 }

@@ -3,47 +3,49 @@
 //! [`scan`] finds statements and blocks and refuses what would hurt the parser, [`document`] reads
 //! each statement with the `kdl` crate, [`declaration`] knows which nodes there are.
 
-pub mod catalogue;
 mod cursor;
 pub mod declaration;
 mod document;
 mod fields;
 mod known;
 pub mod messages;
-mod mistake;
+mod reader;
 mod scan;
 mod service;
 
-pub use crate::source::is_invisible;
 pub use declaration::Declaration;
-pub use mistake::Mistake;
+pub(crate) use document::{Node, document};
+pub(crate) use fields::Fields;
+pub(crate) use known::Known;
+pub(crate) use reader::Reader;
 pub use scan::SIZE_LIMIT;
 
-use crate::diagnostic::Mistakes;
+use crate::diagnostic::{Mistakes, mistake};
 use crate::source::Source;
 
 /// Takes a file's bytes as the source that diagnostics call `name`; they must be UTF-8 and not too many.
 pub fn source(name: impl Into<String>, bytes: Vec<u8>) -> Result<Source, Mistakes> {
     let name = name.into();
-    let size = bytes.len();
-    let mistake = match String::from_utf8(bytes) {
-        _ if size > SIZE_LIMIT => Mistake::TooLarge { limit: SIZE_LIMIT },
-        Ok(text) => return Ok(Source::new(name, text)),
-        Err(error) => Mistake::NotUtf8 {
-            offset: error.utf8_error().valid_up_to(),
-        },
-    };
-    Err(Mistakes::new(&Source::new(name, ""), vec![mistake]))
+    let text = scan::refuse_large(bytes.len()).and_then(|()| {
+        String::from_utf8(bytes).map_err(|error| {
+            let offset = error.utf8_error().valid_up_to();
+            mistake!(
+                "parse::not-utf8",
+                "the declaration is not UTF-8 text",
+                help("save the file as UTF-8; the first byte that is not is number {offset}"),
+            )
+        })
+    });
+    match text {
+        Ok(text) => Ok(Source::new(name, text)),
+        Err(mistake) => Err(Mistakes::new(&Source::new(name, ""), vec![mistake])),
+    }
 }
 
 /// Reads a declaration, or says everything that is wrong with how it is written.
 pub fn parse(source: &Source) -> Result<Declaration, Mistakes> {
-    let nodes = document::document(source).map_err(|found| Mistakes::new(source, found))?;
-    let mut mistakes = Vec::new();
-    let declaration = declaration::declaration(&nodes, &mut mistakes);
-    if mistakes.is_empty() {
-        Ok(declaration)
-    } else {
-        Err(Mistakes::new(source, mistakes))
-    }
+    let nodes = document(source)?;
+    let mut reader = Reader::default();
+    let declaration = reader.declaration(&nodes);
+    reader.finish(source, declaration)
 }

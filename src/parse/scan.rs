@@ -9,9 +9,8 @@
 //! Follows the grammar of KDL 2.0.0 for strings, raw strings, comments, escaped line ends and `/-`.
 
 use super::cursor::{Cursor, DEPTH_LIMIT};
-use super::mistake::Mistake;
-use crate::source::Span;
-use crate::source::is_invisible;
+use crate::diagnostic::{Mistake, mistake};
+use crate::source::{Span, is_invisible};
 
 /// Bytes of a whole declaration.
 pub const SIZE_LIMIT: usize = 1 << 20;
@@ -35,9 +34,7 @@ pub enum Event {
 
 /// Splits `text` into statements and blocks; what `/-` takes out is left out.
 pub fn scan(text: &str) -> Result<Vec<Event>, Mistake> {
-    if text.len() > SIZE_LIMIT {
-        return Err(Mistake::TooLarge { limit: SIZE_LIMIT });
-    }
+    refuse_large(text.len())?;
     refuse_long_lines(text)?;
     refuse_invisible(text)?;
     let mut scanner = Scanner {
@@ -50,16 +47,30 @@ pub fn scan(text: &str) -> Result<Vec<Event>, Mistake> {
     Ok(scanner.events)
 }
 
-fn refuse_long_lines(text: &str) -> Result<(), Mistake> {
-    let mut lines = text.split(['\n', '\r']).enumerate();
-    match lines.find(|(_, line)| line.len() > LINE_LIMIT) {
-        Some((before, line)) => Err(Mistake::LineTooLong {
-            line: before + 1,
-            size: line.len(),
-            limit: LINE_LIMIT,
-        }),
-        None => Ok(()),
+/// Refuses more bytes than a declaration may have.
+pub fn refuse_large(size: usize) -> Result<(), Mistake> {
+    if size <= SIZE_LIMIT {
+        return Ok(());
     }
+    Err(mistake!(
+        "parse::too-large",
+        "the declaration has more than {SIZE_LIMIT} bytes",
+        help("split out what is not a declaration: 1 MiB is room for more than 10,000 devices"),
+    ))
+}
+
+// This and a statement that is too long point nowhere: what is shown would be as long as what is refused.
+fn refuse_long_lines(text: &str) -> Result<(), Mistake> {
+    let mut lines = text.split(['\n', '\r']).zip(1..);
+    let Some((text, line)) = lines.find(|(text, _)| text.len() > LINE_LIMIT) else {
+        return Ok(());
+    };
+    let size = text.len();
+    Err(mistake!(
+        "parse::line-too-long",
+        "line {line} has {size} bytes; {LINE_LIMIT} are read at the most",
+        help("break it: a `\\` at the end of a line continues a statement in the next"),
+    ))
 }
 
 /// KDL 2 forbids these code points in its text ("disallowed literal code points"), escaped or not:
@@ -69,13 +80,34 @@ fn refuse_invisible(text: &str) -> Result<(), Mistake> {
         let marks_the_start = character == '\u{feff}' && offset == 0;
         let is_layout = matches!(character, '\t' | '\n' | '\r');
         if is_invisible(character) && !is_layout && !marks_the_start {
-            return Err(Mistake::InvisibleCharacter {
-                codepoint: u32::from(character),
-                span: Span::from((offset, character.len_utf8())),
-            });
+            let span = Span::from((offset, character.len_utf8()));
+            return Err(invisible(character, span));
         }
     }
     Ok(())
+}
+
+/// A character that does not show, in the text itself or resolved from an escape.
+pub fn invisible(character: char, span: Span) -> Mistake {
+    let codepoint = u32::from(character);
+    mistake!(
+        "parse::invisible-character",
+        "an invisible character, U+{codepoint:04X}",
+        at(span, "here, though it does not show"),
+        help(
+            "remove it: text that looks different from what it says has no place in a declaration"
+        ),
+    )
+}
+
+fn nested_slashdash(inner: usize, outer: usize) -> Mistake {
+    mistake!(
+        "parse::nested-slashdash",
+        "a `/-` inside what another `/-` takes out",
+        at(Span::from((inner, 2)), "this one"),
+        at(Span::from((outer, 2)), "is within what this takes out"),
+        help("remove the inner `/-`: the outer one already takes all of it out"),
+    )
 }
 
 struct Scanner<'a> {
@@ -98,9 +130,11 @@ impl Scanner<'_> {
                 Some(_) => self.statement()?,
             }
             if self.events.len() > STATEMENTS_LIMIT {
-                return Err(Mistake::TooManyStatements {
-                    limit: STATEMENTS_LIMIT,
-                });
+                return Err(mistake!(
+                    "parse::too-many-statements",
+                    "the declaration has more than {STATEMENTS_LIMIT} statements",
+                    help("see what fills it: 10,000 devices take a tenth of that"),
+                ));
             }
         }
         match self.blocks.last() {
@@ -135,10 +169,7 @@ impl Scanner<'_> {
                             return self.after_taken_out_block(start, end);
                         }
                         Some('/') if self.cursor.rest().starts_with("/-") => {
-                            return Err(Mistake::NestedSlashdash {
-                                span: Span::from((self.cursor.at, 2)),
-                                outer: Span::from((slashdash, 2)),
-                            });
+                            return Err(nested_slashdash(self.cursor.at, slashdash));
                         }
                         _ => end = self.cursor.at,
                     }
@@ -147,11 +178,13 @@ impl Scanner<'_> {
                     self.cursor.word()?;
                     end = self.cursor.at;
                     if end - start > STATEMENT_LIMIT {
-                        return Err(Mistake::StatementTooLong {
-                            line: self.cursor.text[..start].lines().count().max(1),
-                            size: end - start,
-                            limit: STATEMENT_LIMIT,
-                        });
+                        let line = self.cursor.text[..start].lines().count().max(1);
+                        let size = end - start;
+                        return Err(mistake!(
+                            "parse::statement-too-long",
+                            "the statement in line {line} has {size} bytes; {STATEMENT_LIMIT} are read at the most",
+                            help("say it in several: a group of 1,000 people fits"),
+                        ));
                     }
                 }
             }
@@ -202,19 +235,13 @@ impl Scanner<'_> {
     fn take_out(&mut self) -> Result<(), Mistake> {
         let slashdash = self.cursor.at;
         if let Some((outer, _)) = self.taken_out {
-            return Err(Mistake::NestedSlashdash {
-                span: Span::from((slashdash, 2)),
-                outer: Span::from((outer, 2)),
-            });
+            return Err(nested_slashdash(slashdash, outer));
         }
         self.cursor.at += 2;
         self.taken_out = Some((slashdash, self.blocks.len()));
         self.cursor.skip_between()?;
         if self.cursor.rest().starts_with("/-") {
-            return Err(Mistake::NestedSlashdash {
-                span: Span::from((self.cursor.at, 2)),
-                outer: Span::from((slashdash, 2)),
-            });
+            return Err(nested_slashdash(self.cursor.at, slashdash));
         }
         Ok(())
     }
@@ -238,9 +265,12 @@ impl Scanner<'_> {
 
     fn close(&mut self) -> Result<(), Mistake> {
         if self.blocks.pop().is_none() {
-            return Err(Mistake::UnmatchedBrace {
-                span: Span::from((self.cursor.at, 1)),
-            });
+            return Err(mistake!(
+                "parse::unmatched-brace",
+                "a `}}` that closes nothing",
+                at(Span::from((self.cursor.at, 1)), "no block is open here"),
+                help("remove it, or add the `{{` that it was to close"),
+            ));
         }
         self.cursor.at += 1;
         match self.taken_out {
@@ -301,10 +331,7 @@ impl Scanner<'_> {
                     }
                 }
                 Some('/') if self.cursor.rest().starts_with("/-") => {
-                    return Err(Mistake::NestedSlashdash {
-                        span: Span::from((self.cursor.at, 2)),
-                        outer: Span::from((slashdash, 2)),
-                    });
+                    return Err(nested_slashdash(self.cursor.at, slashdash));
                 }
                 Some(_) => self.cursor.word()?,
             }

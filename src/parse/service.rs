@@ -4,7 +4,7 @@ use super::declaration::Text;
 use super::document::Node;
 use super::fields::Fields;
 use super::known::Known;
-use super::mistake::Mistake;
+use super::reader::Reader;
 use crate::source::{Span, Spanned};
 
 /// `service "immich" { … }`.
@@ -162,20 +162,21 @@ const SERVICE: Known = Known {
     many: &["upstream", "public", "header", "raw"],
 };
 
-/// Reads a service; mistakes are added to `mistakes`.
-pub fn service(node: &Node, mistakes: &mut Vec<Mistake>) -> Option<ServiceBlock> {
-    let mut fields = Fields::of(node, mistakes);
-    let name = fields.text("a name", "service \"immich\" { … }");
-    fields.finish("one name", true);
-    // Its lines are read even where it has no name, so that their mistakes are told too.
-    let unnamed = Spanned::new(String::new(), node.span);
-    let mut service = ServiceBlock::named(name.clone().unwrap_or(unnamed));
-    for child in SERVICE.among(node.children(), mistakes) {
-        let mut fields = Fields::of(child, mistakes);
-        let takes = line(child, &mut fields, &mut service);
-        fields.finish(takes, false);
+impl Reader {
+    pub(super) fn service(&mut self, node: &Node) -> Option<ServiceBlock> {
+        let mut fields = self.fields(node);
+        let name = fields.text("a name", "service \"immich\" { … }");
+        fields.finish_before_block("one name");
+        // Its lines are read even where it has no name, so that their mistakes are told too.
+        let unnamed = Spanned::new(String::new(), node.span);
+        let mut service = ServiceBlock::named(name.clone().unwrap_or(unnamed));
+        for child in self.known(&SERVICE, node.children()) {
+            let mut fields = self.fields(child);
+            let takes = line(child, &mut fields, &mut service);
+            fields.finish(takes);
+        }
+        name.map(|_| service)
     }
-    name.map(|_| service)
 }
 
 /// Reads one line into the service, and says what it takes.

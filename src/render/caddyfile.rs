@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::Artifact;
 use crate::derive::{Link, Pages};
-use crate::template::{TemplateError, Templates, one_line, tidy};
+use crate::diagnostic::Mistake;
+use crate::template::{Templates, one_line, tidy};
 
 /// Every page that a visitor may meet in place of a service.
 const KINDS: [&str; 6] = [
@@ -23,7 +24,7 @@ pub fn render(
     name: &str,
     context: &impl Serialize,
     templates: &Templates,
-) -> Result<Artifact, TemplateError> {
+) -> Result<Artifact, Mistake> {
     let rendered = templates.render(name, context)?;
     Ok(Artifact {
         bytes: tidy(&rendered.text).into_bytes(),
@@ -57,7 +58,7 @@ struct PageContext<'p> {
 
 /// Renders the file that holds the pages, each as one word: a file beside it would have to be named by a
 /// path of the Caddy host, which nobody knows here.
-pub fn render_pages(pages: &Pages, templates: &Templates) -> Result<Artifact, TemplateError> {
+pub fn render_pages(pages: &Pages, templates: &Templates) -> Result<Artifact, Mistake> {
     let mut used = BTreeSet::new();
     let mut page = |name: String, template: &str, links: &[Link]| {
         let context = PageContext {
@@ -67,7 +68,7 @@ pub fn render_pages(pages: &Pages, templates: &Templates) -> Result<Artifact, Te
         };
         let rendered = templates.render(&format!("pages/{template}.html.j2"), &context)?;
         used.extend(rendered.used);
-        Ok::<_, TemplateError>(Page {
+        Ok::<_, Mistake>(Page {
             name,
             html: one_line(&rendered.text),
         })

@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::Artifact;
 use crate::derive::{Index, Term, shown_day, shown_moment};
+use crate::diagnostic::Mistake;
 use crate::pki::Validity;
-use crate::template::{TemplateError, Templates};
+use crate::template::Templates;
 
 /// What the template is given: the data, and where things stand on the timeline.
 #[derive(Serialize)]
@@ -54,7 +55,7 @@ struct Bar {
 }
 
 /// Renders the admin's page.
-pub fn render(index: &Index, templates: &Templates) -> Result<Artifact, TemplateError> {
+pub fn render(index: &Index, templates: &Templates) -> Result<Artifact, Mistake> {
     let context = Context {
         index,
         timeline: timeline(index),

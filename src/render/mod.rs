@@ -15,11 +15,12 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::derive::Recipe;
+use crate::diagnostic::Mistake;
 use crate::issue::{Credential, CredentialError, Signer};
 use crate::lock::{Issued, Lock};
 use crate::pki::BundleError;
 use crate::root::{IssuanceId, Keyring, Password, RootId};
-use crate::template::{Rendered, TemplateError, Templates};
+use crate::template::{Rendered, Templates};
 
 /// The bytes of an artifact.
 #[derive(Debug)]
@@ -82,7 +83,7 @@ pub struct Unsealed {
 pub enum RenderError {
     #[error(transparent)]
     #[diagnostic(transparent)]
-    Template(#[from] TemplateError),
+    Template(#[from] Mistake),
 
     #[error(transparent)]
     #[diagnostic(transparent)]

@@ -2,12 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Mistake;
+use super::Resolver;
 use super::audiences::Audiences;
-use super::names::each_once;
-use super::settings::certificate_mode;
 use crate::catalogue::{App, SharePath};
-use crate::diagnostic::did_you_mean;
+use crate::diagnostic::{did_you_mean, mistake};
 use crate::model::{Access, Allowed, CertificateMode, Methods, PathPattern, PublicPath};
 use crate::parse::declaration::{PublicLine, ServiceBlock, Text};
 use crate::source::Span;
@@ -19,207 +17,255 @@ enum Audience {
     Everyone,
 }
 
-/// Resolves who may reach a service.
-pub fn access(
-    block: &ServiceBlock,
-    app: Option<&App>,
-    audiences: &mut Audiences<'_>,
-    default_mode: CertificateMode,
-    mistakes: &mut Vec<Mistake>,
-) -> Option<Access> {
-    let mode = block.certificate.as_ref();
-    let mode =
-        mode.and_then(|written| certificate_mode(written, mistakes).map(|m| (m, written.span)));
-    let public = public_paths(block, app, mistakes);
-    let open = match &block.open {
-        Some(written) => Some((audience(written, mistakes)?, written.span)),
-        None => None,
-    };
-    let members = audiences.people().members(&block.allow, mistakes);
-    match (open, block.allow.is_empty()) {
-        (None, true) => {
-            mistakes.push(Mistake::NoAccess {
-                service: block.name.value.clone(),
-                span: block.name.span,
-            });
-            None
-        }
-        (Some((Audience::Everyone, open)), _) => {
-            refuse_more(block, open, mistakes);
-            Some(Access::Everyone)
-        }
-        (Some((Audience::Lan, _)), true) => {
-            refuse_unasked(block, mistakes);
-            Some(Access::Lan { public })
-        }
-        (open, false) => {
-            let opening = open.map(|(_, span)| ("open \"lan\"", span));
-            let opening = opening.or(first_public(block));
-            let first_allowed = block.allow.first().map(|text| text.span);
-            if let (Some((CertificateMode::Required, span)), Some((what, because))) =
-                (mode, opening)
-            {
-                mistakes.push(Mistake::CertificateRequired {
-                    what,
-                    span,
-                    because,
-                });
+impl Resolver<'_> {
+    pub(super) fn access(
+        &mut self,
+        block: &ServiceBlock,
+        app: Option<&App>,
+        audiences: &mut Audiences<'_>,
+        default_mode: CertificateMode,
+    ) -> Option<Access> {
+        let mode = block.certificate.as_ref();
+        let mode = mode.and_then(|written| Some((self.certificate_mode(written)?, written.span)));
+        let public = self.public_paths(block, app);
+        let open = match &block.open {
+            Some(written) => Some((self.audience(written)?, written.span)),
+            None => None,
+        };
+        let members = self.members(audiences.people(), &block.allow);
+        match (open, block.allow.as_slice()) {
+            (Some((Audience::Everyone, open)), _) => {
+                self.refuse_more(block, open);
+                Some(Access::Everyone)
             }
-            let certificate = match (opening, mode) {
-                (Some(_), _) => CertificateMode::Asked,
-                (None, Some((mode, _))) => mode,
-                (None, None) => default_mode,
-            };
-            Some(Access::Certificate(Allowed {
-                people: audiences.shared(members, first_allowed, mistakes),
-                lan: open.is_some(),
-                public,
-                certificate,
-                identity: block.identity.is_some(),
-            }))
+            (Some((Audience::Lan, _)), []) => {
+                self.refuse_unasked(block);
+                Some(Access::Lan { public })
+            }
+            (None, []) => {
+                let service = &block.name.value;
+                self.refuse(mistake!(
+                    "resolve::no-access",
+                    "the service `{service}` does not say who may use it",
+                    at(block.name.span, "neither `allow` nor `open`"),
+                    help("add `allow \"…\"` with people or groups, or `open \"lan\"`: nothing is public by omission"),
+                ));
+                None
+            }
+            (open, [first, ..]) => {
+                let opening = open.map(|(_, span)| ("open \"lan\"", span));
+                let opening = opening.or(first_public(block));
+                Some(Access::Certificate(Allowed {
+                    people: self.shared(audiences, members, Some(first.span)),
+                    lan: open.is_some(),
+                    public,
+                    certificate: self.mode(mode, opening, default_mode),
+                    identity: block.identity.is_some(),
+                }))
+            }
+        }
+    }
+
+    /// Whether a certificate is asked for or required, where `opening` lets some in without.
+    fn mode(
+        &mut self,
+        said: Option<(CertificateMode, Span)>,
+        opening: Option<(&str, Span)>,
+        default_mode: CertificateMode,
+    ) -> CertificateMode {
+        let Some((what, because)) = opening else {
+            return said.map_or(default_mode, |(mode, _)| mode);
+        };
+        if let Some((CertificateMode::Required, span)) = said {
+            self.refuse(mistake!(
+                "resolve::certificate-required",
+                "a certificate cannot be required here",
+                at(span, "required of everyone"),
+                at(because, "`{what}` lets some in without"),
+                help("remove `certificate \"required\"`, or `{what}`: who has no certificate would never get that far"),
+            ));
+        }
+        CertificateMode::Asked
+    }
+
+    /// The declared paths and, where the service says so, those that its app's share links need.
+    fn public_paths(&mut self, block: &ServiceBlock, app: Option<&App>) -> Vec<PublicPath> {
+        let mut paths: BTreeMap<PathPattern, PublicPath> = BTreeMap::new();
+        let written = block.public.iter().flat_map(|line| &line.paths);
+        let once: BTreeSet<Span> = { self.each_once(written).into_iter() }
+            .map(|text| text.span)
+            .collect();
+        for line in &block.public {
+            let methods = self.methods(line);
+            for written in line.paths.iter().filter(|path| once.contains(&path.span)) {
+                let path = self.public_path(written);
+                if let Some((path, methods)) = path.zip(methods.clone()) {
+                    let public = PublicPath {
+                        path: path.clone(),
+                        methods,
+                        share_link: false,
+                    };
+                    paths.insert(path, public);
+                }
+            }
+        }
+        for (path, methods) in self.share_links(block, app) {
+            let public = paths.entry(path.clone()).or_insert_with(|| PublicPath {
+                path,
+                methods: methods.clone(),
+                share_link: true,
+            });
+            public.methods = public.methods.and(&methods);
+        }
+        paths.into_values().collect()
+    }
+
+    fn public_path(&mut self, written: &Text) -> Option<PathPattern> {
+        self.read(written, PathPattern::new, |path, why| {
+            mistake!(
+                "resolve::bad-public-path",
+                "`{path}` cannot be opened safely",
+                at(written.span, "{why}"),
+                help("write plain segments, and at most `/*` at the end, such as `public \"/share/*\"`"),
+            )
+        })
+    }
+
+    fn methods(&mut self, line: &PublicLine) -> Option<Methods> {
+        let Some(written) = &line.methods else {
+            return Some(Methods::reading());
+        };
+        self.read(written, Methods::new, |methods, why| {
+            mistake!(
+                "resolve::bad-methods",
+                "`{methods}` cannot be the methods of a public path",
+                at(written.span, "{why}"),
+                help("write those that are open, such as `methods=\"POST\"` or `methods=\"GET POST\"`"),
+            )
+        })
+    }
+
+    fn share_links(
+        &mut self,
+        block: &ServiceBlock,
+        app: Option<&App>,
+    ) -> Vec<(PathPattern, Methods)> {
+        let Some(span) = block.share_links else {
+            return Vec::new();
+        };
+        let links = app.map(share_paths).unwrap_or_default();
+        match app {
+            // An app that nobody knows has been reported as that.
+            None if block.app.is_none() => self.refuse(mistake!(
+                "resolve::share-links-without-app",
+                "`share-links` without `app`",
+                at(span, "of which app?"),
+                help("add `app \"…\"`: the catalogue knows what its share links need; or open paths with `public`"),
+            )),
+            Some(App { title, .. }) if links.is_empty() => self.refuse(mistake!(
+                "resolve::no-share-links",
+                "the catalogue knows no share links of {title}",
+                at(span, "would open nothing"),
+                help("remove `share-links`, or open what you know to be safe with `public \"/…/*\"`"),
+            )),
+            _ => {}
+        }
+        links
+    }
+
+    fn audience(&mut self, written: &Text) -> Option<Audience> {
+        let known = |word: &str| match word {
+            "lan" => Some(Audience::Lan),
+            "everyone" => Some(Audience::Everyone),
+            _ => None,
+        };
+        self.know(written, known, |word| {
+            mistake!(
+                "resolve::unknown-audience",
+                "`open` to `{word}`, whom nobody knows",
+                at(written.span, "not known"),
+                help(did_you_mean(word, ["lan", "everyone"])),
+            )
+        })
+    }
+
+    /// What has no meaning where everybody is let in.
+    fn refuse_more(&mut self, block: &ServiceBlock, open: Span) {
+        let public = block.public.first().and_then(|line| line.paths.first());
+        let mode = block.certificate.as_ref();
+        for (more, span) in [
+            ("allow", block.allow.first().map(|text| text.span)),
+            ("public", public.map(|text| text.span)),
+            ("share-links", block.share_links),
+            ("certificate", mode.map(|text| text.span)),
+            ("identity", block.identity),
+        ] {
+            let Some(span) = span else { continue };
+            self.refuse(mistake!(
+                "resolve::open-and-more",
+                "open to everyone, and yet it says more about who may use it",
+                at(span, "`{more}` has no meaning here"),
+                at(open, "already open to everyone"),
+                help(
+                    "remove `open \"everyone\"` to guard the service, or `{more}` to leave it open"
+                ),
+            ));
+        }
+    }
+
+    /// What has no meaning where nobody presents a certificate.
+    fn refuse_unasked(&mut self, block: &ServiceBlock) {
+        let mode = block.certificate.as_ref().map(|text| text.span);
+        for (what, span) in [("certificate", mode), ("identity", block.identity)] {
+            let Some(span) = span else { continue };
+            self.refuse(mistake!(
+                "resolve::nobody-to-ask",
+                "`{what}` without `allow`",
+                at(span, "nobody presents a certificate here"),
+                help("add `allow \"…\"`, or remove `{what}`: no certificate is asked for here"),
+            ));
         }
     }
 }
 
 /// What opens a path to everyone, and where it is said first.
 fn first_public(block: &ServiceBlock) -> Option<(&'static str, Span)> {
-    let paths = block.public.iter().flat_map(|line| &line.paths);
-    let path = paths.map(|path| ("public", path.span)).next();
+    let mut paths = block.public.iter().flat_map(|line| &line.paths);
+    let path = paths.next().map(|path| ("public", path.span));
     path.or(block.share_links.map(|span| ("share-links", span)))
 }
 
-/// The declared paths and, where the service says so, those that its app's share links need.
-fn public_paths(
-    block: &ServiceBlock,
-    app: Option<&App>,
-    mistakes: &mut Vec<Mistake>,
-) -> Vec<PublicPath> {
-    let mut paths: BTreeMap<PathPattern, PublicPath> = BTreeMap::new();
-    let written: Vec<Text> = block
-        .public
-        .iter()
-        .flat_map(|line| line.paths.clone())
-        .collect();
-    let once: BTreeSet<Span> = each_once(&written, mistakes)
-        .into_iter()
-        .map(|text| text.span)
-        .collect();
-    for line in &block.public {
-        let methods = methods(line, mistakes);
-        for written in line.paths.iter().filter(|path| once.contains(&path.span)) {
-            let path = PathPattern::new(&written.value).map_err(|why| {
-                mistakes.push(Mistake::BadPublicPath {
-                    written: written.value.clone(),
-                    why,
-                    span: written.span,
-                });
-            });
-            if let (Ok(path), Some(methods)) = (path, &methods) {
-                let public = PublicPath {
-                    path: path.clone(),
-                    methods: methods.clone(),
-                    share_link: false,
-                };
-                paths.insert(path, public);
-            }
-        }
-    }
-    for SharePath { path, methods } in share_links(block, app, mistakes) {
-        let public = paths.entry(path.clone()).or_insert_with(|| PublicPath {
-            path,
-            methods: methods.clone(),
-            share_link: true,
-        });
-        public.methods = public.methods.and(&methods);
-    }
-    paths.into_values().collect()
-}
-
-fn methods(line: &PublicLine, mistakes: &mut Vec<Mistake>) -> Option<Methods> {
-    let Some(written) = &line.methods else {
-        return Some(Methods::reading());
+/// All that an app's share links need, and the manifest with it where there are any.
+fn share_paths(app: &App) -> Vec<(PathPattern, Methods)> {
+    let path = |written: &Text| PathPattern::new(&written.value).expect(READ);
+    let methods = |written: &Option<Text>| match written {
+        Some(written) => Methods::new(&written.value).expect(READ),
+        None => Methods::reading(),
     };
-    Methods::new(&written.value)
-        .map_err(|why| {
-            mistakes.push(Mistake::BadMethods {
-                written: written.value.clone(),
-                why,
-                span: written.span,
-            });
-        })
-        .ok()
-}
-
-fn share_links(
-    block: &ServiceBlock,
-    app: Option<&App>,
-    mistakes: &mut Vec<Mistake>,
-) -> Vec<SharePath> {
-    let Some(span) = block.share_links else {
+    if app.share.is_empty() {
         return Vec::new();
-    };
-    let links = app.map(App::share_links).unwrap_or_default();
-    match app {
-        // An app that nobody knows has been reported as that.
-        None if block.app.is_none() => mistakes.push(Mistake::ShareLinksWithoutApp { span }),
-        Some(app) if links.is_empty() => mistakes.push(Mistake::NoShareLinks {
-            app: app.title.clone(),
-            span,
-        }),
-        _ => {}
     }
-    links
+    let share = app.share.iter().map(|claim| &claim.value);
+    let share = share.map(|share: &SharePath| (path(&share.path), methods(&share.methods)));
+    let manifest = app.manifest.iter().map(|claim| &claim.value);
+    let manifest = manifest.map(|manifest| (path(manifest), Methods::reading()));
+    share.chain(manifest).collect()
 }
 
-fn audience(written: &Text, mistakes: &mut Vec<Mistake>) -> Option<Audience> {
-    match written.value.as_str() {
-        "lan" => Some(Audience::Lan),
-        "everyone" => Some(Audience::Everyone),
-        other => {
-            mistakes.push(Mistake::UnknownAudience {
-                written: other.to_owned(),
-                span: written.span,
-                help: did_you_mean(other, ["lan", "everyone"]),
-            });
-            None
+const READ: &str = "a test reads every path of the catalogue";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_share_links_need_can_be_opened() {
+        for app in crate::catalogue::apps() {
+            let manifest = usize::from(app.manifest.is_some() && !app.share.is_empty());
+            assert_eq!(share_paths(app).len(), app.share.len() + manifest);
+            // It is read even where no share links bring it.
+            let written = app.manifest.iter().map(|claim| &claim.value.value);
+            written.for_each(|path| assert!(PathPattern::new(path).is_ok(), "{path}"));
         }
-    }
-}
-
-/// What has no meaning where everybody is let in.
-fn refuse_more(block: &ServiceBlock, open: Span, mistakes: &mut Vec<Mistake>) {
-    let more = [
-        ("allow", block.allow.first().map(|text| text.span)),
-        (
-            "public",
-            block
-                .public
-                .first()
-                .and_then(|line| line.paths.first())
-                .map(|text| text.span),
-        ),
-        ("share-links", block.share_links),
-        (
-            "certificate",
-            block.certificate.as_ref().map(|text| text.span),
-        ),
-        ("identity", block.identity),
-    ];
-    for (more, span) in more {
-        mistakes.extend(span.map(|span| Mistake::OpenAndMore { more, span, open }));
-    }
-}
-
-/// What has no meaning where nobody presents a certificate.
-fn refuse_unasked(block: &ServiceBlock, mistakes: &mut Vec<Mistake>) {
-    let unasked = [
-        (
-            "certificate",
-            block.certificate.as_ref().map(|text| text.span),
-        ),
-        ("identity", block.identity),
-    ];
-    for (what, span) in unasked {
-        mistakes.extend(span.map(|span| Mistake::NobodyToAsk { what, span }));
     }
 }

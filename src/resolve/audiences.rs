@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::Mistake;
+use super::Resolver;
 use super::people::People;
+use crate::diagnostic::mistake;
 use crate::model::Name;
 use crate::source::Span;
 
@@ -22,7 +23,6 @@ pub struct Audiences<'p> {
 }
 
 impl<'p> Audiences<'p> {
-    /// Those of these people; none yet.
     pub fn new(people: &'p People) -> Audiences<'p> {
         Audiences {
             people,
@@ -37,36 +37,48 @@ impl<'p> Audiences<'p> {
         self.people
     }
 
+    fn devices(&self, members: &BTreeSet<Name>) -> usize {
+        let people = &self.people.people;
+        let members = members.iter().filter_map(|name| people.get(name));
+        members.map(|person| person.devices.len()).sum()
+    }
+}
+
+impl Resolver<'_> {
     /// The one set of these people; `span` is where they are named.
-    pub fn shared(
+    pub(super) fn shared(
         &mut self,
+        audiences: &mut Audiences<'_>,
         members: BTreeSet<Name>,
         span: Option<Span>,
-        mistakes: &mut Vec<Mistake>,
     ) -> Arc<BTreeSet<Name>> {
-        if let Some(known) = self.known.get(&members) {
+        if let Some(known) = audiences.known.get(&members) {
             return Arc::clone(known);
         }
         // One is enough to say that there are too many, and nothing is made of any of them.
-        if self.full {
+        if audiences.full {
             return Arc::default();
         }
-        let devices = members
-            .iter()
-            .filter_map(|name| self.people.people.get(name));
-        self.listed += devices.map(|person| person.devices.len()).sum::<usize>();
-        if let Some(span) = span.filter(|_| self.listed > MOST_LISTED) {
-            self.full = true;
-            mistakes.push(Mistake::TooManyAudiences {
-                sets: self.known.len() + 1,
-                listed: self.listed,
-                most: MOST_LISTED,
-                span,
-            });
+        audiences.listed += audiences.devices(&members);
+        let listed = audiences.listed;
+        if let Some(span) = span.filter(|_| listed > MOST_LISTED) {
+            audiences.full = true;
+            let sets = audiences.known.len() + 1;
+            self.refuse(mistake!(
+                "resolve::too-many-audiences",
+                "the services let in too many different sets of people",
+                at(
+                    span,
+                    "the {sets} sets up to this one list {listed} devices; {MOST_LISTED} may be listed"
+                ),
+                help(
+                    "let services that much the same people use name one group: those that let in exactly the same people share one list"
+                ),
+            ));
             return Arc::default();
         }
         let members = Arc::new(members);
-        self.known.insert(Arc::clone(&members));
+        audiences.known.insert(Arc::clone(&members));
         members
     }
 }

@@ -2,323 +2,232 @@
 
 use std::collections::BTreeMap;
 
-use super::Mistake;
+use super::Resolver;
 use crate::catalogue::App;
-use crate::diagnostic::did_you_mean;
-use crate::model::{
-    Address, Backend, Files, HostPath, POLICIES, PathPattern, Proxy, Redirect, Scheme, Timeout,
-    Trust, UpstreamTls, Upstreams, is_upstream_host,
-};
+use crate::diagnostic::mistake;
+use crate::model::{Backend, Files, PathPattern, Proxy, Redirect, Timeout};
 use crate::parse::declaration::{
     FilesLine, RedirectLine, ServiceBlock, Text, TimeoutsLine, UpstreamLine,
 };
 use crate::source::Span;
 
-/// Resolves what a service does with a request that is let in.
-pub fn backend(
-    block: &ServiceBlock,
-    app: Option<&App>,
-    mistakes: &mut Vec<Mistake>,
-) -> Option<Backend> {
-    let upstream = block.upstreams.first().map(|line| line.addresses[0].span);
-    let said = [
-        ("upstream", upstream),
-        ("files", block.files.as_ref().map(|line| line.root.span)),
-        ("redirect", block.redirect.as_ref().map(|line| line.to.span)),
-    ];
-    let mut said = said
-        .into_iter()
-        .filter_map(|(what, span)| span.map(|span| (what, span)));
-    match (said.next(), said.next()) {
-        (None, _) => mistakes.push(Mistake::NoUpstream {
-            service: block.name.value.clone(),
-            span: block.name.span,
-        }),
-        (Some((one, first)), Some((other, span))) => mistakes.push(Mistake::SeveralBackends {
-            one,
-            other,
-            span,
-            first,
-        }),
-        (Some(("upstream", _)), None) => {}
-        (Some((what, backend)), None) => refuse_unproxied(block, what, backend, mistakes),
+impl Resolver<'_> {
+    /// What a service does with a request that is let in.
+    pub(super) fn backend(&mut self, block: &ServiceBlock, app: Option<&App>) -> Option<Backend> {
+        self.refuse_all_but_one_backend(block);
+        // Each is read, so that all mistakes are told.
+        let files = block.files.as_ref().map(|line| self.files(line));
+        let redirect = block.redirect.as_ref().map(|line| self.redirect(line));
+        let proxy = match block.upstreams.as_slice() {
+            [] => None,
+            lines => Some(self.proxy(block, lines, app)),
+        };
+        match (proxy, files, redirect) {
+            (Some(proxy), _, _) => proxy.map(Backend::Proxy),
+            (None, Some(files), _) => files.map(Backend::Files),
+            (None, None, redirect) => redirect?.map(Backend::Redirect),
+        }
     }
-    // Each is read, so that all mistakes are told.
-    let files = block.files.as_ref().map(|line| files(line, mistakes));
-    let redirect = block.redirect.as_ref().map(|line| redirect(line, mistakes));
-    let proxy = match block.upstreams.as_slice() {
-        [] => None,
-        lines => Some(proxy(block, lines, app, mistakes)),
-    };
-    match (proxy, files, redirect) {
-        (Some(proxy), _, _) => proxy.map(Backend::Proxy),
-        (None, Some(files), _) => files.map(Backend::Files),
-        (None, None, redirect) => redirect?.map(Backend::Redirect),
-    }
-}
 
-/// What has no meaning where nothing is passed on.
-fn refuse_unproxied(
-    block: &ServiceBlock,
-    backend: &'static str,
-    because: Span,
-    mistakes: &mut Vec<Mistake>,
-) {
-    let timeouts = block.timeouts.as_ref().map(|line| line.span);
-    let unproxied = [
-        ("identity", block.identity),
-        ("timeouts", timeouts),
-        ("stream", block.stream),
-    ];
-    for (what, span) in unproxied {
-        mistakes.extend(span.map(|span| Mistake::NothingUpstream {
-            what,
-            backend,
-            span,
-            because,
-        }));
-    }
-}
-
-fn files(line: &FilesLine, mistakes: &mut Vec<Mistake>) -> Option<Files> {
-    let browse = line.browse.as_ref().is_some_and(|browse| browse.value);
-    Files::new(&line.root.value, browse)
-        .map_err(|why| mistakes.push(bad_host_path(&line.root, why)))
-        .ok()
-}
-
-fn redirect(line: &RedirectLine, mistakes: &mut Vec<Mistake>) -> Option<Redirect> {
-    let status = match &line.status {
-        None => Some(302),
-        Some(written) => {
-            let known = Redirect::STATUSES.into_iter();
-            let status = known
-                .into_iter()
-                .find(|status| i128::from(*status) == written.value);
-            if status.is_none() {
-                mistakes.push(Mistake::BadRedirectStatus {
-                    status: written.value,
-                    span: written.span,
-                });
+    fn refuse_all_but_one_backend(&mut self, block: &ServiceBlock) {
+        let upstream = block.upstreams.first().map(|line| line.addresses[0].span);
+        let said = [
+            ("upstream", upstream),
+            ("files", block.files.as_ref().map(|line| line.root.span)),
+            ("redirect", block.redirect.as_ref().map(|line| line.to.span)),
+        ];
+        let said = said
+            .into_iter()
+            .filter_map(|(what, span)| Some((what, span?)));
+        match said.collect::<Vec<_>>().as_slice() {
+            [] => {
+                let service = &block.name.value;
+                self.refuse(mistake!(
+                    "resolve::no-upstream",
+                    "the service `{service}` does not say where its requests go",
+                    at(block.name.span, "no `upstream`, `files` or `redirect`"),
+                    help("add `upstream \"http://HOST:PORT\"`, or `files \"/srv/www\"`, or `redirect \"https://…\"`"),
+                ));
             }
-            status
-        }
-    };
-    match Redirect::new(&line.to.value, status.unwrap_or(302)) {
-        Ok(redirect) => status.map(|_| redirect),
-        Err(why) => {
-            mistakes.push(Mistake::BadRedirect {
-                written: line.to.value.clone(),
-                why,
-                span: line.to.span,
-            });
-            None
+            [("upstream", _)] => {}
+            [(what, backend)] => self.refuse_unproxied(block, what, *backend),
+            [(one, first), (other, span), ..] => self.refuse(mistake!(
+                "resolve::several-backends",
+                "`{one}` and `{other}` in one service",
+                at(*span, "`{other}` says another"),
+                at(*first, "`{one}` says one thing"),
+                help("keep one of the two, or make two services of it"),
+            )),
         }
     }
-}
 
-fn proxy(
-    block: &ServiceBlock,
-    lines: &[UpstreamLine],
-    app: Option<&App>,
-    mistakes: &mut Vec<Mistake>,
-) -> Option<Proxy> {
-    let mut places: BTreeMap<Option<&str>, Span> = BTreeMap::new();
-    let mut by_path = BTreeMap::new();
-    let mut rest = None;
-    let mut complete = true;
-    for line in lines {
-        let place = line.path.as_ref().map(|path| path.value.as_str());
-        let span = line.path.as_ref().unwrap_or(&line.addresses[0]).span;
-        if let Some(first) = places.insert(place, span) {
-            mistakes.push(Mistake::DuplicateUpstream {
-                place: place.map_or(String::from("all paths"), |path| format!("`{path}`")),
-                span,
-                first,
-            });
-        }
-        // The app's own port is that of what answers all other paths.
-        let port = app
-            .filter(|_| line.path.is_none())
-            .and_then(|app| app.port.as_ref());
-        let upstreams = upstreams(line, port.map(|port| port.value), mistakes);
-        let path = line.path.as_ref();
-        let path = path.map(|written| upstream_path(written, mistakes));
-        match (path, upstreams) {
-            (Some(Some(path)), Some(upstreams)) => _ = by_path.insert(path, upstreams),
-            (None, Some(upstreams)) => rest = Some(upstreams),
-            _ => complete = false,
+    /// What has no meaning where nothing is passed on.
+    fn refuse_unproxied(&mut self, block: &ServiceBlock, backend: &str, because: Span) {
+        let timeouts = block.timeouts.as_ref().map(|line| line.span);
+        for (what, span) in [
+            ("identity", block.identity),
+            ("timeouts", timeouts),
+            ("stream", block.stream),
+        ] {
+            let Some(span) = span else { continue };
+            self.refuse(mistake!(
+                "resolve::nothing-upstream",
+                "`{what}` beside `{backend}`",
+                at(span, "has no meaning here"),
+                at(because, "`{backend}` answers itself"),
+                help("remove `{what}`: nothing is passed on to an upstream here"),
+            ));
         }
     }
-    if !places.contains_key(&None) {
-        mistakes.push(Mistake::NoUpstreamForTheRest {
-            service: block.name.value.clone(),
-            span: block.name.span,
-        });
-    }
-    let timeouts = block.timeouts.as_ref();
-    let (dial_timeout, response_timeout) = match timeouts {
-        Some(line) => read_timeouts(line, mistakes),
-        None => (None, None),
-    };
-    complete.then_some(())?;
-    Some(Proxy {
-        by_path: by_path.into_iter().collect(),
-        upstreams: rest?,
-        dial_timeout,
-        response_timeout,
-        stream: block.stream.is_some(),
-    })
-}
 
-fn upstream_path(written: &Text, mistakes: &mut Vec<Mistake>) -> Option<PathPattern> {
-    PathPattern::new(&written.value)
-        .map_err(|why| {
-            mistakes.push(Mistake::BadUpstreamPath {
-                written: written.value.clone(),
-                why,
-                span: written.span,
-            });
+    fn files(&mut self, line: &FilesLine) -> Option<Files> {
+        let browse = line.browse.as_ref().is_some_and(|browse| browse.value);
+        self.host_path(&line.root, |root| Files::new(root, browse))
+    }
+
+    /// A path on the Caddy host, as a reader such as `HostPath::new` takes it.
+    pub(super) fn host_path<T>(
+        &mut self,
+        written: &Text,
+        reader: impl FnOnce(&str) -> Result<T, &'static str>,
+    ) -> Option<T> {
+        self.read(written, reader, |path, why| {
+            mistake!(
+                "resolve::bad-host-path",
+                "`{path}` cannot be a path on the Caddy host",
+                at(written.span, "{why}"),
+                help("write an absolute path, such as `\"/srv/www\"`"),
+            )
         })
-        .ok()
-}
-
-fn read_timeouts(
-    line: &TimeoutsLine,
-    mistakes: &mut Vec<Mistake>,
-) -> (Option<Timeout>, Option<Timeout>) {
-    if line.dial.is_none() && line.response.is_none() {
-        mistakes.push(Mistake::EmptyTimeouts { span: line.span });
     }
-    let mut read = |written: &Option<Text>| {
-        let written = written.as_ref()?;
-        Timeout::new(&written.value)
-            .map_err(|why| {
-                mistakes.push(Mistake::BadTimeout {
-                    written: written.value.clone(),
-                    why,
-                    span: written.span,
-                });
+
+    fn redirect(&mut self, line: &RedirectLine) -> Option<Redirect> {
+        let status = match &line.status {
+            None => Some(302),
+            Some(written) => {
+                let mut known = Redirect::STATUSES.into_iter();
+                let status = written.value;
+                let found = known.find(|known| i128::from(*known) == status);
+                if found.is_none() {
+                    self.refuse(mistake!(
+                        "resolve::bad-redirect-status",
+                        "{status} is no status of a redirect",
+                        at(written.span, "not 301, 302, 307 or 308"),
+                        help("write 302 or 307 for a while, 301 or 308 for good: browsers remember those"),
+                    ));
+                }
+                found
+            }
+        };
+        let reader = |to: &str| Redirect::new(to, status.unwrap_or(302));
+        let redirect = self.read(&line.to, reader, |to, why| {
+            mistake!(
+                "resolve::bad-redirect",
+                "`{to}` cannot be redirected to",
+                at(line.to.span, "{why}"),
+                help("write a URL, such as `redirect \"https://photos.example.org/\"`; `/*` at its end keeps the path"),
+            )
+        });
+        status.and(redirect)
+    }
+
+    fn proxy(
+        &mut self,
+        block: &ServiceBlock,
+        lines: &[UpstreamLine],
+        app: Option<&App>,
+    ) -> Option<Proxy> {
+        let mut places: BTreeMap<Option<&str>, Span> = BTreeMap::new();
+        let mut by_path = BTreeMap::new();
+        let mut rest = None;
+        let mut complete = true;
+        for line in lines {
+            let path = line.path.as_ref();
+            let span = path.unwrap_or(&line.addresses[0]).span;
+            if let Some(first) = places.insert(path.map(|path| path.value.as_str()), span) {
+                self.refuse_second_upstream(path, span, first);
+            }
+            // The app's own port is that of what answers all other paths.
+            let port = app
+                .filter(|_| path.is_none())
+                .and_then(|app| app.port.as_ref());
+            let upstreams = self.upstreams(line, port.map(|port| port.value));
+            match (path.map(|path| self.upstream_path(path)), upstreams) {
+                (Some(Some(path)), Some(upstreams)) => _ = by_path.insert(path, upstreams),
+                (None, Some(upstreams)) => rest = Some(upstreams),
+                _ => complete = false,
+            }
+        }
+        if !places.contains_key(&None) {
+            let service = &block.name.value;
+            self.refuse(mistake!(
+                "resolve::no-upstream-for-the-rest",
+                "no upstream of `{service}` takes what the others leave",
+                at(block.name.span, "each of its upstreams has a `path`"),
+                help("add an `upstream` without `path`: where all other requests go"),
+            ));
+        }
+        let (dial_timeout, response_timeout) = match &block.timeouts {
+            Some(line) => self.timeouts(line),
+            None => (None, None),
+        };
+        complete.then_some(())?;
+        Some(Proxy {
+            by_path: by_path.into_iter().collect(),
+            upstreams: rest?,
+            dial_timeout,
+            response_timeout,
+            stream: block.stream.is_some(),
+        })
+    }
+
+    fn refuse_second_upstream(&mut self, path: Option<&Text>, span: Span, first: Span) {
+        let place = match path {
+            Some(path) => format!("`{}`", path.value),
+            None => "all paths".into(),
+        };
+        self.refuse(mistake!(
+            "resolve::duplicate-upstream",
+            "two upstreams for {place}",
+            at(span, "again here"),
+            at(first, "first here"),
+            help("write both addresses in one `upstream`, and perhaps a `policy`; or give one another `path`"),
+        ));
+    }
+
+    fn upstream_path(&mut self, written: &Text) -> Option<PathPattern> {
+        self.read(written, PathPattern::new, |path, why| {
+            mistake!(
+                "resolve::bad-upstream-path",
+                "`{path}` cannot be the path of an upstream",
+                at(written.span, "{why}"),
+                help(
+                    "write plain segments, and at most `/*` at the end, such as `path=\"/api/*\"`"
+                ),
+            )
+        })
+    }
+
+    fn timeouts(&mut self, line: &TimeoutsLine) -> (Option<Timeout>, Option<Timeout>) {
+        if line.dial.is_none() && line.response.is_none() {
+            self.refuse(mistake!(
+                "resolve::empty-timeouts",
+                "`timeouts` that say none",
+                at(line.span, "neither `dial` nor `response`"),
+                help("add `dial=\"3s\"`, how long connecting may take, or `response=\"2m\"`, until the answer begins"),
+            ));
+        }
+        let mut read = |written: &Option<Text>| {
+            let written = written.as_ref()?;
+            self.read(written, Timeout::new, |text, why| {
+                mistake!(
+                    "resolve::bad-timeout",
+                    "`{text}` is no timeout",
+                    at(written.span, "{why}"),
+                    help("write a number and `ms`, `s`, `m` or `h`, such as `\"30s\"`"),
+                )
             })
-            .ok()
-    };
-    (read(&line.dial), read(&line.response))
-}
-
-fn upstreams(
-    line: &UpstreamLine,
-    port: Option<u16>,
-    mistakes: &mut Vec<Mistake>,
-) -> Option<Upstreams> {
-    let mut addresses: Vec<(Address, Span)> = Vec::new();
-    for written in &line.addresses {
-        match Address::new(&written.value, port) {
-            Ok(address) => addresses.push((address, written.span)),
-            Err(why) => mistakes.push(Mistake::BadUpstream {
-                written: written.value.clone(),
-                why,
-                span: written.span,
-            }),
-        }
-    }
-    let (first, first_span) = addresses.first()?;
-    for (address, span) in &addresses {
-        if (address.scheme, &address.prefix) != (first.scheme, &first.prefix) {
-            mistakes.push(Mistake::MixedUpstreams {
-                span: *span,
-                first: *first_span,
-            });
-        }
-    }
-    let upstreams = Upstreams {
-        scheme: first.scheme,
-        prefix: first.prefix.clone(),
-        policy: policy(line, mistakes),
-        tls: upstream_tls(line, first.scheme, *first_span, mistakes),
-        addresses: addresses
-            .iter()
-            .map(|(address, _)| address.authority.clone())
-            .collect(),
-    };
-    (addresses.len() == line.addresses.len()).then_some(upstreams)
-}
-
-fn policy(line: &UpstreamLine, mistakes: &mut Vec<Mistake>) -> Option<&'static str> {
-    let written = line.policy.as_ref()?;
-    if line.addresses.len() == 1 {
-        mistakes.push(Mistake::PolicyForOne { span: written.span });
-    }
-    let policy = POLICIES.into_iter().find(|policy| *policy == written.value);
-    if policy.is_none() {
-        mistakes.push(Mistake::UnknownPolicy {
-            written: written.value.clone(),
-            span: written.span,
-            help: did_you_mean(&written.value, POLICIES),
-        });
-    }
-    policy
-}
-
-fn upstream_tls(
-    line: &UpstreamLine,
-    scheme: Scheme,
-    address: Span,
-    mistakes: &mut Vec<Mistake>,
-) -> UpstreamTls {
-    let verify = line.verify.as_ref();
-    let said = [
-        ("verify", verify.map(|verify| verify.span)),
-        ("ca", line.ca.as_ref().map(|ca| ca.span)),
-        (
-            "server-name",
-            line.server_name.as_ref().map(|name| name.span),
-        ),
-    ];
-    if scheme != Scheme::Https {
-        for (what, span) in said {
-            mistakes.extend(span.map(|span| Mistake::NoTlsUpstream {
-                what,
-                span,
-                address,
-            }));
-        }
-    }
-    let unverified = verify.filter(|verify| !verify.value);
-    let trust = match (unverified, &line.ca) {
-        (None, None) => Trust::System,
-        (None, Some(ca)) => host_path(ca, mistakes).map_or(Trust::System, Trust::Authority),
-        (Some(_), None) => Trust::Unverified,
-        (Some(unverified), Some(ca)) => {
-            mistakes.push(Mistake::AuthorityUnverified {
-                span: ca.span,
-                unverified: unverified.span,
-            });
-            Trust::Unverified
-        }
-    };
-    let server_name = line.server_name.as_ref();
-    if let Some(name) = server_name.filter(|name| !is_upstream_host(&name.value)) {
-        mistakes.push(Mistake::BadServerName {
-            written: name.value.clone(),
-            span: name.span,
-        });
-    }
-    UpstreamTls {
-        trust,
-        server_name: server_name.map(|name| name.value.clone()),
-    }
-}
-
-fn host_path(written: &Text, mistakes: &mut Vec<Mistake>) -> Option<HostPath> {
-    HostPath::new(&written.value)
-        .map_err(|why| mistakes.push(bad_host_path(written, why)))
-        .ok()
-}
-
-fn bad_host_path(written: &Text, why: &'static str) -> Mistake {
-    Mistake::BadHostPath {
-        written: written.value.clone(),
-        why,
-        span: written.span,
+        };
+        (read(&line.dial), read(&line.response))
     }
 }

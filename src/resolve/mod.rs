@@ -6,19 +6,20 @@
 mod access;
 mod audiences;
 mod backend;
+mod certificates;
+mod devices;
 mod enrolment;
 mod landing;
-mod mistake;
 mod names;
 mod people;
 mod services;
 mod settings;
+mod upstreams;
 
-pub use mistake::Mistake;
-
-use crate::diagnostic::Mistakes;
+use crate::diagnostic::{Mistake, Mistakes};
 use crate::model::{CertificateMode, Homelab, Language, ValidityPolicy};
 use crate::parse::Declaration;
+use crate::parse::declaration::Text;
 use crate::source::Source;
 
 /// Resolves a declaration that was read from `source`, or says everything that is wrong with it.
@@ -28,50 +29,82 @@ pub fn resolve(
     declaration: &Declaration,
     languages: &[Language],
 ) -> Result<Homelab, Mistakes> {
-    let mut mistakes = Vec::new();
-    let homelab = homelab(declaration, languages, &mut mistakes);
-    match homelab {
-        Some(homelab) if mistakes.is_empty() => Ok(homelab),
-        _ => Err(Mistakes::new(source, mistakes)),
+    let mut resolver = Resolver {
+        languages,
+        mistakes: Vec::new(),
+    };
+    match resolver.homelab(declaration) {
+        Some(homelab) if resolver.mistakes.is_empty() => Ok(homelab),
+        _ => Err(Mistakes::new(source, resolver.mistakes)),
     }
 }
 
-fn homelab(
-    declaration: &Declaration,
-    languages: &[Language],
-    mistakes: &mut Vec<Mistake>,
-) -> Option<Homelab> {
-    let domain = settings::domain(declaration.domain.as_ref(), mistakes);
-    let validity = settings::validity(&declaration.validity, mistakes);
-    let edge = settings::edge(&declaration.edge, mistakes);
-    let mode = declaration.edge.certificate.as_ref();
-    let mode = mode.and_then(|written| settings::certificate_mode(written, mistakes));
-    let people = people::people(
-        &declaration.people,
-        &declaration.groups,
-        domain.as_ref(),
-        &validity,
-        languages,
-        mistakes,
-    );
-    let services = services::services(
-        &declaration.services,
-        domain.as_ref(),
-        declaration.edge.landing,
-        &people,
-        mode.unwrap_or(CertificateMode::Required),
-        mistakes,
-    );
-    let landing = declaration.edge.landing;
-    landing::refuse_too_many_links(landing, &people.people, &services, mistakes);
-    Some(Homelab {
-        domain: domain?,
-        validity: ValidityPolicy {
-            authority: validity.authority?,
-            renew: validity.renew?,
-        },
-        edge: edge?,
-        people: people.people,
-        services,
-    })
+/// What every rule of this room has at hand. A rule that is broken is told to it and gives nothing.
+struct Resolver<'l> {
+    languages: &'l [Language],
+    mistakes: Vec<Mistake>,
+}
+
+impl Resolver<'_> {
+    fn refuse(&mut self, mistake: Mistake) {
+        self.mistakes.push(mistake);
+    }
+
+    /// What a text says to the reader of a type, such as `Domain::new`; what that does not take is the mistake
+    /// that `wrong` makes of the text and the reader's reason.
+    fn read<T, Why>(
+        &mut self,
+        written: &Text,
+        reader: impl FnOnce(&str) -> Result<T, Why>,
+        wrong: impl FnOnce(&str, Why) -> Mistake,
+    ) -> Option<T> {
+        match reader(&written.value) {
+            Ok(value) => Some(value),
+            Err(why) => {
+                self.refuse(wrong(&written.value, why));
+                None
+            }
+        }
+    }
+
+    /// What a text says, where only some words are known.
+    fn know<T>(
+        &mut self,
+        written: &Text,
+        known: impl FnOnce(&str) -> Option<T>,
+        wrong: impl FnOnce(&str) -> Mistake,
+    ) -> Option<T> {
+        self.read(
+            written,
+            |word| known(word).ok_or(()),
+            |word, ()| wrong(word),
+        )
+    }
+
+    fn homelab(&mut self, declaration: &Declaration) -> Option<Homelab> {
+        let domain = self.domain(declaration.domain.as_ref());
+        let validity = self.validity(&declaration.validity);
+        let edge = self.edge(&declaration.edge);
+        let mode = declaration.edge.certificate.as_ref();
+        let mode = mode.and_then(|written| self.certificate_mode(written));
+        let people = self.people(declaration, domain.as_ref(), &validity);
+        let services = self.services(
+            declaration,
+            domain.as_ref(),
+            &people,
+            mode.unwrap_or(CertificateMode::Required),
+        );
+        let landing = declaration.edge.landing;
+        self.refuse_too_many_links(landing, &people.people, &services);
+        Some(Homelab {
+            domain: domain?,
+            validity: ValidityPolicy {
+                authority: validity.authority?,
+                renew: validity.renew?,
+            },
+            edge: edge?,
+            people: people.people,
+            services,
+        })
+    }
 }

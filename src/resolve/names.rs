@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Mistake;
+use super::Resolver;
+use crate::diagnostic::{Mistake, mistake};
 use crate::model::{Name, NotAName};
 use crate::parse::declaration::Text;
 use crate::source::Span;
@@ -22,28 +23,6 @@ impl Declared {
         }
     }
 
-    /// Declares a name; one that is invalid or declared already is a mistake.
-    pub fn declare(&mut self, written: &Text, mistakes: &mut Vec<Mistake>) -> Option<Name> {
-        let name = match Name::new(&written.value) {
-            Ok(name) => name,
-            Err(why) => {
-                mistakes.push(bad_name(self.kind, written, why));
-                return None;
-            }
-        };
-        if let Some(first) = self.places.get(&name) {
-            mistakes.push(Mistake::DuplicateName {
-                kind: self.kind,
-                name: written.value.clone(),
-                span: written.span,
-                first: *first,
-            });
-            return None;
-        }
-        self.places.insert(name.clone(), written.span);
-        Some(name)
-    }
-
     /// Where a name is declared, if it is.
     pub fn place(&self, name: &str) -> Option<Span> {
         self.places.get(name).copied()
@@ -55,47 +34,74 @@ impl Declared {
     }
 }
 
-fn bad_name(kind: &'static str, written: &Text, why: NotAName) -> Mistake {
+impl Resolver<'_> {
+    /// Declares a name; one that is invalid or declared already is a mistake.
+    pub(super) fn declare(&mut self, declared: &mut Declared, written: &Text) -> Option<Name> {
+        let kind = declared.kind;
+        let wrong = |name: &str, why| bad_name(kind, name, written.span, why);
+        let name = self.read(written, Name::new, wrong)?;
+        if let Some(first) = declared.places.get(&name) {
+            self.refuse(mistake!(
+                "resolve::duplicate-name",
+                "the {kind} `{name}` is declared twice",
+                at(written.span, "declared again here"),
+                at(*first, "first declared here"),
+                help("rename or remove one of the two"),
+            ));
+            return None;
+        }
+        declared.places.insert(name.clone(), written.span);
+        Some(name)
+    }
+
+    /// The items of a list, each with its place; one that is listed twice is a mistake.
+    pub(super) fn each_once<'a>(
+        &mut self,
+        list: impl IntoIterator<Item = &'a Text>,
+    ) -> Vec<&'a Text> {
+        let mut firsts: BTreeMap<&str, &Text> = BTreeMap::new();
+        for item in list {
+            let name = item.value.as_str();
+            let Some(first) = firsts.get(name) else {
+                firsts.insert(name, item);
+                continue;
+            };
+            self.refuse(mistake!(
+                "resolve::repeated-member",
+                "`{name}` is listed twice",
+                at(item.span, "again here"),
+                at(first.span, "first here"),
+                help("remove one of the two"),
+            ));
+        }
+        firsts.into_values().collect()
+    }
+}
+
+fn bad_name(kind: &str, written: &str, span: Span, why: NotAName) -> Mistake {
     let why = match why {
         NotAName::Reserved => {
-            return Mistake::ReservedName {
-                written: written.value.clone(),
-                kind,
-                span: written.span,
-            };
+            return mistake!(
+                "resolve::reserved-name",
+                "`{written}` cannot be the name of a {kind}: Windows keeps it for itself",
+                at(span, "reserved"),
+                help(
+                    "choose another: no file on a relative's Windows could have it, such as `{written}-1`"
+                ),
+            );
         }
-        NotAName::Length => match written.value.len() {
-            0 => String::from("it is empty"),
-            length => format!("it has {length} characters"),
-        },
-        NotAName::EdgeHyphen => String::from("it begins or ends with a hyphen"),
+        NotAName::Length if written.is_empty() => "it is empty".into(),
+        NotAName::Length => format!("it has {} characters", written.len()),
+        NotAName::EdgeHyphen => "it begins or ends with a hyphen".into(),
         NotAName::Character(capital) if capital.is_ascii_uppercase() => {
             format!("it has the capital `{capital}`")
         }
         NotAName::Character(other) => format!("it has `{other}` (U+{:04X})", u32::from(other)),
     };
-    Mistake::BadName {
-        written: written.value.clone(),
-        kind,
-        why,
-        span: written.span,
-    }
-}
-
-/// The items of a list, each with its place; one that is listed twice is a mistake.
-pub fn each_once<'a>(list: &'a [Text], mistakes: &mut Vec<Mistake>) -> Vec<&'a Text> {
-    let mut firsts: BTreeMap<&str, &Text> = BTreeMap::new();
-    for item in list {
-        match firsts.get(item.value.as_str()) {
-            None => {
-                firsts.insert(&item.value, item);
-            }
-            Some(first) => mistakes.push(Mistake::RepeatedMember {
-                name: item.value.clone(),
-                span: item.span,
-                first: first.span,
-            }),
-        }
-    }
-    firsts.into_values().collect()
+    mistake!(
+        "resolve::bad-name",
+        "`{written}` cannot be the name of a {kind}",
+        at(span, "{why}"),
+        help("use 1 to 63 of `a`–`z`, `0`–`9` and `-`, no hyphen at an edge"),
+    )
 }

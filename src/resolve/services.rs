@@ -2,44 +2,50 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Mistake;
-use super::access::access;
+use super::Resolver;
 use super::audiences::Audiences;
-use super::backend::backend;
-use super::names::{Declared, each_once};
-use super::people::{People, display_name};
-use crate::catalogue;
-use crate::diagnostic::did_you_mean;
+use super::names::Declared;
+use super::people::People;
+use crate::catalogue::{self, App};
+use crate::diagnostic::{did_you_mean, mistake};
 use crate::model::{ByteSize, CertificateMode, Domain, Header, Host, Name, Raw, Service};
-use crate::parse::declaration::ServiceBlock;
+use crate::parse::Declaration;
+use crate::parse::declaration::{ServiceBlock, Text};
 use crate::source::Span;
 
-/// Resolves every service. `landing` is where the domain itself was taken for the landing page.
-pub fn services(
-    blocks: &[ServiceBlock],
-    domain: Option<&Domain>,
-    landing: Option<Span>,
-    people: &People,
-    default_mode: CertificateMode,
-    mistakes: &mut Vec<Mistake>,
-) -> BTreeMap<Name, Service> {
-    let mut names = Declared::new("service");
-    let mut audiences = Audiences::new(people);
-    let mut hosts_taken = BTreeMap::new();
-    let mut services = BTreeMap::new();
-    for block in blocks {
-        let name = names.declare(&block.name, mistakes);
-        let hosts = hosts(block, name.is_some(), domain, &mut hosts_taken, mistakes);
-        let app = app(block, mistakes);
-        let backend = backend(block, app, mistakes);
-        let access = access(block, app, &mut audiences, default_mode, mistakes);
-        let title = block.title.as_ref();
-        let title = title.and_then(|written| display_name(written, mistakes));
-        let max_body = max_body(block, mistakes);
-        let headers = headers(block, mistakes);
-        let raw = raw(block, mistakes);
-        let resolved = name.zip(backend).zip(access);
-        if let Some(((name, backend), access)) = resolved {
+/// What a service calls its app by.
+fn name_of(app: &App) -> Name {
+    Name::new(&app.name).expect("a test reads every name of the catalogue")
+}
+
+impl Resolver<'_> {
+    pub(super) fn services(
+        &mut self,
+        declaration: &Declaration,
+        domain: Option<&Domain>,
+        people: &People,
+        default_mode: CertificateMode,
+    ) -> BTreeMap<Name, Service> {
+        let mut names = Declared::new("service");
+        let mut audiences = Audiences::new(people);
+        let mut hosts_taken = BTreeMap::new();
+        let mut services = BTreeMap::new();
+        for block in &declaration.services {
+            let name = self.declare(&mut names, &block.name);
+            let hosts = self.hosts(block, name.as_ref(), domain, &mut hosts_taken);
+            let app = block.app.as_ref().and_then(|written| self.app(written));
+            let backend = self.backend(block, app);
+            let access = self.access(block, app, &mut audiences, default_mode);
+            let title = block.title.as_ref();
+            let title = title.and_then(|written| self.display_name(written));
+            let max_body = block.max_body.as_ref();
+            let max_body = max_body.and_then(|written| self.size(written));
+            let headers = self.headers(block);
+            let raw = self.raw(block);
+            let resolved = name.zip(backend).zip(access);
+            let Some(((name, backend), access)) = resolved else {
+                continue;
+            };
             let title = match (title, app) {
                 (Some(title), _) => title.to_string(),
                 (None, Some(app)) => app.title.clone(),
@@ -55,158 +61,195 @@ pub fn services(
                 header_underscores: block.header_underscores.is_some(),
                 headers,
                 raw,
-                app,
+                app: app.map(name_of),
             };
             services.insert(name, service);
         }
+        self.refuse_at_landing(declaration.edge.landing, domain, &hosts_taken);
+        services
     }
-    if let (Some(domain), Some(landing)) = (domain, landing) {
-        let taken = domain
-            .host("@")
-            .ok()
-            .and_then(|host| hosts_taken.get(&host));
-        mistakes.extend(taken.map(|span| Mistake::LandingHostTaken {
-            host: domain.to_string(),
-            span: *span,
-            landing,
-        }));
-    }
-    services
-}
 
-fn hosts(
-    block: &ServiceBlock,
-    has_name: bool,
-    domain: Option<&Domain>,
-    taken: &mut BTreeMap<Host, Span>,
-    mistakes: &mut Vec<Mistake>,
-) -> Vec<Host> {
-    let Some(domain) = domain else {
-        return Vec::new();
-    };
-    let written = match block.hosts.as_slice() {
-        // The service's name is its host; a bad name has been reported as a name.
-        [] if has_name => vec![&block.name],
-        [] => Vec::new(),
-        hosts => each_once(hosts, mistakes),
-    };
-    let mut hosts = Vec::new();
-    for text in written {
-        let host = match domain.host(&text.value) {
-            Ok(host) => host,
-            Err(why) => {
-                mistakes.push(Mistake::BadHost {
-                    written: text.value.clone(),
-                    why,
-                    span: text.span,
-                });
-                continue;
-            }
+    /// The domain itself is the landing page's, where there is one.
+    fn refuse_at_landing(
+        &mut self,
+        landing: Option<Span>,
+        domain: Option<&Domain>,
+        taken: &BTreeMap<Host, Span>,
+    ) {
+        let (Some(landing), Some(domain)) = (landing, domain) else {
+            return;
         };
+        let host = domain.host("@").ok();
+        if let Some(span) = host.and_then(|host| taken.get(&host)) {
+            self.refuse(mistake!(
+                "resolve::landing-host-taken",
+                "the landing page and a service would both answer to `{domain}`",
+                at(*span, "this service"),
+                at(landing, "the landing page"),
+                help("give the service another `host`, or remove `landing`"),
+            ));
+        }
+    }
+
+    fn hosts(
+        &mut self,
+        block: &ServiceBlock,
+        name: Option<&Name>,
+        domain: Option<&Domain>,
+        taken: &mut BTreeMap<Host, Span>,
+    ) -> Vec<Host> {
+        let Some(domain) = domain else {
+            return Vec::new();
+        };
+        let written = match block.hosts.as_slice() {
+            // The service's name is its host; a bad name has been reported as a name.
+            [] => name.map(|_| &block.name).into_iter().collect(),
+            hosts => self.each_once(hosts),
+        };
+        let mut hosts = Vec::new();
+        for text in written {
+            hosts.extend(self.host(text, domain, taken));
+        }
+        hosts
+    }
+
+    fn host(
+        &mut self,
+        text: &Text,
+        domain: &Domain,
+        taken: &mut BTreeMap<Host, Span>,
+    ) -> Option<Host> {
+        let reader = |label: &str| domain.host(label);
+        let host = self.read(text, reader, |written, why| {
+            mistake!(
+                "resolve::bad-host",
+                "`{written}` cannot be a host",
+                at(text.span, "{why}"),
+                help("write a label such as `\"stats\"`, `\"@\"` for the domain itself, or a full name"),
+            )
+        })?;
         if let Some(first) = taken.get(&host) {
-            mistakes.push(Mistake::DuplicateHost {
-                host: host.to_string(),
-                span: text.span,
-                first: *first,
-            });
-            continue;
+            self.refuse(mistake!(
+                "resolve::duplicate-host",
+                "two services answer to `{host}`",
+                at(text.span, "this one"),
+                at(*first, "and this one"),
+                help("give one of them another `host`"),
+            ));
+            return None;
         }
         taken.insert(host.clone(), text.span);
-        hosts.push(host);
+        Some(host)
     }
-    hosts
-}
 
-fn app(block: &ServiceBlock, mistakes: &mut Vec<Mistake>) -> Option<&'static catalogue::App> {
-    let written = block.app.as_ref()?;
-    let app = catalogue::app(&written.value);
-    if app.is_none() {
-        mistakes.push(Mistake::UnknownApp {
-            written: written.value.clone(),
-            span: written.span,
-            help: did_you_mean(&written.value, catalogue::names()),
-        });
-    }
-    app
-}
-
-fn max_body(block: &ServiceBlock, mistakes: &mut Vec<Mistake>) -> Option<ByteSize> {
-    let written = block.max_body.as_ref()?;
-    ByteSize::new(&written.value)
-        .map_err(|why| {
-            mistakes.push(Mistake::BadSize {
-                written: written.value.clone(),
-                why,
-                span: written.span,
-            });
+    fn app(&mut self, written: &Text) -> Option<&'static App> {
+        self.know(written, catalogue::app, |word| {
+            mistake!(
+                "resolve::unknown-app",
+                "the catalogue has no app `{word}`",
+                at(written.span, "not known"),
+                help(did_you_mean(word, catalogue::names())),
+            )
         })
-        .ok()
-}
+    }
 
-fn headers(block: &ServiceBlock, mistakes: &mut Vec<Mistake>) -> Vec<Header> {
-    let mut firsts: BTreeMap<String, Span> = BTreeMap::new();
-    let mut headers = Vec::new();
-    for line in &block.headers {
-        match Header::new(&line.name.value, &line.value.value) {
-            Ok(header) => headers.push(header),
-            Err(why) => mistakes.push(Mistake::BadHeader {
-                name: line.name.value.clone(),
-                why,
-                span: line.name.span,
-            }),
+    fn size(&mut self, written: &Text) -> Option<ByteSize> {
+        self.read(written, ByteSize::new, |text, why| {
+            mistake!(
+                "resolve::bad-size",
+                "`{text}` is no size",
+                at(written.span, "{why}"),
+                help("write a number and a unit, such as `\"10GB\"` or `\"512MiB\"`"),
+            )
+        })
+    }
+
+    fn headers(&mut self, block: &ServiceBlock) -> Vec<Header> {
+        let mut firsts: BTreeMap<String, Span> = BTreeMap::new();
+        let mut headers = Vec::new();
+        for line in &block.headers {
+            let at = line.name.span;
+            let reader = |name: &str| Header::new(name, &line.value.value);
+            headers.extend(self.read(&line.name, reader, |name, why| {
+                mistake!(
+                    "resolve::bad-header",
+                    "the header `{name}` cannot be set",
+                    at(at, "{why}"),
+                    help("write it as `header \"X-Frame-Options\" \"DENY\"`"),
+                )
+            }));
+            let name = &line.name.value;
+            if let Some(first) = firsts.insert(name.to_ascii_lowercase(), at) {
+                self.refuse(mistake!(
+                    "resolve::duplicate-header",
+                    "the header `{name}` is set twice",
+                    at(at, "again here"),
+                    at(first, "first here"),
+                    help("keep one of the two"),
+                ));
+            }
         }
-        let name = line.name.value.to_ascii_lowercase();
-        if let Some(first) = firsts.insert(name, line.name.span) {
-            mistakes.push(Mistake::DuplicateHeader {
-                name: line.name.value.clone(),
-                span: line.name.span,
-                first,
+        headers
+    }
+
+    fn raw(&mut self, block: &ServiceBlock) -> Vec<Raw> {
+        let mut taken = Vec::new();
+        for written in &block.raw {
+            let raw = self.read(written, Raw::new, |_, why| {
+                mistake!(
+                    "resolve::bad-raw",
+                    "these lines cannot be put into the Caddyfile as they are",
+                    at(written.span, "{why}"),
+                    help("write whole directives, each `{{` at the end of its line and each `}}` alone in its own"),
+                )
             });
+            taken.extend(raw.map(|raw| (raw, written.span)));
         }
-    }
-    headers
-}
-
-fn raw(block: &ServiceBlock, mistakes: &mut Vec<Mistake>) -> Vec<Raw> {
-    let mut taken = Vec::new();
-    for written in &block.raw {
-        match Raw::new(&written.value) {
-            Ok(raw) => taken.push((raw, written.span)),
-            Err(why) => mistakes.push(Mistake::BadRaw {
-                why,
-                span: written.span,
-            }),
+        // With a mistake in some lines nobody knows what they define.
+        if taken.len() == block.raw.len() {
+            self.refuse_strange_matchers(&taken);
         }
+        taken.into_iter().map(|(raw, _)| raw).collect()
     }
-    // With a mistake in some lines nobody knows what they define.
-    if taken.len() == block.raw.len() {
-        matchers(&taken, mistakes);
-    }
-    taken.into_iter().map(|(raw, _)| raw).collect()
-}
 
-/// Holds the matchers of a service's lines against each other, and against those of the policy.
-fn matchers(lines: &[(Raw, Span)], mistakes: &mut Vec<Mistake>) {
-    let mut known = BTreeSet::new();
-    for (raw, span) in lines {
-        for name in raw.defined() {
-            if Raw::is_taken(name) || !known.insert(name.as_str()) {
-                mistakes.push(Mistake::MatcherTaken {
-                    name: name.clone(),
-                    bare: name.trim_start_matches('@').to_owned(),
-                    span: *span,
-                });
+    /// Holds the matchers of a service's lines against each other, and against those of the policy.
+    fn refuse_strange_matchers(&mut self, lines: &[(Raw, Span)]) {
+        let mut known = BTreeSet::new();
+        for (raw, span) in lines {
+            for name in raw.defined() {
+                if !Raw::is_taken(name) && known.insert(name.as_str()) {
+                    continue;
+                }
+                let bare = name.trim_start_matches('@');
+                self.refuse(mistake!(
+                    "resolve::matcher-taken",
+                    "`raw` defines the matcher `{name}`, which is there already",
+                    at(*span, "{name} is defined here"),
+                    help("give it another name, such as `@my-{bare}`: Caddy takes each name once, and the policy has some of its own"),
+                ));
+            }
+        }
+        for (raw, span) in lines {
+            for name in { raw.used().iter() }.filter(|name| !known.contains(name.as_str())) {
+                self.refuse(mistake!(
+                    "resolve::unknown-matcher",
+                    "`raw` uses a matcher `{name}` that these lines do not have",
+                    at(*span, "{name} is used here"),
+                    help("define it in the same service's `raw` lines, such as `{name} path /admin/*`"),
+                ));
             }
         }
     }
-    for (raw, span) in lines {
-        for name in raw.used() {
-            if !known.contains(name.as_str()) {
-                mistakes.push(Mistake::UnknownMatcher {
-                    name: name.clone(),
-                    span: *span,
-                });
-            }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_app_can_be_named_by_a_service() {
+        for app in catalogue::apps() {
+            assert_eq!(name_of(app).as_str(), app.name);
         }
     }
 }

@@ -183,6 +183,24 @@ impl IssuanceId {
     }
 }
 
+/// As many ids as an update of the lock needs, all from one seed that was drawn at random: each is as hard to guess as the seed.
+pub struct IssuanceIds(blake3::OutputReader);
+
+impl IssuanceIds {
+    pub fn from_seed(seed: &[u8; 32]) -> IssuanceIds {
+        let mut hasher = blake3::Hasher::new_derive_key("homelab root: issuance ids");
+        hasher.update(seed);
+        IssuanceIds(hasher.finalize_xof())
+    }
+
+    /// The next one; there is no end to them.
+    pub fn draw(&mut self) -> IssuanceId {
+        let mut bytes = [0; 16];
+        self.0.fill(&mut bytes);
+        IssuanceId::new(bytes)
+    }
+}
+
 macro_rules! hexadecimal {
     ($type:ident) => {
         impl fmt::Display for $type {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::parse::is_invisible;
+use crate::source::is_invisible;
 
 /// Why a text cannot stand in a script.
 const INVISIBLE: &str = "it has a character that does not show, or ends a line";

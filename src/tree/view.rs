@@ -128,20 +128,29 @@ impl View {
         self.busy.as_ref()
     }
 
+    /// Directories of ours whose mode is another than they were given.
+    pub fn altered_folders(&self) -> Result<Vec<PathBuf>, TreeError> {
+        self.foreseen_folders(|_| true, [].into_iter(), &Scope::All)
+    }
+
     /// Directories of ours, in `scope`, whose mode is another than a build would give them that keeps
-    /// those of our files that are `wanted`.
-    pub fn altered_folders(
+    /// those of our files that are `wanted`, and makes the `new` ones.
+    pub fn foreseen_folders<'p>(
         &self,
         wanted: impl Fn(&OutputPath) -> bool,
+        new: impl Iterator<Item = (&'p OutputPath, Mode)>,
         scope: &Scope,
     ) -> Result<Vec<PathBuf>, TreeError> {
         let Some(root) = &self.root else {
             return Ok(Vec::new());
         };
-        let paths = self.entries.iter().map(|entry| &entry.path);
+        let mut entries = self.entries.clone();
+        entries.extend(new.map(|(path, mode)| ManifestEntry::planned(path, mode)));
+        entries.sort_by(|one, other| one.path.cmp(&other.path));
+        let paths = entries.iter().map(|entry| &entry.path);
         let kept = paths.filter(|path| scope.contains(path) && wanted(path));
         let kept = kept.map(|path| Wanted::Keep(path.clone())).collect();
-        let change = Change::between(&self.entries, kept, scope);
+        let change = Change::between(&entries, kept, scope);
         let survey = survey::survey(root, &self.modes, &change, &change.folders(), self.damaged)?;
         let altered = survey.altered.iter();
         Ok(altered.map(|folder| root.named(folder.path)).collect())

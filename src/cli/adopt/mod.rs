@@ -13,10 +13,10 @@ use zeroize::Zeroizing;
 use super::arguments::Adopt;
 use super::build::{Inputs, build_after};
 use super::failure::Failure;
-use super::issuing::{Adoption, LockOperation};
 use super::sealing::Wanted;
 use super::workspace::Workspace;
 use super::{clock, report, secret};
+use crate::build::{Adoption, LockOperation};
 use crate::lock::{Authority, Lock};
 use crate::pki::{
     Certificate, ForeignKey, ForeignKeyError, NotAnAuthority, PrivateKey, Readers, Validity,

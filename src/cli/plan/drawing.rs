@@ -6,7 +6,7 @@ use std::path::Path;
 use anstyle::{AnsiColor, Style};
 
 use super::{LockPlan, Plan};
-use crate::change::{Kind, Step, Verb};
+use crate::build::{Kind, Step, Verb};
 use crate::cli::build::MEANS;
 
 /// For people: what stops it first, then the artifacts, the lock, and what it means.
@@ -85,16 +85,16 @@ fn lock_lines(lock: &LockPlan) -> String {
     if changes.authority {
         tell(AnsiColor::Green, "make", "an authority");
     }
-    for device in &changes.issue {
-        tell(AnsiColor::Green, "issue", device);
+    for device in &changes.issued {
+        tell(AnsiColor::Green, "issue", &device.to_string());
     }
-    for device in &changes.record {
-        tell(AnsiColor::Green, "record", device);
+    for device in &changes.recorded {
+        tell(AnsiColor::Green, "record", &device.to_string());
     }
-    for device in changes.retire.iter().chain(&changes.remove) {
-        tell(AnsiColor::Red, "retire", device);
+    for device in changes.revoked.iter().chain(&changes.removed) {
+        tell(AnsiColor::Red, "retire", &device.to_string());
     }
-    for device in &changes.close {
+    for device in &changes.closed {
         tell(
             AnsiColor::Red,
             "retire",

@@ -71,7 +71,7 @@ pub fn verify(arguments: &Verify) -> Result<(), Failure> {
     let lock = lock.ok_or_else(|| Failure::environment(VerifyError::NoLock))?;
     believed::refuse_unsigned(&lock)?;
     let now = clock::now()?;
-    clock::warn(now, &lock);
+    clock::warn(&lock)?;
     let all = sites(&homelab, &lock);
     let wanted = named(arguments, &all)?;
     for echo in &arguments.echo {

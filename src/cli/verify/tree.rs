@@ -21,7 +21,7 @@ pub fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Failure> {
     believed::refuse_unsigned(&lock)?;
     let templates = workspace.templates()?;
     let now = clock::now()?;
-    clock::warn(now, &lock);
+    clock::warn(&lock)?;
     let out = workspace.out(named)?;
     if !out.is_dir() {
         return Err(Failure::environment(VerifyError::NothingThere {

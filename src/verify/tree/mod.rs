@@ -14,16 +14,16 @@ use thiserror::Error;
 use walkdir::WalkDir;
 
 use super::{BundleFault, Context, Finding, Severity, Strictness, bundle_password, examine};
+use crate::build::{self, Difference, ExecuteError, Mismatch};
 use crate::derive::{self, Derivation, Recipe};
 use crate::issue::CredentialError;
 use crate::lock::{Issued, Lock};
 use crate::model::Homelab;
 use crate::pki::{SealedBundle, read_crl};
-use crate::realise::{self, Difference, Mismatch, RealiseError};
 use crate::render::Secrets;
 use crate::root::Keyring;
 use crate::template::Templates;
-use crate::tree::{Found, OutputPath, Scope, TreeError, View};
+use crate::tree::{Found, OutputPath, TreeError, View};
 
 pub use fault::{CrlFault, TreeFault};
 
@@ -46,7 +46,7 @@ pub enum TreeCheckError {
     Tree(#[from] TreeError),
     #[error(transparent)]
     #[diagnostic(transparent)]
-    Realise(#[from] RealiseError),
+    Execute(#[from] ExecuteError),
     #[error(transparent)]
     #[diagnostic(transparent)]
     Credential(#[from] CredentialError),
@@ -160,7 +160,7 @@ impl<'a> TreeCheck<'a> {
             let unsigned = Finding::wrong(&about, TreeFault::UnsignedCrl);
             self.findings.push(unsigned);
         }
-        for difference in realise::differences(self.view, public, templates, None)? {
+        for difference in build::differences(self.view, public, templates, None)? {
             let path = &difference.path;
             let about = shown(self.view, path);
             let is_secret = is_of(&self.bundles, path) || is_of(&self.profiles, path);
@@ -175,8 +175,7 @@ impl<'a> TreeCheck<'a> {
 
     fn compare_profiles(&mut self, secrets: &Secrets) -> Result<(), TreeCheckError> {
         let templates = self.against.templates;
-        let differences =
-            realise::differences(self.view, &self.profiles, templates, Some(secrets))?;
+        let differences = build::differences(self.view, &self.profiles, templates, Some(secrets))?;
         for difference in differences {
             let about = shown(self.view, &difference.path);
             if is_of(&self.profiles, &difference.path) && !self.known.contains(&about) {
@@ -290,7 +289,7 @@ fn against_the_manifest(view: &View) -> Result<Vec<Finding>, TreeError> {
         };
         wrong(&out.join(entry.path.as_str()), fault);
     }
-    for folder in view.altered_folders(|_| true, &Scope::All)? {
+    for folder in view.altered_folders()? {
         wrong(&folder, TreeFault::FolderMode);
     }
     findings.extend(unowned(view));

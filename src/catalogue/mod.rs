@@ -1,13 +1,14 @@
 //! The apps that homelab knows: where they listen, what their share links need, whether their own
 //! clients can present a certificate.
 //!
-//! The data is `catalogue.kdl` beside this file, read once; tests see to it that all of it can be
-//! read, and that docs/apps.md shows it.
+//! The data is `apps.kdl` beside this file, read once; tests see to it that all of it can be
+//! read, and that docs/apps.md shows it. It is held as it was written: `resolve` knows what a path may be.
+
+mod read;
 
 use std::sync::LazyLock;
 
-use crate::model::{Methods, PathPattern};
-use crate::parse::catalogue;
+use crate::parse::declaration::Text;
 use crate::source::Source;
 
 /// An app that people run at home.
@@ -24,7 +25,7 @@ pub struct App {
     /// That it needs websockets.
     pub websockets: Option<Claim<()>>,
     /// The manifest of its web app, which browsers fetch without a certificate.
-    pub manifest: Option<Claim<PathPattern>>,
+    pub manifest: Option<Claim<Text>>,
     /// What has to be open for its share links to work.
     pub share: Vec<Claim<SharePath>>,
     /// What a user needs to know about its own clients and certificates.
@@ -34,48 +35,24 @@ pub struct App {
 /// Something said of an app.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Claim<T> {
-    /// What is said.
     pub value: T,
     /// Where it is documented or reported.
     pub source: String,
 }
 
-impl<T> Claim<T> {
-    /// A claim and where it comes from.
-    pub fn new(value: T, source: String) -> Claim<T> {
-        Claim { value, source }
-    }
-}
-
 /// A path that share links need.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct SharePath {
-    /// The path.
-    pub path: PathPattern,
-    /// The methods.
-    pub methods: Methods,
+    pub path: Text,
+    /// The methods, where not GET and HEAD.
+    pub methods: Option<Text>,
 }
 
-impl App {
-    /// All that share links need, and the manifest with it where there are any.
-    pub fn share_links(&self) -> Vec<SharePath> {
-        if self.share.is_empty() {
-            return Vec::new();
-        }
-        let manifest = self.manifest.iter().map(|manifest| SharePath {
-            path: manifest.value.clone(),
-            methods: Methods::reading(),
-        });
-        let share = self.share.iter().map(|share| share.value.clone());
-        share.chain(manifest).collect()
-    }
-}
-
-const TEXT: &str = include_str!("catalogue.kdl");
+const TEXT: &str = include_str!("apps.kdl");
 
 static APPS: LazyLock<Vec<App>> = LazyLock::new(|| {
-    let source = Source::new("catalogue.kdl", TEXT);
-    catalogue::apps(&source).expect("a test reads the built-in catalogue")
+    let source = Source::new("apps.kdl", TEXT);
+    read::apps(&source).expect("a test reads the built-in catalogue")
 });
 
 /// The app of that name.

@@ -2,20 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use super::report;
 use crate::model::{CaddyVersion, Homelab, SiteCertificates, holes_of, is_public};
 
-/// Says once which known holes the declared Caddy has. Where none is declared nothing is known of it:
-/// `verify --live` looks at the one that runs.
-pub fn warn(homelab: &Homelab) {
-    if let Some(line) = warning_of_names(homelab) {
-        report::note(line);
-    }
-    if let Some(version) = homelab.edge.promised {
-        for line in warnings(version) {
-            report::note(line);
-        }
-    }
+/// Which known holes the declared Caddy has, and which hosts it can get no certificates for. Where no version is declared nothing is
+/// known of it: `verify --live` looks at the one that runs.
+pub fn notes(homelab: &Homelab) -> Vec<String> {
+    let of_version = homelab.edge.promised.map(warnings).unwrap_or_default();
+    warning_of_names(homelab)
+        .into_iter()
+        .chain(of_version)
+        .collect()
 }
 
 /// Hosts for which Caddy would ask a public authority for certificates that it can never get.

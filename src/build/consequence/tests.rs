@@ -2,10 +2,12 @@
 
 use jiff::Timestamp;
 
-use super::{Consequence, Kind, between, foresee};
+use super::{Consequence, Kind, between};
+use crate::build::{Keys, Requested, Taken, Update, Updated};
 use crate::derive::{self, EdgeState, Recipe};
-use crate::lock::OwnKeys;
+use crate::lock::Lock;
 use crate::model::Homelab;
+use crate::root::RootSecret;
 use crate::source::Source;
 
 const PEOPLE: &str = r#"
@@ -27,13 +29,20 @@ fn homelab(text: &str) -> Homelab {
 
 fn published(text: &str) -> EdgeState {
     let homelab = homelab(text);
-    let foreseen = foresee(&homelab, None, &OwnKeys::new(), &[], now()).unwrap();
+    let foreseen = foreseen(&homelab, Lock::new(&RootSecret::new([0; 32])));
     let recipes = derive::edge(&homelab, &foreseen.lock, &[]).into_iter();
     let published = recipes.filter_map(|derivation| match derivation.recipe {
         Recipe::EdgeState(published) => Some(published),
         _ => None,
     });
     published.last().unwrap()
+}
+
+fn foreseen(homelab: &Homelab, lock: Lock) -> Updated {
+    let requested = Requested::default();
+    let update = Update::of(lock, homelab, &requested, &[], Taken::default());
+    let foreseen = update.complete(homelab, &[], now(), Keys::StandIn);
+    foreseen.unwrap()
 }
 
 fn told(before: &str, after: &str) -> Vec<String> {
@@ -264,14 +273,18 @@ fn what_is_published_is_read_back() {
 #[test]
 fn foreseeing_is_deterministic_and_changes_nothing_that_is_issued() {
     let homelab = homelab(PEOPLE);
-    let once = foresee(&homelab, None, &OwnKeys::new(), &[], now()).unwrap();
-    let twice = foresee(&homelab, None, &OwnKeys::new(), &[], now()).unwrap();
+    let nothing = || Lock::new(&RootSecret::new([0; 32]));
+    let once = foreseen(&homelab, nothing());
+    let twice = foreseen(&homelab, nothing());
     assert_eq!(once.lock, twice.lock);
     assert!(once.changes.authority && once.changes.sign);
-    assert_eq!(once.changes.issue, ["alice/pixel", "bob/iphone"]);
-    let later = foresee(&homelab, Some(&once.lock), &OwnKeys::new(), &[], now()).unwrap();
+    let issued: Vec<String> = { once.changes.issued.iter() }
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(issued, ["alice/pixel", "bob/iphone"]);
+    let later = foreseen(&homelab, once.lock.clone());
     assert_eq!(later.lock, once.lock);
-    assert_eq!(later.changes.issue, [""; 0]);
+    assert_eq!(later.changes.issued, []);
 }
 
 /// An app's share links are many paths: of a new service they are counted, and of one that is there each is named.

@@ -4,6 +4,7 @@
 //! Both ways are one: a new certificate is derived from an id just drawn, and what the lock records
 //! of it must come out again, to the last byte, whenever it is derived later.
 
+mod stand_in;
 mod upgrade;
 
 use jiff::{Timestamp, ToSpan};
@@ -21,6 +22,7 @@ use crate::pki::{
 };
 use crate::root::{IssuanceId, Keyring, RootId, RootSecret};
 
+pub use stand_in::stand_in;
 pub use upgrade::unconfirmed;
 
 /// How long before its issue a certificate or a revocation list is valid, for an edge whose clock is
@@ -316,23 +318,11 @@ pub fn new_certificates(
     if devices.is_empty() {
         return Ok(Vec::new());
     }
-    let (from, until) = (
-        authority.validity.not_before(),
-        authority.validity.not_after(),
-    );
-    if now >= until {
-        return Err(CredentialError::AuthorityExpired { until, now });
-    }
-    if now < from {
-        return Err(CredentialError::BeforeAuthority { from, now });
-    }
+    refuse_expired(authority, now)?;
     let signer = Signer::of(keyring, authority)?;
     let root = signer.root(keyring)?;
     let issue = |(id, new): &(IssuanceId, NewDevice)| {
-        let ends = end(&new.validity, now)?.min(until);
-        // An authority that was made elsewhere may have begun just now.
-        let begins = begin(now).max(from);
-        let validity = validity(&new.device.to_string(), begins, ends)?;
+        let validity = leaf_validity(authority, new, now)?;
         let serial = root.device_serial(id, &new.device);
         let (key, made) = match &new.key {
             NewKey::Own(key) => (key.clone(), MadeKey::P256),
@@ -356,6 +346,31 @@ pub fn new_certificates(
         })
     };
     devices.par_iter().map(issue).collect()
+}
+
+/// Fails where nothing can be signed at `now` that would be valid.
+pub fn refuse_expired(authority: &Authority, now: Timestamp) -> Result<(), CredentialError> {
+    let validity = authority.validity;
+    let (from, until) = (validity.not_before(), validity.not_after());
+    if now >= until {
+        return Err(CredentialError::AuthorityExpired { until, now });
+    }
+    if now < from {
+        return Err(CredentialError::BeforeAuthority { from, now });
+    }
+    Ok(())
+}
+
+/// From when until when a certificate is valid that is issued at `now`: it ends with its authority at the latest.
+fn leaf_validity(
+    authority: &Authority,
+    new: &NewDevice,
+    now: Timestamp,
+) -> Result<Validity, CredentialError> {
+    let ends = end(&new.validity, now)?.min(authority.validity.not_after());
+    // An authority that was made elsewhere may have begun just now.
+    let begins = begin(now).max(authority.validity.not_before());
+    validity(&new.device.to_string(), begins, ends)
 }
 
 /// Signs the list of an authority's retired certificates, under a greater number than any before it, those

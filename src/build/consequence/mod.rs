@@ -1,0 +1,12 @@
+//! What a build means for people, from comparing what the tree says it was built for with what it would be built for: `plan` before
+//! a build and `build` itself say the same.
+
+mod access;
+mod people;
+mod previous;
+#[cfg(test)]
+mod tests;
+
+pub use people::{Consequence, Kind};
+pub(super) use people::{Known, between, of_devices, outdated_authority};
+pub(super) use previous::PreviousBuild;

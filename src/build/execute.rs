@@ -1,0 +1,165 @@
+//! Makes the output tree what the derivations say: renders what is stale, in parallel, and hands bytes to `tree`.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use miette::Diagnostic;
+use rayon::prelude::*;
+use thiserror::Error;
+
+use super::staleness::{Stale, input_hash};
+use crate::derive::Derivation;
+use crate::render::{Artifact, RenderError, Secrets, render};
+use crate::template::Templates;
+use crate::tree::{OutputPath, Scope, Tree, TreeError, View, Wanted};
+
+/// Why the tree could not be made.
+#[derive(Debug, Error, Diagnostic)]
+pub enum ExecuteError {
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Tree(#[from] TreeError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Render(#[from] RenderError),
+}
+
+/// What a build did, each list sorted.
+#[derive(Debug, Default)]
+pub struct Built {
+    /// Artifacts that are new or have changed.
+    pub built: Vec<OutputPath>,
+    /// Artifacts that somebody had changed or removed, made again.
+    pub restored: Vec<OutputPath>,
+    /// Artifacts that nothing declares any more.
+    pub removed: Vec<OutputPath>,
+    /// Directories whose mode somebody had changed, set back.
+    pub modes_restored: Vec<PathBuf>,
+    /// How many artifacts were left as they are.
+    pub unchanged: usize,
+    /// Whether the file system lets others read what is meant for the owner alone.
+    pub shows_secrets: bool,
+}
+
+/// Renders what is stale, and commits the whole. `tell` is given the hashes of manifests before they are written.
+pub fn execute(
+    tree: Tree,
+    derivations: &[Derivation],
+    stale: &[Stale<'_>],
+    scope: &Scope,
+    templates: &Templates,
+    secrets: Option<&Secrets>,
+    tell: impl FnOnce(&[blake3::Hash]),
+) -> Result<Built, ExecuteError> {
+    let staged = stale.par_iter().map(|(derivation, _)| {
+        let artifact = render(&derivation.recipe, templates, secrets)?;
+        let staged = tree.stage(&derivation.path, derivation.mode, &artifact.bytes)?;
+        Ok(Wanted::Put {
+            staged,
+            input: input_hash(derivation, &artifact.templates, templates),
+            templates: artifact.templates,
+        })
+    });
+    let mut wanted = staged.collect::<Result<Vec<Wanted>, ExecuteError>>()?;
+    // Both lists are sorted by path, as the derivations are.
+    let mut stale_paths = stale
+        .iter()
+        .map(|(derivation, _)| &derivation.path)
+        .peekable();
+    for derivation in derivations {
+        match stale_paths.next_if_eq(&&derivation.path) {
+            Some(_) => {}
+            None => wanted.push(Wanted::Keep(derivation.path.clone())),
+        }
+    }
+    let outcome = tree.commit_telling(wanted, scope, tell)?;
+    let altered = |path: &OutputPath| {
+        let place = stale.binary_search_by(|(derivation, _)| derivation.path.cmp(path));
+        place.is_ok_and(|place| stale[place].1.is_repair())
+    };
+    let (restored, built) = outcome.written.into_iter().partition(altered);
+    Ok(Built {
+        built,
+        restored,
+        removed: outcome.removed,
+        modes_restored: outcome.modes_restored,
+        unchanged: outcome.unchanged + outcome.adopted.len(),
+        shows_secrets: outcome.shows_secrets,
+    })
+}
+
+/// How a tree differs from the plan, one line each: what `build --check` finds.
+pub fn differences(
+    view: &View,
+    derivations: &[Derivation],
+    templates: &Templates,
+    secrets: Option<&Secrets>,
+) -> Result<Vec<Difference>, ExecuteError> {
+    let compared = derivations.par_iter().map(|derivation| {
+        let artifact = render(&derivation.recipe, templates, secrets)?;
+        difference(view, derivation, &artifact)
+    });
+    let compared: Result<Vec<_>, ExecuteError> = compared.collect();
+    let mut differences: Vec<Difference> = compared?.into_iter().flatten().collect();
+    for entry in view.entries() {
+        let planned = derivations.binary_search_by(|derivation| derivation.path.cmp(&entry.path));
+        if planned.is_err() {
+            differences.push(Difference {
+                path: entry.path.clone(),
+                what: Mismatch::Undeclared,
+            });
+        }
+    }
+    differences.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(differences)
+}
+
+/// One way in which a tree is not what the plan says.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Difference {
+    pub path: OutputPath,
+    pub what: Mismatch,
+}
+
+/// What an artifact in the tree is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mismatch {
+    Missing,
+    Content,
+    Mode,
+    /// It is what it should be, and the manifest does not name it.
+    Unrecorded,
+    /// The manifest names it, and nothing is derived there.
+    Undeclared,
+}
+
+/// To be read behind the path.
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Mismatch::Missing => "is missing",
+            Mismatch::Content => "has other bytes",
+            Mismatch::Mode => "has another mode",
+            Mismatch::Unrecorded => "is not in the manifest",
+            Mismatch::Undeclared => "is no longer declared",
+        })
+    }
+}
+
+fn difference(
+    view: &View,
+    derivation: &Derivation,
+    artifact: &Artifact,
+) -> Result<Option<Difference>, ExecuteError> {
+    let what = match view.read(&derivation.path)? {
+        None => Mismatch::Missing,
+        Some(contents) if contents.bytes != artifact.bytes => Mismatch::Content,
+        Some(contents) if !view.has_mode(&contents, derivation.mode) => Mismatch::Mode,
+        Some(_) if view.entry(&derivation.path).is_none() => Mismatch::Unrecorded,
+        Some(_) => return Ok(None),
+    };
+    Ok(Some(Difference {
+        path: derivation.path.clone(),
+        what,
+    }))
+}

@@ -1,0 +1,419 @@
+//! What a build would make of the output tree, foreseen without the secret.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use miette::Diagnostic;
+use rayon::prelude::*;
+use serde::{Serialize, Serializer};
+use thiserror::Error;
+
+use super::consequence::{Consequence, Known, PreviousBuild, between, of_devices};
+use super::prepare::{Mode, Prepared};
+use super::staleness::{Stale, Staleness, stale};
+use super::stop::Stop;
+use crate::derive::{self, Derivation, DeviceAccess, EdgeState, Recipe};
+use crate::model::DeviceId;
+use crate::render::{RenderError, render};
+use crate::template::Templates;
+use crate::tree::{Found, ManifestEntry, OutputPath, Scope, TreeError, View};
+
+/// What would come of an artifact that is stale, as far as can be told without the secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Forecast {
+    /// It is made.
+    Made,
+    /// It comes out as it stands there.
+    Same,
+    /// Something that is not homelab's stands in its place; where it is not the very same, the build
+    /// stops.
+    InTheWay,
+    /// The same, and whether it is the very same only the secret tells.
+    Compared,
+}
+
+/// What a build would make of a tree.
+pub struct TreeForecast {
+    /// What it does, sorted by path.
+    pub steps: Vec<Step>,
+    /// How many artifacts it leaves.
+    pub unchanged: usize,
+    /// Whether some of them are made with the secret, or held against it.
+    pub needs_secret: bool,
+    /// What is in the way, and templates that cannot be rendered.
+    pub stops: Vec<Stop>,
+    /// How many files that the manifest does not have are held against what the secret gives, and stay if they are that.
+    pub compared: usize,
+    /// What it means for people.
+    pub consequences: Vec<Consequence>,
+    /// Why it is not known what was built before; it is to be read behind the output directory's name.
+    pub unknown_before: Option<&'static str>,
+}
+
+/// Something that a build does in the output tree.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Step {
+    /// Where: a path in the tree, with a `/` behind it where it is a directory.
+    pub path: String,
+    /// What.
+    pub verb: Verb,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// What is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verb {
+    /// It is made, or made anew.
+    Build,
+    /// It is made again as it was.
+    Restore,
+    /// It is removed.
+    Remove,
+}
+
+/// Why something is done; displayed, it is to be read behind the path.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    New,
+    /// What it is made from.
+    Changed,
+    Template,
+    Mode,
+    Missing,
+    Altered,
+    Unproven,
+    ToBeIssued(DeviceId),
+    ToBeRetired(DeviceId),
+    ToBeSigned,
+    NobodyMakesIt,
+    InTheWay,
+    DirectoryMode,
+}
+
+#[derive(Debug, Error, Diagnostic)]
+#[error("`{path}` was not written by homelab")]
+#[diagnostic(code("tree::not-ours"), help("move it away"))]
+struct NotOurs {
+    path: String,
+}
+
+/// Holds what a build would make against the tree that is there.
+pub fn forecast(prepared: &Prepared<'_>, view: &View) -> Result<TreeForecast, TreeError> {
+    let derivations = prepared.derivations();
+    let templates = prepared.situation.templates;
+    let unsigned = match prepared.mode {
+        Mode::Edge => Vec::new(),
+        Mode::Update | Mode::Locked => derive::unsigned_crl_paths(&prepared.lock),
+    };
+    let look = Look {
+        prepared,
+        view,
+        derivations: &derivations,
+        unsigned,
+        kept: derive::crl_paths(&prepared.lock),
+        scope: prepared.scope(),
+    };
+    let stale = stale(&derivations, view, templates)?;
+    let forecasts: Result<Vec<Result<Forecast, RenderError>>, TreeError> = { stale.par_iter() }
+        .map(|stale| look.of_artifact(*stale, templates))
+        .collect();
+    look.forecast(&stale, forecasts?)
+}
+
+/// What is held against a tree.
+struct Look<'a> {
+    prepared: &'a Prepared<'a>,
+    view: &'a View,
+    derivations: &'a [Derivation],
+    /// Revocation lists that are to be signed.
+    unsigned: Vec<OutputPath>,
+    /// Revocation lists that stay in any case.
+    kept: Vec<OutputPath>,
+    scope: Scope,
+}
+
+impl Look<'_> {
+    /// What a build would make of an artifact that is stale: rendered where that takes no secret, and held
+    /// against what is on the disk.
+    fn of_artifact(
+        &self,
+        (derivation, staleness): Stale<'_>,
+        templates: &Templates,
+    ) -> Result<Result<Forecast, RenderError>, TreeError> {
+        let found = self.view.inspect(&derivation.path)?;
+        let is_unowned = found == Found::Unowned;
+        if derivation.recipe.needs_secrets() {
+            return Ok(Ok(match found {
+                // The lock records the certificate: from another file, the same comes out.
+                Found::Intact if staleness.may_be_same() => Forecast::Same,
+                Found::Unowned if self.is_to_be_issued(derivation) => Forecast::InTheWay,
+                Found::Unowned => Forecast::Compared,
+                Found::Intact | Found::Missing | Found::Altered => Forecast::Made,
+            }));
+        }
+        let artifact = match render(&derivation.recipe, templates, None) {
+            Ok(artifact) => artifact,
+            Err(error) => return Ok(Err(error)),
+        };
+        let standing = self.view.read(&derivation.path)?;
+        let is_same = standing.is_some_and(|standing| {
+            let same_mode = is_unowned || self.view.has_mode(&standing, derivation.mode);
+            standing.bytes == artifact.bytes && same_mode
+        });
+        Ok(Ok(if is_same {
+            Forecast::Same
+        } else if is_unowned {
+            Forecast::InTheWay
+        } else {
+            Forecast::Made
+        }))
+    }
+
+    fn is_to_be_issued(&self, derivation: &Derivation) -> bool {
+        let (_, device) = owner_of(&derivation.path);
+        device.is_some_and(|device| self.prepared.changes.issued.contains(&device))
+    }
+
+    fn forecast(
+        &self,
+        stale: &[Stale<'_>],
+        forecasts: Vec<Result<Forecast, RenderError>>,
+    ) -> Result<TreeForecast, TreeError> {
+        let (mut stops, mut broken) = (Vec::new(), BTreeSet::new());
+        let forecasts: Vec<Forecast> = { forecasts.into_iter() }
+            .map(|forecast| {
+                forecast.unwrap_or_else(|error| {
+                    // One template may be of every person's page.
+                    if broken.insert(error.to_string()) {
+                        stops.push(Stop::from(error));
+                    }
+                    Forecast::Made
+                })
+            })
+            .collect();
+        let foreseen = || stale.iter().zip(forecasts.iter().copied());
+        let mut steps: Vec<Step> = foreseen()
+            .filter(|(_, forecast)| matches!(forecast, Forecast::Made | Forecast::InTheWay))
+            .map(|(stale, forecast)| self.made(stale, forecast))
+            .chain(self.unsigned.iter().map(|path| self.signed(path)))
+            .collect();
+        let unchanged = self.derivations.len() + self.unsigned.len() - steps.len();
+        steps.extend(self.orphans().map(|entry| self.removed(entry)));
+        steps.extend(self.folders()?);
+        steps.sort();
+        let needs_secret = foreseen().any(|((derivation, staleness), forecast)| {
+            derivation.recipe.needs_secrets()
+                && (forecast != Forecast::Same || staleness.may_be_same())
+        });
+        let of_kind = |kind| foreseen().filter(move |(_, forecast)| *forecast == kind);
+        stops.extend(of_kind(Forecast::InTheWay).map(|((derivation, _), _)| {
+            let path = self.view.directory().join(derivation.path.as_str());
+            let path = path.display().to_string();
+            Stop::environment(NotOurs { path })
+        }));
+        let compared = of_kind(Forecast::Compared).count();
+        let (consequences, unknown_before) = self.meaning()?;
+        Ok(TreeForecast {
+            steps,
+            unchanged,
+            needs_secret,
+            stops,
+            compared,
+            consequences,
+            unknown_before,
+        })
+    }
+
+    fn made(&self, (derivation, staleness): &Stale<'_>, forecast: Forecast) -> Step {
+        Step {
+            path: derivation.path.to_string(),
+            verb: if staleness.is_repair() {
+                Verb::Restore
+            } else {
+                Verb::Build
+            },
+            reason: match forecast {
+                Forecast::InTheWay => Reason::InTheWay,
+                _ => self.reason(derivation, *staleness),
+            },
+        }
+    }
+
+    fn reason(&self, derivation: &Derivation, staleness: Staleness) -> Reason {
+        let issued = &self.prepared.changes.issued;
+        let (person, device) = owner_of(&derivation.path);
+        let of_device = issued
+            .iter()
+            .find(|issued| device.as_ref() == Some(*issued));
+        let is_made_of_more = matches!(staleness, Staleness::New | Staleness::Recipe);
+        let of_person = || {
+            let mut issued = issued.iter().filter(|_| is_made_of_more);
+            issued.find(|issued| Some(issued.person.as_str()) == person)
+        };
+        if let Some(device) = of_device.or_else(of_person) {
+            return Reason::ToBeIssued(device.clone());
+        }
+        match staleness {
+            Staleness::New => Reason::New,
+            Staleness::Recipe => Reason::Changed,
+            Staleness::Template => Reason::Template,
+            Staleness::Mode => Reason::Mode,
+            Staleness::Missing => Reason::Missing,
+            // What stands as it was and is only held against another file is never told of.
+            Staleness::Altered | Staleness::Sealed => Reason::Altered,
+            Staleness::Unproven => Reason::Unproven,
+        }
+    }
+
+    fn signed(&self, path: &OutputPath) -> Step {
+        Step {
+            path: path.to_string(),
+            verb: Verb::Build,
+            reason: if self.view.entry(path).is_some() {
+                Reason::ToBeSigned
+            } else {
+                Reason::New
+            },
+        }
+    }
+
+    fn removed(&self, entry: &ManifestEntry) -> Step {
+        let revoked = &self.prepared.changes.revoked;
+        let (_, device) = owner_of(&entry.path);
+        Step {
+            path: entry.path.to_string(),
+            verb: Verb::Remove,
+            reason: device
+                .filter(|device| revoked.contains(device))
+                .map_or(Reason::NobodyMakesIt, Reason::ToBeRetired),
+        }
+    }
+
+    /// Directories whose mode somebody has changed.
+    fn folders(&self) -> Result<impl Iterator<Item = Step>, TreeError> {
+        let view = self.view;
+        let planned = self.derivations.iter();
+        let new = planned.filter(|planned| view.entry(&planned.path).is_none());
+        let new = new.map(|planned| (&planned.path, planned.mode));
+        let folders = view.foreseen_folders(|path| self.wants(path), new, &self.scope)?;
+        Ok(folders.into_iter().map(|folder| {
+            let path = folder.strip_prefix(view.directory()).unwrap_or(&folder);
+            Step {
+                path: format!("{}/", path.display()),
+                verb: Verb::Restore,
+                reason: Reason::DirectoryMode,
+            }
+        }))
+    }
+
+    fn wants(&self, path: &OutputPath) -> bool {
+        let place = self
+            .derivations
+            .binary_search_by(|derivation| derivation.path.cmp(path));
+        place.is_ok() || self.unsigned.contains(path) || self.is_kept(path)
+    }
+
+    /// A list that the lock has no signature of stays where the edge alone is built.
+    fn is_kept(&self, path: &OutputPath) -> bool {
+        self.prepared.mode != Mode::Edge && self.kept.contains(path)
+    }
+
+    /// What the manifest has and nothing makes any more.
+    fn orphans(&self) -> impl Iterator<Item = &ManifestEntry> {
+        let entries = self.view.entries();
+        entries.filter(|entry| self.scope.contains(&entry.path) && !self.wants(&entry.path))
+    }
+
+    /// What it means for people; and why only a part of that can be told, where it is so.
+    fn meaning(&self) -> Result<(Vec<Consequence>, Option<&'static str>), TreeError> {
+        let Some(after) = edge_state(self.derivations.iter().map(|made| &made.recipe)) else {
+            return Ok((Vec::new(), None));
+        };
+        let why = match PreviousBuild::of(self.view)? {
+            PreviousBuild::Known(before) => return Ok((between(&before, after), None)),
+            PreviousBuild::Unknown(why) => why,
+        };
+        let before = self.prepared.before.as_ref();
+        let before = before.map(DeviceAccess::all).unwrap_or_default();
+        let known = Known {
+            devices: &after.retired,
+            shut_out: &after.shut_out,
+        };
+        let consequences = of_devices(&before, &known, &after.devices);
+        Ok((consequences, Some(why)))
+    }
+}
+
+/// What the edge will say of itself, where that is among these.
+fn edge_state<'r>(mut recipes: impl Iterator<Item = &'r Recipe>) -> Option<&'r EdgeState> {
+    recipes.find_map(|recipe| match recipe {
+        Recipe::EdgeState(state) => Some(state),
+        _ => None,
+    })
+}
+
+/// What a build means for people that makes what is stale, where the tree tells what was built before.
+pub fn consequences(view: &View, stale: &[Stale<'_>]) -> Result<Vec<Consequence>, TreeError> {
+    let recipes = stale.iter().map(|(derivation, _)| &derivation.recipe);
+    let Some(after) = edge_state(recipes) else {
+        return Ok(Vec::new());
+    };
+    Ok(match PreviousBuild::of(view)? {
+        PreviousBuild::Known(before) => between(&before, after),
+        PreviousBuild::Unknown(_) => Vec::new(),
+    })
+}
+
+/// The person and the device whose folder a path is in.
+fn owner_of(path: &OutputPath) -> (Option<&str>, Option<DeviceId>) {
+    let Some(below) = path.as_str().strip_prefix("people/") else {
+        return (None, None);
+    };
+    let mut parts = below.splitn(3, '/');
+    let (person, device, file) = (parts.next(), parts.next(), parts.next());
+    let device = device.filter(|_| file.is_some());
+    let device = person.zip(device).and_then(|(person, device)| {
+        // Of a path that homelab has made.
+        format!("{person}/{device}").parse().ok()
+    });
+    (person, device)
+}
+
+impl Verb {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verb::Build => "build",
+            Verb::Restore => "restore",
+            Verb::Remove => "remove",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Reason::ToBeIssued(device) => return write!(f, "{device} is to be issued"),
+            Reason::ToBeRetired(device) => return write!(f, "{device} is to be retired"),
+            Reason::New => "new",
+            Reason::Changed => "what it is made from has changed",
+            Reason::Template => "its template has changed",
+            Reason::Mode => "others may read it from now on",
+            Reason::Missing => "missing on disk",
+            Reason::Altered => "changed by hand",
+            Reason::Unproven => "not what this machine has written",
+            Reason::ToBeSigned => "it is to be signed anew",
+            Reason::NobodyMakesIt => "nothing makes it any more",
+            Reason::InTheWay => "there is a file already that is not homelab's",
+            Reason::DirectoryMode => "its mode was changed",
+        })
+    }
+}
+
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

@@ -1,0 +1,41 @@
+//! What a build is about to do, and doing it.
+//!
+//! [`prepare`] works out from what was read ([`Situation`]) what a build does to the lock, why it is refused and what there is to
+//! know; every command that builds, or says what a build would do, goes by it. [`Update`] brings the lock up to date: with
+//! stand-ins for what only the secret can make, where that is foreseen, and with the keyring for good. [`forecast`] holds what
+//! would be made against the tree, [`execute`] makes it, and [`Consequence`]s are what either means for people.
+//!
+//! Nothing here reads a file of the homelab's, the clock or the environment: `cli` does.
+
+mod believed;
+mod caddy;
+mod clock;
+mod consequence;
+mod execute;
+mod forecast;
+mod history;
+mod left_behind;
+mod notes;
+mod operation;
+mod prepare;
+mod requests;
+mod staleness;
+mod stop;
+mod update;
+
+pub use believed::{
+    hold_against_history, hold_against_pin, hold_against_secret, note_of_unsigned, refuse_unsigned,
+};
+pub use caddy::notes as notes_of_caddy;
+pub use clock::{Clock, ClockSource};
+pub use consequence::{Consequence, Kind};
+pub use execute::{Built, Difference, ExecuteError, Mismatch, differences, execute};
+pub use forecast::{Reason, Step, TreeForecast, Verb, consequences, forecast};
+pub use history::{Accepted, FoundList, History, LISTS, Remains};
+pub use notes::{SIGN, ended, of_authority};
+pub use operation::{Adoption, LockOperation, Reissue, Rotation, Taken};
+pub use prepare::{Consent, Mode, Prepared, Refusal, Situation, owner, prepare};
+pub use requests::{RequestFile, Requested};
+pub use staleness::{Stale, Staleness, stale};
+pub use stop::{Fault, Stop, nothing_issued};
+pub use update::{Keys, LockChanges, Update, Updated};

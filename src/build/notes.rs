@@ -1,0 +1,100 @@
+//! What there is to know beside what a command does: what has ended, and what the declaration says in vain.
+
+use jiff::Timestamp;
+
+use super::clock::Clock;
+use super::consequence::outdated_authority;
+use crate::lock::{Lock, Reconciliation};
+use crate::model::{DeviceId, Homelab};
+use crate::status::{State, Status};
+
+/// How a revocation list comes to be what it should be.
+pub const SIGN: &str = "run `homelab build` where the root secret is, and commit homelab.lock.";
+
+/// How many devices are named; of more only the number is told.
+const NAMED: usize = 6;
+
+/// What has ended, and what the lock has of the future: told where a command would otherwise say that all is well.
+pub fn ended(homelab: &Homelab, lock: &Lock, clock: &Clock) -> Vec<String> {
+    let mut notes: Vec<String> = clock.note(lock).into_iter().collect();
+    let status = Status::at(clock.now, homelab, Some(lock));
+    let has_ended = |state| state == State::Expired;
+    let authority = status.authority.iter().find(|a| has_ended(a.state));
+    if let Some(end) = authority.and_then(|authority| authority.not_after) {
+        notes.push(format!(
+            "The authority ended on {}, and every certificate of it with it: nobody is let in. `homelab rotate --authority` makes another, then `homelab renew --all`.",
+            day(end)
+        ));
+        return notes;
+    }
+    let ended = { status.devices.iter() }.filter(|device| has_ended(device.state));
+    let ended: Vec<&str> = ended.map(|device| device.device.as_str()).collect();
+    if !ended.is_empty() {
+        notes.push(format!(
+            "Ended, and let in no more: {}. `homelab renew --due` issues new ones.",
+            named(&ended)
+        ));
+    }
+    notes
+}
+
+fn day(moment: Timestamp) -> impl std::fmt::Display {
+    moment.strftime("%Y-%m-%d")
+}
+
+fn named(devices: &[&str]) -> String {
+    let shown = devices[..devices.len().min(NAMED)].join(", ");
+    match devices.len().checked_sub(NAMED) {
+        Some(more @ 1..) => format!("{shown} and {more} more"),
+        _ => shown,
+    }
+}
+
+/// The devices by fingerprint that no authority vouches for.
+pub fn unvouched(homelab: &Homelab, lock: &Lock) -> Vec<String> {
+    if lock.vouches_for_installed() {
+        return Vec::new();
+    }
+    let unvouched = homelab.installed().map(|(device, _)| {
+        format!(
+            "{device} is not let in: no authority is trusted that could have signed its certificate. `homelab adopt` trusts one."
+        )
+    });
+    unvouched.collect()
+}
+
+/// What is to be known of an authority that was made when the declaration said otherwise.
+pub fn of_authority(homelab: &Homelab, lock: &Lock) -> Option<String> {
+    let outdated = outdated_authority(homelab, lock);
+    let name = lock.signing()?.common_name();
+    (!outdated.is_empty()).then(|| {
+        format!(
+            "the authority `{name}` stays as it is, and devices keep their certificates, though {}; \
+             `homelab rotate --authority` begins to go over to one as homelab.kdl says",
+            outdated.join(", and ")
+        )
+    })
+}
+
+/// What homelab.lock has still to learn of devices by fingerprint, where an edge alone is built.
+pub(super) fn lock_is_behind(reconciliation: &Reconciliation) -> impl Iterator<Item = String> {
+    let Reconciliation { record, remove, .. } = reconciliation;
+    let new = (!record.is_empty()).then(|| {
+        format!(
+            "homelab.lock does not record {} yet, so it could not tell of the certificate once it is deleted: {SIGN}",
+            names(record)
+        )
+    });
+    let gone = (!remove.is_empty()).then(|| {
+        format!(
+            "homelab.lock does not say yet that {} is deleted: {SIGN}",
+            names(remove)
+        )
+    });
+    new.into_iter().chain(gone)
+}
+
+pub(super) fn names(devices: &[DeviceId]) -> String {
+    let names: Vec<String> = devices.iter().map(ToString::to_string).collect();
+    names.join(", ")
+}

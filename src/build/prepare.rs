@@ -1,0 +1,396 @@
+//! What a build is about to do, worked out once: `check`, `plan`, `status`, `build` and every command that builds go by this.
+
+use std::path::Path;
+
+use super::believed::{hold_against_history, refuse_unsigned};
+use super::clock::Clock;
+use super::history::{Accepted, History};
+use super::notes::{self, SIGN};
+use super::operation::{LockOperation, Taken};
+use super::requests::{Requested, reused_keys};
+use super::stop::{Fault, LockStop, Stop, nothing_issued, revokes_many, would_change};
+use super::update::{Keys, LockChanges, Update, Updated};
+use crate::derive::{self, Derivation};
+use crate::lock::{Lock, Reconciliation, issued_here, reconcile};
+use crate::model::Homelab;
+use crate::root::{RootKey, RootSecret};
+use crate::template::Templates;
+use crate::tree::{OutputPath, Owner, Scope};
+
+/// What a build goes by: all of it read, nothing of it judged.
+pub struct Situation<'a> {
+    pub homelab: &'a Homelab,
+    pub requested: &'a Requested,
+    pub templates: &'a Templates,
+    /// None where nothing has been made yet.
+    pub lock: Option<Lock>,
+    pub history: History,
+    /// The hash of homelab.age, where there is one. Bundles depend on it, so that another file in its place is opened and held
+    /// against the lock, while one that was held before is not opened again.
+    pub sealed: Option<blake3::Hash>,
+    pub clock: Clock,
+    /// Where the tree is.
+    pub out: &'a Path,
+    pub consent: Consent<'a>,
+}
+
+/// What somebody has said that a build may do.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Consent<'a> {
+    pub accepted: Accepted<'a>,
+    /// So many devices may be shut out at once.
+    pub revocations: Option<usize>,
+    /// The key that the lock has to be signed with.
+    pub root_key: Option<RootKey>,
+}
+
+/// What a build may do to the lock, and how much of the tree it makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// The lock is brought up to date, and the whole tree is made.
+    Update,
+    /// The lock may not change; the whole tree is made.
+    Locked,
+    /// The lock may be behind, as far as nothing is to be issued; what needs no secret is made.
+    Edge,
+}
+
+/// What a build would do.
+pub struct Prepared<'a> {
+    pub situation: Situation<'a>,
+    pub mode: Mode,
+    /// The lock as it is, without the lists that others have come after; none where nothing has been made yet.
+    pub before: Option<Lock>,
+    /// The lock as it would be. What is to be issued stands in it with an id, a serial number and a fingerprint that it will not
+    /// have, and revocation lists that are to be signed are stale.
+    pub lock: Lock,
+    pub changes: LockChanges,
+    pub reconciliation: Reconciliation,
+    /// Why the build is refused, though what it would do is known.
+    pub stops: Vec<Stop>,
+    /// What there is to know of the declaration and the lock, as sentences.
+    pub warnings: Vec<String>,
+    /// What there is to know of what the build leaves as it is.
+    pub notes: Vec<String>,
+}
+
+/// Why nothing can be said of what a build would do, and what there is to know besides.
+pub struct Refusal {
+    pub stops: Vec<Stop>,
+    pub warnings: Vec<String>,
+}
+
+impl From<Stop> for Refusal {
+    fn from(stop: Stop) -> Refusal {
+        Refusal {
+            stops: vec![stop],
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// Works out what a build does that begins with this operation.
+///
+/// # Errors
+/// Everything for which it is refused before anything can be said of what it would do.
+pub fn prepare<'a, S>(
+    mut situation: Situation<'a>,
+    operation: &LockOperation<S>,
+    mode: Mode,
+) -> Result<Prepared<'a>, Refusal> {
+    let Some(mut lock) = situation.lock.take() else {
+        return first(situation, mode);
+    };
+    believe(&situation, &lock, mode)?;
+    let Situation {
+        homelab,
+        requested,
+        history,
+        clock,
+        consent,
+        ..
+    } = &situation;
+    // By `--locked` and `--edge` the lock stays, whatever has ended.
+    let (mut after, mut taken) = (lock.clone(), Taken::default());
+    if mode == Mode::Update {
+        let overdue = after.finish_overdue(clock.now);
+        taken = operation.apply(&mut after, homelab, clock.now);
+        taken.closed.extend(overdue);
+    }
+    let mut refused = history.stops(homelab, &lock, &after, consent.accepted, clock.now);
+    let mut warnings = history.notes();
+    if refused.is_empty() {
+        warnings.extend(history.notes_of_others());
+    }
+    lock.forget_overtaken(&history.handed_out);
+    after.forget_overtaken(&history.handed_out);
+    refused.extend(issued_elsewhere(homelab, &lock));
+    let reconciliation = reconcile(homelab, &lock, requested.keys());
+    let update = Update::of(after, homelab, requested, &history.installed, taken);
+    if mode == Mode::Update {
+        refused.extend(reused_keys(update.reconciliation()));
+    }
+    if !refused.is_empty() {
+        let stops = refused;
+        return Err(Refusal { stops, warnings });
+    }
+    let changes = match mode {
+        Mode::Update => Vec::new(),
+        Mode::Locked => changes_to(&lock, &reconciliation),
+        Mode::Edge => to_be_issued(&reconciliation, &lock).collect(),
+    };
+    let mut stops = Vec::new();
+    if !changes.is_empty() {
+        stops.push(would_change(changes));
+    }
+    if mode != Mode::Locked {
+        stops.extend(revokes_many(&reconciliation, consent.revocations));
+    }
+    let foreseen = if mode == Mode::Update {
+        foresee(update, &situation)
+    } else {
+        let changes = LockChanges::default();
+        Ok(Updated {
+            lock: lock.clone(),
+            changes,
+        })
+    };
+    let Updated {
+        lock: foreseen,
+        changes,
+    } = match foreseen {
+        Ok(foreseen) => foreseen,
+        Err(stop) => {
+            stops.push(stop);
+            return Err(Refusal { stops, warnings });
+        }
+    };
+    let mut prepared = Prepared {
+        lock: foreseen,
+        changes,
+        reconciliation,
+        stops,
+        warnings,
+        notes: Vec::new(),
+        before: Some(lock),
+        situation,
+        mode,
+    };
+    if !prepared.changes.is_empty() || !operation.is_nothing() {
+        prepared.refuse_wrong_clock();
+    }
+    prepared.note();
+    Ok(prepared)
+}
+
+/// What the first build does.
+fn first(situation: Situation<'_>, mode: Mode) -> Result<Prepared<'_>, Refusal> {
+    match mode {
+        Mode::Update => {}
+        Mode::Locked => {
+            let change = String::from("the root secret is to be made");
+            return Err(would_change(vec![change]).into());
+        }
+        Mode::Edge => return Err(nothing_issued().into()),
+    }
+    let lock = Lock::new(&RootSecret::new([0; 32]));
+    let reconciliation = reconcile(situation.homelab, &lock, situation.requested.keys());
+    let Situation {
+        homelab,
+        requested,
+        history,
+        ..
+    } = &situation;
+    let update = Update::of(
+        lock,
+        homelab,
+        requested,
+        &history.installed,
+        Taken::default(),
+    );
+    let Updated { lock, changes } = foresee(update, &situation)?;
+    let mut prepared = Prepared {
+        situation,
+        mode,
+        before: None,
+        lock,
+        changes,
+        reconciliation,
+        stops: Vec::new(),
+        warnings: Vec::new(),
+        notes: Vec::new(),
+    };
+    prepared.refuse_wrong_clock();
+    Ok(prepared)
+}
+
+/// Fails where the lock is not believed: what else it says is nobody's word.
+fn believe(situation: &Situation<'_>, lock: &Lock, mode: Mode) -> Result<(), Stop> {
+    let Situation {
+        history, consent, ..
+    } = situation;
+    if mode == Mode::Edge && lock.signing().is_none() {
+        return Err(nothing_issued());
+    }
+    let (known, pinned) = (history.root_key, consent.root_key);
+    if mode != Mode::Update {
+        refuse_unsigned(lock)?;
+    }
+    hold_against_history(lock, known, pinned, situation.out)
+}
+
+/// Brings the lock up to date with stand-ins for what only the secret can make.
+fn foresee(update: Update, situation: &Situation<'_>) -> Result<Updated, Stop> {
+    let Situation {
+        homelab,
+        history,
+        clock,
+        ..
+    } = situation;
+    let mut updated = if update.is_settled() {
+        update.settled()
+    } else {
+        let handed_out = &history.handed_out;
+        let completed = update.complete(homelab, handed_out, clock.now, Keys::StandIn);
+        // What a wrong clock makes impossible is told as the clock's fault.
+        completed.map_err(|error| clock.to_issue().err().unwrap_or_else(|| error.into()))?
+    };
+    // Which key it will be signed with, the secret alone tells.
+    let stand_in = || RootSecret::new([0; 32]).signer().key();
+    updated.lock.key.get_or_insert_with(stand_in);
+    Ok(updated)
+}
+
+/// Certificates that were issued here and are declared as ones that were not: taken out, they would be let in again.
+fn issued_elsewhere(homelab: &Homelab, lock: &Lock) -> Vec<Stop> {
+    let found = issued_here(homelab, lock).map(|(device, issued_to)| {
+        let (device, issued_to) = (device.clone(), issued_to.clone());
+        Stop::new(
+            Fault::Declaration,
+            LockStop::IssuedHere { device, issued_to },
+        )
+    });
+    found.collect()
+}
+
+/// What would be done to a lock that may not change.
+fn changes_to(lock: &Lock, reconciliation: &Reconciliation) -> Vec<String> {
+    let gone = reconciliation.revoke.iter().chain(&reconciliation.remove);
+    let gone = gone.map(|device| format!("{device} is to be retired"));
+    let new = reconciliation.record.iter();
+    let new = new.map(|device| format!("{device} is to be recorded"));
+    let list = lock.has_stale_crl();
+    let list = list.then(|| String::from("ca.crl is to be signed anew"));
+    let issued = to_be_issued(reconciliation, lock);
+    issued.chain(new).chain(gone).chain(list).collect()
+}
+
+/// What would have to be issued.
+fn to_be_issued(reconciliation: &Reconciliation, lock: &Lock) -> impl Iterator<Item = String> {
+    let authority = lock.signing().is_none();
+    let authority = authority.then(|| String::from("the authority is to be made"));
+    let new = reconciliation.issue.iter();
+    let new = new.map(|new| format!("{} is to be issued", new.device));
+    authority.into_iter().chain(new)
+}
+
+impl<'a> Prepared<'a> {
+    /// The stops are what ends the build, if there are any.
+    pub fn refuse(&mut self) -> Result<(), Vec<Stop>> {
+        if self.stops.is_empty() {
+            Ok(())
+        } else {
+            Err(std::mem::take(&mut self.stops))
+        }
+    }
+
+    /// Every artifact that the build is about, for the lock as it would be, sorted by path.
+    pub fn derivations(&self) -> Vec<Derivation> {
+        self.derivations_for(&self.lock, self.situation.sealed)
+    }
+
+    /// The same for a lock that was brought up to date for good, beside a homelab.age that may be another one by now.
+    pub fn derivations_for(&self, lock: &Lock, sealed: Option<blake3::Hash>) -> Vec<Derivation> {
+        let Situation {
+            homelab, templates, ..
+        } = self.situation;
+        let templates = templates.of_the_edge();
+        match self.mode {
+            Mode::Edge => derive::edge(homelab, lock, &templates),
+            Mode::Update | Mode::Locked => derive::derive(homelab, lock, &templates, sealed),
+        }
+    }
+
+    /// What the build is about.
+    pub fn scope(&self) -> Scope {
+        if self.mode != Mode::Edge {
+            return Scope::All;
+        }
+        let edge = OutputPath::new("edge").expect("the program's own paths are paths");
+        if self.lock.has_stale_crl() {
+            // Only the authority's key makes another list, and none at all would be worse than an old one.
+            Scope::BelowBut(edge, derive::crl_paths(&self.lock))
+        } else {
+            Scope::Below(edge)
+        }
+    }
+
+    fn refuse_wrong_clock(&mut self) {
+        self.stops.extend(self.situation.clock.to_issue().err());
+    }
+
+    /// What a build leaves as it is, and why.
+    fn note(&mut self) {
+        let Some(lock) = &self.before else {
+            return;
+        };
+        if self.mode == Mode::Edge {
+            self.notes.extend(self.notes_of_edge(lock));
+        } else if lock.key.is_none() {
+            self.notes.push(format!(
+                "homelab.lock is of version 1, which nobody has signed: {SIGN}"
+            ));
+        }
+        self.notes
+            .extend(notes::of_authority(self.situation.homelab, lock));
+    }
+
+    /// What the declaration says in vain, with the lock brought up to date.
+    pub fn warnings_of(&self, lock: &Lock) -> Vec<String> {
+        let Situation {
+            homelab, requested, ..
+        } = self.situation;
+        let mut warnings = requested.notes(homelab, lock);
+        warnings.extend(notes::unvouched(homelab, lock));
+        warnings
+    }
+
+    /// What was left as it is, once the edge alone has been built.
+    pub fn lagging(&self) -> Vec<String> {
+        let gone = &self.reconciliation.revoke;
+        let list = (!self.lock.has_stale_crl() && !gone.is_empty())
+            .then(|| format!("ca.crl does not list {} yet: {SIGN}", notes::names(gone)));
+        let behind = notes::lock_is_behind(&self.reconciliation);
+        list.into_iter().chain(behind).collect()
+    }
+
+    fn notes_of_edge(&self, lock: &Lock) -> Vec<String> {
+        let list = if lock.has_stale_crl() {
+            Some(format!("ca.crl is left as it is: {SIGN}"))
+        } else {
+            let gone = self.reconciliation.revoke.first();
+            gone.map(|device| format!("ca.crl would not list {device} yet: {SIGN}"))
+        };
+        let behind = notes::lock_is_behind(&self.reconciliation);
+        list.into_iter().chain(behind).collect()
+    }
+}
+
+/// Whose tree it is: of who has the present root secret, or had one before it.
+pub fn owner(lock: &Lock) -> Owner {
+    let former = lock.authorities.iter().map(|a| a.root.to_string());
+    Owner {
+        present: lock.root.to_string(),
+        former: former.collect(),
+    }
+}

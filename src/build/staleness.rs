@@ -1,0 +1,134 @@
+//! Which artifacts are not up to date, and why.
+
+use rayon::prelude::*;
+
+use crate::derive::Derivation;
+use crate::template::Templates;
+use crate::tree::{Found, ManifestEntry, TreeError, View};
+
+/// Why an artifact is not up to date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Staleness {
+    /// The tree has none.
+    New,
+    /// What it is made from has changed.
+    Recipe,
+    /// A template that it is made with has.
+    Template,
+    /// It stands as it was, and is to be held against another homelab.age.
+    Sealed,
+    /// Somebody else may read it than did before.
+    Mode,
+    /// Somebody has removed it.
+    Missing,
+    /// Somebody has changed it.
+    Altered,
+    /// Nobody knows what it was made from: the manifest is not one that was written here.
+    Unproven,
+}
+
+impl Staleness {
+    /// Whether the same is made again.
+    pub fn is_repair(self) -> bool {
+        matches!(
+            self,
+            Staleness::Missing | Staleness::Altered | Staleness::Unproven
+        )
+    }
+
+    /// Whether what stands there may be right, and is only held against what the secret gives.
+    pub fn may_be_same(self) -> bool {
+        matches!(self, Staleness::Sealed | Staleness::Unproven)
+    }
+}
+
+/// A derivation whose artifact is not up to date.
+pub type Stale<'d> = (&'d Derivation, Staleness);
+
+/// The derivations whose artifact is not up to date, with the reason.
+pub fn stale<'d>(
+    derivations: &'d [Derivation],
+    view: &View,
+    templates: &Templates,
+) -> Result<Vec<Stale<'d>>, TreeError> {
+    let checked = derivations.par_iter().map(|derivation| {
+        let staleness = staleness(derivation, view, templates)?;
+        Ok(staleness.map(|staleness| (derivation, staleness)))
+    });
+    let checked: Result<Vec<_>, TreeError> = checked.collect();
+    Ok(checked?.into_iter().flatten().collect())
+}
+
+fn staleness(
+    derivation: &Derivation,
+    view: &View,
+    templates: &Templates,
+) -> Result<Option<Staleness>, TreeError> {
+    let Some(entry) = view.entry(&derivation.path) else {
+        return Ok(Some(Staleness::New));
+    };
+    if entry.input == ManifestEntry::UNKNOWN {
+        return Ok(Some(Staleness::Unproven));
+    }
+    let input = input_hash(derivation, &entry.templates, templates);
+    let (found, recorded) = (input.as_bytes(), entry.input.as_bytes());
+    if found[..HALF] != recorded[..HALF] {
+        return Ok(Some(Staleness::Recipe));
+    }
+    let is_made_alike = found[HALF..] == recorded[HALF..];
+    if !is_made_alike && !entry.templates.is_empty() {
+        return Ok(Some(Staleness::Template));
+    }
+    if entry.mode != derivation.mode {
+        return Ok(Some(Staleness::Mode));
+    }
+    Ok(match view.inspect(&derivation.path)? {
+        Found::Missing => Some(Staleness::Missing),
+        Found::Altered | Found::Unowned => Some(Staleness::Altered),
+        // It is made with no template, and so with the secret: from another homelab.age, the same comes out.
+        Found::Intact if !is_made_alike => Some(Staleness::Sealed),
+        Found::Intact => view.is_doubted().then_some(Staleness::Unproven),
+    })
+}
+
+/// How many bytes of an input hash are of the recipe; the others are of what it is made with.
+const HALF: usize = blake3::OUT_LEN / 2;
+
+/// The hash of all that an artifact is made from, the program's version and the recipe, and of what it
+/// is made with, the templates and the sealed secret: half and half, so that the two can be told apart.
+///
+/// The root secret is not in it: a bundle's certificate is, and no other root could have signed it.
+pub(super) fn input_hash(
+    derivation: &Derivation,
+    used: &[String],
+    templates: &Templates,
+) -> blake3::Hash {
+    let recipe = serde_json::to_vec(&derivation.recipe);
+    let recipe = recipe.expect("a recipe is plain data with text for keys");
+    let recipe = fields(
+        "homelab input hash v2, recipe",
+        [
+            env!("CARGO_PKG_VERSION").as_bytes(),
+            derivation.path.as_str().as_bytes(),
+            &recipe,
+        ],
+    );
+    let digests: Vec<blake3::Hash> = used.iter().map(|name| templates.digest(name)).collect();
+    let with = used.iter().zip(&digests);
+    let with = with.flat_map(|(name, digest)| [name.as_bytes(), digest.as_bytes().as_slice()]);
+    let sealed = derivation.recipe.sealed_root().map(str::as_bytes);
+    let means = fields("homelab input hash v2, means", with.chain(sealed));
+    let mut whole = [0; blake3::OUT_LEN];
+    whole[..HALF].copy_from_slice(&recipe.as_bytes()[..HALF]);
+    whole[HALF..].copy_from_slice(&means.as_bytes()[..HALF]);
+    blake3::Hash::from_bytes(whole)
+}
+
+fn fields<'f>(context: &str, fields: impl IntoIterator<Item = &'f [u8]>) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new_derive_key(context);
+    for field in fields {
+        hasher.update(&(field.len() as u64).to_le_bytes());
+        hasher.update(field);
+    }
+    hasher.finalize()
+}

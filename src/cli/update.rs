@@ -1,0 +1,371 @@
+//! Bringing the lock up to date, with the keyring where that is needed, before anything is built from it.
+
+use jiff::Timestamp;
+
+use super::arguments::Secret;
+use super::build::{Inputs, Operation};
+use super::failure::Failure;
+use super::hold::Held;
+use super::sealing::Wanted;
+use super::secret::Opened;
+use super::workspace::WorkspaceError;
+use super::{clock, create_root, memory, report, secret};
+use crate::build::{
+    Adoption, History, Keys, LockChanges, LockOperation, Requested, Rotation, Taken, Update,
+    Updated,
+};
+use crate::derive;
+use crate::issue::{new_authority, unconfirmed};
+use crate::lock::{Authority, AuthorityState, Lock, Origin, Reconciliation};
+use crate::model::Homelab;
+use crate::render::Secrets;
+use crate::root::{Identity, IssuanceId, Keyring};
+
+/// One build's dealings with the keyring, which is opened once and only where it is needed.
+pub struct Updating<'a> {
+    workspace: &'a Held,
+    options: &'a Secret,
+    facts: Facts<'a>,
+    opened: Option<Opened>,
+}
+
+/// What a lock is brought up to date with.
+#[derive(Clone, Copy)]
+struct Facts<'a> {
+    homelab: &'a Homelab,
+    requested: &'a Requested,
+    history: &'a History,
+}
+
+impl<'a> Updating<'a> {
+    /// Nothing is opened yet.
+    pub fn new(
+        inputs: &'a Inputs<Held>,
+        history: &'a History,
+        options: &'a Secret,
+    ) -> Updating<'a> {
+        Updating {
+            workspace: &inputs.workspace,
+            options,
+            facts: Facts {
+                homelab: &inputs.homelab,
+                requested: &inputs.requested,
+                history,
+            },
+            opened: None,
+        }
+    }
+
+    /// The first build: makes the root secret, unless a command prints it, the authority and every
+    /// certificate, and writes the lock. An authority is adopted before anything is issued.
+    pub fn begin(&mut self, operation: &Operation) -> Result<Lock, Failure> {
+        // Before anything is drawn or written.
+        clock::now_to_issue()?;
+        memory::begin_anew(self.workspace)?;
+        let adopts = matches!(operation, LockOperation::Adopt(_));
+        let facts = self.facts;
+        let first = |lock: Lock, keyring: &Keyring| {
+            if adopts {
+                let changes = LockChanges::default();
+                return Ok(Updated { lock, changes });
+            }
+            let update = Update::of(lock, facts.homelab, facts.requested, &[], Taken::default());
+            facts.complete(update, keyring)
+        };
+        let (updated, opened) = match secret::first_from_command(self.workspace, self.options)? {
+            Some((lock, opened)) => {
+                let updated = first(lock, &opened.keyring)?;
+                self.workspace
+                    .write_lock(&updated.lock, Some(&opened.keyring))?;
+                (updated, opened)
+            }
+            None => {
+                let identity = self.options.identity.as_deref();
+                let created = create_root::create_for_identity(self.workspace, identity)?;
+                let updated = first(created.lock.clone(), &created.opened.keyring)?;
+                create_root::establish(self.workspace, &created, &updated.lock)?;
+                (updated, created.opened)
+            }
+        };
+        self.opened = Some(opened);
+        announce(&updated);
+        if adopts {
+            self.go_on(updated.lock, operation)
+        } else {
+            Ok(updated.lock)
+        }
+    }
+
+    /// A later build: does what was ordered, adds to the lock what is newly declared, retires what is no longer, signs the
+    /// revocation lists anew where they are stale, and writes the lock if that changes anything.
+    pub fn go_on(&mut self, mut lock: Lock, operation: &Operation) -> Result<Lock, Failure> {
+        let unconfirmed = self.hold_unsigned(&lock)?;
+        let taken = self.carry_out(operation, &mut lock)?;
+        let Facts {
+            homelab,
+            requested,
+            history,
+        } = self.facts;
+        let update = Update::of(lock, homelab, requested, &history.installed, taken);
+        let mut updated = if update.is_settled() {
+            // A merge may have left it in another form than the one that is written.
+            update.settled()
+        } else {
+            let facts = self.facts;
+            let opened = self.open(update.lock());
+            let opened = opened.inspect_err(|_| tell_of_edge(update.reconciliation()))?;
+            facts.complete(update, &opened.keyring)?
+        };
+        self.write(&mut updated.lock)?;
+        tell_of_signing(unconfirmed);
+        self.drop_what_is_over(operation, &updated.lock)?;
+        announce(&updated);
+        Ok(updated.lock)
+    }
+
+    /// Writes the lock, opening the secret where something in it is to be signed.
+    fn write(&mut self, lock: &mut Lock) -> Result<(), Failure> {
+        if self.opened.is_none() && self.workspace.write_lock(lock, None)? {
+            return Ok(());
+        }
+        let workspace = self.workspace;
+        let keyring = &self.open(lock)?.keyring;
+        lock.name_keys(keyring);
+        let is_written = workspace.write_lock(lock, Some(keyring))?;
+        assert!(is_written, "the secret signs whatever is to be signed");
+        Ok(())
+    }
+
+    /// Holds a lock of version 1 against the secret, before it is signed; what that cannot confirm.
+    fn hold_unsigned(&mut self, lock: &Lock) -> Result<Option<Vec<String>>, Failure> {
+        if lock.key.is_some() {
+            return Ok(None);
+        }
+        let unconfirmed = unconfirmed(&self.open(lock)?.keyring, lock);
+        unconfirmed.map(Some).map_err(Failure::environment)
+    }
+
+    /// Does to the lock what was ordered, and shuts out older certificates whose time is over.
+    fn carry_out(&mut self, operation: &Operation, lock: &mut Lock) -> Result<Taken, Failure> {
+        if operation.is_nothing() && !lock.has_superseded() {
+            return Ok(Taken::default());
+        }
+        let now = if operation.is_nothing() {
+            // It writes no dates, and a late end of an older certificate is made up for by the next build.
+            clock::now()?
+        } else {
+            clock::now_to_issue()?
+        };
+        let overdue = lock.finish_overdue(now);
+        if let LockOperation::FinishRotation(_) = operation {
+            // Without the secret nothing could be dropped from homelab.age.
+            self.open(lock)?;
+        }
+        let mut taken = operation.apply(lock, self.facts.homelab, now);
+        taken.closed.extend(overdue);
+        match operation {
+            LockOperation::Nothing
+            | LockOperation::Renew(_)
+            | LockOperation::Finish(_)
+            | LockOperation::Revoke(_) => {}
+            LockOperation::Rotate(Rotation::Authority) => self.rotate(lock, now)?,
+            LockOperation::Rotate(Rotation::Root(wanted)) => {
+                self.new_root(lock, wanted)?;
+                self.rotate(lock, now)?;
+            }
+            LockOperation::Adopt(adoptions) => {
+                for adoption in adoptions {
+                    self.adopt(lock, adoption, now)?;
+                }
+            }
+            LockOperation::FinishRotation(wanted) => {
+                // Whom to seal to is known before the lock is written.
+                let at_hand = self.identities_at_hand();
+                let opened = self.open(lock)?;
+                if has_more(&opened.keyring, lock) {
+                    opened.seals_to(wanted, &at_hand)?;
+                }
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Makes a new authority, which signs from now on.
+    fn rotate(&mut self, lock: &mut Lock, now: Timestamp) -> Result<(), Failure> {
+        let homelab = self.facts.homelab;
+        let root = self.open(lock)?.keyring.root(&lock.root);
+        let root = root.expect("it has been held against it");
+        let (domain, lifetime) = (&homelab.domain, &homelab.validity.authority);
+        let id = create_root::new_issuance_id()?;
+        let authority = new_authority(root, id, domain, lifetime, now);
+        let authority = authority.map_err(Failure::environment)?;
+        let name = authority.common_name();
+        lock.succeed(authority);
+        report::result(format_args!("new authority `{name}`"));
+        Ok(())
+    }
+
+    /// Trusts an authority that was made elsewhere. Its key is in homelab.age before the lock tells of
+    /// it; until then nobody takes notice of it.
+    fn adopt(
+        &mut self,
+        lock: &mut Lock,
+        adoption: &Adoption<Wanted>,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        let mut authority = Authority {
+            id: create_root::new_issuance_id()?,
+            origin: Origin::Foreign,
+            root: lock.root,
+            domain: self.facts.homelab.domain.clone(),
+            validity: adoption.validity,
+            key: adoption.certificate.spki_sha256(),
+            certificate: adoption.certificate.clone(),
+            state: AuthorityState::Active,
+        };
+        let name = authority.common_name();
+        let (workspace, at_hand) = (self.workspace, self.identities_at_hand());
+        // Nobody else may say whom to trust.
+        let opened = self.open(lock)?;
+        let Some((key, wanted)) = &adoption.key else {
+            lock.trust(authority);
+            report::result(format_args!("trusted authority `{name}`"));
+            return Ok(());
+        };
+        authority.origin = Origin::Adopted;
+        let to = opened.seals_to(wanted, &at_hand)?;
+        keep(&mut opened.keyring, lock);
+        opened.keyring.add_authority(authority.id, key.duplicate());
+        opened.replace(workspace, &to)?;
+        lock.adopt(authority, now);
+        report::result(format_args!("adopted authority `{name}`"));
+        Ok(())
+    }
+
+    /// Puts a new root secret beside the present one, and has it signed with from now on. Until the
+    /// lock pins it, nobody takes notice of it.
+    fn new_root(&mut self, lock: &mut Lock, wanted: &Wanted) -> Result<(), Failure> {
+        let (workspace, at_hand) = (self.workspace, self.identities_at_hand());
+        let opened = self.open(lock)?;
+        let to = opened.seals_to(wanted, &at_hand)?;
+        keep(&mut opened.keyring, lock);
+        let root = create_root::new_root()?;
+        let present = opened.keyring.root(&lock.root);
+        let present = present.expect("it has been held against it");
+        { lock.go_over(present, &root) }.map_err(|_| WorkspaceError::miscalculates())?;
+        opened.keyring.add_root(root);
+        opened.replace(workspace, &to)
+    }
+
+    /// The identities that homelab.age should be opened with again, once it is sealed anew.
+    fn identities_at_hand(&self) -> Vec<Identity> {
+        secret::identities_at_hand(self.workspace, self.options.identity.as_deref())
+    }
+
+    /// Drops the secrets from homelab.age that nothing depends on after a rotation.
+    fn drop_what_is_over(&mut self, operation: &Operation, lock: &Lock) -> Result<(), Failure> {
+        let LockOperation::FinishRotation(wanted) = operation else {
+            return Ok(());
+        };
+        let (workspace, at_hand) = (self.workspace, self.identities_at_hand());
+        let opened = self.open(lock)?;
+        if !keep(&mut opened.keyring, lock) {
+            return Ok(());
+        }
+        let to = opened.seals_to(wanted, &at_hand)?;
+        opened.replace(workspace, &to)
+    }
+
+    /// The keyring, and the authorities that it has the keys of, held against the lock.
+    pub fn secrets(self, lock: &Lock) -> Result<Secrets, Failure> {
+        let opened = match self.opened {
+            Some(opened) => opened,
+            None => secret::unlock(self.workspace, self.options, lock, &lock.roots())?,
+        };
+        Secrets::of(opened.keyring, lock).map_err(Failure::environment)
+    }
+
+    /// The keyring, opened if it is not open yet.
+    pub fn open(&mut self, lock: &Lock) -> Result<&mut Opened, Failure> {
+        let (workspace, options) = (self.workspace, self.options);
+        Ok(match &mut self.opened {
+            Some(opened) => opened,
+            closed => closed.insert(secret::unlock(workspace, options, lock, &lock.roots())?),
+        })
+    }
+}
+
+impl Facts<'_> {
+    /// Issues, signs and shuts out for good.
+    fn complete(&self, update: Update, keyring: &Keyring) -> Result<Updated, Failure> {
+        let now = clock::now_to_issue()?;
+        let mut ids = create_root::new_issuance_ids()?;
+        let keys = Keys::Secret {
+            keyring,
+            ids: &mut ids,
+        };
+        let handed_out = &self.history.handed_out;
+        let updated = update.complete(self.homelab, handed_out, now, keys);
+        updated.map_err(Failure::environment)
+    }
+}
+
+/// Whether a keyring has what the lock does not need.
+fn has_more(keyring: &Keyring, lock: &Lock) -> bool {
+    let adopted: Vec<IssuanceId> = lock.trusted().map(|authority| authority.id).collect();
+    keyring.has_more_than(&lock.roots(), &adopted)
+}
+
+/// Drops from a keyring what the lock does not need; whether there was anything.
+fn keep(keyring: &mut Keyring, lock: &Lock) -> bool {
+    let adopted: Vec<IssuanceId> = lock.trusted().map(|authority| authority.id).collect();
+    keyring.keep(&lock.roots(), &adopted)
+}
+
+/// Tells that a lock of version 1 has been signed, and what nobody can vouch for.
+fn tell_of_signing(unconfirmed: Option<Vec<String>>) {
+    match unconfirmed.as_deref() {
+        None => {}
+        Some([]) => report::note("Signed homelab.lock; all that it lets in is of the root secret."),
+        Some(unconfirmed) => report::note(format_args!(
+            "Signed homelab.lock. The root secret cannot confirm what follows; see that it is right, `git log -p -- homelab.lock`:\n  {}",
+            unconfirmed.join("\n  ")
+        )),
+    }
+}
+
+/// Tells what can be done without the root secret, where nothing is to be issued.
+fn tell_of_edge(reconciliation: &Reconciliation) {
+    let gone = reconciliation.revoke.iter().chain(&reconciliation.remove);
+    if let Some(device) = { gone }.next() {
+        report::note(format_args!(
+            "`homelab build --edge` takes {device} off the Caddyfile's lists without the root secret."
+        ));
+    } else if let ([], Some(device)) = (&reconciliation.issue[..], reconciliation.record.first()) {
+        report::note(format_args!(
+            "{device} is to be recorded in homelab.lock; `homelab build --edge` lets it in without the root secret."
+        ));
+    } else if reconciliation.is_empty() {
+        report::note(
+            "ca.crl is to be signed anew; `homelab build --edge` leaves it as it is, and needs no root secret.",
+        );
+    }
+}
+
+/// Tells what is new in the lock, which is written by now.
+fn announce(Updated { lock, changes }: &Updated) {
+    let active = lock.active();
+    for device in &changes.issued {
+        let until = derive::shown_end(&active[device].validity);
+        report::result(format_args!("issued {device} until {until}"));
+    }
+    for device in &changes.recorded {
+        report::result(format_args!("recorded {device}"));
+    }
+    for device in changes.revoked.iter().chain(&changes.removed) {
+        report::result(format_args!("retired {device}"));
+    }
+    for device in &changes.closed {
+        report::result(format_args!("retired the older certificate of {device}"));
+    }
+}

@@ -1,0 +1,104 @@
+//! How each kind of file says what it is given.
+
+use std::borrow::Cow;
+
+use minijinja::{AutoEscape, Error, ErrorKind, Output, State, Value};
+
+use super::caddyfile::quote;
+use super::markdown::as_text;
+use super::script::{powershell_string, shell_word};
+
+/// A kind of file, by what has a meaning in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Escape {
+    Html,
+    Markdown,
+    Caddyfile,
+    Shell,
+    PowerShell,
+}
+
+impl Escape {
+    /// By the name of the file's template; none for a kind that nobody knows.
+    pub fn of(name: &str) -> Option<Escape> {
+        let file = name.strip_suffix(".j2")?;
+        if file == "Caddyfile" || file.ends_with("/Caddyfile") {
+            return Some(Escape::Caddyfile);
+        }
+        match file.rsplit_once('.')?.1 {
+            "html" => Some(Escape::Html),
+            "md" => Some(Escape::Markdown),
+            "caddyfile" => Some(Escape::Caddyfile),
+            "sh" => Some(Escape::Shell),
+            "ps1" => Some(Escape::PowerShell),
+            _ => None,
+        }
+    }
+
+    /// What minijinja knows it by.
+    pub fn mode(self) -> AutoEscape {
+        match self {
+            Escape::Html => AutoEscape::Html,
+            Escape::Markdown => AutoEscape::Custom("markdown".into()),
+            Escape::Caddyfile => AutoEscape::Custom("caddyfile".into()),
+            Escape::Shell => AutoEscape::Custom("shell".into()),
+            Escape::PowerShell => AutoEscape::Custom("powershell".into()),
+        }
+    }
+
+    /// The kind that escapes in this way; none for HTML and for what is no file of ours, which minijinja knows itself.
+    fn of_mode(mode: &AutoEscape) -> Option<Escape> {
+        use Escape::{Caddyfile, Markdown, PowerShell, Shell};
+        let own = [Markdown, Caddyfile, Shell, PowerShell];
+        own.into_iter().find(|escape| escape.mode() == *mode)
+    }
+
+    /// Says a text, or why that cannot be done.
+    fn say(self, text: &str) -> Result<Cow<'_, str>, &'static str> {
+        match self {
+            Escape::Html => unreachable!("minijinja escapes HTML"),
+            Escape::Markdown => Ok(as_text(text).into()),
+            Escape::Caddyfile => quote(text),
+            Escape::Shell => shell_word(text),
+            Escape::PowerShell => powershell_string(text).map(Cow::Owned),
+        }
+    }
+
+    /// What the file is, for "… cannot say `x`".
+    fn noun(self) -> &'static str {
+        match self {
+            Escape::Html => "an HTML page",
+            Escape::Markdown => "a Markdown document",
+            Escape::Caddyfile => "a Caddyfile",
+            Escape::Shell => "a shell script",
+            Escape::PowerShell => "a PowerShell script",
+        }
+    }
+}
+
+/// Writes a value into a file of the kind that is being rendered: nothing else writes one.
+pub fn write(
+    output: &mut Output<'_>,
+    state: &mut State<'_, '_>,
+    value: &Value,
+) -> Result<(), Error> {
+    if value.is_none() {
+        let detail = "a value that is none";
+        return Err(Error::new(ErrorKind::InvalidOperation, detail));
+    }
+    let escape = Escape::of_mode(state.auto_escape());
+    let Some(escape) = escape.filter(|_| !value.is_safe()) else {
+        return minijinja::escape_formatter(output, state, value);
+    };
+    let text = value.to_string();
+    let said = escape.say(&text).map_err(|why| {
+        let detail = format!(
+            "{} cannot say `{}`: {why}",
+            escape.noun(),
+            text.escape_debug()
+        );
+        Error::new(ErrorKind::BadEscape, detail)
+    })?;
+    output.write_str(&said)?;
+    Ok(())
+}
