@@ -7,6 +7,7 @@ use super::inputs::{Inputs, accepting};
 use super::plan::Foreseen;
 use super::{believed, report};
 use crate::build::{self, Consent, LockChanges, Mode, Prepared};
+use crate::dates;
 use crate::model::Homelab;
 use crate::status::{State, Status};
 
@@ -82,7 +83,7 @@ fn tell_what_ends(prepared: &Prepared<'_>) {
     if let Some(end) = due.and_then(|authority| authority.not_after) {
         report::note(format_args!(
             "The authority ends on {}: certificates that would be valid for longer end with it.",
-            end.strftime("%Y-%m-%d")
+            dates::day(end)
         ));
     }
     if let Some(note) = build::of_authority(homelab, lock) {
