@@ -23,6 +23,7 @@
 pub mod build;
 pub mod catalogue;
 pub mod cli;
+pub mod dates;
 pub mod derive;
 pub mod diagnostic;
 pub mod issue;

@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::inputs::{Inputs, issued_lock};
 use super::report;
 use crate::build::{LockOperation, Reissue};
-use crate::derive::shown_moment;
+use crate::dates;
 use crate::issue::was_replaced_at;
 use crate::lock::Lock;
 use crate::model::{Admission, DeviceId, Enrolment, Homelab};
@@ -68,7 +68,7 @@ fn tell_of_repetition(lock: &Lock, device: &DeviceId) {
     if let Some(since) = was_replaced_at(lock, device) {
         report::note(format_args!(
             "{device} was revoked before, at {}: this has shut out the file that it got then. Hand over the newest one, if any.",
-            shown_moment(since)
+            dates::moment(since)
         ));
     }
 }

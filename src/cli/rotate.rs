@@ -12,7 +12,7 @@ use super::sealing::{SealsTo, Wanted};
 use super::secret::{self, Opened, OpenedWith};
 use super::{create_root, report};
 use crate::build::{LockOperation, Rotation};
-use crate::derive::shown_moment;
+use crate::dates;
 use crate::lock::{AuthorityState, Dependent, Lock, Origin};
 use crate::model::Homelab;
 use crate::root::{Recipient, is_sealed_with_passphrase};
@@ -164,7 +164,7 @@ fn depends(dependent: &Dependent) -> String {
         Some(until) => format!(
             "{} (its older certificate works until {})",
             dependent.device,
-            shown_moment(until)
+            dates::moment(until)
         ),
         None => format!("{} (not renewed yet)", dependent.device),
     }

@@ -14,7 +14,8 @@ use super::hold::{PATIENCE, Still};
 use super::inputs::{issued_lock, sealed_hash};
 use super::{clock, create_root, password, report, secret};
 use crate::build::{self, Stale, Staleness, owner};
-use crate::derive::{self, Derivation, Guide, Recipe, shown_end};
+use crate::dates;
+use crate::derive::{self, Derivation, Guide, Recipe};
 use crate::lock::{Issued, Lock};
 use crate::model::DeviceId;
 use crate::render::Secrets;
@@ -217,7 +218,7 @@ fn active<'l>(lock: &'l Lock, device: &DeviceId) -> Result<&'l Issued, Failure> 
     if issued.validity.not_after() <= now {
         return Err(Failure::environment(ShareError::Ended {
             device: device.clone(),
-            end: shown_end(&issued.validity),
+            end: dates::end(issued.validity.not_before(), issued.validity.not_after()).to_string(),
         }));
     }
     Ok(issued)

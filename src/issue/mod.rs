@@ -139,7 +139,7 @@ impl Signer {
                 adopted.ok_or_else(not_as_recorded)?.duplicate()
             }
         };
-        if key.public_key().spki_sha256() != recorded.key {
+        if key.public_key().fingerprint() != recorded.key {
             return Err(not_as_recorded());
         }
         Signer::new(key, recorded)
@@ -295,7 +295,7 @@ pub fn new_authority(
         root: root.id(),
         domain: domain.clone(),
         validity,
-        key: key.public_key().spki_sha256(),
+        key: key.public_key().fingerprint(),
         certificate: certificate.map_err(|source| CredentialError::Certificate {
             name: profile.common_name,
             source,

@@ -39,7 +39,7 @@ pub use signing::Signatures;
 pub use succession::Predecessor;
 
 use crate::model::{DeviceId, Domain, Email, MadeKey};
-use crate::pki::{Certificate, PublicKey, Serial, Validity};
+use crate::pki::{Certificate, Fingerprint, KeyFingerprint, PublicKey, Serial, Validity};
 use crate::root::{IssuanceId, RootId, RootKey, RootSecret};
 
 /// The version of the format that is written; the first one, in which nothing is signed, is read too.
@@ -87,7 +87,7 @@ pub struct Authority {
     /// Its certificate's validity.
     pub validity: Validity,
     /// SHA-256 of its public key (SubjectPublicKeyInfo): another root would give another.
-    pub key: [u8; 32],
+    pub key: KeyFingerprint,
     /// Its certificate.
     pub certificate: Certificate,
     /// What it is good for.
@@ -179,7 +179,7 @@ pub struct Issued {
     /// The certificate itself, where the device has made its key: no root secret gives it again.
     pub own_key: Option<Certificate>,
     /// SHA-256 of the certificate.
-    pub fingerprint: [u8; 32],
+    pub fingerprint: Fingerprint,
     /// Whether it is let in.
     pub state: State,
 }

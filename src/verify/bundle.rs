@@ -1,17 +1,16 @@
 //! An opened .p12 against the declaration and the lock.
 
-use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Finding;
-use crate::derive::shown_moment;
+use crate::dates;
 use crate::lock::{Authority, Installed, Issued, Lock, State};
-use crate::model::{Device, DeviceId, Fingerprint, Homelab};
+use crate::model::{Device, DeviceId, Homelab};
 use crate::pki::{
-    BundleProfile, BundledCertificate, Certificate, CertificateFields, OpenedBundle, Signed,
+    BundleProfile, BundledCertificate, Certificate, CertificateFields, Fingerprint, OpenedBundle,
+    Signed,
 };
-use crate::status::relative;
 
 /// What a bundle is held against.
 #[derive(Clone, Copy)]
@@ -98,7 +97,7 @@ pub struct CertificateReport {
     pub subject: String,
     pub issuer: String,
     pub serial: String,
-    pub fingerprint: String,
+    pub fingerprint: Fingerprint,
     pub emails: Vec<String>,
     pub not_before: Option<Timestamp>,
     pub not_after: Option<Timestamp>,
@@ -210,8 +209,7 @@ fn recorded<'l>(lock: Option<&'l Lock>, certificate: &Certificate) -> Option<&'l
 /// The device that is declared to have this certificate.
 fn declared<'h>(certificate: &Certificate, context: &Context<'h>) -> Option<&'h DeviceId> {
     let mut installed = context.homelab?.installed();
-    let is_it = |fingerprint: &Fingerprint| *fingerprint.as_bytes() == certificate.fingerprint();
-    let found = installed.find(|(_, fingerprint)| is_it(fingerprint));
+    let found = installed.find(|(_, known)| **known == certificate.fingerprint());
     found.map(|(device, _)| device)
 }
 
@@ -232,7 +230,7 @@ fn whose(certificate: &Certificate, recorded: Option<&Issued>, context: &Context
             device: device.to_string(),
         };
     }
-    let is_it = |known: &&Installed| *known.fingerprint.as_bytes() == certificate.fingerprint();
+    let is_it = |known: &&Installed| known.fingerprint == certificate.fingerprint();
     if let Some(known) = lock.installed.iter().find(is_it) {
         return WhoseFile::Removed {
             device: known.device.to_string(),
@@ -255,7 +253,7 @@ fn report(certificate: &Certificate) -> CertificateReport {
         subject: fields.subject,
         issuer: fields.issuer,
         serial: fields.serial,
-        fingerprint: HEXLOWER.encode(&certificate.fingerprint()),
+        fingerprint: certificate.fingerprint(),
         emails: fields.emails,
         not_before: fields.not_before,
         not_after: fields.not_after,
@@ -265,12 +263,12 @@ fn report(certificate: &Certificate) -> CertificateReport {
 fn dates(file: &str, fields: &CertificateFields, now: Timestamp) -> Option<Finding> {
     match (fields.not_before, fields.not_after) {
         (Some(from), _) if now < from => {
-            let (shown, when) = (shown_moment(from), relative(from, now));
+            let (shown, when) = (dates::moment(from), dates::relative(from, now));
             let what = format!("its certificate is valid from {shown} on, {when}");
             Some(Finding::wrong(file, what))
         }
         (_, Some(until)) if until < now => {
-            let (shown, when) = (shown_moment(until), relative(until, now));
+            let (shown, when) = (dates::moment(until), dates::relative(until, now));
             let what = format!("its certificate ended on {shown}, {when}");
             Some(Finding::wrong(file, what))
         }
@@ -317,14 +315,14 @@ fn said_by_the_lock(
             format!(
                 "{} has a newer certificate; this one is let in until {}",
                 issued.device,
-                shown_moment(until)
+                dates::moment(until)
             ),
         )),
         State::Revoked { since } | State::Blocked { since } => findings.push(Finding::wrong(
             file,
             format!(
                 "its certificate was shut out on {}, and is let in nowhere",
-                shown_moment(since)
+                dates::moment(since)
             ),
         )),
     }

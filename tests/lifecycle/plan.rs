@@ -385,6 +385,29 @@ fn what_is_sealed_is_not_missed() {
     );
 }
 
+/// A profile is made with no template: beside another homelab.age, what is wrong with it is that somebody has changed it.
+#[test]
+fn a_profile_that_was_tampered_with_is_told_beside_another_sealed_secret() {
+    let lab = Lab::built_on(0, DECLARATION);
+    let recipient = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
+    let arguments = ["rotate", "--reseal", "--force", "--recipient", recipient];
+    run(&lab, 1, arguments).succeeds();
+    let profile = "people/bob/iphone/bob-iphone.mobileconfig";
+    lab.write(&format!("out/{profile}"), "not what was built");
+    fs::remove_file(lab.path().join("out/people/alice/pixel/alice-pixel.p12"))
+        .expect("it is there");
+    let planned = json(&lab, 1, []);
+    assert_eq!(
+        texts(&planned, "artifacts", "path"),
+        ["people/alice/pixel/alice-pixel.p12", profile]
+    );
+    assert_eq!(
+        texts(&planned, "artifacts", "reason"),
+        ["missing on disk", "changed by hand"]
+    );
+    assert_eq!(texts(&planned, "artifacts", "verb"), ["restore", "restore"]);
+}
+
 #[test]
 fn what_was_built_before_is_believed_as_it_was_written_only() {
     let lab = Lab::built_on(0, DECLARATION);

@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::tz::Offset;
 use jiff::{Timestamp, ToSpan};
 use serde::Serialize;
 
 use super::access;
+use crate::dates;
 use crate::derive::{DeviceAccess, EdgeState};
 use crate::lock::CLOCK_ALLOWANCE_HOURS;
 use crate::lock::{Lock, Origin};
 use crate::model::Homelab;
+use crate::pki::Fingerprint;
 
 /// One thing that a change means for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -84,7 +85,7 @@ pub struct Known<'k> {
     /// The devices that had a certificate that is shut out now.
     pub devices: &'k BTreeSet<String>,
     /// The certificates that were shut out.
-    pub shut_out: &'k BTreeSet<String>,
+    pub shut_out: &'k BTreeSet<Fingerprint>,
 }
 
 /// What it means for the owners of devices that other certificates are let in.
@@ -180,18 +181,15 @@ fn of_device(
             let mut consequence = Consequence::new(
                 Kind::NewFile,
                 device,
-                format!("{device} must install a new file by {}", shown(until)),
+                format!(
+                    "{device} must install a new file by {}",
+                    dates::in_words(until)
+                ),
             );
             consequence.until = Some(until);
             Some(consequence)
         }
     }
-}
-
-/// A moment as people write it: `3 May 2027, 12:00 UTC`.
-fn shown(at: Timestamp) -> String {
-    let at = Offset::UTC.to_datetime(at);
-    format!("{} UTC", at.strftime("%-d %B %Y, %H:%M"))
 }
 
 fn authorities(before: &EdgeState, after: &EdgeState, found: &mut Vec<Consequence>) {
@@ -244,7 +242,7 @@ pub fn outdated_authority(homelab: &Homelab, lock: &Lock) -> Vec<String> {
     if declared.is_some_and(|end| end != validity.not_after()) {
         outdated.push(format!(
             "it ends on {}, which is not `{}` after its issue",
-            validity.not_after().strftime("%Y-%m-%d"),
+            dates::day(validity.not_after()),
             lifetime.as_str()
         ));
     }

@@ -12,11 +12,10 @@ use crate::cli::arguments::Verify;
 use crate::cli::failure::Failure;
 use crate::cli::workspace::Workspace;
 use crate::cli::{believed, bounded, clock, passphrase, report};
-use crate::derive::shown_moment;
+use crate::dates;
 use crate::lock::{Issued, Lock};
 use crate::pki::{OpenError, OpenedBundle, SealedBundle, Validity};
 use crate::root::Keyring;
-use crate::status::relative;
 use crate::verify::{BundleReport, Context, Strictness, WhoseFile, examine};
 
 use age::secrecy::ExposeSecret;
@@ -195,7 +194,7 @@ fn text(told: &BundleReport, context: &Context<'_>) -> String {
         line("issuer", certificate.issuer.clone());
         if let (Some(from), Some(until)) = (certificate.not_before, certificate.not_after) {
             let (from, is_ours) = (
-                shown_moment(from),
+                dates::moment(from),
                 matches!(told.of, WhoseFile::Recorded { .. }),
             );
             let hour = match is_ours {
@@ -209,7 +208,8 @@ fn text(told: &BundleReport, context: &Context<'_>) -> String {
                 match until == Validity::NO_END {
                     true => format!("from {from} on, without an end"),
                     false => {
-                        let (until, when) = (shown_moment(until), relative(until, context.now));
+                        let (until, when) =
+                            (dates::moment(until), dates::relative(until, context.now));
                         format!("{from} to {until}, ends {when}{hour}")
                     }
                 },
@@ -219,7 +219,7 @@ fn text(told: &BundleReport, context: &Context<'_>) -> String {
             line("address", certificate.emails.join(", "));
         }
         line("serial", certificate.serial.clone());
-        line("fingerprint", certificate.fingerprint.clone());
+        line("fingerprint", certificate.fingerprint.to_string());
     }
     let profile = told.profile.unwrap_or("neither compat nor modern");
     let wanted = match told.wanted {
@@ -252,14 +252,14 @@ fn whose(of: &WhoseFile) -> String {
             moment,
         } => match (moment, *state) {
             (Some(until), "replaced") => {
-                format!("{device}, {state}, let in until {}", shown_moment(*until))
+                format!("{device}, {state}, let in until {}", dates::moment(*until))
             }
-            (Some(since), state) => format!("{device}, {state} since {}", shown_moment(*since)),
+            (Some(since), state) => format!("{device}, {state} since {}", dates::moment(*since)),
             (None, state) => format!("{device}, {state}"),
         },
         WhoseFile::Declared { device } => format!("{device}, which is declared to have it"),
         WhoseFile::Removed { device, since } => match since {
-            Some(since) => format!("{device}, removed since {}", shown_moment(*since)),
+            Some(since) => format!("{device}, removed since {}", dates::moment(*since)),
             None => format!("{device}, removed"),
         },
         WhoseFile::Unrecorded { authority } => format!("unknown, though `{authority}` signed it"),

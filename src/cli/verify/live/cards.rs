@@ -4,7 +4,7 @@ use jiff::{Timestamp, ToSpan};
 
 use super::super::visit::ClientIdentity;
 use super::report::NotTried;
-use crate::derive::shown_moment;
+use crate::dates;
 use crate::issue::{Credential, Signer};
 use crate::lock::{Authority, Issued, Lock, State};
 use crate::model::Homelab;
@@ -86,9 +86,9 @@ fn card_name(issued: &Issued, homelab: &Homelab) -> String {
         (("active", _), Some(_)) => device.to_string(),
         (("active", _), None) => format!("{device} (removed)"),
         (("replaced", Some(at)), _) => {
-            format!("{device} (older, until {})", shown_moment(at))
+            format!("{device} (older, until {})", dates::moment(at))
         }
-        ((state, Some(at)), _) => format!("{device} ({state} {})", shown_moment(at)),
+        ((state, Some(at)), _) => format!("{device} ({state} {})", dates::moment(at)),
         ((state, None), _) => format!("{device} ({state})"),
     }
 }

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use super::super::visit::{Observation, ServerCertificate, ServerCertificateFault};
 use super::asking::Prober;
 use super::report::{HostReport, ServedReport};
+use crate::dates;
 use crate::lock::Authority;
 use crate::model::SiteCertificates;
-use crate::status::relative;
 use crate::verify::Site;
 
 impl Prober<'_> {
@@ -94,7 +94,7 @@ impl Prober<'_> {
             // Caddy gets another when a third is left.
             let life = until.duration_since(from);
             if until.duration_since(self.now) < life / 6 {
-                let when = relative(until, self.now);
+                let when = dates::relative(until, self.now);
                 told.notes
                     .push(format!("its certificate ends {when}: is it renewed?"));
             }
