@@ -32,6 +32,7 @@ pub mod memory;
 pub mod model;
 pub mod parse;
 pub mod pki;
+pub mod probe;
 pub mod record;
 pub mod render;
 pub mod resolve;

@@ -1,10 +1,10 @@
 //! Makes the output tree what the derivations say: renders what is stale, in parallel, and hands bytes to `tree`.
 
+use std::fmt;
 use std::path::PathBuf;
 
-use rayon::prelude::*;
-
 use miette::Diagnostic;
+use rayon::prelude::*;
 use thiserror::Error;
 
 use super::staleness::{Stale, input_hash};
@@ -106,7 +106,7 @@ pub fn differences(
         if planned.is_err() {
             differences.push(Difference {
                 path: entry.path.clone(),
-                what: "is no longer declared",
+                what: Mismatch::Undeclared,
             });
         }
     }
@@ -117,10 +117,33 @@ pub fn differences(
 /// One way in which a tree is not what the plan says.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// Where.
     pub path: OutputPath,
-    /// What, to be read behind the path.
-    pub what: &'static str,
+    pub what: Mismatch,
+}
+
+/// What an artifact in the tree is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mismatch {
+    Missing,
+    Content,
+    Mode,
+    /// It is what it should be, and the manifest does not name it.
+    Unrecorded,
+    /// The manifest names it, and nothing is derived there.
+    Undeclared,
+}
+
+/// To be read behind the path.
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Mismatch::Missing => "is missing",
+            Mismatch::Content => "has other bytes",
+            Mismatch::Mode => "has another mode",
+            Mismatch::Unrecorded => "is not in the manifest",
+            Mismatch::Undeclared => "is no longer declared",
+        })
+    }
 }
 
 fn difference(
@@ -129,10 +152,10 @@ fn difference(
     artifact: &Artifact,
 ) -> Result<Option<Difference>, ExecuteError> {
     let what = match view.read(&derivation.path)? {
-        None => "is missing",
-        Some(contents) if contents.bytes != artifact.bytes => "has other bytes",
-        Some(contents) if !view.has_mode(&contents, derivation.mode) => "has another mode",
-        Some(_) if view.entry(&derivation.path).is_none() => "is not in the manifest",
+        None => Mismatch::Missing,
+        Some(contents) if contents.bytes != artifact.bytes => Mismatch::Content,
+        Some(contents) if !view.has_mode(&contents, derivation.mode) => Mismatch::Mode,
+        Some(_) if view.entry(&derivation.path).is_none() => Mismatch::Unrecorded,
         Some(_) => return Ok(None),
     };
     Ok(Some(Difference {

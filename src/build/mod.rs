@@ -30,7 +30,7 @@ pub use believed::{
 pub use caddy::notes as notes_of_caddy;
 pub use clock::{Clock, ClockSource};
 pub use consequence::{Consequence, Kind};
-pub use execute::{Built, Difference, ExecuteError, differences, execute};
+pub use execute::{Built, Difference, ExecuteError, Mismatch, differences, execute};
 pub use forecast::{TreeForecast, consequences, forecast};
 pub use history::{Accepted, FoundList, History, LISTS, Remains};
 pub use notes::{SIGN, ended, of_authority};

@@ -7,8 +7,9 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::verify::{EchoAt, Resolve};
+use super::verify::Resolve;
 use crate::model::DeviceId;
+use crate::probe::EchoAt;
 use crate::root::{Recipient, RootKey};
 
 /// Turns homelab.kdl into a client certificate per device, a Caddyfile that lets in exactly those

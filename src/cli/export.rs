@@ -2,7 +2,6 @@
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use miette::Diagnostic;
 use thiserror::Error;
@@ -10,14 +9,14 @@ use zeroize::Zeroizing;
 
 use super::arguments::{Export, Exported, Secret};
 use super::failure::{Exit, Failure};
-use super::git::is_in_work_tree;
+use super::git::is_seen;
 use super::password::issued_to;
 use super::workspace::Workspace;
 use super::{report, secret};
 use crate::issue::{Credential, Signer};
 use crate::lock::{Authority, Issued, Lock};
 use crate::model::{DeviceId, Enrolment};
-use crate::tree::{Existing, Mode, parent_of, write_durably};
+use crate::tree::{Existing, Mode, write_durably};
 
 #[derive(Debug, Error, Diagnostic)]
 enum ExportError {
@@ -110,7 +109,7 @@ fn refuse_terminal(arguments: &Export) -> Result<(), Failure> {
 /// The same of a file that the next commit would have in it.
 fn refuse_repository(arguments: &Export) -> Result<(), Failure> {
     match arguments.to_file() {
-        Some(path) if !arguments.form.cert && !arguments.force && is_seen_by_git(path) => {
+        Some(path) if !arguments.form.cert && !arguments.force && is_seen(path) => {
             let path = path.to_owned();
             Err(Failure::environment(ExportError::InRepository { path }))
         }
@@ -257,42 +256,11 @@ fn write(path: &Path, exportable: &Exportable, force: bool) -> Result<(), Failur
     }
     write_durably(path, exportable.mode, exportable.text.as_bytes(), existing)
         .map_err(Failure::environment)?;
-    if exportable.mode == Mode::Secret && is_seen_by_git(path) {
+    if exportable.mode == Mode::Secret && is_seen(path) {
         report::note(format_args!(
             "`{}` is in a git work tree that does not ignore it: a commit would take the key along.",
             path.display()
         ));
     }
     Ok(())
-}
-
-/// Whether a file lies in a git work tree that does not ignore it. Where git cannot be asked, a work tree is
-/// enough: the word costs nothing.
-fn is_seen_by_git(path: &Path) -> bool {
-    let Some(name) = path.file_name() else {
-        return false;
-    };
-    // The file may not be there yet; where its directory is not, nothing is written.
-    let Ok(directory) = parent_of(path).canonicalize() else {
-        return false;
-    };
-    let ignored = || {
-        let asked = Command::new("git")
-            // A stranger's configuration of the repository starts no program.
-            .args([
-                "-c",
-                "core.fsmonitor=false",
-                "check-ignore",
-                "--quiet",
-                "--",
-            ])
-            .arg(name)
-            .current_dir(&directory)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        asked.is_ok_and(|status| status.success())
-    };
-    is_in_work_tree(&directory) && !ignored()
 }

@@ -171,6 +171,37 @@ pub fn is_in_work_tree(directory: &Path) -> bool {
     around.any(has_git)
 }
 
+/// Whether a file lies in a git work tree that does not ignore it. Where git cannot be asked, a work tree is
+/// enough: the word costs nothing.
+pub fn is_seen(path: &Path) -> bool {
+    let Some(name) = path.file_name() else {
+        return false;
+    };
+    // The file may not be there yet; where its directory is not, nothing is written.
+    let Ok(directory) = parent_of(path).canonicalize() else {
+        return false;
+    };
+    let ignored = || {
+        let asked = Command::new("git")
+            // A stranger's configuration of the repository starts no program.
+            .args([
+                "-c",
+                "core.fsmonitor=false",
+                "check-ignore",
+                "--quiet",
+                "--",
+            ])
+            .arg(name)
+            .current_dir(&directory)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        asked.is_ok_and(|status| status.success())
+    };
+    is_in_work_tree(&directory) && !ignored()
+}
+
 fn has_git(directory: &Path) -> bool {
     directory.join(".git").symlink_metadata().is_ok()
 }

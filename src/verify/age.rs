@@ -1,5 +1,7 @@
 //! How old a Caddy is, as far as can be told from outside: it says no version.
 
+use std::fmt;
+
 use crate::model::{CaddyVersion, holes_of};
 
 /// What was seen of a Caddy; none where it could not be asked.
@@ -44,26 +46,35 @@ impl Signs {
 }
 
 impl Age {
-    /// What is to be said of it: that it has holes, or that it may have.
-    pub fn warning(self) -> Option<String> {
+    /// Whether it is known to have no holes that are known.
+    pub fn is_safe(self) -> bool {
+        self == Age::Recent
+    }
+}
+
+/// What is to be said of it: that it has holes, or that it may have.
+impl fmt::Display for Age {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let safe = CaddyVersion::SAFE;
         let what = match self {
-            Age::Recent => return None,
+            Age::Recent => return write!(f, "this Caddy is later than 2.11.4"),
             Age::Old => {
                 let youngest = CaddyVersion::release(9, 1);
                 let ids: Vec<&str> = holes_of(youngest).map(|hole| hole.id).take(3).collect();
-                return Some(format!(
-                    "warning: this Caddy is older than 2.10 and has known holes ({}, …): run {safe} or later",
-                    ids.join(", ")
-                ));
+                let ids = ids.join(", ");
+                return write!(
+                    f,
+                    "warning: this Caddy is older than 2.10 and has known holes ({ids}, …): run {safe} or later"
+                );
             }
             Age::Between => "this Caddy is one of 2.10.0 to 2.11.4",
             Age::NotOld => "this Caddy is 2.10.0 or later",
             Age::Unknown => "it does not show which Caddy it is, or whether it is one",
         };
-        Some(format!(
+        write!(
+            f,
             "{what}: see with `caddy version` that it is {safe} or later"
-        ))
+        )
     }
 }
 
@@ -88,8 +99,11 @@ mod tests {
         assert_eq!(age(true, Some(true), Some(true)), Age::Recent);
         assert_eq!(age(true, None, Some(false)), Age::Unknown);
         assert_eq!(age(false, Some(false), Some(false)), Age::Unknown);
-        assert_eq!(Age::Recent.warning(), None);
-        let said = |age: Age| age.warning().expect("there is something to say");
+        assert!(Age::Recent.is_safe());
+        let said = |age: Age| {
+            assert!(!age.is_safe());
+            age.to_string()
+        };
         assert!(said(Age::Old).starts_with("warning: ") && said(Age::Old).contains("CVE-2026-"));
         for unsure in [Age::Between, Age::NotOld, Age::Unknown] {
             assert!(said(unsure).contains("`caddy version`"), "{unsure:?}");

@@ -4,6 +4,7 @@
 //! `headers` of texts or of lists of texts, as httpbin, whoami's `/api` and http-https-echo write.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde_json::Value;
 
@@ -13,7 +14,7 @@ use crate::model::Person;
 pub const MARK: (&str, &str) = ("X-Homelab-Verify", "echo");
 
 /// An address that nobody has (RFC 5737 §3), and a host that is none (RFC 6761 §6.4).
-const ADDRESS: &str = "203.0.113.66";
+pub const NOBODYS_ADDRESS: &str = "203.0.113.66";
 const HOST: &str = "homelab-verify.invalid";
 
 /// What a visitor might say to be taken for somebody else.
@@ -25,7 +26,7 @@ pub const FORGED: &[(&str, &str)] = &[
     ("Remote_User", "homelab-verify"),
     ("Remote.User", "homelab-verify"),
     ("Remote-Homelab-Verify", "homelab-verify"),
-    ("X-Forwarded-For", ADDRESS),
+    ("X-Forwarded-For", NOBODYS_ADDRESS),
     ("X-Forwarded-Host", HOST),
     ("X-Forwarded-Proto", "http"),
     ("Upgrade", "h2c"),
@@ -83,7 +84,36 @@ impl Echo {
 
     /// What of it is not as it should be, where that host was asked for by that person, or by somebody of
     /// whom nothing is to be told.
-    pub fn faults(&self, host: &str, person: Option<&Person>) -> Vec<String> {
+    pub fn faults(&self, host: &str, person: Option<&Person>) -> Vec<EchoFault> {
+        let mut faults = self.identity_faults(person);
+        let forged = |values: &[String]| {
+            values
+                .iter()
+                .any(|v| v.contains(NOBODYS_ADDRESS) || v.contains(HOST))
+        };
+        for (name, values) in self.0.iter().filter(|(_, values)| forged(values)) {
+            faults.push(EchoFault::Claimed {
+                name: name.clone(),
+                values: values.clone(),
+            });
+        }
+        for (name, wanted) in [("x-forwarded-proto", "https"), ("x-forwarded-host", host)] {
+            let values = self.0.get(name).map_or(&[][..], Vec::as_slice);
+            if values
+                .iter()
+                .any(|value| value != wanted && !value.contains(HOST))
+            {
+                faults.push(EchoFault::told(name, values, Some(wanted)));
+            }
+        }
+        if self.0.contains_key("upgrade") {
+            faults.push(EchoFault::Upgrade);
+        }
+        faults
+    }
+
+    /// What is told of who came, and should not be, or otherwise.
+    fn identity_faults(&self, person: Option<&Person>) -> Vec<EchoFault> {
         let told: BTreeMap<String, String> = person.map(told_of).unwrap_or_default();
         let mut faults = Vec::new();
         let arrived = self.0.keys().filter(|name| name.starts_with("remote-"));
@@ -98,45 +128,67 @@ impl Echo {
                 _ => false,
             };
             if !is_right {
-                faults.push(format!(
-                    "the upstream is told `{name}: {}`, and should be told {}",
-                    values.join(", "),
-                    match wanted {
-                        Some(wanted) => format!("`{wanted}`"),
-                        None => String::from("nothing"),
-                    }
-                ));
+                faults.push(EchoFault::told(name, values, wanted));
             }
-        }
-        let forged = |values: &[String]| {
-            values
-                .iter()
-                .any(|v| v.contains(ADDRESS) || v.contains(HOST))
-        };
-        for (name, values) in self.0.iter().filter(|(_, values)| forged(values)) {
-            faults.push(format!(
-                "what a visitor claims reaches the upstream: `{name}: {}`",
-                values.join(", ")
-            ));
-        }
-        for (name, wanted) in [("x-forwarded-proto", "https"), ("x-forwarded-host", host)] {
-            let values = self.0.get(name).map_or(&[][..], Vec::as_slice);
-            if values
-                .iter()
-                .any(|value| value != wanted && !value.contains(HOST))
-            {
-                let values = values.join(", ");
-                faults.push(format!(
-                    "the upstream is told `{name}: {values}`, and should be told `{wanted}`"
-                ));
-            }
-        }
-        if self.0.contains_key("upgrade") {
-            faults.push(String::from(
-                "another protocol can be asked of the upstream: `Upgrade` reaches it",
-            ));
         }
         faults
+    }
+}
+
+/// What an upstream is told, and should not be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EchoFault {
+    Told {
+        name: String,
+        values: Vec<String>,
+        /// What it should be told; none where nothing.
+        wanted: Option<String>,
+    },
+    /// What a visitor claims arrives.
+    Claimed { name: String, values: Vec<String> },
+    /// So does a wish for another protocol.
+    Upgrade,
+}
+
+impl EchoFault {
+    fn told(name: &str, values: &[String], wanted: Option<&str>) -> EchoFault {
+        EchoFault::Told {
+            name: name.to_owned(),
+            values: values.to_vec(),
+            wanted: wanted.map(str::to_owned),
+        }
+    }
+}
+
+impl fmt::Display for EchoFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            EchoFault::Told {
+                name,
+                values,
+                wanted,
+            } => {
+                let values = values.join(", ");
+                write!(
+                    f,
+                    "the upstream is told `{name}: {values}`, and should be told "
+                )?;
+                match wanted {
+                    Some(wanted) => write!(f, "`{wanted}`"),
+                    None => f.write_str("nothing"),
+                }
+            }
+            EchoFault::Claimed { name, values } => {
+                let values = values.join(", ");
+                write!(
+                    f,
+                    "what a visitor claims reaches the upstream: `{name}: {values}`"
+                )
+            }
+            EchoFault::Upgrade => {
+                f.write_str("another protocol can be asked of the upstream: `Upgrade` reaches it")
+            }
+        }
     }
 }
 
@@ -192,8 +244,8 @@ mod tests {
             "Remote-User: alice\nRemote-Name: Alice L\nRemote-Email: {}\nRemote-Groups: family\nX-Forwarded-Proto: https\n",
             alice.email
         );
-        assert_eq!(faults(&right, Some(alice)), Vec::<String>::new());
-        assert_eq!(faults("", None), Vec::<String>::new());
+        assert_eq!(faults(&right, Some(alice)), []);
+        assert_eq!(faults("", None), []);
         assert_eq!(faults(&right, None).len(), 4);
         assert_eq!(faults("", Some(alice)).len(), 4);
         for (more, said) in [
@@ -209,7 +261,7 @@ mod tests {
         ] {
             let found = faults(&format!("{right}{more}"), Some(alice));
             assert!(
-                found.len() == 1 && found[0].contains(said),
+                found.len() == 1 && found[0].to_string().contains(said),
                 "{more}: {found:?}"
             );
         }

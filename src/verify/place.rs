@@ -29,10 +29,12 @@ impl Place {
         }
         let (local, peer) = (local.to_canonical(), peer.to_canonical());
         let is_direct = local == peer || !is_private(local) || is_private(peer);
-        match is_direct {
-            false => Place::Unknown,
-            true if is_lan(&homelab.edge.lan, local) => Place::Home,
-            true => Place::Outside,
+        if !is_direct {
+            Place::Unknown
+        } else if is_lan(&homelab.edge.lan, local) {
+            Place::Home
+        } else {
+            Place::Outside
         }
     }
 }

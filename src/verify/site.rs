@@ -51,21 +51,18 @@ pub enum Guard {
     /// A certificate, in the handshake.
     Required,
     /// A certificate, in HTTP; or being at home, where `home`.
-    Asked {
-        /// Whether the LAN needs none.
-        home: bool,
-    },
+    Asked { home: bool },
 }
 
 /// How a certificate of the lock stands at the edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// Its authority is trusted, it is valid now, and on the lists of its person's services.
-    DeviceAccess,
+    Admitted,
     /// Its authority is trusted, and it is on no list.
-    Out,
+    Unlisted,
     /// It is refused in the handshake: it has ended or not begun, or its authority is not trusted.
-    Shut,
+    Untrusted,
 }
 
 impl Standing {
@@ -75,11 +72,11 @@ impl Standing {
         let is_trusted = authority.is_some_and(|authority| authority.is_trusted());
         let (begin, end) = (issued.validity.not_before(), issued.validity.not_after());
         if !is_trusted || now < begin || now > end {
-            Standing::Shut
+            Standing::Untrusted
         } else if issued.revoked().is_some() || homelab.device(&issued.device).is_none() {
-            Standing::Out
+            Standing::Unlisted
         } else {
-            Standing::DeviceAccess
+            Standing::Admitted
         }
     }
 }
@@ -92,7 +89,7 @@ impl Site {
 
     /// Whether somebody of that standing is let in wherever they are.
     pub fn admits(&self, person: &Name, standing: Standing) -> bool {
-        standing == Standing::DeviceAccess && self.people.contains(person)
+        standing == Standing::Admitted && self.people.contains(person)
     }
 
     /// Whether being at home makes a difference.

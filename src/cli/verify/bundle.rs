@@ -3,22 +3,24 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use age::secrecy::ExposeSecret;
 use anstyle::{AnsiColor, Style};
+use jiff::Timestamp;
 use miette::{Diagnostic, Report};
 use thiserror::Error;
 
-use super::{conclude, listed, password};
+use super::{conclude, listed};
 use crate::cli::arguments::Verify;
 use crate::cli::failure::Failure;
 use crate::cli::workspace::Workspace;
 use crate::cli::{believed, bounded, clock, passphrase, report};
 use crate::dates;
-use crate::lock::{Issued, Lock};
-use crate::pki::{OpenError, OpenedBundle, SealedBundle, Validity};
-use crate::root::Keyring;
-use crate::verify::{BundleReport, Context, Strictness, WhoseFile, examine};
-
-use age::secrecy::ExposeSecret;
+use crate::lock::{Lock, State};
+use crate::pki::{BundleProfile, OpenError, OpenedBundle, SealedBundle, Validity};
+use crate::verify::{
+    BundleReport, CertificateReport, Context, Finding, Recorded, Strictness, WhoseFile, examine,
+    open_with_derived,
+};
 
 /// Bytes of a .p12, at the most; those with a chain of large certificates have some ten thousand.
 const LIMIT: u64 = 256 << 10;
@@ -67,10 +69,8 @@ enum BundleError {
 
 pub fn verify(arguments: &Verify, path: &Path) -> Result<(), Failure> {
     let workspace = Workspace::of(&arguments.declaration);
-    let homelab = match workspace.declaration().exists() {
-        true => Some(workspace.homelab()?),
-        false => None,
-    };
+    let is_declared = workspace.declaration().exists();
+    let homelab = is_declared.then(|| workspace.homelab()).transpose()?;
     let lock = workspace.lock()?;
     lock.iter().for_each(believed::warn_of_unsigned);
     let now = clock::now()?;
@@ -92,12 +92,8 @@ pub fn verify(arguments: &Verify, path: &Path) -> Result<(), Failure> {
         true => report::json(&told)?,
         false => report::table(&text(&told, &context))?,
     }
-    let wrong = told
-        .findings
-        .iter()
-        .filter(|found| found.is_wrong())
-        .count();
-    conclude(wrong, HELP, None, Vec::new())
+    let wrong = told.findings.iter().filter(|found| found.is_wrong());
+    conclude(wrong.count(), HELP, None, Vec::new())
 }
 
 fn cannot_open(path: &Path, source: OpenError) -> Failure {
@@ -138,9 +134,11 @@ fn open(
         for report in reports {
             tell(&report);
         }
-        if let Some(keyring) = keyring
-            && let Some(opened) = with_derived(&keyring, lock, path, sealed).map_err(failed)?
-        {
+        let stem = path.file_stem().and_then(|stem| stem.to_str());
+        let opened = keyring.map(|keyring| {
+            open_with_derived(&keyring, lock, stem.unwrap_or_default(), sealed).map_err(failed)
+        });
+        if let Some(opened) = opened.transpose()?.flatten() {
             return Ok(opened);
         }
     }
@@ -159,79 +157,36 @@ fn tell(report: &Report) {
     ));
 }
 
-/// Tries the passwords of the device that the file is named after, then those of all others.
-fn with_derived(
-    keyring: &Keyring,
-    lock: &Lock,
-    path: &Path,
-    sealed: &SealedBundle,
-) -> Result<Option<OpenedBundle>, OpenError> {
-    let stem = path.file_stem().and_then(|stem| stem.to_str());
-    let stem = stem.unwrap_or_default().to_ascii_lowercase();
-    let mut candidates: Vec<&Issued> = lock.certificates.iter().collect();
-    // Copies are called `alice-pixel (1)` and the like.
-    candidates.sort_by_key(|issued| !stem.starts_with(&issued.device.common_name()));
-    for issued in candidates {
-        let Some(password) = password(keyring, lock, issued) else {
-            continue;
-        };
-        if sealed.takes(password.expose())? == Some(true) {
-            return sealed.open(password.expose()).map(Some);
-        }
-    }
-    Ok(None)
-}
-
 /// A block of what it is, then what was found.
 fn text(told: &BundleReport, context: &Context<'_>) -> String {
     let bold = Style::new().bold();
     let mut text = format!("{bold}{}{bold:#}\n", told.file);
-    let mut line = |name: &str, value: String| text += &format!("  {name:13}{value}\n");
-    let platform = told.platform.map(|platform| format!(" ({platform})"));
-    line("device", whose(&told.of) + &platform.unwrap_or_default());
+    let mut line = |name: &str, value: &str| text += &format!("  {name:13}{value}\n");
+    let platform = told.platform.map(|of| format!(" ({})", of.as_str()));
+    line("device", &(whose(&told.of) + &platform.unwrap_or_default()));
     if let Some(certificate) = &told.certificate {
-        line("subject", certificate.subject.clone());
-        line("issuer", certificate.issuer.clone());
-        if let (Some(from), Some(until)) = (certificate.not_before, certificate.not_after) {
-            let (from, is_ours) = (
-                dates::moment(from),
-                matches!(told.of, WhoseFile::Recorded { .. }),
-            );
-            let hour = match is_ours {
-                true => {
-                    "; certificates begin an hour before they are issued, for servers whose clocks are late"
-                }
-                false => "",
-            };
-            line(
-                "valid",
-                match until == Validity::NO_END {
-                    true => format!("from {from} on, without an end"),
-                    false => {
-                        let (until, when) =
-                            (dates::moment(until), dates::relative(until, context.now));
-                        format!("{from} to {until}, ends {when}{hour}")
-                    }
-                },
-            );
+        line("subject", &certificate.subject);
+        line("issuer", &certificate.issuer);
+        if let Some(valid) = valid(certificate, &told.of, context.now) {
+            line("valid", &valid);
         }
         if !certificate.emails.is_empty() {
-            line("address", certificate.emails.join(", "));
+            line("address", &certificate.emails.join(", "));
         }
-        line("serial", certificate.serial.clone());
-        line("fingerprint", certificate.fingerprint.to_string());
+        line("serial", &certificate.serial);
+        line("fingerprint", &certificate.fingerprint.to_string());
     }
-    let profile = told.profile.unwrap_or("neither compat nor modern");
-    let wanted = match told.wanted {
-        Some(wanted) => format!("; the platform wants {wanted}"),
-        None => String::new(),
-    };
+    let profile = told.profile.map(BundleProfile::as_str);
+    let profile = profile.unwrap_or("neither compat nor modern");
+    let wanted = told.wanted;
+    let wanted = wanted.map(|wanted| format!("; the platform wants {wanted}"));
+    let wanted = wanted.unwrap_or_default();
     line(
         "kind of file",
-        format!("{profile} ({}){wanted}", told.protection),
+        &format!("{profile} ({}){wanted}", told.protection),
     );
     text += &listed(&told.findings);
-    if !told.findings.iter().any(|found| found.is_wrong()) {
+    if !told.findings.iter().any(Finding::is_wrong) {
         let green = AnsiColor::Green.on_default();
         let said = match &told.of {
             WhoseFile::NoHomelab => {
@@ -244,19 +199,26 @@ fn text(told: &BundleReport, context: &Context<'_>) -> String {
     text
 }
 
+/// From when to when; none where it does not say.
+fn valid(certificate: &CertificateReport, of: &WhoseFile, now: Timestamp) -> Option<String> {
+    let (from, until) = (certificate.not_before?, certificate.not_after?);
+    let from = dates::moment(from);
+    if until == Validity::NO_END {
+        return Some(format!("from {from} on, without an end"));
+    }
+    let hour = match of {
+        WhoseFile::Recorded(_) => {
+            "; certificates begin an hour before they are issued, for servers whose clocks are late"
+        }
+        _ => "",
+    };
+    let (until, when) = (dates::moment(until), dates::relative(until, now));
+    Some(format!("{from} to {until}, ends {when}{hour}"))
+}
+
 fn whose(of: &WhoseFile) -> String {
     match of {
-        WhoseFile::Recorded {
-            device,
-            state,
-            moment,
-        } => match (moment, *state) {
-            (Some(until), "replaced") => {
-                format!("{device}, {state}, let in until {}", dates::moment(*until))
-            }
-            (Some(since), state) => format!("{device}, {state} since {}", dates::moment(*since)),
-            (None, state) => format!("{device}, {state}"),
-        },
+        WhoseFile::Recorded(recorded) => standing(recorded),
         WhoseFile::Declared { device } => format!("{device}, which is declared to have it"),
         WhoseFile::Removed { device, since } => match since {
             Some(since) => format!("{device}, removed since {}", dates::moment(*since)),
@@ -265,5 +227,18 @@ fn whose(of: &WhoseFile) -> String {
         WhoseFile::Unrecorded { authority } => format!("unknown, though `{authority}` signed it"),
         WhoseFile::Unknown => String::from("unknown to this homelab"),
         WhoseFile::NoHomelab => String::from("not known here: there is no homelab.lock"),
+    }
+}
+
+fn standing(recorded: &Recorded) -> String {
+    let (device, word) = (&recorded.device, recorded.word());
+    match recorded.state {
+        State::Active => format!("{device}, {word}"),
+        State::Superseded { until } => {
+            format!("{device}, {word}, let in until {}", dates::moment(until))
+        }
+        State::Revoked { since } | State::Blocked { since } => {
+            format!("{device}, {word} since {}", dates::moment(since))
+        }
     }
 }

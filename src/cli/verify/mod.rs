@@ -1,10 +1,10 @@
 //! `homelab verify`.
 
 mod bundle;
+mod drawing;
 mod live;
-mod resolve;
+mod options;
 mod tree;
-mod visit;
 
 use std::path::{Path, PathBuf};
 
@@ -12,15 +12,14 @@ use anstyle::{AnsiColor, Style};
 use miette::{Diagnostic, Report};
 use thiserror::Error;
 
-pub use live::EchoAt;
-pub use resolve::Resolve;
+pub use options::Resolve;
 
 use super::arguments::Verify;
 use super::failure::{Exit, Failure};
 use super::secret;
 use super::workspace::Workspace;
-use crate::lock::{Issued, Lock};
-use crate::root::{Keyring, Password};
+use crate::lock::Lock;
+use crate::root::Keyring;
 use crate::verify::{Finding, Severity};
 
 #[derive(Debug, Error, Diagnostic)]
@@ -90,18 +89,6 @@ fn keyring(
     match secret::unlock(workspace, &arguments.secret, lock, &[lock.root]) {
         Ok(opened) => (Some(opened.keyring), Vec::new()),
         Err(failure) => (None, failure.reports),
-    }
-}
-
-/// The password of a certificate's .p12; none where it has none, or the keyring lacks its root.
-fn password(keyring: &Keyring, lock: &Lock, issued: &Issued) -> Option<Password> {
-    match issued.own_key {
-        Some(_) => None,
-        None => Some(
-            keyring
-                .root(&lock.root_of(issued))?
-                .password(&issued.id, &issued.device),
-        ),
     }
 }
 

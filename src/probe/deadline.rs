@@ -1,4 +1,4 @@
-//! A connection that ends at its time.
+//! A connection that ends at its time: by a monotonic clock, which tells nothing of the day.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -6,19 +6,17 @@ use std::time::{Duration, Instant};
 
 /// A connection that ends at its time, however busily the other side goes on.
 pub struct Timed {
-    /// The connection.
     pub stream: TcpStream,
-    /// When it ends.
     pub deadline: Instant,
 }
 
 impl Timed {
     fn left(&self) -> io::Result<Duration> {
         let left = self.deadline.saturating_duration_since(Instant::now());
-        match left.is_zero() {
-            true => Err(io::ErrorKind::TimedOut.into()),
-            false => Ok(left),
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
         }
+        Ok(left)
     }
 }
 
@@ -40,7 +38,6 @@ impl Write for Timed {
     }
 }
 
-/// Whether time was over.
 pub fn is_timeout(error: &io::Error) -> bool {
     // What a socket says whose time is over differs between systems.
     matches!(
@@ -49,13 +46,12 @@ pub fn is_timeout(error: &io::Error) -> bool {
     )
 }
 
-/// An error in words.
 pub fn described(error: &io::Error, timeout: Duration) -> String {
-    match is_timeout(error) {
-        true => format!("no answer within {} s", timeout.as_secs()),
-        false if error.kind() == io::ErrorKind::UnexpectedEof => {
-            String::from("the connection was closed")
-        }
-        false => error.to_string(),
+    if is_timeout(error) {
+        return format!("no answer within {} s", timeout.as_secs());
+    }
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => String::from("the connection was closed"),
+        _ => error.to_string(),
     }
 }

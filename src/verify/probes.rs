@@ -41,6 +41,13 @@ pub enum Manner {
     FromElsewhere,
 }
 
+impl Manner {
+    /// Whether the visitor says where they are.
+    pub fn is_claim(self) -> bool {
+        matches!(self, Manner::FromHome | Manner::FromElsewhere)
+    }
+}
+
 /// A request to be made.
 #[derive(Debug, Clone)]
 pub struct Probe {
@@ -56,8 +63,8 @@ pub struct Probe {
     pub expected: Expected,
 }
 
-/// The certificates that can be shown, with how they stand.
-pub type Cards<'a> = [(&'a Issued, Standing)];
+/// The certificates that are tried, with how they stand.
+pub type Tried<'a> = [(&'a Issued, Standing)];
 
 /// A name that nobody declares, and that no certificate of a site is for, but for a wildcard's.
 pub fn undeclared(domain: &str) -> [String; 2] {
@@ -68,14 +75,11 @@ pub fn undeclared(domain: &str) -> [String; 2] {
 }
 
 /// What is to be asked of a site, where those are all that there are.
-pub fn probes(site: &Site, all: &[Site], domain: &str, cards: &Cards<'_>) -> Vec<Probe> {
+pub fn probes(site: &Site, all: &[Site], domain: &str, tried: &Tried<'_>) -> Vec<Probe> {
     let nobody = |path: &str, expected| ask(Visitor::Nobody, path, expected);
     let mut probes = vec![nobody("/", site.nobody())];
     if let Some(public) = &site.public {
-        probes.push(nobody(
-            &public.path,
-            Expected::always(Outcome::DeviceAccess),
-        ));
+        probes.push(nobody(&public.path, Expected::always(Outcome::Admitted)));
         let lookalikes = public.lookalikes.iter();
         probes.extend(lookalikes.map(|path| nobody(path, site.nobody())));
         if !public.takes_options {
@@ -93,11 +97,11 @@ pub fn probes(site: &Site, all: &[Site], domain: &str, cards: &Cards<'_>) -> Vec
             }),
         );
     }
-    probes.extend(behind_other_names(site, all, domain, cards));
+    probes.extend(behind_other_names(site, all, domain, tried));
     if site.asks() {
-        let refused = Expected::always(Outcome::Shut);
+        let refused = Expected::always(Outcome::HandshakeRefused);
         probes.push(ask(Visitor::Stranger, "/", refused));
-        for (place, (issued, standing)) in cards.iter().enumerate() {
+        for (place, (issued, standing)) in tried.iter().enumerate() {
             let expected = site.device(&issued.device.person, *standing);
             probes.push(ask(Visitor::Device(place), "/", expected));
         }
@@ -126,7 +130,7 @@ fn ask(visitor: Visitor, path: &str, expected: Expected) -> Probe {
 
 /// The site asked for behind another name in the handshake: of each kind of site one, none, and one
 /// that there is not.
-fn behind_other_names(site: &Site, all: &[Site], domain: &str, cards: &Cards<'_>) -> Vec<Probe> {
+fn behind_other_names(site: &Site, all: &[Site], domain: &str, tried: &Tried<'_>) -> Vec<Probe> {
     let behind = |name, visitor, outcome| Probe {
         name,
         ..ask(visitor, "/", Expected::always(outcome))
@@ -150,7 +154,7 @@ fn behind_other_names(site: &Site, all: &[Site], domain: &str, cards: &Cards<'_>
         let admitted = |(issued, standing): &(&Issued, Standing)| {
             other.admits(&issued.device.person, *standing)
         };
-        if let Some(place) = cards.iter().position(admitted) {
+        if let Some(place) = tried.iter().position(admitted) {
             probes.push(behind(name(), Visitor::Device(place), Outcome::Misdirected));
         }
     }
@@ -167,8 +171,8 @@ fn behind_other_names(site: &Site, all: &[Site], domain: &str, cards: &Cards<'_>
 impl Site {
     fn nobody(&self) -> Expected {
         match self.guard {
-            Guard::Open => Expected::always(Outcome::DeviceAccess),
-            Guard::Required => Expected::always(Outcome::Shut),
+            Guard::Open => Expected::always(Outcome::Admitted),
+            Guard::Required => Expected::always(Outcome::HandshakeRefused),
             Guard::Home | Guard::Asked { home: true } => Expected::at_home(),
             Guard::Asked { home: false } => Expected::always(Outcome::Forbidden),
         }
@@ -176,11 +180,13 @@ impl Site {
 
     fn device(&self, person: &Name, standing: Standing) -> Expected {
         match standing {
-            Standing::Shut => Expected::always(Outcome::Shut),
-            _ if self.admits(person, standing) => Expected::always(Outcome::DeviceAccess),
-            Standing::DeviceAccess | Standing::Out if self.is_open_at_home() => Expected::at_home(),
-            Standing::DeviceAccess => Expected::always(Outcome::Forbidden),
-            Standing::Out => Expected::always(Outcome::Refused),
+            Standing::Untrusted => Expected::always(Outcome::HandshakeRefused),
+            _ if self.admits(person, standing) => Expected::always(Outcome::Admitted),
+            Standing::Admitted | Standing::Unlisted if self.is_open_at_home() => {
+                Expected::at_home()
+            }
+            Standing::Admitted => Expected::always(Outcome::Forbidden),
+            Standing::Unlisted => Expected::always(Outcome::Refused),
         }
     }
 }

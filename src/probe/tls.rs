@@ -1,14 +1,15 @@
-//! What is shown to a server, and what is looked at: nothing that it says is believed.
+//! What is said of certificates in a handshake: the one that is sent, and the one that comes. Nothing of the latter is believed.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ResolvesClientCert, WebPkiServerVerifier};
+use rustls::crypto::ring::sign::any_supported_type;
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 use rustls::sign::{CertifiedKey, Signer, SigningKey};
 use rustls::time_provider::TimeProvider;
 use rustls::{
@@ -16,20 +17,40 @@ use rustls::{
     SignatureScheme,
 };
 
-use super::{ClientIdentity, ServerCertificate, ServerCertificateFault};
-use crate::pki::{Certificate, PrivateKey};
+use super::inspection::{ServerCertificate, ServerCertificateFault};
+use crate::pki::{Certificate, KeyKind, PrivateKey};
 
-/// Shows a certificate to whoever asks for one, and notes that they did.
-pub struct Showing {
-    pub shown: Option<ClientIdentity>,
-    pub asked: Mutex<Option<Vec<Vec<u8>>>>,
+/// A certificate with its key, to be sent.
+#[derive(Clone)]
+pub struct ClientIdentity(Arc<CertifiedKey>);
+
+impl ClientIdentity {
+    pub fn new(key: PrivateKey, certificate: &Certificate) -> ClientIdentity {
+        let chain = vec![CertificateDer::from(certificate.der().to_vec())];
+        // What ring signs in a handshake draws randomness, which no artifact has a part in.
+        let key: Arc<dyn SigningKey> = match key.public_key().kind() {
+            KeyKind::P256 => Arc::new(OwnKey(Arc::new(key))),
+            _ => {
+                let pkcs8 = PrivatePkcs8KeyDer::from(key.to_pkcs8_der().as_slice()).clone_key();
+                any_supported_type(&pkcs8.into()).expect("it was written by a key of that kind")
+            }
+        };
+        ClientIdentity(Arc::new(CertifiedKey::new(chain, key)))
+    }
 }
 
-impl ResolvesClientCert for Showing {
+/// Sends a certificate to whoever asks for one, and keeps that they did.
+pub struct IdentityResolver {
+    pub identity: Option<ClientIdentity>,
+    /// The authorities that a certificate was asked of, as names in DER; none where none was asked for.
+    pub requested: Mutex<Option<Vec<Vec<u8>>>>,
+}
+
+impl ResolvesClientCert for IdentityResolver {
     fn resolve(&self, hints: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         let hints = hints.iter().map(|hint| hint.to_vec()).collect();
-        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(hints);
-        self.shown
+        *locked(&self.requested) = Some(hints);
+        self.identity
             .as_ref()
             .map(|ClientIdentity(key)| Arc::clone(key))
     }
@@ -39,22 +60,28 @@ impl ResolvesClientCert for Showing {
     }
 }
 
-impl fmt::Debug for Showing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Showing").finish_non_exhaustive()
+impl IdentityResolver {
+    pub fn is_requested(&self) -> bool {
+        locked(&self.requested).is_some()
     }
 }
 
-/// Looks at a server's certificate and goes on in any case: what it is worth is reported, and nothing
-/// is entrusted to the server.
-#[derive(Debug)]
-pub struct Looking {
-    pub roots: Option<Arc<WebPkiServerVerifier>>,
-    pub provider: Arc<CryptoProvider>,
-    pub served: Mutex<Option<ServerCertificate>>,
+impl fmt::Debug for IdentityResolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IdentityResolver").finish_non_exhaustive()
+    }
 }
 
-impl ServerCertVerifier for Looking {
+/// Keeps a server's certificate and goes on in any case: what it is worth is reported, and nothing
+/// is entrusted to the server.
+#[derive(Debug)]
+pub struct RecordingVerifier {
+    pub roots: Option<Arc<WebPkiServerVerifier>>,
+    pub provider: Arc<CryptoProvider>,
+    pub certificate: Mutex<Option<ServerCertificate>>,
+}
+
+impl ServerCertVerifier for RecordingVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -67,7 +94,7 @@ impl ServerCertVerifier for Looking {
             Some(roots) => roots.verify_server_cert(end_entity, intermediates, name, ocsp, now),
             None => Err(CertificateError::UnknownIssuer.into()),
         };
-        *self.served.lock().unwrap_or_else(PoisonError::into_inner) = Some(ServerCertificate {
+        *locked(&self.certificate) = Some(ServerCertificate {
             certificate: Certificate::from_der(end_entity.to_vec()).ok(),
             fault: verified.err().map(fault),
         });
@@ -101,31 +128,30 @@ impl ServerCertVerifier for Looking {
 }
 
 fn fault(error: Error) -> ServerCertificateFault {
+    use ServerCertificateFault as Fault;
     let Error::InvalidCertificate(error) = error else {
-        return ServerCertificateFault::Other(error.to_string());
+        return Fault::Unreadable(error.to_string());
     };
-    ServerCertificateFault::Other(String::from(match error {
+    match error {
         // The latter where a root has the issuer's name and another key: all of Caddy's own of one year are called the same.
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            return ServerCertificateFault::UnknownIssuer;
-        }
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => Fault::UnknownIssuer,
         // An authority's certificate in a server's place, as many programs make them for themselves.
         CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
-            return ServerCertificateFault::UnknownIssuer;
+            Fault::UnknownIssuer
         }
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "has ended",
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => Fault::Expired,
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "is not valid yet"
+            Fault::NotValidYet
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "is for other names"
+            Fault::OtherNames
         }
-        other => return ServerCertificateFault::Other(format!("cannot be accepted: {other}")),
-    }))
+        other => Fault::Unacceptable(other.to_string()),
+    }
 }
 
-/// A key of the homelab's, which signs by RFC 6979.
-pub struct OwnKey(pub Arc<PrivateKey>);
+/// A key of the homelab's, which signs by RFC 6979 in [`crate::pki`]; the TLS library never has it.
+struct OwnKey(Arc<PrivateKey>);
 
 impl SigningKey for OwnKey {
     fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
@@ -156,11 +182,11 @@ impl fmt::Debug for OwnKey {
     }
 }
 
-/// The one clock of the command.
+/// The moment at which certificates are verified: this room reads no clock of the day.
 #[derive(Debug)]
-pub struct Clock(pub Timestamp);
+pub struct FixedTime(pub Timestamp);
 
-impl TimeProvider for Clock {
+impl TimeProvider for FixedTime {
     fn current_time(&self) -> Option<UnixTime> {
         let seconds = u64::try_from(self.0.as_second()).ok()?;
         Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
@@ -187,7 +213,7 @@ pub fn is_about_certificates(alert: AlertDescription) -> bool {
 }
 
 /// `BadCertificate` as `bad certificate`.
-pub fn words(alert: AlertDescription) -> String {
+pub fn alert_words(alert: AlertDescription) -> String {
     let mut words = String::new();
     let name = format!("{alert:?}").replace("CA", "Ca");
     for character in name.chars() {
@@ -197,6 +223,11 @@ pub fn words(alert: AlertDescription) -> String {
         words.push(character.to_ascii_lowercase());
     }
     words
+}
+
+/// What a callback of the library's has left; a panic in one changes nothing of it.
+pub fn locked<T>(cell: &Mutex<T>) -> MutexGuard<'_, T> {
+    cell.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -213,7 +244,7 @@ mod tests {
             ),
             (AlertDescription::UnknownCA, "unknown ca"),
         ] {
-            assert_eq!(words(alert), told);
+            assert_eq!(alert_words(alert), told);
             assert!(is_about_certificates(alert));
         }
         for alert in [

@@ -1,7 +1,9 @@
-//! Where hosts are: `--resolve` as curl has it, then the system's resolver.
+//! What `verify --live` is told on the command line: where hosts are, as curl has it, and where an upstream echoes.
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
+
+use crate::probe::EchoAt;
 
 /// `HOST:PORT:ADDR[,ADDR]…`, with `*` for any host, and an IPv6 address perhaps in brackets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,18 +51,33 @@ impl FromStr for Resolve {
     }
 }
 
-/// The addresses of a host, those that were named rather than the resolver's. The last entry for a host
-/// counts, and one for any host where there is none.
-pub fn addresses(host: &str, port: u16, named: &[Resolve]) -> Result<Vec<SocketAddr>, String> {
+/// The addresses of a host, those that were named rather than the resolver's; none where its name has none. The
+/// last entry for a host counts, and one for any host where there is none.
+pub fn addresses(host: &str, port: u16, named: &[Resolve]) -> Vec<SocketAddr> {
     let here = || named.iter().rev().filter(|entry| entry.port == port);
     let own = here().find(|entry| entry.host.as_deref() == Some(host));
     if let Some(entry) = own.or_else(|| here().find(|entry| entry.host.is_none())) {
         let at = |address: &IpAddr| SocketAddr::new(*address, port);
-        return Ok(entry.addresses.iter().map(at).collect());
+        return entry.addresses.iter().map(at).collect();
     }
-    match (host, port).to_socket_addrs() {
-        Ok(found) => Ok(found.collect()),
-        Err(_) => Err(String::from("its name has no address")),
+    let found = (host, port).to_socket_addrs();
+    found.map(Iterator::collect).unwrap_or_default()
+}
+
+/// `SERVICE` or `SERVICE=PATH`.
+impl FromStr for EchoAt {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<EchoAt, &'static str> {
+        let (service, path) = text.split_once('=').unwrap_or((text, "/"));
+        let is_plain = |b: u8| b.is_ascii_graphic();
+        if service.is_empty() || !path.starts_with('/') || !path.bytes().all(is_plain) {
+            return Err("write it as `SERVICE`, or as `whoami=/headers`");
+        }
+        Ok(EchoAt {
+            service: service.to_owned(),
+            path: path.to_owned(),
+        })
     }
 }
 
@@ -74,7 +91,7 @@ mod tests {
             texts.iter().map(|text| text.parse().unwrap()).collect()
         };
         let found = |texts: &[&str], host, port| {
-            let found = addresses(host, port, &named(texts)).unwrap();
+            let found = addresses(host, port, &named(texts));
             found.iter().map(ToString::to_string).collect::<Vec<_>>()
         };
         assert_eq!(
@@ -110,6 +127,27 @@ mod tests {
             "a.test:443:127.0.0.1,",
         ] {
             assert!(text.parse::<Resolve>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn places_of_echoes_are_read() {
+        let read = |text: &str| text.parse::<EchoAt>();
+        let at = |service: &str, path: &str| EchoAt {
+            service: service.to_owned(),
+            path: path.to_owned(),
+        };
+        assert_eq!(read("whoami"), Ok(at("whoami", "/")));
+        assert_eq!(read("whoami=/api?x=1"), Ok(at("whoami", "/api?x=1")));
+        for bad in [
+            "",
+            "=/",
+            "whoami=",
+            "whoami=api",
+            "whoami=/a b",
+            "whoami=/a\r\nX: y",
+        ] {
+            assert!(read(bad).is_err(), "{bad:?}");
         }
     }
 }

@@ -1,36 +1,23 @@
-//! What is served: each host asked as each visitor, and the answers held against the declaration.
-
-mod asking;
-mod cards;
-mod echo;
-mod look;
-mod report;
-mod server;
+//! What is served.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use miette::{Diagnostic, Report};
-use rayon::prelude::*;
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
 use thiserror::Error;
 
-use super::visit::Visitors;
-use super::{VerifyError, counted, keyring};
+use super::options::addresses;
+use super::{VerifyError, counted, drawing, keyring};
 use crate::cli::arguments::Verify;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::workspace::Workspace;
-use crate::cli::{believed, bounded, clock, report as output};
+use crate::cli::{believed, bounded, clock, report};
 use crate::diagnostic::did_you_mean;
-use crate::verify::{Site, sites};
-use asking::Prober;
-pub use echo::EchoAt;
-use report::{HostReport, LiveReport, NotTried};
-
-/// How many hosts are asked at once.
-const AT_ONCE: usize = 8;
+use crate::probe::{
+    Certificates, HostReport, LiveReport, Ports, Roots, Task, client_certificates, probe,
+};
+use crate::verify::{Pages, Site, sites};
 
 #[derive(Debug, Error, Diagnostic)]
 enum LiveError {
@@ -86,60 +73,40 @@ pub fn verify(arguments: &Verify) -> Result<(), Failure> {
     let now = clock::now()?;
     clock::warn(&lock)?;
     let all = sites(&homelab, &lock);
-    let asked = named(arguments, &all)?;
+    let wanted = named(arguments, &all)?;
     for echo in &arguments.echo {
         known(&echo.service, &all)?;
     }
     let templates = workspace.templates()?.of_the_edge();
-    let timeout = Duration::from_secs(arguments.timeout.into());
-    let visitors = Visitors::new(roots(arguments)?, now, timeout);
-
-    let (keyring, reports) = match asked.iter().any(|site| site.asks()) {
-        true => keyring(arguments, &workspace, &lock),
-        false => (None, Vec::new()),
-    };
-    let mut not_tried = Vec::new();
-    let cards = match &keyring {
-        Some(keyring) => cards::cards(keyring, &homelab, &lock, now, &mut not_tried),
-        None => Vec::new(),
-    };
-    let stranger = cards::stranger(&lock, now);
-    if stranger.is_none() {
-        not_tried.push(NotTried {
-            certificate: String::from("a stranger's"),
-            why: String::from("there is no authority yet whose name it could bear"),
-        });
-    }
-    let asking = Prober {
-        arguments,
+    let task = Task {
         homelab: &homelab,
         lock: &lock,
         now,
-        // What the global options say changes no page.
-        own_templates: templates.iter().any(|name| name != "globals.caddyfile.j2"),
-        all: &all,
-        cards: &cards,
-        stranger,
-        visitors,
+        pages: Pages::of(&templates),
+        sites: &all,
+        ports: Ports {
+            https: arguments.port,
+            http: arguments.http_port,
+            admin: arguments.admin_port,
+        },
+        roots: roots(arguments)?,
+        timeout: Duration::from_secs(arguments.timeout.into()),
+        echoes: &arguments.echo,
     };
-    let ask = || -> Vec<_> { asked.par_iter().map(|site| asking.host(site)).collect() };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(AT_ONCE).build();
-    let asked = match pool {
-        Ok(pool) => pool.install(ask),
-        // Without threads of their own they are asked by those that there are.
-        Err(_) => ask(),
+    let (keyring, reports) = match wanted.iter().any(|site| site.asks()) {
+        true => keyring(arguments, &workspace, &lock),
+        false => (None, Vec::new()),
     };
-    let servers = asking.servers(&asked);
-    let told = LiveReport {
-        now,
-        hosts: asked.into_iter().map(|asked| asked.told).collect(),
-        servers,
-        devices_tried: cards.len(),
-        not_tried,
+    let certificates = match &keyring {
+        Some(keyring) => client_certificates(keyring, &homelab, &lock, now),
+        None => Certificates::default(),
     };
+    let told = probe(task, &wanted, certificates, |host, port| {
+        addresses(host, port, &arguments.resolve)
+    });
     match arguments.json {
-        true => output::json(&told)?,
-        false => output::table(&report::text(&told))?,
+        true => report::json(&told)?,
+        false => report::table(&drawing::text(&told))?,
     }
     conclude(&told, reports)
 }
@@ -161,9 +128,8 @@ fn conclude(told: &LiveReport, secrets: Vec<Report>) -> Result<(), Failure> {
         count => {
             failure.exit = Exit::Environment;
             let what = format!("{} could not be reached", counted(count, "host"));
-            failure
-                .reports
-                .push(Report::new(LiveError::Unreached { what }));
+            let unreached = LiveError::Unreached { what };
+            failure.reports.push(Report::new(unreached));
         }
     }
     if wrong > 0 {
@@ -172,9 +138,8 @@ fn conclude(told: &LiveReport, secrets: Vec<Report>) -> Result<(), Failure> {
             1 => String::from("1 answer is not as declared"),
             _ => format!("{wrong} answers are not as declared"),
         };
-        failure
-            .reports
-            .push(Report::new(LiveError::NotAsDeclared { what }));
+        let found = LiveError::NotAsDeclared { what };
+        failure.reports.push(Report::new(found));
     }
     match failure.exit {
         Exit::Done => Ok(()),
@@ -197,41 +162,26 @@ fn known<'s>(name: &str, all: &'s [Site]) -> Result<BTreeSet<&'s str>, Failure> 
     let is_it = |site: &&Site| site.service == name || site.host == name;
     let found = all.iter().filter(is_it);
     let found: BTreeSet<&str> = found.map(|site| site.host.as_str()).collect();
-    match found.is_empty() {
-        false => Ok(found),
-        true => {
-            let known = all.iter().map(|site| site.service.as_str());
-            let help = did_you_mean(name, known);
-            let name = name.to_owned();
-            let unknown = LiveError::UnknownService { name, help };
-            Err(Failure::new(Exit::Usage, unknown))
-        }
+    if found.is_empty() {
+        let known = all.iter().map(|site| site.service.as_str());
+        let help = did_you_mean(name, known);
+        let name = name.to_owned();
+        let unknown = LiveError::UnknownService { name, help };
+        return Err(Failure::new(Exit::Usage, unknown));
     }
+    Ok(found)
 }
 
 /// Bytes of the roots of the hosts' own certificates, at the most: all of the world's have a tenth.
 const CA_LIMIT: u64 = 4 << 20;
 
 /// The roots of the hosts' own certificates.
-fn roots(arguments: &Verify) -> Result<RootCertStore, Failure> {
-    let mut roots = RootCertStore::empty();
+fn roots(arguments: &Verify) -> Result<Roots, Failure> {
     let Some(path) = &arguments.ca else {
-        // What cannot be read among them is a root less: it shows as an issuer that is not known.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        return Ok(roots);
+        let certificates = rustls_native_certs::load_native_certs().certs;
+        return Ok(Roots::of_the_system(certificates));
     };
-    let bad = || Failure::environment(LiveError::BadCa { path: path.clone() });
-    let blocks = bounded::whole(path, CA_LIMIT)
-        .ok()
-        .and_then(|text| pem::parse_many(text).ok());
-    for block in blocks.unwrap_or_default() {
-        if block.tag() == "CERTIFICATE" {
-            let certificate = CertificateDer::from(block.into_contents());
-            roots.add(certificate).map_err(|_| bad())?;
-        }
-    }
-    match roots.is_empty() {
-        true => Err(bad()),
-        false => Ok(roots),
-    }
+    let text = bounded::whole(path, CA_LIMIT).ok();
+    let roots = text.and_then(|text| Roots::named(&text));
+    roots.ok_or_else(|| Failure::environment(LiveError::BadCa { path: path.clone() }))
 }

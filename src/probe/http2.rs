@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use httparse::Header;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::http::{HEAD_LIMIT, Heard, reply};
+use super::http::{HEAD_LIMIT, Response, reply};
 
 /// The protocol's name in a handshake (RFC 9113 §3.2).
 pub const NAME: &[u8] = b"h2";
@@ -20,7 +20,7 @@ pub const NAME: &[u8] = b"h2";
 pub type Head = ::http::Request<()>;
 
 /// Asks, and reads the head of the answer.
-pub fn ask(stream: &mut (impl Read + Write), head: Head) -> io::Result<Heard> {
+pub fn ask(stream: &mut (impl Read + Write), head: Head) -> io::Result<Response> {
     let failed = RefCell::new(None);
     let waiting = Waiting {
         stream,
@@ -35,11 +35,11 @@ pub fn ask(stream: &mut (impl Read + Write), head: Head) -> io::Result<Heard> {
         // What the library makes of it is only its words.
         (Err(_), Some(error)) => Err(error),
         (Err(error), None) if error.is_io() => Err(error.into_io().expect("it is one")),
-        (Err(error), None) => Ok(Heard::Garbled(error.to_string())),
+        (Err(error), None) => Ok(Response::NotHttp(error.to_string())),
     }
 }
 
-fn converse<S: Read + Write>(stream: Waiting<'_, S>, head: Head) -> Result<Heard, h2::Error> {
+fn converse<S: Read + Write>(stream: Waiting<'_, S>, head: Head) -> Result<Response, h2::Error> {
     let mut context = Context::from_waker(Waker::noop());
     let mut client = h2::client::Builder::new();
     client
@@ -55,21 +55,21 @@ fn converse<S: Read + Write>(stream: Waiting<'_, S>, head: Head) -> Result<Heard
     loop {
         let ended = Pin::new(&mut connection).poll(&mut context);
         if let Poll::Ready(answer) = Pin::new(&mut answer).poll(&mut context) {
-            return answer.map(|answer| heard(&answer));
+            return answer.map(|answer| response(&answer));
         }
         if let Poll::Ready(ended) = ended {
-            return ended.map(|()| Heard::Garbled(String::from("it ends without an answer")));
+            return ended.map(|()| Response::NotHttp(String::from("it ends without an answer")));
         }
     }
 }
 
-fn heard(answer: &::http::Response<h2::RecvStream>) -> Heard {
+fn response(answer: &::http::Response<h2::RecvStream>) -> Response {
     let headers = answer.headers().iter().map(|(name, value)| Header {
         name: name.as_str(),
         value: value.as_bytes(),
     });
     let headers: Vec<Header<'_>> = headers.collect();
-    Heard::Reply(reply(answer.status().as_u16(), &headers))
+    Response::Http(reply(answer.status().as_u16(), &headers))
 }
 
 /// A stream that waits for whatever it is asked for, but for every second read: by then what the first has brought is to be looked at.
@@ -163,7 +163,7 @@ mod tests {
         }
     }
 
-    fn asked(says: &[u8]) -> (io::Result<Heard>, Vec<u8>) {
+    fn asked(says: &[u8]) -> (io::Result<Response>, Vec<u8>) {
         let mut server = Server {
             says: says.to_vec(),
             heard: Vec::new(),
@@ -186,7 +186,7 @@ mod tests {
         for (head, status) in [(&[0x88][..], 200), (b"\x08\x03403", 403)] {
             let says = [settings.clone(), frame(1, 4, 1, head)].concat();
             let (heard, sent) = asked(&says);
-            let Ok(Heard::Reply(reply)) = heard else {
+            let Ok(Response::Http(reply)) = heard else {
                 panic!("{heard:?}");
             };
             assert_eq!(reply.status, status);
@@ -205,7 +205,7 @@ mod tests {
             [settings.clone(), frame(1, 4, 1, &[0xff; 40])].concat(),
         ] {
             let (heard, _) = asked(&says);
-            assert!(!matches!(heard, Ok(Heard::Reply(_))), "{heard:?}");
+            assert!(!matches!(heard, Ok(Response::Http(_))), "{heard:?}");
         }
         for silent in [Vec::new(), settings] {
             let (heard, _) = asked(&silent);

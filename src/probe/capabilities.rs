@@ -1,4 +1,4 @@
-//! What is asked without a conversation: whether there is QUIC, and which keys a server agrees on.
+//! What a server can do, found out without a whole handshake: QUIC, and the key agreement X25519MLKEM768.
 //!
 //! Nothing of a secret is in what is sent: no handshake comes of it.
 
@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
-use super::wire::Timed;
+use super::deadline::Timed;
 
 /// How long an answer over UDP is waited for, at the most.
 const QUIET: Duration = Duration::from_millis(700);

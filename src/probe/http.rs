@@ -2,30 +2,28 @@
 
 use std::io::{self, Read};
 
+use super::request::Wanted;
 use crate::verify::page_policy;
 
 /// Bytes of the head of an answer, at the most.
 pub(super) const HEAD_LIMIT: usize = 64 << 10;
 /// Bytes of the body of an answer, at the most, where it is read at all.
 const BODY_LIMIT: usize = 64 << 10;
-/// Answers that only announce the one to come, at the most.
+/// Interim answers before the final one, at the most.
 const MOST_ANNOUNCED: usize = 8;
 /// Headers of an answer, at the most.
 const MOST_HEADERS: usize = 200;
 
-/// What was said.
+/// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Heard {
-    /// An answer in HTTP.
-    Reply(Reply),
-    /// Something else: why it is none.
-    Garbled(String),
+pub enum Response {
+    Http(Reply),
+    /// Something else, and why it is no HTTP.
+    NotHttp(String),
 }
 
-/// An answer in HTTP.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reply {
-    /// Its status.
     pub status: u16,
     /// Whether it is one of the edge's own pages.
     pub own_page: bool,
@@ -35,35 +33,25 @@ pub struct Reply {
     pub offers_other: bool,
     /// Whether it says that the host is to be asked with TLS only (RFC 6797).
     pub hsts: bool,
-    /// Where it leads to.
     pub location: Option<String>,
     /// Its body, where that was wanted, as far as it came.
     pub body: Vec<u8>,
 }
 
-/// How much of an answer is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
-    /// Its head.
-    Head,
-    /// The body too, up to 64 KiB.
-    Body,
-}
-
 /// Reads an answer, past what only announces one (RFC 9110 §15.2).
-pub fn read(stream: &mut impl Read, wanted: Wanted) -> io::Result<Heard> {
+pub fn read(stream: &mut impl Read, wanted: Wanted) -> io::Result<Response> {
     let mut bytes = Vec::new();
     let mut buffer = [0; 4096];
     let mut announced = 0;
-    let garbled = |why: &str| Ok(Heard::Garbled(why.to_owned()));
+    let not_http = |why: &str| Ok(Response::NotHttp(why.to_owned()));
     loop {
         let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
         let mut response = httparse::Response::new(&mut headers);
         match response.parse(&bytes) {
-            Err(error) => return garbled(&error.to_string()),
+            Err(error) => return not_http(&error.to_string()),
             Ok(httparse::Status::Complete(length)) => match response.code {
                 Some(100 | 102..=199) if announced == MOST_ANNOUNCED => {
-                    return garbled("it is announced without end");
+                    return not_http("it is announced without end");
                 }
                 Some(100 | 102..=199) => {
                     announced += 1;
@@ -73,26 +61,46 @@ pub fn read(stream: &mut impl Read, wanted: Wanted) -> io::Result<Heard> {
                 Some(status) => {
                     let mut reply = reply(status, response.headers);
                     if wanted == Wanted::Body {
-                        let is_chunked = values(response.headers, "Transfer-Encoding")
-                            .any(|value| value.eq_ignore_ascii_case(b"chunked"));
-                        let raw = rest(stream, bytes.split_off(length));
-                        reply.body = if is_chunked { unchunked(&raw) } else { raw };
+                        let coding = coding(response.headers);
+                        reply.body = body(stream, bytes.split_off(length), coding);
                     }
-                    return Ok(Heard::Reply(reply));
+                    return Ok(Response::Http(reply));
                 }
-                None => return garbled("it has no status"),
+                None => return not_http("it has no status"),
             },
             Ok(httparse::Status::Partial) if bytes.len() > HEAD_LIMIT => {
-                return garbled("its head has no end");
+                return not_http("its head has no end");
             }
             Ok(httparse::Status::Partial) => {}
         }
-        match stream.read(&mut buffer) {
-            Ok(0) if bytes.is_empty() => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(0) => return garbled("it ends in its head"),
-            Ok(read) => bytes.extend_from_slice(&buffer[..read]),
-            Err(error) => return Err(error),
+        match stream.read(&mut buffer)? {
+            0 if bytes.is_empty() => return Err(io::ErrorKind::UnexpectedEof.into()),
+            0 => return not_http("it ends in its head"),
+            read => bytes.extend_from_slice(&buffer[..read]),
         }
+    }
+}
+
+/// How the end of a body is known (RFC 9112 §6.3).
+enum Coding {
+    UntilClosed,
+    Chunked,
+}
+
+fn coding(headers: &[httparse::Header<'_>]) -> Coding {
+    let mut codings = values(headers, "Transfer-Encoding");
+    if codings.any(|value| value.eq_ignore_ascii_case(b"chunked")) {
+        Coding::Chunked
+    } else {
+        Coding::UntilClosed
+    }
+}
+
+fn body(stream: &mut impl Read, begun: Vec<u8>, coding: Coding) -> Vec<u8> {
+    let raw = rest(stream, begun);
+    match coding {
+        Coding::UntilClosed => raw,
+        Coding::Chunked => unchunked(&raw),
     }
 }
 
@@ -158,14 +166,14 @@ fn unchunked(mut bytes: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn heard(bytes: &[u8]) -> Heard {
+    fn response(bytes: &[u8]) -> Response {
         read(&mut &*bytes, Wanted::Body).expect("it is not empty")
     }
 
     fn reply(bytes: &[u8]) -> Reply {
-        match heard(bytes) {
-            Heard::Reply(reply) => reply,
-            Heard::Garbled(why) => panic!("{why}"),
+        match response(bytes) {
+            Response::Http(reply) => reply,
+            Response::NotHttp(why) => panic!("{why}"),
         }
     }
 
@@ -222,9 +230,9 @@ mod tests {
             many.as_bytes(),
         ] {
             assert!(
-                matches!(heard(bytes), Heard::Garbled(_)),
+                matches!(response(bytes), Response::NotHttp(_)),
                 "{:?}",
-                heard(bytes)
+                response(bytes)
             );
         }
         assert!(read(&mut &b""[..], Wanted::Head).is_err());

@@ -1,0 +1,64 @@
+//! What can come of a request, as it was seen.
+
+use std::fmt;
+
+/// What came of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    Http {
+        status: u16,
+        /// Whether it is one of the edge's own pages.
+        own_page: bool,
+    },
+    /// The handshake ended with an alert about certificates.
+    HandshakeRefused(String),
+    /// The connection ended without a word, after a certificate had been asked for.
+    Closed,
+    /// The connection ended without a word, after a handshake in which none was.
+    ClosedUnasked,
+    /// The handshake failed for another reason.
+    HandshakeFailed(String),
+    /// Something was said that is no answer in HTTP.
+    NotHttp(String),
+    Unreached(Unreached),
+}
+
+/// Why nobody could be asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unreached {
+    /// The host's name leads nowhere.
+    NoAddress,
+    /// It is none that stands in a handshake.
+    NoServerName,
+    Closed,
+    /// In the system's words.
+    Io(String),
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Answer::Http {
+                status,
+                own_page: true,
+            } => write!(f, "{status} from the edge"),
+            Answer::Http { status, .. } => write!(f, "{status}"),
+            Answer::HandshakeRefused(alert) => write!(f, "refused in the handshake ({alert})"),
+            Answer::Closed | Answer::ClosedUnasked => f.write_str("a connection that was closed"),
+            Answer::HandshakeFailed(why) => write!(f, "no handshake ({why})"),
+            Answer::NotHttp(why) => write!(f, "no answer in HTTP ({why})"),
+            Answer::Unreached(why) => write!(f, "no connection ({why})"),
+        }
+    }
+}
+
+impl fmt::Display for Unreached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Unreached::NoAddress => "its name has no address",
+            Unreached::NoServerName => "its name is none that TLS could ask for",
+            Unreached::Closed => "the connection was closed",
+            Unreached::Io(why) => why,
+        })
+    }
+}

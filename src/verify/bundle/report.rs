@@ -1,0 +1,147 @@
+//! What is told of a bundle: whose it is, and the fields of its certificate.
+
+use jiff::Timestamp;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+
+use super::super::Finding;
+use crate::lock::State;
+use crate::model::{DeviceId, Platform};
+use crate::pki::{BundleProfile, Certificate, Fingerprint};
+
+/// What a bundle turned out to be.
+#[derive(Debug, Serialize)]
+pub struct BundleReport {
+    pub file: String,
+    pub of: WhoseFile,
+    /// None where it has no certificate.
+    pub certificate: Option<CertificateReport>,
+    /// How it is encrypted.
+    pub protection: String,
+    #[serde(serialize_with = "profile_word")]
+    pub profile: Option<BundleProfile>,
+    /// What the device runs, where it is declared.
+    #[serde(serialize_with = "platform_word")]
+    pub platform: Option<Platform>,
+    /// The profile that the device's platform wants.
+    #[serde(serialize_with = "profile_word")]
+    pub wanted: Option<BundleProfile>,
+    pub findings: Vec<Finding>,
+}
+
+/// Whose a bundle is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "known", rename_all = "kebab-case")]
+pub enum WhoseFile {
+    /// The lock records its certificate.
+    Recorded(Recorded),
+    /// The declaration has its fingerprint: it was on the device already.
+    Declared {
+        #[serde(serialize_with = "as_text")]
+        device: DeviceId,
+    },
+    /// It was declared by its fingerprint once.
+    Removed {
+        #[serde(serialize_with = "as_text")]
+        device: DeviceId,
+        /// Since when it is not; none where the lock has not learnt it yet.
+        since: Option<Timestamp>,
+    },
+    /// One of the lock's authorities has signed it, and the lock does not record it.
+    Unrecorded {
+        /// The authority's name.
+        authority: String,
+    },
+    /// This homelab does not know it.
+    Unknown,
+    /// There is no homelab to ask.
+    NoHomelab,
+}
+
+/// A certificate that the lock records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    pub device: DeviceId,
+    pub state: State,
+}
+
+#[derive(Debug, Serialize)]
+pub struct CertificateReport {
+    pub subject: String,
+    pub issuer: String,
+    pub serial: String,
+    pub fingerprint: Fingerprint,
+    pub emails: Vec<String>,
+    pub not_before: Option<Timestamp>,
+    pub not_after: Option<Timestamp>,
+}
+
+impl BundleReport {
+    pub fn is_wrong(&self) -> bool {
+        self.findings.iter().any(Finding::is_wrong)
+    }
+}
+
+impl Recorded {
+    /// The state as the lock file has it.
+    pub fn word(&self) -> &'static str {
+        match self.state {
+            State::Active => "active",
+            State::Superseded { .. } => "replaced",
+            State::Revoked { .. } => "retired",
+            State::Blocked { .. } => "barred",
+        }
+    }
+
+    /// Until when, or since when, where the state has that.
+    fn moment(&self) -> Option<Timestamp> {
+        match self.state {
+            State::Active => None,
+            State::Superseded { until } => Some(until),
+            State::Revoked { since } | State::Blocked { since } => Some(since),
+        }
+    }
+}
+
+impl Serialize for Recorded {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut recorded = serializer.serialize_struct("Recorded", 3)?;
+        recorded.serialize_field("device", &format_args!("{}", self.device))?;
+        recorded.serialize_field("state", self.word())?;
+        recorded.serialize_field("moment", &self.moment())?;
+        recorded.end()
+    }
+}
+
+impl CertificateReport {
+    pub(super) fn of(certificate: &Certificate) -> CertificateReport {
+        let fields = certificate.fields();
+        CertificateReport {
+            subject: fields.subject,
+            issuer: fields.issuer,
+            serial: fields.serial,
+            fingerprint: certificate.fingerprint(),
+            emails: fields.emails,
+            not_before: fields.not_before,
+            not_after: fields.not_after,
+        }
+    }
+}
+
+fn as_text<S: Serializer>(device: &DeviceId, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(device)
+}
+
+fn profile_word<S: Serializer>(
+    profile: &Option<BundleProfile>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    profile.map(BundleProfile::as_str).serialize(serializer)
+}
+
+fn platform_word<S: Serializer>(
+    platform: &Option<Platform>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    platform.map(Platform::as_str).serialize(serializer)
+}

@@ -1,0 +1,370 @@
+//! What an answer means beside what was to come.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+
+use super::{Answer, EchoFault, Expected, Outcome, Pages, Place, Unreached, printable};
+
+/// What is thought of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judgement {
+    /// As declared.
+    Fine,
+    /// It is as declared for one place, and where this was asked from cannot be told.
+    Either(OnePlace),
+    Unreached(Unreached),
+    /// Not as declared by homelab.kdl; templates of the user's own may declare more.
+    Tolerable(AnswerFault),
+    /// Not as declared.
+    Wrong(AnswerFault),
+}
+
+/// The place for which an answer is as declared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnePlace {
+    Lan,
+    Elsewhere,
+}
+
+/// Why an answer is not as declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AnswerFault {
+    Other {
+        expected: Outcome,
+        got: Answer,
+    },
+    /// A 403 that is not the edge's, where somebody was to be refused.
+    ServiceReached {
+        expected: Outcome,
+    },
+    /// What a visitor says of where they are makes a difference.
+    ClaimBelieved {
+        unclaimed: Answer,
+        claimed: Answer,
+    },
+    /// Somebody is let in, and sent to another place than is declared.
+    OtherRedirect {
+        to: String,
+        status: u16,
+        found: String,
+        found_status: u16,
+    },
+    /// An answer without TLS that leads nowhere.
+    NotToHttps {
+        status: u16,
+    },
+    /// One that leads elsewhere.
+    ToOtherThanHttps {
+        to: String,
+        found: String,
+    },
+    /// An upstream that was to say what it was told did not.
+    NoEcho {
+        got: Answer,
+    },
+    Echo(Vec<EchoFault>),
+}
+
+/// What is thought of an answer, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    Fine,
+    Either,
+    Unreached,
+    Wrong,
+}
+
+impl Judgement {
+    pub fn verdict(&self) -> Verdict {
+        match self {
+            Judgement::Fine => Verdict::Fine,
+            Judgement::Either(_) | Judgement::Tolerable(_) => Verdict::Either,
+            Judgement::Unreached(_) => Verdict::Unreached,
+            Judgement::Wrong(_) => Verdict::Wrong,
+        }
+    }
+
+    /// Why, where it is not simply fine.
+    pub fn why(&self) -> Option<&dyn fmt::Display> {
+        match self {
+            Judgement::Fine => None,
+            Judgement::Either(place) => Some(place),
+            Judgement::Unreached(why) => Some(why),
+            Judgement::Tolerable(fault) | Judgement::Wrong(fault) => Some(fault),
+        }
+    }
+}
+
+impl Serialize for Judgement {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut judgement = serializer.serialize_struct("Judgement", 2)?;
+        judgement.serialize_field("verdict", &self.verdict())?;
+        let why = self.why().map(|why| why.to_string());
+        judgement.serialize_field("why", &why)?;
+        judgement.end()
+    }
+}
+
+/// What is thought of an answer. Where templates of the user's own make the pages, a status of 403 is taken for
+/// the edge's.
+pub fn judge(expected: Expected, answer: &Answer, place: Place, pages: Pages) -> Judgement {
+    match answer {
+        Answer::Unreached(why) => return Judgement::Unreached(why.clone()),
+        Answer::ClosedUnasked if expected.at(place) != Some(Outcome::Unserved) => {
+            return Judgement::Unreached(Unreached::Closed);
+        }
+        _ => {}
+    }
+    let at = |outcome| mismatch(outcome, answer, pages);
+    match expected.at(place) {
+        Some(outcome) => at(outcome).map_or(Judgement::Fine, Judgement::Wrong),
+        None => match (at(expected.home), at(expected.outside)) {
+            (Some(_), Some(fault)) => Judgement::Wrong(fault),
+            (None, _) => Judgement::Either(OnePlace::Lan),
+            (Some(_), None) => Judgement::Either(OnePlace::Elsewhere),
+        },
+    }
+}
+
+/// What a visitor's claim to be elsewhere has changed, which is to be nothing.
+pub fn judge_claim(unclaimed: &Answer, claimed: &Answer) -> Option<AnswerFault> {
+    match claimed {
+        Answer::Unreached(_) | Answer::ClosedUnasked => None,
+        claimed if claimed == unclaimed => None,
+        claimed => Some(AnswerFault::ClaimBelieved {
+            unclaimed: unclaimed.clone(),
+            claimed: claimed.clone(),
+        }),
+    }
+}
+
+/// Why an answer is not that outcome; none where it is.
+fn mismatch(expected: Outcome, answer: &Answer, pages: Pages) -> Option<AnswerFault> {
+    let is_refusal = |status, own_page| status == 403 && (own_page || pages == Pages::Overridden);
+    let is_handshake_refused = matches!(answer, Answer::HandshakeRefused(_) | Answer::Closed);
+    // RFC 9110 §15.5.20: this server does not serve that host on this connection.
+    let is_misdirected = matches!(answer, Answer::Http { status: 421, .. });
+    let (is_forbidden, is_admitted) = match answer {
+        Answer::Http { status, own_page } => {
+            let is_refusal = is_refusal(*status, *own_page);
+            (is_refusal, !is_misdirected && !is_refusal)
+        }
+        _ => (false, false),
+    };
+    let is_nothing = is_handshake_refused
+        || matches!(answer, Answer::HandshakeFailed(_) | Answer::ClosedUnasked);
+    let fits = match expected {
+        Outcome::Admitted => is_admitted,
+        Outcome::Forbidden => is_forbidden,
+        Outcome::HandshakeRefused => is_handshake_refused,
+        Outcome::Refused => is_forbidden || is_handshake_refused,
+        Outcome::Misdirected => is_misdirected,
+        Outcome::Unserved => is_misdirected || is_nothing,
+    };
+    if fits {
+        return None;
+    }
+    Some(match answer {
+        Answer::Http {
+            status: 403,
+            own_page: false,
+        } if !is_forbidden => AnswerFault::ServiceReached { expected },
+        other => AnswerFault::Other {
+            expected,
+            got: other.clone(),
+        },
+    })
+}
+
+impl fmt::Display for OnePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = match self {
+            OnePlace::Lan => "for the LAN",
+            OnePlace::Elsewhere => "for everywhere else",
+        };
+        write!(
+            f,
+            "as declared {place}, and whether this is asked from there cannot be told"
+        )
+    }
+}
+
+impl fmt::Display for AnswerFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AnswerFault::Other { expected, got } => write!(f, "should be {expected}, got {got}"),
+            AnswerFault::ServiceReached { expected } => write!(
+                f,
+                "should be {expected}, got 403, but not from the edge: the service was reached"
+            ),
+            AnswerFault::ClaimBelieved { unclaimed, claimed } => write!(
+                f,
+                "what a visitor says of where they are is believed: got {claimed}, and without it {unclaimed}"
+            ),
+            AnswerFault::OtherRedirect {
+                to,
+                status,
+                found,
+                found_status,
+            } => write!(
+                f,
+                "should be sent to `{to}` with {status}, is sent to `{}` with {found_status}",
+                printable(found)
+            ),
+            AnswerFault::NotToHttps { status } => {
+                write!(f, "should be redirected to https, got {status} without TLS")
+            }
+            AnswerFault::ToOtherThanHttps { to, found } => write!(
+                f,
+                "should be redirected to `{to}`, is redirected to `{}`",
+                printable(found)
+            ),
+            AnswerFault::NoEcho { got } => write!(
+                f,
+                "no echo of the headers that were sent came back (got {got}): see docs/verify.md for what is understood"
+            ),
+            // A server's words are shown, not believed: neither here may they move the cursor.
+            AnswerFault::Echo(faults) => {
+                let faults: Vec<String> = faults.iter().map(EchoFault::to_string).collect();
+                f.write_str(&printable(&faults.join("; ")))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn http(status: u16, own_page: bool) -> Answer {
+        Answer::Http { status, own_page }
+    }
+
+    #[test]
+    fn an_answer_is_what_was_expected_or_it_is_not() {
+        let shut = Answer::HandshakeRefused(String::from("x"));
+        let failed = Answer::HandshakeFailed(String::from("internal error"));
+        let garbled = Answer::NotHttp(String::from("x"));
+        use Outcome::{Admitted, Forbidden, HandshakeRefused, Misdirected, Refused, Unserved};
+        for (outcome, fitting, others) in [
+            (
+                Admitted,
+                vec![
+                    http(200, false),
+                    http(200, true),
+                    http(404, false),
+                    http(502, true),
+                    http(403, false),
+                ],
+                vec![
+                    http(403, true),
+                    http(421, false),
+                    shut.clone(),
+                    Answer::Closed,
+                    failed.clone(),
+                    garbled.clone(),
+                ],
+            ),
+            (
+                Forbidden,
+                vec![http(403, true)],
+                vec![
+                    http(403, false),
+                    http(200, true),
+                    http(421, false),
+                    shut.clone(),
+                    failed.clone(),
+                    garbled.clone(),
+                ],
+            ),
+            (
+                HandshakeRefused,
+                vec![shut.clone(), Answer::Closed],
+                vec![
+                    http(403, true),
+                    http(400, false),
+                    http(421, false),
+                    failed.clone(),
+                    garbled.clone(),
+                ],
+            ),
+            (
+                Refused,
+                vec![shut.clone(), Answer::Closed, http(403, true)],
+                vec![
+                    http(403, false),
+                    http(200, false),
+                    http(421, false),
+                    failed.clone(),
+                    garbled.clone(),
+                ],
+            ),
+            (
+                Misdirected,
+                vec![http(421, false), http(421, true)],
+                vec![
+                    http(403, true),
+                    http(200, false),
+                    http(400, false),
+                    shut.clone(),
+                    failed.clone(),
+                ],
+            ),
+            (
+                Unserved,
+                vec![
+                    http(421, false),
+                    shut.clone(),
+                    Answer::Closed,
+                    Answer::ClosedUnasked,
+                    failed,
+                ],
+                vec![http(403, true), http(200, false), http(404, false), garbled],
+            ),
+        ] {
+            let judged = |answer: &Answer| {
+                judge(
+                    Expected::always(outcome),
+                    answer,
+                    Place::Outside,
+                    Pages::BuiltIn,
+                )
+                .verdict()
+            };
+            for answer in fitting {
+                assert_eq!(judged(&answer), Verdict::Fine, "{outcome} {answer}");
+            }
+            for answer in others {
+                assert_eq!(judged(&answer), Verdict::Wrong, "{outcome} {answer}");
+            }
+        }
+    }
+
+    #[test]
+    fn at_home_other_things_are_expected() {
+        let judged =
+            |answer, place| judge(Expected::at_home(), &answer, place, Pages::BuiltIn).verdict();
+        assert_eq!(judged(http(200, false), Place::Home), Verdict::Fine);
+        assert_eq!(judged(http(200, false), Place::Outside), Verdict::Wrong);
+        assert_eq!(judged(http(403, true), Place::Outside), Verdict::Fine);
+        assert_eq!(judged(http(403, true), Place::Home), Verdict::Wrong);
+        for answer in [http(200, false), http(403, true)] {
+            assert_eq!(judged(answer, Place::Unknown), Verdict::Either);
+        }
+        assert_eq!(judged(Answer::Closed, Place::Unknown), Verdict::Wrong);
+    }
+
+    #[test]
+    fn with_templates_of_one_s_own_any_403_is_the_edge_s() {
+        let expected = Expected::always(Outcome::Forbidden);
+        let judged = judge(
+            expected,
+            &http(403, false),
+            Place::Outside,
+            Pages::Overridden,
+        );
+        assert_eq!(judged.verdict(), Verdict::Fine);
+    }
+}
