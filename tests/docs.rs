@@ -149,6 +149,63 @@ fn every_link_in_the_documentation_leads_somewhere() {
     }
 }
 
+/// Whoever contributes is sent to files that are there, by paths from here or, in ARCHITECTURE.md, from src/.
+#[test]
+fn every_path_that_contributors_are_told_exists() {
+    let mut paths = 0;
+    for page in ["CONTRIBUTING.md", "ARCHITECTURE.md"] {
+        let text = fs::read_to_string(root().join(page)).expect("it can be read");
+        let prose = text.split("```").step_by(2).collect::<String>();
+        let quoted = prose.split('`').skip(1).step_by(2);
+        let is_ours = |path: &&str| {
+            let first = path.split('/').next().unwrap_or_default();
+            let is_plain = path
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c));
+            let is_made = ["out", "target", "edge", "csr"].contains(&first);
+            let is_file = path.contains('.') || *path == "tests/run";
+            path.contains('/')
+                && is_file
+                && !path.starts_with('/')
+                && is_plain
+                && !is_made
+                && !path.contains("WORD")
+        };
+        for path in quoted.filter(is_ours) {
+            let places = ["", "src", "src/pki", "src/build"];
+            let exists = |place: &&str| root().join(place).join(path).exists();
+            assert!(places.iter().any(|place| exists(place)), "{page}: {path}");
+            paths += 1;
+        }
+    }
+    assert!(paths > 40, "only {paths} were found");
+}
+
+/// `tests/run` does not run comments.
+#[test]
+fn no_comment_of_the_sources_holds_a_test() {
+    for entry in walkdir::WalkDir::new(root().join("src")) {
+        let path = entry.expect("it can be listed").into_path();
+        if path.extension().is_none_or(|ending| ending != "rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).expect("it can be read");
+        let comments = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| line.starts_with("//"));
+        let fences = comments.filter_map(|line| Some(line.split_once("```")?.1.to_owned()));
+        for (number, language) in fences.enumerate() {
+            let is_text = number % 2 == 1 || language == "text";
+            assert!(
+                is_text,
+                "{}: a block of {language:?} would be a test",
+                path.display()
+            );
+        }
+    }
+}
+
 /// The headings of a page, as links name them.
 fn anchors(path: &Path) -> BTreeSet<String> {
     let text = fs::read_to_string(path).expect("a document can be read");

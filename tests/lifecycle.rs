@@ -4,6 +4,8 @@ mod support;
 
 #[path = "lifecycle/adoption.rs"]
 mod adoption;
+#[path = "lifecycle/agreement.rs"]
+mod agreement;
 #[path = "lifecycle/brake.rs"]
 mod brake;
 #[path = "lifecycle/fingerprints.rs"]
