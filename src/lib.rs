@@ -6,15 +6,14 @@
 //!
 //! 1. [`parse`]: text becomes declarations as they were written, each with its place.
 //! 2. [`resolve`]: declarations become a [`model::Homelab`], valid by construction.
-//! 3. [`lock`]: `reconcile` finds what is to be issued and retired; [`issue`] does it, from the
-//!    secret in [`root`].
+//! 3. [`build`]: `prepare` works out, from those and the [`lock`], what a build is about to do; `update` has [`issue`] bring the
+//!    lock up to date, from the secret in [`root`].
 //! 4. [`mod@derive`]: the homelab and its lock become a sorted list of derivations, each with all that its
 //!    artifact is made from.
-//! 5. [`realise`]: what is not up to date is rendered ([`render`], [`template`], [`pki`]) in parallel
-//!    and handed to the output [`tree`].
+//! 5. [`build`] again: `execute` has what is stale rendered ([`render`], [`template`], [`pki`]) in parallel and hands it to the
+//!    output [`tree`]; `forecast` says what that would alter, and `consequence` what it means for people.
 //!
-//! [`change`] tells beforehand what all that would alter, and what it means for people.
-//! [`share`] hands a device's files from that tree to a phone.
+//! [`share`] hands a device's files from that tree to a phone, [`verify`] holds trees and answers against what they should be.
 //!
 //! Nothing but [`cli`] reads the clock or the environment, prints, or asks. ARCHITECTURE.md has the
 //! map and the invariants.
@@ -24,6 +23,7 @@
 pub mod build;
 pub mod catalogue;
 pub mod cli;
+pub mod dates;
 pub mod derive;
 pub mod diagnostic;
 pub mod issue;

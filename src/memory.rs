@@ -122,7 +122,7 @@ impl Memory {
         });
         let certificates = certificates.iter().map(|(fingerprint, out)| {
             Record::new("certificate")
-                .argument(fingerprint.as_str())
+                .argument(fingerprint.to_string())
                 .property("device", out.device.as_str())
                 .property("serial", out.serial.as_str())
                 .property("authority", out.authority.as_str())
@@ -187,7 +187,7 @@ impl Memory {
                     authority: record.value("authority")?.to_owned(),
                     until: parsed(record, "until")?,
                 };
-                remembered.certificates.insert(about, out);
+                remembered.certificates.insert(about.parse().ok()?, out);
             }
             "manifest" => {
                 let hash = Hash::from_hex(record.value("digest")?).ok()?;
@@ -239,7 +239,7 @@ mod tests {
             authority: id.to_string(),
             until: moment("2027-06-01T00:00:00Z"),
         };
-        remembered.certificates.insert("cd".repeat(32), out);
+        remembered.certificates.insert([0xcd; 32].into(), out);
         memory.write_manifests("out", &[blake3::hash(b"one"), blake3::hash(b"two")]);
         memory
     }

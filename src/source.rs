@@ -29,7 +29,6 @@ impl Source {
         &self.name
     }
 
-    /// The text, whole.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -43,9 +42,7 @@ impl Source {
 /// A value and where it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spanned<T> {
-    /// What was written.
     pub value: T,
-    /// Where.
     pub span: Span,
 }
 
@@ -90,9 +87,10 @@ pub fn is_invisible(character: char) -> bool {
 pub fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        match is_invisible(character) {
-            true => shown.extend(character.escape_unicode()),
-            false => shown.push(character),
+        if is_invisible(character) {
+            shown.extend(character.escape_unicode());
+        } else {
+            shown.push(character);
         }
     }
     shown

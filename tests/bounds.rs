@@ -18,12 +18,6 @@ const MEMORY: usize = 220_000;
 
 const DECLARATION: &str = "domain \"home.example.com\"\nperson \"alice\" { device \"pixel\" platform=\"android\"; }\nservice \"photos\" { upstream \"http://127.0.0.1:1\"; allow \"alice\"; }\n";
 
-fn built() -> Lab {
-    let lab = Lab::new().declare(DECLARATION);
-    lab.command(["build"]).run().succeeds();
-    lab
-}
-
 /// Runs it in little memory and time.
 #[track_caller]
 fn bounded(invocation: Invocation, what: &str) -> Outcome {
@@ -60,7 +54,7 @@ fn spoil(path: &Path, how: &str) {
 
 #[test]
 fn no_file_is_read_without_end() {
-    let first = built();
+    let first = Lab::built(DECLARATION);
     let certificate = "out/edge/ca.pem";
     let csr = DECLARATION.replace("platform=\"android\"", "csr=\"spoilt\"");
     for (spoilt, words) in [
@@ -153,7 +147,7 @@ fn a_template_without_end_is_an_error_that_names_it() {
         "{% for i in range(99999) %}{% for j in range(99999) %}xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx{% endfor %}{% endfor %}",
         &format!("{{{{ {}1{} }}}}", "(".repeat(100_000), ")".repeat(100_000)),
     ] {
-        let lab = built();
+        let lab = Lab::built(DECLARATION);
         let before = lab.read("out/people/alice/guide.html");
         lab.write("templates/guide.html.j2", text);
         let what: String = text.chars().take(40).collect();
@@ -166,7 +160,7 @@ fn a_template_without_end_is_an_error_that_names_it() {
 
 #[test]
 fn links_out_of_templates_are_not_followed() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let (elsewhere, own) = (lab.home().join("elsewhere"), lab.path().join("templates"));
     fs::create_dir_all(elsewhere.join("guide")).expect("it is free");
     let style = "{% extends \"builtin/guide/style.html.j2\" %}";

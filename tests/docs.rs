@@ -52,7 +52,7 @@ fn the_readme_shows_what_is_printed() {
         let invocation = lab.command(arguments.split(' '));
         // Both streams in one, as a terminal shows them.
         let invocation = invocation.through(["sh", "-c", r#"exec "$@" 2>&1"#, "sh"]);
-        let outcome = invocation.env("SOURCE_DATE_EPOCH", README_DAY).run();
+        let outcome = invocation.at(README_DAY).run();
         let printed = outcome.succeeds().stdout();
         assert_eq!(printed.replace(&home, "/home/you"), shown, "$ {command}");
     }

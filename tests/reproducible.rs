@@ -12,36 +12,8 @@ use support::outcome::{self, Outcome};
 
 const EXAMPLE: &str = include_str!("../examples/family/homelab.kdl");
 
-/// When everything is issued: 2026-01-01T00:00:00Z.
-const ISSUED: &str = "1767225600";
-
-/// A homelab that has been built.
-fn built(declaration: &str) -> Lab {
-    let lab = Lab::new().declare(declaration);
-    build(&lab);
-    lab
-}
-
-/// Builds, and gives what was printed.
-#[track_caller]
-fn build(lab: &Lab) -> String {
-    let outcome = lab
-        .command(["build"])
-        .env("SOURCE_DATE_EPOCH", ISSUED)
-        .run();
-    outcome.succeeds().stdout().to_owned()
-}
-
-#[track_caller]
-fn replace(lab: &Lab, from: &str, to: &str) {
-    let text = lab.read("homelab.kdl");
-    assert_eq!(
-        text.matches(from).count(),
-        1,
-        "`{from}` stands once in the declaration"
-    );
-    lab.write("homelab.kdl", text.replace(from, to));
-}
+/// When everything is issued: a year before the lab's first day.
+const ISSUED: i64 = -365;
 
 mod purity {
     use super::*;
@@ -61,13 +33,11 @@ mod purity {
 
     #[test]
     fn neither_clock_nor_time_zone_nor_language_nor_umask_reach_the_tree() {
-        let lab = built(EXAMPLE);
+        let lab = Lab::built_on(ISSUED, EXAMPLE);
         type Change = fn(support::lab::Invocation) -> support::lab::Invocation;
         let surroundings: [(&str, Change); 7] = [
             ("another day", |run| run.faketime("2049-12-31 23:59:59")),
-            ("before the issue", |run| {
-                run.env("SOURCE_DATE_EPOCH", "86400")
-            }),
+            ("before the issue", |run| run.at(86_400)),
             ("another time zone", |run| {
                 run.env("TZ", "Pacific/Kiritimati")
             }),
@@ -90,7 +60,7 @@ mod purity {
 
     #[test]
     fn the_number_of_jobs_does_not_reach_the_tree_nor_what_is_printed() {
-        let lab = built(EXAMPLE);
+        let lab = Lab::built_on(ISSUED, EXAMPLE);
         let runs = ["1", "8"].map(|jobs| {
             let inputs = inputs_of(&lab);
             let outcome = inputs.command(["build", "--locked", "--jobs", jobs]).run();
@@ -103,7 +73,7 @@ mod purity {
 
     #[test]
     fn the_directory_does_not_reach_the_tree() {
-        let lab = built(EXAMPLE);
+        let lab = Lab::built_on(ISSUED, EXAMPLE);
         let elsewhere = tempfile::tempdir().expect("a temporary directory");
         let deep = elsewhere.path().join("a directory/with spaces/and é");
         fs::create_dir_all(deep.parent().expect("it has one")).expect("made");
@@ -130,7 +100,7 @@ mod purity {
     /// `tests/run` builds it just before; the tests themselves run the unoptimised one.
     #[test]
     fn the_optimised_program_makes_the_same_tree() {
-        let lab = built(EXAMPLE);
+        let lab = Lab::built_on(ISSUED, EXAMPLE);
         let inputs = inputs_of(&lab);
         let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
         let target = target.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"));
@@ -151,7 +121,7 @@ mod purity {
 
     #[test]
     fn the_comparison_notices_what_it_looks_for() {
-        let lab = built(EXAMPLE);
+        let lab = Lab::built_on(ISSUED, EXAMPLE);
         let other = lab.copy();
         let guide = other.path().join("out/people/bob/guide.html");
         fs::set_permissions(&guide, fs::Permissions::from_mode(0o640)).expect("changed");
@@ -184,7 +154,7 @@ mod modes_of_building {
 
     #[test]
     fn check_names_each_difference() {
-        let lab = built(EXAMPLE);
+        let lab = Lab::built_on(ISSUED, EXAMPLE);
         assert_eq!(check(&lab).succeeds().stdout(), "38 unchanged\n");
         lab.write("out/edge/Caddyfile", "edited by hand");
         fs::remove_file(lab.path().join("out/edge/ca.pem")).expect("it was there");
@@ -196,8 +166,7 @@ mod modes_of_building {
             .stderr_contains("out/edge/Caddyfile has other bytes")
             .stderr_contains("out/edge/ca.pem is missing")
             .stderr_contains("out/people/alice/guide.html has another mode");
-        replace(
-            &lab,
+        lab.edit(
             "device \"ipad\"",
             "device \"watch\" platform=\"wearos\"\n    device \"ipad\"",
         );
@@ -212,19 +181,17 @@ mod modes_of_building {
         let before = (fresh.snapshot(), snapshot(&fresh.home()));
         fresh.command(["build", "--locked"]).run().fails_with(4);
         assert_eq!((fresh.snapshot(), snapshot(&fresh.home())), before);
-        let lab = built(EXAMPLE);
-        replace(&lab, "127.0.0.1:2283", "127.0.0.1:2284");
+        let lab = Lab::built_on(ISSUED, EXAMPLE);
+        lab.edit("127.0.0.1:2283", "127.0.0.1:2284");
         lab.command(["build", "--locked"])
             .run()
             .succeeds()
             .stdout_contains("1 built");
-        replace(
-            &lab,
+        lab.edit(
             "device \"ipad\"",
             "device \"watch\" platform=\"wearos\"\n    device \"ipad\"",
         );
-        replace(
-            &lab,
+        lab.edit(
             "    device \"tablet\" platform=\"android\" validity=\"12h\"\n",
             "",
         );
@@ -239,7 +206,7 @@ mod modes_of_building {
 
     #[test]
     fn the_edge_is_built_without_any_secret() {
-        let lab = built(EXAMPLE);
+        let lab = Lab::built_on(ISSUED, EXAMPLE);
         let public = lab.copy();
         for secret in ["out", "homelab.age"] {
             let path = public.path().join(secret);
@@ -253,8 +220,7 @@ mod modes_of_building {
         assert!(!public.path().join("out/people").exists());
         // Who is no longer declared is out at once, and the lock is left to a build with the secret.
         let lock = public.read("homelab.lock");
-        replace(
-            &public,
+        public.edit(
             "    device \"tablet\" platform=\"android\" validity=\"12h\"\n",
             "",
         );
@@ -265,8 +231,7 @@ mod modes_of_building {
                 .contains("guest/tablet")
         );
         assert_eq!(public.read("homelab.lock"), lock);
-        replace(
-            &public,
+        public.edit(
             "device \"ipad\"",
             "device \"watch\" platform=\"wearos\"\n    device \"ipad\"",
         );
@@ -275,7 +240,7 @@ mod modes_of_building {
             .fails_with(4)
             .stderr_contains("bob/watch is to be issued");
         // Beside a whole tree it leaves the rest alone.
-        replace(&lab, "127.0.0.1:2283", "127.0.0.1:2284");
+        lab.edit("127.0.0.1:2283", "127.0.0.1:2284");
         let before = lab.snapshot();
         lab.command(["build", "--edge"]).run().succeeds();
         let paths = changed(&before, &lab.snapshot());
@@ -314,7 +279,7 @@ mod modes_of_building {
 
     #[test]
     fn closed_and_full_streams_are_no_bug() {
-        let lab = built(EXAMPLE);
+        let lab = Lab::built_on(ISSUED, EXAMPLE);
         for redirection in [
             ">&-",
             "2>&-",

@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 
 use support::files::{Entry, changed, snapshot};
 use support::lab::Lab;
-use support::tools::tool;
 
 const DECLARATION: &str = r#"domain "home.example.com"
 person "alice" {
@@ -26,12 +25,6 @@ service "photos" {
     allow "alice" "bob"
 }
 "#;
-
-fn built() -> Lab {
-    let lab = Lab::new().declare(DECLARATION);
-    lab.command(["build"]).run().succeeds();
-    lab
-}
 
 fn authority(lab: &Lab) -> String {
     let lock = lab.read("homelab.lock");
@@ -146,7 +139,7 @@ mod damage {
     /// the tree as it was. A device is declared anew, so that the lock and the secret are needed.
     #[track_caller]
     fn each_damage(name: &str, codes: &[i32]) {
-        let lab = built();
+        let lab = Lab::built(DECLARATION);
         let good_lock = lab.read("homelab.lock");
         let path = lab.path().join(name);
         let good = fs::read(&path).expect("it is there");
@@ -240,7 +233,7 @@ mod damage {
 
     #[test]
     fn versions_to_come_are_refused() {
-        let lab = built();
+        let lab = Lab::built(DECLARATION);
         for (name, mark, code) in [
             ("homelab.lock", "homelab-lock version=\"2\"", "lock::newer"),
             (
@@ -271,7 +264,7 @@ mod damage {
 
     #[test]
     fn files_of_another_homelab_are_refused() {
-        let (lab, other) = (built(), built());
+        let (lab, other) = (Lab::built(DECLARATION), Lab::built(DECLARATION));
         // Both labs are one user's: the other's secret can be opened, and must still be refused.
         for name in ["homelab.age", "homelab.lock", "out/.homelab/manifest.kdl"] {
             let good = lab.read_bytes(name);
@@ -320,7 +313,7 @@ mod damage {
 
     #[test]
     fn a_lock_that_lost_lines_makes_no_new_authority() {
-        let lab = built();
+        let lab = Lab::built(DECLARATION);
         let good = lab.read("homelab.lock");
         let without = |start: &str| {
             let lines = good.lines().filter(|line| !line.starts_with(start));
@@ -372,7 +365,7 @@ mod minting {
             (&["homelab.age"], "homelab.age"),
             (&["homelab.lock", "out"], "homelab.age"),
         ] {
-            let lab = built();
+            let lab = Lab::built(DECLARATION);
             for name in lost {
                 let path = lab.path().join(name);
                 let removed = fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path));
@@ -390,7 +383,7 @@ mod minting {
 
     #[test]
     fn an_identity_that_is_there_is_used_and_one_that_was_named_is_not_made() {
-        let first = built();
+        let first = Lab::built(DECLARATION);
         let identity = fs::read(first.home().join(".config/homelab/identity.txt")).expect("made");
         let second = Lab::new().declare(DECLARATION);
         let place = second.home().join(".config/homelab");
@@ -469,16 +462,16 @@ mod minting {
     #[test]
     fn git_does_not_track_what_is_secret() {
         let lab = Lab::new();
-        git(&lab, &["init", "-q"]);
+        lab.git(&["init", "-q"]).succeeds();
         lab.command(["init"]).run().succeeds();
         lab.command(["build"]).run().succeeds();
         lab.command(["build", "--out", "elsewhere"])
             .run()
             .succeeds();
-        git(&lab, &["add", "-A"]);
-        let tracked = git(&lab, &["ls-files"]);
+        lab.git(&["add", "-A"]).succeeds();
+        let tracked = lab.git(&["ls-files"]);
         assert_eq!(
-            tracked,
+            tracked.succeeds().stdout(),
             ".gitattributes\n.gitignore\nhomelab.age\nhomelab.kdl\nhomelab.lock\n"
         );
     }
@@ -489,9 +482,9 @@ mod minting {
         lab.write(".gitattributes", "homelab.lock merge=union\n");
         lab.write(".gitignore", "/out/\n");
         lab.command(["build"]).run().succeeds();
-        git(&lab, &["init", "-q", "-b", "main"]);
-        git(&lab, &["add", "-A"]);
-        git(&lab, &["commit", "-qm", "begin"]);
+        lab.git(&["init", "-q", "-b", "main"]).succeeds();
+        lab.git(&["add", "-A"]).succeeds();
+        lab.git(&["commit", "-qm", "begin"]).succeeds();
         let before = lab.read("homelab.lock");
         for (branch, anchor, line) in [
             (
@@ -505,13 +498,13 @@ mod minting {
                 "person \"carol\" { device \"ipad\" platform=\"ipados\"; }\nperson \"bob\"",
             ),
         ] {
-            git(&lab, &["checkout", "-q", "main"]);
-            git(&lab, &["checkout", "-qb", branch]);
+            lab.git(&["checkout", "-q", "main"]).succeeds();
+            lab.git(&["checkout", "-qb", branch]).succeeds();
             lab.write("homelab.kdl", DECLARATION.replace(anchor, line));
             lab.command(["build"]).run().succeeds();
-            git(&lab, &["commit", "-qam", branch]);
+            lab.git(&["commit", "-qam", branch]).succeeds();
         }
-        git(&lab, &["merge", "-q", "-m", "both", "one"]);
+        lab.git(&["merge", "-q", "-m", "both", "one"]).succeeds();
         let outcome = lab.command(["build", "--locked"]).run();
         outcome.succeeds();
         let after = lab.read("homelab.lock");
@@ -523,25 +516,6 @@ mod minting {
             assert!(after.contains(&format!("certificate \"{device}\"")));
         }
         assert!(caddyfile.contains("alice/chromebook"));
-    }
-
-    #[track_caller]
-    fn git(lab: &Lab, arguments: &[&str]) -> String {
-        let mut command = Command::new(tool("git"));
-        command
-            .current_dir(lab.path())
-            .env("HOME", lab.home())
-            .args([
-                "-c",
-                "user.name=test",
-                "-c",
-                "user.email=test@example.com",
-                "-c",
-                "commit.gpgsign=false",
-            ]);
-        let output = command.args(arguments).output().expect("git runs");
-        assert!(output.status.success(), "git {arguments:?}: {output:?}");
-        String::from_utf8(output.stdout).expect("git prints text")
     }
 }
 
@@ -625,7 +599,7 @@ mod company {
             let lab = match round % 2 {
                 0 => Lab::new().declare(DECLARATION),
                 _ => {
-                    let lab = built();
+                    let lab = Lab::built(DECLARATION);
                     let more = "person \"carol\" { device \"ipad\" platform=\"ipados\"; }\n";
                     lab.write("homelab.kdl", format!("{DECLARATION}{more}"));
                     lab
@@ -662,7 +636,7 @@ mod company {
             "out/.homelab/staging",
             "out/.homelab/manifest.kdl",
         ] {
-            let lab = built();
+            let lab = Lab::built(DECLARATION);
             let outside = lab.home().join("outside");
             fs::create_dir_all(outside.join("pixel")).expect("made");
             fs::write(outside.join("guide.html"), "mine").expect("written");
@@ -703,7 +677,7 @@ mod company {
 
     #[test]
     fn what_somebody_else_put_there_is_named_and_left() {
-        let lab = built();
+        let lab = Lab::built(DECLARATION);
         fs::remove_dir_all(lab.path().join("out")).expect("it was built");
         lab.write("out/edge/Caddyfile", "mine");
         lab.write("out/people/bob/guide.html", "mine too");

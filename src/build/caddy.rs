@@ -47,9 +47,10 @@ fn warnings(version: CaddyVersion) -> Vec<String> {
         return Vec::new();
     }
     let safe = CaddyVersion::SAFE;
-    let what = match version == version.first_release() {
-        true => format!("Caddy {version}"),
-        false => format!("Some Caddy {version}"),
+    let what = if version == version.first_release() {
+        format!("Caddy {version}")
+    } else {
+        format!("Some Caddy {version}")
     };
     let mut lines = vec![match open.len() {
         0 => format!("{what} has known holes, all of which the generated lines close."),

@@ -1,16 +1,15 @@
 //! What a build would make of the output tree, foreseen without the secret.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use miette::Diagnostic;
 use rayon::prelude::*;
-use serde::{Serialize, Serializer};
 use thiserror::Error;
 
 use super::consequence::{Consequence, Known, PreviousBuild, between, of_devices};
 use super::prepare::{Mode, Prepared};
 use super::staleness::{Stale, Staleness, stale};
+use super::step::{Reason, Step, Verb};
 use super::stop::Stop;
 use crate::derive::{self, Derivation, DeviceAccess, EdgeState, Recipe};
 use crate::model::DeviceId;
@@ -48,48 +47,6 @@ pub struct TreeForecast {
     pub consequences: Vec<Consequence>,
     /// Why it is not known what was built before; it is to be read behind the output directory's name.
     pub unknown_before: Option<&'static str>,
-}
-
-/// Something that a build does in the output tree.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Step {
-    /// Where: a path in the tree, with a `/` behind it where it is a directory.
-    pub path: String,
-    /// What.
-    pub verb: Verb,
-    /// Why.
-    pub reason: Reason,
-}
-
-/// What is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verb {
-    /// It is made, or made anew.
-    Build,
-    /// It is made again as it was.
-    Restore,
-    /// It is removed.
-    Remove,
-}
-
-/// Why something is done; displayed, it is to be read behind the path.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reason {
-    New,
-    /// What it is made from.
-    Changed,
-    Template,
-    Mode,
-    Missing,
-    Altered,
-    Unproven,
-    ToBeIssued(DeviceId),
-    ToBeRetired(DeviceId),
-    ToBeSigned,
-    NobodyMakesIt,
-    InTheWay,
-    DirectoryMode,
 }
 
 #[derive(Debug, Error, Diagnostic)]
@@ -379,41 +336,4 @@ fn owner_of(path: &OutputPath) -> (Option<&str>, Option<DeviceId>) {
         format!("{person}/{device}").parse().ok()
     });
     (person, device)
-}
-
-impl Verb {
-    /// The word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Verb::Build => "build",
-            Verb::Restore => "restore",
-            Verb::Remove => "remove",
-        }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Reason::ToBeIssued(device) => return write!(f, "{device} is to be issued"),
-            Reason::ToBeRetired(device) => return write!(f, "{device} is to be retired"),
-            Reason::New => "new",
-            Reason::Changed => "what it is made from has changed",
-            Reason::Template => "its template has changed",
-            Reason::Mode => "others may read it from now on",
-            Reason::Missing => "missing on disk",
-            Reason::Altered => "changed by hand",
-            Reason::Unproven => "not what this machine has written",
-            Reason::ToBeSigned => "it is to be signed anew",
-            Reason::NobodyMakesIt => "nothing makes it any more",
-            Reason::InTheWay => "there is a file already that is not homelab's",
-            Reason::DirectoryMode => "its mode was changed",
-        })
-    }
-}
-
-impl Serialize for Reason {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
 }

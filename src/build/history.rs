@@ -12,11 +12,12 @@ use thiserror::Error;
 
 use super::left_behind::{Behind, Forgets};
 use super::stop::Stop;
-use crate::derive::{DeviceAccess, EDGE_STATE, shown_moment};
+use crate::dates;
+use crate::derive::{DeviceAccess, EDGE_STATE};
 use crate::lock::{Forgotten, HandedOut, Lock, PublishedCrl, Remembered, Returned};
 use crate::memory::Memory;
-use crate::model::{DeviceId, Fingerprint, Homelab};
-use crate::pki::{Certificate, certificates_in, crls_in, read_crl};
+use crate::model::{DeviceId, Homelab};
+use crate::pki::{Certificate, Fingerprint, certificates_in, crls_in, read_crl};
 use crate::root::RootKey;
 
 /// Where the revocation lists of an output tree are.
@@ -50,7 +51,7 @@ pub struct History {
     /// Those, and the last ones that this machine remembers.
     pub handed_out: Vec<HandedOut>,
     /// The certificates that were shut out, by their SHA-256 in hexadecimal.
-    shut_out: BTreeSet<String>,
+    shut_out: BTreeSet<Fingerprint>,
     remembered: Remembered,
     /// What the last edge has let in by fingerprint, sorted.
     pub installed: Vec<(DeviceId, Fingerprint)>,
@@ -106,7 +107,7 @@ impl History {
         history.remembered = remembered.united(memory.remembered.clone());
         history.root_key = memory.root_key.or(history.root_key);
         let certificates = memory.remembered.certificates.keys();
-        history.shut_out.extend(certificates.cloned());
+        history.shut_out.extend(certificates.copied());
         let lists = history.lists.iter().map(HandedOut::from);
         history.handed_out = lists.chain(memory.lists.iter().copied()).collect();
         history
@@ -284,7 +285,7 @@ impl WentBack {
         let since = |returned: &Returned| match returned.listed {
             Some((number, since)) => format!(
                 "revoked {}, number {number} of {}",
-                shown_moment(since),
+                dates::moment(since),
                 out.join(LISTS[0]).display(),
             ),
             None => format!(
@@ -337,7 +338,7 @@ fn command(begin: &str, words: impl Iterator<Item = String>) -> String {
 #[derive(Default)]
 struct Said {
     root_key: Option<RootKey>,
-    shut_out: BTreeSet<String>,
+    shut_out: BTreeSet<Fingerprint>,
     devices: BTreeMap<String, DeviceAccess>,
     remembered: Remembered,
 }
@@ -367,7 +368,7 @@ impl Said {
     fn installed(&self) -> impl Iterator<Item = (DeviceId, Fingerprint)> {
         let installed = self.devices.iter().filter(|(_, let_in)| let_in.installed);
         installed.filter_map(|(device, let_in)| {
-            let fingerprint = Fingerprint::new(let_in.fingerprint.as_deref()?).ok()?;
+            let fingerprint = let_in.fingerprint?;
             // A record of that one nobody would read again.
             let is_one = !fingerprint.is_of_nothing();
             Some((device.parse().ok()?, fingerprint)).filter(|_| is_one)

@@ -34,11 +34,10 @@ impl Forgets {
         });
         let accept: Vec<String> = accept.collect();
         let list = accept.len() < forgotten.len();
-        let list = match list {
-            true => {
-                "; a list that tells of a certificate which nothing else knows is moved away by hand"
-            }
-            false => "",
+        let list = if list {
+            "; a list that tells of a certificate which nothing else knows is moved away by hand"
+        } else {
+            ""
         };
         let accept = match accept.as_slice() {
             [] => String::from("If they are to be forgotten, say so"),

@@ -1,9 +1,8 @@
 //! What there is to know beside what a command does: what has ended, and what the declaration says in vain.
 
-use jiff::Timestamp;
-
 use super::clock::Clock;
 use super::consequence::outdated_authority;
+use crate::dates;
 use crate::lock::{Lock, Reconciliation};
 use crate::model::{DeviceId, Homelab};
 use crate::status::{State, Status};
@@ -23,7 +22,7 @@ pub fn ended(homelab: &Homelab, lock: &Lock, clock: &Clock) -> Vec<String> {
     if let Some(end) = authority.and_then(|authority| authority.not_after) {
         notes.push(format!(
             "The authority ended on {}, and every certificate of it with it: nobody is let in. `homelab rotate --authority` makes another, then `homelab renew --all`.",
-            day(end)
+            dates::day(end)
         ));
         return notes;
     }
@@ -36,10 +35,6 @@ pub fn ended(homelab: &Homelab, lock: &Lock, clock: &Clock) -> Vec<String> {
         ));
     }
     notes
-}
-
-fn day(moment: Timestamp) -> impl std::fmt::Display {
-    moment.strftime("%Y-%m-%d")
 }
 
 fn named(devices: &[&str]) -> String {

@@ -98,10 +98,64 @@ pub fn prepare<'a, S>(
     operation: &LockOperation<S>,
     mode: Mode,
 ) -> Result<Prepared<'a>, Refusal> {
-    let Some(mut lock) = situation.lock.take() else {
+    let Some(lock) = situation.lock.take() else {
         return first(situation, mode);
     };
     believe(&situation, &lock, mode)?;
+    let Begun {
+        before,
+        update,
+        warnings,
+    } = begin(&situation, lock, operation, mode)?;
+    let keys = situation.requested.keys();
+    let reconciliation = reconcile(situation.homelab, &before, keys);
+    let mut stops = stops(&situation, &before, &reconciliation, mode);
+    let updated = match mode {
+        Mode::Update => foresee(update, &situation),
+        Mode::Locked | Mode::Edge => Ok(Updated {
+            lock: before.clone(),
+            changes: LockChanges::default(),
+        }),
+    };
+    let Updated { lock, changes } = match updated {
+        Ok(updated) => updated,
+        Err(stop) => {
+            stops.push(stop);
+            return Err(Refusal { stops, warnings });
+        }
+    };
+    let mut prepared = Prepared {
+        situation,
+        mode,
+        before: Some(before),
+        lock,
+        changes,
+        reconciliation,
+        stops,
+        warnings,
+        notes: Vec::new(),
+    };
+    if !prepared.changes.is_empty() || !operation.is_nothing() {
+        prepared.refuse_wrong_clock();
+    }
+    prepared.note();
+    Ok(prepared)
+}
+
+/// A lock that may be brought up to date.
+struct Begun {
+    before: Lock,
+    update: Update,
+    warnings: Vec<String>,
+}
+
+/// Does to the lock what was ordered, and refuses to let in again what was shut out.
+fn begin<S>(
+    situation: &Situation<'_>,
+    mut before: Lock,
+    operation: &LockOperation<S>,
+    mode: Mode,
+) -> Result<Begun, Refusal> {
     let Situation {
         homelab,
         requested,
@@ -109,78 +163,54 @@ pub fn prepare<'a, S>(
         clock,
         consent,
         ..
-    } = &situation;
+    } = situation;
+    before.forget_overtaken(&history.handed_out);
+    let (mut after, mut taken) = (before.clone(), Taken::default());
     // By `--locked` and `--edge` the lock stays, whatever has ended.
-    let (mut after, mut taken) = (lock.clone(), Taken::default());
     if mode == Mode::Update {
         let overdue = after.finish_overdue(clock.now);
         taken = operation.apply(&mut after, homelab, clock.now);
         taken.closed.extend(overdue);
     }
-    let mut refused = history.stops(homelab, &lock, &after, consent.accepted, clock.now);
+    let mut stops = history.stops(homelab, &before, &after, consent.accepted, clock.now);
     let mut warnings = history.notes();
-    if refused.is_empty() {
+    if stops.is_empty() {
         warnings.extend(history.notes_of_others());
     }
-    lock.forget_overtaken(&history.handed_out);
-    after.forget_overtaken(&history.handed_out);
-    refused.extend(issued_elsewhere(homelab, &lock));
-    let reconciliation = reconcile(homelab, &lock, requested.keys());
+    stops.extend(issued_elsewhere(homelab, &before));
     let update = Update::of(after, homelab, requested, &history.installed, taken);
     if mode == Mode::Update {
-        refused.extend(reused_keys(update.reconciliation()));
+        stops.extend(reused_keys(update.reconciliation()));
     }
-    if !refused.is_empty() {
-        let stops = refused;
+    if !stops.is_empty() {
         return Err(Refusal { stops, warnings });
     }
+    Ok(Begun {
+        before,
+        update,
+        warnings,
+    })
+}
+
+/// Why the build is refused, though what it would do is known.
+fn stops(
+    situation: &Situation<'_>,
+    lock: &Lock,
+    reconciliation: &Reconciliation,
+    mode: Mode,
+) -> Vec<Stop> {
     let changes = match mode {
         Mode::Update => Vec::new(),
-        Mode::Locked => changes_to(&lock, &reconciliation),
-        Mode::Edge => to_be_issued(&reconciliation, &lock).collect(),
+        Mode::Locked => changes_to(lock, reconciliation),
+        Mode::Edge => to_be_issued(reconciliation, lock).collect(),
     };
-    let mut stops = Vec::new();
-    if !changes.is_empty() {
-        stops.push(would_change(changes));
-    }
-    if mode != Mode::Locked {
-        stops.extend(revokes_many(&reconciliation, consent.revocations));
-    }
-    let foreseen = if mode == Mode::Update {
-        foresee(update, &situation)
-    } else {
-        let changes = LockChanges::default();
-        Ok(Updated {
-            lock: lock.clone(),
-            changes,
-        })
+    let change = (!changes.is_empty()).then(|| would_change(changes));
+    let many = match mode {
+        Mode::Update | Mode::Edge => revokes_many(reconciliation, situation.consent.revocations),
+        // Any revocation is a change.
+        Mode::Locked => None,
     };
-    let Updated {
-        lock: foreseen,
-        changes,
-    } = match foreseen {
-        Ok(foreseen) => foreseen,
-        Err(stop) => {
-            stops.push(stop);
-            return Err(Refusal { stops, warnings });
-        }
-    };
-    let mut prepared = Prepared {
-        lock: foreseen,
-        changes,
-        reconciliation,
-        stops,
-        warnings,
-        notes: Vec::new(),
-        before: Some(lock),
-        situation,
-        mode,
-    };
-    if !prepared.changes.is_empty() || !operation.is_nothing() {
-        prepared.refuse_wrong_clock();
-    }
-    prepared.note();
-    Ok(prepared)
+    change.into_iter().chain(many).collect()
 }
 
 /// What the first build does.

@@ -12,7 +12,8 @@ use crate::issue::{
 use crate::lock::{
     Authority, HandedOut, Issued, Lock, NewDevice, Reconciliation, SignedCrl, reconcile,
 };
-use crate::model::{DeviceId, Fingerprint, Homelab};
+use crate::model::{DeviceId, Homelab};
+use crate::pki::Fingerprint;
 use crate::root::{IssuanceId, IssuanceIds, Keyring, RootSecret};
 
 /// Who makes what only the root secret can make.

@@ -11,7 +11,6 @@ use std::sync::LazyLock;
 use crate::parse::declaration::Text;
 use crate::source::Source;
 
-/// An app that people run at home.
 #[derive(Debug, PartialEq, Eq)]
 pub struct App {
     /// Its name in a declaration.
@@ -22,7 +21,6 @@ pub struct App {
     pub port: Option<Claim<u16>>,
     /// The largest body that it wants a proxy to let through.
     pub uploads: Option<Claim<String>>,
-    /// That it needs websockets.
     pub websockets: Option<Claim<()>>,
     /// The manifest of its web app, which browsers fetch without a certificate.
     pub manifest: Option<Claim<Text>>,
@@ -55,7 +53,6 @@ static APPS: LazyLock<Vec<App>> = LazyLock::new(|| {
     read::apps(&source).expect("a test reads the built-in catalogue")
 });
 
-/// The app of that name.
 pub fn app(name: &str) -> Option<&'static App> {
     APPS.iter().find(|app| app.name == name)
 }

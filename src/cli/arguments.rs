@@ -117,6 +117,9 @@ pub struct Init {
 pub struct Check {
     #[command(flatten)]
     pub declaration: Declaration,
+    /// Let N devices be retired at once, as `build --allow-retire N` does
+    #[arg(long, value_name = "N")]
+    pub allow_retire: Option<usize>,
     /// Let this device, such as alice/pixel, in again with a certificate that was revoked, if
     /// homelab.lock went back to before that; may be repeated
     #[arg(long, value_name = "PERSON/DEVICE")]

@@ -17,11 +17,12 @@ const SECRET_LIMIT: u64 = 1 << 10;
 /// be waited for.
 pub fn whole(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let bytes = start(path, limit.saturating_add(1))?;
-    match bytes.len() as u64 > limit {
-        true => Err(io::Error::other(format!(
+    if bytes.len() as u64 > limit {
+        Err(io::Error::other(format!(
             "it has more than {limit} bytes, which no such file has"
-        ))),
-        false => Ok(bytes),
+        )))
+    } else {
+        Ok(bytes)
     }
 }
 
@@ -45,17 +46,16 @@ pub fn start(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 /// Where the file is too large for a secret, or the line empty.
 pub fn first_line(path: &Path) -> io::Result<Zeroizing<String>> {
     let mut text = Zeroizing::new(Vec::with_capacity(SECRET_LIMIT as usize + 1));
-    match path == Path::new("-") {
-        true => read_secret(io::stdin().lock(), &mut text)?,
-        false => {
-            let (file, kind) = open(path)?;
-            match kind {
-                FileType::RegularFile => {}
-                FileType::Fifo => wait_for_writers(&file)?,
-                _ => return Err(io::Error::other("it is neither a file nor a pipe")),
-            }
-            read_secret(file, &mut text)?;
+    if path == Path::new("-") {
+        read_secret(io::stdin().lock(), &mut text)?
+    } else {
+        let (file, kind) = open(path)?;
+        match kind {
+            FileType::RegularFile => {}
+            FileType::Fifo => wait_for_writers(&file)?,
+            _ => return Err(io::Error::other("it is neither a file nor a pipe")),
         }
+        read_secret(file, &mut text)?;
     }
     if text.len() as u64 > SECRET_LIMIT {
         return Err(io::Error::other(format!(

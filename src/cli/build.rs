@@ -1,28 +1,29 @@
 //! `homelab build`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use miette::Diagnostic;
 use thiserror::Error;
 
-use super::arguments::{Build, Declaration, Make};
+use super::arguments::{Build, Make};
+use super::create_root::{self, SealedRoot};
 use super::failure::{Exit, Failure};
 use super::hold::{Held, PATIENCE, Still};
+use super::inputs::{Inputs, accepting, issued_lock, sealed_hash};
 use super::memory::{self, Recollection};
 use super::sealing::Wanted;
 use super::update::Updating;
 use super::workspace::Workspace;
-use super::{clock, create_root, git, history, report, requests, secret};
+use super::{clock, git, report, secret};
 pub use crate::build::owner;
 use crate::build::{
-    self, Accepted, Built, Consent, Difference, ExecuteError, History, LockOperation, Mode,
-    Prepared, Refusal, Requested, SIGN, Situation, Stop,
+    self, Built, Consent, Difference, ExecuteError, History, LockOperation, Mode, Prepared,
+    Refusal, SIGN, Stop,
 };
 use crate::derive::Derivation;
 use crate::lock::Lock;
-use crate::model::{DeviceId, Homelab};
+use crate::model::DeviceId;
 use crate::render::Secrets;
-use crate::template::Templates;
 use crate::tree::{Scope, Tree, View, sync_name};
 
 /// What a command does to the lock; whom homelab.age is sealed to then, the command line says.
@@ -84,99 +85,12 @@ pub fn build_accepting(
     threads(make)?.install(|| build_all(inputs, make, order, Mode::Update, consent))
 }
 
-/// What is consented to where these devices may come back.
-pub fn accepting(returns: &[DeviceId]) -> Consent<'_> {
-    Consent {
-        accepted: Accepted {
-            returns,
-            order: false,
-        },
-        ..Consent::default()
-    }
-}
-
 fn threads(make: &Make) -> Result<rayon::ThreadPool, Failure> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(make.jobs.map_or(0, usize::from));
     pool.build().map_err(|error| {
         let reason = error.to_string();
         Failure::environment(CannotStart { reason })
     })
-}
-
-/// What a build begins with, read from a workspace that is [`Held`] by who is going to write, and [`Still`] or as it
-/// is at the moment for who only looks.
-pub struct Inputs<W = Workspace> {
-    /// The files beside the declaration.
-    pub workspace: W,
-    /// The output tree.
-    pub out: PathBuf,
-    /// What is declared.
-    pub homelab: Homelab,
-    /// The keys that devices have made.
-    pub requested: Requested,
-    /// The templates, the user's own over the built-in ones.
-    pub templates: Templates,
-}
-
-impl Inputs<Held> {
-    /// Holds the workspace, then reads.
-    pub fn held(make: &Make) -> Result<Inputs<Held>, Failure> {
-        Inputs::read(Held::of(&make.declaration)?, make.out.as_deref())
-    }
-}
-
-impl Inputs<Still> {
-    /// Reads while nobody writes.
-    pub fn kept_still(make: &Make) -> Result<Inputs<Still>, Failure> {
-        Inputs::read(Still::of(&make.declaration)?, make.out.as_deref())
-    }
-}
-
-impl Inputs<Workspace> {
-    /// Reads what is there at the moment, and waits for nobody.
-    pub fn of(declaration: &Declaration, out: Option<&Path>) -> Result<Inputs, Failure> {
-        Inputs::read(Workspace::of(declaration), out)
-    }
-}
-
-impl<W: AsRef<Workspace>> Inputs<W> {
-    fn read(workspace: W, out: Option<&Path>) -> Result<Inputs<W>, Failure> {
-        let files = workspace.as_ref();
-        let homelab = files.homelab()?;
-        Ok(Inputs {
-            out: files.out(out)?,
-            requested: requests::read(files, &homelab)?,
-            homelab,
-            templates: files.templates()?,
-            workspace,
-        })
-    }
-
-    /// What a build goes by that begins with this lock.
-    pub fn situation<'a>(
-        &'a self,
-        lock: Option<Lock>,
-        consent: Consent<'a>,
-    ) -> Result<Situation<'a>, Failure> {
-        let files = self.workspace.as_ref();
-        let (mut history, mut consent) = (History::default(), consent);
-        consent.root_key = files.pinned()?;
-        if let Some(lock) = &lock {
-            history = history::read(files, &self.out, lock)?;
-            consent.accepted.order = files.accepts_order_of(lock);
-        }
-        Ok(Situation {
-            homelab: &self.homelab,
-            requested: &self.requested,
-            templates: &self.templates,
-            lock,
-            history,
-            sealed: sealed_hash(files)?,
-            clock: clock::read()?,
-            out: &self.out,
-            consent,
-        })
-    }
 }
 
 /// Brings the lock up to date, where it may change, and makes the whole tree.
@@ -189,13 +103,14 @@ fn build_all(
 ) -> Result<(), Failure> {
     let Inputs { workspace, out, .. } = inputs;
     warn_of_tracked(out);
-    let root_elsewhere = make.secret.root_command.is_some();
-    let standing = create_root::standing(workspace, out, root_elsewhere)?;
-    let prepared = prepare(inputs, standing, order, mode, consent)?;
-    let (is_new, is_first) = match &prepared.before {
-        None => (true, true),
-        Some(lock) => (false, lock.signing().is_none()),
+    let sealed = match make.secret.root_command {
+        Some(_) => SealedRoot::Elsewhere,
+        None => SealedRoot::Needed,
     };
+    let standing = create_root::standing(workspace, out, sealed)?;
+    let prepared = prepare(inputs, standing, order, mode, consent)?;
+    let is_first = prepared.before.as_ref();
+    let is_first = is_first.is_none_or(|lock| lock.signing().is_none());
     if let Some(lock) = &prepared.before {
         // Where the tree cannot be built in, nothing is issued either.
         View::open(out, owner(lock), PATIENCE).map_err(Failure::environment)?;
@@ -225,7 +140,15 @@ fn build_all(
     };
     making.make(|| updating.secrets(&lock))?;
     if mode == Mode::Update {
-        tell_git(workspace, is_new)?;
+        // What `init` tells git, a first build does too, for who has begun without it. Later ones add what has come since, where
+        // git is used; that they cannot is no reason to fail.
+        let told = match prepared.before {
+            None => git::tell(workspace)?,
+            Some(_) => git::tell_again(workspace).unwrap_or(false),
+        };
+        if told {
+            git::report_told();
+        }
         report_all(&build::ended(&inputs.homelab, &lock, &clock::read()?));
     }
     if is_first {
@@ -273,20 +196,6 @@ fn needs_secrets(derivations: &[Derivation]) -> bool {
 
 pub fn report_all(notes: &[String]) {
     notes.iter().for_each(report::note);
-}
-
-/// What `init` tells git, a first build does too, for who has begun without it. Later ones add what has come since, where
-/// git is used; that they cannot is no reason to fail.
-fn tell_git(workspace: &Held, is_new: bool) -> Result<(), Failure> {
-    let told = if is_new {
-        git::tell(workspace)?
-    } else {
-        git::tell_again(workspace).unwrap_or(false)
-    };
-    if told {
-        git::report_told();
-    }
-    Ok(())
 }
 
 /// Tells where git writes what lies in the output. A build believes nothing of it, and makes it anew.
@@ -374,12 +283,6 @@ fn check_tree(inputs: &Inputs<Still>, make: &Make, consent: Consent<'_>) -> Resu
             differences: differences.iter().map(named).chain(folders).collect(),
         },
     ))
-}
-
-/// The lock of a homelab that has been built before.
-pub fn issued_lock(workspace: &Workspace) -> Result<Lock, Failure> {
-    let lock = workspace.lock()?.filter(|lock| lock.signing().is_some());
-    lock.ok_or_else(|| Failure::from(build::nothing_issued()))
 }
 
 /// A tree that is about to be made.
@@ -478,12 +381,6 @@ pub fn shown_secrets(out: &Path) -> String {
 
 /// What stands above the lines that tell what a change means for people.
 pub const MEANS: &str = "what it means:";
-
-/// The hash of homelab.age, where there is one.
-pub fn sealed_hash(workspace: &Workspace) -> Result<Option<blake3::Hash>, Failure> {
-    let sealed = workspace.sealed()?;
-    Ok(sealed.map(|bytes| blake3::hash(&bytes)))
-}
 
 /// As what a build ends that cannot make its tree.
 pub fn execute_failure(error: ExecuteError) -> Failure {

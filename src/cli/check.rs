@@ -1,18 +1,23 @@
 //! `homelab check`.
 
 use super::arguments::Check;
-use super::build::{Inputs, accepting, report_all};
+use super::build::report_all;
 use super::failure::Failure;
+use super::inputs::{Inputs, accepting};
 use super::plan::Foreseen;
 use super::{believed, report};
-use crate::build::{self, LockChanges, Mode, Prepared};
+use crate::build::{self, Consent, LockChanges, Mode, Prepared};
+use crate::dates;
 use crate::model::Homelab;
 use crate::status::{State, Status};
 
 /// Says everything that is wrong with the declaration, the templates and the lock, and for what a build would be refused.
 pub fn check(arguments: &Check) -> Result<(), Failure> {
     let inputs = Inputs::of(&arguments.declaration, None)?;
-    let consent = accepting(&arguments.accept_return_of);
+    let consent = Consent {
+        revocations: arguments.allow_retire,
+        ..accepting(&arguments.accept_return_of)
+    };
     let foreseen = Foreseen::of(&inputs, Mode::Update, consent)?;
     let prepared = &foreseen.prepared;
     if let Some(lock) = &prepared.before {
@@ -78,7 +83,7 @@ fn tell_what_ends(prepared: &Prepared<'_>) {
     if let Some(end) = due.and_then(|authority| authority.not_after) {
         report::note(format_args!(
             "The authority ends on {}: certificates that would be valid for longer end with it.",
-            end.strftime("%Y-%m-%d")
+            dates::day(end)
         ));
     }
     if let Some(note) = build::of_authority(homelab, lock) {

@@ -66,22 +66,26 @@ pub enum CreateRootError {
     NoRandomness,
 }
 
+/// Whether homelab.age has to be there, where there is a lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SealedRoot {
+    Needed,
+    /// A command prints the root secret.
+    Elsewhere,
+}
+
 /// The lock of a workspace, or none where a root secret may be made, completing what an interrupted command has left. An error
 /// where something is missing that was there: never a new authority by surprise.
-pub fn standing(
-    workspace: &Held,
-    out: &Path,
-    root_elsewhere: bool,
-) -> Result<Option<Lock>, Failure> {
+pub fn standing(workspace: &Held, out: &Path, sealed: SealedRoot) -> Result<Option<Lock>, Failure> {
     let Some(lock) = begun(workspace, out)? else {
         // Nothing was ever made with a secret that was only pending.
         let _ = std::fs::remove_file(workspace.path(PENDING));
         return Ok(None);
     };
     complete_pending(workspace, &lock)?;
-    let sealed = workspace.path("homelab.age");
-    if !root_elsewhere && workspace.read(&sealed, LIMIT)?.is_none() {
-        return Err(Failure::environment(SecretError::Missing { path: sealed }));
+    let path = workspace.path("homelab.age");
+    if sealed == SealedRoot::Needed && workspace.read(&path, LIMIT)?.is_none() {
+        return Err(Failure::environment(SecretError::Missing { path }));
     }
     Ok(Some(lock))
 }
@@ -151,9 +155,10 @@ pub fn complete_pending(workspace: &Held, lock: &Lock) -> Result<(), Failure> {
     };
     let sealed = workspace.path("homelab.age");
     if workspace.read(&sealed, LIMIT)?.is_none() {
-        let bytes = match there.is_file() {
-            true => workspace.read(&pending, LIMIT)?.unwrap_or_default(),
-            false => Vec::new(),
+        let bytes = if there.is_file() {
+            workspace.read(&pending, LIMIT)?.unwrap_or_default()
+        } else {
+            Vec::new()
         };
         refuse_a_stray(workspace, lock, &pending, &bytes)?;
         write_durably(&sealed, Mode::Public, &bytes, Existing::Refuse)

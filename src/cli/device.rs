@@ -72,9 +72,10 @@ fn known_for(homelab: &Homelab, device: &DeviceId) -> String {
     let all = homelab.enrolled().map(|(_, known)| &known.id);
     let (own, others): (Vec<&DeviceId>, Vec<&DeviceId>) =
         all.partition(|known| known.person == device.person);
-    let known: Vec<String> = match own.is_empty() {
-        true => others.iter().map(ToString::to_string).collect(),
-        false => own.iter().map(ToString::to_string).collect(),
+    let known: Vec<String> = if own.is_empty() {
+        others.iter().map(ToString::to_string).collect()
+    } else {
+        own.iter().map(ToString::to_string).collect()
     };
     did_you_mean(&device.to_string(), known.iter().map(String::as_str))
 }

@@ -59,12 +59,11 @@ pub fn tell(workspace: &Held) -> Result<bool, Failure> {
 /// Tells git how to treat what is there, where the workspace is in a work tree of git's. What the user has said of a file
 /// stays as it is, and so does what is not there because the user took it out of `.gitignore`.
 pub fn tell_again(workspace: &Held) -> Result<bool, Failure> {
-    match is_in_work_tree(workspace.directory()) {
-        true => {
-            let ignored = ignore_by_present_lines(workspace)?;
-            Ok(attribute(workspace)? || ignored)
-        }
-        false => Ok(false),
+    if is_in_work_tree(workspace.directory()) {
+        let ignored = ignore_by_present_lines(workspace)?;
+        Ok(attribute(workspace)? || ignored)
+    } else {
+        Ok(false)
     }
 }
 
@@ -74,9 +73,10 @@ fn ignore_by_present_lines(workspace: &Held) -> Result<bool, Failure> {
         return Ok(false);
     };
     let now = ignored_now(&text);
-    match now == text {
-        true => Ok(false),
-        false => write(workspace, IGNORE, &now),
+    if now == text {
+        Ok(false)
+    } else {
+        write(workspace, IGNORE, &now)
     }
 }
 
@@ -213,9 +213,10 @@ fn ignore(workspace: &Held) -> Result<bool, Failure> {
     let now = ignored_now(&text);
     let has = |line: &&&str| now.lines().any(|present| present.trim() == **line);
     let missing: Vec<&str> = IGNORED.iter().filter(|line| !has(line)).copied().collect();
-    match missing.is_empty() && now != text {
-        true => write(workspace, IGNORE, &now),
-        false => add(workspace, IGNORE, &now, &missing),
+    if missing.is_empty() && now != text {
+        write(workspace, IGNORE, &now)
+    } else {
+        add(workspace, IGNORE, &now, &missing)
     }
 }
 
@@ -231,9 +232,10 @@ fn attribute(workspace: &Held) -> Result<bool, Failure> {
         .map(|attribute| attribute.line)
         .collect();
     let is_same = brought_up == text;
-    match missing.is_empty() && !is_same {
-        true => write(workspace, ATTRIBUTES, &brought_up),
-        false => add(workspace, ATTRIBUTES, &brought_up, &missing),
+    if missing.is_empty() && !is_same {
+        write(workspace, ATTRIBUTES, &brought_up)
+    } else {
+        add(workspace, ATTRIBUTES, &brought_up, &missing)
     }
 }
 

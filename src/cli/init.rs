@@ -6,7 +6,7 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::arguments::Init;
-use super::create_root::{self, CreatedRoot};
+use super::create_root::{self, CreatedRoot, SealedRoot};
 use super::failure::{Exit, Failure};
 use super::git;
 use super::hold::Held;
@@ -65,7 +65,7 @@ pub fn init(arguments: &Init) -> Result<(), Failure> {
         let path = path.to_owned();
         return Err(Failure::environment(InitError::Exists { path }));
     }
-    match create_root::standing(&workspace, &workspace.path("out"), false)? {
+    match create_root::standing(&workspace, &workspace.path("out"), SealedRoot::Needed)? {
         None => {
             memory::begin_anew(&workspace)?;
             let created = created(arguments, &workspace)?;

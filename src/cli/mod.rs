@@ -19,6 +19,7 @@ mod git;
 mod history;
 mod hold;
 mod init;
+mod inputs;
 mod memory;
 mod passphrase;
 mod password;

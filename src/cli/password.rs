@@ -72,15 +72,16 @@ pub fn issued_to<'l>(
 
 /// Why a device that had certificates has none.
 fn shut_out(lock: &Lock, device: &DeviceId) -> PasswordError {
-    let (how, help) = match lock.blocked().contains(device) {
-        true => (
+    let (how, help) = if lock.blocked().contains(device) {
+        (
             "revoked",
             format!("`homelab renew {device}` issues a new one"),
-        ),
-        false => (
+        )
+    } else {
+        (
             "shut out when the device was taken out of homelab.kdl",
             String::from("declare it there again, and run `homelab build`"),
-        ),
+        )
     };
     let device = device.clone();
     PasswordError::ShutOut { device, how, help }

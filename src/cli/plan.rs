@@ -12,8 +12,9 @@ use thiserror::Error;
 use drawing::{shown, summary};
 
 use super::arguments::Plan as Arguments;
-use super::build::{Inputs, Operation, accepting, refusal, report_all, shown_secrets};
+use super::build::{Operation, refusal, report_all, shown_secrets};
 use super::failure::{Exit, Failure};
+use super::inputs::{Inputs, accepting};
 use super::workspace::{Workspace, Written};
 use super::{create_root, report, secret};
 use crate::build::{

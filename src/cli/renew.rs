@@ -4,9 +4,10 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::arguments::Renew;
-use super::build::{Inputs, Operation, build_after, issued_lock};
+use super::build::{Operation, build_after};
 use super::device::{Purpose, is_enrolled};
 use super::failure::{Exit, Failure};
+use super::inputs::{Inputs, issued_lock};
 use super::{clock, report};
 use crate::build::LockOperation;
 use crate::lock::{Issued, Lock, State as Kept};
@@ -31,9 +32,10 @@ pub fn renew(arguments: &Renew) -> Result<(), Failure> {
         is_enrolled(homelab, device, Purpose::Renew)?;
     }
     if arguments.finish {
-        let order = match arguments.all {
-            true => finish_all(&lock),
-            false => finish(&lock, &arguments.devices)?,
+        let order = if arguments.all {
+            finish_all(&lock)
+        } else {
+            finish(&lock, &arguments.devices)?
         };
         build_after(&inputs, &arguments.make, &order)?;
         if matches!(order, LockOperation::Nothing) {
@@ -92,9 +94,10 @@ fn with_older(lock: &Lock) -> Vec<DeviceId> {
 }
 
 fn finishing(devices: Vec<DeviceId>) -> Operation {
-    match devices.is_empty() {
-        true => LockOperation::Nothing,
-        false => LockOperation::Finish(devices),
+    if devices.is_empty() {
+        LockOperation::Nothing
+    } else {
+        LockOperation::Finish(devices)
     }
 }
 

@@ -1,12 +1,13 @@
 //! `homelab revoke PERSON/DEVICE…`.
 
 use super::arguments::Revoke;
-use super::build::{Inputs, build_accepting, issued_lock};
+use super::build::build_accepting;
 use super::device::{Purpose, is_enrolled};
 use super::failure::Failure;
+use super::inputs::{Inputs, issued_lock};
 use super::report;
 use crate::build::{LockOperation, Reissue};
-use crate::derive::shown_moment;
+use crate::dates;
 use crate::issue::was_replaced_at;
 use crate::lock::Lock;
 use crate::model::{Admission, DeviceId, Enrolment, Homelab};
@@ -26,9 +27,12 @@ pub fn revoke(arguments: &Revoke) -> Result<(), Failure> {
     let (out_already, to_revoke): (Vec<DeviceId>, Vec<DeviceId>) =
         devices.into_iter().partition(|id| blocked.contains(id));
     // Another certificate for a key that went with the device would let whoever has it in.
-    let then = |device: &DeviceId| match arguments.no_replace || has_same_key(device) {
-        true => Reissue::OnRenewal,
-        false => Reissue::Now,
+    let then = |device: &DeviceId| {
+        if arguments.no_replace || has_same_key(device) {
+            Reissue::OnRenewal
+        } else {
+            Reissue::Now
+        }
     };
     let to_revoke: Vec<(DeviceId, Reissue)> = { to_revoke.into_iter() }
         .map(|device| (device.clone(), then(&device)))
@@ -64,7 +68,7 @@ fn tell_of_repetition(lock: &Lock, device: &DeviceId) {
     if let Some(since) = was_replaced_at(lock, device) {
         report::note(format_args!(
             "{device} was revoked before, at {}: this has shut out the file that it got then. Hand over the newest one, if any.",
-            shown_moment(since)
+            dates::moment(since)
         ));
     }
 }
@@ -133,10 +137,11 @@ fn hand_over(homelab: &Homelab, device: &DeviceId) -> String {
     let known = homelab.device(device);
     let made_its_key = known.is_some_and(|known| matches!(known.enrolment, Enrolment::Request(_)));
     let owner = &device.person;
-    match made_its_key {
-        true => format!("hand over the new .crt of {device} to {owner}"),
-        false => format!(
+    if made_its_key {
+        format!("hand over the new .crt of {device} to {owner}")
+    } else {
+        format!(
             "hand over the new .p12 of {device} to {owner}; `homelab password {device}` prints its password"
-        ),
+        )
     }
 }

@@ -4,14 +4,15 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::arguments::{Make, Rotate, Rotates, Secret};
-use super::build::{Inputs, build_after, issued_lock};
+use super::build::build_after;
 use super::failure::{Exit, Failure};
 use super::hold::Held;
+use super::inputs::{Inputs, issued_lock};
 use super::sealing::{SealsTo, Wanted};
 use super::secret::{self, Opened, OpenedWith};
 use super::{create_root, report};
 use crate::build::{LockOperation, Rotation};
-use crate::derive::shown_moment;
+use crate::dates;
 use crate::lock::{AuthorityState, Dependent, Lock, Origin};
 use crate::model::Homelab;
 use crate::root::{Recipient, is_sealed_with_passphrase};
@@ -82,13 +83,15 @@ pub fn rotate(arguments: &Rotate) -> Result<(), Failure> {
         report::result("a rotation is under way: `homelab status` says how far it is");
         return Ok(());
     }
-    let rotation = match arguments.root {
-        true => Rotation::Root(wanted),
-        false => Rotation::Authority,
+    let rotation = if arguments.root {
+        Rotation::Root(wanted)
+    } else {
+        Rotation::Authority
     };
-    let files = match arguments.root {
-        true => "homelab.lock and homelab.age",
-        false => "homelab.lock",
+    let files = if arguments.root {
+        "homelab.lock and homelab.age"
+    } else {
+        "homelab.lock"
     };
     build_after(&inputs, &make, &LockOperation::Rotate(rotation))?;
     report::result(format_args!(
@@ -161,7 +164,7 @@ fn depends(dependent: &Dependent) -> String {
         Some(until) => format!(
             "{} (its older certificate works until {})",
             dependent.device,
-            shown_moment(until)
+            dates::moment(until)
         ),
         None => format!("{} (not renewed yet)", dependent.device),
     }
@@ -180,13 +183,12 @@ fn reseal(arguments: &Rotate, make: &Make) -> Result<(), Failure> {
         None => secret::unlock(&workspace, &make.secret, &lock, &lock.roots())?,
     };
     let wanted = wanted(arguments)?;
-    let to = match arguments.force {
-        true => opened.asked(&wanted)?,
-        false => {
-            let named = arguments.identity();
-            let at_hand = secret::identities_at_hand(&workspace, named.as_deref());
-            opened.seals_to(&wanted, &at_hand)?
-        }
+    let to = if arguments.force {
+        opened.asked(&wanted)?
+    } else {
+        let named = arguments.identity();
+        let at_hand = secret::identities_at_hand(&workspace, named.as_deref());
+        opened.seals_to(&wanted, &at_hand)?
     };
     opened.replace(&workspace, &to)?;
     if let Some(gone) = who_is_out(&opened, &to) {

@@ -160,9 +160,10 @@ impl Opened {
     /// Where that is not known: age files do not tell who their recipients are. Or where nobody here could open it.
     pub fn seals_to(&self, wanted: &Wanted, at_hand: &[Identity]) -> Result<SealsTo, Failure> {
         let to = self.asked(wanted)?;
-        match self.would_open(&to, at_hand) {
-            true => Ok(to),
-            false => Err(Failure::environment(SealingError::LockedOut)),
+        if self.would_open(&to, at_hand) {
+            Ok(to)
+        } else {
+            Err(Failure::environment(SealingError::LockedOut))
         }
     }
 
@@ -234,9 +235,10 @@ impl Opened {
         let opened = match (to, &self.with) {
             (SealsTo::Recipients(recipients), OpenedWith::Identities { at_hand, .. }) => {
                 let fits = |identity: &Identity| recipients.contains(&identity.recipient());
-                match at_hand.iter().any(fits) {
-                    true => unseal(sealed, &Key::Identities(at_hand)),
-                    false => return Ok(()),
+                if at_hand.iter().any(fits) {
+                    unseal(sealed, &Key::Identities(at_hand))
+                } else {
+                    return Ok(());
                 }
             }
             (SealsTo::Passphrase(passphrase), _) => unseal(sealed, &Key::Passphrase(passphrase)),
@@ -244,9 +246,10 @@ impl Opened {
             _ => return Ok(()),
         };
         let opened = opened.map_err(cannot_seal)?;
-        match *opened.to_text() == *self.keyring.to_text() {
-            true => Ok(()),
-            false => Err(cannot_seal(SealError::NotSealed)),
+        if *opened.to_text() == *self.keyring.to_text() {
+            Ok(())
+        } else {
+            Err(cannot_seal(SealError::NotSealed))
         }
     }
 }
@@ -301,9 +304,10 @@ fn changed(
     }
     known.retain(|known| !remove.contains(known));
     known.extend_from_slice(add);
-    match known.is_empty() {
-        true => Err(Failure::environment(SealingError::NobodyLeft)),
-        false => Ok(without_twins(&known)),
+    if known.is_empty() {
+        Err(Failure::environment(SealingError::NobodyLeft))
+    } else {
+        Ok(without_twins(&known))
     }
 }
 

@@ -8,13 +8,14 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::arguments::Share;
-use super::build::{issued_lock, owner, sealed_hash};
 use super::device::{Purpose, is_enrolled};
 use super::failure::{Exit, Failure};
 use super::hold::{PATIENCE, Still};
+use super::inputs::{issued_lock, sealed_hash};
 use super::{clock, create_root, password, report, secret};
-use crate::build::{self, Stale, Staleness};
-use crate::derive::{self, Derivation, Guide, Recipe, shown_end};
+use crate::build::{self, Stale, Staleness, owner};
+use crate::dates;
+use crate::derive::{self, Derivation, Guide, Recipe};
 use crate::lock::{Issued, Lock};
 use crate::model::DeviceId;
 use crate::render::Secrets;
@@ -217,7 +218,7 @@ fn active<'l>(lock: &'l Lock, device: &DeviceId) -> Result<&'l Issued, Failure> 
     if issued.validity.not_after() <= now {
         return Err(Failure::environment(ShareError::Ended {
             device: device.clone(),
-            end: shown_end(&issued.validity),
+            end: dates::end(issued.validity.not_before(), issued.validity.not_after()).to_string(),
         }));
     }
     Ok(issued)

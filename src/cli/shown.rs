@@ -102,9 +102,10 @@ fn visible(text: &str) -> String {
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
         let ends_line = character == '\r' && characters.peek() == Some(&'\n');
-        match ends_line || matches!(character, '\n' | '\t') || !is_invisible(character) {
-            true => shown.push(character),
-            false => shown.extend(character.escape_unicode()),
+        if ends_line || matches!(character, '\n' | '\t') || !is_invisible(character) {
+            shown.push(character)
+        } else {
+            shown.extend(character.escape_unicode())
         }
     }
     shown
@@ -119,9 +120,10 @@ fn moved(label: &LabeledSpan, text: &str) -> LabeledSpan {
     };
     let span = SourceSpan::from((visible(before).len(), visible(within).len()));
     let words = label.label().map(visible);
-    match label.primary() {
-        true => LabeledSpan::new_primary_with_span(words, span),
-        false => LabeledSpan::new_with_span(words, span),
+    if label.primary() {
+        LabeledSpan::new_primary_with_span(words, span)
+    } else {
+        LabeledSpan::new_with_span(words, span)
     }
 }
 

@@ -13,9 +13,8 @@ use super::failure::{Exit, Failure};
 use super::workspace::Workspace;
 use super::{believed, clock, create_root, history, report};
 use crate::build;
-use crate::derive::{shown_end, shown_moment};
-use crate::pki::Validity;
-use crate::status::{DependentStatus, DeviceStatus, State, Status, relative};
+use crate::dates;
+use crate::status::{DependentStatus, DeviceStatus, State, Status};
 
 #[derive(Debug, Error, Diagnostic)]
 #[error("{what}")]
@@ -93,7 +92,7 @@ fn table(status: &Status) -> String {
         let (style, end) = (style(authority.state), authority.not_after);
         let (name, word) = (&authority.common_name, authority.state.as_str());
         let when = end.map_or_else(String::new, |end| {
-            format!(", {}", relative(end, status.now))
+            format!(", {}", dates::relative(end, status.now))
         });
         let ends = ends(end);
         writeln!(
@@ -110,7 +109,7 @@ fn table(status: &Status) -> String {
 fn ends(end: Option<Timestamp>) -> String {
     end.map_or_else(
         || String::from("without an end"),
-        |end| format!("ends {}", end.strftime("%Y-%m-%d")),
+        |end| format!("ends {}", dates::day(end)),
     )
 }
 
@@ -119,13 +118,12 @@ fn rotation(status: &Status) -> String {
     let mut text = String::new();
     for outgoing in &status.outgoing {
         let (name, ends) = (&outgoing.common_name, ends(outgoing.not_after));
-        text += &match outgoing.is_foreign {
-            false => {
-                format!("authority `{name}`: trusted until `homelab rotate --finish`, {ends}\n")
-            }
-            true => format!(
+        text += &if outgoing.is_foreign {
+            format!(
                 "authority `{name}`: trusted, but no device is declared by fingerprint; `homelab rotate --finish` drops it\n"
-            ),
+            )
+        } else {
+            format!("authority `{name}`: trusted until `homelab rotate --finish`, {ends}\n")
         };
     }
     let named = |dependents: Vec<&DependentStatus>| {
@@ -172,8 +170,8 @@ fn row(status: &Status, device: &DeviceStatus) -> [String; 5] {
         None => String::from("-"),
         Some(certificate) => {
             let (begin, end) = (certificate.not_before, certificate.not_after);
-            let shown = Validity::new(begin, end).map_or(end.to_string(), |v| shown_end(&v));
-            format!("{shown}, {}", relative(end, status.now))
+            let (shown, when) = (dates::end(begin, end), dates::relative(end, status.now));
+            format!("{shown}, {when}")
         }
     };
     let renew = || format!("homelab renew {}", device.device);
@@ -183,7 +181,7 @@ fn row(status: &Status, device: &DeviceStatus) -> [String; 5] {
             String::from("homelab build shuts the older certificate out")
         }
         (State::Valid, Some(until)) => {
-            let until = shown_moment(until);
+            let until = dates::moment(until);
             format!("install the new file by {until}; the older one works until then")
         }
         (State::Valid, None) if device.other_key => {

@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 
 use super::arguments::Secret;
-use super::build::{Inputs, Operation};
+use super::build::Operation;
 use super::failure::Failure;
 use super::hold::Held;
+use super::inputs::Inputs;
 use super::sealing::Wanted;
 use super::secret::Opened;
 use super::workspace::WorkspaceError;
@@ -14,7 +15,7 @@ use crate::build::{
     Adoption, History, Keys, LockChanges, LockOperation, Requested, Rotation, Taken, Update,
     Updated,
 };
-use crate::derive;
+use crate::dates;
 use crate::issue::{new_authority, unconfirmed};
 use crate::lock::{Authority, AuthorityState, Lock, Origin, Reconciliation};
 use crate::model::Homelab;
@@ -219,7 +220,7 @@ impl<'a> Updating<'a> {
             root: lock.root,
             domain: self.facts.homelab.domain.clone(),
             validity: adoption.validity,
-            key: adoption.certificate.spki_sha256(),
+            key: adoption.certificate.key_fingerprint(),
             certificate: adoption.certificate.clone(),
             state: AuthorityState::Active,
         };
@@ -356,7 +357,8 @@ fn tell_of_edge(reconciliation: &Reconciliation) {
 fn announce(Updated { lock, changes }: &Updated) {
     let active = lock.active();
     for device in &changes.issued {
-        let until = derive::shown_end(&active[device].validity);
+        let validity = active[device].validity;
+        let until = dates::end(validity.not_before(), validity.not_after());
         report::result(format_args!("issued {device} until {until}"));
     }
     for device in &changes.recorded {

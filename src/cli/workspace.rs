@@ -320,9 +320,12 @@ impl Workspace {
         };
         let mut size = 0;
         // The directory itself may be a link, as whoever keeps such files elsewhere has it.
-        if let Ok(true_root) = root.canonicalize().and_then(|path| match path.is_dir() {
-            true => Ok(path),
-            false => Err(io::ErrorKind::NotADirectory.into()),
+        if let Ok(true_root) = root.canonicalize().and_then(|path| {
+            if path.is_dir() {
+                Ok(path)
+            } else {
+                Err(io::ErrorKind::NotADirectory.into())
+            }
         }) {
             for (number, entry) in WalkDir::new(&root)
                 .follow_links(true)
@@ -402,12 +405,13 @@ fn refuse_link_out(
         return Ok(());
     }
     let leads_to = entry.path().canonicalize();
-    match leads_to.is_ok_and(|target| target.starts_with(true_root)) {
-        true => Ok(()),
-        false => Err(Failure::environment(WorkspaceError::LinkOut {
+    if leads_to.is_ok_and(|target| target.starts_with(true_root)) {
+        Ok(())
+    } else {
+        Err(Failure::environment(WorkspaceError::LinkOut {
             path: entry.path().to_owned(),
             root: root.to_owned(),
-        })),
+        }))
     }
 }
 

@@ -7,7 +7,6 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use data_encoding::HEXUPPER;
 use serde::Serialize;
 
 use super::guide::{DeviceFile, FileKind};
@@ -374,16 +373,14 @@ impl DeviceFiles<'_> {
     }
 
     fn installer(&self, script: Script, policy: FileKind) -> Recipe {
-        let pairs = self.issued.fingerprint.iter();
-        let pairs: Vec<String> = pairs.map(|byte| HEXUPPER.encode(&[*byte])).collect();
         Recipe::Installer(Box::new(Installer {
             script,
             context: InstallerContext {
                 domain: self.kits.homelab.domain.to_string(),
                 common_name: self.device.id.common_name(),
                 bundle: bundle_file(&self.device.id),
-                fingerprint: pairs.join(":"),
-                fingerprint_hex: pairs.concat(),
+                fingerprint: self.issued.fingerprint.in_pairs(":"),
+                fingerprint_hex: self.issued.fingerprint.in_pairs(""),
                 hosts: Arc::clone(self.hosts),
                 policy: (!self.hosts.is_empty()).then(|| self.name(policy)),
                 values: match script {

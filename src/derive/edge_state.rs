@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +13,7 @@ use super::Exposure;
 use super::exposure::VERSION;
 use crate::lock::{Authority, Lock, Remembered, State};
 use crate::model::{DeviceId, Homelab};
+use crate::pki::Fingerprint;
 
 /// What an edge exposes, and which certificates it lets in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,10 +30,10 @@ pub struct EdgeState {
     pub devices: BTreeMap<String, DeviceAccess>,
     /// The devices with a certificate that was let in once.
     pub retired: BTreeSet<String>,
-    /// The certificates that the lock shuts out, by their SHA-256 in hexadecimal: whoever is given an older
+    /// The certificates that the lock shuts out: whoever is given an older
     /// lock knows by them.
     #[serde(default)]
-    pub shut_out: BTreeSet<String>,
+    pub shut_out: BTreeSet<Fingerprint>,
     /// What a later lock may not take back. All of it stands in the lock, and what that has forgotten is refused before
     /// this is written, so it needs no memory of what stood here before.
     #[serde(default)]
@@ -45,15 +45,15 @@ pub struct EdgeState {
 pub struct Trusted {
     /// Its common name.
     pub name: String,
-    /// SHA-256 of its certificate, in hexadecimal.
-    pub fingerprint: String,
+    /// Its certificate's.
+    pub fingerprint: Fingerprint,
 }
 
 /// The certificates of a device.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceAccess {
-    /// SHA-256 of the one that its file holds, in hexadecimal; none where it has only older ones.
-    pub fingerprint: Option<String>,
+    /// The one that its file holds; none where it has only older ones.
+    pub fingerprint: Option<Fingerprint>,
     /// Those that are let in beside it.
     pub older: Vec<Older>,
     /// Whether it was on the device already, and no file holds it.
@@ -63,8 +63,7 @@ pub struct DeviceAccess {
 /// A certificate that is let in beside a newer one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Older {
-    /// Its SHA-256, in hexadecimal.
-    pub fingerprint: String,
+    pub fingerprint: Fingerprint,
     /// Until when.
     pub until: Timestamp,
 }
@@ -82,17 +81,14 @@ impl EdgeState {
         // Where no authority vouches for them, their being declared lets them in nowhere.
         let vouched = homelab.installed().filter(|_| lock.vouches_for_installed());
         devices.extend(vouched.map(|(device, fingerprint)| {
-            (
-                device.to_string(),
-                DeviceAccess::installed(fingerprint.to_string()),
-            )
+            (device.to_string(), DeviceAccess::installed(*fingerprint))
         }));
         let removed = lock.removed(homelab);
         let out = lock.certificates.iter();
         let out = out.filter(|c| c.revoked().is_some() || !is_declared(&c.device));
         // Who is gone from the declaration alone may come back by it.
         let retired = lock.certificates.iter().filter(|c| c.revoked().is_some());
-        let shut_out = retired.map(|issued| HEXLOWER.encode(&issued.fingerprint));
+        let shut_out = retired.map(|issued| issued.fingerprint);
         EdgeState {
             exposure,
             root_key: lock.key.map(|key| key.to_string()),
@@ -100,7 +96,7 @@ impl EdgeState {
             devices,
             remembered: Remembered::of(lock),
             shut_out: shut_out
-                .chain(removed.iter().map(|known| known.fingerprint.to_string()))
+                .chain(removed.iter().map(|known| known.fingerprint))
                 .collect(),
             retired: out
                 .map(|issued| issued.device.to_string())
@@ -126,7 +122,7 @@ impl Trusted {
     fn new(authority: &Authority) -> Trusted {
         Trusted {
             name: authority.common_name(),
-            fingerprint: HEXLOWER.encode(&authority.certificate.fingerprint()),
+            fingerprint: authority.certificate.fingerprint(),
         }
     }
 }
@@ -138,7 +134,7 @@ impl DeviceAccess {
         let of = |(device, certificates): (&DeviceId, Vec<&crate::lock::Issued>)| {
             let mut let_in = DeviceAccess::default();
             for issued in certificates {
-                let fingerprint = HEXLOWER.encode(&issued.fingerprint);
+                let fingerprint = issued.fingerprint;
                 match issued.state {
                     State::Superseded { until } => let_in.older.push(Older { fingerprint, until }),
                     _ => let_in.fingerprint = Some(fingerprint),
@@ -148,7 +144,7 @@ impl DeviceAccess {
         };
         let installed = { lock.installed.iter() }.filter(|known| known.removed.is_none());
         let installed = installed.map(|known| {
-            let fingerprint = known.fingerprint.to_string();
+            let fingerprint = known.fingerprint;
             (
                 known.device.to_string(),
                 DeviceAccess::installed(fingerprint),
@@ -157,7 +153,7 @@ impl DeviceAccess {
         installed.chain(admitted.map(of)).collect()
     }
 
-    fn installed(fingerprint: String) -> DeviceAccess {
+    fn installed(fingerprint: Fingerprint) -> DeviceAccess {
         DeviceAccess {
             fingerprint: Some(fingerprint),
             older: Vec::new(),
@@ -165,18 +161,14 @@ impl DeviceAccess {
         }
     }
 
-    /// The certificates, by their SHA-256 in hexadecimal.
-    pub fn fingerprints(&self) -> impl Iterator<Item = &String> {
+    /// The certificates.
+    pub fn fingerprints(&self) -> impl Iterator<Item = &Fingerprint> {
         let older = self.older.iter().map(|older| &older.fingerprint);
         older.chain(&self.fingerprint)
     }
 
     /// Whether one of the certificates is this one.
-    pub fn has(&self, fingerprint: &str) -> bool {
-        self.fingerprint.as_deref() == Some(fingerprint)
-            || self
-                .older
-                .iter()
-                .any(|older| older.fingerprint == fingerprint)
+    pub fn has(&self, fingerprint: &Fingerprint) -> bool {
+        self.fingerprints().any(|known| known == fingerprint)
     }
 }

@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use data_encoding::HEXUPPER;
-use jiff::Timestamp;
-use jiff::tz::Offset;
 use serde::Serialize;
 
 use crate::catalogue::{self, App, Claim};
+use crate::dates;
 use crate::lock::{Issued, State};
 use crate::model::{
     Admission, Device, Homelab, Lifetime, MadeKey, Name, Person, Platform, Service,
@@ -48,7 +46,7 @@ pub struct DevicePart {
     pub files: Vec<DeviceFile>,
     /// When it was issued, a day.
     pub issued: String,
-    /// When it ends, as [`shown_end`] says it.
+    /// When it ends, as [`dates::end`] says it.
     pub expires: String,
     /// From when on it is to be renewed.
     pub renew_from: String,
@@ -142,25 +140,8 @@ pub struct ServiceLink {
     pub notes: Vec<String>,
 }
 
-/// The end of a validity for people: a day, and for a short one the minute too, in UTC.
-pub fn shown_end(validity: &Validity) -> String {
-    const SHORT_HOURS: i64 = 7 * 24;
-    let seconds = validity.not_after().as_second() - validity.not_before().as_second();
-    match seconds / 3600 <= SHORT_HOURS {
-        true => shown_moment(validity.not_after()),
-        false => shown_day(validity.not_after()),
-    }
-}
-
-/// A day for people, in UTC.
-pub fn shown_day(at: Timestamp) -> String {
-    Offset::UTC.to_datetime(at).date().to_string()
-}
-
-/// A moment for people: a day and the minute, in UTC.
-pub fn shown_moment(at: Timestamp) -> String {
-    let at = Offset::UTC.to_datetime(at);
-    format!("{} UTC", at.strftime("%Y-%m-%d %H:%M"))
+fn end(validity: &Validity) -> String {
+    dates::end(validity.not_before(), validity.not_after()).to_string()
 }
 
 impl DevicePart {
@@ -175,28 +156,23 @@ impl DevicePart {
     ) -> DevicePart {
         let older = older.iter().filter_map(|older| match older.state {
             State::Superseded { until } => Some(OlderPart {
-                issued: shown_day(older.validity.not_before()),
-                expires: shown_end(&older.validity),
-                until: shown_moment(until),
+                issued: dates::day(older.validity.not_before()).to_string(),
+                expires: end(&older.validity),
+                until: dates::moment(until).to_string(),
             }),
             State::Active | State::Revoked { .. } | State::Blocked { .. } => None,
         });
-        let pairs: Vec<String> = issued
-            .fingerprint
-            .iter()
-            .map(|b| HEXUPPER.encode(&[*b]))
-            .collect();
         DevicePart {
             name: device.id.device.to_string(),
             common_name: device.id.common_name(),
             platform: device.platform.as_str(),
             platform_title: device.platform.title(),
             files,
-            issued: shown_day(issued.validity.not_before()),
-            expires: shown_end(&issued.validity),
-            renew_from: shown_day(due_from(&issued.validity, renew)),
+            issued: dates::day(issued.validity.not_before()).to_string(),
+            expires: end(&issued.validity),
+            renew_from: dates::day(due_from(&issued.validity, renew)).to_string(),
             older: older.collect(),
-            fingerprint: pairs.join(":"),
+            fingerprint: issued.fingerprint.in_pairs(":"),
             rsa: issued.made_key() == Some(MadeKey::Rsa),
         }
     }

@@ -26,10 +26,7 @@ pub use device_files::{
 pub use edge::{Edge, Globals, Link, Pages, Sites};
 pub use edge_state::{DeviceAccess, EdgeState, Older, Trusted};
 pub use exposure::{ALL, EVERYWHERE, Exposure, LAN, LANDING, Opening, WHOLE};
-pub use guide::{
-    DeviceFile, DevicePart, FileKind, Guide, Guides, OlderPart, ServiceLink, shown_day, shown_end,
-    shown_moment,
-};
+pub use guide::{DeviceFile, DevicePart, FileKind, Guide, Guides, OlderPart, ServiceLink};
 pub use index::{Index, IndexDevice, IndexOpening, IndexPerson, IndexService, Term};
 
 use crate::lock::{Authority, Issued, Lock, State};
@@ -302,11 +299,13 @@ fn path(text: &str) -> OutputPath {
 
 /// A certificate is what its fingerprint says; the rest of its line follows from that.
 fn as_recorded<S: serde::Serializer>(issued: &Issued, serializer: S) -> Result<S::Ok, S::Error> {
-    let fingerprint = data_encoding::HEXLOWER.encode(&issued.fingerprint);
-    serializer.collect_str(&format_args!(
-        "{} {} {fingerprint}",
-        issued.device, issued.id
-    ))
+    let Issued {
+        device,
+        id,
+        fingerprint,
+        ..
+    } = issued;
+    serializer.collect_str(&format_args!("{device} {id} {fingerprint}"))
 }
 
 fn as_base64<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {

@@ -11,8 +11,8 @@ use jiff::{Timestamp, ToSpan};
 use rayon::prelude::*;
 
 use crate::lock::{
-    Authority, AuthorityState, HandedOut, Issued, Lock, NewDevice, NewKey, Origin, SignedCrl,
-    State, authority_common_name,
+    Authority, AuthorityState, CLOCK_ALLOWANCE_HOURS, HandedOut, Issued, Lock, NewDevice, NewKey,
+    Origin, SignedCrl, State, authority_common_name,
 };
 use crate::model::{DeviceId, Domain, Email, Lifetime, MadeKey};
 use crate::pki::{
@@ -24,10 +24,6 @@ use crate::root::{IssuanceId, Keyring, RootId, RootSecret};
 
 pub use stand_in::stand_in;
 pub use upgrade::unconfirmed;
-
-/// How long before its issue a certificate or a revocation list is valid, for an edge whose clock is
-/// late: until then it would refuse that one device, or everybody.
-pub const CLOCK_ALLOWANCE_HOURS: i64 = 1;
 
 /// Why a certificate or a revocation list could not be issued, or a certificate not derived again.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -143,7 +139,7 @@ impl Signer {
                 adopted.ok_or_else(not_as_recorded)?.duplicate()
             }
         };
-        if key.public_key().spki_sha256() != recorded.key {
+        if key.public_key().fingerprint() != recorded.key {
             return Err(not_as_recorded());
         }
         Signer::new(key, recorded)
@@ -299,7 +295,7 @@ pub fn new_authority(
         root: root.id(),
         domain: domain.clone(),
         validity,
-        key: key.public_key().spki_sha256(),
+        key: key.public_key().fingerprint(),
         certificate: certificate.map_err(|source| CredentialError::Certificate {
             name: profile.common_name,
             source,

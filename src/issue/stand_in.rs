@@ -29,7 +29,7 @@ pub fn stand_in(
     };
     let fingerprint = match &certificate {
         Some(certificate) => certificate.fingerprint(),
-        None => *blake3::hash(new.device.to_string().as_bytes()).as_bytes(),
+        None => (*blake3::hash(new.device.to_string().as_bytes()).as_bytes()).into(),
     };
     Ok(Issued {
         serial: root.device_serial(&id, &new.device),

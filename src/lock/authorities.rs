@@ -6,7 +6,7 @@ use super::read::{BRING_BACK, duplicate};
 use super::{Authority, AuthorityState, Origin};
 use crate::diagnostic::Mistake;
 use crate::model::Domain;
-use crate::pki::{Certificate, Validity};
+use crate::pki::{Certificate, KeyFingerprint, Validity};
 use crate::root::{IssuanceId, RootId};
 
 /// What a line says of an authority.
@@ -18,7 +18,7 @@ pub struct ReadAuthority {
     pub origin: Origin,
     pub domain: Domain,
     pub validity: Validity,
-    pub key: [u8; 32],
+    pub key: KeyFingerprint,
     pub certificate: Certificate,
     pub state: AuthorityState,
 }

@@ -10,7 +10,8 @@ use std::mem;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Lock;
-use crate::model::{DeviceId, Fingerprint, Homelab};
+use crate::model::{DeviceId, Homelab};
+use crate::pki::Fingerprint;
 
 /// So long after its removal a certificate is remembered. When it ends nobody here knows; few that are made by hand last longer.
 const REMEMBERED_FOR: SignedDuration = SignedDuration::from_hours(3 * 366 * 24);
@@ -80,10 +81,7 @@ impl Lock {
         }
         let declared = by_fingerprint(homelab).into_keys().copied();
         let recorded = self.installed.iter().map(|known| known.fingerprint);
-        let issued = self
-            .certificates
-            .iter()
-            .map(|issued| issued.fingerprint.into());
+        let issued = self.certificates.iter().map(|issued| issued.fingerprint);
         let mut known: BTreeSet<Fingerprint> = declared.chain(recorded).chain(issued).collect();
         for (device, fingerprint) in let_in {
             if known.insert(*fingerprint) {

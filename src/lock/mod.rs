@@ -39,11 +39,15 @@ pub use signing::Signatures;
 pub use succession::Predecessor;
 
 use crate::model::{DeviceId, Domain, Email, MadeKey};
-use crate::pki::{Certificate, PublicKey, Serial, Validity};
+use crate::pki::{Certificate, Fingerprint, KeyFingerprint, PublicKey, Serial, Validity};
 use crate::root::{IssuanceId, RootId, RootKey, RootSecret};
 
 /// The version of the format that is written; the first one, in which nothing is signed, is read too.
 pub const VERSION: u32 = 2;
+
+/// How long before its issue a certificate or a revocation list is valid, for an edge whose clock is
+/// late: until then it would refuse that one device, or everybody.
+pub const CLOCK_ALLOWANCE_HOURS: i64 = 1;
 
 /// All that has been issued.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +87,7 @@ pub struct Authority {
     /// Its certificate's validity.
     pub validity: Validity,
     /// SHA-256 of its public key (SubjectPublicKeyInfo): another root would give another.
-    pub key: [u8; 32],
+    pub key: KeyFingerprint,
     /// Its certificate.
     pub certificate: Certificate,
     /// What it is good for.
@@ -175,7 +179,7 @@ pub struct Issued {
     /// The certificate itself, where the device has made its key: no root secret gives it again.
     pub own_key: Option<Certificate>,
     /// SHA-256 of the certificate.
-    pub fingerprint: [u8; 32],
+    pub fingerprint: Fingerprint,
     /// Whether it is let in.
     pub state: State,
 }

@@ -167,7 +167,7 @@ pub fn issued_here<'a>(
     lock: &'a Lock,
 ) -> impl Iterator<Item = (&'a DeviceId, &'a DeviceId)> {
     homelab.installed().filter_map(|(device, fingerprint)| {
-        let is_it = |issued: &&Issued| issued.fingerprint == *fingerprint.as_bytes();
+        let is_it = |issued: &&Issued| issued.fingerprint == *fingerprint;
         let issued = lock.certificates.iter().find(is_it)?;
         Some((device, &issued.device))
     })

@@ -6,13 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use data_encoding::HEXLOWER;
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
+use super::CLOCK_ALLOWANCE_HOURS;
 use super::{Lock, PublishedCrl};
-use crate::issue::CLOCK_ALLOWANCE_HOURS;
-use crate::pki::CrlNumber;
+use crate::pki::{CrlNumber, Fingerprint};
 
 /// What locks before have said, as far as a later one may not take it back. Plain data: it stands in files.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +22,7 @@ pub struct Remembered {
     pub epoch: u64,
     /// The certificates that were shut out, by their SHA-256 in hexadecimal.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub certificates: BTreeMap<String, ShutOut>,
+    pub certificates: BTreeMap<Fingerprint, ShutOut>,
     /// The authorities, by the ids that they were issued under.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub authorities: BTreeMap<String, KnownAuthority>,
@@ -99,7 +98,7 @@ impl Remembered {
                 authority: issued.authority.to_string(),
                 until: issued.validity.not_after(),
             };
-            (HEXLOWER.encode(&issued.fingerprint), shut_out)
+            (issued.fingerprint, shut_out)
         });
         let authorities = lock.authorities.iter().map(|authority| {
             let known = KnownAuthority {
@@ -167,8 +166,8 @@ impl Lock {
         now: Timestamp,
     ) -> BTreeSet<Forgotten> {
         let trusted: BTreeSet<String> = self.trusted().map(|a| a.id.to_string()).collect();
-        let known = { self.certificates.iter() }.map(|issued| HEXLOWER.encode(&issued.fingerprint));
-        let known: BTreeSet<String> = known.collect();
+        let known = self.certificates.iter().map(|issued| issued.fingerprint);
+        let known: BTreeSet<Fingerprint> = known.collect();
         let mut forgotten = BTreeSet::new();
         for (fingerprint, out) in &remembered.certificates {
             let counts = trusted.contains(&out.authority) && !has_ended(out.until, now);

@@ -6,12 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 
 use super::Lock;
 use crate::model::DeviceId;
-use crate::pki::{CrlNumber, ReadCrl, read_crl};
+use crate::pki::{CrlNumber, Fingerprint, ReadCrl, read_crl};
 use crate::root::IssuanceId;
 
 /// A revocation list that was found, and that an authority of the lock's has signed.
@@ -85,11 +84,11 @@ impl Lock {
     }
 
     /// The devices that are let in with a certificate which one of the lists has, or that an edge has shut
-    /// out: these are SHA-256 in hexadecimal. Sorted.
+    /// out. Sorted.
     pub fn returned(
         &self,
         published: &[PublishedCrl],
-        shut_out: &BTreeSet<String>,
+        shut_out: &BTreeSet<Fingerprint>,
     ) -> Vec<Returned> {
         let mut returned: BTreeMap<&DeviceId, Returned> = BTreeMap::new();
         for issued in self.certificates.iter().filter(|c| c.revoked().is_none()) {
@@ -100,7 +99,7 @@ impl Lock {
                 Some((list.number, *since))
             });
             let listed = listed.max();
-            if listed.is_some() || shut_out.contains(&HEXLOWER.encode(&issued.fingerprint)) {
+            if listed.is_some() || shut_out.contains(&issued.fingerprint) {
                 let device = &issued.device;
                 let found = returned.entry(device).or_insert_with(|| Returned {
                     device: device.clone(),

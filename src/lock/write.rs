@@ -92,7 +92,7 @@ fn authority_record(authority: &Authority, root: &RootId) -> Record<'static> {
         .property("domain", authority.domain.to_string())
         .property("not-before", authority.validity.not_before().to_string())
         .property("not-after", authority.validity.not_after().to_string())
-        .property("key", data_encoding::HEXLOWER.encode(&authority.key))
+        .property("key", authority.key.to_string())
         .property(
             "certificate",
             data_encoding::BASE64.encode(authority.certificate.der()),
@@ -128,10 +128,7 @@ fn certificate_record(issued: &Issued) -> Record<'static> {
         .property("not-before", issued.validity.not_before().to_string())
         .property("not-after", issued.validity.not_after().to_string())
         .property("serial", issued.serial.to_hex())
-        .property(
-            "fingerprint",
-            data_encoding::HEXLOWER.encode(&issued.fingerprint),
-        )
+        .property("fingerprint", issued.fingerprint.to_string())
         .property("profile", profile(issued.made));
     let record = match &issued.own_key {
         Some(certificate) => record.property(

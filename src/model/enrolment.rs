@@ -1,8 +1,6 @@
 //! How a device comes by its key and its certificate.
 
-use std::fmt::{self, Display, Formatter};
-
-use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+use crate::pki::Fingerprint;
 
 /// How a device comes by its key and its certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,96 +68,9 @@ impl RequestPath {
     }
 }
 
-/// SHA-256 of a certificate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Fingerprint([u8; 32]);
-
-/// SHA-256 of no octets, and of one line's end: what is printed where a file was missing or empty.
-const OF_NOTHING: [&str; 2] = [
-    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-    "01ba4719c80b6fe911b091a7c05124b64eeece964e09c058ef8f9805daca546b",
-];
-
-impl Fingerprint {
-    /// Whether it is that of an empty input. From 2.11.2 on Caddy gives it to whoever shows no certificate.
-    pub fn is_of_nothing(&self) -> bool {
-        OF_NOTHING.contains(&HEXLOWER.encode(&self.0).as_str())
-    }
-
-    /// Reads 64 hexadecimal digits, in capitals or not, with colons between pairs or without.
-    ///
-    /// # Errors
-    /// Why it is none.
-    pub fn new(text: &str) -> Result<Fingerprint, &'static str> {
-        // As openssl prints it.
-        let text = match text.split_once('=') {
-            Some((what, digits)) if what.eq_ignore_ascii_case("sha256 Fingerprint") => digits,
-            _ => text,
-        };
-        let pairs: Vec<&str> = text.split(':').collect();
-        let digits = match pairs.as_slice() {
-            [digits] => (*digits).to_owned(),
-            pairs if pairs.iter().all(|pair| pair.len() == 2) => pairs.concat(),
-            _ => return Err("its colons are not between pairs of digits"),
-        };
-        let bytes = HEXLOWER_PERMISSIVE.decode(digits.as_bytes());
-        match bytes.map(<[u8; 32]>::try_from) {
-            Ok(Ok(bytes)) => Ok(Fingerprint(bytes)),
-            Ok(Err(other)) if other.len() == 20 => Err("it has the length of a SHA-1"),
-            Ok(Err(_)) => Err("it has not 64 digits"),
-            Err(_) => Err("it has something else than hexadecimal digits"),
-        }
-    }
-
-    /// The bytes.
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl From<[u8; 32]> for Fingerprint {
-    fn from(digest: [u8; 32]) -> Fingerprint {
-        Fingerprint(digest)
-    }
-}
-
-/// In hexadecimal, as Caddy and the lock have it.
-impl Display for Fingerprint {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        HEXLOWER.encode_write(&self.0, f)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn fingerprints_are_read_as_tools_print_them() {
-        let plain = "00ab".repeat(16);
-        let read = Fingerprint::new(&plain).unwrap();
-        let pairs: Vec<&str> = (0..32).map(|at| &plain[at * 2..at * 2 + 2]).collect();
-        let printed = pairs.join(":").to_uppercase();
-        for same in [
-            plain.to_uppercase(),
-            format!("sha256 Fingerprint={printed}"),
-            format!("SHA256 Fingerprint={printed}"),
-            printed.clone(),
-        ] {
-            assert_eq!(Fingerprint::new(&same), Ok(read), "{same}");
-        }
-        for bad in [
-            "",
-            &plain[..62],
-            &plain[..40],
-            &format!("{plain}00"),
-            &plain.replace('b', "g"),
-            &format!("sha256:{plain}"),
-            &plain.replacen("00", "0:0", 1),
-        ] {
-            assert!(Fingerprint::new(bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn requests_stand_beside_the_declaration() {

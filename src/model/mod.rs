@@ -1,6 +1,6 @@
 //! A homelab, valid by construction: every name it holds is declared, every value says what it may.
 //!
-//! [`crate::resolve`] makes it from declarations; nothing else can.
+//! The room `resolve` makes it from declarations; nothing else can.
 
 mod access;
 mod backend;
@@ -24,7 +24,7 @@ pub use access::{Access, Admission, Allowed, CertificateMode};
 pub use backend::{Backend, ByteSize, Files, Header, HostPath, Proxy, Redirect, Timeout};
 pub use caddy::CaddyVersion;
 pub use edge::{Behind, Edge, Forwarding, IpRange, SiteCertificates};
-pub use enrolment::{Enrolment, Fingerprint, MadeKey, RequestPath};
+pub use enrolment::{Enrolment, MadeKey, RequestPath};
 pub use hole::{Closed, HOLES, Hole, holes_of};
 pub use host::{Domain, Host, is_public};
 pub use language::Language;
@@ -35,6 +35,8 @@ pub use platform::Platform;
 pub use raw::Raw;
 pub use text::{DisplayName, Email, sayable};
 pub use upstream::{Address, POLICIES, Scheme, Trust, UpstreamTls, Upstreams, is_upstream_host};
+
+use crate::pki::Fingerprint;
 
 /// All that a declaration says.
 #[derive(Debug)]

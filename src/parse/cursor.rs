@@ -8,9 +8,7 @@ pub const DEPTH_LIMIT: usize = 32;
 
 /// A place in a text.
 pub struct Cursor<'a> {
-    /// The whole text.
     pub text: &'a str,
-    /// The place, in bytes.
     pub at: usize,
 }
 

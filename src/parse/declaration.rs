@@ -22,9 +22,7 @@ pub struct Declaration {
     pub edge: EdgeBlock,
     /// Every `person`, in the order written.
     pub people: Vec<PersonBlock>,
-    /// Every `group`.
     pub groups: Vec<GroupLine>,
-    /// Every `service`.
     pub services: Vec<ServiceBlock>,
 }
 
@@ -42,7 +40,6 @@ pub struct ValidityBlock {
 /// `edge { … }`.
 #[derive(Debug, Default)]
 pub struct EdgeBlock {
-    /// The ACME account's address.
     pub email: Option<Text>,
     /// Where the sites' own certificates come from.
     pub certificates: Option<CertificatesLine>,
@@ -61,7 +58,6 @@ pub struct EdgeBlock {
 /// `behind "10.0.0.2" by="proxy-protocol"`.
 #[derive(Debug)]
 pub struct BehindLine {
-    /// The proxies' addresses.
     pub proxies: Vec<Text>,
     /// How they say for whom they speak.
     pub by: Option<Text>,
@@ -89,11 +85,9 @@ pub struct PersonBlock {
     pub name: Text,
     /// The name to show.
     pub display_name: Option<Text>,
-    /// The person's address.
     pub email: Option<Text>,
     /// The language of the person's guide.
     pub language: Option<Text>,
-    /// The person's devices, in the order written.
     pub devices: Vec<DeviceLine>,
 }
 
@@ -104,7 +98,6 @@ pub struct DeviceLine {
     pub name: Text,
     /// What it runs.
     pub platform: Option<Text>,
-    /// The platform's major version.
     pub version: Option<Spanned<i128>>,
     /// How long its certificate is valid.
     pub validity: Option<Text>,
@@ -119,9 +112,7 @@ pub struct DeviceLine {
 /// `group "family" "alice" "bob"`.
 #[derive(Debug)]
 pub struct GroupLine {
-    /// The group's name.
     pub name: Text,
-    /// The people in it.
     pub members: Vec<Text>,
 }
 

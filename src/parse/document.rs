@@ -14,7 +14,6 @@ const MISTAKES_SHOWN: usize = 20;
 /// A node as it was written.
 #[derive(Debug)]
 pub struct Node {
-    /// Its name.
     pub name: Spanned<String>,
     /// Its values without a name, in their order.
     pub arguments: Vec<Spanned<Value>>,
@@ -33,14 +32,11 @@ impl Node {
     }
 }
 
-/// A value of KDL.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// Text, its escapes resolved.
     String(String),
-    /// A whole number.
     Integer(i128),
-    /// `#true` or `#false`.
     Boolean(bool),
     /// A fraction, `#null`, `#inf`, `#nan`: nothing here takes one.
     Other(&'static str),

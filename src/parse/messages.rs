@@ -12,7 +12,6 @@ use crate::source::{Source, Span, Spanned};
 pub struct MessageFile {
     /// `right-to-left`: the language is written so.
     pub right_to_left: bool,
-    /// The messages, by key.
     pub messages: BTreeMap<String, Spanned<String>>,
     /// What the catalogue of apps says, by its English words.
     pub notes: BTreeMap<String, Spanned<String>>,

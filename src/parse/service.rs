@@ -70,9 +70,7 @@ pub struct UpstreamLine {
 /// `redirect "https://photos.example.org/*" status=308`.
 #[derive(Debug)]
 pub struct RedirectLine {
-    /// Where to.
     pub to: Text,
-    /// The status of the answer.
     pub status: Option<Spanned<i128>>,
 }
 
@@ -81,7 +79,6 @@ pub struct RedirectLine {
 pub struct FilesLine {
     /// The directory on the Caddy host.
     pub root: Text,
-    /// Whether directories are listed.
     pub browse: Option<Spanned<bool>>,
 }
 
@@ -97,7 +94,6 @@ pub struct PublicLine {
 /// `timeouts dial="3s" response="2m"`.
 #[derive(Debug)]
 pub struct TimeoutsLine {
-    /// Where it stands.
     pub span: Span,
     /// How long connecting may take.
     pub dial: Option<Text>,
@@ -108,9 +104,7 @@ pub struct TimeoutsLine {
 /// `header "X-Frame-Options" "DENY"`.
 #[derive(Debug)]
 pub struct HeaderLine {
-    /// The header's name.
     pub name: Text,
-    /// Its value.
     pub value: Text,
 }
 
@@ -181,15 +175,19 @@ impl Reader {
 
 /// Reads one line into the service, and says what it takes.
 fn line(node: &Node, fields: &mut Fields<'_, '_>, service: &mut ServiceBlock) -> &'static str {
-    match node.name.value.as_str() {
-        "title" => {
-            service.title = fields.text("a name to show", "title \"Photos\"");
-            "one value"
-        }
-        "host" => {
-            service.hosts = fields.texts("a host", "host \"photos\"");
-            "hosts"
-        }
+    let takes = backend_line(node, fields, service)
+        .or_else(|| access_line(node, fields, service))
+        .or_else(|| answer_line(node, fields, service));
+    takes.unwrap_or_else(|| unreachable!("`{}` is not known to `service`", node.name.value))
+}
+
+/// Where requests go; none where the line is about something else.
+fn backend_line(
+    node: &Node,
+    fields: &mut Fields<'_, '_>,
+    service: &mut ServiceBlock,
+) -> Option<&'static str> {
+    Some(match node.name.value.as_str() {
         "app" => {
             service.app = fields.text("an app", "app \"immich\"");
             "one value"
@@ -210,6 +208,29 @@ fn line(node: &Node, fields: &mut Fields<'_, '_>, service: &mut ServiceBlock) ->
             service.files = root.map(|root| FilesLine { root, browse });
             "one directory"
         }
+        "timeouts" => {
+            service.timeouts = Some(TimeoutsLine {
+                span: node.span,
+                dial: fields.text_property("dial"),
+                response: fields.text_property("response"),
+            });
+            "`dial` and `response`"
+        }
+        "stream" => {
+            service.stream = Some(node.span);
+            "nothing"
+        }
+        _ => return None,
+    })
+}
+
+/// Who may use it; none where the line is about something else.
+fn access_line(
+    node: &Node,
+    fields: &mut Fields<'_, '_>,
+    service: &mut ServiceBlock,
+) -> Option<&'static str> {
+    Some(match node.name.value.as_str() {
         "allow" => {
             service.allow = fields.texts("a person or group", "allow \"family\"");
             "people and groups"
@@ -236,21 +257,28 @@ fn line(node: &Node, fields: &mut Fields<'_, '_>, service: &mut ServiceBlock) ->
             service.certificate = fields.text("a mode", "certificate \"asked\"");
             "one value"
         }
-        "timeouts" => {
-            service.timeouts = Some(TimeoutsLine {
-                span: node.span,
-                dial: fields.text_property("dial"),
-                response: fields.text_property("response"),
-            });
-            "`dial` and `response`"
+        _ => return None,
+    })
+}
+
+/// How it is called, and what holds for each request and answer; none where the line is about something else.
+fn answer_line(
+    node: &Node,
+    fields: &mut Fields<'_, '_>,
+    service: &mut ServiceBlock,
+) -> Option<&'static str> {
+    Some(match node.name.value.as_str() {
+        "title" => {
+            service.title = fields.text("a name to show", "title \"Photos\"");
+            "one value"
+        }
+        "host" => {
+            service.hosts = fields.texts("a host", "host \"photos\"");
+            "hosts"
         }
         "max-body" => {
             service.max_body = fields.text("a size", "max-body \"10GB\"");
             "one size"
-        }
-        "stream" => {
-            service.stream = Some(node.span);
-            "nothing"
         }
         "header-underscores" => {
             service.header_underscores = Some(node.span);
@@ -261,19 +289,17 @@ fn line(node: &Node, fields: &mut Fields<'_, '_>, service: &mut ServiceBlock) ->
             let name = fields.text("a name", example);
             let value = name.as_ref().and_then(|_| fields.text("a value", example));
             let header = name.zip(value);
-            service
-                .headers
-                .extend(header.map(|(name, value)| HeaderLine { name, value }));
+            let header = header.map(|(name, value)| HeaderLine { name, value });
+            service.headers.extend(header);
             "a name and a value"
         }
         "raw" => {
-            service
-                .raw
-                .extend(fields.text("lines of a Caddyfile", "raw \"encode zstd gzip\""));
+            let lines = fields.text("lines of a Caddyfile", "raw \"encode zstd gzip\"");
+            service.raw.extend(lines);
             "one text"
         }
-        other => unreachable!("`{other}` is not known to `service`"),
-    }
+        _ => return None,
+    })
 }
 
 fn upstream(fields: &mut Fields<'_, '_>) -> Option<UpstreamLine> {

@@ -3,13 +3,11 @@
 use std::fmt;
 
 use cms::cert::x509;
-use data_encoding::HEXLOWER;
 use der::{Decode, Encode};
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::PublicKey;
 use super::pem::pem;
+use super::{Fingerprint, KeyFingerprint, PublicKey};
 use crate::source::{is_invisible, visible};
 
 /// id-at-commonName (RFC 5280 appendix A.1).
@@ -58,8 +56,8 @@ impl Certificate {
     }
 
     /// SHA-256 of the DER encoding.
-    pub fn fingerprint(&self) -> [u8; 32] {
-        Sha256::digest(&self.der).into()
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&self.der)
     }
 
     /// What to call its subject: the common name, or else the whole name as RFC 4514 writes it.
@@ -96,9 +94,9 @@ impl Certificate {
     }
 
     /// SHA-256 of the `SubjectPublicKeyInfo`, whatever kind of key it is.
-    pub fn spki_sha256(&self) -> [u8; 32] {
+    pub fn key_fingerprint(&self) -> KeyFingerprint {
         let spki = self.spki_der();
-        Sha256::digest(spki.expect("it was read when it was made")).into()
+        KeyFingerprint::of(&spki.expect("it was read when it was made"))
     }
 
     /// The `SubjectPublicKeyInfo` in DER.
@@ -125,9 +123,8 @@ pub fn certificates_in(file: &[u8]) -> Vec<Vec<u8>> {
 
 impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fingerprint = HEXLOWER.encode(&self.fingerprint());
         f.debug_struct("Certificate")
-            .field("fingerprint", &fingerprint)
+            .field("fingerprint", &self.fingerprint())
             .finish()
     }
 }

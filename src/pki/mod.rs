@@ -14,6 +14,7 @@ mod bundle;
 mod certificate;
 mod crl;
 mod examine;
+mod fingerprint;
 mod foreign;
 mod issue;
 mod issuer;
@@ -44,6 +45,7 @@ pub use crl::{
     ReadCrl, crls_in, read_crl, replay_crl, sign_crl,
 };
 pub use examine::{CertificateFields, Signed};
+pub use fingerprint::{Fingerprint, KeyFingerprint, NoFingerprint};
 pub use foreign::{ForeignKey, ForeignKeyError};
 pub use issue::{AuthorityProfile, IssueError, Issuer, LeafProfile, issue, self_sign};
 pub use issuer::{IssuerName, IssuerNameError};

@@ -12,6 +12,7 @@ use rcgen::PublicKeyData;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use super::KeyFingerprint;
 use super::signature::{Hash, Scheme};
 
 /// id-ecPublicKey and the curves secp256r1 and secp384r1 (RFC 5480 §2.1.1).
@@ -125,8 +126,8 @@ impl PublicKey {
     }
 
     /// SHA-256 of [`spki_der`](Self::spki_der): what pins a key whichever certificate carries it.
-    pub fn spki_sha256(&self) -> [u8; 32] {
-        Sha256::digest(self.spki_der()).into()
+    pub fn fingerprint(&self) -> KeyFingerprint {
+        KeyFingerprint::of(&self.spki_der())
     }
 
     /// The key identifier of certificates (SKI, AKI) and bundles.

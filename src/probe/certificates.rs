@@ -6,7 +6,7 @@ use jiff::{Timestamp, ToSpan};
 use serde::{Serialize, Serializer};
 
 use super::tls::ClientIdentity;
-use crate::derive::shown_moment;
+use crate::dates;
 use crate::issue::{Credential, CredentialError, Signer};
 use crate::lock::{Authority, Issued, Lock, State};
 use crate::model::Homelab;
@@ -123,9 +123,9 @@ fn name(issued: &Issued, homelab: &Homelab) -> String {
     match issued.state {
         State::Active if homelab.device(device).is_some() => device.to_string(),
         State::Active => format!("{device} (removed)"),
-        State::Superseded { until } => format!("{device} (older, until {})", shown_moment(until)),
-        State::Revoked { since } => format!("{device} (retired {})", shown_moment(since)),
-        State::Blocked { since } => format!("{device} (barred {})", shown_moment(since)),
+        State::Superseded { until } => format!("{device} (older, until {})", dates::moment(until)),
+        State::Revoked { since } => format!("{device} (retired {})", dates::moment(since)),
+        State::Blocked { since } => format!("{device} (barred {})", dates::moment(since)),
     }
 }
 

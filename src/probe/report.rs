@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::certificates::NotTried;
 use super::client::TlsVersion;
 use super::inspection::ServerCertificateFault;
-use crate::status::relative;
+use crate::dates;
 use crate::verify::{Age, Judgement, Place, Unreached, Verdict};
 
 /// What is served.
@@ -104,7 +104,7 @@ pub enum HostFault {
 pub enum HostNote {
     #[error("its certificate is not verified: name the root of Caddy's own authority with `--ca`")]
     Unverified,
-    #[error("its certificate ends {}: is it renewed?", relative(*at, *now))]
+    #[error("its certificate ends {}: is it renewed?", dates::relative(*at, *now))]
     EndsSoon { at: Timestamp, now: Timestamp },
     #[error("{0}")]
     Caddy(Age),

@@ -5,7 +5,8 @@ use jiff::{Span, Timestamp};
 use serde::Serialize;
 
 use super::Artifact;
-use crate::derive::{Index, Term, shown_day, shown_moment};
+use crate::dates;
+use crate::derive::{Index, Term};
 use crate::diagnostic::Mistake;
 use crate::pki::Validity;
 use crate::template::Templates;
@@ -80,7 +81,7 @@ fn timeline(index: &Index) -> Option<Timeline> {
                 name: format!("{}/{}", person.name, device.name),
                 is_authority: false,
                 bars,
-                renew_from: term.renew_from.map(shown_day),
+                renew_from: term.renew_from.map(|at| dates::day(at).to_string()),
                 until: ends(term),
             });
         }
@@ -100,16 +101,11 @@ fn timeline(index: &Index) -> Option<Timeline> {
     })
 }
 
-/// The end of a term: a day, and for one of a week or less the minute too.
 fn ends(term: &Term) -> String {
-    const WEEK: i64 = 7 * 24 * 3600;
     if term.until == Validity::NO_END {
         return String::from("no end");
     }
-    match term.until.as_second() - term.from.as_second() <= WEEK {
-        true => shown_moment(term.until),
-        false => shown_day(term.until),
-    }
+    dates::end(term.from, term.until).to_string()
 }
 
 struct Scale {

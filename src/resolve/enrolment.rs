@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::Resolver;
 use crate::diagnostic::{did_you_mean, mistake};
-use crate::model::{Enrolment, Fingerprint, MadeKey, RequestPath};
+use crate::model::{Enrolment, MadeKey, RequestPath};
 use crate::parse::declaration::{DeviceLine, Text};
+use crate::pki::Fingerprint;
 use crate::source::Span;
 
 /// The fingerprints that have been declared, and where.
@@ -79,7 +80,7 @@ impl Resolver<'_> {
 
     fn installed(&mut self, written: &Text, declared: &mut Fingerprints) -> Option<Fingerprint> {
         let at = written.span;
-        let fingerprint = self.read(written, Fingerprint::new, |text, why| {
+        let fingerprint = self.read(written, Fingerprint::from_printed, |text, why| {
             mistake!(
                 "resolve::bad-fingerprint",
                 "`{text}` is no fingerprint of a certificate",

@@ -3,7 +3,6 @@
 /// A block that stands in no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Block<'t> {
-    /// Its name.
     pub name: &'t str,
     /// Where the name begins, in bytes.
     pub offset: usize,

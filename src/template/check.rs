@@ -1,5 +1,7 @@
 //! What an override says, held against the built-in templates: a mistake in it is told before anything is made with it.
 
+use std::collections::BTreeSet;
+
 use super::builtin::{self, BUILTIN};
 use super::escape::Escape;
 use super::messages::{Layer, file_of, language_of};
@@ -41,21 +43,7 @@ impl Templates {
         for (key, message) in layer.messages() {
             let place = file.messages[key].span;
             let wrong = match built_in.message(key) {
-                Some(known) => {
-                    let known = known.values();
-                    let values = message.values();
-                    let mut unknown = values.difference(&known);
-                    unknown.next().map(|value| {
-                        let values: Vec<String> =
-                            known.iter().map(|v| format!("`{{{v}}}`")).collect();
-                        let known = match values.as_slice() {
-                            [] => "it has no values".into(),
-                            _ => format!("its values are {}", values.join(", ")),
-                        };
-                        let why = format!("it is given no `{{{value}}}`");
-                        bad_message(name, key, &why, &known, place)
-                    })
-                }
+                Some(known) => unknown_value(name, key, &message.values(), &known.values(), place),
                 None if self.asks_for(key) => None,
                 None => Some(unknown_message(name, key, &built_in, place)),
             };
@@ -102,6 +90,24 @@ fn unknown_message(name: &str, key: &str, known: &Layer, place: Span) -> Mistake
         at(place, "not known"),
         help(help),
     )
+}
+
+/// A message that has other values than it is given; none where it has not.
+fn unknown_value(
+    name: &str,
+    key: &str,
+    values: &BTreeSet<&str>,
+    known: &BTreeSet<&str>,
+    place: Span,
+) -> Option<Mistake> {
+    let value = values.difference(known).next()?;
+    let why = format!("it is given no `{{{value}}}`");
+    let known: Vec<String> = known.iter().map(|v| format!("`{{{v}}}`")).collect();
+    let known = match known.as_slice() {
+        [] => "it has no values".into(),
+        known => format!("its values are {}", known.join(", ")),
+    };
+    Some(bad_message(name, key, &why, &known, place))
 }
 
 fn bad_message(name: &str, key: &str, why: &str, known: &str, place: Span) -> Mistake {

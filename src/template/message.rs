@@ -24,7 +24,6 @@ enum Part {
     },
 }
 
-/// A message, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message(Vec<Part>);
 

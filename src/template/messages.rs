@@ -1,7 +1,6 @@
 //! What guides say, in the language of whom they are for.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use minijinja::value::{Kwargs, Value};
 use minijinja::{Error, ErrorKind, HtmlEscape};
@@ -34,7 +33,6 @@ pub struct Layer {
 
 /// What is wrong with a message, by its key.
 pub struct Wrong {
-    /// The key.
     pub key: String,
     /// Why it cannot be used.
     pub why: &'static str,
@@ -159,15 +157,16 @@ impl Messages {
             ("month", Value::from(month)),
             ("year", Value::from(year)),
         ]);
-        let mut said = self.plain("date", &fields)?;
-        let mut machine = date.to_owned();
-        if let Some(time) = time {
-            let minute = time.strip_suffix(" UTC").ok_or_else(not_a_date)?;
-            write!(said, ", {time}")?;
-            write!(machine, "T{minute}Z")?;
-        }
-        let (said, machine) = (HtmlEscape(&said), HtmlEscape(&machine));
-        let html = format!("<time datetime=\"{machine}\">{said}</time>");
+        let said = self.plain("date", &fields)?;
+        let (said, date) = (HtmlEscape(&said), HtmlEscape(date));
+        let html = match time {
+            None => format!("<time datetime=\"{date}\">{said}</time>"),
+            Some(time) => {
+                let minute = HtmlEscape(time.strip_suffix(" UTC").ok_or_else(not_a_date)?);
+                let time = HtmlEscape(time);
+                format!("<time datetime=\"{date}T{minute}Z\">{said}, {time}</time>")
+            }
+        };
         let (layer, _) = self.find("date")?;
         Ok(Value::from_safe_string(marked(layer, html)))
     }

@@ -47,7 +47,6 @@ pub struct Templates {
 /// What a rendering gave, and what it used.
 #[derive(Debug)]
 pub struct Rendered {
-    /// The text.
     pub text: String,
     /// The names that were asked for, sorted; those that are not there too.
     pub used: Vec<String>,

@@ -416,5 +416,5 @@ fn invocation(lab: &Lab, command: &str) -> Invocation {
 /// [`homelab`] with so many words as there are.
 fn lab_command(lab: &Lab, words: &[&str]) -> Invocation {
     let command = lab.command(words.iter().copied());
-    command.env("SOURCE_DATE_EPOCH", NOW)
+    command.at(NOW)
 }

@@ -52,7 +52,7 @@ fn bob_with(lab: &Lab, devices: usize) {
     let more: String = (0..devices)
         .map(|n| format!("    device \"d{n}\" platform=\"linux\"\n"))
         .collect();
-    super::home::edit(lab, "version=17\n", &format!("version=17\n{more}"));
+    lab.edit("version=17\n", &format!("version=17\n{more}"));
 }
 
 /// What became of the files of the first tree, while the second could not be built.
@@ -86,7 +86,7 @@ fn a_full_disk_leaves_the_tree_as_it_was() {
 fn a_read_only_disk_is_an_error_with_a_remedy() {
     let lab = built();
     let before = previous(&lab, "out");
-    super::home::edit(&lab, ":2283", ":2284");
+    lab.edit(":2283", ":2284");
     let (outcome, first, second) = build_on(
         &lab,
         "mount -o remount,ro out",

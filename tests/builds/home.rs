@@ -72,30 +72,17 @@ pub fn built() -> Lab {
 
 /// `homelab` at [`NOW`].
 pub fn homelab<const N: usize>(lab: &Lab, arguments: [&str; N]) -> Invocation {
-    lab.command(arguments).env("SOURCE_DATE_EPOCH", NOW)
+    lab.command(arguments).at(NOW)
 }
 
 pub fn build(lab: &Lab) -> Outcome {
     homelab(lab, ["build"]).run()
 }
 
-/// Replaces a part of `homelab.kdl` that stands there once.
-#[track_caller]
-pub fn edit(lab: &Lab, from: &str, to: &str) {
-    let text = lab.read("homelab.kdl");
-    assert_eq!(
-        text.matches(from).count(),
-        1,
-        "{from:?} in homelab.kdl:\n{text}"
-    );
-    lab.write("homelab.kdl", text.replace(from, to));
-}
-
 /// Declares one more device of bob's.
 #[track_caller]
 pub fn add_device(lab: &Lab) {
-    edit(
-        lab,
+    lab.edit(
         "version=17\n",
         "version=17\n    device \"tablet\" platform=\"android\"\n",
     );
@@ -103,7 +90,7 @@ pub fn add_device(lab: &Lab) {
 
 #[track_caller]
 pub fn remove_device(lab: &Lab) {
-    edit(lab, "    device \"macbook\" platform=\"other\"\n", "");
+    lab.edit("    device \"macbook\" platform=\"other\"\n", "");
 }
 
 #[track_caller]

@@ -4,8 +4,8 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
 use super::home::{
-    self, FILES, add_device, authority, build, built, certificate, crl, edit, everything, field,
-    place, remove_device,
+    self, FILES, add_device, authority, build, built, certificate, crl, everything, field, place,
+    remove_device,
 };
 use super::support::files::{changed, stamps};
 use super::support::lab::Lab;
@@ -142,7 +142,7 @@ fn the_first_build_names_what_it_makes() {
 fn a_build_with_nothing_to_do_does_nothing() {
     let lab = built();
     changes_nothing(&lab, |_| {});
-    changes_nothing(&lab, |lab| edit(lab, "domain", "// a comment\ndomain"));
+    changes_nothing(&lab, |lab| lab.edit("domain", "// a comment\ndomain"));
 }
 
 #[test]
@@ -187,14 +187,14 @@ fn a_new_device_is_a_bundle_a_guide_and_the_edge() {
 fn a_name_changes_where_it_is_shown() {
     let lab = built();
     gives(
-        build_after(&lab, |lab| edit(lab, "name \"Alice\"", "name \"Alice L.\"")),
+        build_after(&lab, |lab| lab.edit("name \"Alice\"", "name \"Alice L.\"")),
         &[MANIFEST, SITES, INDEX, "~ out/people/alice/guide.html"],
         "built out/edge/sites.caddyfile\nbuilt out/index.html\nbuilt out/people/alice/guide.html\n3 built, 14 unchanged\n",
     );
     // No service is told of bob.
     gives(
         build_after(&lab, |lab| {
-            edit(lab, "\"bob\" {", "\"bob\" {\n    name \"Robert\"")
+            lab.edit("\"bob\" {", "\"bob\" {\n    name \"Robert\"")
         }),
         &[MANIFEST, INDEX, "~ out/people/bob/guide.html"],
         "built out/index.html\nbuilt out/people/bob/guide.html\n2 built, 15 unchanged\n",
@@ -206,7 +206,7 @@ fn another_version_of_a_platform_is_another_bundle_where_its_kind_is_another() {
     let lab = built();
     let issued = certificate(&lab, "alice/pixel");
     gives(
-        build_after(&lab, |lab| edit(lab, "version=13", "version=15")),
+        build_after(&lab, |lab| lab.edit("version=13", "version=15")),
         &[MANIFEST, "~ out/people/alice/pixel/alice-pixel.p12"],
         "built out/people/alice/pixel/alice-pixel.p12\n1 built, 16 unchanged\n",
     );
@@ -215,13 +215,13 @@ fn another_version_of_a_platform_is_another_bundle_where_its_kind_is_another() {
         issued,
         "it is the same certificate"
     );
-    changes_nothing(&lab, |lab| edit(lab, "version=15", "version=16"));
+    changes_nothing(&lab, |lab| lab.edit("version=15", "version=16"));
 }
 
 #[test]
 fn an_upstream_changes_the_sites_only() {
     gives(
-        build_after(&built(), |lab| edit(lab, ":2283", ":2284")),
+        build_after(&built(), |lab| lab.edit(":2283", ":2284")),
         &[MANIFEST, SITES],
         "built out/edge/sites.caddyfile\n1 built, 16 unchanged\n",
     );

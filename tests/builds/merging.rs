@@ -1,13 +1,11 @@
 //! The lock after git has merged it, or somebody has edited it.
 
 use super::home::{
-    add_device, authority, build, built, certificate, edit, homelab, refused, remove_device,
+    add_device, authority, build, built, certificate, homelab, refused, remove_device,
 };
 use super::support::files::changed;
 use super::support::lab::Lab;
 use super::support::lock::{resigned, with_check};
-use super::support::outcome;
-use super::support::tools;
 
 #[track_caller]
 pub fn replace_in_lock(lab: &Lab, from: &str, to: &str) {
@@ -94,20 +92,18 @@ fn two_branches_that_add_devices_side_by_side_merge() {
     let before = begin(&lab);
     // Both lines come to stand between alice/pixel's and bob/iphone's: without `union` a conflict.
     branch(&lab, "one", |lab| {
-        edit(
-            lab,
+        lab.edit(
             "\"Alice\"\n",
             "\"Alice\"\n    device \"watch\" platform=\"wearos\"\n",
         );
     });
     branch(&lab, "two", |lab| {
-        edit(
-            lab,
+        lab.edit(
             "version=13\n",
             "version=13\n    device \"tablet\" platform=\"android\"\n",
         );
     });
-    git(&lab, &["merge", "-q", "-m", "both", "one"]).succeeds();
+    lab.git(&["merge", "-q", "-m", "both", "one"]).succeeds();
     let merged = lab.read("homelab.lock");
     homelab(&lab, ["build", "--locked"]).run().succeeds();
     assert_eq!(lab.read("homelab.lock"), merged, "nothing is issued anew");
@@ -126,7 +122,7 @@ fn a_device_that_two_branches_add_is_told_with_both_lines() {
     begin(&lab);
     branch(&lab, "one", add_device);
     branch(&lab, "two", add_device);
-    git(&lab, &["merge", "-q", "-m", "both", "one"]).succeeds();
+    lab.git(&["merge", "-q", "-m", "both", "one"]).succeeds();
     let words = [
         "lock::duplicate",
         "homelab.lock has `bob/tablet` twice: lines 9 and 10",
@@ -149,18 +145,16 @@ fn a_device_removed_beside_one_that_is_added_is_retired() {
     branch(&lab, "one", remove_device);
     branch(&lab, "two", |lab| {
         let iphone = "    device \"iphone\"";
-        edit(
-            lab,
+        lab.edit(
             iphone,
             &format!("    device \"ipad\" platform=\"ipados\"\n{iphone}"),
         );
-        edit(
-            lab,
+        lab.edit(
             "version=13\n",
             "version=13\n    device \"nexus\" platform=\"android\"\n",
         );
     });
-    git(&lab, &["merge", "-q", "-m", "both", "one"]).succeeds();
+    lab.git(&["merge", "-q", "-m", "both", "one"]).succeeds();
     let lock = lab.read("homelab.lock");
     let lines: Vec<&str> = lock
         .lines()
@@ -197,7 +191,7 @@ pub fn begin(lab: &Lab) -> String {
         &["add", "-A"],
         &["commit", "-qm", "begin"],
     ] {
-        git(lab, words).succeeds();
+        lab.git(words).succeeds();
     }
     lab.read("homelab.lock")
 }
@@ -205,20 +199,11 @@ pub fn begin(lab: &Lab) -> String {
 /// Changes, builds and commits on a new branch from `main`, and stays there.
 #[track_caller]
 pub fn branch(lab: &Lab, name: &str, change: impl FnOnce(&Lab)) {
-    git(lab, &["checkout", "-q", "-b", name, "main"]).succeeds();
+    lab.git(&["checkout", "-q", "-b", name, "main"]).succeeds();
     // As in a clone of its own: what another branch has revoked is not known here.
     super::home::remove(lab, "out");
     lab.forget();
     change(lab);
     build(lab).succeeds();
-    git(lab, &["commit", "-qam", name]).succeeds();
-}
-
-pub fn git(lab: &Lab, words: &[&str]) -> outcome::Outcome {
-    let mut command = tools::command("git");
-    command.current_dir(lab.path()).env("HOME", lab.home());
-    for setting in ["user.name=test", "user.email=test@example.com"] {
-        command.args(["-c", setting]);
-    }
-    outcome::run(command.args(words), b"")
+    lab.git(&["commit", "-qam", name]).succeeds();
 }

@@ -3,10 +3,10 @@
 use std::fs;
 
 use super::home::{
-    FILES, add_device, build, built, certificate, crl, differences_from_undisturbed, edit, field,
+    FILES, add_device, build, built, certificate, crl, differences_from_undisturbed, field,
     homelab, refused, remove_device, remove_identity, without_output,
 };
-use super::merging::{begin, branch, git, replace_in_lock};
+use super::merging::{begin, branch, replace_in_lock};
 use super::support::files::{changed, snapshot};
 use super::support::lab::Lab;
 use super::support::lock::{resigned, with_check};
@@ -204,7 +204,7 @@ fn two_branches_that_each_remove_a_device_merge() {
     branch(&lab, "one", remove_device);
     branch(&lab, "two", remove_iphone);
     let lists = LISTS.map(|path| lab.read_bytes(path));
-    git(&lab, &["merge", "-q", "-m", "both", "one"]).succeeds();
+    lab.git(&["merge", "-q", "-m", "both", "one"]).succeeds();
     let lock = lab.read("homelab.lock");
     assert_eq!(lock.matches("\ncrl ").count(), 2, "one of each branch");
     stale(&lab);
@@ -230,15 +230,15 @@ fn a_device_that_two_branches_remove_is_retired_since_the_earlier() {
     let lab = Lab::new().declare(super::home::SMALL);
     begin(&lab);
     for (name, time) in [("one", "1800007200"), ("two", "1800003600")] {
-        git(&lab, &["checkout", "-q", "-b", name, "main"]).succeeds();
+        lab.git(&["checkout", "-q", "-b", name, "main"]).succeeds();
         // As in a clone of its own: what another branch has revoked is not known here.
         super::home::remove(&lab, "out");
         lab.forget();
         remove_device(&lab);
         at(&lab, time).succeeds();
-        git(&lab, &["commit", "-qam", name]).succeeds();
+        lab.git(&["commit", "-qam", name]).succeeds();
     }
-    git(&lab, &["merge", "-q", "-m", "both", "one"]).succeeds();
+    lab.git(&["merge", "-q", "-m", "both", "one"]).succeeds();
     let lock = lab.read("homelab.lock");
     assert_eq!(lock.matches("state=\"retired\"").count(), 2);
     stale(&lab);
@@ -258,16 +258,15 @@ fn a_device_removed_on_one_branch_and_one_added_on_another_leave_one_list() {
     begin(&lab);
     branch(&lab, "one", |lab| {
         let iphone = "    device \"iphone\" platform=\"android\" version=17\n";
-        edit(lab, iphone, "");
+        lab.edit(iphone, "");
     });
     branch(&lab, "two", |lab| {
-        edit(
-            lab,
+        lab.edit(
             "\"Alice\"\n",
             "\"Alice\"\n    device \"amiga\" platform=\"other\"\n",
         );
     });
-    git(&lab, &["merge", "-q", "-m", "both", "one"]).succeeds();
+    lab.git(&["merge", "-q", "-m", "both", "one"]).succeeds();
     homelab(&lab, ["build", "--locked"])
         .run()
         .succeeds()
@@ -345,13 +344,12 @@ fn stale(lab: &Lab) {
 
 /// `homelab build` at that time.
 fn at(lab: &Lab, time: &str) -> Outcome {
-    homelab(lab, ["build"]).env("SOURCE_DATE_EPOCH", time).run()
+    homelab(lab, ["build"]).at(time).run()
 }
 
 #[track_caller]
 fn remove_iphone(lab: &Lab) {
-    edit(
-        lab,
+    lab.edit(
         "    device \"iphone\" platform=\"android\" version=17\n",
         "    // gone\n",
     );

@@ -3,9 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use super::home::{
-    add_device, build, built, edit, everything, homelab, place, refused, small, touched,
-};
+use super::home::{add_device, build, built, everything, homelab, place, refused, small, touched};
 use super::support::files::{changed, snapshot};
 use super::support::lab::Lab;
 use super::support::tools;
@@ -58,9 +56,7 @@ fn check_finds_what_a_build_would_change() {
             super::home::remove(lab, "out/edge/ca.pem")
         }),
         ("out/edge/ca.pem", |lab| lab.write("out/edge/ca.pem", "x")),
-        ("out/edge/sites.caddyfile", |lab| {
-            edit(lab, ":2283", ":2284")
-        }),
+        ("out/edge/sites.caddyfile", |lab| lab.edit(":2283", ":2284")),
     ] {
         let lab = built();
         homelab(&lab, ["build", "--check"])

@@ -75,10 +75,7 @@ impl Family {
     pub fn build(&self, declaration: &str, time: u64) {
         self.lab.write("homelab.kdl", declaration);
         let build = self.lab.command(["build"]);
-        build
-            .env("SOURCE_DATE_EPOCH", time.to_string())
-            .run()
-            .succeeds();
+        build.at(time).run().succeeds();
     }
 
     /// A device's bundle, copied away so that it outlives the device.

@@ -8,12 +8,6 @@ use crate::support::edge_files;
 use crate::support::lab::Lab;
 use crate::support::tools;
 
-fn built(declaration: &str) -> Lab {
-    let lab = Lab::new().declare(declaration);
-    lab.command(["build"]).run().succeeds();
-    lab
-}
-
 /// What a Caddy finds wrong with the generated file.
 fn faults(version: Version, lab: &Lab) -> Vec<String> {
     let files = lab.edge(version);
@@ -47,12 +41,12 @@ fn with_edge(line: &str) -> String {
 
 #[test]
 fn the_example_is_taken_and_well_formatted() {
-    is_taken(&Version::ALL, &built(EXAMPLE));
+    is_taken(&Version::ALL, &Lab::built(EXAMPLE));
 }
 
 #[test]
 fn certificates_from_caddy_s_own_authority() {
-    let lab = built(&with_edge(r#"certificates "internal""#));
+    let lab = Lab::built(&with_edge(r#"certificates "internal""#));
     assert!(
         lab.read("out/edge/globals.caddyfile")
             .contains("\nlocal_certs\n")
@@ -71,7 +65,7 @@ fn certificates_from_files() {
     let request = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=home.example.com -keyout";
     let request = request.split(' ').chain([&key[..], "-out", &cert]);
     tools::run("openssl", request).succeeds();
-    let lab = built(&with_edge(&format!(
+    let lab = Lab::built(&with_edge(&format!(
         "certificates \"files\" cert=\"{cert}\" key=\"{key}\""
     )));
     is_taken(&Version::ALL, &lab);
@@ -93,7 +87,7 @@ fn certificates_by_dns() {
         (dns.to_owned(), &Version::ALL[..], false),
         (format!("{dns}; caddy \"2.11\""), &[Version::New][..], true),
     ] {
-        let lab = built(&with_edge(&declared));
+        let lab = Lab::built(&with_edge(&declared));
         let line = "\nacme_dns cloudflare {env.CF_API_TOKEN}\n";
         for version in versions {
             let caddyfile = lab.edge(*version);
@@ -113,7 +107,7 @@ fn certificates_by_dns() {
 /// Where nothing is said the new Caddy has nothing to warn of, and the authority stands in the files once for each way of asking.
 #[test]
 fn the_usual_form_is_that_of_a_new_caddy_and_means_what_the_old_one_does() {
-    let lab = built(EXAMPLE);
+    let lab = Lab::built(EXAMPLE);
     let adapt = |text: &str| {
         let adapted = Version::New.adapt(text, &lab.path());
         (adapted.succeeds().stdout().to_owned(), adapted)
@@ -134,7 +128,7 @@ fn the_usual_form_is_that_of_a_new_caddy_and_means_what_the_old_one_does() {
 /// The whole; and both ways of using it beside what a Caddy serves already.
 #[test]
 fn the_files_can_be_imported_by_a_caddyfile_of_one_s_own() {
-    let lab = built(EXAMPLE);
+    let lab = Lab::built(EXAMPLE);
     let own = "own.example.net {\n\trespond own\n}\n";
     let ways = [
         format!("# My own.\nimport homelab/Caddyfile\n\n{own}"),
@@ -192,7 +186,7 @@ fn the_files_can_be_imported_by_a_caddyfile_of_one_s_own() {
 #[test]
 fn what_goes_wrong_in_a_caddyfile_of_one_s_own_is_as_documented() {
     const PAGE: &str = include_str!("../../docs/edge.md");
-    let lab = built(EXAMPLE);
+    let lab = Lab::built(EXAMPLE);
     let files = lab.edge(Version::New);
     let place = tempfile::tempdir().expect("a temporary directory can be made");
     std::fs::create_dir(place.path().join("homelab")).expect("it is empty");
@@ -276,7 +270,7 @@ fn in_order(value: Value) -> Value {
 /// Where a tree of one file was built, a build makes it four and leaves nothing behind.
 #[test]
 fn an_older_tree_becomes_a_newer_one_by_a_plain_build() {
-    let lab = built(EXAMPLE);
+    let lab = Lab::built(EXAMPLE);
     let whole = lab.snapshot();
     let manifest = "out/.homelab/manifest.kdl";
     let records = lab.read(manifest);
@@ -300,7 +294,7 @@ fn an_older_tree_becomes_a_newer_one_by_a_plain_build() {
 
 #[test]
 fn every_service_asks() {
-    let lab = built(&with_edge(r#"certificate "asked""#));
+    let lab = Lab::built(&with_edge(r#"certificate "asked""#));
     is_taken(&Version::ALL, &lab);
     let sites = lab.read("out/edge/sites.caddyfile");
     assert_eq!(sites.matches("\timport certificate-asked\n").count(), 6);
@@ -315,7 +309,7 @@ fn a_home_without_people() {
         service "site" { host "@"; upstream "https://nas.local"; open "everyone"; }
     "#;
     for services in ["", services] {
-        let lab = built(&format!("domain \"home.example.com\"\n{services}"));
+        let lab = Lab::built(&format!("domain \"home.example.com\"\n{services}"));
         is_taken(&Version::ALL, &lab);
         assert!(!lab.built_edge().contains("client_auth"));
     }
@@ -323,7 +317,7 @@ fn a_home_without_people() {
 
 #[test]
 fn people_without_devices() {
-    let lab = built(
+    let lab = Lab::built(
         r#"
         domain "home.example.com"
         person "alice"
@@ -337,7 +331,7 @@ fn people_without_devices() {
 /// A template of the user's own can open anything, so the report says that there is one.
 #[test]
 fn templates_of_one_s_own_are_reported_as_unchecked() {
-    let lab = built(EXAMPLE);
+    let lab = Lab::built(EXAMPLE);
     assert!(!lab.read("out/edge/exposure.md").contains("(all)"));
     let open = "{% extends \"builtin/sites.caddyfile.j2\" %}\n{% block common %}\n\thandle /open/* {\n\t\trespond ok\n\t}\n{% endblock %}\n";
     lab.write("templates/sites.caddyfile.j2", open);
@@ -363,7 +357,7 @@ fn each_site_has_one_tls_directive() {
         r#"certificates "internal"; landing"#,
         r#"certificates "files" cert="/a.pem" key="/a.key""#,
     ] {
-        let lab = built(&with_edge(edge).replace("host \"@\" \"www\"", "host \"www\""));
+        let lab = Lab::built(&with_edge(edge).replace("host \"@\" \"www\"", "host \"www\""));
         let caddyfile = lab.read("out/edge/Caddyfile");
         for site in caddyfile.split("\n}\n") {
             assert!(site.matches("\n\ttls ").count() <= 1, "{site}");

@@ -37,12 +37,6 @@ fn namesakes(names: &[&str]) -> String {
     text
 }
 
-fn built(declaration: &str) -> Lab {
-    let lab = Lab::new().declare(declaration);
-    lab.command(["build"]).run().succeeds();
-    lab
-}
-
 fn adapted(version: Version, lab: &Lab) -> Value {
     let adapted = version.adapt(&lab.edge(version), &lab.path());
     serde_json::from_str(adapted.succeeds().stdout()).expect("it is JSON")
@@ -94,7 +88,10 @@ fn renamed_text(text: &str, names: &BTreeMap<&str, &str>) -> String {
 fn names_change_nothing_but_names() {
     let plain = harmless();
     let plain: Vec<&str> = plain.iter().map(String::as_str).collect();
-    let (hostile, harmless) = (built(&namesakes(&NAMES)), built(&namesakes(&plain)));
+    let (hostile, harmless) = (
+        Lab::built(&namesakes(&NAMES)),
+        Lab::built(&namesakes(&plain)),
+    );
     let names: BTreeMap<&str, &str> = NAMES.into_iter().zip(plain).collect();
     for version in Version::ALL {
         let files = hostile.edge(version);
@@ -139,7 +136,7 @@ fn confused(caddy: &Caddy, bundles: &[Bundle]) -> Vec<String> {
 
 #[test]
 fn nobody_is_taken_for_a_namesake_in_another_spelling() {
-    let lab = built(&namesakes(&NAMES));
+    let lab = Lab::built(&namesakes(&NAMES));
     let bundles = NAMES.map(|name| bundle(&lab, name, name));
     let upstream = Upstream::start("namesakes");
     let written: Vec<String> = (0..NAMES.len())
@@ -249,7 +246,7 @@ fn with_display_names(names: &[&str]) -> String {
 
 #[test]
 fn display_names_that_can_be_said_arrive_as_they_are() {
-    let lab = built(&with_display_names(&SAYABLE));
+    let lab = Lab::built(&with_display_names(&SAYABLE));
     let bundles: Vec<Bundle> = (0..SAYABLE.len())
         .map(|n| bundle(&lab, &format!("p{n}"), "d"))
         .collect();
@@ -290,7 +287,7 @@ fn display_names_that_cannot_be_said_are_refused() {
 /// The comparison of structures notices a name that Caddy takes for a number.
 #[test]
 fn a_name_taken_for_a_number_is_noticed() {
-    let lab = built(&namesakes(&["1000", "1e3"]));
+    let lab = Lab::built(&namesakes(&["1000", "1e3"]));
     let map = "\tmap {http.request.host} {who} {\n\t\tx 1e3\n\t}\n\trequest_header -Remote*\n";
     for version in Version::ALL {
         let files = replaced(&lab.edge(version), "\trequest_header -Remote*\n", map);

@@ -39,7 +39,7 @@ impl House {
     #[track_caller]
     pub fn command_at<const N: usize>(&self, time: u64, arguments: [&str; N]) {
         let command = self.lab.command(arguments);
-        let at_that_time = command.env("SOURCE_DATE_EPOCH", time.to_string());
+        let at_that_time = command.at(time);
         at_that_time.run().succeeds();
     }
 

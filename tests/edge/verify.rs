@@ -254,13 +254,13 @@ fn a_host_s_own_certificate_is_looked_at() {
     let root = caddy.root_certificate();
     let root = root.to_str().expect("a test's paths are UTF-8");
     at_port(&house, caddy.https_port(), &["--ca", root, "site"])
-        .env("SOURCE_DATE_EPOCH", later)
+        .at(later)
         .run()
         .fails_with(4)
         .stdout_contains("its certificate has ended");
     let soon = (now() + 11 * 60 * 60).to_string();
     at_port(&house, caddy.https_port(), &["--ca", root, "site"])
-        .env("SOURCE_DATE_EPOCH", soon)
+        .at(soon)
         .run()
         .succeeds()
         .stdout_contains("note   its certificate ends in");

@@ -27,12 +27,6 @@ fn run<const N: usize>(lab: &Lab, arguments: [&str; N]) -> Outcome {
     lab.command(arguments).run()
 }
 
-fn built() -> Lab {
-    let lab = Lab::new().declare(DECLARATION);
-    run(&lab, ["build"]).succeeds();
-    lab
-}
-
 /// `homelab adopt` of the recipe's authority, with its key or whatever else is said.
 #[track_caller]
 fn adopt(lab: &Lab, recipe: &Recipe, how: &[&str]) -> Outcome {
@@ -166,7 +160,7 @@ fn an_authority_of_another_kind_signs_as_one_of_p256_does() {
         "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384",
     ] {
         let recipe = Recipe::new(kind, CA);
-        let lab = built();
+        let lab = Lab::built(DECLARATION);
         adopt(&lab, &recipe, &["--key", "KEY"]).succeeds();
         let line = sealed(&lab)
             .into_iter()
@@ -214,7 +208,7 @@ fn an_authority_of_another_kind_signs_as_one_of_p256_does() {
 #[test]
 fn an_authority_is_adopted_in_place_of_the_derived_one() {
     let recipe = Recipe::new(P256, CA);
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let bundle = lab.read_bytes("out/people/alice/pixel/alice-pixel.p12");
     adopt(&lab, &recipe, &["--key", "KEY"]).succeeds();
     assert_eq!(lab.read("out/edge/ca.pem").matches("BEGIN").count(), 2);
@@ -349,7 +343,7 @@ fn what_was_only_trusted_can_be_signed_with_later() {
 
 #[test]
 fn what_is_no_authority_is_refused_and_nothing_changes() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let before = lab.snapshot();
     let other = Recipe::new(P256, CA);
     for (key, extensions, days, message) in [
@@ -506,7 +500,7 @@ fn all_authorities_of_a_file_are_adopted() {
         &format!("{}{intermediate}{intermediate}", recipe.read("ca.pem")),
     );
     let chain = recipe.path("chain.pem").display().to_string();
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let before = lab.snapshot();
     // A device's own certificate is none of an authority, and then nothing of the file is adopted.
     recipe.issue("old-laptop");
@@ -555,7 +549,7 @@ fn all_authorities_of_a_file_are_adopted() {
 /// One that was taken out must not come in again by its fingerprint.
 #[test]
 fn a_certificate_that_was_issued_here_is_not_declared_by_fingerprint() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let lock = lab.read("homelab.lock");
     let (_, fingerprint) = lock.split_once("fingerprint=\"").expect("there is one");
     let fingerprint = &fingerprint[..64];
@@ -786,7 +780,7 @@ fn a_plan_knows_of_certificates_and_keys_that_are_there() {
     let devices = format!(
         "device \"yubikey\" csr=\"csr/yubikey.csr\"; device \"old-laptop\" fingerprint=\"{fingerprint}\""
     );
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     request(&lab, &recipe, P256);
     adopt(&lab, &recipe, &["--trust-only"]).succeeds();
     lab.write("homelab.kdl", with(&devices));

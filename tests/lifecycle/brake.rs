@@ -34,6 +34,7 @@ fn more_than_two_and_more_than_a_third_are_named_first() {
                 &["build"][..],
                 &["build", "--edge"],
                 &["renew", "bob/phone"],
+                &["check"],
             ] {
                 let refused = lab.command(arguments.iter().copied()).run();
                 refused.fails_with(4).stderr_contains("lock::retires-many");

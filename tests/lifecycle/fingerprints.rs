@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::renewal::{at, run};
+use crate::renewal::run;
 use crate::support::files::changed;
 use crate::support::lab::Lab;
 use crate::support::lock::resigned;
@@ -495,7 +495,7 @@ fn a_forged_record_is_refused_and_a_record_lets_nobody_in() {
                 &["check"],
                 &["status"],
             ] {
-                let refused = at(lab.command(reader.iter().copied()), 11).run();
+                let refused = lab.command(reader.iter().copied()).on(11).run();
                 refused.fails_with(3).stderr_contains("lock::forged");
             }
             assert_eq!(changed(&before, &lab.snapshot()), [""; 0]);
@@ -529,7 +529,7 @@ fn a_line_that_comes_back_is_told() {
     // Both: the edge that was built in between remembers.
     lab.write("homelab.kdl", &declaration);
     for command in [&["plan"][..], &["plan", "--edge"], &["build", "--edge"]] {
-        let told = at(lab.command(command.iter().copied()), 11).run();
+        let told = lab.command(command.iter().copied()).on(11).run();
         told.succeeds()
             .stdout_contains("lets alice/old-laptop in again with a certificate that was shut out");
     }

@@ -10,12 +10,9 @@ use std::fs;
 use data_encoding::BASE64;
 use jiff::Timestamp;
 
-use crate::support::lab::Lab;
-use crate::support::outcome::{self, Outcome};
-use crate::support::tools;
+use crate::support::lab::{Lab, NEW_YEAR};
+use crate::support::outcome::Outcome;
 
-/// 2027-01-01T00:00:00Z.
-const NEW_YEAR: i64 = 1_798_761_600;
 const HOUR: i64 = 3_600;
 /// `renew` in the declaration.
 const WINDOW: i64 = 30 * 24 * HOUR;
@@ -587,19 +584,7 @@ impl World {
     }
 
     fn git(&self, words: &[&str]) -> Outcome {
-        let mut command = tools::command("git");
-        command
-            .current_dir(self.lab.path())
-            .env("HOME", self.lab.home());
-        for setting in [
-            "user.name=test",
-            "user.email=test@example.com",
-            "gc.auto=0",
-            "core.fsync=none",
-        ] {
-            command.args(["-c", setting]);
-        }
-        outcome::run(command.args(words), b"")
+        self.lab.git(words)
     }
 
     fn head(&self) -> String {
@@ -853,7 +838,7 @@ fn has_both_forms(lock: &str) -> bool {
 
 fn at(lab: &Lab, time: i64, arguments: &[&str]) -> Outcome {
     let command = lab.command(arguments.iter().copied());
-    command.env("SOURCE_DATE_EPOCH", time.to_string()).run()
+    command.at(time).run()
 }
 
 /// So many merges; each round begins at one of the last.

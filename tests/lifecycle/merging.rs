@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::renewal::{DECLARATION, at, run, states};
+use super::renewal::{DECLARATION, run, states};
 use crate::support::lab::Lab;
 use crate::support::tools;
 
@@ -19,7 +19,9 @@ impl Branches {
         run(&base, 0, ["build"]).succeeds();
         let done = |arguments: &[&str]| {
             let branch = base.copy();
-            at(branch.command(arguments.iter().copied()), 10)
+            branch
+                .command(arguments.iter().copied())
+                .on(10)
                 .run()
                 .succeeds();
             branch

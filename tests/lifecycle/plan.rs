@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::Value;
 
-use super::renewal::{at, run};
+use super::renewal::run;
 use crate::support::files;
 use crate::support::lab::Lab;
 use crate::support::outcome::Outcome;
@@ -21,12 +21,6 @@ service "notes" { upstream "http://127.0.0.1:2"; allow "alice" "bob"; }
 service "films" { upstream "http://127.0.0.1:3"; open "lan"; }
 "#;
 
-fn built() -> Lab {
-    let lab = Lab::new().declare(DECLARATION);
-    run(&lab, 0, ["build"]).succeeds();
-    lab
-}
-
 /// Runs `plan` as somebody without an identity, and sees that it writes nothing.
 #[track_caller]
 fn plan<'a>(lab: &Lab, days: i64, options: impl IntoIterator<Item = &'a str>) -> Outcome {
@@ -38,7 +32,7 @@ fn plan<'a>(lab: &Lab, days: i64, options: impl IntoIterator<Item = &'a str>) ->
         .env("HOME", &elsewhere)
         .env("XDG_CONFIG_HOME", &elsewhere)
         .env("XDG_STATE_HOME", lab.home().join(".local/state"));
-    let outcome = at(invocation, days).run();
+    let outcome = invocation.on(days).run();
     assert!(before == lab.snapshot(), "it changes nothing\n{outcome}");
     outcome
 }
@@ -113,7 +107,7 @@ fn as_planned(lab: &Lab, days: i64, options: &[&str]) -> Vec<String> {
     };
     let arguments = ["build"].into_iter().chain(options.iter().copied());
     let before = lab.snapshot();
-    let build = at(lab.command(arguments), days).run();
+    let build = lab.command(arguments).on(days).run();
     build.succeeds();
     let without_end = |line: &str| line.split(" until 20").next().unwrap_or(line).to_owned();
     let lines = build.stdout().lines();
@@ -150,21 +144,14 @@ fn as_planned(lab: &Lab, days: i64, options: &[&str]) -> Vec<String> {
         .collect()
 }
 
-fn edit(lab: &Lab, from: &str, to: &str) {
-    let text = lab.read("homelab.kdl");
-    assert!(text.contains(from), "{from}");
-    lab.write("homelab.kdl", text.replace(from, to));
-}
-
 #[test]
 fn a_build_does_exactly_what_was_planned() {
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     let steps: [(&dyn Fn(), &[&str]); 16] = [
         (&|| {}, &[]),
         (
             &|| {
-                edit(
-                    &lab,
+                lab.edit(
                     "platform=\"ios\";",
                     "platform=\"ios\"; device \"tablet\" platform=\"android\";",
                 )
@@ -173,8 +160,7 @@ fn a_build_does_exactly_what_was_planned() {
         ),
         (
             &|| {
-                edit(
-                    &lab,
+                lab.edit(
                     "allow \"alice\"; certificate",
                     "allow \"alice\" \"bob\"; certificate",
                 )
@@ -182,7 +168,7 @@ fn a_build_does_exactly_what_was_planned() {
             &["bob may now open photos"],
         ),
         (
-            &|| edit(&lab, "certificate \"asked\"", "public \"/share/*\""),
+            &|| lab.edit("certificate \"asked\"", "public \"/share/*\""),
             &["photos becomes reachable without a certificate at /share/* (GET, HEAD)"],
         ),
         (&|| lab.write("templates/guide.html.j2", "Mine."), &[]),
@@ -211,21 +197,15 @@ fn a_build_does_exactly_what_was_planned() {
         ),
         // Nobody is told who is in which group: the data of the sites changes, and not a byte of it.
         (
-            &|| {
-                edit(
-                    &lab,
-                    "person \"bob\"",
-                    "group \"men\" \"bob\"\nperson \"bob\"",
-                )
-            },
+            &|| lab.edit("person \"bob\"", "group \"men\" \"bob\"\nperson \"bob\""),
             &[],
         ),
         (
-            &|| edit(&lab, "device \"tablet\" platform=\"android\";", ""),
+            &|| lab.edit("device \"tablet\" platform=\"android\";", ""),
             &["locks out bob/tablet"],
         ),
         (
-            &|| edit(&lab, "open \"lan\"", "open \"everyone\""),
+            &|| lab.edit("open \"lan\"", "open \"everyone\""),
             &["films becomes open to everyone, without a certificate"],
         ),
         // A merge leaves a line of the lock twice.
@@ -266,7 +246,7 @@ fn a_build_does_exactly_what_was_planned() {
 
 #[test]
 fn time_that_passes_is_foreseen() {
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     let elsewhere = lab.copy();
     let renewed = run(&elsewhere, 1, ["renew", "alice/pixel"]);
     let told = "alice/pixel must install a new file by 1 February 2027, 00:00 UTC";
@@ -326,13 +306,12 @@ fn the_first_build_is_planned_without_any_secret() {
 
 #[test]
 fn reasons_are_told() {
-    let lab = built();
-    edit(
-        &lab,
+    let lab = Lab::built_on(0, DECLARATION);
+    lab.edit(
         "platform=\"ios\";",
         "platform=\"ios\"; device \"tablet\" platform=\"android\";",
     );
-    edit(&lab, "device \"laptop\" platform=\"linux\";", "");
+    lab.edit("device \"laptop\" platform=\"linux\";", "");
     lab.write("templates/guide/android.html.j2", "Mine.");
     lab.write("out/.gitignore", "mine");
     fs::remove_file(lab.path().join("out/edge/ca.pem")).expect("it is there");
@@ -362,8 +341,7 @@ fn reasons_are_told() {
     assert_eq!(reason("edge/ca.crl"), "it is to be signed anew");
     assert_eq!(reason("edge/ca.pem"), "missing on disk");
     assert_eq!(reason(".gitignore"), "changed by hand");
-    edit(
-        &lab,
+    lab.edit(
         "device \"pixel\"",
         "device \"laptop\" platform=\"linux\"; device \"pixel\"",
     );
@@ -382,19 +360,19 @@ fn reasons_are_told() {
 /// In git there may be no homelab.age for whoever looks at a change.
 #[test]
 fn what_is_sealed_is_not_missed() {
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     fs::remove_file(lab.path().join("homelab.age")).expect("it is there");
     let planned = plan(&lab, 1, ["--expect-no-changes"]);
     planned
         .succeeds()
         .stdout_contains("note: there is no homelab.age here");
-    edit(&lab, ":1", ":9");
+    lab.edit(":1", ":9");
     assert_eq!(
         texts(&json(&lab, 1, []), "artifacts", "path"),
         ["edge/sites.caddyfile"]
     );
     // Another file with the same secret in it: it is looked at, and the same comes out.
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     let sealed = lab.read_bytes("homelab.age");
     let recipient = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
     let arguments = ["rotate", "--reseal", "--force", "--recipient", recipient];
@@ -407,15 +385,38 @@ fn what_is_sealed_is_not_missed() {
     );
 }
 
+/// A profile is made with no template: beside another homelab.age, what is wrong with it is that somebody has changed it.
+#[test]
+fn a_profile_that_was_tampered_with_is_told_beside_another_sealed_secret() {
+    let lab = Lab::built_on(0, DECLARATION);
+    let recipient = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
+    let arguments = ["rotate", "--reseal", "--force", "--recipient", recipient];
+    run(&lab, 1, arguments).succeeds();
+    let profile = "people/bob/iphone/bob-iphone.mobileconfig";
+    lab.write(&format!("out/{profile}"), "not what was built");
+    fs::remove_file(lab.path().join("out/people/alice/pixel/alice-pixel.p12"))
+        .expect("it is there");
+    let planned = json(&lab, 1, []);
+    assert_eq!(
+        texts(&planned, "artifacts", "path"),
+        ["people/alice/pixel/alice-pixel.p12", profile]
+    );
+    assert_eq!(
+        texts(&planned, "artifacts", "reason"),
+        ["missing on disk", "changed by hand"]
+    );
+    assert_eq!(texts(&planned, "artifacts", "verb"), ["restore", "restore"]);
+}
+
 #[test]
 fn what_was_built_before_is_believed_as_it_was_written_only() {
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     let written = lab.read("out/edge/exposure.json");
     lab.write(
         "out/edge/exposure.json",
         written.replace("\"lan\"", "\"everywhere\""),
     );
-    edit(&lab, "open \"lan\"", "open \"everyone\"");
+    lab.edit("open \"lan\"", "open \"everyone\"");
     let planned = json(&lab, 1, []);
     assert_eq!(
         planned["no_former_build"],
@@ -429,14 +430,14 @@ fn what_was_built_before_is_believed_as_it_was_written_only() {
 
 #[test]
 fn the_edge_is_planned_where_no_secret_is() {
-    let lab = built();
-    edit(&lab, "open \"lan\"", "open \"everyone\"");
+    let lab = Lab::built_on(0, DECLARATION);
+    lab.edit("open \"lan\"", "open \"everyone\"");
     assert_eq!(
         as_planned(&lab, 1, &["--edge"]),
         ["films becomes open to everyone, without a certificate"]
     );
     // A removed device leaves the lists at once.
-    edit(&lab, "device \"laptop\" platform=\"linux\";", "");
+    lab.edit("device \"laptop\" platform=\"linux\";", "");
     let planned = json(&lab, 1, ["--edge"]);
     assert_eq!(
         texts(&planned, "people", "text"),
@@ -450,8 +451,7 @@ fn the_edge_is_planned_where_no_secret_is() {
     assert_eq!(planned["no_former_build"], "out has not been built before");
     assert_eq!(as_planned_quietly(&lab), 9);
     // What has no certificate stops it.
-    edit(
-        &lab,
+    lab.edit(
         "platform=\"ios\";",
         "platform=\"ios\"; device \"tablet\" platform=\"android\";",
     );
@@ -476,10 +476,9 @@ fn as_planned_quietly(lab: &Lab) -> usize {
 
 #[test]
 fn what_would_stop_a_build_is_told_first() {
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     let device = "out/people/bob/tablet/bob-tablet.p12";
-    edit(
-        &lab,
+    lab.edit(
         "platform=\"ios\";",
         "platform=\"ios\"; device \"tablet\" platform=\"android\";",
     );
@@ -497,9 +496,8 @@ fn what_would_stop_a_build_is_told_first() {
     plan(&lab, 1, [])
         .fails_with(3)
         .stderr_contains("lock::missing");
-    let lab = built();
-    edit(
-        &lab,
+    let lab = Lab::built_on(0, DECLARATION);
+    lab.edit(
         "platform=\"ios\";",
         "platform=\"ios\"; device \"tablet\" platform=\"android\";",
     );
@@ -512,7 +510,7 @@ fn what_would_stop_a_build_is_told_first() {
 
 #[test]
 fn no_build_replaces_the_authority() {
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     let authority = |lab: &Lab| -> Vec<String> {
         let lock = lab.read("homelab.lock");
         let lines = lock
@@ -521,8 +519,8 @@ fn no_build_replaces_the_authority() {
         lines.map(str::to_owned).collect()
     };
     let (before, pem) = (authority(&lab), lab.read("out/edge/ca.pem"));
-    edit(&lab, "home.example.com\"", "new.example.com\"");
-    edit(&lab, "validity {", "validity { authority \"5y\";");
+    lab.edit("home.example.com\"", "new.example.com\"");
+    lab.edit("validity {", "validity { authority \"5y\";");
     let told = "stays as it is, and devices keep their certificates, though it is of the domain \
                 `home.example.com`, and it ends on 2037-01-01, which is not `5y` after its issue; \
                 `homelab rotate --authority` begins";
@@ -548,7 +546,7 @@ fn no_build_replaces_the_authority() {
 /// The line of the authority that signs can be lost: right after a rotation nothing depends on it.
 #[test]
 fn a_lost_authority_is_not_made_anew() {
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     run(&lab, 1, ["rotate", "--authority"]).succeeds();
     let lock = lab.read("homelab.lock");
     let signing = lock

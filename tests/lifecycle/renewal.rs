@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::support::files::changed;
-use crate::support::lab::{Invocation, Lab};
+use crate::support::lab::Lab;
 use crate::support::outcome::Outcome;
 
 pub const DECLARATION: &str = r#"
@@ -18,24 +18,9 @@ service "notes" { upstream "http://127.0.0.1:2"; allow "alice" "bob"; }
 service "films" { upstream "http://127.0.0.1:3"; open "lan"; }
 "#;
 
-/// 2027-01-01T00:00:00Z.
-const NEW_YEAR: i64 = 1_798_761_600;
-const DAY: i64 = 86_400;
-
-fn built() -> Lab {
-    let lab = Lab::new().declare(DECLARATION);
-    run(&lab, 0, ["build"]).succeeds();
-    lab
-}
-
-pub fn at(invocation: Invocation, days: i64) -> Invocation {
-    let time = NEW_YEAR + days * DAY;
-    invocation.env("SOURCE_DATE_EPOCH", time.to_string())
-}
-
 #[track_caller]
 pub fn run<const N: usize>(lab: &Lab, days: i64, arguments: [&str; N]) -> Outcome {
-    at(lab.command(arguments), days).run()
+    lab.command(arguments).on(days).run()
 }
 
 /// Runs it, and gives what changed.
@@ -65,7 +50,7 @@ pub fn states(lab: &Lab, device: &str) -> Vec<String> {
 
 #[test]
 fn renewing_makes_one_device_s_files_anew() {
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     let old = lab.read_bytes("out/people/alice/pixel/alice-pixel.p12");
     let told = run(&lab.copy(), 340, ["renew", "alice/pixel"]);
     told.succeeds()
@@ -117,7 +102,7 @@ fn renewing_makes_one_device_s_files_anew() {
     run(&lab, 342, ["build", "--locked"])
         .succeeds()
         .stdout_is("21 unchanged\n");
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     run(&lab, 10, ["renew", "--all"]).succeeds();
     for device in ["alice/laptop", "alice/pixel", "bob/iphone"] {
         let until = "replaced until=2027-02-10T00:00:00Z";
@@ -127,7 +112,7 @@ fn renewing_makes_one_device_s_files_anew() {
 
 #[test]
 fn what_is_due_is_renewed_and_nothing_else() {
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     let before = lab.snapshot();
     run(&lab, 300, ["renew", "--due"])
         .succeeds()
@@ -141,7 +126,7 @@ fn what_is_due_is_renewed_and_nothing_else() {
     due.stdout_lacks("issued alice/laptop")
         .stdout_contains("retired the older certificate of alice/laptop");
     // What has ended already is not let in beside the new one, and leaves the lock.
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     run(&lab, 400, ["renew", "--due"]).succeeds();
     assert_eq!(states(&lab, "bob/iphone"), ["active"]);
     let again = run(&lab, 401, ["renew", "--due"]);
@@ -150,7 +135,7 @@ fn what_is_due_is_renewed_and_nothing_else() {
 
 #[test]
 fn a_window_is_closed_early_by_finishing_and_late_by_a_build() {
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     run(&lab, 10, ["renew", "--all"]).succeeds();
     let finished = run(&lab, 11, ["renew", "--finish", "alice/pixel"]);
     finished
@@ -185,7 +170,7 @@ fn a_window_is_closed_early_by_finishing_and_late_by_a_build() {
 /// Two renewals in one window: each older certificate has the time that its line says.
 #[test]
 fn of_two_older_certificates_only_the_one_whose_time_is_over_is_shut_out() {
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     run(&lab, 10, ["renew", "alice/pixel"]).succeeds();
     run(&lab, 30, ["renew", "alice/pixel"]).succeeds();
     run(&lab, 45, ["build"])
@@ -206,10 +191,10 @@ fn of_two_older_certificates_only_the_one_whose_time_is_over_is_shut_out() {
 
 #[test]
 fn what_cannot_be_renewed_is_refused_and_nothing_changes() {
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     let before = lab.snapshot();
     let refuse = |arguments: &[&str], code: i32, said: &str| {
-        let invocation = at(lab.command(arguments.iter().copied()), 10);
+        let invocation = lab.command(arguments.iter().copied()).on(10);
         invocation.run().fails_with(code).stderr_contains(said);
         assert!(before == lab.snapshot(), "{arguments:?}");
     };
@@ -241,7 +226,7 @@ fn what_cannot_be_renewed_is_refused_and_nothing_changes() {
 
 #[test]
 fn a_lost_device_is_out_and_its_owner_is_told_what_to_do() {
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     let old = lab.read_bytes("out/people/alice/pixel/alice-pixel.p12");
     let revoked = run(&lab, 10, ["revoke", "alice/pixel"]);
     revoked.succeeds();
@@ -280,7 +265,7 @@ fn a_lost_device_is_out_and_its_owner_is_told_what_to_do() {
 
 #[test]
 fn a_device_may_stay_out_until_it_is_renewed() {
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     let bundle = "out/people/alice/pixel/alice-pixel.p12";
     let revoked = run(&lab, 10, ["revoke", "--no-replace", "alice/pixel"]);
     revoked
@@ -297,7 +282,7 @@ fn a_device_may_stay_out_until_it_is_renewed() {
         &["revoke", "--no-replace", "alice/pixel"],
     ] {
         let before = lab.snapshot();
-        let told = at(lab.command(again.iter().copied()), 11).run();
+        let told = lab.command(again.iter().copied()).on(11).run();
         told.succeeds().stdout_is(
             "20 unchanged\nalice/pixel is out already: `homelab renew alice/pixel` would let it in again\n",
         );
@@ -333,7 +318,7 @@ fn a_device_may_stay_out_until_it_is_renewed() {
 /// Every number of the revocation list is higher than the one before.
 #[test]
 fn the_list_of_the_revoked_is_numbered_on() {
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     let number = || -> u32 {
         let lock = lab.read("homelab.lock");
         let (_, rest) = lock.split_once(" number=\"").expect("there is a list");
@@ -350,7 +335,8 @@ fn the_list_of_the_revoked_is_numbered_on() {
         (60, &["build"]),
     ] {
         let listed = states(&lab, "alice/laptop").join("") + &states(&lab, "alice/pixel").join("");
-        at(lab.command(command.iter().copied()), day)
+        lab.command(command.iter().copied())
+            .on(day)
             .run()
             .succeeds();
         let now = states(&lab, "alice/laptop").join("") + &states(&lab, "alice/pixel").join("");
@@ -365,7 +351,7 @@ fn the_list_of_the_revoked_is_numbered_on() {
 /// Who repeats a command, to be sure, is told that this has shut out the new file too.
 #[test]
 fn a_second_revocation_tells_of_the_first() {
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     run(&lab, 10, ["revoke", "alice/pixel"])
         .succeeds()
         .stderr_lacks("was revoked before");
@@ -383,7 +369,7 @@ fn a_second_revocation_tells_of_the_first() {
 /// Of another's device, or of none that is called nearly so, all that the person has are told.
 #[test]
 fn a_device_that_is_not_declared_is_guessed_by_its_own_name() {
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     for command in ["renew", "revoke"] {
         run(&lab, 1, [command, "alice/pixle"])
             .fails_with(2)
@@ -398,7 +384,7 @@ fn a_device_that_is_not_declared_is_guessed_by_its_own_name() {
 /// After a rotation nobody has to name every device, and that nothing is left is said.
 #[test]
 fn what_is_renewed_can_be_finished_at_once() {
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     run(&lab, 1, ["renew", "--all"]).succeeds();
     run(&lab, 2, ["renew", "--finish", "--all"])
         .succeeds()
@@ -408,7 +394,8 @@ fn what_is_renewed_can_be_finished_at_once() {
         &["renew", "--finish", "--all"][..],
         &["renew", "--finish", "alice/pixel"],
     ] {
-        at(lab.command(words.iter().copied()), 3)
+        lab.command(words.iter().copied())
+            .on(3)
             .run()
             .succeeds()
             .stdout_contains("no older certificate is left to shut out\n");
@@ -420,7 +407,7 @@ fn what_is_renewed_can_be_finished_at_once() {
 /// Who asks for the password of a device that was revoked is told that, and what to do.
 #[test]
 fn a_revoked_device_s_password_is_refused_with_the_reason() {
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     run(&lab, 1, ["revoke", "--no-replace", "bob/iphone"]).succeeds();
     for command in ["password", "export"] {
         run(&lab, 1, [command, "bob/iphone"])

@@ -355,25 +355,25 @@ fn git_brings_nobody_back() {
     run(&lab, ["init"]).succeeds();
     lab.write("homelab.kdl", DECLARATION);
     run(&lab, ["build"]).succeeds();
-    git(&lab, &["init", "-q", "-b", "main"]);
-    git(&lab, &["add", "-A"]);
-    git(&lab, &["commit", "-qm", "begin"]);
-    git(&lab, &["branch", "theirs"]);
+    lab.git(&["init", "-q", "-b", "main"]).succeeds();
+    lab.git(&["add", "-A"]).succeeds();
+    lab.git(&["commit", "-qm", "begin"]).succeeds();
+    lab.git(&["branch", "theirs"]).succeeds();
     let stolen = fingerprint(&lab.read("homelab.lock"), "bob/iphone");
     run(&lab, ["revoke", "bob/iphone"]).succeeds();
 
-    git(&lab, &["stash", "-q"]);
+    lab.git(&["stash", "-q"]).succeeds();
     refuses(&lab, &REFUSING);
-    git(&lab, &["stash", "pop", "-q"]);
+    lab.git(&["stash", "pop", "-q"]).succeeds();
     run(&lab, ["build"]).succeeds().stderr_is("");
 
-    git(&lab, &["commit", "-qam", "revoke"]);
-    git(&lab, &["revert", "--no-edit", "HEAD"]);
+    lab.git(&["commit", "-qam", "revoke"]).succeeds();
+    lab.git(&["revert", "--no-edit", "HEAD"]).succeeds();
     refuses(&lab, &REFUSING);
-    git(&lab, &["reset", "-q", "--hard", "HEAD~1"]);
+    lab.git(&["reset", "-q", "--hard", "HEAD~1"]).succeeds();
     run(&lab, ["build"]).succeeds().stderr_is("");
 
-    git(&lab, &["checkout", "-q", "theirs"]);
+    lab.git(&["checkout", "-q", "theirs"]).succeeds();
     refuses(&lab, &REFUSING);
     // What was done there, where nobody knew, merges without a word.
     let crl = ["out/edge/ca.crl", "out/edge/ca.crl.der"].map(|list| (list, lab.read_bytes(list)));
@@ -385,8 +385,8 @@ fn git_brings_nobody_back() {
     );
     lab.write("homelab.kdl", more);
     run(&lab, ["build"]).succeeds();
-    git(&lab, &["commit", "-qam", "watch"]);
-    git(&lab, &["merge", "-q", "--no-edit", "main"]);
+    lab.git(&["commit", "-qam", "watch"]).succeeds();
+    lab.git(&["merge", "-q", "--no-edit", "main"]).succeeds();
     for (list, bytes) in crl {
         lab.write(list, bytes);
     }
@@ -395,16 +395,6 @@ fn git_brings_nobody_back() {
     assert!(!is_let_in(&lab, &stolen));
     assert_eq!(list(&lab).1, 1);
     assert_eq!(states(&lab, "alice/watch").len(), 1);
-}
-
-#[track_caller]
-fn git(lab: &Lab, words: &[&str]) {
-    let mut command = tools::command("git");
-    command.current_dir(lab.path()).env("HOME", lab.home());
-    for setting in ["user.name=test", "user.email=test@example.com"] {
-        command.args(["-c", setting]);
-    }
-    outcome::run(command.args(words), b"").succeeds();
 }
 
 /// The command that a refusal tells, word by word as a shell would read it.

@@ -10,12 +10,6 @@ use crate::support::lab::Lab;
 use crate::support::outcome;
 use crate::support::tools;
 
-fn built() -> Lab {
-    let lab = Lab::new().declare(DECLARATION);
-    run(&lab, 0, ["build"]).succeeds();
-    lab
-}
-
 /// The lines of the lock that begin with this word.
 fn lines(lab: &Lab, word: &str) -> Vec<String> {
     let lock = lab.read("homelab.lock");
@@ -51,7 +45,7 @@ fn identity(lab: &Lab, name: &str) -> (PathBuf, String) {
 
 #[test]
 fn a_rotation_of_the_authority_keeps_both_until_it_is_finished() {
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     let ca = lab.read("out/edge/ca.pem");
     let caddyfile = lab.read("out/edge/sites.caddyfile");
     let bundle = lab.read_bytes("out/people/alice/pixel/alice-pixel.p12");
@@ -128,7 +122,7 @@ fn a_rotation_of_the_authority_keeps_both_until_it_is_finished() {
 
 #[test]
 fn a_forced_end_issues_anew_to_who_had_not_moved() {
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     run(&lab, 100, ["rotate", "--authority"]).succeeds();
     run(&lab, 100, ["renew", "alice/pixel"]).succeeds();
     let forced = run(&lab, 101, ["rotate", "--finish", "--force"]);
@@ -150,7 +144,7 @@ fn a_forced_end_issues_anew_to_who_had_not_moved() {
 
 #[test]
 fn a_rotation_of_the_root_keeps_the_old_one_for_those_who_have_not_moved() {
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     let old = lab.read("homelab.age");
     let pinned = lines(&lab, "root");
     let bundle = lab.read_bytes("out/people/alice/pixel/alice-pixel.p12");
@@ -188,7 +182,7 @@ fn a_rotation_of_the_root_keeps_the_old_one_for_those_who_have_not_moved() {
 
 #[test]
 fn another_identity_changes_nothing_but_who_opens_the_file() {
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     let own = lab.home().join(".config/homelab/identity.txt");
     let (second, to_second) = identity(&lab, "second.txt");
     let (third, to_third) = identity(&lab, "third.txt");
@@ -230,7 +224,7 @@ fn another_identity_changes_nothing_but_who_opens_the_file() {
 /// Two branches: one finishes the rotation, the other, which knows nothing of it, renews a device under the old authority.
 #[test]
 fn what_another_branch_issued_under_the_old_authority_is_issued_anew() {
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     let other = lab.copy();
     run(&other, 90, ["renew", "bob/iphone"]).succeeds();
     run(&lab, 100, ["rotate", "--authority"]).succeeds();
@@ -255,7 +249,7 @@ fn what_another_branch_issued_under_the_old_authority_is_issued_anew() {
 /// Two branches each begin a rotation: the later one signs, both are trusted, nobody is locked out.
 #[test]
 fn two_branches_may_each_begin_a_rotation() {
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     let other = lab.copy();
     run(&lab, 100, ["rotate", "--authority"]).succeeds();
     run(&other, 101, ["rotate", "--authority"]).succeeds();
@@ -286,7 +280,7 @@ fn two_branches_may_each_begin_a_rotation() {
 /// After the authority's end the help of `renew` names what works.
 #[test]
 fn after_the_authoritys_end_another_is_made() {
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     let day = 3_700;
     run(&lab, day, ["renew", "--all"])
         .fails_with(3)

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::Value;
 
@@ -12,12 +11,6 @@ use crate::support::lab::Lab;
 use crate::support::outcome;
 use crate::support::recipe::Recipe;
 use crate::support::tools;
-
-fn built() -> Lab {
-    let lab = Lab::new().declare(DECLARATION);
-    run(&lab, 0, ["build"]).succeeds();
-    lab
-}
 
 fn own(lab: &Lab) -> PathBuf {
     lab.home().join(".config/homelab/identity.txt")
@@ -61,7 +54,7 @@ fn refused<const N: usize>(lab: &Lab, arguments: [&str; N], code: i32, said: &st
 
 #[test]
 fn nobody_locks_himself_out_without_insisting() {
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     let (other, to_other) = identity(&lab, "other.txt");
     for command in ["--reseal", "--root"] {
         let said = "root::locked-out";
@@ -112,7 +105,7 @@ fn nobody_locks_himself_out_without_insisting() {
 
 #[test]
 fn somebody_is_added_and_removed_by_name() {
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     let to_own = recipient(&own(&lab));
     let (second, to_second) = identity(&lab, "second.txt");
     let (third, to_third) = identity(&lab, "third.txt");
@@ -231,7 +224,7 @@ fn commands_seal_and_open_from_init_to_the_end_of_a_rotation() {
     ];
     let with = |lab: &Lab, day, words: &[&str], options: &[&str]| {
         let arguments = words.iter().chain(options).copied();
-        crate::renewal::at(lab.command(arguments), day).run()
+        lab.command(arguments).on(day).run()
     };
     with(&lab, 0, &["init"], &by).succeeds();
     assert!(!own(&lab).exists(), "no identity is needed");
@@ -286,7 +279,7 @@ fn commands_seal_and_open_from_init_to_the_end_of_a_rotation() {
 
 #[test]
 fn a_seal_command_that_fails_loses_nothing() {
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     let keeper = Keeper::new(&lab, "key");
     let stranger = Keeper::new(&lab, "stranger");
     let path = own(&lab);
@@ -368,7 +361,7 @@ fn a_seal_command_that_fails_loses_nothing() {
 
 #[test]
 fn keys_of_other_kinds_are_named_and_passed_over() {
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     let native = fs::read_to_string(own(&lab)).expect("it was made");
     let ssh = Keeper::new(&lab, "key");
     let ssh = fs::read_to_string(ssh.key).expect("it was made");
@@ -420,31 +413,16 @@ fn keys_of_other_kinds_are_named_and_passed_over() {
     }
 }
 
-#[track_caller]
-fn git(lab: &Lab, arguments: &[&str]) -> std::process::Output {
-    let mut command = Command::new(tools::tool("git"));
-    command.current_dir(lab.path()).env("HOME", lab.home());
-    command.args([
-        "-c",
-        "user.name=test",
-        "-c",
-        "user.email=test@example.com",
-        "-c",
-        "commit.gpgsign=false",
-    ]);
-    command.args(arguments).output().expect("git runs")
-}
-
 /// Two branches that each encrypt homelab.age to somebody else: git's marks are named, and what is advised works.
 #[test]
 fn a_conflict_in_homelab_age_is_named_and_solved_as_it_is_said() {
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     let to_own = recipient(&own(&lab));
     let (second, to_second) = identity(&lab, "second.txt");
     let (third, to_third) = identity(&lab, "third.txt");
     lab.write(".gitignore", "/out/\n");
     let done = |arguments: &[&str]| {
-        let output = git(&lab, arguments);
+        let output = lab.git(arguments);
         assert!(output.status.success(), "git {arguments:?}: {output:?}");
     };
     done(&["init", "-q", "-b", "main"]);
@@ -462,7 +440,7 @@ fn a_conflict_in_homelab_age_is_named_and_solved_as_it_is_said() {
     done(&["checkout", "-q", "main"]);
     run(&lab, 1, ["rotate", "--reseal", "--add", &to_third]).succeeds();
     done(&["commit", "-qam", "third"]);
-    assert!(!git(&lab, &["merge", "-q", "other"]).status.success());
+    assert!(!lab.git(&["merge", "-q", "other"]).status.success());
     refused(&lab, ["renew", "alice/pixel"], 3, "root::conflict");
     refused(
         &lab,
@@ -497,7 +475,9 @@ fn a_passphrase_is_read_from_a_file_or_standard_input() {
     fs::write(lab.home().join("new"), "another horse battery staple").expect("it can be written");
     fs::write(lab.home().join("short"), "short").expect("it can be written");
     let alone = |arguments: &[&str]| {
-        crate::renewal::at(lab.command(arguments.iter().copied()), 0).through(["setsid", "--wait"])
+        lab.command(arguments.iter().copied())
+            .on(0)
+            .through(["setsid", "--wait"])
     };
     alone(&["init", "--passphrase-file", "../home/short"])
         .run()
@@ -565,7 +545,7 @@ fn a_passphrase_is_read_from_a_file_or_standard_input() {
 /// As docs/lifecycle.md says it: a new homelab that trusts the old authority, and knows its certificates.
 #[test]
 fn who_has_lost_the_identity_carries_everybody_over() {
-    let old = built();
+    let old = Lab::built_on(0, DECLARATION);
     fs::remove_file(own(&old)).expect("it was made");
     run(&old, 1, ["renew", "--all"]).fails_with(3);
     let status = run(&old, 1, ["status", "--json"]);
@@ -610,7 +590,7 @@ fn who_has_lost_the_identity_carries_everybody_over() {
 /// What is sealed to the usual identity is opened by it, though the root command names what is yet to be sealed.
 #[test]
 fn the_usual_identity_opens_what_another_key_is_to_open() {
-    let lab = built();
+    let lab = Lab::built_on(0, DECLARATION);
     let keeper = Keeper::new(&lab, "key");
     assert!(opens(&lab, &own(&lab)) && !opens(&lab, &keeper.key));
     let arguments = [

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::support::lab::{Invocation, Lab};
+use crate::support::lab::{DAY, Lab, NEW_YEAR};
 use crate::support::outcome::Outcome;
 
 const DECLARATION: &str = r#"
@@ -14,28 +14,21 @@ person "alice" { device "pixel" platform="android"; device "loan" platform="othe
 person "bob" { device "iphone" platform="ios"; }
 "#;
 
-/// 2027-01-01T00:00:00Z.
-const NEW_YEAR: i64 = 1_798_761_600;
 const HOUR: i64 = 3_600;
-const DAY: i64 = 24 * HOUR;
 
 /// Built at new year, and without the identity since.
 fn built() -> Lab {
     let lab = Lab::new().declare(DECLARATION);
-    at(lab.command(["build"]), 0).run().succeeds();
+    lab.command(["build"]).at(NEW_YEAR).run().succeeds();
     fs::remove_dir_all(lab.home().join(".config")).expect("the identity was made there");
     lab
-}
-
-fn at(invocation: Invocation, since_new_year: i64) -> Invocation {
-    invocation.env("SOURCE_DATE_EPOCH", (NEW_YEAR + since_new_year).to_string())
 }
 
 #[track_caller]
 fn status<const N: usize>(lab: &Lab, since_new_year: i64, options: [&str; N]) -> Outcome {
     let before = lab.snapshot();
     let arguments = ["status"].into_iter().chain(options);
-    let outcome = at(lab.command(arguments), since_new_year).run();
+    let outcome = lab.command(arguments).at(NEW_YEAR + since_new_year).run();
     assert!(before == lab.snapshot(), "it changes nothing\n{outcome}");
     outcome
 }
@@ -105,7 +98,7 @@ fn time_passes() {
 #[test]
 fn checking_tells_in_time_that_the_authority_ends() {
     let lab = built();
-    let check = |days: i64| at(lab.command(["check"]), days * DAY).run();
+    let check = |days: i64| lab.command(["check"]).at(NEW_YEAR + days * DAY).run();
     let ends = "The authority ends on 2037-01-01: certificates that would be valid for longer end with it.\n";
     check(3_200).succeeds().stderr_lacks("The authority");
     check(3_300).succeeds().stderr_contains(ends);
@@ -199,7 +192,7 @@ fn colour_is_for_terminals() {
     let plain = status(&lab, 345 * DAY, []);
     plain.stdout_lacks("\u{1b}");
     let run = |name: &str| {
-        let invocation = at(lab.command(["status"]), 345 * DAY);
+        let invocation = lab.command(["status"]).at(NEW_YEAR + 345 * DAY);
         invocation.env(name, "1").env("TERM", "xterm").run()
     };
     run("CLICOLOR_FORCE").stdout_contains("\u{1b}[33malice/pixel");

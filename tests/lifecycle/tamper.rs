@@ -30,12 +30,6 @@ const READERS: [&[&str]; 9] = [
     &["verify", "--no-secret"],
 ];
 
-fn built() -> Lab {
-    let lab = Lab::new().declare(DECLARATION);
-    lab.command(["build"]).run().succeeds();
-    lab
-}
-
 fn run<const N: usize>(lab: &Lab, arguments: [&str; N]) -> Outcome {
     lab.command(arguments).run()
 }
@@ -76,11 +70,11 @@ fn replace(lab: &Lab, from: &str, to: &str) {
 /// An authority of the attacker's own, trusted as `adopt --trust-only` trusts one, and a certificate of it in the place of a device's.
 #[test]
 fn a_device_that_lets_itself_in_by_the_lock_is_not_let_in() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let evil = Recipe::new(P256, CA);
     let fingerprint = evil.issue("evil").replace(':', "").to_lowercase();
     // What `adopt --trust-only` would write of it, taken from a homelab of the attacker's.
-    let theirs = built();
+    let theirs = Lab::built(DECLARATION);
     let certificate = evil.path("ca.pem");
     let certificate = certificate.to_str().expect("a temporary path is plain");
     run(&theirs, ["adopt", "--trust-only", certificate]).succeeds();
@@ -120,7 +114,7 @@ fn unsigned(line: &str) -> String {
 /// A revoked certificate made valid again; one that is let in made a revoked one; who may not get another made one who may.
 #[test]
 fn no_state_is_flipped() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     run(&lab, ["revoke", "bob/iphone"]).succeeds();
     run(&lab, ["revoke", "alice/laptop", "--no-replace"]).succeeds();
     let good = lab.read("homelab.lock");
@@ -151,7 +145,7 @@ fn no_state_is_flipped() {
 /// Every line of one homelab in the other; each is as its own homelab has written it.
 #[test]
 fn no_line_of_another_homelab_counts() {
-    let (ours, theirs) = (built(), built());
+    let (ours, theirs) = (Lab::built(DECLARATION), Lab::built(DECLARATION));
     let (good, other) = (ours.read("homelab.lock"), theirs.read("homelab.lock"));
     let records = |text: &str| -> Vec<String> {
         let lines = text.lines().filter(|line| line.contains(" signed="));
@@ -172,7 +166,7 @@ fn no_line_of_another_homelab_counts() {
 /// Who signs everything anew has another key: known to whoever has built before, has the secret, or has pinned the right one.
 #[test]
 fn a_lock_that_is_signed_anew_with_another_key_is_not_believed() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let (good, evil) = (lab.read("homelab.lock"), RootSecret::new([9; 32]).signer());
     let key = value(&line(&lab, "root "), "key");
     let id = root(&good);
@@ -234,7 +228,7 @@ fn a_lock_that_is_signed_anew_with_another_key_is_not_believed() {
 /// The key is where whoever is to pin it finds it, and not in the way of those who are not.
 #[test]
 fn status_has_the_key_for_scripts() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let key = value(&line(&lab, "root "), "key");
     let told = run(&lab, ["status"]);
     told.succeeds().stdout_lacks(&key);
@@ -249,7 +243,7 @@ fn status_has_the_key_for_scripts() {
 /// The first version, in which nobody signed anything, would be the way round.
 #[test]
 fn a_lock_of_version_1_is_no_way_round() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let key = value(&line(&lab, "root "), "key");
     let good = lab.read("homelab.lock");
     let first = as_first(&good);
@@ -301,7 +295,7 @@ fn built_of(
 /// Before a lock of version 1 is signed, it is held against the secret, and what that cannot tell is named.
 #[test]
 fn what_the_secret_cannot_confirm_is_named_when_a_lock_is_signed() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let evil = Recipe::new(P256, CA);
     let certificate = evil.path("ca.pem");
     let certificate = certificate.to_str().expect("a temporary path is plain");

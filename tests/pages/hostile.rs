@@ -27,7 +27,7 @@ fn hostile_names_and_titles_are_text_in_every_page() {
         long_name = "n".repeat(60),
     );
     let lab = Lab::new().declare(&declaration);
-    let build = lab.command(["build"]).env("SOURCE_DATE_EPOCH", FIRST);
+    let build = lab.command(["build"]).at(FIRST);
     build.run().succeeds();
     let judged = judge(&pages(&lab), "hostile");
     assert_eq!(judged.faults, [""; 0]);

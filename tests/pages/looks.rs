@@ -36,7 +36,7 @@ fn pages_fit_read_and_print_and_ask_nothing_of_a_network() {
     let lab = Lab::new().declare(&declaration());
     let run = |now: &str, arguments: &[&str]| {
         let command = lab.command(arguments.iter().copied());
-        command.env("SOURCE_DATE_EPOCH", now).run().succeeds();
+        command.at(now).run().succeeds();
     };
     run(FIRST, &["build"]);
     run(LATER, &["renew", "anna/android", "anna/macos", "alice/ios"]);

@@ -98,7 +98,7 @@ fn a_language_can_be_added_and_what_it_lacks_is_english_and_says_so() {
         "right-to-left\ngreeting \"שלום {name}\"\nguide-title \"<b>{domain}</b>\"\n\
          note \"Import the .p12 in the Immich app before the first login; uploads in the background may be unreliable.\" \"תחילה\"\n",
     );
-    let build = || lab.command(["build"]).env("SOURCE_DATE_EPOCH", FIRST).run();
+    let build = || lab.command(["build"]).at(FIRST).run();
     build().succeeds();
     let judged = judge(&pages(&lab), "added");
     assert_eq!(judged.faults, [""; 0]);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crate::family::{Built, Device, WHILE_VALID, at, block, open};
+use crate::family::{Built, Device, WHILE_VALID, block, open};
 use crate::outline::outline;
 use crate::support::outcome::{self, Outcome};
 use crate::support::tools;
@@ -449,11 +449,17 @@ person "alice" { device "watch" platform="wearos" key="rsa"; device "desk" platf
         assert_eq!(export("--pem"), export("--cert") + &export("--key"));
         let bundle = built.bundle(device);
         let bundle = bundle.to_str().expect("temporary paths are UTF-8");
-        at(built.lab.command(["verify", bundle]), WHILE_VALID)
+        built
+            .lab
+            .command(["verify", bundle])
+            .at(WHILE_VALID)
             .run()
             .succeeds();
     }
-    at(built.lab.command(["verify"]), WHILE_VALID)
+    built
+        .lab
+        .command(["verify"])
+        .at(WHILE_VALID)
         .run()
         .succeeds();
 }

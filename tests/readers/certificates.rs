@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::family::{Built, ISSUED, WHILE_VALID, at, property};
+use crate::family::{Built, ISSUED, WHILE_VALID, property};
 use crate::forgery::strangers;
 use crate::support::lab::Lab;
 use crate::verifiers::{
@@ -218,9 +218,10 @@ fn a_leaf_ends_with_its_authority_where_that_is_sooner() {
     let early = "    device \"early\" platform=\"linux\"\n";
     let late = "    device \"late\" platform=\"linux\"\n    device \"short\" platform=\"linux\" validity=\"30d\"\n";
     let lab = Lab::new().declare(&declare(early));
-    at(lab.command(["build"]), ISSUED).run().succeeds();
+    lab.command(["build"]).at(ISSUED).run().succeeds();
     let lab = lab.declare(&declare(&format!("{early}{late}")));
-    at(lab.command(["build"]), ISSUED + 550 * DAY)
+    lab.command(["build"])
+        .at(ISSUED + 550 * DAY)
         .run()
         .succeeds();
     let built = Built::read(lab);

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
-use crate::family::{Built, Device, Extracted, ISSUED, at, block};
+use crate::family::{Built, Device, Extracted, ISSUED, block};
 use crate::forgery::strangers;
 use crate::support::outcome::{self, Outcome};
 use crate::support::port::Port;
@@ -55,7 +55,7 @@ impl Family {
         let line = "    device \"pixel\" platform=\"android\" version=15\n";
         assert_eq!(declared.matches(line).count(), 1);
         lab.write("homelab.kdl", declared.replace(line, ""));
-        let outcome = at(lab.command(["build"]), REMOVED).run();
+        let outcome = lab.command(["build"]).at(REMOVED).run();
         outcome.succeeds().stdout_contains("retired alice/pixel\n");
     }
 

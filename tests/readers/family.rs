@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::support::lab::{Invocation, Lab};
+use crate::support::lab::Lab;
 use crate::support::outcome::{self, Outcome};
 use crate::support::tools;
 
@@ -50,7 +50,7 @@ impl Built {
     #[track_caller]
     pub fn of(declaration: &str) -> Self {
         let lab = Lab::new().declare(declaration);
-        at(lab.command(["build"]), ISSUED).run().succeeds();
+        lab.command(["build"]).at(ISSUED).run().succeeds();
         Self::read(lab)
     }
 
@@ -140,11 +140,6 @@ impl Device {
     pub fn bundle(&self) -> String {
         format!("out/people/{}/{}.p12", self.id(), self.common_name())
     }
-}
-
-/// A command that takes the time, in seconds since 1970, for now.
-pub fn at(command: Invocation, time: u64) -> Invocation {
-    command.env("SOURCE_DATE_EPOCH", time.to_string())
 }
 
 /// `openssl pkcs12 -info`, which tells the algorithms on stderr and the content on stdout.

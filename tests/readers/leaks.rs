@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use crate::family::{Built, ISSUED, at};
+use crate::family::{Built, ISSUED};
 use crate::root::{digits, identity, plaintext};
 use crate::support::files::{Entry, Kind, snapshot};
 use crate::support::lab::{Invocation, Lab};
@@ -245,7 +245,8 @@ fn the_process_table_shows_no_secret() {
         identity(lab).display()
     );
     fs::remove_dir_all(lab.path().join("out/people")).expect("it has been built");
-    at(lab.command(["build", "--root-command", &command]), ISSUED)
+    lab.command(["build", "--root-command", &command])
+        .at(ISSUED)
         .run()
         .succeeds();
     let seen = fs::read(seen).expect("the root command was run");

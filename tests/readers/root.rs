@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::family::{Built, ISSUED, at};
+use crate::family::{Built, ISSUED};
 use crate::support::files::{changed, snapshot};
 use crate::support::lab::{Invocation, Lab};
 use crate::support::outcome;
@@ -195,7 +195,7 @@ fn a_passphrase_is_asked_for_on_the_terminal() {
     assert!(!done.stdout().contains(PASSPHRASE), "{done}");
     assert!(!identity(&lab).exists(), "no identity is needed");
     let lab = lab.declare(SMALL);
-    let build = || at(lab.command(["build"]), ISSUED);
+    let build = || lab.command(["build"]).at(ISSUED);
 
     let before = lab.read("homelab.lock");
     let wrong = typing(build(), &["correct horse battery stable"]).run();

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use crate::family::{Built, ISSUED, WHILE_VALID, at};
+use crate::family::{Built, ISSUED, WHILE_VALID};
 use crate::support::lab::Lab;
 use crate::support::outcome::{self, Outcome};
 use crate::support::recipe::{CA, P256, PASSWORD, Recipe};
@@ -18,7 +18,7 @@ const PIXEL: &str = "out/people/alice/pixel/alice-pixel.p12";
 fn verify(lab: &Lab, arguments: &[&str]) -> Outcome {
     let command = lab.command(["verify"].iter().chain(arguments));
     let before = lab.snapshot();
-    let outcome = away_from_terminals(at(command, WHILE_VALID)).run();
+    let outcome = away_from_terminals(command.at(WHILE_VALID)).run();
     assert!(before == lab.snapshot(), "it changes nothing\n{outcome}");
     outcome
 }
@@ -124,7 +124,7 @@ fn a_tree_of_other_inputs_is_named() {
     let wider = declaration.replace("allow \"alice\"", "allow \"alice\" \"bob\"");
     assert!(wider != declaration);
     lab.write("homelab.kdl", wider);
-    at(lab.command(["build"]), ISSUED).run().succeeds();
+    lab.command(["build"]).at(ISSUED).run().succeeds();
     lab.write("homelab.kdl", &declaration);
     verify(&lab, &[]).fails_with(4).stdout_contains(
         "wrong  out/edge/sites.caddyfile: it is not what homelab.kdl and homelab.lock give",
@@ -132,7 +132,7 @@ fn a_tree_of_other_inputs_is_named() {
 
     let lab = family.lab.copy();
     let revoke = lab.command(["revoke", "alice/pixel", "--out", "elsewhere"]);
-    at(revoke, ISSUED).run().succeeds();
+    revoke.at(ISSUED).run().succeeds();
     let outcome = verify(&lab, &["out"]);
     outcome
         .fails_with(4)
@@ -142,16 +142,16 @@ fn a_tree_of_other_inputs_is_named() {
 
     let lab = family.lab.copy();
     let rotate = lab.command(["rotate", "--authority", "--out", "elsewhere"]);
-    at(rotate, ISSUED).run().succeeds();
+    rotate.at(ISSUED).run().succeeds();
     verify(&lab, &["out"])
         .fails_with(4)
         .stdout_contains("out/edge/ca.pem: it does not hold the authorities of homelab.lock\n");
 
     // Time alone.
-    let late = at(
-        family.lab.command(["verify"]),
-        WHILE_VALID + 366 * 24 * 3600,
-    );
+    let late = family
+        .lab
+        .command(["verify"])
+        .at(WHILE_VALID + 366 * 24 * 3600);
     late.run().fails_with(4).stdout_contains(
         "alice-pixel.p12: its certificate ended on 2027-01-01 00:00 UTC, 25 hours ago\n",
     );
@@ -170,7 +170,8 @@ fn a_bundle_is_told_whose_it_is() {
         .stdout_contains("  kind of file modern (")
         .stdout_contains("; the platform wants modern\nnothing is wrong\n")
         .stdout_contains("; certificates begin an hour before they are issued, for servers whose clocks are late\n");
-    at(lab.command(["renew", "alice/pixel"]), ISSUED)
+    lab.command(["renew", "alice/pixel"])
+        .at(ISSUED)
         .run()
         .succeeds();
     verify(lab, &[strange])
@@ -179,7 +180,8 @@ fn a_bundle_is_told_whose_it_is() {
             "  device       alice/pixel, replaced, let in until 2026-01-31 00:00 UTC (android)\n",
         )
         .stdout_contains("note   ");
-    at(lab.command(["renew", "--finish", "alice/pixel"]), ISSUED)
+    lab.command(["renew", "--finish", "alice/pixel"])
+        .at(ISSUED)
         .run()
         .succeeds();
     verify(lab, &[strange])
@@ -193,7 +195,7 @@ fn a_bundle_is_told_whose_it_is() {
         "ipad.p12",
         lab.read_bytes("out/people/bob/ipad/bob-ipad.p12"),
     );
-    at(lab.command(revoke), ISSUED).run().succeeds();
+    lab.command(revoke).at(ISSUED).run().succeeds();
     let kept = kept.to_str().expect("a test's paths are UTF-8");
     verify(lab, &[kept])
         .fails_with(4)

@@ -5,12 +5,13 @@ use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::sharing::{Sharing, built};
+use crate::sharing::{DECLARATION, Sharing};
+use crate::support::lab::Lab;
 use crate::support::tools;
 
 #[test]
 fn five_wrong_paths_end_it() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let sharing = Sharing::start(&lab);
     // Nobody has to guess these.
     for path in ["/favicon.ico", "/apple-touch-icon.png", "/robots.txt"] {
@@ -61,7 +62,7 @@ fn five_wrong_paths_end_it() {
 
 #[test]
 fn after_the_fifth_wrong_try_not_even_the_right_path_is_answered() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let sharing = Sharing::start(&lab);
     let wrong = "GET /x HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
     // All are on their way before one is answered.
@@ -76,7 +77,7 @@ fn after_the_fifth_wrong_try_not_even_the_right_path_is_answered() {
 
 #[test]
 fn another_host_is_refused() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let sharing = Sharing::start(&lab);
     let (page, port) = (&sharing.page, sharing.port);
     // A name that was made to lead here, as rebinding does.
@@ -111,7 +112,7 @@ fn another_host_is_refused() {
 
 #[test]
 fn other_methods_are_refused_and_no_try_to_guess() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let sharing = Sharing::start(&lab);
     for method in [
         "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "PROPFIND", "get",
@@ -136,7 +137,7 @@ fn other_methods_are_refused_and_no_try_to_guess() {
 
 #[test]
 fn the_slow_the_silent_and_the_deaf_hold_nobody_up() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let sharing = Sharing::start(&lab);
     let silent: Vec<TcpStream> = (0..20).map(|_| sharing.connect()).collect();
     // One that sends a byte a second: it is cut off, although it is never silent for long.
@@ -192,7 +193,7 @@ fn the_slow_the_silent_and_the_deaf_hold_nobody_up() {
 
 #[test]
 fn who_goes_away_in_the_middle_has_not_fetched_it() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let sharing = Sharing::start(&lab);
     let mut gone = sharing.connect();
     let head = format!(
@@ -212,7 +213,7 @@ fn who_goes_away_in_the_middle_has_not_fetched_it() {
 
 #[test]
 fn a_head_without_end_is_cut_off() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let sharing = Sharing::start(&lab);
     let line = format!(
         "GET {} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n",
@@ -248,7 +249,7 @@ fn a_head_without_end_is_cut_off() {
 
 #[test]
 fn two_hundred_at_once_are_answered() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let sharing = Sharing::start(&lab);
     let url = format!("{}?[1-200]", sharing.url);
     let into = format!("{}/#1.html", lab.home().display());
@@ -276,7 +277,7 @@ fn two_hundred_at_once_are_answered() {
 
 #[test]
 fn more_silent_connections_than_there_may_be_shut_nobody_out() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let sharing = Sharing::start(&lab);
     let silent: Vec<TcpStream> = (0..700).map(|_| sharing.connect()).collect();
     let began = Instant::now();
@@ -298,7 +299,7 @@ fn more_silent_connections_than_there_may_be_shut_nobody_out() {
 /// Somebody who opens connections without end takes only his own: the device's own, which is slow, is not the one to go.
 #[test]
 fn a_flood_of_silent_connections_does_not_push_the_device_out() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let sharing = Sharing::start(&lab);
     let silent: Vec<TcpStream> = (0..512).map(|_| sharing.connect()).collect();
     // The device comes from another address, and is slow to say what it wants.

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::sharing::{Sharing, built};
+use crate::sharing::{DECLARATION, Sharing};
+use crate::support::lab::Lab;
 use crate::support::outcome::{self, Outcome};
 use crate::support::tools;
 
@@ -54,7 +55,7 @@ pub fn screenshot(url: &str, to: &Path, (width, height): (u16, u16), dark: bool)
 
 #[test]
 fn chromium_shows_the_page_and_asks_for_nothing_else() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let sharing = Sharing::start(&lab);
     let shown = chromium(&["--dump-dom", "--enable-logging=stderr", &sharing.url]);
     shown
@@ -83,7 +84,7 @@ fn chromium_shows_the_page_and_asks_for_nothing_else() {
 
 #[test]
 fn chromium_downloads_the_file() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let sharing = Sharing::start(&lab);
     let (profile, downloads) = (lab.home().join("profile"), lab.home().join("downloads"));
     fs::create_dir_all(profile.join("Default")).expect("a new directory");

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::sharing::{Sharing, built};
+use crate::sharing::{DECLARATION, Sharing};
 use crate::support::files::{changed, snapshot, stamps};
+use crate::support::lab::Lab;
 
 /// As templates write it in HTML.
 fn escaped(text: &str) -> String {
@@ -12,7 +13,7 @@ fn escaped(text: &str) -> String {
 
 #[test]
 fn the_page_and_the_file_are_what_was_built() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let sharing = Sharing::start(&lab);
     let page = sharing.get(&sharing.page).run();
     page.has_status(200)
@@ -55,7 +56,7 @@ fn the_page_and_the_file_are_what_was_built() {
 
 #[test]
 fn whoever_was_first_may_ask_again_for_a_while_and_nobody_else_at_all() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let sharing = Sharing::start(&lab);
     sharing.get(&sharing.bundle()).run().has_status(200);
     sharing.waits_for("alice-pixel.p12 fetched by 127.0.0.1\n");
@@ -84,7 +85,7 @@ fn whoever_was_first_may_ask_again_for_a_while_and_nobody_else_at_all() {
 
 #[test]
 fn head_and_ranges_fetch_nothing_by_halves() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let sharing = Sharing::start(&lab);
     let whole = lab.read_bytes("out/people/alice/pixel/alice-pixel.p12");
     let head = sharing.get(&sharing.bundle()).method("HEAD").run();
@@ -103,7 +104,7 @@ fn head_and_ranges_fetch_nothing_by_halves() {
 
 #[test]
 fn ctrl_c_ends_it() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let sharing = Sharing::start(&lab);
     sharing.interrupt();
     let ended = sharing.ends_within(5);
@@ -122,7 +123,7 @@ fn ctrl_c_ends_it() {
 
 #[test]
 fn it_ends_when_its_minutes_have_passed() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let sharing = Sharing::with(&lab, &["--address", "127.0.0.1", "--minutes", "1"]);
     let began = Instant::now();
     sharing.get(&sharing.page).run().has_status(200);
@@ -141,7 +142,7 @@ fn it_ends_when_its_minutes_have_passed() {
 
 #[test]
 fn each_time_the_path_is_another_of_128_bits() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let paths = [0, 1].map(|_| Sharing::start(&lab).page.clone());
     assert_ne!(paths[0], paths[1]);
     for path in paths {
@@ -154,7 +155,7 @@ fn each_time_the_path_is_another_of_128_bits() {
 
 #[test]
 fn the_password_is_shown_only_where_asked_for_and_never_sent() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let password = lab.command(["password", "alice/pixel"]).run();
     let password = password.succeeds().stdout().trim().to_owned();
     assert_eq!(password.len(), 23);
@@ -184,7 +185,7 @@ fn the_password_is_shown_only_where_asked_for_and_never_sent() {
 
 #[test]
 fn it_needs_no_secret_and_writes_nothing() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     std::fs::remove_dir_all(lab.home().join(".config")).expect("the identity was there");
     let before = (
         snapshot(&lab.path()),
@@ -220,7 +221,7 @@ fn it_needs_no_secret_and_writes_nothing() {
 
 #[test]
 fn ipv6_is_served_too() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let sharing = Sharing::with(&lab, &["--address", "::1"]);
     assert!(sharing.url.starts_with("http://[::1]:"), "{}", sharing.url);
     let answer = crate::support::tools::run("curl", ["-sS", "-g", "--noproxy", "*", &sharing.url]);
@@ -230,7 +231,7 @@ fn ipv6_is_served_too() {
 
 #[test]
 fn a_template_of_ones_own_makes_the_page() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     lab.write(
         "templates/share.html.j2",
         "{% extends \"builtin/share.html.j2\" %}{% block help %}Ask Grace.{% endblock %}",

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::browser;
-use crate::sharing::{Sharing, built};
+use crate::sharing::{DECLARATION, Sharing};
 use crate::support::lab::Lab;
 use crate::support::tools;
 
@@ -47,7 +47,7 @@ fn draw(lines: &[&str], to: &Path) {
 
 #[test]
 fn the_svg_is_read_as_a_browser_draws_it() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let sharing = Sharing::with(&lab, &["--address", "127.0.0.1", "--qr", "code.svg"]);
     let svg = lab.path().join("code.svg");
     let mode = fs::metadata(&svg)
@@ -78,7 +78,7 @@ fn the_svg_is_read_as_a_browser_draws_it() {
 
 #[test]
 fn the_code_that_is_piped_is_read() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let sharing = Sharing::start(&lab);
     let stdout = sharing.stdout();
     let lines: Vec<&str> = stdout.lines().skip(1).collect();
@@ -124,7 +124,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 
 #[test]
 fn the_code_on_a_terminal_is_black_on_white_whatever_its_colours() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let shown = on_a_terminal(&lab, 80);
     let url = shown.lines().next().expect("a first line");
     let painted = |line: &'_ str| -> Option<String> {

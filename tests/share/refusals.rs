@@ -4,7 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 
-use crate::sharing::built;
+use crate::sharing::DECLARATION;
 use crate::support::lab::Lab;
 use crate::support::outcome::Outcome;
 
@@ -17,7 +17,7 @@ fn share(lab: &Lab, options: &[&str]) -> Outcome {
 
 #[test]
 fn a_tree_that_is_behind_the_lock_is_not_shared() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     // Built elsewhere: the lock has a new certificate, out/ the file of the older one.
     lab.command(["renew", "alice/pixel", "--out", "elsewhere"])
         .run()
@@ -34,7 +34,7 @@ fn a_tree_that_is_behind_the_lock_is_not_shared() {
 
 #[test]
 fn a_file_that_is_not_the_one_that_was_built_is_not_shared() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let path = lab.path().join(BUNDLE);
     let bytes = lab.read_bytes(BUNDLE);
     let refused = |what: &str| {
@@ -65,7 +65,7 @@ fn a_file_that_is_not_the_one_that_was_built_is_not_shared() {
 
 #[test]
 fn only_a_device_whose_certificate_is_let_in_now_is_shared() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let unknown = lab
         .command(["share", "alice/pixle", "--address", "127.0.0.1"])
         .run();
@@ -73,7 +73,7 @@ fn only_a_device_whose_certificate_is_let_in_now_is_shared() {
         .fails_with(2)
         .stderr_contains("did you mean `alice/pixel`?");
     let share_later = lab.command(["share", "alice/pixel", "--address", "127.0.0.1"]);
-    let ended = share_later.env("SOURCE_DATE_EPOCH", "4000000000").run();
+    let ended = share_later.at(4_000_000_000_i64).run();
     ended
         .fails_with(3)
         .stderr_contains("share::ended")
@@ -93,7 +93,7 @@ fn only_a_device_whose_certificate_is_let_in_now_is_shared() {
 
 #[test]
 fn it_listens_only_where_a_browser_can_be_sent_to() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     for address in ["0.0.0.0", "::", "224.0.0.1", "fe80::1", "::ffff:0.0.0.0"] {
         let refused = lab
             .command(["share", "alice/pixel", "--address", address])

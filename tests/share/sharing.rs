@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use crate::support::curl::Curl;
 use crate::support::lab::Lab;
 
-const DECLARATION: &str = r#"domain "home.example.com"
+/// The homelab whose files are shared.
+pub const DECLARATION: &str = r#"domain "home.example.com"
 edge { email "admin@example.com"; }
 person "alice" {
     name "Alice <b>Liddell</b>"
@@ -22,14 +23,6 @@ service "photos" {
     allow "alice"
 }
 "#;
-
-/// A homelab that has been built.
-#[track_caller]
-pub fn built() -> Lab {
-    let lab = Lab::new().declare(DECLARATION);
-    lab.command(["build"]).run().succeeds();
-    lab
-}
 
 /// A `homelab share alice/pixel` that is running; it is killed when dropped.
 pub struct Sharing {

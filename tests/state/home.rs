@@ -106,19 +106,11 @@ pub fn is_unchanged(build: &Outcome) {
     );
 }
 
-/// Git in the homelab's directory, or below it.
+/// What git prints in a directory of the homelab's.
 #[track_caller]
-pub fn git(lab: &Lab, directory: &str, arguments: &[&str]) -> String {
-    let mut command = Command::new(tool("git"));
-    command
-        .current_dir(lab.path().join(directory))
-        .env("HOME", lab.home())
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .args(["-c", "user.name=test", "-c", "user.email=test@example.com"])
-        .args(["-c", "init.defaultBranch=main"]);
-    let output = command.args(arguments).output().expect("git runs");
-    assert!(output.status.success(), "git {arguments:?}: {output:?}");
-    String::from_utf8(output.stdout).expect("git prints text")
+pub fn git(lab: &Lab, directory: &str, words: &[&str]) -> String {
+    let done = lab.git_below(directory, words);
+    done.succeeds().stdout().to_owned()
 }
 
 /// Puts another declaration in the place of the present one, as editors do: in one step.

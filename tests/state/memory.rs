@@ -18,12 +18,6 @@ fn run<const N: usize>(lab: &Lab, words: [&str; N]) -> Outcome {
     lab.command(words).run()
 }
 
-fn built() -> Lab {
-    let lab = Lab::new().declare(DECLARATION);
-    run(&lab, ["build"]).succeeds();
-    lab
-}
-
 /// The homelab of an owner in a repository, and a clone of it that somebody else pushes from.
 struct Pushed {
     owner: Lab,
@@ -94,7 +88,7 @@ impl Pushed {
 /// A build that is killed while it remembers has lost nothing of what it remembered before.
 #[test]
 fn a_build_that_is_killed_remembers_what_it_did() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let revoked = fingerprint(&lab.read("homelab.lock"), "alice/pixel");
     run(&lab, ["revoke", "alice/pixel"]).succeeds();
     let remembers = || {
@@ -185,7 +179,7 @@ const EDGE: [&[&str]; 3] = [&["build", "--edge"], &["plan", "--edge"], &["check"
 /// The line of a revoked certificate is left out: the next list would not have it. It is put back as help says, or forgotten by name.
 #[test]
 fn a_revocation_is_not_forgotten() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let stolen = fingerprint(&lab.read("homelab.lock"), "alice/pixel");
     let before = lab.read("homelab.lock");
     run(&lab, ["revoke", "alice/pixel"]).succeeds();
@@ -257,7 +251,7 @@ fn a_revocation_is_not_forgotten() {
 /// One push leaves lines out, and the next puts older ones back.
 #[test]
 fn two_pushes_bring_nobody_back() {
-    let owner = built();
+    let owner = Lab::built(DECLARATION);
     let first = owner.read("homelab.lock");
     let stolen = fingerprint(&first, "alice/pixel");
     run(&owner, ["rotate", "--authority"]).succeeds();
@@ -311,7 +305,7 @@ fn two_pushes_bring_nobody_back() {
 /// by which that secret is believed.
 #[test]
 fn a_secret_that_was_left_does_not_come_back() {
-    let owner = built();
+    let owner = Lab::built(DECLARATION);
     let thief = owner.copy();
     run(&owner, ["rotate", "--root"]).succeeds();
     let (moving, sealed) = (owner.read("homelab.lock"), owner.read_bytes("homelab.age"));
@@ -492,7 +486,7 @@ fn is_unchanged_but_for_git(build: &Outcome) {
 /// A .p12 and a profile exchanged together with the manifest: neither build nor share takes them for homelab's.
 #[test]
 fn a_manifest_that_fits_vouches_for_nothing() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let (p12, crl) = ("people/alice/pixel/alice-pixel.p12", "edge/ca.crl");
     let good = [p12, crl].map(|path| lab.read_bytes(&format!("out/{path}")));
     let evil: &dyn Fn(String) -> String = &|_| String::from("evil");
@@ -532,7 +526,7 @@ fn a_manifest_that_fits_vouches_for_nothing() {
 /// Another root secret, sealed to the owner's identity, with a lock that names the former authority.
 #[test]
 fn no_root_secret_of_somebody_elses_takes_over() {
-    let (owner, other) = (built(), Lab::new().declare(DECLARATION));
+    let (owner, other) = (Lab::built(DECLARATION), Lab::new().declare(DECLARATION));
     fs::create_dir_all(other.home().join(".config/homelab")).expect("it is a new home");
     let identity = ".config/homelab/identity.txt";
     // To whom homelab.age is sealed is no secret; here the identity stands for the recipient.
@@ -582,7 +576,7 @@ fn no_root_secret_of_somebody_elses_takes_over() {
 /// A rotation of the root is followed by whoever knows a key before, wherever they are.
 #[test]
 fn a_root_secret_that_was_vouched_for_takes_over() {
-    let owner = built();
+    let owner = Lab::built(DECLARATION);
     let (edge, late) = (without_secret(&owner), without_secret(&owner));
     for number in 1..=2 {
         run(&owner, ["rotate", "--root"]).succeeds();
@@ -607,7 +601,7 @@ fn a_root_secret_that_was_vouched_for_takes_over() {
     // Where it is pinned, the new key is.
     let pinned = owner
         .command(["build", "--edge"])
-        .env("HOMELAB_ROOT_KEY", key(&built()))
+        .env("HOMELAB_ROOT_KEY", key(&Lab::built(DECLARATION)))
         .run();
     pinned
         .fails_with(3)
@@ -683,7 +677,7 @@ fn a_directory_that_looks_like_a_repository_starts_nothing() {
 /// Without a place to remember: all is built, and it is said what that means.
 #[test]
 fn without_a_home_all_is_built_and_said() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     let identity = lab.home().join(".config/homelab/identity.txt");
     let homeless = |words: &[&str]| -> Invocation {
         let command = lab
@@ -738,7 +732,7 @@ fn without_a_home_all_is_built_and_said() {
 /// Where another homelab begins in the same directory, the one before is forgotten.
 #[test]
 fn a_new_homelab_may_begin() {
-    let lab = built();
+    let lab = Lab::built(DECLARATION);
     for name in ["homelab.lock", "homelab.age"] {
         fs::remove_file(lab.path().join(name)).expect("it was made");
     }

@@ -52,11 +52,11 @@ fn what_is_due_is_asked_when_the_directory_is_held() {
     let due = ["renew", "--due"];
     let late = thread::scope(|scope| {
         let late = scope.spawn(|| {
-            let renew = lab.command(due).env("SOURCE_DATE_EPOCH", later);
+            let renew = lab.command(due).at(later);
             renew.tampered(LATE).run()
         });
         thread::sleep(Duration::from_millis(1500));
-        let renew = lab.command(due).env("SOURCE_DATE_EPOCH", later);
+        let renew = lab.command(due).at(later);
         renew.run().succeeds();
         late.join().expect("it ends")
     });

@@ -36,7 +36,7 @@ const REFUSALS: [&str; 7] = [
     "rotate::under-way",
     "renew::nothing-to-finish",
     "lock::would-change",
-    "lock::returned",
+    "lock::went-back",
     "device::unknown",
     "tree::differs",
 ];
@@ -190,6 +190,22 @@ fn recipient(lab: &Lab) -> String {
         .lines()
         .find_map(|line| line.strip_prefix("# public key: "));
     line.expect("it names its public key").to_owned()
+}
+
+/// A refusal that no source has any more would explain nothing.
+#[test]
+fn every_refusal_is_one_that_the_program_makes() {
+    let sources = walkdir::WalkDir::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"));
+    let files = sources
+        .into_iter()
+        .map(|entry| entry.expect("it can be listed").into_path());
+    let text: String = files
+        .filter(|path| path.extension().is_some_and(|ending| ending == "rs"))
+        .map(|path| fs::read_to_string(path).expect("a source can be read"))
+        .collect();
+    for code in REFUSALS {
+        assert!(text.contains(&format!("\"{code}\"")), "{code}");
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -19,7 +20,11 @@ use super::caddy::Version;
 use super::edge_files;
 use super::files::{self, Entry};
 use super::outcome::{self, Outcome};
-use super::tools::tool;
+use super::tools::{self, tool};
+
+/// 2027-01-01T00:00:00Z, the day 0 of [`Invocation::on`], and how long a day is.
+pub const NEW_YEAR: i64 = 1_798_761_600;
+pub const DAY: i64 = 86_400;
 
 /// A homelab's directory and, beside it, its user's home; both go when it is dropped.
 pub struct Lab {
@@ -47,6 +52,34 @@ impl Lab {
     pub fn declare(self, text: &str) -> Self {
         self.write("homelab.kdl", text);
         self
+    }
+
+    /// A homelab that has been built.
+    #[track_caller]
+    pub fn built(declaration: &str) -> Self {
+        let lab = Self::new().declare(declaration);
+        lab.command(["build"]).run().succeeds();
+        lab
+    }
+
+    /// A homelab that was built on [that day](Invocation::on).
+    #[track_caller]
+    pub fn built_on(day: i64, declaration: &str) -> Self {
+        let lab = Self::new().declare(declaration);
+        lab.command(["build"]).on(day).run().succeeds();
+        lab
+    }
+
+    /// Replaces a part of `homelab.kdl` that stands there once.
+    #[track_caller]
+    pub fn edit(&self, from: &str, to: &str) {
+        let text = self.read("homelab.kdl");
+        assert_eq!(
+            text.matches(from).count(),
+            1,
+            "{from:?} in homelab.kdl:\n{text}"
+        );
+        self.write("homelab.kdl", text.replace(from, to));
     }
 
     /// The directory that holds `homelab.kdl`.
@@ -134,6 +167,30 @@ impl Lab {
         let _ = fs::remove_file(self.memory());
     }
 
+    /// git in the homelab's directory, with nobody's settings.
+    pub fn git(&self, words: &[&str]) -> Outcome {
+        self.git_below(".", words)
+    }
+
+    /// The same in a directory of the homelab's.
+    pub fn git_below(&self, directory: &str, words: &[&str]) -> Outcome {
+        let mut command = tools::command("git");
+        command
+            .current_dir(self.path().join(directory))
+            .env("HOME", self.home())
+            .env("GIT_CONFIG_NOSYSTEM", "1");
+        for setting in [
+            "user.name=test",
+            "user.email=test@example.com",
+            "init.defaultBranch=main",
+            "gc.auto=0",
+            "core.fsync=none",
+        ] {
+            command.args(["-c", setting]);
+        }
+        outcome::run(command.args(words), b"")
+    }
+
     /// `homelab` with these arguments, to be run in the homelab's directory.
     pub fn command<Argument: Into<OsString>>(
         &self,
@@ -182,6 +239,16 @@ impl Invocation {
         self.environment
             .insert(name.into(), value.as_ref().to_owned());
         self
+    }
+
+    /// Runs it so many days after the beginning of 2027, whatever the machine's clock says.
+    pub fn on(self, day: i64) -> Self {
+        self.at(NEW_YEAR + day * DAY)
+    }
+
+    /// Runs it at that time, in seconds since 1970.
+    pub fn at(self, time: impl Display) -> Self {
+        self.env("SOURCE_DATE_EPOCH", time.to_string())
     }
 
     /// Adds arguments.

@@ -184,9 +184,10 @@ fn compare_service(service: &str, was: &Reach<'_>, is: &Reach<'_>, found: &mut V
 
 fn appears(service: &str, is: &Reach<'_>) -> Consequence {
     let mut ways = openings(is);
-    let kind = match ways.is_empty() {
-        true => Kind::Service,
-        false => Kind::Opens,
+    let kind = if ways.is_empty() {
+        Kind::Service
+    } else {
+        Kind::Opens
     };
     if is.certificate.is_some() {
         ways.push(with_certificate(is));
@@ -230,9 +231,10 @@ fn openings(reach: &Reach<'_>) -> Vec<String> {
 }
 
 fn with_certificate(reach: &Reach<'_>) -> String {
-    match reach.people.is_empty() {
-        true => String::from("nobody has a certificate for it"),
-        false => format!("{} with a certificate", joined(&reach.people)),
+    if reach.people.is_empty() {
+        String::from("nobody has a certificate for it")
+    } else {
+        format!("{} with a certificate", joined(&reach.people))
     }
 }
 
@@ -267,9 +269,10 @@ impl<'e> People<'e> {
             self.gains.entry(person).or_default().push(service);
         }
         for person in was.people.difference(&is.people) {
-            let list = match is.is_open(LAN) {
-                true => &mut self.home,
-                false => &mut self.loses,
+            let list = if is.is_open(LAN) {
+                &mut self.home
+            } else {
+                &mut self.loses
             };
             list.entry(person).or_default().push(service);
         }

@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::tz::Offset;
 use jiff::{Timestamp, ToSpan};
 use serde::Serialize;
 
 use super::access;
+use crate::dates;
 use crate::derive::{DeviceAccess, EdgeState};
-use crate::issue::CLOCK_ALLOWANCE_HOURS;
+use crate::lock::CLOCK_ALLOWANCE_HOURS;
 use crate::lock::{Lock, Origin};
 use crate::model::Homelab;
+use crate::pki::Fingerprint;
 
 /// One thing that a change means for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -84,7 +85,7 @@ pub struct Known<'k> {
     /// The devices that had a certificate that is shut out now.
     pub devices: &'k BTreeSet<String>,
     /// The certificates that were shut out.
-    pub shut_out: &'k BTreeSet<String>,
+    pub shut_out: &'k BTreeSet<Fingerprint>,
 }
 
 /// What it means for the owners of devices that other certificates are let in.
@@ -127,9 +128,10 @@ fn of_device(
     match (had_any, has_any) {
         (false, false) => None,
         (_, true) if is_back => {
-            let newer = match loses_some {
-                true => ", and not with the one that it has had since",
-                false => "",
+            let newer = if loses_some {
+                ", and not with the one that it has had since"
+            } else {
+                ""
             };
             let text =
                 format!("lets {device} in again with a certificate that was shut out{newer}");
@@ -157,13 +159,16 @@ fn of_device(
             format!("{device} is let in again, with a new file"),
         ),
         (false, true) => tell(Kind::FirstFile, format!("{device} gets its first file")),
-        (true, true) if was.fingerprint == is.fingerprint => match loses_some {
-            true => tell(
-                Kind::LocksOut,
-                format!("locks out {device}, if its new file is not installed by now"),
-            ),
-            false => None,
-        },
+        (true, true) if was.fingerprint == is.fingerprint => {
+            if loses_some {
+                tell(
+                    Kind::LocksOut,
+                    format!("locks out {device}, if its new file is not installed by now"),
+                )
+            } else {
+                None
+            }
+        }
         (true, true) => {
             let until = match &was.fingerprint {
                 Some(present) => is.older.iter().find(|older| older.fingerprint == *present),
@@ -176,18 +181,15 @@ fn of_device(
             let mut consequence = Consequence::new(
                 Kind::NewFile,
                 device,
-                format!("{device} must install a new file by {}", shown(until)),
+                format!(
+                    "{device} must install a new file by {}",
+                    dates::in_words(until)
+                ),
             );
             consequence.until = Some(until);
             Some(consequence)
         }
     }
-}
-
-/// A moment as people write it: `3 May 2027, 12:00 UTC`.
-fn shown(at: Timestamp) -> String {
-    let at = Offset::UTC.to_datetime(at);
-    format!("{} UTC", at.strftime("%-d %B %Y, %H:%M"))
 }
 
 fn authorities(before: &EdgeState, after: &EdgeState, found: &mut Vec<Consequence>) {
@@ -211,11 +213,10 @@ fn authorities(before: &EdgeState, after: &EdgeState, found: &mut Vec<Consequenc
     }
     let (was, is) = (&before.exposure.domain, &after.exposure.domain);
     if was != is {
-        let stays = match before.authorities == after.authorities {
-            true => {
-                ", and devices keep their certificates: they are of an authority that bears its name, until `homelab rotate --authority`"
-            }
-            false => "",
+        let stays = if before.authorities == after.authorities {
+            ", and devices keep their certificates: they are of an authority that bears its name, until `homelab rotate --authority`"
+        } else {
+            ""
         };
         let text = format!("the domain becomes {is}; it was {was}{stays}");
         found.push(Consequence::new(Kind::Edge, is, text));
@@ -241,7 +242,7 @@ pub fn outdated_authority(homelab: &Homelab, lock: &Lock) -> Vec<String> {
     if declared.is_some_and(|end| end != validity.not_after()) {
         outdated.push(format!(
             "it ends on {}, which is not `{}` after its issue",
-            validity.not_after().strftime("%Y-%m-%d"),
+            dates::day(validity.not_after()),
             lifetime.as_str()
         ));
     }

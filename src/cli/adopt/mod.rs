@@ -11,8 +11,9 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::arguments::Adopt;
-use super::build::{Inputs, build_after};
+use super::build::build_after;
 use super::failure::Failure;
+use super::inputs::Inputs;
 use super::sealing::Wanted;
 use super::workspace::Workspace;
 use super::{clock, report, secret};
@@ -267,7 +268,7 @@ fn signing_key(
 /// Proxies that go by revocation lists know an authority by its name and key. Under another certificate of
 /// the same, what was revoked before would stand on no list that they find.
 fn refuse_same_key(lock: &Lock, path: &Path, certificate: &Certificate) -> Result<(), Failure> {
-    let key = certificate.spki_sha256();
+    let key = certificate.key_fingerprint();
     let mut had_lists = lock.authorities.iter().filter(|known| known.can_sign());
     match had_lists.find(|known| known.key == key) {
         None => Ok(()),

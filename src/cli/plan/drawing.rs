@@ -24,11 +24,10 @@ pub fn shown(plan: &Plan, out: &Path) -> String {
     let mut people = String::new();
     let bold = Style::new().bold();
     if let Some(why) = &plan.no_former_build {
-        let text = match plan.lock.changes.authority {
-            true => String::from("first build: nothing to compare with"),
-            false => {
-                format!("what it means for devices; who may open what cannot be compared: {why}")
-            }
+        let text = if plan.lock.changes.authority {
+            String::from("first build: nothing to compare with")
+        } else {
+            format!("what it means for devices; who may open what cannot be compared: {why}")
         };
         line(&mut people, bold, &text);
     } else if !plan.people.is_empty() {
@@ -138,13 +137,15 @@ pub fn summary(plan: &Plan) -> String {
     let said: Vec<String> = said
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
-    let lock = match plan.lock.rewrite || !plan.lock.changes.is_empty() {
-        true => "; homelab.lock changes",
-        false => "",
+    let lock = if plan.lock.rewrite || !plan.lock.changes.is_empty() {
+        "; homelab.lock changes"
+    } else {
+        ""
     };
-    let secret = match plan.needs_secret {
-        true => "; it takes the root secret",
-        false => "",
+    let secret = if plan.needs_secret {
+        "; it takes the root secret"
+    } else {
+        ""
     };
     format!("{}{lock}{secret}", said.join(", "))
 }

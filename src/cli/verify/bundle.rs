@@ -14,10 +14,9 @@ use crate::cli::arguments::Verify;
 use crate::cli::failure::Failure;
 use crate::cli::workspace::Workspace;
 use crate::cli::{believed, bounded, clock, passphrase, report};
-use crate::derive::shown_moment;
+use crate::dates;
 use crate::lock::{Lock, State};
 use crate::pki::{BundleProfile, OpenError, OpenedBundle, SealedBundle, Validity};
-use crate::status::relative;
 use crate::verify::{
     BundleReport, CertificateReport, Context, Finding, Recorded, Strictness, WhoseFile, examine,
     open_with_derived,
@@ -175,7 +174,7 @@ fn text(told: &BundleReport, context: &Context<'_>) -> String {
             line("address", &certificate.emails.join(", "));
         }
         line("serial", &certificate.serial);
-        line("fingerprint", &certificate.fingerprint);
+        line("fingerprint", &certificate.fingerprint.to_string());
     }
     let profile = told.profile.map(BundleProfile::as_str);
     let profile = profile.unwrap_or("neither compat nor modern");
@@ -203,7 +202,7 @@ fn text(told: &BundleReport, context: &Context<'_>) -> String {
 /// From when to when; none where it does not say.
 fn valid(certificate: &CertificateReport, of: &WhoseFile, now: Timestamp) -> Option<String> {
     let (from, until) = (certificate.not_before?, certificate.not_after?);
-    let from = shown_moment(from);
+    let from = dates::moment(from);
     if until == Validity::NO_END {
         return Some(format!("from {from} on, without an end"));
     }
@@ -213,7 +212,7 @@ fn valid(certificate: &CertificateReport, of: &WhoseFile, now: Timestamp) -> Opt
         }
         _ => "",
     };
-    let (until, when) = (shown_moment(until), relative(until, now));
+    let (until, when) = (dates::moment(until), dates::relative(until, now));
     Some(format!("{from} to {until}, ends {when}{hour}"))
 }
 
@@ -222,7 +221,7 @@ fn whose(of: &WhoseFile) -> String {
         WhoseFile::Recorded(recorded) => standing(recorded),
         WhoseFile::Declared { device } => format!("{device}, which is declared to have it"),
         WhoseFile::Removed { device, since } => match since {
-            Some(since) => format!("{device}, removed since {}", shown_moment(*since)),
+            Some(since) => format!("{device}, removed since {}", dates::moment(*since)),
             None => format!("{device}, removed"),
         },
         WhoseFile::Unrecorded { authority } => format!("unknown, though `{authority}` signed it"),
@@ -236,10 +235,10 @@ fn standing(recorded: &Recorded) -> String {
     match recorded.state {
         State::Active => format!("{device}, {word}"),
         State::Superseded { until } => {
-            format!("{device}, {word}, let in until {}", shown_moment(until))
+            format!("{device}, {word}, let in until {}", dates::moment(until))
         }
         State::Revoked { since } | State::Blocked { since } => {
-            format!("{device}, {word} since {}", shown_moment(since))
+            format!("{device}, {word} since {}", dates::moment(since))
         }
     }
 }

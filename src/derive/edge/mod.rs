@@ -9,7 +9,7 @@ mod landing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use data_encoding::{BASE64, HEXLOWER};
+use data_encoding::BASE64;
 use serde::Serialize;
 
 pub use audience::Audience;
@@ -23,6 +23,7 @@ use crate::model::{
     self, Access, Allowed, CaddyVersion, CertificateMode, DeviceId, Forwarding, Homelab, IpRange,
     Name, PublicPath, Service, SiteCertificates, uri_pattern,
 };
+use crate::pki::Fingerprint;
 
 /// The whole edge, by the files that it stands in.
 pub struct Edge {
@@ -231,7 +232,7 @@ pub struct Device {
     /// Until when it is let in beside the device's newer one, if it is.
     pub until: Option<String>,
     /// SHA-256 of the certificate, in hexadecimal.
-    pub fingerprint: String,
+    pub fingerprint: Fingerprint,
 }
 
 /// Paths open to everyone, for the same methods.
@@ -472,7 +473,7 @@ fn let_in(known: &model::Device, admitted: &Admitted<'_>) -> Vec<Device> {
         Some(fingerprint) => vec![Device {
             name: known.id.to_string(),
             until: None,
-            fingerprint: fingerprint.to_string(),
+            fingerprint: *fingerprint,
         }],
         None => {
             let issued = admitted.get(&known.id).into_iter().flatten();
@@ -488,7 +489,7 @@ fn device(issued: &Issued) -> Device {
             State::Superseded { until } => Some(until.to_string()),
             State::Active | State::Revoked { .. } | State::Blocked { .. } => None,
         },
-        fingerprint: HEXLOWER.encode(&issued.fingerprint),
+        fingerprint: issued.fingerprint,
     }
 }
 
@@ -496,7 +497,7 @@ fn installed(known: &Installed) -> Device {
     Device {
         name: known.device.to_string(),
         until: None,
-        fingerprint: known.fingerprint.to_string(),
+        fingerprint: known.fingerprint,
     }
 }
 

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use data_encoding::{BASE64, HEXLOWER};
+use data_encoding::BASE64;
 use jiff::Timestamp;
 
 use super::{ReadRoot, Version};
 use crate::lock::authorities::ReadAuthority;
 use crate::lock::write::{check, profile};
 use crate::lock::{AuthorityState, Installed, Issued, Origin, Predecessor, SignedCrl, State};
-use crate::model::{Domain, Email, Fingerprint, MadeKey};
-use crate::pki::{Certificate, Validity, ValidityError};
+use crate::model::{Domain, Email, MadeKey};
+use crate::pki::{Certificate, Fingerprint, Validity, ValidityError};
 use crate::record::{Malformed, Record};
 
 /// What is wrong with a record that homelab would not have written.
@@ -121,7 +121,7 @@ impl Fields<'_> {
             state: self.authority_state(validity)?,
             domain: Domain::new(self.text("domain")?).map_err(|_| Unreadable("domain"))?,
             validity,
-            key: self.digest("key")?,
+            key: self.parsed("key")?,
             certificate: self.x509()?,
         })
     }
@@ -175,7 +175,7 @@ impl Fields<'_> {
             .find(|made| profile(*made) == written);
         let made = known.ok_or(Unreadable("profile"))?;
         let validity = self.validity()?;
-        let fingerprint = self.digest("fingerprint")?;
+        let fingerprint: Fingerprint = self.parsed("fingerprint")?;
         let own_key = match self.record.value("certificate") {
             Some(_) => Some(self.x509()?),
             None => None,
@@ -204,7 +204,7 @@ impl Fields<'_> {
 
     pub fn installed(&self) -> Result<Installed, Damage> {
         self.only(&["fingerprint", "removed"])?;
-        let fingerprint = Fingerprint::from(self.digest("fingerprint")?);
+        let fingerprint: Fingerprint = self.parsed("fingerprint")?;
         // None such is ever declared: Caddy gives it to whoever shows no certificate.
         if fingerprint.is_of_nothing() {
             return Err(Unreadable("fingerprint"));
@@ -279,12 +279,6 @@ impl Fields<'_> {
     fn optional<T: FromStr>(&self, key: &'static str) -> Result<Option<T>, Damage> {
         let value = self.record.value(key).map(str::parse).transpose();
         value.map_err(|_| Unreadable(key))
-    }
-
-    fn digest(&self, key: &'static str) -> Result<[u8; 32], Damage> {
-        let bytes = HEXLOWER.decode(self.text(key)?.as_bytes());
-        let bytes = bytes.ok().and_then(|bytes| bytes.try_into().ok());
-        bytes.ok_or(Unreadable(key))
     }
 
     fn only(&self, known: &[&str]) -> Result<(), Damage> {

@@ -13,7 +13,7 @@ use super::{
     Authority, Installed, Issued, Lines, Lock, Predecessor, SignedCrl, State, VERSION, signing,
 };
 use crate::diagnostic::{Mistake, Mistakes, mistake};
-use crate::model::Fingerprint;
+use crate::pki::Fingerprint;
 use crate::record::Record;
 use crate::root::{RecordSignature, RootId, RootKey};
 use crate::source::Source;

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::compile;
-use crate::model::{Fingerprint, Homelab};
+use crate::model::Homelab;
 
 const NOW: &str = "2027-01-01T00:00:00Z";
 
@@ -225,7 +225,7 @@ fn only_what_is_not_known_is_learnt() {
     let told = [
         (device("alice/one"), fingerprint(1)),
         (device("alice/again"), fingerprint(2)),
-        (device("alice/own"), Fingerprint::from(own)),
+        (device("alice/own"), own),
         (device("bob/three"), fingerprint(3)),
     ];
     lock.learn(&homelab, &told);

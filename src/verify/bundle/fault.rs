@@ -3,10 +3,9 @@
 use jiff::Timestamp;
 use thiserror::Error;
 
-use crate::derive::shown_moment;
+use crate::dates;
 use crate::model::DeviceId;
 use crate::pki::{BundleProfile, OpenError};
-use crate::status::relative;
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum BundleFault {
@@ -32,9 +31,9 @@ pub enum BundleFault {
     #[error("it holds {0} certificates, not one: importers may offer to trust the others")]
     Certificates(usize),
 
-    #[error("its certificate is valid from {} on, {}", shown_moment(*from), relative(*from, *now))]
+    #[error("its certificate is valid from {} on, {}", dates::moment(*from), dates::relative(*from, *now))]
     NotYetValid { from: Timestamp, now: Timestamp },
-    #[error("its certificate ended on {}, {}", shown_moment(*at), relative(*at, *now))]
+    #[error("its certificate ended on {}, {}", dates::moment(*at), dates::relative(*at, *now))]
     Expired { at: Timestamp, now: Timestamp },
     #[error("its certificate has dates that cannot be read")]
     NoDates,
@@ -54,9 +53,9 @@ pub enum BundleFault {
     Removed(DeviceId),
     #[error("its certificate is not of this homelab")]
     Foreign,
-    #[error("{device} has a newer certificate; this one is let in until {}", shown_moment(*until))]
+    #[error("{device} has a newer certificate; this one is let in until {}", dates::moment(*until))]
     Superseded { device: DeviceId, until: Timestamp },
-    #[error("its certificate was shut out on {}, and is let in nowhere", shown_moment(*since))]
+    #[error("its certificate was shut out on {}, and is let in nowhere", dates::moment(*since))]
     Revoked { since: Timestamp },
     #[error("its authority `{0}` is not trusted any more")]
     RetiredAuthority(String),

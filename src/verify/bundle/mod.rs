@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::Finding;
 use crate::lock::{Authority, Installed, Issued, Lock, State};
-use crate::model::{Device, DeviceId, Fingerprint, Homelab};
+use crate::model::{Device, DeviceId, Homelab};
 use crate::pki::{
     BundleProfile, BundledCertificate, Certificate, CertificateFields, OpenedBundle, Signed,
 };
@@ -138,8 +138,7 @@ fn recorded<'l>(lock: Option<&'l Lock>, certificate: &Certificate) -> Option<&'l
 /// The device that is declared to have this certificate.
 fn declared<'h>(certificate: &Certificate, context: &Context<'h>) -> Option<&'h DeviceId> {
     let mut installed = context.homelab?.installed();
-    let is_it = |fingerprint: &Fingerprint| *fingerprint.as_bytes() == certificate.fingerprint();
-    let found = installed.find(|(_, fingerprint)| is_it(fingerprint));
+    let found = installed.find(|(_, known)| **known == certificate.fingerprint());
     found.map(|(device, _)| device)
 }
 
@@ -158,7 +157,7 @@ fn whose(certificate: &Certificate, recorded: Option<&Issued>, context: &Context
             device: device.clone(),
         };
     }
-    let is_it = |known: &&Installed| *known.fingerprint.as_bytes() == certificate.fingerprint();
+    let is_it = |known: &&Installed| known.fingerprint == certificate.fingerprint();
     if let Some(known) = lock.installed.iter().find(is_it) {
         return WhoseFile::Removed {
             device: known.device.clone(),

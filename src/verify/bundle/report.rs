@@ -1,6 +1,5 @@
 //! What is told of a bundle: whose it is, and the fields of its certificate.
 
-use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
@@ -8,7 +7,7 @@ use serde::{Serialize, Serializer};
 use super::super::Finding;
 use crate::lock::State;
 use crate::model::{DeviceId, Platform};
-use crate::pki::{BundleProfile, Certificate};
+use crate::pki::{BundleProfile, Certificate, Fingerprint};
 
 /// What a bundle turned out to be.
 #[derive(Debug, Serialize)]
@@ -71,7 +70,7 @@ pub struct CertificateReport {
     pub subject: String,
     pub issuer: String,
     pub serial: String,
-    pub fingerprint: String,
+    pub fingerprint: Fingerprint,
     pub emails: Vec<String>,
     pub not_before: Option<Timestamp>,
     pub not_after: Option<Timestamp>,
@@ -121,7 +120,7 @@ impl CertificateReport {
             subject: fields.subject,
             issuer: fields.issuer,
             serial: fields.serial,
-            fingerprint: HEXLOWER.encode(&certificate.fingerprint()),
+            fingerprint: certificate.fingerprint(),
             emails: fields.emails,
             not_before: fields.not_before,
             not_after: fields.not_after,

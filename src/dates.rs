@@ -1,0 +1,99 @@
+//! How days and moments are shown to people, wherever they are: always of UTC, so that a page says the same to whoever
+//! builds it.
+
+use std::fmt::Display;
+
+use jiff::{SignedDuration, Timestamp};
+
+const DAY: &str = "%Y-%m-%d";
+const MOMENT: &str = "%Y-%m-%d %H:%M UTC";
+const IN_WORDS: &str = "%-d %B %Y, %H:%M UTC";
+
+/// What lasts no longer ends at a minute rather than on a day.
+const SHORT: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// `2027-05-03`.
+pub fn day(at: Timestamp) -> impl Display {
+    at.strftime(DAY)
+}
+
+/// `2027-05-03 12:00 UTC`.
+pub fn moment(at: Timestamp) -> impl Display {
+    at.strftime(MOMENT)
+}
+
+/// `3 May 2027, 12:00 UTC`: for a sentence that is sent to somebody.
+pub fn in_words(at: Timestamp) -> impl Display {
+    at.strftime(IN_WORDS)
+}
+
+/// The end of what has begun `from` then: its day, and for what lasts a week or less the minute too.
+pub fn end(from: Timestamp, until: Timestamp) -> impl Display {
+    let is_short = until.duration_since(from) <= SHORT;
+    until.strftime(if is_short { MOMENT } else { DAY })
+}
+
+/// A moment as seen from another: `in 11 months`, `2 days ago`.
+pub fn relative(at: Timestamp, now: Timestamp) -> String {
+    let apart = at.duration_since(now);
+    let hours = apart.as_hours().unsigned_abs();
+    let amount = match (hours / 24, hours) {
+        (days, _) if days >= 2 * 365 => format!("{} years", days / 365),
+        (days, _) if days > 60 => format!("{} months", days * 12 / 365),
+        (days, _) if days >= 2 => format!("{days} days"),
+        (_, hours) if hours >= 2 => format!("{hours} hours"),
+        _ => format!("{} minutes", apart.as_mins().unsigned_abs()),
+    };
+    if apart.is_negative() {
+        format!("{amount} ago")
+    } else {
+        format!("in {amount}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn days_and_moments_are_of_utc() {
+        let late = at("2027-05-03T23:30:59-01:00");
+        assert_eq!(day(late).to_string(), "2027-05-04");
+        assert_eq!(moment(late).to_string(), "2027-05-04 00:30 UTC");
+        assert_eq!(in_words(late).to_string(), "4 May 2027, 00:30 UTC");
+    }
+
+    #[test]
+    fn what_lasts_a_week_or_less_ends_at_a_minute() {
+        let from = at("2027-01-01T00:00:00Z");
+        for (until, shown) in [
+            ("2027-01-01T12:00:00Z", "2027-01-01 12:00 UTC"),
+            ("2027-01-08T00:00:00Z", "2027-01-08 00:00 UTC"),
+            ("2027-01-08T00:00:01Z", "2027-01-08"),
+            ("9999-12-30T22:00:00Z", "9999-12-30"),
+        ] {
+            assert_eq!(end(from, at(until)).to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn moments_are_told_as_people_do() {
+        let now = at("2027-01-01T00:00:00Z");
+        for (then, told) in [
+            ("2037-01-01T00:00:00Z", "in 10 years"),
+            ("2028-01-01T00:00:00Z", "in 12 months"),
+            ("2027-03-02T00:00:00Z", "in 60 days"),
+            ("2027-01-03T00:00:00Z", "in 2 days"),
+            ("2027-01-02T23:00:00Z", "in 47 hours"),
+            ("2027-01-01T01:59:00Z", "in 119 minutes"),
+            ("2026-12-31T23:59:30Z", "0 minutes ago"),
+            ("2026-12-29T00:00:00Z", "3 days ago"),
+        ] {
+            assert_eq!(relative(at(then), now), told, "{then}");
+        }
+    }
+}
