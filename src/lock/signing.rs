@@ -38,9 +38,10 @@ pub(super) fn are_signed(
         key.verifies_all(&signed)
     };
     // Threads cost more than a few signatures.
-    match records.len() <= BATCH {
-        true => verify(records),
-        false => records.par_chunks(BATCH).all(verify),
+    if records.len() <= BATCH {
+        verify(records)
+    } else {
+        records.par_chunks(BATCH).all(verify)
     }
 }
 
@@ -109,9 +110,10 @@ impl<'a> Signatures<'a> {
                 (None, None) => Ok(None),
             }
         };
-        match records.len() <= BATCH {
-            true => records.iter().map(sign).collect(),
-            false => records.par_iter().map(sign).collect(),
+        if records.len() <= BATCH {
+            records.iter().map(sign).collect()
+        } else {
+            records.par_iter().map(sign).collect()
         }
     }
 }

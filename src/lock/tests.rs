@@ -410,9 +410,10 @@ fn only_a_date_that_can_be_is_taken() {
         let kept = lines().into_iter().filter(|kept| *kept != retired);
         let text = of_lines(kept.chain([line.as_str()]));
         let read = read(&Source::new("homelab.lock", text));
-        match is_right {
-            true => assert!(read.is_ok(), "{state}"),
-            false => assert_eq!(read.unwrap_err().codes(), ["lock::damaged"], "{state}"),
+        if is_right {
+            assert!(read.is_ok(), "{state}")
+        } else {
+            assert_eq!(read.unwrap_err().codes(), ["lock::damaged"], "{state}")
         }
     }
 }

@@ -84,9 +84,10 @@ impl Lock {
 
 fn authority_record(authority: &Authority, root: &RootId) -> Record<'static> {
     let record = Record::new("authority").argument(authority.id.to_string());
-    let record = match authority.root == *root {
-        true => record,
-        false => record.property("root", authority.root.to_string()),
+    let record = if authority.root == *root {
+        record
+    } else {
+        record.property("root", authority.root.to_string())
     };
     let record = record
         .property("domain", authority.domain.to_string())

@@ -104,9 +104,10 @@ impl PublicKeyData for Recorded<'_> {
 impl rcgen::SigningKey for Recorded<'_> {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
         let signature = self.signature.to_der();
-        match self.key.verifies(self.key.scheme(), message, &signature) {
-            true => Ok(signature),
-            false => Err(rcgen::Error::RemoteKeyError),
+        if self.key.verifies(self.key.scheme(), message, &signature) {
+            Ok(signature)
+        } else {
+            Err(rcgen::Error::RemoteKeyError)
         }
     }
 }
@@ -239,9 +240,10 @@ impl FromStr for CrlNumber {
 
     fn from_str(digits: &str) -> Result<CrlNumber, CrlNumberFormat> {
         let number = digits.parse().map(CrlNumber).map_err(|_| CrlNumberFormat)?;
-        match number.to_string() == digits {
-            true => Ok(number),
-            false => Err(CrlNumberFormat),
+        if number.to_string() == digits {
+            Ok(number)
+        } else {
+            Err(CrlNumberFormat)
         }
     }
 }

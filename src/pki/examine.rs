@@ -98,9 +98,10 @@ impl Certificate {
         let (Ok(scheme), Ok(signed)) = (scheme, tbs.to_der()) else {
             return Signed::No;
         };
-        match key.verifies(scheme, &signed, read.signature().raw_bytes()) {
-            true => Signed::Yes,
-            false => Signed::No,
+        if key.verifies(scheme, &signed, read.signature().raw_bytes()) {
+            Signed::Yes
+        } else {
+            Signed::No
         }
     }
 

@@ -39,9 +39,10 @@ pub fn requested_key(file: &[u8]) -> Result<PublicKey, RequestError> {
         .signature
         .as_bytes()
         .ok_or(RequestError::NotOwnKey)?;
-    match key.verifies(scheme, &signed, signature) {
-        true => Ok(key),
-        false => Err(RequestError::NotOwnKey),
+    if key.verifies(scheme, &signed, signature) {
+        Ok(key)
+    } else {
+        Err(RequestError::NotOwnKey)
     }
 }
 

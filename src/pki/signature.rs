@@ -150,9 +150,10 @@ fn pss(algorithm: &AlgorithmIdentifierOwned) -> Result<Scheme, UnknownScheme> {
     if mask.as_ref().and_then(plain).as_deref() != Some(*name) || parameters.trailer.is_some() {
         return Err(unknown("two different hashes"));
     }
-    match parameters.salt == Some(*octets) {
-        true => Ok(Scheme::Pss(*hash)),
-        false => Err(unknown("a salt of another length than the hash")),
+    if parameters.salt == Some(*octets) {
+        Ok(Scheme::Pss(*hash))
+    } else {
+        Err(unknown("a salt of another length than the hash"))
     }
 }
 

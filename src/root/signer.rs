@@ -40,9 +40,10 @@ impl RootSigner {
     pub fn sign(&self, text: &str) -> Result<RecordSignature, Fault> {
         let signature = RecordSignature(self.0.sign(text.as_bytes()));
         // Two signatures of one text, one of them miscalculated, give the key away.
-        match self.key().verifies(text, &signature) {
-            true => Ok(signature),
-            false => Err(Fault),
+        if self.key().verifies(text, &signature) {
+            Ok(signature)
+        } else {
+            Err(Fault)
         }
     }
 }

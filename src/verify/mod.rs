@@ -1,7 +1,7 @@
 //! Whether what was made, and what is served, is what the declaration and the lock say.
 //!
 //! `bundle` and `tree` hold files against them. The rest is what each visitor should get at each host, and what an
-//! answer means beside it; [`crate::probe`] asks. What is wrong is said by enums, and their words are made where
+//! answer means beside it; the room `probe` asks. What is wrong is said by enums, and their words are made where
 //! they are shown.
 
 mod age;

@@ -38,9 +38,10 @@ pub(super) fn judge(mut extensions: Reader) -> Result<(), NotAnAuthority> {
     while !extensions.is_empty() {
         let mut extension = extensions.enter(SEQUENCE).ok_or_else(malformed)?;
         let object = extension.object().ok_or_else(malformed)?;
-        let critical = match extension.is_at(BOOLEAN) {
-            true => extension.boolean().ok_or_else(malformed)?,
-            false => false,
+        let critical = if extension.is_at(BOOLEAN) {
+            extension.boolean().ok_or_else(malformed)?
+        } else {
+            false
         };
         let value = extension.take(OCTET_STRING).ok_or_else(malformed)?;
         if !extension.is_empty() {
@@ -126,9 +127,10 @@ impl Said {
             _ if critical => return unknown(),
             _ => return Ok(()),
         }
-        match outer.is_empty() {
-            true => Ok(()),
-            false => Err(malformed()),
+        if outer.is_empty() {
+            Ok(())
+        } else {
+            Err(malformed())
         }
     }
 }
@@ -136,9 +138,10 @@ impl Said {
 /// RFC 5280 §4.2.1.9: whether it is an authority's.
 fn basic(outer: &mut Reader) -> Option<bool> {
     let mut basic = outer.enter(SEQUENCE)?;
-    let ca = match basic.is_at(BOOLEAN) {
-        true => basic.boolean()?,
-        false => false,
+    let ca = if basic.is_at(BOOLEAN) {
+        basic.boolean()?
+    } else {
+        false
     };
     if basic.is_at(INTEGER) {
         number(basic.integer()?)?;
@@ -165,9 +168,10 @@ fn constraints(outer: &mut Reader) -> Result<bool, NotAnAuthority> {
             knows_all &= names::subtrees(subtrees)?;
         }
     }
-    match lists.is_empty() {
-        true => Ok(knows_all),
-        false => Err(malformed()),
+    if lists.is_empty() {
+        Ok(knows_all)
+    } else {
+        Err(malformed())
     }
 }
 

@@ -130,8 +130,9 @@ fn elliptic(parameters: &[u8], point: &[u8]) -> Result<(), NotAnAuthority> {
         return Err(NotAnAuthority::KeyForm("one whose point is compressed"));
     }
     let is_whole = point.first() == Some(&4) && point.len() == 1 + 2 * curve.octets;
-    match is_whole && parameters.is_empty() && (curve.has)(point) {
-        true => Ok(()),
-        false => Err(NotAnAuthority::Encoding("subjectPublicKeyInfo")),
+    if is_whole && parameters.is_empty() && (curve.has)(point) {
+        Ok(())
+    } else {
+        Err(NotAnAuthority::Encoding("subjectPublicKeyInfo"))
     }
 }

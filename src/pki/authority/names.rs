@@ -54,9 +54,10 @@ fn text(tag: u8, value: &[u8]) -> Result<(), &'static str> {
             );
         }
     };
-    match fits {
-        true => Ok(()),
-        false => Err("has characters that its kind of string does not have"),
+    if fits {
+        Ok(())
+    } else {
+        Err("has characters that its kind of string does not have")
     }
 }
 

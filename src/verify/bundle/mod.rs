@@ -10,7 +10,8 @@ use super::Finding;
 use crate::lock::{Authority, Installed, Issued, Lock, State};
 use crate::model::{Device, DeviceId, Homelab};
 use crate::pki::{
-    BundleProfile, BundledCertificate, Certificate, CertificateFields, OpenedBundle, Signed,
+    BundleProfile, BundledCertificate, Certificate, CertificateFields, Fingerprint, OpenedBundle,
+    Signed,
 };
 
 pub use fault::BundleFault;
@@ -138,7 +139,8 @@ fn recorded<'l>(lock: Option<&'l Lock>, certificate: &Certificate) -> Option<&'l
 /// The device that is declared to have this certificate.
 fn declared<'h>(certificate: &Certificate, context: &Context<'h>) -> Option<&'h DeviceId> {
     let mut installed = context.homelab?.installed();
-    let found = installed.find(|(_, known)| **known == certificate.fingerprint());
+    let is_it = |fingerprint: &Fingerprint| *fingerprint == certificate.fingerprint();
+    let found = installed.find(|(_, fingerprint)| is_it(fingerprint));
     found.map(|(device, _)| device)
 }
 

@@ -1,0 +1,127 @@
+//! What is written is read again, and nothing else is.
+
+use super::*;
+use proptest::prelude::*;
+
+/// Characters that a quoted string treats specially, in KDL or on a screen, among ordinary ones.
+fn value() -> impl Strategy<Value = String> {
+    let special = prop::sample::select(
+            "\"\\\n\r\t\u{0}\u{8}\u{b}\u{c}\u{1b}\u{7f}\u{85}\u{9f}\u{a0}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\
+             \u{202e}\u{2066}\u{2069}\u{feff} #{}/u="
+                .chars()
+                .collect::<Vec<_>>(),
+        );
+    prop::collection::vec(prop_oneof![special, any::<char>()], 0..12)
+        .prop_map(|chars| chars.into_iter().collect())
+}
+
+fn word() -> impl Strategy<Value = String> {
+    "[a-z][a-z0-9-]{0,8}".prop_filter("a reserved word", |word| is_word(word))
+}
+
+fn record_of<'a>(
+    name: &'a str,
+    argument: &'a Option<String>,
+    properties: &'a std::collections::BTreeMap<String, String>,
+) -> Record<'a> {
+    let mut record = Record::new(name);
+    if let Some(argument) = argument {
+        record = record.argument(argument);
+    }
+    for (key, value) in properties {
+        record = record.property(key, value);
+    }
+    record
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_back(
+        name in word(), argument in prop::option::of(value()), properties in prop::collection::btree_map(word(), value(), 0..6)
+    ) {
+        let record = record_of(&name, &argument, &properties);
+        let line = record.to_string();
+        prop_assert_eq!(Record::parse(&line), Ok(record));
+    }
+
+    #[test]
+    fn a_line_means_the_same_in_kdl(
+        name in word(), argument in prop::option::of(value()), properties in prop::collection::btree_map(word(), value(), 0..6)
+    ) {
+        let line = record_of(&name, &argument, &properties).to_string();
+        let document: kdl::KdlDocument = line.parse().expect("the line is KDL 2");
+        prop_assert_eq!(document.nodes().len(), 1);
+        let node = &document.nodes()[0];
+        prop_assert_eq!(node.name().value(), &name);
+        prop_assert_eq!(node.get(0).and_then(|value| value.as_string()), argument.as_deref());
+        prop_assert_eq!(node.entries().len(), properties.len() + usize::from(argument.is_some()));
+        for (key, value) in &properties {
+            prop_assert_eq!(node.get(key.as_str()).and_then(|value| value.as_string()), Some(value.as_str()));
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_accepted_is_the_one_that_would_be_written(
+        name in word(), properties in prop::collection::btree_map(word(), value(), 0..4), at in any::<prop::sample::Index>(), with in any::<char>()
+    ) {
+        let mut chars: Vec<char> = record_of(&name, &None, &properties).to_string().chars().collect();
+        let at = at.index(chars.len());
+        chars[at] = with;
+        let line: String = chars.into_iter().collect();
+        if let Ok(record) = Record::parse(&line) {
+            prop_assert_eq!(record.to_string(), line);
+        }
+    }
+
+    #[test]
+    fn no_text_panics(line in value(), rest in any::<String>()) {
+        let _ = Record::parse(&line);
+        let _ = Record::parse(&format!("a \"{rest}"));
+    }
+}
+
+#[test]
+fn each_departure_from_the_form_is_refused_where_it_is() {
+    for (line, column, expected) in [
+        ("", 0, "a name"),
+        ("File", 0, "a name"),
+        ("9a", 0, "a name"),
+        ("true", 0, "a name"),
+        (" a", 0, "a name"),
+        ("a ", 2, "a key"),
+        ("a  b=\"\"", 2, "a key"),
+        ("a\tb=\"\"", 1, "one space"),
+        ("a \"x\"b=\"\"", 5, "one space"),
+        ("a \"x\" \"y\"", 6, "a key"),
+        ("a b=\"\" \"x\"", 7, "a key"),
+        ("a b=1", 4, "a string in quotes"),
+        ("a b", 3, "`=`"),
+        ("a nan=\"\"", 2, "a key"),
+        ("a b=\"\" b=\"\"", 7, "each key once"),
+        ("a \"x", 4, "a closing quote, or an escape"),
+        ("a \"\n\"", 3, "a closing quote, or an escape"),
+        ("a \"\u{202e}\"", 3, "a closing quote, or an escape"),
+        (r#"a "\s""#, 3, "an escape"),
+        (r#"a "\u{41}""#, 3, "an escape"),
+        (r#"a "\u{d800}""#, 3, "an escape"),
+        (r#"a "\u{a}""#, 3, "the shortest escape"),
+        (r#"a "\u{202E}""#, 3, "the shortest escape"),
+        (r#"a "\u{0085}""#, 3, "the shortest escape"),
+    ] {
+        assert_eq!(
+            Record::parse(line),
+            Err(Malformed { column, expected }),
+            "{line:?}"
+        );
+    }
+}
+
+#[test]
+fn a_line_has_a_bounded_number_of_properties() {
+    let line = |count: usize| -> String {
+        (0..count).fold("a".to_owned(), |line, n| format!("{line} k{n}=\"\""))
+    };
+    assert!(Record::parse(&line(MOST_PROPERTIES)).is_ok());
+    let refused = Record::parse(&line(MOST_PROPERTIES + 1)).expect_err("one too many");
+    assert_eq!(refused.expected, "fewer properties");
+}
