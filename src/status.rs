@@ -149,63 +149,6 @@ impl Status {
     /// How a homelab with this lock stands at that moment.
     pub fn at(now: Timestamp, homelab: &Homelab, lock: Option<&Lock>) -> Status {
         let renew = &homelab.validity.renew;
-        let active = lock.map(Lock::active).unwrap_or_default();
-        let admitted = lock.map(Lock::admitted).unwrap_or_default();
-        let blocked = lock.map(Lock::blocked).unwrap_or_default();
-        let older_until = |id| {
-            let certificates = admitted.get(id).into_iter().flatten();
-            let older = certificates.filter_map(|issued| match issued.state {
-                lock::State::Superseded { until } => Some(until),
-                _ => None,
-            });
-            older.max()
-        };
-        let installed = |device, fingerprint| match lock {
-            Some(lock) if !lock.vouches_for_installed() => State::Unvouched,
-            Some(lock) if !lock.has_installed(device, fingerprint) => State::Unrecorded,
-            Some(_) => State::Installed,
-            None => State::Unvouched,
-        };
-        let declared = homelab.devices().map(|(person, device)| {
-            let issued = active.get(&device.id);
-            let issued = issued.filter(|_| device.installed().is_none());
-            DeviceStatus {
-                device: device.id.to_string(),
-                person: person.name.to_string(),
-                platform: Some(device.platform.as_str()),
-                state: match (device.installed(), issued) {
-                    (Some(fingerprint), _) => installed(&device.id, fingerprint),
-                    (None, Some(issued)) => state(&issued.validity, renew, now),
-                    (None, None) if blocked.contains(&device.id) => State::Revoked,
-                    (None, None) => State::Unissued,
-                },
-                went_back: false,
-                other_key: issued.is_some_and(|issued| issued.made_key() != device.made_key()),
-                older_until: older_until(&device.id),
-                certificate: issued.map(|issued| certificate(issued)),
-            }
-        });
-        let is_gone = |issued: &&&Issued| homelab.device(&issued.device).is_none();
-        let undeclared = |device: &DeviceId| DeviceStatus {
-            device: device.to_string(),
-            person: device.person.to_string(),
-            platform: None,
-            state: State::Undeclared,
-            went_back: false,
-            other_key: false,
-            older_until: None,
-            certificate: None,
-        };
-        let gone = active.values().filter(is_gone).map(|issued| DeviceStatus {
-            older_until: older_until(&issued.device),
-            certificate: Some(certificate(issued)),
-            ..undeclared(&issued.device)
-        });
-        // One that is issued a certificate instead is told of as that.
-        let removed = lock.map(|lock| lock.gone(homelab));
-        let removed = removed.into_iter().flatten();
-        let removed = removed.filter(|device| homelab.device(device).is_none());
-        let removed = removed.map(|device| undeclared(&device));
         let signing = lock.and_then(Lock::signing).map(|authority| {
             let mut status = AuthorityStatus::at(now, authority, renew);
             // What it issues from then on would be cut short by its own end.
@@ -244,7 +187,7 @@ impl Status {
                     is_installed: dependent.is_installed,
                 })
                 .collect(),
-            devices: declared.chain(gone).chain(removed).collect(),
+            devices: devices(now, homelab, lock),
         }
     }
 
@@ -267,6 +210,69 @@ impl Status {
         let devices = self.devices.iter();
         devices.filter(move |device| device.older_until.is_some_and(is_over))
     }
+}
+
+/// How each device stands that is declared, or was.
+fn devices(now: Timestamp, homelab: &Homelab, lock: Option<&Lock>) -> Vec<DeviceStatus> {
+    let renew = &homelab.validity.renew;
+    let active = lock.map(Lock::active).unwrap_or_default();
+    let admitted = lock.map(Lock::admitted).unwrap_or_default();
+    let blocked = lock.map(Lock::blocked).unwrap_or_default();
+    let older_until = |id| {
+        let certificates = admitted.get(id).into_iter().flatten();
+        let older = certificates.filter_map(|issued| match issued.state {
+            lock::State::Superseded { until } => Some(until),
+            _ => None,
+        });
+        older.max()
+    };
+    let installed = |device, fingerprint| match lock {
+        Some(lock) if !lock.vouches_for_installed() => State::Unvouched,
+        Some(lock) if !lock.has_installed(device, fingerprint) => State::Unrecorded,
+        Some(_) => State::Installed,
+        None => State::Unvouched,
+    };
+    let declared = homelab.devices().map(|(person, device)| {
+        let issued = active.get(&device.id);
+        let issued = issued.filter(|_| device.installed().is_none());
+        DeviceStatus {
+            device: device.id.to_string(),
+            person: person.name.to_string(),
+            platform: Some(device.platform.as_str()),
+            state: match (device.installed(), issued) {
+                (Some(fingerprint), _) => installed(&device.id, fingerprint),
+                (None, Some(issued)) => state(&issued.validity, renew, now),
+                (None, None) if blocked.contains(&device.id) => State::Revoked,
+                (None, None) => State::Unissued,
+            },
+            went_back: false,
+            other_key: issued.is_some_and(|issued| issued.made_key() != device.made_key()),
+            older_until: older_until(&device.id),
+            certificate: issued.map(|issued| certificate(issued)),
+        }
+    });
+    let is_gone = |issued: &&&Issued| homelab.device(&issued.device).is_none();
+    let undeclared = |device: &DeviceId| DeviceStatus {
+        device: device.to_string(),
+        person: device.person.to_string(),
+        platform: None,
+        state: State::Undeclared,
+        went_back: false,
+        other_key: false,
+        older_until: None,
+        certificate: None,
+    };
+    let gone = active.values().filter(is_gone).map(|issued| DeviceStatus {
+        older_until: older_until(&issued.device),
+        certificate: Some(certificate(issued)),
+        ..undeclared(&issued.device)
+    });
+    // One that is issued a certificate instead is told of as that.
+    let removed = lock.map(|lock| lock.gone(homelab));
+    let removed = removed.into_iter().flatten();
+    let removed = removed.filter(|device| homelab.device(device).is_none());
+    let removed = removed.map(|device| undeclared(&device));
+    declared.chain(gone).chain(removed).collect()
 }
 
 /// Whether some device's next certificate would end with the authority's, earlier than declared.

@@ -100,9 +100,10 @@ pub fn export(arguments: &Export) -> Result<(), Failure> {
 /// Before anything is asked or opened.
 fn refuse_terminal(arguments: &Export) -> Result<(), Failure> {
     let is_shown = arguments.output.is_none() && std::io::stdout().is_terminal();
-    match is_shown && !arguments.form.cert {
-        true => Err(Failure::environment(ExportError::Terminal)),
-        false => Ok(()),
+    if is_shown && !arguments.form.cert {
+        Err(Failure::environment(ExportError::Terminal))
+    } else {
+        Ok(())
     }
 }
 
@@ -129,9 +130,10 @@ fn of_device(
     };
     if let Some(certificate) = &issued.own_key {
         let device = device.clone();
-        return match arguments.form.cert {
-            true => Ok(public(certificate.pem())),
-            false => Err(Failure::environment(ExportError::OwnKey { device })),
+        return if arguments.form.cert {
+            Ok(public(certificate.pem()))
+        } else {
+            Err(Failure::environment(ExportError::OwnKey { device }))
         };
     }
     let credential = derived(workspace, lock, issued, &arguments.secret)?;
@@ -246,9 +248,10 @@ fn no_authority(what: String, help: &str) -> Failure {
 
 /// Writes the file, and says a word where git could take it along.
 fn write(path: &Path, exportable: &Exportable, force: bool) -> Result<(), Failure> {
-    let existing = match force {
-        true => Existing::GiveWay,
-        false => Existing::Refuse,
+    let existing = if force {
+        Existing::GiveWay
+    } else {
+        Existing::Refuse
     };
     if !force && path.symlink_metadata().is_ok() {
         let path = path.to_owned();

@@ -431,9 +431,10 @@ fn printed(command: &str, sealed: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> 
     let answer = run(command, sealed);
     let answer = answer.map_err(|error| failed(format!("could not be run: {error}")))?;
     let (status, output) = answer;
-    match status.success() {
-        true => Ok(output),
-        false => Err(failed(format!("failed: {status}"))),
+    if status.success() {
+        Ok(output)
+    } else {
+        Err(failed(format!("failed: {status}")))
     }
 }
 

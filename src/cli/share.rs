@@ -136,14 +136,15 @@ pub fn share(arguments: &Share) -> Result<(), Failure> {
         let opened = secret::unlock(&workspace, &arguments.secret, &lock, &lock.roots())?;
         Secrets::of(opened.keyring, &lock).map_err(Failure::environment)
     })?;
-    let password = match arguments.show_password {
-        true => Some(password::derived(
+    let password = if arguments.show_password {
+        Some(password::derived(
             &workspace,
             &lock,
             issued,
             &arguments.secret,
-        )?),
-        false => None,
+        )?)
+    } else {
+        None
     };
     // What is offered has been read: builds need not wait until it is fetched.
     drop(workspace);
@@ -186,18 +187,22 @@ pub fn share(arguments: &Share) -> Result<(), Failure> {
     };
     let ended = server.serve(offer, limits, |event| report::note(event));
     match ended.map_err(cannot_serve)? {
-        End::Delivered | End::Interrupted { delivered: true } => Ok(()),
-        End::Interrupted { delivered: false } => {
-            report::note(format_args!("Ended; {main} has not been fetched."));
-            Ok(())
-        }
-        End::TimeOver => Err(Failure::environment(ShareError::TimeOver {
-            file: main,
-            minutes: arguments.minutes,
-        })),
         End::WrongTries => Err(Failure::environment(ShareError::WrongTries {
             count: limits.wrong_tries,
         })),
+        ended => tell_of_end(&ended, main, arguments.minutes),
+    }
+}
+
+/// Whether the file has been fetched by the end.
+fn tell_of_end(ended: &End, file: String, minutes: u8) -> Result<(), Failure> {
+    match ended {
+        End::Interrupted { delivered: false } => {
+            report::note(format_args!("Ended; {file} has not been fetched."));
+            Ok(())
+        }
+        End::TimeOver => Err(Failure::environment(ShareError::TimeOver { file, minutes })),
+        _ => Ok(()),
     }
 }
 
@@ -261,9 +266,10 @@ fn read(
         }));
     }
     // Where this machine does not remember having written them, the secret tells whether they are right.
-    let secrets = match stale.iter().any(is_unproven) {
-        true => Some(unlock()?),
-        false => None,
+    let secrets = if stale.iter().any(is_unproven) {
+        Some(unlock()?)
+    } else {
+        None
     };
     // Whoever can write here can make the manifest fit: what can be is made anew.
     let public: Vec<Derivation> = derivations

@@ -336,9 +336,10 @@ impl DeviceFiles<'_> {
         };
         Derivation {
             path: path(&format!("people/{}/{}/{name}", id.person, id.device)),
-            mode: match kind.holds_key() {
-                true => Mode::Secret,
-                false => Mode::Public,
+            mode: if kind.holds_key() {
+                Mode::Secret
+            } else {
+                Mode::Public
             },
             recipe,
         }

@@ -151,32 +151,12 @@ impl Index {
             }
         });
         let without = exposure.map_or(&[][..], |exposure| &exposure.without_certificate);
-        let with = exposure.map_or(&[][..], |exposure| &exposure.with_certificate);
-        let with: BTreeMap<&str, _> = with.iter().map(|with| (&*with.service, with)).collect();
-        let services = homelab.services.values().map(|service| {
-            let name = service.name.as_str();
-            let whole = |from: OpenFrom| {
-                let mut openings = without.iter();
-                openings.any(|o| o.service == name && o.is_whole() && o.from == from)
-            };
-            let guarded = with.get(name);
-            IndexService {
-                name: name.to_owned(),
-                title: service.title.clone(),
-                addresses: super::addresses(service),
-                everyone: whole(OpenFrom::Everywhere),
-                at_home: whole(OpenFrom::Lan),
-                certificate_required: guarded
-                    .is_some_and(|g| g.certificate == CertificateMode::Required),
-                audience: guarded.and_then(|guarded| guarded.audience.clone()),
-            }
-        });
         let openings = without.iter().filter(|opening| !opening.is_whole());
         let unchecked = exposure.map_or(&[][..], |exposure| &exposure.unchecked);
         Index {
             domain: homelab.domain.to_string(),
             people: people.collect(),
-            services: services.collect(),
+            services: services(homelab, exposure),
             audiences: { exposure.into_iter() }
                 .flat_map(|exposure| &exposure.audiences)
                 .filter(|(name, _)| *name != super::LANDING)
@@ -198,6 +178,32 @@ impl Index {
             authorities: lock.trusted().map(authority).collect(),
         }
     }
+}
+
+/// Every service, with who reaches it without a certificate.
+fn services(homelab: &Homelab, exposure: Option<&Exposure>) -> Vec<IndexService> {
+    let without = exposure.map_or(&[][..], |exposure| &exposure.without_certificate);
+    let with = exposure.map_or(&[][..], |exposure| &exposure.with_certificate);
+    let with: BTreeMap<&str, _> = with.iter().map(|with| (&*with.service, with)).collect();
+    let services = homelab.services.values().map(|service| {
+        let name = service.name.as_str();
+        let whole = |from: OpenFrom| {
+            let mut openings = without.iter();
+            openings.any(|o| o.service == name && o.is_whole() && o.from == from)
+        };
+        let guarded = with.get(name);
+        IndexService {
+            name: name.to_owned(),
+            title: service.title.clone(),
+            addresses: super::addresses(service),
+            everyone: whole(OpenFrom::Everywhere),
+            at_home: whole(OpenFrom::Lan),
+            certificate_required: guarded
+                .is_some_and(|g| g.certificate == CertificateMode::Required),
+            audience: guarded.and_then(|guarded| guarded.audience.clone()),
+        }
+    });
+    services.collect()
 }
 
 fn index_device(

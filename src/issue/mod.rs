@@ -248,11 +248,12 @@ impl Credential {
         let as_recorded = certificate.fingerprint() == recorded.fingerprint
             && serial == recorded.serial
             && signer.id == recorded.authority;
-        match as_recorded {
-            true => Ok(Credential { key, certificate }),
-            false => Err(CredentialError::NotAsRecorded {
+        if as_recorded {
+            Ok(Credential { key, certificate })
+        } else {
+            Err(CredentialError::NotAsRecorded {
                 name: device.to_string(),
-            }),
+            })
         }
     }
 }

@@ -53,9 +53,10 @@ pub fn unconfirmed(keyring: &Keyring, lock: &Lock) -> Result<Vec<String>, Creden
 
 fn has_key(keyring: &Keyring, lock: &Lock, authority: &crate::lock::Authority) -> bool {
     let is_derived = authority.origin == crate::lock::Origin::Derived;
-    match is_derived {
-        true => lock.roots().contains(&authority.root) && keyring.root(&authority.root).is_some(),
-        false => keyring.authority(&authority.id).is_some(),
+    if is_derived {
+        lock.roots().contains(&authority.root) && keyring.root(&authority.root).is_some()
+    } else {
+        keyring.authority(&authority.id).is_some()
     }
 }
 
@@ -72,8 +73,9 @@ fn confirm(keyring: &Keyring, signer: &Signer, issued: &Issued) -> Result<(), Cr
     let serial = root.device_serial(&issued.id, &issued.device);
     let (device, email) = (&issued.device, &issued.email);
     let made = signer.sign(&key, serial, device, email, issued.validity)?;
-    match made == *own_key && serial == issued.serial {
-        true => Ok(()),
-        false => Err(not_as_recorded()),
+    if made == *own_key && serial == issued.serial {
+        Ok(())
+    } else {
+        Err(not_as_recorded())
     }
 }

@@ -56,9 +56,10 @@ impl RequestPath {
         if path.starts_with('/') || path.starts_with('~') {
             return Err("it does not begin beside homelab.kdl");
         }
-        match path.split('/').any(|part| part == "..") {
-            true => Err("it leads out of the directory of homelab.kdl"),
-            false => Ok(RequestPath(path.to_owned())),
+        if path.split('/').any(|part| part == "..") {
+            Err("it leads out of the directory of homelab.kdl")
+        } else {
+            Ok(RequestPath(path.to_owned()))
         }
     }
 

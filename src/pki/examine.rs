@@ -110,8 +110,26 @@ impl Certificate {
         let read = self.read();
         let tbs = read.tbs_certificate();
         let mut faults = Vec::new();
-        let mut fault = |what: &str| faults.push(what.to_owned());
+        self.use_faults(tbs, &mut faults);
+        self.identifier_faults(tbs, authority, &mut faults);
+        let known = [
+            BasicConstraints::OID,
+            KeyUsage::OID,
+            ExtendedKeyUsage::OID,
+            SubjectAltName::OID,
+            SubjectKeyIdentifier::OID,
+            AuthorityKeyIdentifier::OID,
+        ];
+        let extensions = tbs.extensions().into_iter().flatten();
+        for extension in extensions.filter(|e| e.critical && !known.contains(&e.extn_id)) {
+            faults.push(format!("has a critical extension {}", extension.extn_id));
+        }
+        faults
+    }
 
+    /// What is wrong with what it is good for, and for whom.
+    fn use_faults(&self, tbs: &x509::TbsCertificate, faults: &mut Vec<String>) {
+        let mut fault = |what: &str| faults.push(what.to_owned());
         if self.public_key().is_none() {
             fault("is of a key that is not one of P-256, P-384, Ed25519 or RSA from 2048 bits");
         }
@@ -149,6 +167,16 @@ impl Certificate {
             Ok(None) => fault("has no address in it (subjectAltName)"),
             Err(_) => fault("has alternative names that cannot be read"),
         }
+    }
+
+    /// What is wrong with how it names itself and its authority.
+    fn identifier_faults(
+        &self,
+        tbs: &x509::TbsCertificate,
+        authority: Option<&Certificate>,
+        faults: &mut Vec<String>,
+    ) {
+        let mut fault = |what: &str| faults.push(what.to_owned());
         // RFC 5280 §4.1.2.2: positive, at most 20 octets.
         let serial = tbs.serial_number().as_bytes();
         if serial.len() > 20 || serial.iter().all(|octet| *octet == 0) {
@@ -177,19 +205,6 @@ impl Certificate {
             Ok(None) => fault("has no authority key identifier"),
             Err(_) => fault("has an authority key identifier that cannot be read"),
         }
-        let known = [
-            BasicConstraints::OID,
-            KeyUsage::OID,
-            ExtendedKeyUsage::OID,
-            SubjectAltName::OID,
-            SubjectKeyIdentifier::OID,
-            AuthorityKeyIdentifier::OID,
-        ];
-        let extensions = tbs.extensions().into_iter().flatten();
-        for extension in extensions.filter(|e| e.critical && !known.contains(&e.extn_id)) {
-            fault(&format!("has a critical extension {}", extension.extn_id));
-        }
-        faults
     }
 
     fn read(&self) -> x509::Certificate {

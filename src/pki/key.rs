@@ -186,12 +186,13 @@ impl PrivateKey {
         };
         // Two signatures of one message under one nonce, one of them miscalculated, give the
         // private key away; with RSA, one that is miscalculated does.
-        match self
+        if self
             .public
             .verifies(self.public.scheme(), message, &signature)
         {
-            true => Ok(signature),
-            false => Err(Fault),
+            Ok(signature)
+        } else {
+            Err(Fault)
         }
     }
 }

@@ -92,11 +92,12 @@ impl Scheme {
         }
         let oid = algorithm.oid.to_string();
         if let Some((_, scheme)) = SCHEMES.iter().find(|(known, _)| *known == oid) {
-            return match scheme.takes(algorithm.parameters.as_ref()) {
-                true => Ok(*scheme),
-                false => Err(UnknownScheme(String::from(
+            return if scheme.takes(algorithm.parameters.as_ref()) {
+                Ok(*scheme)
+            } else {
+                Err(UnknownScheme(String::from(
                     "parameters that do not belong to its algorithm",
-                ))),
+                )))
             };
         }
         let named = NAMED.iter().find(|(known, _)| *known == oid);

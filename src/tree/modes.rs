@@ -69,11 +69,12 @@ pub(super) fn set(open: impl AsFd, wanted: FileMode) -> Result<Kept, Errno> {
     }
     let found = FileMode::from_raw_mode(rustix::fs::fstat(&open)?.st_mode);
     let others = FileMode::RWXG | FileMode::RWXO;
-    Ok(match found == wanted {
-        true => Kept::Yes,
-        false => Kept::No {
+    Ok(if found == wanted {
+        Kept::Yes
+    } else {
+        Kept::No {
             shows_secrets: !wanted.intersects(others) && found.intersects(others),
-        },
+        }
     })
 }
 

@@ -169,26 +169,27 @@ fn of_device(
                 None
             }
         }
-        (true, true) => {
-            let until = match &was.fingerprint {
-                Some(present) => is.older.iter().find(|older| older.fingerprint == *present),
-                None => None,
-            };
-            let Some(until) = until.map(|older| older.until) else {
-                let text = format!("locks out {device} until it installs its new file");
-                return tell(Kind::LocksOut, text);
-            };
-            let mut consequence = Consequence::new(
-                Kind::NewFile,
-                device,
-                format!(
-                    "{device} must install a new file by {}",
-                    dates::in_words(until)
-                ),
-            );
-            consequence.until = Some(until);
-            Some(consequence)
-        }
+        (true, true) => Some(of_new_file(device, was, is)),
+    }
+}
+
+/// What it means that a device has another file now.
+fn of_new_file(device: &str, was: &DeviceAccess, is: &DeviceAccess) -> Consequence {
+    let until = match &was.fingerprint {
+        Some(present) => is.older.iter().find(|older| older.fingerprint == *present),
+        None => None,
+    };
+    let Some(until) = until.map(|older| older.until) else {
+        let text = format!("locks out {device} until it installs its new file");
+        return Consequence::new(Kind::LocksOut, device, text);
+    };
+    let text = format!(
+        "{device} must install a new file by {}",
+        dates::in_words(until)
+    );
+    Consequence {
+        until: Some(until),
+        ..Consequence::new(Kind::NewFile, device, text)
     }
 }
 

@@ -88,9 +88,10 @@ pub fn verify(arguments: &Verify, path: &Path) -> Result<(), Failure> {
         now,
     };
     let told = examine(&path.display().to_string(), &opened, &context);
-    match arguments.json {
-        true => report::json(&told)?,
-        false => report::table(&text(&told, &context))?,
+    if arguments.json {
+        report::json(&told)?
+    } else {
+        report::table(&text(&told, &context))?
     }
     let wrong = told.findings.iter().filter(|found| found.is_wrong());
     conclude(wrong.count(), HELP, None, Vec::new())

@@ -93,9 +93,10 @@ pub fn verify(arguments: &Verify) -> Result<(), Failure> {
         timeout: Duration::from_secs(arguments.timeout.into()),
         echoes: &arguments.echo,
     };
-    let (keyring, reports) = match wanted.iter().any(|site| site.asks()) {
-        true => keyring(arguments, &workspace, &lock),
-        false => (None, Vec::new()),
+    let (keyring, reports) = if wanted.iter().any(|site| site.asks()) {
+        keyring(arguments, &workspace, &lock)
+    } else {
+        (None, Vec::new())
     };
     let certificates = match &keyring {
         Some(keyring) => client_certificates(keyring, &homelab, &lock, now),
@@ -104,9 +105,10 @@ pub fn verify(arguments: &Verify) -> Result<(), Failure> {
     let told = probe(task, &wanted, certificates, |host, port| {
         addresses(host, port, &arguments.resolve)
     });
-    match arguments.json {
-        true => report::json(&told)?,
-        false => report::table(&drawing::text(&told))?,
+    if arguments.json {
+        report::json(&told)?
+    } else {
+        report::table(&drawing::text(&told))?
     }
     conclude(&told, reports)
 }

@@ -37,18 +37,20 @@ pub fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Failure> {
         now,
     };
     let check = TreeCheck::of_public(&view, against).map_err(Failure::environment)?;
-    let (keyring, reports) = match check.has_secrets() {
-        true => keyring(arguments, &workspace, &lock),
-        false => (None, Vec::new()),
+    let (keyring, reports) = if check.has_secrets() {
+        keyring(arguments, &workspace, &lock)
+    } else {
+        (None, Vec::new())
     };
     let has_secret = keyring.is_some();
     let told = check.report(keyring).map_err(Failure::environment)?;
     if view.shows_secrets() {
         report::note(shown_secrets(&out));
     }
-    match arguments.json {
-        true => report::json(&told)?,
-        false => report::table(&text(&told))?,
+    if arguments.json {
+        report::json(&told)?
+    } else {
+        report::table(&text(&told))?
     }
     let is_unseen = told.bundles_not_opened > 0 && !arguments.no_secret && !has_secret;
     let unseen = is_unseen.then(|| match told.bundles_not_opened {

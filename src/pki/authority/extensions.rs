@@ -63,11 +63,12 @@ pub(super) fn judge(mut extensions: Reader) -> Result<(), NotAnAuthority> {
         return Err(NotAnAuthority::NotForClients);
     }
     // Go before 1.26 holds an authority's own names against its own constraints.
-    match said.names && said.constraints {
-        true => Err(NotAnAuthority::Constraints(
+    if said.names && said.constraints {
+        Err(NotAnAuthority::Constraints(
             "are there beside names of its own, which Caddy would hold against them",
-        )),
-        false => Ok(()),
+        ))
+    } else {
+        Ok(())
     }
 }
 
