@@ -20,29 +20,54 @@
 
 #![forbid(unsafe_code)]
 
-pub mod build;
-pub mod catalogue;
-pub mod cli;
-pub mod dates;
-pub mod derive;
-pub mod diagnostic;
-pub mod issue;
-pub mod lock;
-pub mod memory;
-pub mod model;
-pub mod parse;
-pub mod pki;
-pub mod probe;
-pub mod record;
-pub mod render;
-pub mod resolve;
-pub mod root;
-pub mod share;
-pub mod source;
-pub mod status;
-pub mod template;
-pub mod tree;
-pub mod verify;
+mod build;
+mod catalogue;
+mod cli;
+mod dates;
+mod derive;
+mod diagnostic;
+mod issue;
+mod lock;
+mod memory;
+mod model;
+mod parse;
+mod pki;
+mod probe;
+mod record;
+mod render;
+mod resolve;
+mod root;
+mod share;
+mod source;
+mod status;
+mod template;
+mod tree;
+mod verify;
+
+pub use cli::main;
+
+/// What the project's own tests ask of the inside. It is no library: nothing here is promised to anybody.
+#[doc(hidden)]
+pub mod internals {
+    pub use crate::catalogue::{App, apps};
+    pub use crate::cli::Refusal;
+    pub use crate::derive::{InstallerContext, RegistryValue};
+    pub use crate::diagnostic::Mistakes;
+    pub use crate::lock::read as read_lock;
+    pub use crate::memory::file_name as memory_file_name;
+    pub use crate::model::Methods;
+    pub use crate::parse::messages::{MessageFile, messages};
+    pub use crate::parse::{SIZE_LIMIT, source as parse_source};
+    pub use crate::pki::{
+        Certificate, ForeignKey, ForeignKeyError, Readers, certificates_in, read_authority,
+        requested_key,
+    };
+    pub use crate::root::{Keyring, RootId, RootSecret, RootSigner};
+    pub use crate::source::Source;
+    pub use crate::template::{Templates, built_in_languages};
+
+    pub use super::compile;
+}
 
 use diagnostic::Mistakes;
 use model::{Homelab, Language};
@@ -54,7 +79,7 @@ pub fn compile(source: &Source) -> Result<Homelab, Mistakes> {
 }
 
 /// The same, where guides can be written in these languages.
-pub fn compile_with(source: &Source, languages: &[Language]) -> Result<Homelab, Mistakes> {
+fn compile_with(source: &Source, languages: &[Language]) -> Result<Homelab, Mistakes> {
     let declaration = parse::parse(source)?;
     resolve::resolve(source, &declaration, languages)
 }

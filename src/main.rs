@@ -5,5 +5,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    homelab::cli::main()
+    homelab::main()
 }

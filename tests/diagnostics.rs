@@ -7,11 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use homelab::cli::Refusal;
-use homelab::diagnostic::Mistakes;
-use homelab::source::Source;
-use homelab::template::Templates;
-use homelab::{compile, lock, parse, pki};
+use homelab::internals::Mistakes;
+use homelab::internals::Refusal;
+use homelab::internals::Source;
+use homelab::internals::Templates;
+use homelab::internals::{
+    SIZE_LIMIT, certificates_in, compile, parse_source, read_authority, read_lock,
+};
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 
 #[test]
@@ -28,7 +30,7 @@ fn resolving_tells_what_is_wrong() {
 fn a_lock_is_refused_with_a_remedy() {
     each_fixture("lock", |_, bytes| {
         let text = String::from_utf8(bytes).expect("the fixtures are UTF-8");
-        mistakes(lock::read(&Source::new("homelab.lock", text)).map(drop))
+        mistakes(read_lock(&Source::new("homelab.lock", text)).map(drop))
     });
 }
 
@@ -56,10 +58,10 @@ fn a_template_is_refused_with_its_place() {
 fn a_certificate_is_refused_with_its_field_and_a_remedy() {
     let now = "2026-11-26T12:00:00Z".parse().expect("it is a date");
     each_fixture("adopt", |name, bytes| {
-        let [der] = &pki::certificates_in(&bytes)[..] else {
+        let [der] = &certificates_in(&bytes)[..] else {
             panic!("{name} holds one certificate");
         };
-        let source = pki::read_authority(der, now).expect_err("it is to be refused");
+        let source = read_authority(der, now).expect_err("it is to be refused");
         let path = name.into();
         let which = None;
         shown_alone(&Refusal {
@@ -116,10 +118,10 @@ fn every_code_has_its_fixture_and_every_fixture_its_code() {
 
 #[test]
 fn a_declaration_that_is_too_large_is_refused_before_it_is_read() {
-    let large = vec![b' '; parse::SIZE_LIMIT + 1];
-    let refused = parse::source("homelab.kdl", large).expect_err("it is too large");
+    let large = vec![b' '; SIZE_LIMIT + 1];
+    let refused = parse_source("homelab.kdl", large).expect_err("it is too large");
     assert_eq!(refused.codes(), ["parse::too-large"]);
-    assert!(parse::source("homelab.kdl", vec![b' '; parse::SIZE_LIMIT]).is_ok());
+    assert!(parse_source("homelab.kdl", vec![b' '; SIZE_LIMIT]).is_ok());
 }
 
 /// What a fixture shows, and the codes in it.
@@ -153,7 +155,7 @@ fn each_fixture(phase: &str, show: impl Fn(&str, Vec<u8>) -> Shown) {
 }
 
 fn declaration(name: &str, bytes: Vec<u8>) -> Result<(), Mistakes> {
-    compile(&parse::source(name, bytes)?).map(drop)
+    compile(&parse_source(name, bytes)?).map(drop)
 }
 
 fn mistakes(result: Result<(), Mistakes>) -> Shown {

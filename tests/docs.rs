@@ -9,9 +9,9 @@ use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use homelab::catalogue::App;
-use homelab::model::Methods;
-use homelab::source::Source;
+use homelab::internals::App;
+use homelab::internals::Methods;
+use homelab::internals::Source;
 use support::caddy::{Ports, Version};
 use support::curl::Curl;
 use support::lab::Lab;
@@ -27,7 +27,7 @@ fn every_declaration_in_the_documentation_compiles() {
     for path in documents() {
         for block in blocks(&path, "kdl") {
             let source = Source::new(path.display().to_string(), block.as_str());
-            if let Err(mistakes) = homelab::compile(&source) {
+            if let Err(mistakes) = homelab::internals::compile(&source) {
                 panic!("{}: {:?}\n{block}", path.display(), mistakes.codes());
             }
             declarations += 1;
@@ -86,7 +86,7 @@ fn the_declaration_that_init_writes_compiles_with_and_without_what_is_taken_out(
     );
     for text in [written.to_owned(), written.replace("/-", "")] {
         let source = Source::new("init.kdl", text.as_str());
-        if let Err(mistakes) = homelab::compile(&source) {
+        if let Err(mistakes) = homelab::internals::compile(&source) {
             panic!("{:?}\n{text}", mistakes.codes());
         }
     }
@@ -308,7 +308,7 @@ fn the_catalogue_in_the_documentation_is_the_one_that_is_built_in() {
     let (introduction, _) = written
         .split_once("\n## ")
         .expect("an introduction, then apps");
-    let apps = homelab::catalogue::apps().iter().map(described);
+    let apps = homelab::internals::apps().iter().map(described);
     let catalogue: String = apps.collect();
     let expected = format!("{}\n{catalogue}", introduction.trim_end());
     if std::env::var_os("HOMELAB_UPDATE_GOLDEN").is_some() && written != expected {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use homelab::pki::read_authority;
+use homelab::internals::read_authority;
 use jiff::Timestamp;
 
 use super::caddies::Asked;

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use homelab::cli::Refusal;
-use homelab::pki::{certificates_in, read_authority};
+use homelab::internals::Refusal;
+use homelab::internals::{certificates_in, read_authority};
 use jiff::Timestamp;
 use miette::Diagnostic;
 

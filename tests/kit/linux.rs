@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use homelab::derive::InstallerContext;
-use homelab::template::Templates;
+use homelab::internals::InstallerContext;
+use homelab::internals::Templates;
 
 use crate::house::House;
 use crate::support::files::{changed, snapshot};

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::iter::Peekable;
 use std::str::Chars;
 
-use homelab::derive::{InstallerContext, RegistryValue};
-use homelab::template::Templates;
+use homelab::internals::Templates;
+use homelab::internals::{InstallerContext, RegistryValue};
 use serde_json::Value;
 use tree_sitter::{Node, Parser};
 

@@ -751,11 +751,11 @@ fn a_request_that_cannot_be_met_is_refused() {
         let mut altered = der.clone();
         altered[at] ^= 1;
         assert!(
-            homelab::pki::requested_key(&altered).is_err(),
+            homelab::internals::requested_key(&altered).is_err(),
             "altered at {at}"
         );
         assert!(
-            homelab::pki::requested_key(&der[..at]).is_err(),
+            homelab::internals::requested_key(&der[..at]).is_err(),
             "cut at {at}"
         );
     }

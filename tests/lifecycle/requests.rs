@@ -247,16 +247,19 @@ fn an_altered_request_is_refused_whatever_its_key() {
             format!("req -new {how} -key alice-yk.key -subj /CN=x -outform DER -out x.csr");
         recipe.openssl(&asking.split_whitespace().collect::<Vec<_>>().join(" "));
         let der = fs::read(recipe.path("x.csr")).expect("it was made");
-        assert!(homelab::pki::requested_key(&der).is_ok(), "{key} {how}");
+        assert!(
+            homelab::internals::requested_key(&der).is_ok(),
+            "{key} {how}"
+        );
         for at in 0..der.len() {
             let mut altered = der.clone();
             altered[at] ^= 1;
             assert!(
-                homelab::pki::requested_key(&altered).is_err(),
+                homelab::internals::requested_key(&altered).is_err(),
                 "{key} {how} at {at}"
             );
             assert!(
-                homelab::pki::requested_key(&der[..at]).is_err(),
+                homelab::internals::requested_key(&der[..at]).is_err(),
                 "{key} {how} cut at {at}"
             );
         }

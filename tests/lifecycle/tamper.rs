@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use homelab::root::RootSecret;
+use homelab::internals::RootSecret;
 
 use crate::renewal::states;
 use crate::support::files::changed;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use homelab::template::{Templates, built_in_languages};
+use homelab::internals::{Templates, built_in_languages};
 use serde_json::{Value, json};
 
 use super::{judge, pages};

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use homelab::parse::messages::{MessageFile, messages};
-use homelab::source::Source;
-use homelab::template::built_in_languages;
+use homelab::internals::Source;
+use homelab::internals::built_in_languages;
+use homelab::internals::{MessageFile, messages};
 
 use super::{FIRST, judge, pages};
 use crate::support::lab::Lab;
@@ -31,7 +31,7 @@ fn every_built_in_language_says_everything() {
     let english = read("en");
     let keys: Vec<&String> = english.messages.keys().collect();
     assert!(keys.len() > 150, "{} messages", keys.len());
-    let notes: BTreeSet<&str> = homelab::catalogue::apps()
+    let notes: BTreeSet<&str> = homelab::internals::apps()
         .iter()
         .flat_map(|app| &app.clients)
         .map(|note| note.value.as_str())

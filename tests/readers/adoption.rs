@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use homelab::pki::{Certificate, ForeignKey, ForeignKeyError, Readers, certificates_in};
+use homelab::internals::{Certificate, ForeignKey, ForeignKeyError, Readers, certificates_in};
 
 use crate::support::lab::Lab;
 use crate::support::recipe::{CA, P256, RSA, Recipe};

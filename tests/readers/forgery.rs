@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use homelab::lock;
-use homelab::root::RootSecret;
-use homelab::source::Source;
+use homelab::internals::RootSecret;
+use homelab::internals::Source;
+use homelab::internals::read_lock;
 
 use crate::family::{Built, WHILE_VALID};
 use crate::root::plaintext;
@@ -64,7 +64,7 @@ fn authority_key(family: &Built) -> PathBuf {
     let secret =
         RootSecret::from_text(&plaintext(&family.lab)).expect("that is what homelab.age holds");
     let source = Source::new("homelab.lock".to_owned(), family.lab.read("homelab.lock"));
-    let Ok(lock) = lock::read(&source) else {
+    let Ok(lock) = read_lock(&source) else {
         panic!("homelab reads its own lock");
     };
     let authority = lock.signing().expect("it has been built");

@@ -158,7 +158,7 @@ impl Lab {
 
     fn memory_of(&self, directory: &Path) -> PathBuf {
         let directory = directory.canonicalize().expect("it is a directory");
-        let name = homelab::memory::file_name(&directory);
+        let name = homelab::internals::memory_file_name(&directory);
         self.home().join(".local/state/homelab").join(name)
     }
 

@@ -1,6 +1,6 @@
 //! Lines of a lock as somebody with the root secret would have written them, and as somebody without.
 
-use homelab::root::{Keyring, RootId, RootSigner};
+use homelab::internals::{Keyring, RootId, RootSigner};
 
 use super::lab::Lab;
 use super::outcome;
