@@ -13,28 +13,28 @@ const IN_WORDS: &str = "%-d %B %Y, %H:%M UTC";
 const SHORT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// `2027-05-03`.
-pub fn day(at: Timestamp) -> impl Display {
+pub(crate) fn day(at: Timestamp) -> impl Display {
     at.strftime(DAY)
 }
 
 /// `2027-05-03 12:00 UTC`.
-pub fn moment(at: Timestamp) -> impl Display {
+pub(crate) fn moment(at: Timestamp) -> impl Display {
     at.strftime(MOMENT)
 }
 
 /// `3 May 2027, 12:00 UTC`: for a sentence that is sent to somebody.
-pub fn in_words(at: Timestamp) -> impl Display {
+pub(crate) fn in_words(at: Timestamp) -> impl Display {
     at.strftime(IN_WORDS)
 }
 
 /// The end of what has begun `from` then: its day, and for what lasts a week or less the minute too.
-pub fn end(from: Timestamp, until: Timestamp) -> impl Display {
+pub(crate) fn end(from: Timestamp, until: Timestamp) -> impl Display {
     let is_short = until.duration_since(from) <= SHORT;
     until.strftime(if is_short { MOMENT } else { DAY })
 }
 
 /// A moment as seen from another: `in 11 months`, `2 days ago`.
-pub fn relative(at: Timestamp, now: Timestamp) -> String {
+pub(crate) fn relative(at: Timestamp, now: Timestamp) -> String {
     let apart = at.duration_since(now);
     let hours = apart.as_hours().unsigned_abs();
     let amount = match (hours / 24, hours) {

@@ -19,6 +19,7 @@
 //! map and the invariants.
 
 #![forbid(unsafe_code)]
+#![warn(unreachable_pub)]
 
 mod build;
 mod catalogue;

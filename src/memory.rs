@@ -30,7 +30,7 @@ const MOST_MANIFESTS: usize = 4;
 
 /// What is remembered of one homelab.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Memory {
+pub(crate) struct Memory {
     /// The key that its lock was signed with.
     pub root_key: Option<RootKey>,
     /// What its locks have shut out and let go of.
@@ -49,12 +49,12 @@ pub fn file_name(directory: &Path) -> String {
 
 impl Memory {
     /// The manifests that were written for the tree of that name.
-    pub fn manifests(&self, tree: &str) -> &[Hash] {
+    pub(crate) fn manifests(&self, tree: &str) -> &[Hash] {
         self.manifests.get(tree).map_or(&[], Vec::as_slice)
     }
 
     /// Remembers what a build has gone by. What ended before `now` is forgotten.
-    pub fn learn(&mut self, lock: &Lock, handed_out: &[HandedOut], now: Timestamp) {
+    pub(crate) fn learn(&mut self, lock: &Lock, handed_out: &[HandedOut], now: Timestamp) {
         self.root_key = lock.key.or(self.root_key);
         let remembered = std::mem::take(&mut self.remembered);
         self.remembered = remembered.united(Remembered::of(lock));
@@ -74,7 +74,7 @@ impl Memory {
 
     /// Remembers manifests that are about to be written for a tree, before they are: whoever is killed in between finds
     /// one of them.
-    pub fn write_manifests(&mut self, tree: &str, hashes: &[Hash]) {
+    pub(crate) fn write_manifests(&mut self, tree: &str, hashes: &[Hash]) {
         let known = self.manifests.entry(tree.to_owned()).or_default();
         known.retain(|hash| !hashes.contains(hash));
         known.splice(0..0, hashes.iter().copied());
@@ -82,7 +82,7 @@ impl Memory {
     }
 
     /// As it is written; the directory is for people.
-    pub fn to_text(&self, directory: &Path) -> String {
+    pub(crate) fn to_text(&self, directory: &Path) -> String {
         let header = Record::new("homelab-memory")
             .property("version", VERSION)
             .property("directory", directory.to_string_lossy());
@@ -142,7 +142,7 @@ impl Memory {
     }
 
     /// Reads what [`to_text`](Memory::to_text) has written; none where it is anything else.
-    pub fn from_text(text: &str) -> Option<Memory> {
+    pub(crate) fn from_text(text: &str) -> Option<Memory> {
         let body = before_end_mark(text)?;
         let lines = body.strip_prefix(COMMENT)?.strip_prefix('\n')?;
         let (header, lines) = lines.split_once('\n')?;

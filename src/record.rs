@@ -10,13 +10,13 @@ use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter, Write};
 
 /// The most properties that one line may have; with more, looking for a duplicate key would cost too much.
-pub const MOST_PROPERTIES: usize = 32;
+pub(crate) const MOST_PROPERTIES: usize = 32;
 
 /// One line: a name, perhaps an argument, and properties in the order written.
 ///
 /// What was read borrows from the text of the file where no escape had to be resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record<'a> {
+pub(crate) struct Record<'a> {
     /// What kind of line this is: `[a-z][a-z0-9-]*`.
     pub name: &'a str,
     /// What the line is about.
@@ -28,7 +28,7 @@ pub struct Record<'a> {
 /// Why a line is not a [`Record`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected {expected} at byte {column} of the line")]
-pub struct Malformed {
+pub(crate) struct Malformed {
     /// Where in the line, as an offset in bytes.
     pub column: usize,
     /// What should have stood there.
@@ -37,7 +37,7 @@ pub struct Malformed {
 
 impl<'a> Record<'a> {
     /// Starts a line; `name` and the keys that follow are words of the program, never of a user.
-    pub fn new(name: &'a str) -> Self {
+    pub(crate) fn new(name: &'a str) -> Self {
         debug_assert!(
             is_word(name),
             "`{name}` is not a name that a record can have"
@@ -50,13 +50,13 @@ impl<'a> Record<'a> {
     }
 
     /// Says what the line is about.
-    pub fn argument(mut self, value: impl Into<Cow<'a, str>>) -> Self {
+    pub(crate) fn argument(mut self, value: impl Into<Cow<'a, str>>) -> Self {
         self.argument = Some(value.into());
         self
     }
 
     /// Adds a property at the end.
-    pub fn property(mut self, key: &'a str, value: impl Into<Cow<'a, str>>) -> Self {
+    pub(crate) fn property(mut self, key: &'a str, value: impl Into<Cow<'a, str>>) -> Self {
         debug_assert!(is_word(key), "`{key}` is not a key that a record can have");
         debug_assert!(self.value(key).is_none(), "`{key}` is there already");
         debug_assert!(
@@ -68,7 +68,7 @@ impl<'a> Record<'a> {
     }
 
     /// The value of the property `key`.
-    pub fn value(&self, key: &str) -> Option<&str> {
+    pub(crate) fn value(&self, key: &str) -> Option<&str> {
         self.properties
             .iter()
             .find(|(k, _)| *k == key)
@@ -78,7 +78,7 @@ impl<'a> Record<'a> {
     /// Reads a line, given without its newline.
     ///
     /// (Not `FromStr`, since a record borrows from its line.)
-    pub fn parse(line: &'a str) -> Result<Self, Malformed> {
+    pub(crate) fn parse(line: &'a str) -> Result<Self, Malformed> {
         let mut cursor = Cursor { line, at: 0 };
         let mut record = Record {
             name: cursor.word("a name")?,
@@ -187,14 +187,14 @@ fn is_word_byte(byte: u8) -> bool {
 }
 
 /// The last line of a file that begins with `body`: what was cut off or changed is noticed.
-pub fn end_mark(body: &str) -> String {
+pub(crate) fn end_mark(body: &str) -> String {
     let digest = blake3::hash(body.as_bytes()).to_hex();
     let end = Record::new("end").property("digest", digest.as_str());
     format!("{end}\n")
 }
 
 /// What stands before the end mark; none where it is not the mark of just that.
-pub fn before_end_mark(text: &str) -> Option<&str> {
+pub(crate) fn before_end_mark(text: &str) -> Option<&str> {
     let end = text.rfind("\nend ")? + 1;
     let (body, end) = text.split_at(end);
     (end == end_mark(body)).then_some(body)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use miette::{NamedSource, SourceSpan};
 
 /// Bytes of a [`Source`]: an offset and a length.
-pub type Span = SourceSpan;
+pub(crate) type Span = SourceSpan;
 
 /// A named text, such as `homelab.kdl`.
 #[derive(Debug, Clone)]
@@ -60,7 +60,7 @@ impl<T> Spanned<T> {
 
 /// A text file of ours as homelab writes it, where git or an editor has written it in another form: without a byte-order
 /// mark, and with line feeds alone. Nothing else is forgiven; a carriage return by itself is none of a line's ends.
-pub fn normal_form(text: &[u8]) -> Cow<'_, [u8]> {
+pub(crate) fn normal_form(text: &[u8]) -> Cow<'_, [u8]> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     if !text.windows(2).any(|pair| pair == b"\r\n") {
         return Cow::Borrowed(text);
@@ -74,7 +74,7 @@ pub fn normal_form(text: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// Whether a character does not show, or changes how its neighbours show.
-pub fn is_invisible(character: char) -> bool {
+pub(crate) fn is_invisible(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{00ad}' | '\u{061c}' | '\u{180e}'
@@ -84,7 +84,7 @@ pub fn is_invisible(character: char) -> bool {
 }
 
 /// A text of somebody else's for a terminal or a page: what does not show stands as its number.
-pub fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
         if is_invisible(character) {

@@ -11,7 +11,7 @@ use crate::pki::{Fingerprint, Validity};
 
 /// How a homelab stands.
 #[derive(Debug, Serialize)]
-pub struct Status {
+pub(crate) struct Status {
     /// The moment that it is about.
     pub now: Timestamp,
     /// The key that the lock is signed with, which can be pinned; none where nobody has signed it.
@@ -31,7 +31,7 @@ pub struct Status {
 
 /// How the authority stands.
 #[derive(Debug, Serialize)]
-pub struct AuthorityStatus {
+pub(crate) struct AuthorityStatus {
     /// Its common name.
     pub common_name: String,
     /// When its certificate ends, if it does.
@@ -44,7 +44,7 @@ pub struct AuthorityStatus {
 
 /// A device that needs an outgoing authority.
 #[derive(Debug, Serialize)]
-pub struct DependentStatus {
+pub(crate) struct DependentStatus {
     /// The device, `alice/pixel`.
     pub device: String,
     /// Until when its older certificate works beside the new one; none where it has no new one yet.
@@ -55,7 +55,7 @@ pub struct DependentStatus {
 
 /// How a device stands.
 #[derive(Debug, Serialize)]
-pub struct DeviceStatus {
+pub(crate) struct DeviceStatus {
     /// The device, `alice/pixel`.
     pub device: String,
     /// The person's name.
@@ -78,7 +78,7 @@ pub struct DeviceStatus {
 
 /// A device's certificate.
 #[derive(Debug, Serialize)]
-pub struct CertificateStatus {
+pub(crate) struct CertificateStatus {
     pub not_before: Timestamp,
     pub not_after: Timestamp,
     pub serial: String,
@@ -88,7 +88,7 @@ pub struct CertificateStatus {
 /// What a certificate is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum State {
+pub(crate) enum State {
     /// It is valid, and has time.
     Valid,
     /// It is valid, and in the window in which it is to be renewed.
@@ -113,12 +113,12 @@ pub enum State {
 
 impl State {
     /// Whether somebody has to do something.
-    pub fn needs_action(self) -> bool {
+    pub(crate) fn needs_action(self) -> bool {
         !matches!(self, State::Valid | State::Installed | State::Revoked)
     }
 
     /// The word for it.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             State::Valid => "valid",
             State::Due => "due",
@@ -147,7 +147,7 @@ impl AuthorityStatus {
 
 impl Status {
     /// How a homelab with this lock stands at that moment.
-    pub fn at(now: Timestamp, homelab: &Homelab, lock: Option<&Lock>) -> Status {
+    pub(crate) fn at(now: Timestamp, homelab: &Homelab, lock: Option<&Lock>) -> Status {
         let renew = &homelab.validity.renew;
         let signing = lock.and_then(Lock::signing).map(|authority| {
             let mut status = AuthorityStatus::at(now, authority, renew);
@@ -192,7 +192,7 @@ impl Status {
     }
 
     /// Whether nothing has to be done.
-    pub fn is_fine(&self) -> bool {
+    pub(crate) fn is_fine(&self) -> bool {
         let authority = self.authority.iter().map(|authority| authority.state);
         let devices = self.devices.iter().map(|device| device.state);
         let went_back = self.devices.iter().any(|device| device.went_back);
@@ -205,7 +205,7 @@ impl Status {
 
     /// The devices whose older certificate is let in still, though its time is over: a build shuts
     /// it out.
-    pub fn overdue(&self) -> impl Iterator<Item = &DeviceStatus> {
+    pub(crate) fn overdue(&self) -> impl Iterator<Item = &DeviceStatus> {
         let is_over = |until: Timestamp| until <= self.now;
         let devices = self.devices.iter();
         devices.filter(move |device| device.older_until.is_some_and(is_over))
@@ -285,7 +285,7 @@ fn devices_outlive(homelab: &Homelab, authority: &Validity, now: Timestamp) -> b
 
 /// When a certificate's renewal is due. The window is the declared one, or a third of the
 /// certificate's life where that is shorter: a guest's twelve hours are not due from the first on.
-pub fn due_from(validity: &Validity, renew: &Lifetime) -> Timestamp {
+pub(crate) fn due_from(validity: &Validity, renew: &Lifetime) -> Timestamp {
     let (begin, end) = (validity.not_before(), validity.not_after());
     let third = end.duration_since(begin) / 3;
     let window = renew.before(end).unwrap_or(begin);

@@ -65,7 +65,7 @@ enum BelievedError {
 }
 
 /// Fails where the lock is not signed with the key that is pinned.
-pub fn hold_against_pin(lock: &Lock, pinned: Option<RootKey>) -> Result<(), Stop> {
+pub(crate) fn hold_against_pin(lock: &Lock, pinned: Option<RootKey>) -> Result<(), Stop> {
     match (pinned, lock.key) {
         (None, _) => Ok(()),
         (Some(pinned), Some(found)) if found == pinned => Ok(()),
@@ -78,7 +78,7 @@ pub fn hold_against_pin(lock: &Lock, pinned: Option<RootKey>) -> Result<(), Stop
 }
 
 /// Fails where a root secret is at hand, and the lock is signed with the key of another.
-pub fn hold_against_secret(lock: &Lock, keyring: &Keyring) -> Result<(), Stop> {
+pub(crate) fn hold_against_secret(lock: &Lock, keyring: &Keyring) -> Result<(), Stop> {
     match lock.key {
         Some(found) if !lock.is_written_with(keyring) => {
             Err(Stop::environment(BelievedError::NotOfThisRoot { found }))
@@ -90,7 +90,7 @@ pub fn hold_against_secret(lock: &Lock, keyring: &Keyring) -> Result<(), Stop> {
 /// Fails where earlier locks were signed with a key that has not vouched for this one's, and this one's is not pinned (it has been
 /// held against that when it was read). A secret that opens is no reason to go over to another: whoever knows whom homelab.age is
 /// sealed to can put another one in its place.
-pub fn hold_against_history(
+pub(crate) fn hold_against_history(
     lock: &Lock,
     known: Option<RootKey>,
     pinned: Option<RootKey>,
@@ -115,7 +115,7 @@ pub fn hold_against_history(
 }
 
 /// Fails where nobody has signed the lock.
-pub fn refuse_unsigned(lock: &Lock) -> Result<(), Stop> {
+pub(crate) fn refuse_unsigned(lock: &Lock) -> Result<(), Stop> {
     match lock.key {
         Some(_) => Ok(()),
         None => Err(Stop::difference(BelievedError::Unsigned)),
@@ -123,7 +123,7 @@ pub fn refuse_unsigned(lock: &Lock) -> Result<(), Stop> {
 }
 
 /// What is to be said of a lock that nobody has signed.
-pub fn note_of_unsigned(lock: &Lock) -> Option<&'static str> {
+pub(crate) fn note_of_unsigned(lock: &Lock) -> Option<&'static str> {
     lock.key.is_none().then_some(
         "homelab.lock is of version 1, which nobody has signed: whoever can write to it can let devices in. The next `homelab build` where the root secret is signs it.",
     )

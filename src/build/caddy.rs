@@ -6,7 +6,7 @@ use crate::model::{CaddyVersion, Homelab, SiteCertificates, holes_of, is_public}
 
 /// Which known holes the declared Caddy has, and which hosts it can get no certificates for. Where no version is declared nothing is
 /// known of it: `verify --live` looks at the one that runs.
-pub fn notes(homelab: &Homelab) -> Vec<String> {
+pub(crate) fn notes(homelab: &Homelab) -> Vec<String> {
     let of_version = homelab.edge.promised.map(warnings).unwrap_or_default();
     warning_of_names(homelab)
         .into_iter()

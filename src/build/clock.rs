@@ -13,7 +13,7 @@ const MADE: i64 = 1_767_225_600;
 
 /// What tells the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClockSource {
+pub(crate) enum ClockSource {
     System,
     /// <https://reproducible-builds.org/specs/source-date-epoch/>
     SourceDateEpoch,
@@ -21,7 +21,7 @@ pub enum ClockSource {
 
 /// The time by which a command goes, in whole seconds.
 #[derive(Debug, Clone, Copy)]
-pub struct Clock {
+pub(crate) struct Clock {
     pub now: Timestamp,
     pub source: ClockSource,
 }
@@ -54,7 +54,7 @@ impl Clock {
     ///
     /// # Errors
     /// Where it cannot be now: what is issued then would be over long ago.
-    pub fn to_issue(&self) -> Result<Timestamp, Stop> {
+    pub(crate) fn to_issue(&self) -> Result<Timestamp, Stop> {
         if self.now.as_second() < MADE {
             return Err(Stop::environment(BeforeRelease(*self)));
         }
@@ -62,7 +62,7 @@ impl Clock {
     }
 
     /// What is to be said where the clock is behind what the lock says was issued, and what is to be done if it is right.
-    pub fn note(&self, lock: &Lock) -> Option<String> {
+    pub(crate) fn note(&self, lock: &Lock) -> Option<String> {
         let early = Early::at(self.now, lock)?;
         let name = match self.source {
             ClockSource::System => "The clock",

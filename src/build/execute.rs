@@ -15,7 +15,7 @@ use crate::tree::{OutputPath, Scope, Tree, TreeError, View, Wanted};
 
 /// Why the tree could not be made.
 #[derive(Debug, Error, Diagnostic)]
-pub enum ExecuteError {
+pub(crate) enum ExecuteError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Tree(#[from] TreeError),
@@ -26,7 +26,7 @@ pub enum ExecuteError {
 
 /// What a build did, each list sorted.
 #[derive(Debug, Default)]
-pub struct Built {
+pub(crate) struct Built {
     /// Artifacts that are new or have changed.
     pub built: Vec<OutputPath>,
     /// Artifacts that somebody had changed or removed, made again.
@@ -42,7 +42,7 @@ pub struct Built {
 }
 
 /// Renders what is stale, and commits the whole. `tell` is given the hashes of manifests before they are written.
-pub fn execute(
+pub(crate) fn execute(
     tree: Tree,
     derivations: &[Derivation],
     stale: &[Stale<'_>],
@@ -89,7 +89,7 @@ pub fn execute(
 }
 
 /// How a tree differs from the plan, one line each: what `build --check` finds.
-pub fn differences(
+pub(crate) fn differences(
     view: &View,
     derivations: &[Derivation],
     templates: &Templates,
@@ -116,14 +116,14 @@ pub fn differences(
 
 /// One way in which a tree is not what the plan says.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Difference {
+pub(crate) struct Difference {
     pub path: OutputPath,
     pub what: Mismatch,
 }
 
 /// What an artifact in the tree is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mismatch {
+pub(crate) enum Mismatch {
     Missing,
     Content,
     Mode,

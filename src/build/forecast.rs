@@ -32,7 +32,7 @@ enum Forecast {
 }
 
 /// What a build would make of a tree.
-pub struct TreeForecast {
+pub(crate) struct TreeForecast {
     /// What it does, sorted by path.
     pub steps: Vec<Step>,
     /// How many artifacts it leaves.
@@ -57,7 +57,7 @@ struct NotOurs {
 }
 
 /// Holds what a build would make against the tree that is there.
-pub fn forecast(prepared: &Prepared<'_>, view: &View) -> Result<TreeForecast, TreeError> {
+pub(crate) fn forecast(prepared: &Prepared<'_>, view: &View) -> Result<TreeForecast, TreeError> {
     let derivations = prepared.derivations();
     let templates = prepared.situation.templates;
     let unsigned = match prepared.mode {
@@ -312,7 +312,10 @@ fn edge_state<'r>(mut recipes: impl Iterator<Item = &'r Recipe>) -> Option<&'r E
 }
 
 /// What a build means for people that makes what is stale, where the tree tells what was built before.
-pub fn consequences(view: &View, stale: &[Stale<'_>]) -> Result<Vec<Consequence>, TreeError> {
+pub(crate) fn consequences(
+    view: &View,
+    stale: &[Stale<'_>],
+) -> Result<Vec<Consequence>, TreeError> {
     let recipes = stale.iter().map(|(derivation, _)| &derivation.recipe);
     let Some(after) = edge_state(recipes) else {
         return Ok(Vec::new());

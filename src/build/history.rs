@@ -21,14 +21,14 @@ use crate::pki::{Certificate, Fingerprint, certificates_in, crls_in, read_crl};
 use crate::root::RootKey;
 
 /// Where the revocation lists of an output tree are.
-pub const LISTS: [&str; 2] = ["edge/ca.crl", "edge/ca.crl.der"];
+pub(crate) const LISTS: [&str; 2] = ["edge/ca.crl", "edge/ca.crl.der"];
 
 /// Devices that are named one by one, at the most; a command names them all.
 const NAMED: usize = 10;
 
 /// What lies in a place for output, as it was read.
 #[derive(Default)]
-pub struct Remains {
+pub(crate) struct Remains {
     pub place: PathBuf,
     /// `edge/exposure.json`.
     pub edge_state: Option<Vec<u8>>,
@@ -36,7 +36,7 @@ pub struct Remains {
 }
 
 /// A file of revocation lists.
-pub struct FoundList {
+pub(crate) struct FoundList {
     pub path: PathBuf,
     pub bytes: Vec<u8>,
     /// The `ca.pem` beside it.
@@ -45,7 +45,7 @@ pub struct FoundList {
 
 /// What is remembered of the locks before this one, as far as it is believed.
 #[derive(Default)]
-pub struct History {
+pub(crate) struct History {
     /// Lists that an authority of the lock's has signed.
     lists: Vec<PublishedCrl>,
     /// Those, and the last ones that this machine remembers.
@@ -66,7 +66,7 @@ pub struct History {
 
 /// What somebody has said that may be, though it looks as if the lock went back.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Accepted<'a> {
+pub(crate) struct Accepted<'a> {
     /// These devices may come back.
     pub returns: &'a [DeviceId],
     /// The lock counts though it is behind others.
@@ -76,7 +76,7 @@ pub struct Accepted<'a> {
 impl History {
     /// Judges what was found: the tree that is built first, then the others. What no authority of the lock's has signed is not
     /// believed.
-    pub fn of(found: &[Remains], memory: &Memory, lock: &Lock) -> History {
+    pub(crate) fn of(found: &[Remains], memory: &Memory, lock: &Lock) -> History {
         let mut history = History {
             out: found
                 .first()
@@ -145,7 +145,7 @@ impl History {
     }
 
     /// The lists from which it cannot be told whom they shut out.
-    pub fn notes(&self) -> Vec<String> {
+    pub(crate) fn notes(&self) -> Vec<String> {
         let unreadable = self.unreadable.iter().map(|path| {
             format!(
                 "{} is damaged, or somebody else's: whether a device comes back that it shut out cannot be told from it.",
@@ -156,7 +156,7 @@ impl History {
     }
 
     /// The lists of authorities that the lock does not know. Where devices come back, that is told for that reason already.
-    pub fn notes_of_others(&self) -> Vec<String> {
+    pub(crate) fn notes_of_others(&self) -> Vec<String> {
         let others = self.others.iter().map(|path| {
             format!(
                 "{} is of an authority that homelab.lock does not know, as after a rotation or an adoption: homelab.lock may be older than it. Whether a device comes back that only this list shuts out cannot be told.",
@@ -167,7 +167,7 @@ impl History {
     }
 
     /// The devices that come back by this lock, where they are declared still.
-    pub fn returned(&self, homelab: &Homelab, lock: &Lock) -> Vec<Returned> {
+    pub(crate) fn returned(&self, homelab: &Homelab, lock: &Lock) -> Vec<Returned> {
         let mut returned = lock.returned(&self.lists, &self.shut_out);
         if !returned.is_empty() {
             let gone = lock.undeclared(homelab);
@@ -178,7 +178,7 @@ impl History {
 
     /// Why a build is refused that makes `after` of `lock`: the devices that come back by it and that nobody has accepted, and what
     /// it has lost of what is remembered. All that come back by `lock` are told, for the command left some out.
-    pub fn stops(
+    pub(crate) fn stops(
         &self,
         homelab: &Homelab,
         lock: &Lock,
@@ -201,7 +201,12 @@ impl History {
     }
 
     /// What this lock has lost of what is remembered.
-    pub fn left_behind(&self, lock: &Lock, accepted: Accepted<'_>, now: Timestamp) -> Vec<Stop> {
+    pub(crate) fn left_behind(
+        &self,
+        lock: &Lock,
+        accepted: Accepted<'_>,
+        now: Timestamp,
+    ) -> Vec<Stop> {
         let mut stops = Vec::new();
         let mut forgotten = lock.forgotten(&self.remembered, &self.lists, now);
         forgotten.retain(|one| match one {
@@ -225,7 +230,7 @@ impl History {
     }
 
     /// The devices that a build would refuse to let in again, and what is to be said of them and of all that was lost.
-    pub fn told(
+    pub(crate) fn told(
         &self,
         homelab: &Homelab,
         lock: &Lock,

@@ -14,13 +14,13 @@ const NAMED: usize = 10;
 #[derive(Debug, Error, Diagnostic)]
 #[error("homelab.lock has lost what shut out {what}")]
 #[diagnostic(code("lock::went-back"), help("{help}"))]
-pub struct Forgets {
+pub(super) struct Forgets {
     what: String,
     help: String,
 }
 
 impl Forgets {
-    pub fn of(forgotten: &BTreeSet<Forgotten>, out: &Path) -> Forgets {
+    pub(super) fn of(forgotten: &BTreeSet<Forgotten>, out: &Path) -> Forgets {
         let what = forgotten.iter().map(|one| match one {
             Forgotten::Of(device) => format!("`{device}`"),
             Forgotten::Listed(serial, number) => format!(
@@ -63,13 +63,13 @@ impl Forgets {
         "bring the newer one back: `git stash pop`, or see `git log -p -- homelab.lock`. If this one is to count with all that it trusts, name it: `--accept-epoch {epoch}`, as in `homelab build --accept-epoch {epoch}`"
     )
 )]
-pub struct Behind {
+pub(super) struct Behind {
     what: String,
     epoch: u64,
 }
 
 impl Behind {
-    pub fn of(lost: &[Lost], epoch: u64) -> Behind {
+    pub(super) fn of(lost: &[Lost], epoch: u64) -> Behind {
         let what = lost.iter().map(|one| match one {
             Lost::Epoch(known) => {
                 format!("it is of epoch {epoch}, and one of epoch {known} was built from")

@@ -24,20 +24,20 @@ mod step;
 mod stop;
 mod update;
 
-pub use believed::{
+pub(crate) use believed::{
     hold_against_history, hold_against_pin, hold_against_secret, note_of_unsigned, refuse_unsigned,
 };
-pub use caddy::notes as notes_of_caddy;
-pub use clock::{Clock, ClockSource};
-pub use consequence::{Consequence, Kind};
-pub use execute::{Built, Difference, ExecuteError, Mismatch, differences, execute};
-pub use forecast::{TreeForecast, consequences, forecast};
-pub use history::{Accepted, FoundList, History, LISTS, Remains};
-pub use notes::{SIGN, ended, of_authority};
-pub use operation::{Adoption, LockOperation, Reissue, Rotation, Taken};
-pub use prepare::{Consent, Mode, Prepared, Refusal, Situation, owner, prepare};
-pub use requests::{RequestFile, Requested};
-pub use staleness::{Stale, Staleness, stale};
-pub use step::{Reason, Step, Verb};
-pub use stop::{Fault, Stop, nothing_issued};
-pub use update::{Keys, LockChanges, Update, Updated};
+pub(crate) use caddy::notes as notes_of_caddy;
+pub(crate) use clock::{Clock, ClockSource};
+pub(crate) use consequence::{Consequence, Kind};
+pub(crate) use execute::{Built, Difference, ExecuteError, Mismatch, differences, execute};
+pub(crate) use forecast::{TreeForecast, consequences, forecast};
+pub(crate) use history::{Accepted, FoundList, History, LISTS, Remains};
+pub(crate) use notes::{SIGN, ended, of_authority};
+pub(crate) use operation::{Adoption, LockOperation, Reissue, Rotation, Taken};
+pub(crate) use prepare::{Consent, Mode, Prepared, Refusal, Situation, owner, prepare};
+pub(crate) use requests::{RequestFile, Requested};
+pub(crate) use staleness::{Stale, Staleness, stale};
+pub(crate) use step::{Step, Verb};
+pub(crate) use stop::{Fault, Stop, nothing_issued};
+pub(crate) use update::{Keys, LockChanges, Update, Updated};

@@ -8,13 +8,14 @@ use crate::model::{DeviceId, Homelab};
 use crate::status::{State, Status};
 
 /// How a revocation list comes to be what it should be.
-pub const SIGN: &str = "run `homelab build` where the root secret is, and commit homelab.lock.";
+pub(crate) const SIGN: &str =
+    "run `homelab build` where the root secret is, and commit homelab.lock.";
 
 /// How many devices are named; of more only the number is told.
 const NAMED: usize = 6;
 
 /// What has ended, and what the lock has of the future: told where a command would otherwise say that all is well.
-pub fn ended(homelab: &Homelab, lock: &Lock, clock: &Clock) -> Vec<String> {
+pub(crate) fn ended(homelab: &Homelab, lock: &Lock, clock: &Clock) -> Vec<String> {
     let mut notes: Vec<String> = clock.note(lock).into_iter().collect();
     let status = Status::at(clock.now, homelab, Some(lock));
     let has_ended = |state| state == State::Expired;
@@ -46,7 +47,7 @@ fn named(devices: &[&str]) -> String {
 }
 
 /// The devices by fingerprint that no authority vouches for.
-pub fn unvouched(homelab: &Homelab, lock: &Lock) -> Vec<String> {
+pub(super) fn unvouched(homelab: &Homelab, lock: &Lock) -> Vec<String> {
     if lock.vouches_for_installed() {
         return Vec::new();
     }
@@ -59,7 +60,7 @@ pub fn unvouched(homelab: &Homelab, lock: &Lock) -> Vec<String> {
 }
 
 /// What is to be known of an authority that was made when the declaration said otherwise.
-pub fn of_authority(homelab: &Homelab, lock: &Lock) -> Option<String> {
+pub(crate) fn of_authority(homelab: &Homelab, lock: &Lock) -> Option<String> {
     let outdated = outdated_authority(homelab, lock);
     let name = lock.signing()?.common_name();
     (!outdated.is_empty()).then(|| {

@@ -9,7 +9,7 @@ use crate::model::{DeviceId, Homelab};
 use crate::pki::{Certificate, PrivateKey, Validity};
 
 /// What is to be done to the lock. `S` says whom homelab.age is to be sealed to, where it is written anew.
-pub enum LockOperation<S> {
+pub(crate) enum LockOperation<S> {
     /// A mere build.
     Nothing,
     /// New certificates for these devices; the older ones are let in for a while.
@@ -27,7 +27,7 @@ pub enum LockOperation<S> {
 }
 
 /// An authority that was made elsewhere.
-pub struct Adoption<S> {
+pub(crate) struct Adoption<S> {
     pub certificate: Certificate,
     pub validity: Validity,
     /// Where it is to sign.
@@ -35,7 +35,7 @@ pub struct Adoption<S> {
 }
 
 /// What is to be made anew.
-pub enum Rotation<S> {
+pub(crate) enum Rotation<S> {
     Authority,
     /// The root secret, and the authority with it.
     Root(S),
@@ -43,7 +43,7 @@ pub enum Rotation<S> {
 
 /// When a device whose certificates were revoked gets another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reissue {
+pub(crate) enum Reissue {
     /// With the revocation.
     Now,
     /// When the admin renews it, and not before.
@@ -52,7 +52,7 @@ pub enum Reissue {
 
 /// Whom an operation takes something from.
 #[derive(Debug, Default)]
-pub struct Taken {
+pub(crate) struct Taken {
     /// Devices that are shut out.
     pub revoked: Vec<DeviceId>,
     /// Devices whose older certificate is, while the newer one stays.
@@ -62,7 +62,7 @@ pub struct Taken {
 impl<S> LockOperation<S> {
     /// Does what takes no secret: all that shuts somebody out, and what makes way for new certificates. What signs or seals is left
     /// to who has the secret.
-    pub fn apply(&self, lock: &mut Lock, homelab: &Homelab, now: Timestamp) -> Taken {
+    pub(crate) fn apply(&self, lock: &mut Lock, homelab: &Homelab, now: Timestamp) -> Taken {
         let mut taken = Taken::default();
         match self {
             LockOperation::Nothing | LockOperation::Rotate(_) | LockOperation::Adopt(_) => {}
@@ -93,7 +93,7 @@ impl<S> LockOperation<S> {
         taken
     }
 
-    pub fn is_nothing(&self) -> bool {
+    pub(crate) fn is_nothing(&self) -> bool {
         matches!(self, LockOperation::Nothing)
     }
 }

@@ -18,7 +18,7 @@ use crate::template::Templates;
 use crate::tree::{OutputPath, Owner, Scope};
 
 /// What a build goes by: all of it read, nothing of it judged.
-pub struct Situation<'a> {
+pub(crate) struct Situation<'a> {
     pub homelab: &'a Homelab,
     pub requested: &'a Requested,
     pub templates: &'a Templates,
@@ -36,7 +36,7 @@ pub struct Situation<'a> {
 
 /// What somebody has said that a build may do.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Consent<'a> {
+pub(crate) struct Consent<'a> {
     pub accepted: Accepted<'a>,
     /// So many devices may be shut out at once.
     pub revocations: Option<usize>,
@@ -46,7 +46,7 @@ pub struct Consent<'a> {
 
 /// What a build may do to the lock, and how much of the tree it makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub(crate) enum Mode {
     /// The lock is brought up to date, and the whole tree is made.
     Update,
     /// The lock may not change; the whole tree is made.
@@ -56,7 +56,7 @@ pub enum Mode {
 }
 
 /// What a build would do.
-pub struct Prepared<'a> {
+pub(crate) struct Prepared<'a> {
     pub situation: Situation<'a>,
     pub mode: Mode,
     /// The lock as it is, without the lists that others have come after; none where nothing has been made yet.
@@ -75,7 +75,7 @@ pub struct Prepared<'a> {
 }
 
 /// Why nothing can be said of what a build would do, and what there is to know besides.
-pub struct Refusal {
+pub(crate) struct Refusal {
     pub stops: Vec<Stop>,
     pub warnings: Vec<String>,
 }
@@ -93,7 +93,7 @@ impl From<Stop> for Refusal {
 ///
 /// # Errors
 /// Everything for which it is refused before anything can be said of what it would do.
-pub fn prepare<'a, S>(
+pub(crate) fn prepare<'a, S>(
     mut situation: Situation<'a>,
     operation: &LockOperation<S>,
     mode: Mode,
@@ -326,7 +326,7 @@ fn to_be_issued(reconciliation: &Reconciliation, lock: &Lock) -> impl Iterator<I
 
 impl<'a> Prepared<'a> {
     /// The stops are what ends the build, if there are any.
-    pub fn refuse(&mut self) -> Result<(), Vec<Stop>> {
+    pub(crate) fn refuse(&mut self) -> Result<(), Vec<Stop>> {
         if self.stops.is_empty() {
             Ok(())
         } else {
@@ -335,12 +335,16 @@ impl<'a> Prepared<'a> {
     }
 
     /// Every artifact that the build is about, for the lock as it would be, sorted by path.
-    pub fn derivations(&self) -> Vec<Derivation> {
+    pub(crate) fn derivations(&self) -> Vec<Derivation> {
         self.derivations_for(&self.lock, self.situation.sealed)
     }
 
     /// The same for a lock that was brought up to date for good, beside a homelab.age that may be another one by now.
-    pub fn derivations_for(&self, lock: &Lock, sealed: Option<blake3::Hash>) -> Vec<Derivation> {
+    pub(crate) fn derivations_for(
+        &self,
+        lock: &Lock,
+        sealed: Option<blake3::Hash>,
+    ) -> Vec<Derivation> {
         let Situation {
             homelab, templates, ..
         } = self.situation;
@@ -352,7 +356,7 @@ impl<'a> Prepared<'a> {
     }
 
     /// What the build is about.
-    pub fn scope(&self) -> Scope {
+    pub(crate) fn scope(&self) -> Scope {
         if self.mode != Mode::Edge {
             return Scope::All;
         }
@@ -386,7 +390,7 @@ impl<'a> Prepared<'a> {
     }
 
     /// What the declaration says in vain, with the lock brought up to date.
-    pub fn warnings_of(&self, lock: &Lock) -> Vec<String> {
+    pub(crate) fn warnings_of(&self, lock: &Lock) -> Vec<String> {
         let Situation {
             homelab, requested, ..
         } = self.situation;
@@ -396,7 +400,7 @@ impl<'a> Prepared<'a> {
     }
 
     /// What was left as it is, once the edge alone has been built.
-    pub fn lagging(&self) -> Vec<String> {
+    pub(crate) fn lagging(&self) -> Vec<String> {
         let gone = &self.reconciliation.revoke;
         let list = (!self.lock.has_stale_crl() && !gone.is_empty())
             .then(|| format!("ca.crl does not list {} yet: {SIGN}", notes::names(gone)));
@@ -417,7 +421,7 @@ impl<'a> Prepared<'a> {
 }
 
 /// Whose tree it is: of who has the present root secret, or had one before it.
-pub fn owner(lock: &Lock) -> Owner {
+pub(crate) fn owner(lock: &Lock) -> Owner {
     let former = lock.authorities.iter().map(|a| a.root.to_string());
     Owner {
         present: lock.root.to_string(),

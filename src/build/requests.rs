@@ -72,10 +72,10 @@ pub(super) fn reused_keys(reconciliation: &Reconciliation) -> impl Iterator<Item
 
 /// The keys of devices that made them, as their requests have them.
 #[derive(Default)]
-pub struct Requested(OwnKeys);
+pub(crate) struct Requested(OwnKeys);
 
 /// The file that a device asks with, and what is in it; none where there is no such file.
-pub struct RequestFile {
+pub(crate) struct RequestFile {
     pub device: DeviceId,
     pub path: PathBuf,
     pub bytes: Option<Vec<u8>>,
@@ -83,7 +83,7 @@ pub struct RequestFile {
 
 impl Requested {
     /// Reads every request, or says all that is wrong with them.
-    pub fn of(files: Vec<RequestFile>) -> Result<Requested, Vec<Stop>> {
+    pub(crate) fn of(files: Vec<RequestFile>) -> Result<Requested, Vec<Stop>> {
         let mut keys = OwnKeys::new();
         let mut stops = Vec::new();
         let mut refuse = |error| stops.push(Stop::new(Fault::Declaration, error));
@@ -121,13 +121,13 @@ impl Requested {
     }
 
     /// The keys by device.
-    pub fn keys(&self) -> &OwnKeys {
+    pub(crate) fn keys(&self) -> &OwnKeys {
         &self.0
     }
 
     /// Whether the key that a device asks with is one that a certificate of its in the lock is of
     /// already, whatever became of that.
-    pub fn would_certify_again(&self, lock: &Lock, device: &DeviceId) -> bool {
+    pub(crate) fn would_certify_again(&self, lock: &Lock, device: &DeviceId) -> bool {
         let Some(key) = self.0.get(device) else {
             return false;
         };

@@ -8,7 +8,7 @@ use crate::tree::{Found, ManifestEntry, TreeError, View};
 
 /// Why an artifact is not up to date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Staleness {
+pub(crate) enum Staleness {
     /// The tree has none.
     New,
     /// What it is made from has changed.
@@ -29,7 +29,7 @@ pub enum Staleness {
 
 impl Staleness {
     /// Whether the same is made again.
-    pub fn is_repair(self) -> bool {
+    pub(crate) fn is_repair(self) -> bool {
         matches!(
             self,
             Staleness::Missing | Staleness::Altered | Staleness::Unproven
@@ -37,16 +37,16 @@ impl Staleness {
     }
 
     /// Whether what stands there may be right, and is only held against what the secret gives.
-    pub fn may_be_same(self) -> bool {
+    pub(crate) fn may_be_same(self) -> bool {
         matches!(self, Staleness::Sealed | Staleness::Unproven)
     }
 }
 
 /// A derivation whose artifact is not up to date.
-pub type Stale<'d> = (&'d Derivation, Staleness);
+pub(crate) type Stale<'d> = (&'d Derivation, Staleness);
 
 /// The derivations whose artifact is not up to date, with the reason.
-pub fn stale<'d>(
+pub(crate) fn stale<'d>(
     derivations: &'d [Derivation],
     view: &View,
     templates: &Templates,

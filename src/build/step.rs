@@ -8,7 +8,7 @@ use crate::model::DeviceId;
 
 /// Something that a build does in the output tree.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Step {
+pub(crate) struct Step {
     /// Where: a path in the tree, with a `/` behind it where it is a directory.
     pub path: String,
     /// What.
@@ -20,7 +20,7 @@ pub struct Step {
 /// What is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Verb {
+pub(crate) enum Verb {
     /// It is made, or made anew.
     Build,
     /// It is made again as it was.
@@ -31,7 +31,7 @@ pub enum Verb {
 
 /// Why something is done; displayed, it is to be read behind the path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reason {
+pub(crate) enum Reason {
     New,
     /// What it is made from.
     Changed,
@@ -50,7 +50,7 @@ pub enum Reason {
 
 impl Verb {
     /// The word for it.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Verb::Build => "build",
             Verb::Restore => "restore",

@@ -22,25 +22,25 @@ pub enum Fault {
 
 /// Something that a build is refused for.
 #[derive(Debug)]
-pub struct Stop {
+pub(crate) struct Stop {
     pub fault: Fault,
     /// With its code, and with what to do.
     pub report: Report,
 }
 
 impl Stop {
-    pub fn new(fault: Fault, error: impl Diagnostic + Send + Sync + 'static) -> Stop {
+    pub(crate) fn new(fault: Fault, error: impl Diagnostic + Send + Sync + 'static) -> Stop {
         Stop {
             fault,
             report: Report::new(error),
         }
     }
 
-    pub fn environment(error: impl Diagnostic + Send + Sync + 'static) -> Stop {
+    pub(crate) fn environment(error: impl Diagnostic + Send + Sync + 'static) -> Stop {
         Stop::new(Fault::Environment, error)
     }
 
-    pub fn difference(error: impl Diagnostic + Send + Sync + 'static) -> Stop {
+    pub(crate) fn difference(error: impl Diagnostic + Send + Sync + 'static) -> Stop {
         Stop::new(Fault::Difference, error)
     }
 }
@@ -104,7 +104,7 @@ pub(super) enum LockStop {
 }
 
 /// The stop of a command that needs a homelab in which something has been issued.
-pub fn nothing_issued() -> Stop {
+pub(crate) fn nothing_issued() -> Stop {
     Stop::difference(LockStop::NothingIssued)
 }
 

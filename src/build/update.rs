@@ -17,7 +17,7 @@ use crate::pki::Fingerprint;
 use crate::root::{IssuanceId, IssuanceIds, Keyring, RootSecret};
 
 /// Who makes what only the root secret can make.
-pub enum Keys<'k> {
+pub(crate) enum Keys<'k> {
     /// The secret itself, under ids that were drawn.
     Secret {
         keyring: &'k Keyring,
@@ -28,21 +28,21 @@ pub enum Keys<'k> {
 }
 
 /// A lock that is being brought up to date.
-pub struct Update {
+pub(crate) struct Update {
     lock: Lock,
     reconciliation: Reconciliation,
     taken: Taken,
 }
 
 /// What has become of it.
-pub struct Updated {
+pub(crate) struct Updated {
     pub lock: Lock,
     pub changes: LockChanges,
 }
 
 /// What is new in a lock; each list sorted.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
-pub struct LockChanges {
+pub(crate) struct LockChanges {
     /// Whether the first authority is made.
     pub authority: bool,
     /// The devices that are issued a certificate.
@@ -76,12 +76,12 @@ fn as_names<S: Serializer>(devices: &[DeviceId], serializer: S) -> Result<S::Ok,
 }
 
 impl LockChanges {
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         *self == LockChanges::default()
     }
 
     /// Whether it takes the root secret to do them.
-    pub fn need_the_secret(&self) -> bool {
+    pub(crate) fn need_the_secret(&self) -> bool {
         let records = !self.recorded.is_empty() || !self.removed.is_empty();
         self.authority || !self.issued.is_empty() || self.sign || records
     }
@@ -90,7 +90,7 @@ impl LockChanges {
 impl Update {
     /// Compares a lock, from which something was taken already, with the declaration. `let_in` is what the edge of before let in by
     /// fingerprint.
-    pub fn of(
+    pub(crate) fn of(
         mut lock: Lock,
         homelab: &Homelab,
         requested: &Requested,
@@ -109,20 +109,20 @@ impl Update {
     }
 
     /// Whether nothing is to be made, signed or shut out any more.
-    pub fn is_settled(&self) -> bool {
+    pub(crate) fn is_settled(&self) -> bool {
         self.reconciliation.is_settled(&self.lock)
     }
 
-    pub fn reconciliation(&self) -> &Reconciliation {
+    pub(crate) fn reconciliation(&self) -> &Reconciliation {
         &self.reconciliation
     }
 
-    pub fn lock(&self) -> &Lock {
+    pub(crate) fn lock(&self) -> &Lock {
         &self.lock
     }
 
     /// The lock, where it is settled.
-    pub fn settled(self) -> Updated {
+    pub(crate) fn settled(self) -> Updated {
         let changes = LockChanges {
             closed: self.taken.closed,
             ..LockChanges::default()
@@ -134,7 +134,7 @@ impl Update {
     }
 
     /// Shuts out what is no longer declared, issues what is, the authority first, and signs the revocation lists last.
-    pub fn complete(
+    pub(crate) fn complete(
         self,
         homelab: &Homelab,
         handed_out: &[HandedOut],

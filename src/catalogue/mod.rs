@@ -53,7 +53,7 @@ static APPS: LazyLock<Vec<App>> = LazyLock::new(|| {
     read::apps(&source).expect("a test reads the built-in catalogue")
 });
 
-pub fn app(name: &str) -> Option<&'static App> {
+pub(crate) fn app(name: &str) -> Option<&'static App> {
     APPS.iter().find(|app| app.name == name)
 }
 
@@ -63,7 +63,7 @@ pub fn apps() -> &'static [App] {
 }
 
 /// The names of all apps, sorted.
-pub fn names() -> impl Iterator<Item = &'static str> + Clone {
+pub(crate) fn names() -> impl Iterator<Item = &'static str> + Clone {
     APPS.iter().map(|app| app.name.as_str())
 }
 

@@ -18,7 +18,7 @@ const APP: Known = Known {
 };
 
 /// Reads a catalogue: `app "immich" title="Immich" { port 2283 source="…" … }`.
-pub fn apps(source: &Source) -> Result<Vec<App>, Mistakes> {
+pub(super) fn apps(source: &Source) -> Result<Vec<App>, Mistakes> {
     let nodes = document(source)?;
     let mut reader = Reader::default();
     let mut apps = Vec::new();

@@ -16,13 +16,13 @@ use crate::root::{Recipient, RootKey};
 /// devices, and an install guide per person.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
-pub struct Arguments {
+pub(super) struct Arguments {
     #[command(subcommand)]
     pub command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Begin a homelab: write a commented homelab.kdl, a root secret, and git's settings for them
     Init(Init),
     /// Report what is wrong with homelab.kdl; needs no secret and changes nothing
@@ -57,7 +57,7 @@ pub enum Command {
 
 /// The declaration that a command is about.
 #[derive(Debug, Args)]
-pub struct Declaration {
+pub(super) struct Declaration {
     /// The homelab.kdl to use; homelab.lock, homelab.age and templates/ are beside it
     #[arg(short, long, value_name = "FILE", default_value = "homelab.kdl")]
     pub file: PathBuf,
@@ -72,7 +72,7 @@ pub struct Declaration {
 
 /// How the root secret is opened.
 #[derive(Debug, Args)]
-pub struct Secret {
+pub(super) struct Secret {
     /// The age identity that opens homelab.age [default: $HOMELAB_IDENTITY, or
     /// $XDG_CONFIG_HOME/homelab/identity.txt]
     #[arg(short, long, value_name = "FILE")]
@@ -87,7 +87,7 @@ pub struct Secret {
 }
 
 #[derive(Debug, Args)]
-pub struct Init {
+pub(super) struct Init {
     /// The domain of the services, which are hosts below it
     #[arg(default_value = "home.example.com")]
     pub domain: String,
@@ -114,7 +114,7 @@ pub struct Init {
 }
 
 #[derive(Debug, Args)]
-pub struct Check {
+pub(super) struct Check {
     #[command(flatten)]
     pub declaration: Declaration,
     /// Let N devices be retired at once, as `build --allow-retire N` does
@@ -127,7 +127,7 @@ pub struct Check {
 }
 
 #[derive(Debug, Args)]
-pub struct Plan {
+pub(super) struct Plan {
     #[command(flatten)]
     pub declaration: Declaration,
     /// The output directory [default: out/ beside homelab.kdl]
@@ -153,7 +153,7 @@ pub struct Plan {
 
 /// What an output tree is made from, and where.
 #[derive(Debug, Args)]
-pub struct Make {
+pub(super) struct Make {
     #[command(flatten)]
     pub declaration: Declaration,
     /// The output directory [default: out/ beside homelab.kdl]
@@ -167,7 +167,7 @@ pub struct Make {
 }
 
 #[derive(Debug, Args)]
-pub struct Build {
+pub(super) struct Build {
     #[command(flatten)]
     pub make: Make,
     /// Refuse to change homelab.lock: exit with 4 if something would be issued or retired
@@ -190,7 +190,7 @@ pub struct Build {
 
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("which").required(true))]
-pub struct Renew {
+pub(super) struct Renew {
     /// The devices, such as alice/pixel
     #[arg(value_name = "PERSON/DEVICE", group = "which")]
     pub devices: Vec<DeviceId>,
@@ -209,7 +209,7 @@ pub struct Renew {
 }
 
 #[derive(Debug, Args)]
-pub struct Revoke {
+pub(super) struct Revoke {
     /// The devices, such as alice/pixel
     #[arg(value_name = "PERSON/DEVICE", required = true)]
     pub devices: Vec<DeviceId>,
@@ -226,7 +226,7 @@ pub struct Revoke {
 
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("what"))]
-pub struct Rotate {
+pub(super) struct Rotate {
     /// Begin: a new authority signs from now on; the present one stays trusted until `--finish`
     #[arg(long, group = "what")]
     pub authority: bool,
@@ -288,7 +288,7 @@ pub struct Rotate {
 
 /// What `homelab rotate` goes over from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rotates {
+pub(super) enum Rotates {
     /// The authority.
     Authority,
     /// The root secret.
@@ -303,7 +303,7 @@ pub enum Rotates {
 
 impl Rotate {
     /// What is asked for; none where that is not said.
-    pub fn what(&self) -> Option<Rotates> {
+    pub(super) fn what(&self) -> Option<Rotates> {
         let bare = self.identity.iter().any(|file| file.is_empty());
         match (self.authority, self.root, self.finish, self.reseal) {
             (true, ..) => Some(Rotates::Authority),
@@ -316,14 +316,14 @@ impl Rotate {
     }
 
     /// The identity that is named.
-    pub fn identity(&self) -> Option<PathBuf> {
+    pub(super) fn identity(&self) -> Option<PathBuf> {
         let mut named = self.identity.iter().filter(|file| !file.is_empty());
         named.next_back().map(PathBuf::from)
     }
 
     /// What is built after it. With both an identity and a root command the one opens homelab.age and the other what is
     /// sealed in its place.
-    pub fn make(&self) -> Make {
+    pub(super) fn make(&self) -> Make {
         let has_both = self.identity().is_some() && self.root_command.is_some();
         let (identity, root_command) = match (has_both, &self.seal_command) {
             (true, Some(_)) => (self.identity(), None),
@@ -349,7 +349,7 @@ impl Rotate {
 
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("how").required(true))]
-pub struct Adopt {
+pub(super) struct Adopt {
     /// The authority's certificate, such as ca.pem
     #[arg(value_name = "CERTIFICATE")]
     pub certificate: PathBuf,
@@ -375,7 +375,7 @@ pub struct Adopt {
 }
 
 #[derive(Debug, Args)]
-pub struct Status {
+pub(super) struct Status {
     #[command(flatten)]
     pub declaration: Declaration,
     /// Print one JSON object, for scripts
@@ -387,7 +387,7 @@ pub struct Status {
 }
 
 #[derive(Debug, Args)]
-pub struct Exposure {
+pub(super) struct Exposure {
     #[command(flatten)]
     pub declaration: Declaration,
     /// Print one JSON object, for scripts
@@ -396,7 +396,7 @@ pub struct Exposure {
 }
 
 #[derive(Debug, Args)]
-pub struct Password {
+pub(super) struct Password {
     /// The device, such as alice/pixel
     #[arg(value_name = "PERSON/DEVICE")]
     pub device: DeviceId,
@@ -408,7 +408,7 @@ pub struct Password {
 
 /// What `export` is about.
 #[derive(Debug, Clone)]
-pub enum Exported {
+pub(super) enum Exported {
     /// A device's certificate and key.
     Device(DeviceId),
     /// The key of the authority that signs.
@@ -429,7 +429,7 @@ impl FromStr for Exported {
 /// Which of a device's two is exported; both where none is named.
 #[derive(Debug, Args)]
 #[group(multiple = false)]
-pub struct Form {
+pub(super) struct Form {
     /// The certificate and the key in one file, as curl, git and restic read them [default]
     #[arg(long)]
     pub pem: bool,
@@ -442,7 +442,7 @@ pub struct Form {
 }
 
 #[derive(Debug, Args)]
-pub struct Export {
+pub(super) struct Export {
     /// The device, such as alice/pixel, or `authority-key`
     #[arg(value_name = "PERSON/DEVICE|authority-key")]
     pub what: Exported,
@@ -466,13 +466,13 @@ pub struct Export {
 
 impl Export {
     /// The file to write, if there is to be one.
-    pub fn to_file(&self) -> Option<&Path> {
+    pub(super) fn to_file(&self) -> Option<&Path> {
         let output = self.output.as_deref();
         output.filter(|output| *output != Path::new("-"))
     }
 
     /// What was said that does not go with the rest.
-    pub fn contradiction(&self) -> Option<&'static str> {
+    pub(super) fn contradiction(&self) -> Option<&'static str> {
         let form = &self.form;
         match &self.what {
             Exported::AuthorityKey if form.pem || form.cert || form.key => {
@@ -487,7 +487,7 @@ impl Export {
 }
 
 #[derive(Debug, Args)]
-pub struct Share {
+pub(super) struct Share {
     /// The device, such as alice/pixel
     #[arg(value_name = "PERSON/DEVICE")]
     pub device: DeviceId,
@@ -516,7 +516,7 @@ pub struct Share {
 }
 
 #[derive(Debug, Args)]
-pub struct Verify {
+pub(super) struct Verify {
     /// The output directory, or a .p12 from anywhere; with `--live`, services [default: out/ beside
     /// homelab.kdl; every service]
     #[arg(value_name = "PATH|SERVICE")]

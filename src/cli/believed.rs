@@ -23,7 +23,7 @@ struct NotAKey {
 }
 
 /// The key that the lock has to be signed with: `--root-key`, or `$HOMELAB_ROOT_KEY`.
-pub fn pinned(named: Option<RootKey>) -> Result<Option<RootKey>, Failure> {
+pub(super) fn pinned(named: Option<RootKey>) -> Result<Option<RootKey>, Failure> {
     let set = std::env::var_os("HOMELAB_ROOT_KEY").filter(|value| !value.is_empty());
     match (named, set) {
         (Some(named), _) => Ok(Some(named)),
@@ -37,19 +37,23 @@ pub fn pinned(named: Option<RootKey>) -> Result<Option<RootKey>, Failure> {
 }
 
 /// Fails where something was built under another key that has not vouched for the lock's.
-pub fn hold_against_tree(workspace: &Workspace, out: &Path, lock: &Lock) -> Result<(), Failure> {
+pub(super) fn hold_against_tree(
+    workspace: &Workspace,
+    out: &Path,
+    lock: &Lock,
+) -> Result<(), Failure> {
     let history = history::read(workspace, out, lock)?;
     let (known, pinned) = (history.root_key, workspace.pinned()?);
     build::hold_against_history(lock, known, pinned, out).map_err(Failure::from)
 }
 
 /// Fails where nobody has signed the lock.
-pub fn refuse_unsigned(lock: &Lock) -> Result<(), Failure> {
+pub(super) fn refuse_unsigned(lock: &Lock) -> Result<(), Failure> {
     build::refuse_unsigned(lock).map_err(Failure::from)
 }
 
 /// Tells where nobody has signed the lock.
-pub fn warn_of_unsigned(lock: &Lock) {
+pub(super) fn warn_of_unsigned(lock: &Lock) {
     if let Some(note) = build::note_of_unsigned(lock) {
         report::note(note);
     }

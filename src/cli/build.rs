@@ -15,7 +15,7 @@ use super::sealing::Wanted;
 use super::update::Updating;
 use super::workspace::Workspace;
 use super::{clock, git, report, secret};
-pub use crate::build::owner;
+pub(super) use crate::build::owner;
 use crate::build::{
     self, Built, Consent, Difference, ExecuteError, History, LockOperation, Mode, Prepared,
     Refusal, SIGN, Stop,
@@ -27,7 +27,7 @@ use crate::render::Secrets;
 use crate::tree::{Scope, Tree, View, sync_name};
 
 /// What a command does to the lock; whom homelab.age is sealed to then, the command line says.
-pub type Operation = LockOperation<Wanted>;
+pub(super) type Operation = LockOperation<Wanted>;
 
 #[derive(Debug, Error, Diagnostic)]
 #[error("`{}` is not what homelab.kdl says:\n{}", out, differences.join("\n"))]
@@ -45,7 +45,7 @@ struct CannotStart {
 }
 
 /// Makes the output tree what the declaration says.
-pub fn build(arguments: &Build) -> Result<(), Failure> {
+pub(super) fn build(arguments: &Build) -> Result<(), Failure> {
     let make = &arguments.make;
     let consent = Consent {
         revocations: arguments.allow_retire,
@@ -70,12 +70,16 @@ pub fn build(arguments: &Build) -> Result<(), Failure> {
 }
 
 /// Does what was ordered to the lock, and makes the output tree what it then is to be.
-pub fn build_after(inputs: &Inputs<Held>, make: &Make, order: &Operation) -> Result<(), Failure> {
+pub(super) fn build_after(
+    inputs: &Inputs<Held>,
+    make: &Make,
+    order: &Operation,
+) -> Result<(), Failure> {
     build_accepting(inputs, make, order, &[])
 }
 
 /// The same, where these devices may come back by a lock that went back.
-pub fn build_accepting(
+pub(super) fn build_accepting(
     inputs: &Inputs<Held>,
     make: &Make,
     order: &Operation,
@@ -176,7 +180,7 @@ fn prepare<'a, W: AsRef<Workspace>>(
 }
 
 /// As what a command ends that cannot say what a build would do.
-pub fn refusal(refusal: Refusal) -> Failure {
+pub(super) fn refusal(refusal: Refusal) -> Failure {
     report_all(&refusal.warnings);
     refusal.stops.into()
 }
@@ -194,7 +198,7 @@ fn needs_secrets(derivations: &[Derivation]) -> bool {
     { derivations.iter() }.any(|derivation| derivation.recipe.needs_secrets())
 }
 
-pub fn report_all(notes: &[String]) {
+pub(super) fn report_all(notes: &[String]) {
     notes.iter().for_each(report::note);
 }
 
@@ -372,7 +376,7 @@ impl Making<'_> {
 }
 
 /// What it means that a file system keeps no modes.
-pub fn shown_secrets(out: &Path) -> String {
+pub(super) fn shown_secrets(out: &Path) -> String {
     format!(
         "`{}` is on a file system that keeps no modes: whoever is on this machine can read the keys in every .p12 and profile there. Build elsewhere with `--out`, or mount it for yourself alone (such as `umask=077`).",
         out.display()
@@ -380,10 +384,10 @@ pub fn shown_secrets(out: &Path) -> String {
 }
 
 /// What stands above the lines that tell what a change means for people.
-pub const MEANS: &str = "what it means:";
+pub(super) const MEANS: &str = "what it means:";
 
 /// As what a build ends that cannot make its tree.
-pub fn execute_failure(error: ExecuteError) -> Failure {
+pub(super) fn execute_failure(error: ExecuteError) -> Failure {
     match error {
         ExecuteError::Render(error) => Stop::from(error).into(),
         ExecuteError::Tree(error) => Failure::environment(error),

@@ -12,7 +12,7 @@ use crate::model::Homelab;
 use crate::status::{State, Status};
 
 /// Says everything that is wrong with the declaration, the templates and the lock, and for what a build would be refused.
-pub fn check(arguments: &Check) -> Result<(), Failure> {
+pub(super) fn check(arguments: &Check) -> Result<(), Failure> {
     let inputs = Inputs::of(&arguments.declaration, None)?;
     let consent = Consent {
         revocations: arguments.allow_retire,

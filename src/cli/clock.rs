@@ -23,7 +23,7 @@ struct NoTime {
 }
 
 /// Now, in whole seconds; `SOURCE_DATE_EPOCH` where it is set.
-pub fn read() -> Result<Clock, Failure> {
+pub(super) fn read() -> Result<Clock, Failure> {
     let Some(value) = std::env::var_os(VARIABLE) else {
         let now = Timestamp::now();
         return Ok(Clock {
@@ -40,17 +40,17 @@ pub fn read() -> Result<Clock, Failure> {
 }
 
 /// The moment alone.
-pub fn now() -> Result<Timestamp, Failure> {
+pub(super) fn now() -> Result<Timestamp, Failure> {
     read().map(|clock| clock.now)
 }
 
 /// The moment, for dates that are written into the lock.
-pub fn now_to_issue() -> Result<Timestamp, Failure> {
+pub(super) fn now_to_issue() -> Result<Timestamp, Failure> {
     read()?.to_issue().map_err(Failure::from)
 }
 
 /// Tells where the clock is behind what the lock says was issued.
-pub fn warn(lock: &Lock) -> Result<(), Failure> {
+pub(super) fn warn(lock: &Lock) -> Result<(), Failure> {
     if let Some(note) = read()?.note(lock) {
         report::note(note);
     }

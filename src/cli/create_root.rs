@@ -25,10 +25,10 @@ use crate::share::SecretPath;
 use crate::tree::{Existing, Mode, TreeError, write_durably};
 
 /// Where the sealed secret is kept until the lock that pins it is written.
-pub const PENDING: &str = ".homelab.age.pending";
+pub(super) const PENDING: &str = ".homelab.age.pending";
 
 #[derive(Debug, Error, Diagnostic)]
-pub enum CreateRootError {
+pub(super) enum CreateRootError {
     #[error("`homelab.lock` is missing, but `{}` is there", witness.display())]
     #[diagnostic(
         code("lock::missing"),
@@ -68,7 +68,7 @@ pub enum CreateRootError {
 
 /// Whether homelab.age has to be there, where there is a lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SealedRoot {
+pub(super) enum SealedRoot {
     Needed,
     /// A command prints the root secret.
     Elsewhere,
@@ -76,7 +76,11 @@ pub enum SealedRoot {
 
 /// The lock of a workspace, or none where a root secret may be made, completing what an interrupted command has left. An error
 /// where something is missing that was there: never a new authority by surprise.
-pub fn standing(workspace: &Held, out: &Path, sealed: SealedRoot) -> Result<Option<Lock>, Failure> {
+pub(super) fn standing(
+    workspace: &Held,
+    out: &Path,
+    sealed: SealedRoot,
+) -> Result<Option<Lock>, Failure> {
     let Some(lock) = begun(workspace, out)? else {
         // Nothing was ever made with a secret that was only pending.
         let _ = std::fs::remove_file(workspace.path(PENDING));
@@ -92,7 +96,7 @@ pub fn standing(workspace: &Held, out: &Path, sealed: SealedRoot) -> Result<Opti
 
 /// The lock of a workspace that something has been made in; none where an authority may be made. An error
 /// where something is missing that was there. Changes nothing.
-pub fn begun(workspace: &Workspace, out: &Path) -> Result<Option<Lock>, Failure> {
+pub(super) fn begun(workspace: &Workspace, out: &Path) -> Result<Option<Lock>, Failure> {
     // Who only looks may have read between two steps of a first build: what comes after the lock is there, and the
     // lock was not. By now it is.
     standing_lock(workspace, out).or_else(|_| standing_lock(workspace, out))
@@ -146,7 +150,7 @@ fn is_empty_or_absent(directory: &Path) -> bool {
 ///
 /// It may have come with the repository instead: what is no secret that homelab left there, or not the one that the lock pins, is
 /// refused.
-pub fn complete_pending(workspace: &Held, lock: &Lock) -> Result<(), Failure> {
+pub(super) fn complete_pending(workspace: &Held, lock: &Lock) -> Result<(), Failure> {
     // What was sealed and never tried to its end.
     let _ = std::fs::remove_file(workspace.path(TRIED));
     let pending = workspace.path(PENDING);
@@ -195,7 +199,7 @@ fn refuse_a_stray(
 }
 
 /// A root secret that is not yet in its place.
-pub struct CreatedRoot {
+pub(super) struct CreatedRoot {
     /// A lock of its own, under which nothing has been issued.
     pub lock: Lock,
     /// The secret, alone.
@@ -204,7 +208,7 @@ pub struct CreatedRoot {
 }
 
 /// Draws a root secret and seals it.
-pub fn create(workspace: &Workspace, to: &SealsTo) -> Result<CreatedRoot, Failure> {
+pub(super) fn create(workspace: &Workspace, to: &SealsTo) -> Result<CreatedRoot, Failure> {
     let root = new_root()?;
     let (lock, keyring) = (Lock::new(&root), Keyring::of(root));
     let sealed = to.seal(workspace, &keyring)?;
@@ -216,13 +220,13 @@ pub fn create(workspace: &Workspace, to: &SealsTo) -> Result<CreatedRoot, Failur
 }
 
 /// Draws a root secret.
-pub fn new_root() -> Result<RootSecret, Failure> {
+pub(super) fn new_root() -> Result<RootSecret, Failure> {
     random().map(RootSecret::new)
 }
 
 /// Draws a root secret and seals it to an identity, which is made where there is none and none was
 /// named.
-pub fn create_for_identity(
+pub(super) fn create_for_identity(
     workspace: &Workspace,
     named: Option<&Path>,
 ) -> Result<CreatedRoot, Failure> {
@@ -279,7 +283,11 @@ fn new_identity(path: &Path) -> Result<Option<Identity>, Failure> {
 }
 
 /// Writes a created secret and the lock that pins it, in the order that survives a crash.
-pub fn establish(workspace: &Held, created: &CreatedRoot, lock: &Lock) -> Result<(), Failure> {
+pub(super) fn establish(
+    workspace: &Held,
+    created: &CreatedRoot,
+    lock: &Lock,
+) -> Result<(), Failure> {
     workspace.write_here(PENDING, &created.sealed)?;
     workspace.write_lock(lock, Some(&created.opened.keyring))?;
     complete_pending(workspace, lock)?;
@@ -291,17 +299,17 @@ pub fn establish(workspace: &Held, created: &CreatedRoot, lock: &Lock) -> Result
 }
 
 /// A new issuance id.
-pub fn new_issuance_id() -> Result<IssuanceId, Failure> {
+pub(super) fn new_issuance_id() -> Result<IssuanceId, Failure> {
     random().map(IssuanceId::new)
 }
 
 /// As many new issuance ids as are wanted.
-pub fn new_issuance_ids() -> Result<IssuanceIds, Failure> {
+pub(super) fn new_issuance_ids() -> Result<IssuanceIds, Failure> {
     random().map(|seed| IssuanceIds::from_seed(&seed))
 }
 
 /// A new path for what is shared.
-pub fn new_secret_path() -> Result<SecretPath, Failure> {
+pub(super) fn new_secret_path() -> Result<SecretPath, Failure> {
     random().map(SecretPath::new)
 }
 

@@ -27,7 +27,7 @@ enum DeviceError {
 
 /// What is to be done with a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
+pub(super) enum Purpose {
     /// It is to get another certificate.
     Renew,
     /// It is to be shut out.
@@ -52,7 +52,11 @@ impl Purpose {
 }
 
 /// A device that nobody declared, or that nothing is issued to, is a mistake of the command line.
-pub fn is_enrolled(homelab: &Homelab, device: &DeviceId, to: Purpose) -> Result<(), Failure> {
+pub(super) fn is_enrolled(
+    homelab: &Homelab,
+    device: &DeviceId,
+    to: Purpose,
+) -> Result<(), Failure> {
     let error = match homelab.device(device) {
         Some(known) if known.installed().is_none() => return Ok(()),
         Some(_) => DeviceError::Installed {

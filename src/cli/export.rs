@@ -76,7 +76,7 @@ struct Exportable {
 }
 
 /// Prints a device's key and certificate, or an authority's key, or writes them to a file.
-pub fn export(arguments: &Export) -> Result<(), Failure> {
+pub(super) fn export(arguments: &Export) -> Result<(), Failure> {
     if let Some(what) = arguments.contradiction() {
         return Err(Failure::new(
             Exit::Usage,

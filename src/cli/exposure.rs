@@ -11,7 +11,7 @@ use crate::lock::Lock;
 use crate::render::render;
 
 /// Says what the next `build` would expose, as far as certificates have been issued.
-pub fn exposure(arguments: &Arguments) -> Result<(), Failure> {
+pub(super) fn exposure(arguments: &Arguments) -> Result<(), Failure> {
     let workspace = Workspace::of(&arguments.declaration);
     let homelab = workspace.homelab()?;
     let templates = workspace.templates()?;

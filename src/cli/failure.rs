@@ -30,7 +30,7 @@ impl From<Exit> for ExitCode {
 
 /// Why a command could not do what was asked.
 #[derive(Debug)]
-pub struct Failure {
+pub(super) struct Failure {
     /// The exit code.
     pub exit: Exit,
     /// What to tell the user.
@@ -39,7 +39,7 @@ pub struct Failure {
 
 impl Failure {
     /// One error that ends the command.
-    pub fn new(exit: Exit, error: impl Diagnostic + Send + Sync + 'static) -> Failure {
+    pub(super) fn new(exit: Exit, error: impl Diagnostic + Send + Sync + 'static) -> Failure {
         Failure {
             exit,
             reports: vec![Report::new(error)],
@@ -47,12 +47,12 @@ impl Failure {
     }
 
     /// An error of the environment: most are.
-    pub fn environment(error: impl Diagnostic + Send + Sync + 'static) -> Failure {
+    pub(super) fn environment(error: impl Diagnostic + Send + Sync + 'static) -> Failure {
         Failure::new(Exit::Environment, error)
     }
 
     /// All the mistakes of a source.
-    pub fn mistakes(exit: Exit, mistakes: Mistakes) -> Failure {
+    pub(super) fn mistakes(exit: Exit, mistakes: Mistakes) -> Failure {
         Failure {
             exit,
             reports: mistakes.into_reports().collect(),

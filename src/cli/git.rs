@@ -13,9 +13,9 @@ use super::report;
 use crate::tree::parent_of;
 
 /// What git does not keep.
-pub const IGNORE: &str = ".gitignore";
+pub(super) const IGNORE: &str = ".gitignore";
 /// How git keeps and merges our files.
-pub const ATTRIBUTES: &str = ".gitattributes";
+pub(super) const ATTRIBUTES: &str = ".gitattributes";
 
 /// What is no business of git's: the output, and what an interrupted command leaves.
 const IGNORED: [&str; 2] = ["/out", "/.homelab.age.pending"];
@@ -51,14 +51,14 @@ const PATH_LIMIT: u64 = 1 << 16;
 const LIMIT: u64 = 1 << 20;
 
 /// Tells git everything, where a homelab begins; whether there was anything to tell.
-pub fn tell(workspace: &Held) -> Result<bool, Failure> {
+pub(super) fn tell(workspace: &Held) -> Result<bool, Failure> {
     let ignored = ignore(workspace)?;
     Ok(attribute(workspace)? || ignored)
 }
 
 /// Tells git how to treat what is there, where the workspace is in a work tree of git's. What the user has said of a file
 /// stays as it is, and so does what is not there because the user took it out of `.gitignore`.
-pub fn tell_again(workspace: &Held) -> Result<bool, Failure> {
+pub(super) fn tell_again(workspace: &Held) -> Result<bool, Failure> {
     if is_in_work_tree(workspace.directory()) {
         let ignored = ignore_by_present_lines(workspace)?;
         Ok(attribute(workspace)? || ignored)
@@ -92,7 +92,7 @@ fn ignored_now(text: &str) -> String {
 
 /// What git says of a path.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Tracks {
+pub(super) enum Tracks {
     /// It keeps nothing there, or there is no git.
     Nothing,
     /// It keeps this file there, or the link that it is, among others perhaps.
@@ -102,7 +102,7 @@ pub enum Tracks {
 }
 
 /// Whether git keeps something at or below `path`.
-pub fn tracks(path: &Path) -> Tracks {
+pub(super) fn tracks(path: &Path) -> Tracks {
     let (Ok(parent), Some(name)) = (parent_of(path).canonicalize(), path.file_name()) else {
         return Tracks::Nothing;
     };
@@ -145,7 +145,7 @@ fn first_of(mut asked: Child, top: &Path) -> Tracks {
 
 /// The first link on the way to the output, in the homelab's directory, that git keeps or does not answer for: whoever
 /// can push says where it leads.
-pub fn tracked_link<'p>(directory: &Path, out: &'p Path) -> Option<&'p Path> {
+pub(super) fn tracked_link<'p>(directory: &Path, out: &'p Path) -> Option<&'p Path> {
     let here = directory.canonicalize().ok()?;
     let links = out.ancestors().filter(|path| path.is_symlink());
     let mut within = links.filter(|link| {
@@ -156,14 +156,14 @@ pub fn tracked_link<'p>(directory: &Path, out: &'p Path) -> Option<&'p Path> {
 }
 
 /// Says that git was told something.
-pub fn report_told() {
+pub(super) fn report_told() {
     report::note(format_args!(
         "{ATTRIBUTES} and {IGNORE} tell git now how homelab.lock and homelab.age are kept and merged: commit them."
     ));
 }
 
 /// Whether a directory is in a work tree of git's, or is one.
-pub fn is_in_work_tree(directory: &Path) -> bool {
+pub(super) fn is_in_work_tree(directory: &Path) -> bool {
     let Ok(directory) = directory.canonicalize() else {
         return false;
     };
@@ -173,7 +173,7 @@ pub fn is_in_work_tree(directory: &Path) -> bool {
 
 /// Whether a file lies in a git work tree that does not ignore it. Where git cannot be asked, a work tree is
 /// enough: the word costs nothing.
-pub fn is_seen(path: &Path) -> bool {
+pub(super) fn is_seen(path: &Path) -> bool {
     let Some(name) = path.file_name() else {
         return false;
     };

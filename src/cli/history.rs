@@ -15,7 +15,7 @@ const LIST_LIMIT: u64 = 32 << 20;
 const EDGE_STATE_LIMIT: u64 = 64 << 20;
 
 /// What `out` tells, the tree in the usual place, and this machine's memory.
-pub fn read(workspace: &Workspace, out: &Path, lock: &Lock) -> Result<History, Failure> {
+pub(super) fn read(workspace: &Workspace, out: &Path, lock: &Lock) -> Result<History, Failure> {
     let usual = workspace.path("out");
     let mut found = vec![remains(workspace, out)?];
     if usual != out {

@@ -25,7 +25,7 @@ use crate::tree::{
 };
 
 /// How long a command waits for another in the same directory.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// After which time the user is told what is waited for.
 const SILENCE: Duration = Duration::from_secs(2);
@@ -43,13 +43,13 @@ enum Access {
 }
 
 /// A workspace that this process alone may change.
-pub struct Held {
+pub(super) struct Held {
     workspace: Workspace,
     _directories: Vec<File>,
 }
 
 /// A workspace that no homelab changes as long as this is there.
-pub struct Still {
+pub(super) struct Still {
     workspace: Workspace,
     _directories: Vec<File>,
 }
@@ -65,7 +65,7 @@ struct Locked {
 impl Held {
     /// Holds the workspace of a declaration against every other homelab, waiting for a while, and removes what one
     /// that was killed has left half written.
-    pub fn of(declaration: &Declaration) -> Result<Held, Failure> {
+    pub(super) fn of(declaration: &Declaration) -> Result<Held, Failure> {
         let workspace = Workspace::of(declaration);
         let held = Held {
             _directories: hold(&workspace, Access::Alone)?,
@@ -87,7 +87,7 @@ impl Held {
 
 impl Still {
     /// Waits until no homelab changes the workspace of a declaration, and keeps them waiting.
-    pub fn of(declaration: &Declaration) -> Result<Still, Failure> {
+    pub(super) fn of(declaration: &Declaration) -> Result<Still, Failure> {
         let workspace = Workspace::of(declaration);
         Ok(Still {
             _directories: hold(&workspace, Access::Shared)?,

@@ -53,7 +53,7 @@ enum InitError {
 }
 
 /// Writes what a new homelab begins with. The declaration comes last: where it is, all else is.
-pub fn init(arguments: &Init) -> Result<(), Failure> {
+pub(super) fn init(arguments: &Init) -> Result<(), Failure> {
     let domain = Domain::new(&arguments.domain).map_err(|why| {
         let domain = arguments.domain.clone();
         Failure::new(Exit::Usage, InitError::BadDomain { domain, why })

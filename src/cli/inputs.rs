@@ -14,7 +14,7 @@ use crate::template::Templates;
 
 /// What a build begins with, read from a workspace that is [`Held`] by who is going to write, and [`Still`] or as it
 /// is at the moment for who only looks.
-pub struct Inputs<W = Workspace> {
+pub(super) struct Inputs<W = Workspace> {
     /// The files beside the declaration.
     pub workspace: W,
     /// The output tree.
@@ -29,21 +29,21 @@ pub struct Inputs<W = Workspace> {
 
 impl Inputs<Held> {
     /// Holds the workspace, then reads.
-    pub fn held(make: &Make) -> Result<Inputs<Held>, Failure> {
+    pub(super) fn held(make: &Make) -> Result<Inputs<Held>, Failure> {
         Inputs::read(Held::of(&make.declaration)?, make.out.as_deref())
     }
 }
 
 impl Inputs<Still> {
     /// Reads while nobody writes.
-    pub fn kept_still(make: &Make) -> Result<Inputs<Still>, Failure> {
+    pub(super) fn kept_still(make: &Make) -> Result<Inputs<Still>, Failure> {
         Inputs::read(Still::of(&make.declaration)?, make.out.as_deref())
     }
 }
 
 impl Inputs<Workspace> {
     /// Reads what is there at the moment, and waits for nobody.
-    pub fn of(declaration: &Declaration, out: Option<&Path>) -> Result<Inputs, Failure> {
+    pub(super) fn of(declaration: &Declaration, out: Option<&Path>) -> Result<Inputs, Failure> {
         Inputs::read(Workspace::of(declaration), out)
     }
 }
@@ -62,7 +62,7 @@ impl<W: AsRef<Workspace>> Inputs<W> {
     }
 
     /// What a build goes by that begins with this lock.
-    pub fn situation<'a>(
+    pub(super) fn situation<'a>(
         &'a self,
         lock: Option<Lock>,
         consent: Consent<'a>,
@@ -89,7 +89,7 @@ impl<W: AsRef<Workspace>> Inputs<W> {
 }
 
 /// What is consented to where these devices may come back.
-pub fn accepting(returns: &[DeviceId]) -> Consent<'_> {
+pub(super) fn accepting(returns: &[DeviceId]) -> Consent<'_> {
     Consent {
         accepted: Accepted {
             returns,
@@ -100,13 +100,13 @@ pub fn accepting(returns: &[DeviceId]) -> Consent<'_> {
 }
 
 /// The lock of a homelab that has been built before.
-pub fn issued_lock(workspace: &Workspace) -> Result<Lock, Failure> {
+pub(super) fn issued_lock(workspace: &Workspace) -> Result<Lock, Failure> {
     let lock = workspace.lock()?.filter(|lock| lock.signing().is_some());
     lock.ok_or_else(|| Failure::from(build::nothing_issued()))
 }
 
 /// The hash of homelab.age, where there is one.
-pub fn sealed_hash(workspace: &Workspace) -> Result<Option<blake3::Hash>, Failure> {
+pub(super) fn sealed_hash(workspace: &Workspace) -> Result<Option<blake3::Hash>, Failure> {
     let sealed = workspace.sealed()?;
     Ok(sealed.map(|bytes| blake3::hash(&bytes)))
 }

@@ -21,7 +21,7 @@ const LIMIT: u64 = 64 << 20;
 
 /// What is remembered of a homelab, and where.
 #[derive(Clone, Default)]
-pub struct Recollection {
+pub(super) struct Recollection {
     /// What.
     pub memory: Memory,
     place: Option<Place>,
@@ -41,7 +41,7 @@ struct Place {
 const NO_PLACE: &str = "neither $XDG_STATE_HOME nor $HOME names a directory";
 
 /// What is remembered of the homelab in that directory.
-pub fn recall(workspace: &Workspace) -> Recollection {
+pub(super) fn recall(workspace: &Workspace) -> Recollection {
     let (Some(state), Ok(directory)) = (directory_of_state(), workspace.directory().canonicalize())
     else {
         return Recollection::default();
@@ -73,7 +73,7 @@ pub fn recall(workspace: &Workspace) -> Recollection {
 }
 
 /// Forgets the homelab that was in that directory, where another one begins.
-pub fn begin_anew(workspace: &Held) -> Result<(), Failure> {
+pub(super) fn begin_anew(workspace: &Held) -> Result<(), Failure> {
     let mut recollection = workspace.recollection().clone();
     if recollection.memory == Memory::default() {
         return Ok(());
@@ -98,12 +98,12 @@ fn directory_of_state() -> Option<PathBuf> {
 
 impl Recollection {
     /// The manifests of an output tree that were written here.
-    pub fn manifests(&self, out: &Path) -> &[Hash] {
+    pub(super) fn manifests(&self, out: &Path) -> &[Hash] {
         self.memory.manifests(&self.name(out))
     }
 
     /// Remembers what a build goes by, where these devices may have come back.
-    pub fn learn(
+    pub(super) fn learn(
         &mut self,
         workspace: &Workspace,
         lock: &Lock,
@@ -118,14 +118,14 @@ impl Recollection {
     }
 
     /// Remembers manifests that are about to be written, before they are.
-    pub fn write_manifests(&mut self, out: &Path, hashes: &[Hash]) {
+    pub(super) fn write_manifests(&mut self, out: &Path, hashes: &[Hash]) {
         let name = self.name(out);
         self.memory.write_manifests(&name, hashes);
         self.keep();
     }
 
     /// Writes it, if it says anything else than the file. That it cannot be written is told, and no more.
-    pub fn keep(&mut self) {
+    pub(super) fn keep(&mut self) {
         let why = match &mut self.place {
             None => String::from(NO_PLACE),
             Some(place) => match place.keep(&self.memory) {

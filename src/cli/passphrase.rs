@@ -26,7 +26,7 @@ const SUSPEND: u8 = 0x1a;
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Asks for a passphrase.
-pub fn ask(prompt: &str) -> io::Result<SecretString> {
+pub(super) fn ask(prompt: &str) -> io::Result<SecretString> {
     let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
     let quiet = Quiet::begin(terminal)?;
     let mut shown = quiet.terminal.try_clone()?;

@@ -36,7 +36,7 @@ enum PasswordError {
 }
 
 /// Prints the password of a device's .p12, and nothing else.
-pub fn password(arguments: &Password) -> Result<(), Failure> {
+pub(super) fn password(arguments: &Password) -> Result<(), Failure> {
     let workspace = Workspace::of(&arguments.declaration);
     let lock = workspace.lock()?;
     let (lock, issued) = issued_to(lock.as_ref(), &arguments.device)?;
@@ -45,7 +45,7 @@ pub fn password(arguments: &Password) -> Result<(), Failure> {
 }
 
 /// The certificate that a device has now, or why there is none.
-pub fn issued_to<'l>(
+pub(super) fn issued_to<'l>(
     lock: Option<&'l Lock>,
     device: &DeviceId,
 ) -> Result<(&'l Lock, &'l Issued), Failure> {
@@ -88,7 +88,7 @@ fn shut_out(lock: &Lock, device: &DeviceId) -> PasswordError {
 }
 
 /// The password of the .p12 with this certificate; opens the root secret.
-pub fn derived(
+pub(super) fn derived(
     workspace: &Workspace,
     lock: &Lock,
     issued: &Issued,

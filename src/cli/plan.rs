@@ -87,7 +87,7 @@ impl From<&Stop> for ToldStop {
 }
 
 /// Says what a build would change, and what it means for people.
-pub fn plan(arguments: &Arguments) -> Result<(), Failure> {
+pub(super) fn plan(arguments: &Arguments) -> Result<(), Failure> {
     let (out, plan) = settled(arguments)?;
     if arguments.json {
         report::json(&plan)?;
@@ -152,7 +152,7 @@ fn stamps(workspace: &Workspace, out: &Path) -> [Option<(u64, i64, i64)>; 4] {
 }
 
 /// What a build would do, and what it would make of the tree.
-pub struct Foreseen<'a> {
+pub(super) struct Foreseen<'a> {
     inputs: &'a Inputs,
     pub prepared: Prepared<'a>,
     view: View,
@@ -161,7 +161,7 @@ pub struct Foreseen<'a> {
 
 impl<'a> Foreseen<'a> {
     /// Works it out without the secret, and waits for nobody.
-    pub fn of(
+    pub(super) fn of(
         inputs: &'a Inputs,
         mode: Mode,
         consent: Consent<'a>,
@@ -193,12 +193,12 @@ impl<'a> Foreseen<'a> {
     }
 
     /// Why a build would be refused.
-    pub fn stops(&self) -> impl Iterator<Item = &Stop> {
+    pub(super) fn stops(&self) -> impl Iterator<Item = &Stop> {
         self.prepared.stops.iter().chain(&self.tree.stops)
     }
 
     /// The same, to end with.
-    pub fn into_stops(self) -> Vec<Stop> {
+    pub(super) fn into_stops(self) -> Vec<Stop> {
         self.prepared
             .stops
             .into_iter()

@@ -25,7 +25,7 @@ enum RenewError {
 }
 
 /// Issues new certificates, or shuts out the older ones, and builds.
-pub fn renew(arguments: &Renew) -> Result<(), Failure> {
+pub(super) fn renew(arguments: &Renew) -> Result<(), Failure> {
     let inputs = Inputs::held(&arguments.make)?;
     let (homelab, lock) = (&inputs.homelab, issued_lock(&inputs.workspace)?);
     for device in &arguments.devices {

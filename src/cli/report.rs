@@ -12,7 +12,7 @@ use super::shown::Shown;
 use crate::share::Qr;
 
 /// Chooses how diagnostics are drawn.
-pub fn set_up() {
+pub(super) fn set_up() {
     // Fails only where a hook is set already, and then that one is as good.
     let _ = miette::set_hook(Box::new(|_| {
         Box::new(
@@ -25,29 +25,29 @@ pub fn set_up() {
 }
 
 /// A result, on stdout.
-pub fn result(line: impl Display) {
+pub(super) fn result(line: impl Display) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// A styled result that the command is of no use without: the styles stay where stdout is a terminal
 /// and nothing says otherwise (`NO_COLOR`).
-pub fn table(text: &str) -> Result<(), Failure> {
+pub(super) fn table(text: &str) -> Result<(), Failure> {
     print(anstream::stdout(), format_args!("{text}"))
 }
 
 /// A result that the command is of no use without: an error where it cannot be printed.
-pub fn only_result(line: impl Display) -> Result<(), Failure> {
+pub(super) fn only_result(line: impl Display) -> Result<(), Failure> {
     print(std::io::stdout(), format_args!("{line}\n"))
 }
 
 /// The same for a text that ends its lines itself.
-pub fn only_text(text: &str) -> Result<(), Failure> {
+pub(super) fn only_text(text: &str) -> Result<(), Failure> {
     print(std::io::stdout(), format_args!("{text}"))
 }
 
 /// A QR code, black on white whatever the terminal's own colours are; `NO_COLOR` is not about a picture.
 /// Where stdout is no terminal, ink is dark: it is right on white paper.
-pub fn picture(qr: &Qr) -> Result<(), Failure> {
+pub(super) fn picture(qr: &Qr) -> Result<(), Failure> {
     let stdout = std::io::stdout();
     if !stdout.is_terminal() {
         return only_result(qr.lines());
@@ -74,7 +74,7 @@ const PICTURE: Style = Style::new()
     .bg_color(Some(Color::Ansi256(Ansi256Color(231))));
 
 /// The same as a JSON object, for scripts.
-pub fn json(result: &impl Serialize) -> Result<(), Failure> {
+pub(super) fn json(result: &impl Serialize) -> Result<(), Failure> {
     let json = serde_json::to_string_pretty(result);
     only_result(json.expect("it is plain data with text for keys"))
 }
@@ -92,12 +92,12 @@ struct CannotPrint {
 }
 
 /// What the user should know besides, on stderr.
-pub fn note(line: impl Display) {
+pub(super) fn note(line: impl Display) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// An error, on stderr.
-pub fn failure(report: &Report) {
+pub(super) fn failure(report: &Report) {
     let _ = match Shown::of(report) {
         Some(shown) => writeln!(std::io::stderr(), "{:?}", Report::new(shown)),
         None => writeln!(std::io::stderr(), "{report:?}"),

@@ -9,7 +9,7 @@ use crate::model::{Enrolment, Homelab};
 const LIMIT: u64 = 64 << 10;
 
 /// Reads every request that is declared.
-pub fn read(workspace: &Workspace, homelab: &Homelab) -> Result<Requested, Failure> {
+pub(super) fn read(workspace: &Workspace, homelab: &Homelab) -> Result<Requested, Failure> {
     let mut files = Vec::new();
     for (_, device) in homelab.devices() {
         if let Enrolment::Request(path) = &device.enrolment {

@@ -13,7 +13,7 @@ use crate::lock::Lock;
 use crate::model::{Admission, DeviceId, Enrolment, Homelab};
 
 /// Shuts devices out at once, builds, and says what is to be done next, in order.
-pub fn revoke(arguments: &Revoke) -> Result<(), Failure> {
+pub(super) fn revoke(arguments: &Revoke) -> Result<(), Failure> {
     let inputs = Inputs::held(&arguments.make)?;
     for device in &arguments.devices {
         is_enrolled(&inputs.homelab, device, Purpose::Revoke)?;

@@ -55,7 +55,7 @@ enum RotateError {
 }
 
 /// Begins or finishes a rotation, and builds; or encrypts homelab.age anew.
-pub fn rotate(arguments: &Rotate) -> Result<(), Failure> {
+pub(super) fn rotate(arguments: &Rotate) -> Result<(), Failure> {
     let make = arguments.make();
     let what = arguments.what();
     let what = what.ok_or_else(|| Failure::new(Exit::Usage, RotateError::Nothing))?;

@@ -19,10 +19,10 @@ use crate::root::{
 use crate::tree::{Existing, Mode, write_durably};
 
 /// Where a file that a command has sealed lies while another tries to open it.
-pub const TRIED: &str = ".homelab.age.tried";
+pub(super) const TRIED: &str = ".homelab.age.tried";
 
 #[derive(Debug, Error, Diagnostic)]
-pub enum SealingError {
+pub(super) enum SealingError {
     #[error("homelab.age cannot be written anew: a command opens it")]
     #[diagnostic(
         code("root::command-keeps"),
@@ -101,7 +101,7 @@ pub enum SealingError {
 }
 
 /// Whom a keyring is to be sealed to.
-pub enum Wanted {
+pub(super) enum Wanted {
     /// Those who could open it.
     AsBefore,
     /// These.
@@ -126,7 +126,7 @@ pub enum Wanted {
 
 impl Wanted {
     /// As options say it.
-    pub fn of(recipients: &[Recipient], seal: Option<&str>, root: Option<&str>) -> Wanted {
+    pub(super) fn of(recipients: &[Recipient], seal: Option<&str>, root: Option<&str>) -> Wanted {
         match (seal, root, recipients) {
             (Some(seal), Some(root), _) => Wanted::Command {
                 seal: seal.to_owned(),
@@ -139,7 +139,7 @@ impl Wanted {
 }
 
 /// Whom a keyring is sealed to.
-pub enum SealsTo {
+pub(super) enum SealsTo {
     /// Whoever has one of these identities.
     Recipients(Vec<Recipient>),
     /// Whoever knows it.
@@ -158,7 +158,11 @@ impl Opened {
     ///
     /// # Errors
     /// Where that is not known: age files do not tell who their recipients are. Or where nobody here could open it.
-    pub fn seals_to(&self, wanted: &Wanted, at_hand: &[Identity]) -> Result<SealsTo, Failure> {
+    pub(super) fn seals_to(
+        &self,
+        wanted: &Wanted,
+        at_hand: &[Identity],
+    ) -> Result<SealsTo, Failure> {
         let to = self.asked(wanted)?;
         if self.would_open(&to, at_hand) {
             Ok(to)
@@ -168,7 +172,7 @@ impl Opened {
     }
 
     /// The same, whoever is locked out by it.
-    pub fn asked(&self, wanted: &Wanted) -> Result<SealsTo, Failure> {
+    pub(super) fn asked(&self, wanted: &Wanted) -> Result<SealsTo, Failure> {
         match wanted {
             Wanted::AsBefore => match &self.with {
                 OpenedWith::Command => Err(Failure::environment(SealingError::CommandKeeps)),
@@ -188,7 +192,7 @@ impl Opened {
     }
 
     /// Who could open it until now.
-    pub fn known(&self) -> Result<Vec<Recipient>, Failure> {
+    pub(super) fn known(&self) -> Result<Vec<Recipient>, Failure> {
         let error = match &self.with {
             OpenedWith::Identities {
                 known: Some(known), ..
@@ -224,7 +228,7 @@ impl Opened {
     }
 
     /// Puts the keyring into homelab.age, in place of the file that is there, once it is known to open.
-    pub fn replace(&self, workspace: &Held, to: &SealsTo) -> Result<(), Failure> {
+    pub(super) fn replace(&self, workspace: &Held, to: &SealsTo) -> Result<(), Failure> {
         let sealed = to.seal(workspace, &self.keyring)?;
         self.try_out(to, &sealed)?;
         workspace.write("homelab.age", &sealed)
@@ -256,7 +260,11 @@ impl Opened {
 
 impl SealsTo {
     /// Seals a keyring; what a command has sealed is opened again by the other one.
-    pub fn seal(&self, workspace: &Workspace, keyring: &Keyring) -> Result<Vec<u8>, Failure> {
+    pub(super) fn seal(
+        &self,
+        workspace: &Workspace,
+        keyring: &Keyring,
+    ) -> Result<Vec<u8>, Failure> {
         match self {
             SealsTo::Recipients(recipients) => seal(keyring, recipients).map_err(cannot_seal),
             SealsTo::Passphrase(passphrase) => {

@@ -23,10 +23,10 @@ use crate::root::{
 };
 
 /// Bytes of an identity file, a sealed root or a command's answer, at the most.
-pub const LIMIT: u64 = 64 << 10;
+pub(super) const LIMIT: u64 = 64 << 10;
 
 #[derive(Debug, Error, Diagnostic)]
-pub enum SecretError {
+pub(super) enum SecretError {
     #[error("`{}` cannot be opened", path.display())]
     #[diagnostic(code("root::cannot-open"), help("{help}"))]
     CannotOpen {
@@ -157,7 +157,7 @@ fn other_identity(why: &NotIdentities, path: &Path) -> String {
 }
 
 /// A keyring that has been opened, and how it can be sealed again.
-pub struct Opened {
+pub(super) struct Opened {
     /// What was sealed.
     pub keyring: Keyring,
     /// What it was opened with.
@@ -165,7 +165,7 @@ pub struct Opened {
 }
 
 /// What a keyring was opened with.
-pub enum OpenedWith {
+pub(super) enum OpenedWith {
     /// The identities in a file.
     Identities {
         /// All of them.
@@ -184,7 +184,7 @@ pub enum OpenedWith {
 }
 
 /// Opens the keyring and holds it against what the lock pins, and the lock against it.
-pub fn unlock(
+pub(super) fn unlock(
     workspace: &Workspace,
     options: &Secret,
     lock: &Lock,
@@ -208,7 +208,7 @@ pub fn unlock(
 }
 
 /// The root secret that a command prints, where nothing is pinned yet, and a lock of its own.
-pub fn first_from_command(
+pub(super) fn first_from_command(
     workspace: &Workspace,
     options: &Secret,
 ) -> Result<Option<(Lock, Opened)>, Failure> {
@@ -304,7 +304,7 @@ fn open_with(sealed: &[u8], at_hand: Vec<Identity>) -> Result<(Keyring, OpenedWi
 
 impl Opened {
     /// A keyring that has just been made, and is to be sealed to these.
-    pub fn new(keyring: Keyring, to: &SealsTo) -> Opened {
+    pub(super) fn new(keyring: Keyring, to: &SealsTo) -> Opened {
         let with = match to {
             SealsTo::Recipients(own) => OpenedWith::Identities {
                 at_hand: Vec::new(),
@@ -320,7 +320,7 @@ impl Opened {
 }
 
 /// The identity file: as named, `$HOMELAB_IDENTITY`, or the usual place.
-pub fn identity_path(named: Option<&Path>) -> Result<PathBuf, Failure> {
+pub(super) fn identity_path(named: Option<&Path>) -> Result<PathBuf, Failure> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     if let Some(named) = named {
         return Ok(named.to_owned());
@@ -339,14 +339,14 @@ pub fn identity_path(named: Option<&Path>) -> Result<PathBuf, Failure> {
 }
 
 /// The identities that are here, whatever opened homelab.age: those in the file that is named, or in the usual place.
-pub fn identities_at_hand(workspace: &Workspace, named: Option<&Path>) -> Vec<Identity> {
+pub(super) fn identities_at_hand(workspace: &Workspace, named: Option<&Path>) -> Vec<Identity> {
     let path = identity_path(named).ok();
     let read = path.and_then(|path| read_identities(workspace, &path).ok().flatten());
     read.unwrap_or_default()
 }
 
 /// The identities in a file; `None` if there is no file.
-pub fn read_identities(
+pub(super) fn read_identities(
     workspace: &Workspace,
     path: &Path,
 ) -> Result<Option<Vec<Identity>>, Failure> {
@@ -360,7 +360,7 @@ pub fn read_identities(
 }
 
 /// A new passphrase: the first line of a file, or what is typed twice.
-pub fn new_passphrase(file: Option<&Path>) -> Result<SecretString, Failure> {
+pub(super) fn new_passphrase(file: Option<&Path>) -> Result<SecretString, Failure> {
     const SHORTEST: usize = 12;
     let wrong = |what, help| Failure::environment(SecretError::Passphrase { what, help });
     let ask = |prompt: &str| ask(prompt, "for homelab.age", "use `--passphrase-file FILE`");
@@ -396,7 +396,7 @@ fn root_passphrase(options: &Secret) -> Result<SecretString, Failure> {
 }
 
 /// The passphrase in the first line of a file, or of standard input.
-pub fn passphrase_in(file: &Path) -> Result<SecretString, Failure> {
+pub(super) fn passphrase_in(file: &Path) -> Result<SecretString, Failure> {
     let line = bounded::first_line(file).map_err(|source| {
         let path = file.to_owned();
         Failure::environment(SecretError::PassphraseFile { path, source })
@@ -405,7 +405,11 @@ pub fn passphrase_in(file: &Path) -> Result<SecretString, Failure> {
 }
 
 /// Asks for a passphrase on the terminal, without showing it; says what helps where there is none.
-pub fn ask(prompt: &str, of: &'static str, instead: &'static str) -> Result<SecretString, Failure> {
+pub(super) fn ask(
+    prompt: &str,
+    of: &'static str,
+    instead: &'static str,
+) -> Result<SecretString, Failure> {
     let no_terminal = |source| SecretError::NoTerminal {
         of,
         instead,
@@ -415,7 +419,7 @@ pub fn ask(prompt: &str, of: &'static str, instead: &'static str) -> Result<Secr
 }
 
 /// What a command prints that opens homelab.age, or the file that is to come in its place.
-pub fn from_command(command: &str, sealed: &Path) -> Result<Keyring, Failure> {
+pub(super) fn from_command(command: &str, sealed: &Path) -> Result<Keyring, Failure> {
     let output = printed(command, sealed)?;
     let text = str::from_utf8(&output).ok();
     text.and_then(Keyring::from_text).ok_or_else(no_root)
@@ -452,10 +456,10 @@ fn run(command: &str, sealed: &Path) -> io::Result<(ExitStatus, Zeroizing<Vec<u8
 }
 
 /// The variable that tells a root command which file it is to open.
-pub const SEALED_VARIABLE: &str = "HOMELAB_AGE";
+pub(super) const SEALED_VARIABLE: &str = "HOMELAB_AGE";
 
 /// Makes a directory, and those above it, that only the user may look into.
-pub fn make_private_directory(directory: &Path) -> Result<(), Failure> {
+pub(super) fn make_private_directory(directory: &Path) -> Result<(), Failure> {
     use std::os::unix::fs::DirBuilderExt;
     let mut builder = std::fs::DirBuilder::new();
     let made = builder.recursive(true).mode(0o700).create(directory);

@@ -115,7 +115,7 @@ enum ShareError {
 }
 
 /// Offers a device's files until they are fetched.
-pub fn share(arguments: &Share) -> Result<(), Failure> {
+pub(super) fn share(arguments: &Share) -> Result<(), Failure> {
     let device = &arguments.device;
     let workspace = Still::of(&arguments.declaration)?;
     let out = workspace.out(arguments.out.as_deref())?;

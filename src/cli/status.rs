@@ -27,7 +27,7 @@ struct NeedsAction {
 }
 
 /// Says how every device stands.
-pub fn status(arguments: &Arguments) -> Result<(), Failure> {
+pub(super) fn status(arguments: &Arguments) -> Result<(), Failure> {
     let workspace = Workspace::of(&arguments.declaration);
     let homelab = workspace.homelab()?;
     let out = workspace.path("out");

@@ -23,7 +23,7 @@ use crate::render::Secrets;
 use crate::root::{Identity, IssuanceId, Keyring};
 
 /// One build's dealings with the keyring, which is opened once and only where it is needed.
-pub struct Updating<'a> {
+pub(super) struct Updating<'a> {
     workspace: &'a Held,
     options: &'a Secret,
     facts: Facts<'a>,
@@ -40,7 +40,7 @@ struct Facts<'a> {
 
 impl<'a> Updating<'a> {
     /// Nothing is opened yet.
-    pub fn new(
+    pub(super) fn new(
         inputs: &'a Inputs<Held>,
         history: &'a History,
         options: &'a Secret,
@@ -59,7 +59,7 @@ impl<'a> Updating<'a> {
 
     /// The first build: makes the root secret, unless a command prints it, the authority and every
     /// certificate, and writes the lock. An authority is adopted before anything is issued.
-    pub fn begin(&mut self, operation: &Operation) -> Result<Lock, Failure> {
+    pub(super) fn begin(&mut self, operation: &Operation) -> Result<Lock, Failure> {
         // Before anything is drawn or written.
         clock::now_to_issue()?;
         memory::begin_anew(self.workspace)?;
@@ -99,7 +99,7 @@ impl<'a> Updating<'a> {
 
     /// A later build: does what was ordered, adds to the lock what is newly declared, retires what is no longer, signs the
     /// revocation lists anew where they are stale, and writes the lock if that changes anything.
-    pub fn go_on(&mut self, mut lock: Lock, operation: &Operation) -> Result<Lock, Failure> {
+    pub(super) fn go_on(&mut self, mut lock: Lock, operation: &Operation) -> Result<Lock, Failure> {
         let unconfirmed = self.hold_unsigned(&lock)?;
         let taken = self.carry_out(operation, &mut lock)?;
         let Facts {
@@ -278,7 +278,7 @@ impl<'a> Updating<'a> {
     }
 
     /// The keyring, and the authorities that it has the keys of, held against the lock.
-    pub fn secrets(self, lock: &Lock) -> Result<Secrets, Failure> {
+    pub(super) fn secrets(self, lock: &Lock) -> Result<Secrets, Failure> {
         let opened = match self.opened {
             Some(opened) => opened,
             None => secret::unlock(self.workspace, self.options, lock, &lock.roots())?,
@@ -287,7 +287,7 @@ impl<'a> Updating<'a> {
     }
 
     /// The keyring, opened if it is not open yet.
-    pub fn open(&mut self, lock: &Lock) -> Result<&mut Opened, Failure> {
+    pub(super) fn open(&mut self, lock: &Lock) -> Result<&mut Opened, Failure> {
         let (workspace, options) = (self.workspace, self.options);
         Ok(match &mut self.opened {
             Some(opened) => opened,

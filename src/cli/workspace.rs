@@ -36,7 +36,7 @@ const TEMPLATES_LIMIT: usize = 16 << 20;
 const MOST_TEMPLATES: usize = 4096;
 
 /// The directory of a declaration, to be read. What is to be changed is [`Held`].
-pub struct Workspace {
+pub(super) struct Workspace {
     directory: PathBuf,
     declaration: PathBuf,
     root_key: Option<RootKey>,
@@ -48,7 +48,7 @@ pub struct Workspace {
 
 /// How a lock that is there stands to one that would be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Written {
+pub(super) enum Written {
     /// They are the same.
     Same,
     /// The same records in another form, as a merge leaves them.
@@ -58,7 +58,7 @@ pub enum Written {
 }
 
 #[derive(Debug, Error, Diagnostic)]
-pub enum WorkspaceError {
+pub(super) enum WorkspaceError {
     #[error("there is no `{}`", path.display())]
     #[diagnostic(
         code("workspace::no-declaration"),
@@ -136,14 +136,14 @@ pub enum WorkspaceError {
 
 impl WorkspaceError {
     /// The failure of a machine that miscalculates.
-    pub fn miscalculates() -> Failure {
+    pub(super) fn miscalculates() -> Failure {
         Failure::environment(WorkspaceError::Miscalculates)
     }
 }
 
 impl Workspace {
     /// The workspace of a declaration, which need not exist yet.
-    pub fn of(declaration: &Declaration) -> Workspace {
+    pub(super) fn of(declaration: &Declaration) -> Workspace {
         let (root_key, accept_epoch) = (declaration.root_key, declaration.accept_epoch);
         let declaration = &declaration.file;
         Workspace {
@@ -156,17 +156,17 @@ impl Workspace {
     }
 
     /// What this machine remembers of the homelab.
-    pub fn recollection(&self) -> &Recollection {
+    pub(super) fn recollection(&self) -> &Recollection {
         self.recollection.get_or_init(|| memory::recall(self))
     }
 
     /// Whether somebody has said that this lock counts, though it is behind others.
-    pub fn accepts_order_of(&self, lock: &Lock) -> bool {
+    pub(super) fn accepts_order_of(&self, lock: &Lock) -> bool {
         self.accept_epoch == Some(lock.epoch)
     }
 
     /// A file or directory beside the declaration, as a user would write its path.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         match self.directory.as_path() {
             here if here == Path::new(".") => PathBuf::from(name),
             directory => directory.join(name),
@@ -174,17 +174,17 @@ impl Workspace {
     }
 
     /// The directory.
-    pub fn directory(&self) -> &Path {
+    pub(super) fn directory(&self) -> &Path {
         &self.directory
     }
 
     /// The declaration itself.
-    pub fn declaration(&self) -> &Path {
+    pub(super) fn declaration(&self) -> &Path {
         &self.declaration
     }
 
     /// The output tree that a command names, or `out/`; it must not be the workspace itself.
-    pub fn out(&self, named: Option<&Path>) -> Result<PathBuf, Failure> {
+    pub(super) fn out(&self, named: Option<&Path>) -> Result<PathBuf, Failure> {
         let out = named.map_or_else(|| self.path("out"), Path::to_owned);
         let is_here = match (out.canonicalize(), self.directory.canonicalize()) {
             (Ok(out), Ok(here)) => here.starts_with(out),
@@ -205,7 +205,7 @@ impl Workspace {
     }
 
     /// Reads and resolves the declaration.
-    pub fn homelab(&self) -> Result<Homelab, Failure> {
+    pub(super) fn homelab(&self) -> Result<Homelab, Failure> {
         // One more, which tells that there are more.
         let most = parse::SIZE_LIMIT as u64 + 1;
         let Some(bytes) = self.read_start(&self.declaration, most)? else {
@@ -250,7 +250,7 @@ impl Workspace {
     }
 
     /// Reads the lock; `None` if there is none.
-    pub fn lock(&self) -> Result<Option<Lock>, Failure> {
+    pub(super) fn lock(&self) -> Result<Option<Lock>, Failure> {
         let path = self.path("homelab.lock");
         let Some(bytes) = self.read(&path, LOCK_LIMIT)? else {
             return Ok(None);
@@ -265,7 +265,7 @@ impl Workspace {
     }
 
     /// The key that the lock has to be signed with, where one is pinned.
-    pub fn pinned(&self) -> Result<Option<RootKey>, Failure> {
+    pub(super) fn pinned(&self) -> Result<Option<RootKey>, Failure> {
         believed::pinned(self.root_key)
     }
 
@@ -291,7 +291,7 @@ impl Workspace {
     }
 
     /// How the lock that is there stands to the way in which this one would be written.
-    pub fn written(&self, lock: &Lock) -> Result<Written, Failure> {
+    pub(super) fn written(&self, lock: &Lock) -> Result<Written, Failure> {
         let (text, present) = self.rewritten(lock, None)?;
         Ok(match text {
             None => Written::Unsigned,
@@ -301,7 +301,7 @@ impl Workspace {
     }
 
     /// The sealed root secret, whatever git made of the ends of its lines; `None` if there is none.
-    pub fn sealed(&self) -> Result<Option<Vec<u8>>, Failure> {
+    pub(super) fn sealed(&self) -> Result<Option<Vec<u8>>, Failure> {
         let sealed = self.read(&self.path("homelab.age"), secret::LIMIT)?;
         Ok(sealed.map(|bytes| match is_armoured(&bytes) {
             true => normal_form(&bytes).into_owned(),
@@ -311,7 +311,7 @@ impl Workspace {
     }
 
     /// The built-in templates under those in `templates/`.
-    pub fn templates(&self) -> Result<Templates, Failure> {
+    pub(super) fn templates(&self) -> Result<Templates, Failure> {
         let root = self.path("templates");
         let mut overrides = BTreeMap::new();
         let too_many = || {
@@ -374,12 +374,12 @@ impl Workspace {
     }
 
     /// A file's bytes; `None` if there is none. An error where it has more than `limit`, or is no file.
-    pub fn read(&self, path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Failure> {
+    pub(super) fn read(&self, path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Failure> {
         found(path, bounded::whole(path, limit))
     }
 
     /// A file's first bytes, at most as many; `None` if there is none.
-    pub fn read_start(&self, path: &Path, most: u64) -> Result<Option<Vec<u8>>, Failure> {
+    pub(super) fn read_start(&self, path: &Path, most: u64) -> Result<Option<Vec<u8>>, Failure> {
         found(path, bounded::start(path, most))
     }
 }
@@ -469,7 +469,11 @@ impl Held {
     /// Writes the lock, if it says anything else than the one that is there.
     ///
     /// Signed by that keyring where a record has changed; whether it could be written.
-    pub fn write_lock(&self, lock: &Lock, keyring: Option<&Keyring>) -> Result<bool, Failure> {
+    pub(super) fn write_lock(
+        &self,
+        lock: &Lock,
+        keyring: Option<&Keyring>,
+    ) -> Result<bool, Failure> {
         let (text, present) = self.rewritten(lock, keyring)?;
         match text {
             None => return Ok(false),
@@ -481,12 +485,12 @@ impl Held {
 
     /// Writes a public file beside the declaration, in place of the one that is there. Through links it is written to
     /// what they lead to.
-    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+    pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
         self.put(name, bytes, Existing::Replace)
     }
 
     /// The same for a file that nobody keeps elsewhere: a link in its place is replaced.
-    pub fn write_here(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+    pub(super) fn write_here(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
         self.put(name, bytes, Existing::ReplaceHere)
     }
 

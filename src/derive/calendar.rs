@@ -10,7 +10,7 @@ use crate::status::due_from;
 
 /// A calendar.
 #[derive(Debug, Serialize)]
-pub struct Calendar {
+pub(crate) struct Calendar {
     /// The domain.
     pub domain: String,
     /// The events, sorted by their beginning.
@@ -19,7 +19,7 @@ pub struct Calendar {
 
 /// An event; it takes no time.
 #[derive(Debug, Serialize)]
-pub struct Event {
+pub(crate) struct Event {
     /// Its identifier, the same in every calendar that tells of it.
     pub uid: String,
     /// When it came to be known.
@@ -34,7 +34,7 @@ pub struct Event {
 
 impl Calendar {
     /// The reminders of a homelab's certificates.
-    pub fn new(homelab: &Homelab, lock: &Lock) -> Calendar {
+    pub(crate) fn new(homelab: &Homelab, lock: &Lock) -> Calendar {
         let active = lock.active();
         let devices = homelab.devices().filter_map(|(_, d)| active.get(&d.id));
         let of_device = |issued: &&Issued| device(issued, homelab);

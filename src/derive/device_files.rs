@@ -19,11 +19,11 @@ use crate::root::IssuanceId;
 use crate::tree::Mode;
 
 /// Hosts, sorted. Devices that are asked at the same ones share them.
-pub type Hosts = Arc<[Arc<str>]>;
+pub(super) type Hosts = Arc<[Arc<str>]>;
 
 /// A configuration profile for Apple's devices with the certificate in it.
 #[derive(Debug, Serialize)]
-pub struct AppleProfile {
+pub(crate) struct AppleProfile {
     /// The .p12 that it carries.
     pub bundle: Bundle,
     /// What the .p12 is called.
@@ -36,7 +36,7 @@ pub struct AppleProfile {
 
 /// What a configuration profile says of itself.
 #[derive(Debug, Serialize)]
-pub struct AppleLabels {
+pub(crate) struct AppleLabels {
     /// In reverse-domain style. It decides whether a profile is added or replaces another, so it is the
     /// same for every certificate of a device.
     pub identifier: String,
@@ -50,7 +50,7 @@ pub struct AppleLabels {
 
 /// A configuration profile that has Chrome and Edge on a Mac choose the certificate by themselves.
 #[derive(Debug, Serialize)]
-pub struct AppleBrowserPolicy {
+pub(crate) struct AppleBrowserPolicy {
     /// What it says of itself.
     pub labels: AppleLabels,
     /// The entries of the policy.
@@ -59,7 +59,7 @@ pub struct AppleBrowserPolicy {
 
 /// `AutoSelectCertificateForUrls` as a file of Chromium's on Linux.
 #[derive(Debug, Serialize)]
-pub struct ChromiumPolicy {
+pub(crate) struct ChromiumPolicy {
     /// The entries of the policy.
     #[serde(rename = "AutoSelectCertificateForUrls")]
     pub entries: Arc<[Arc<str>]>,
@@ -67,7 +67,7 @@ pub struct ChromiumPolicy {
 
 /// `AutoSelectCertificateForUrls` in the registry of Windows.
 #[derive(Debug, Serialize)]
-pub struct WindowsPolicy {
+pub(crate) struct WindowsPolicy {
     /// The values, by name.
     pub values: Arc<[RegistryValue]>,
 }
@@ -83,7 +83,7 @@ pub struct RegistryValue {
 
 /// A script that installs a device's certificate.
 #[derive(Debug, Serialize)]
-pub struct Installer {
+pub(crate) struct Installer {
     /// For which platform.
     pub script: Script,
     /// What its template is given.
@@ -93,7 +93,7 @@ pub struct Installer {
 /// For which platform a script is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Script {
+pub(crate) enum Script {
     /// For a shell on Linux.
     Linux,
     /// For a shell on a Mac.
@@ -125,7 +125,7 @@ pub struct InstallerContext {
 
 impl Script {
     /// The name of its template.
-    pub fn template(self) -> &'static str {
+    pub(crate) fn template(self) -> &'static str {
         match self {
             Script::Linux => "install/linux.sh.j2",
             Script::Macos => "install/macos.sh.j2",
@@ -145,7 +145,7 @@ user_pref(\"security.default_personal_cert\", \"Select Automatically\");
 type IssuerFilter = BTreeMap<&'static str, String>;
 
 /// What the kits of all devices are made from.
-pub struct Kits<'p> {
+pub(crate) struct Kits<'p> {
     homelab: &'p Homelab,
     /// How each authority that is trusted is told in a policy.
     issuers: BTreeMap<IssuanceId, IssuerFilter>,
@@ -166,7 +166,11 @@ struct Policy {
 
 impl<'p> Kits<'p> {
     /// Those of a homelab with this lock.
-    pub fn new(homelab: &'p Homelab, lock: &Lock, sealed_root: Option<blake3::Hash>) -> Kits<'p> {
+    pub(crate) fn new(
+        homelab: &'p Homelab,
+        lock: &Lock,
+        sealed_root: Option<blake3::Hash>,
+    ) -> Kits<'p> {
         let issuer = |authority: &Authority| {
             let told = authority.certificate.subject_attribute();
             (authority.id, issuer_filter(told))
@@ -190,7 +194,7 @@ impl<'p> Kits<'p> {
 
     /// The hosts that ask this person for a certificate, sorted: those of services behind certificates
     /// that the person may use, be it at home only, and of the landing page.
-    pub fn asking(&self, person: &Person) -> Hosts {
+    pub(crate) fn asking(&self, person: &Person) -> Hosts {
         let services = { self.hosts.iter() }
             .filter(|(access, _)| access.admits(&person.name) != Admission::Nowhere);
         let mut hosts: Vec<Arc<str>> = services.flat_map(|(_, hosts)| hosts.clone()).collect();
@@ -220,7 +224,7 @@ impl<'p> Kits<'p> {
 }
 
 /// A device with the certificate that it has now, and all that its files are made from.
-pub struct DeviceFiles<'p> {
+pub(crate) struct DeviceFiles<'p> {
     /// What it has in common with others.
     pub kits: &'p Kits<'p>,
     /// Whose device it is.
@@ -237,7 +241,7 @@ pub struct DeviceFiles<'p> {
 
 impl DeviceFiles<'_> {
     /// What stands in the folder, the one to open first.
-    pub fn files(&self) -> Vec<DeviceFile> {
+    pub(crate) fn files(&self) -> Vec<DeviceFile> {
         self.kinds()
             .into_iter()
             .map(|kind| DeviceFile {
@@ -248,7 +252,7 @@ impl DeviceFiles<'_> {
     }
 
     /// The derivation of each file.
-    pub fn derivations(&self) -> Vec<Derivation> {
+    pub(crate) fn derivations(&self) -> Vec<Derivation> {
         self.kinds()
             .into_iter()
             .map(|k| self.derivation(k))

@@ -17,7 +17,7 @@ use crate::pki::Fingerprint;
 
 /// What an edge exposes, and which certificates it lets in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EdgeState {
+pub(crate) struct EdgeState {
     /// What it exposes.
     #[serde(flatten)]
     pub exposure: Arc<Exposure>,
@@ -42,7 +42,7 @@ pub struct EdgeState {
 
 /// An authority that is trusted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trusted {
+pub(crate) struct Trusted {
     /// Its common name.
     pub name: String,
     /// Its certificate's.
@@ -51,7 +51,7 @@ pub struct Trusted {
 
 /// The certificates of a device.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeviceAccess {
+pub(crate) struct DeviceAccess {
     /// The one that its file holds; none where it has only older ones.
     pub fingerprint: Option<Fingerprint>,
     /// Those that are let in beside it.
@@ -62,7 +62,7 @@ pub struct DeviceAccess {
 
 /// A certificate that is let in beside a newer one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Older {
+pub(crate) struct Older {
     pub fingerprint: Fingerprint,
     /// Until when.
     pub until: Timestamp,
@@ -70,7 +70,7 @@ pub struct Older {
 
 impl EdgeState {
     /// What is published by an edge that exposes this, with this lock.
-    pub fn of(exposure: Arc<Exposure>, homelab: &Homelab, lock: &Lock) -> EdgeState {
+    pub(crate) fn of(exposure: Arc<Exposure>, homelab: &Homelab, lock: &Lock) -> EdgeState {
         // The lock may not have learnt yet of who is gone.
         let known = homelab.enrolled().map(|(_, device)| &device.id);
         let known: BTreeSet<&DeviceId> = known.collect();
@@ -106,13 +106,13 @@ impl EdgeState {
     }
 
     /// As it is written.
-    pub fn to_json(&self) -> String {
+    pub(crate) fn to_json(&self) -> String {
         let json = serde_json::to_string_pretty(self);
         json.expect("it is plain data with text for keys") + "\n"
     }
 
     /// Reads what [`to_json`](EdgeState::to_json) has written; none where it is something else.
-    pub fn from_json(bytes: &[u8]) -> Option<EdgeState> {
+    pub(crate) fn from_json(bytes: &[u8]) -> Option<EdgeState> {
         let published: EdgeState = serde_json::from_slice(bytes).ok()?;
         (published.exposure.version == VERSION).then_some(published)
     }
@@ -129,7 +129,7 @@ impl Trusted {
 
 impl DeviceAccess {
     /// The certificates that the lock lets in, of each device, and those that it has recorded as declared by fingerprint.
-    pub fn all(lock: &Lock) -> BTreeMap<String, DeviceAccess> {
+    pub(crate) fn all(lock: &Lock) -> BTreeMap<String, DeviceAccess> {
         let admitted = lock.admitted().into_iter();
         let of = |(device, certificates): (&DeviceId, Vec<&crate::lock::Issued>)| {
             let mut let_in = DeviceAccess::default();
@@ -162,13 +162,13 @@ impl DeviceAccess {
     }
 
     /// The certificates.
-    pub fn fingerprints(&self) -> impl Iterator<Item = &Fingerprint> {
+    pub(crate) fn fingerprints(&self) -> impl Iterator<Item = &Fingerprint> {
         let older = self.older.iter().map(|older| &older.fingerprint);
         older.chain(&self.fingerprint)
     }
 
     /// Whether one of the certificates is this one.
-    pub fn has(&self, fingerprint: &Fingerprint) -> bool {
+    pub(crate) fn has(&self, fingerprint: &Fingerprint) -> bool {
         self.fingerprints().any(|known| known == fingerprint)
     }
 }

@@ -10,11 +10,11 @@ use super::edge::{
 use crate::model::{Behind, CertificateMode, Forwarding};
 
 /// The version of the form below, for scripts. In version 1, which has no number, each service lists its people and their devices.
-pub const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 2;
 
 /// All that can be reached through the edge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Exposure {
+pub(crate) struct Exposure {
     /// [`VERSION`].
     pub version: u32,
     /// The domain.
@@ -38,7 +38,7 @@ pub struct Exposure {
 
 /// Proxies that are believed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Believed {
+pub(crate) struct Believed {
     /// Their addresses.
     pub proxies: Vec<String>,
     /// How they say for whom they speak.
@@ -47,7 +47,7 @@ pub struct Believed {
 
 /// Something that is reachable without a certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Opening {
+pub(crate) struct Opening {
     /// The service.
     pub service: String,
     /// Its hosts.
@@ -63,7 +63,7 @@ pub struct Opening {
 
 impl Opening {
     /// Whether it opens the whole service.
-    pub fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         self.path == WHOLE
     }
 }
@@ -71,14 +71,14 @@ impl Opening {
 /// From where something is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum OpenFrom {
+pub(crate) enum OpenFrom {
     Everywhere,
     Lan,
 }
 
 /// A service, and who may reach it with a certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Guarded {
+pub(crate) struct Guarded {
     /// The service.
     pub service: String,
     /// Its hosts.
@@ -93,7 +93,7 @@ pub struct Guarded {
 
 /// People who are let in together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Audience {
+pub(crate) struct Audience {
     /// How many certificates they have.
     pub certificates: usize,
     /// Who, sorted by name.
@@ -102,7 +102,7 @@ pub struct Audience {
 
 /// Something that homelab does not check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unchecked {
+pub(crate) struct Unchecked {
     /// The service.
     pub service: String,
     pub what: UncheckedKind,
@@ -113,7 +113,7 @@ pub struct Unchecked {
 /// What homelab does not check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum UncheckedKind {
+pub(crate) enum UncheckedKind {
     /// The declared Caddy has holes that nothing generated closes.
     Caddy,
     /// Headers with an underscore in their names are passed on, which some upstreams take for a hyphen.
@@ -130,14 +130,14 @@ pub enum UncheckedKind {
 const WHOLE: &str = "/*";
 
 /// What is said of all services. No service is called so.
-pub const ALL: &str = "(all)";
+pub(crate) const ALL: &str = "(all)";
 
 /// What the landing page is called where services have their names. No service is called so.
-pub const LANDING: &str = "(landing page)";
+pub(crate) const LANDING: &str = "(landing page)";
 
 impl Exposure {
     /// What this edge exposes, where its files are made with these templates of the user's own.
-    pub fn of(edge: &Edge, templates: &[String]) -> Exposure {
+    pub(crate) fn of(edge: &Edge, templates: &[String]) -> Exposure {
         let Edge { sites, holes, .. } = edge;
         let audiences = sites.audiences.iter();
         let mut exposure = Exposure {

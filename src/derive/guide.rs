@@ -16,7 +16,7 @@ use crate::status::due_from;
 
 /// A person's guide.
 #[derive(Debug, Serialize)]
-pub struct Guide {
+pub(crate) struct Guide {
     /// The language's tag.
     pub language: String,
     /// The domain.
@@ -33,7 +33,7 @@ pub struct Guide {
 
 /// The part about one device.
 #[derive(Debug, Serialize)]
-pub struct DevicePart {
+pub(crate) struct DevicePart {
     /// The device's name.
     pub name: String,
     /// The certificate's common name.
@@ -61,7 +61,7 @@ pub struct DevicePart {
 
 /// A certificate that a device has a newer one of.
 #[derive(Debug, Serialize)]
-pub struct OlderPart {
+pub(crate) struct OlderPart {
     /// When it was issued, a day.
     pub issued: String,
     /// When it ends by itself.
@@ -72,7 +72,7 @@ pub struct OlderPart {
 
 /// A file in a device's folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DeviceFile {
+pub(crate) struct DeviceFile {
     /// Its name.
     pub name: String,
     /// What it is, which names what the guide says of it.
@@ -82,7 +82,7 @@ pub struct DeviceFile {
 /// What a file in a device's folder is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum FileKind {
+pub(crate) enum FileKind {
     /// The .p12.
     Bundle,
     /// The certificate alone, of a key that the device has made.
@@ -107,12 +107,12 @@ pub enum FileKind {
 
 impl FileKind {
     /// Whether the device's key is in such a file.
-    pub fn holds_key(self) -> bool {
+    pub(crate) fn holds_key(self) -> bool {
         matches!(self, FileKind::Bundle | FileKind::AppleProfile)
     }
 
     /// Whether such a file only saves choosing a certificate where a site asks for one.
-    pub fn saves_choosing(self) -> bool {
+    pub(crate) fn saves_choosing(self) -> bool {
         matches!(
             self,
             FileKind::AppleBrowserPolicy
@@ -125,7 +125,7 @@ impl FileKind {
 
 /// A service that the person may use.
 #[derive(Debug, Serialize)]
-pub struct ServiceLink {
+pub(crate) struct ServiceLink {
     /// Its name to show.
     pub title: String,
     /// Its addresses.
@@ -147,7 +147,7 @@ fn end(validity: &Validity) -> String {
 impl DevicePart {
     /// The part about a device with this certificate in this file, beside these older ones that are
     /// let in still.
-    pub fn new(
+    pub(crate) fn new(
         device: &Device,
         issued: &Issued,
         older: &[&Issued],
@@ -179,14 +179,14 @@ impl DevicePart {
 }
 
 /// What the guides of all people are made from. What several of them say of a service is held once.
-pub struct Guides<'h> {
+pub(crate) struct Guides<'h> {
     homelab: &'h Homelab,
     links: BTreeMap<(&'h Name, Admission, Vec<Platform>), Arc<ServiceLink>>,
 }
 
 impl<'h> Guides<'h> {
     /// Those of a homelab; none has been made.
-    pub fn new(homelab: &'h Homelab) -> Guides<'h> {
+    pub(crate) fn new(homelab: &'h Homelab) -> Guides<'h> {
         Guides {
             homelab,
             links: BTreeMap::new(),
@@ -194,7 +194,7 @@ impl<'h> Guides<'h> {
     }
 
     /// The guide of a person with these devices.
-    pub fn guide(&mut self, person: &Person, devices: Vec<DevicePart>) -> Guide {
+    pub(crate) fn guide(&mut self, person: &Person, devices: Vec<DevicePart>) -> Guide {
         let homelab = self.homelab;
         let mut platforms: Vec<Platform> = person.devices.values().map(|d| d.platform).collect();
         platforms.sort();

@@ -14,7 +14,7 @@ use crate::status::due_from;
 
 /// The admin's page.
 #[derive(Debug, Serialize)]
-pub struct Index {
+pub(crate) struct Index {
     /// The domain.
     pub domain: String,
     /// The people, sorted by name.
@@ -33,7 +33,7 @@ pub struct Index {
 
 /// A person on the admin's page.
 #[derive(Debug, Serialize)]
-pub struct IndexPerson {
+pub(crate) struct IndexPerson {
     /// The name.
     pub name: String,
     /// The name to show.
@@ -50,7 +50,7 @@ pub struct IndexPerson {
 
 /// A device on the admin's page.
 #[derive(Debug, Serialize)]
-pub struct IndexDevice {
+pub(crate) struct IndexDevice {
     /// Its name.
     pub name: String,
     /// The platform's name.
@@ -67,7 +67,7 @@ pub struct IndexDevice {
 
 /// From when until when something is valid.
 #[derive(Debug, Clone, Serialize)]
-pub struct Term {
+pub(crate) struct Term {
     /// What it is: a common name.
     pub name: String,
     /// From when.
@@ -80,7 +80,7 @@ pub struct Term {
 
 /// A service on the admin's page.
 #[derive(Debug, Serialize)]
-pub struct IndexService {
+pub(crate) struct IndexService {
     /// Its name.
     pub name: String,
     /// Its name to show.
@@ -99,7 +99,7 @@ pub struct IndexService {
 
 /// A path that is open to everyone.
 #[derive(Debug, Serialize)]
-pub struct IndexOpening {
+pub(crate) struct IndexOpening {
     /// The service.
     pub service: String,
     /// The path.
@@ -112,7 +112,7 @@ pub struct IndexOpening {
 
 impl Index {
     /// The admin's page; `kits` are what the devices are to be given.
-    pub fn new(
+    pub(crate) fn new(
         homelab: &Homelab,
         lock: &Lock,
         exposure: Option<&Exposure>,

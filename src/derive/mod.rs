@@ -18,16 +18,17 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-pub use calendar::{Calendar, Event};
-pub use device_files::{
-    AppleBrowserPolicy, AppleLabels, AppleProfile, ChromiumPolicy, DeviceFiles, Installer,
-    InstallerContext, Kits, RegistryValue, Script, WindowsPolicy,
+pub(crate) use calendar::{Calendar, Event};
+pub(crate) use device_files::{
+    AppleBrowserPolicy, AppleLabels, AppleProfile, ChromiumPolicy, DeviceFiles, Installer, Kits,
+    Script, WindowsPolicy,
 };
-pub use edge::{Edge, Globals, Link, Pages, Sites};
-pub use edge_state::{DeviceAccess, EdgeState, Older, Trusted};
-pub use exposure::{ALL, Exposure, LANDING, OpenFrom, Opening, UncheckedKind};
-pub use guide::{DeviceFile, DevicePart, FileKind, Guide, Guides, OlderPart, ServiceLink};
-pub use index::{Index, IndexDevice, IndexOpening, IndexPerson, IndexService, Term};
+pub use device_files::{InstallerContext, RegistryValue};
+pub(crate) use edge::{Edge, Globals, Link, Pages, Sites};
+pub(crate) use edge_state::{DeviceAccess, EdgeState};
+pub(crate) use exposure::{ALL, Exposure, LANDING, OpenFrom, Opening, UncheckedKind};
+pub(crate) use guide::{DeviceFile, DevicePart, Guide, Guides, ServiceLink};
+pub(crate) use index::{Index, Term};
 
 use crate::lock::{Authority, Issued, Lock, State};
 use crate::model::{DeviceId, Domain, Homelab, Service};
@@ -36,7 +37,7 @@ use crate::tree::{Mode, OutputPath};
 
 /// An artifact to be, and what it is made from.
 #[derive(Debug)]
-pub struct Derivation {
+pub(crate) struct Derivation {
     /// Where it stands in the output tree.
     pub path: OutputPath,
     /// Who may read it.
@@ -48,7 +49,7 @@ pub struct Derivation {
 /// What an artifact is made from. Nothing secret is in it.
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Recipe {
+pub(crate) enum Recipe {
     /// A constant text.
     Text {
         /// The text.
@@ -98,7 +99,7 @@ pub enum Recipe {
 impl Recipe {
     /// The hash of the file that the root secret is sealed in, where the artifact is held against it. It
     /// is not what the artifact is made from: the same comes out of every file that holds the secret.
-    pub fn sealed_root(&self) -> Option<&str> {
+    pub(crate) fn sealed_root(&self) -> Option<&str> {
         match self {
             Recipe::Bundle(bundle) => bundle.sealed_root.as_deref(),
             Recipe::AppleProfile(profile) => profile.bundle.sealed_root.as_deref(),
@@ -108,14 +109,14 @@ impl Recipe {
 }
 
 /// Where it stands what an edge exposes, for the next build to compare with.
-pub const EDGE_STATE: &str = "edge/exposure.json";
+pub(crate) const EDGE_STATE: &str = "edge/exposure.json";
 
 /// Where the revocation lists stand in PEM.
 const CRL: &str = "edge/ca.crl";
 
 /// Where the revocation lists stand: all of them in PEM, each in DER, which holds one: that of the
 /// authority that signs under the plain name.
-pub fn crl_paths(lock: &Lock) -> Vec<OutputPath> {
+pub(crate) fn crl_paths(lock: &Lock) -> Vec<OutputPath> {
     let der: Vec<OutputPath> = lock
         .listing()
         .map(|authority| crl_path(lock, authority))
@@ -125,7 +126,7 @@ pub fn crl_paths(lock: &Lock) -> Vec<OutputPath> {
 }
 
 /// Those of [`crl_paths`] that are to be written anew when the lists that are stale have been signed.
-pub fn unsigned_crl_paths(lock: &Lock) -> Vec<OutputPath> {
+pub(crate) fn unsigned_crl_paths(lock: &Lock) -> Vec<OutputPath> {
     let stale = lock.listing().filter(|a| lock.crl(a).is_none());
     let der: Vec<OutputPath> = stale.map(|authority| crl_path(lock, authority)).collect();
     let pem = (!der.is_empty()).then(|| path(CRL));
@@ -143,7 +144,7 @@ fn crl_path(lock: &Lock, authority: &Authority) -> OutputPath {
 
 /// What a device's .p12 is made from, apart from the root secret.
 #[derive(Debug, Serialize)]
-pub struct Bundle {
+pub(crate) struct Bundle {
     /// The certificate, as the lock records it.
     #[serde(serialize_with = "as_recorded")]
     pub issued: Issued,
@@ -163,7 +164,7 @@ pub struct Bundle {
 /// bundle is not up to date where another file has taken its place.
 ///
 /// Devices that the lock has no certificate of are left out: reconciling comes first.
-pub fn derive(
+pub(crate) fn derive(
     homelab: &Homelab,
     lock: &Lock,
     templates: &[String],
@@ -233,7 +234,7 @@ pub fn derive(
 
 /// The artifacts below `edge/`, which need no secret, sorted by path. Those of [`crl_paths`] are left
 /// out where one of the lock's lists is stale.
-pub fn edge(homelab: &Homelab, lock: &Lock, templates: &[String]) -> Vec<Derivation> {
+pub(crate) fn edge(homelab: &Homelab, lock: &Lock, templates: &[String]) -> Vec<Derivation> {
     if lock.signing().is_none() {
         return Vec::new();
     }

@@ -5,16 +5,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Values, each held once.
-pub struct Once<T: ?Sized>(BTreeSet<Arc<T>>);
+pub(super) struct Once<T: ?Sized>(BTreeSet<Arc<T>>);
 
 impl<T: ?Sized + Ord> Once<T> {
     /// No value yet.
-    pub fn new() -> Once<T> {
+    pub(super) fn new() -> Once<T> {
         Once(BTreeSet::new())
     }
 
     /// The one that equals this.
-    pub fn the<V: Borrow<T> + Into<Arc<T>>>(&mut self, value: V) -> Arc<T> {
+    pub(super) fn the<V: Borrow<T> + Into<Arc<T>>>(&mut self, value: V) -> Arc<T> {
         if let Some(known) = self.0.get(value.borrow()) {
             return Arc::clone(known);
         }

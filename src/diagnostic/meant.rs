@@ -1,7 +1,7 @@
 //! What somebody who wrote an unknown word has probably meant.
 
 /// The word of `known` that a misspelt `word` was probably meant to be.
-pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
         .filter_map(|candidate| Some((distance(word, candidate)?, candidate)))
@@ -28,7 +28,10 @@ fn distance(word: &str, candidate: &str) -> Option<usize> {
 const LISTED: usize = 30;
 
 /// The help for an unknown word: what was probably meant, or all that is known.
-pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
+pub(crate) fn did_you_mean<'a>(
+    word: &str,
+    known: impl IntoIterator<Item = &'a str> + Clone,
+) -> String {
     if let Some(candidate) = closest(word, known.clone()) {
         return format!("did you mean `{candidate}`?");
     }

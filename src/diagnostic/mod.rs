@@ -6,8 +6,8 @@
 mod meant;
 mod mistake;
 
-pub use meant::{closest, did_you_mean};
-pub use mistake::Mistake;
+pub(crate) use meant::{closest, did_you_mean};
+pub(crate) use mistake::Mistake;
 pub(crate) use mistake::mistake;
 
 use miette::Diagnostic;

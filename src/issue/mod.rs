@@ -22,12 +22,12 @@ use crate::pki::{
 };
 use crate::root::{IssuanceId, Keyring, RootId, RootSecret};
 
-pub use stand_in::stand_in;
-pub use upgrade::unconfirmed;
+pub(crate) use stand_in::stand_in;
+pub(crate) use upgrade::unconfirmed;
 
 /// Why a certificate or a revocation list could not be issued, or a certificate not derived again.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
-pub enum CredentialError {
+pub(crate) enum CredentialError {
     #[error("the authority has expired, on {until}")]
     #[diagnostic(
         code("issue::authority-expired"),
@@ -108,7 +108,7 @@ pub enum CredentialError {
 }
 
 /// An authority with its key, ready to sign.
-pub struct Signer {
+pub(crate) struct Signer {
     key: PrivateKey,
     id: IssuanceId,
     root: RootId,
@@ -120,7 +120,7 @@ pub struct Signer {
 impl Signer {
     /// Takes the key of an authority that the lock records out of the keyring, and holds it against the
     /// record.
-    pub fn of(keyring: &Keyring, recorded: &Authority) -> Result<Signer, CredentialError> {
+    pub(crate) fn of(keyring: &Keyring, recorded: &Authority) -> Result<Signer, CredentialError> {
         let not_as_recorded = || CredentialError::NotAsRecorded {
             name: recorded.common_name(),
         };
@@ -161,7 +161,7 @@ impl Signer {
     }
 
     /// The key, for whoever takes it elsewhere.
-    pub fn key(&self) -> &PrivateKey {
+    pub(crate) fn key(&self) -> &PrivateKey {
         &self.key
     }
 
@@ -219,7 +219,7 @@ fn own_certificate(
 }
 
 /// A device's key and certificate.
-pub struct Credential {
+pub(crate) struct Credential {
     /// The key.
     pub key: PrivateKey,
     /// The certificate of that key.
@@ -228,7 +228,7 @@ pub struct Credential {
 
 impl Credential {
     /// Derives the certificate that the lock records, and holds it against the record.
-    pub fn derive(
+    pub(crate) fn derive(
         keyring: &Keyring,
         signer: &Signer,
         recorded: &Issued,
@@ -273,7 +273,7 @@ fn device_key(
 }
 
 /// Makes a new authority, derived from `root` under `id`.
-pub fn new_authority(
+pub(crate) fn new_authority(
     root: &RootSecret,
     id: IssuanceId,
     domain: &Domain,
@@ -306,7 +306,7 @@ pub fn new_authority(
 }
 
 /// Issues certificates to new devices, each under the id that stands beside it, in parallel.
-pub fn new_certificates(
+pub(crate) fn new_certificates(
     keyring: &Keyring,
     authority: &Authority,
     devices: &[(IssuanceId, NewDevice)],
@@ -346,7 +346,7 @@ pub fn new_certificates(
 }
 
 /// Fails where nothing can be signed at `now` that would be valid.
-pub fn refuse_expired(authority: &Authority, now: Timestamp) -> Result<(), CredentialError> {
+pub(crate) fn refuse_expired(authority: &Authority, now: Timestamp) -> Result<(), CredentialError> {
     let validity = authority.validity;
     let (from, until) = (validity.not_before(), validity.not_after());
     if now >= until {
@@ -372,7 +372,7 @@ fn leaf_validity(
 
 /// Signs the list of an authority's retired certificates, under a greater number than any before it, those
 /// included that only an output tree knows.
-pub fn new_crl(
+pub(crate) fn new_crl(
     keyring: &Keyring,
     authority: &Authority,
     lock: &Lock,
@@ -420,7 +420,7 @@ fn end(lifetime: &Lifetime, now: Timestamp) -> Result<Timestamp, CredentialError
 }
 
 /// When a device was revoked, where the certificate that it has is the one that it got instead.
-pub fn was_replaced_at(lock: &Lock, device: &DeviceId) -> Option<Timestamp> {
+pub(crate) fn was_replaced_at(lock: &Lock, device: &DeviceId) -> Option<Timestamp> {
     let active = lock.active().get(device)?.validity.not_before();
     let of_it = lock.certificates.iter().filter(|c| c.device == *device);
     // A passphrase may have been asked for in between.

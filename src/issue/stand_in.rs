@@ -12,7 +12,7 @@ use crate::root::{IssuanceId, RootSecret};
 ///
 /// No key is derived and nothing signed, unless the device has made its own key: then the record has a whole certificate in it, of
 /// an authority that is thrown away.
-pub fn stand_in(
+pub(crate) fn stand_in(
     authority: &Authority,
     new: NewDevice,
     now: Timestamp,

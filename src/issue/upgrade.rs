@@ -11,7 +11,7 @@ use crate::root::Keyring;
 ///
 /// # Errors
 /// [`CredentialError::NotAsRecorded`] where the root secret says otherwise.
-pub fn unconfirmed(keyring: &Keyring, lock: &Lock) -> Result<Vec<String>, CredentialError> {
+pub(crate) fn unconfirmed(keyring: &Keyring, lock: &Lock) -> Result<Vec<String>, CredentialError> {
     let mut found = Vec::new();
     let signing = lock.signing().map(|authority| authority.id);
     let mut signers = Vec::new();

@@ -11,7 +11,7 @@ use crate::root::{IssuanceId, RootId};
 
 /// What a line says of an authority.
 #[derive(Clone, PartialEq, Eq)]
-pub struct ReadAuthority {
+pub(super) struct ReadAuthority {
     pub id: IssuanceId,
     /// Not written where it is the lock's own.
     pub root: Option<RootId>,
@@ -25,7 +25,10 @@ pub struct ReadAuthority {
 
 /// The authorities of a lock with that root secret, sorted by issue. Lines about one become one. Where
 /// two branches each made one, the later signs and the other is trusted until a rotation is finished.
-pub fn unite(read: Vec<(ReadAuthority, usize)>, root: RootId) -> Result<Vec<Authority>, Mistake> {
+pub(super) fn unite(
+    read: Vec<(ReadAuthority, usize)>,
+    root: RootId,
+) -> Result<Vec<Authority>, Mistake> {
     let mut united: Vec<(Authority, usize)> = Vec::new();
     // Where one branch has gone over to another root, its line says what the other's leaves out.
     let said = read

@@ -17,7 +17,7 @@ use crate::pki::Fingerprint;
 const REMEMBERED_FOR: SignedDuration = SignedDuration::from_hours(3 * 366 * 24);
 
 /// So many that were removed are remembered, those that went last: each stands on every list that the Caddyfile has of them.
-pub const MOST_REMOVED: usize = 256;
+pub(super) const MOST_REMOVED: usize = 256;
 
 /// A certificate that a device had already.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

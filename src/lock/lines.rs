@@ -8,33 +8,33 @@ const TOLD: usize = 12;
 
 /// Numbers of lines, from 1, at least one of them and each once, ascending.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lines(Vec<usize>);
+pub(crate) struct Lines(Vec<usize>);
 
 impl Lines {
     /// One line.
-    pub fn of(number: usize) -> Lines {
+    pub(crate) fn of(number: usize) -> Lines {
         Lines(vec![number])
     }
 
     /// The first of them.
-    pub fn first(&self) -> usize {
+    pub(crate) fn first(&self) -> usize {
         self.0[0]
     }
 
     /// Whether it is but one.
-    pub fn is_one(&self) -> bool {
+    pub(crate) fn is_one(&self) -> bool {
         self.0.len() == 1
     }
 
     /// These and another.
-    pub fn add(&mut self, number: usize) {
+    pub(crate) fn add(&mut self, number: usize) {
         if let Err(place) = self.0.binary_search(&number) {
             self.0.insert(place, number);
         }
     }
 
     /// What is to be said of one line, or of several.
-    pub fn say(&self, of_one: &str, of_many: &str) -> String {
+    pub(crate) fn say(&self, of_one: &str, of_many: &str) -> String {
         match self.0.as_slice() {
             [line] => format!("line {line} of homelab.lock {of_one}"),
             lines => format!(

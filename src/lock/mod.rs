@@ -25,29 +25,29 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-pub use crl::SignedCrl;
-pub use installed::Installed;
-pub use lines::Lines;
+pub(crate) use crl::SignedCrl;
+pub(crate) use installed::Installed;
+pub(crate) use lines::Lines;
 pub use read::read;
-pub use reconcile::{
+pub(crate) use reconcile::{
     NewDevice, NewKey, OwnKeys, Reconciliation, ReusedKey, issued_here, reconcile,
 };
-pub use remembered::{Forgotten, KnownAuthority, Lost, Remembered, ShutOut};
-pub use returned::{HandedOut, PublishedCrl, Returned};
-pub use rotation::Dependent;
-pub use signing::Signatures;
-pub use succession::Predecessor;
+pub(crate) use remembered::{Forgotten, KnownAuthority, Lost, Remembered, ShutOut};
+pub(crate) use returned::{HandedOut, PublishedCrl, Returned};
+pub(crate) use rotation::Dependent;
+pub(crate) use signing::Signatures;
+pub(crate) use succession::Predecessor;
 
 use crate::model::{DeviceId, Domain, Email, MadeKey};
 use crate::pki::{Certificate, Fingerprint, KeyFingerprint, PublicKey, Serial, Validity};
 use crate::root::{IssuanceId, RootId, RootKey, RootSecret};
 
 /// The version of the format that is written; the first one, in which nothing is signed, is read too.
-pub const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 2;
 
 /// How long before its issue a certificate or a revocation list is valid, for an edge whose clock is
 /// late: until then it would refuse that one device, or everybody.
-pub const CLOCK_ALLOWANCE_HOURS: i64 = 1;
+pub(crate) const CLOCK_ALLOWANCE_HOURS: i64 = 1;
 
 /// All that has been issued.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,7 +155,7 @@ impl Authority {
 }
 
 /// The common name of an authority.
-pub fn authority_common_name(domain: &Domain, id: &IssuanceId) -> String {
+pub(crate) fn authority_common_name(domain: &Domain, id: &IssuanceId) -> String {
     format!("{domain} devices {}", id.short())
 }
 

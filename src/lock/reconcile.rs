@@ -10,11 +10,11 @@ use crate::model::{DeviceId, Email, Homelab, Lifetime, MadeKey};
 use crate::pki::PublicKey;
 
 /// The keys that devices have made, by device.
-pub type OwnKeys = BTreeMap<DeviceId, PublicKey>;
+pub(crate) type OwnKeys = BTreeMap<DeviceId, PublicKey>;
 
 /// What a build has to do to the lock. Renewing is never among it: that is a command of its own.
 #[derive(Debug, Default)]
-pub struct Reconciliation {
+pub(crate) struct Reconciliation {
     /// Devices that are declared and have no certificate, sorted.
     pub issue: Vec<NewDevice>,
     /// Devices that have certificates and are no longer declared, sorted.
@@ -33,7 +33,7 @@ pub struct Reconciliation {
 
 /// A device that is to be issued its certificate.
 #[derive(Debug)]
-pub struct NewDevice {
+pub(crate) struct NewDevice {
     pub device: DeviceId,
     pub email: Email,
     pub validity: Lifetime,
@@ -42,7 +42,7 @@ pub struct NewDevice {
 
 /// Whose key a new certificate is of.
 #[derive(Debug)]
-pub enum NewKey {
+pub(crate) enum NewKey {
     /// One of that kind, to be derived from the root secret.
     Derived(MadeKey),
     /// The device's own.
@@ -51,7 +51,7 @@ pub enum NewKey {
 
 /// A device that asks with a key that was shut out, or will be when the declaration is met.
 #[derive(Debug)]
-pub struct ReusedKey {
+pub(crate) struct ReusedKey {
     pub device: DeviceId,
     /// The device, the same or another, whose last certificate of that key is the one that is shut out.
     pub before: DeviceId,
@@ -60,12 +60,12 @@ pub struct ReusedKey {
 impl Reconciliation {
     /// Whether so many devices would be shut out that it is probably a mistake, a bad merge or a file that was cut: more
     /// than two, and more than a third of those that are let in.
-    pub fn shuts_out_many(&self) -> bool {
+    pub(crate) fn shuts_out_many(&self) -> bool {
         self.shut_out.len() > 2 && self.shut_out.len() * 3 > self.let_in
     }
 
     /// Whether the lock says already what the declaration says.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.issue.is_empty()
             && self.revoke.is_empty()
             && self.record.is_empty()
@@ -73,14 +73,14 @@ impl Reconciliation {
     }
 
     /// Whether nothing is to be made or signed either: then a build leaves the lock.
-    pub fn is_settled(&self, lock: &Lock) -> bool {
+    pub(crate) fn is_settled(&self, lock: &Lock) -> bool {
         self.is_empty() && lock.signing().is_some() && !lock.has_stale_crl()
     }
 }
 
 /// Compares what is declared with what has been issued. `own_keys` has the key of each device that is declared to have
 /// made its own.
-pub fn reconcile(homelab: &Homelab, lock: &Lock, own_keys: &OwnKeys) -> Reconciliation {
+pub(crate) fn reconcile(homelab: &Homelab, lock: &Lock, own_keys: &OwnKeys) -> Reconciliation {
     let issue = lock.unissued(homelab, own_keys);
     let revoke = lock.undeclared(homelab);
     let admitted = lock.admitted();
@@ -162,7 +162,7 @@ impl Issued {
 
 /// The devices that are declared to have a certificate already which the lock records as issued here,
 /// to the other: one that was taken out would come in again.
-pub fn issued_here<'a>(
+pub(crate) fn issued_here<'a>(
     homelab: &'a Homelab,
     lock: &'a Lock,
 ) -> impl Iterator<Item = (&'a DeviceId, &'a DeviceId)> {

@@ -171,6 +171,6 @@ pub(super) fn profile(made: MadeKey) -> &'static str {
 }
 
 /// Sixteen hexadecimal digits of BLAKE3 of a line's text before its check.
-pub fn check(line: &str) -> String {
+pub(super) fn check(line: &str) -> String {
     blake3::hash(line.as_bytes()).to_hex()[..16].to_owned()
 }

@@ -8,7 +8,7 @@ use super::CaddyVersion;
 
 /// A hole, and what it lets happen here.
 #[derive(Debug)]
-pub struct Hole {
+pub(crate) struct Hole {
     /// The number of the CVE, of the advisory or of the issue.
     pub id: &'static str,
     /// The first release that has it, as far back as 2.6.0.
@@ -19,15 +19,23 @@ pub struct Hole {
     pub lets: &'static str,
     /// Whether the generated file closes it.
     pub closed: Closed,
-    /// Where it was read.
+    /// Where it was read: for whoever doubts it, as what was measured is.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "a test sees that each hole has both")
+    )]
     pub read: &'static str,
     /// What was measured here.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "a test sees that each hole has both")
+    )]
     pub measured: &'static str,
 }
 
 /// Whether a hole is closed whatever Caddy runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Closed {
+pub(crate) enum Closed {
     /// By a line of the generated file, which holds these words.
     ByLine(&'static str),
     /// By how the whole is made: why.
@@ -38,19 +46,19 @@ pub enum Closed {
 
 impl Hole {
     /// Whether that version has it; of a minor without a patch level, whether its first release has.
-    pub fn is_in(&self, version: CaddyVersion) -> bool {
+    pub(crate) fn is_in(&self, version: CaddyVersion) -> bool {
         let release = version.first_release();
         self.first <= release && self.fixed.is_none_or(|fixed| release < fixed)
     }
 
     /// Whether nothing but a newer Caddy closes it.
-    pub fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.closed == Closed::Open
     }
 }
 
 /// The holes that a version has and a later one has not.
-pub fn holes_of(version: CaddyVersion) -> impl Iterator<Item = &'static Hole> {
+pub(crate) fn holes_of(version: CaddyVersion) -> impl Iterator<Item = &'static Hole> {
     let has = move |hole: &&Hole| hole.fixed.is_some() && hole.is_in(version);
     HOLES.iter().filter(has)
 }
@@ -58,7 +66,7 @@ pub fn holes_of(version: CaddyVersion) -> impl Iterator<Item = &'static Hole> {
 const ALWAYS: CaddyVersion = CaddyVersion::release(6, 0);
 
 /// All of them, the gravest first.
-pub const HOLES: &[Hole] = &[
+pub(crate) const HOLES: &[Hole] = &[
     Hole {
         id: "CVE-2023-44487",
         first: ALWAYS,

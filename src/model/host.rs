@@ -63,7 +63,7 @@ const NEVER_PUBLIC: [&str; 13] = [
 ];
 
 /// Whether a host's name is one that a public authority could ever issue for.
-pub fn is_public(host: &str) -> bool {
+pub(crate) fn is_public(host: &str) -> bool {
     let ends_in = |end: &&str| {
         let before = host.strip_suffix(*end);
         before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
@@ -133,7 +133,7 @@ impl fmt::Display for Host {
 ///
 /// Caddy 2.6 never matches a policy to a host with capitals or other alphabets, and would then ask
 /// for no certificate: such a name must not reach the Caddyfile.
-pub fn is_host(text: &str) -> Result<(), &'static str> {
+pub(super) fn is_host(text: &str) -> Result<(), &'static str> {
     if text.is_empty() || text.len() > 253 {
         return Err("it has no characters, or more than 253");
     }

@@ -20,21 +20,22 @@ mod upstream;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use access::{Access, Admission, Allowed, CertificateMode};
-pub use backend::{Backend, ByteSize, Files, Header, HostPath, Proxy, Redirect, Timeout};
-pub use caddy::CaddyVersion;
-pub use edge::{Behind, Edge, Forwarding, IpRange, SiteCertificates};
-pub use enrolment::{Enrolment, MadeKey, RequestPath};
-pub use hole::{Closed, HOLES, Hole, holes_of};
-pub use host::{Domain, Host, is_public};
-pub use language::Language;
-pub use lifetime::{Lifetime, NotALifetime};
-pub use name::{DeviceId, Name, NotADeviceId, NotAName};
-pub use path::{Methods, PathPattern, PublicPath, uri_pattern};
-pub use platform::Platform;
-pub use raw::Raw;
-pub use text::{DisplayName, Email, sayable};
-pub use upstream::{
+pub(crate) use access::{Access, Admission, Allowed, CertificateMode};
+pub(crate) use backend::{Backend, ByteSize, Files, Header, HostPath, Proxy, Redirect, Timeout};
+pub(crate) use caddy::CaddyVersion;
+pub(crate) use edge::{Behind, Edge, Forwarding, IpRange, SiteCertificates};
+pub(crate) use enrolment::{Enrolment, MadeKey, RequestPath};
+pub(crate) use hole::holes_of;
+pub(crate) use host::{Domain, Host, is_public};
+pub(crate) use language::Language;
+pub(crate) use lifetime::{Lifetime, NotALifetime};
+pub(crate) use name::{DeviceId, Name, NotAName};
+pub use path::Methods;
+pub(crate) use path::{PathPattern, PublicPath, uri_pattern};
+pub(crate) use platform::Platform;
+pub(crate) use raw::Raw;
+pub(crate) use text::{DisplayName, Email, sayable};
+pub(crate) use upstream::{
     Address, POLICIES, Scheme, Transport, Trust, UpstreamTls, Upstreams, is_upstream_host,
 };
 

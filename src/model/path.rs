@@ -48,7 +48,7 @@ impl PathPattern {
 }
 
 /// A regular expression (RE2) for a raw URI: one of these paths in plain segments, and a query.
-pub fn uri_pattern<'p>(paths: impl IntoIterator<Item = &'p PathPattern>) -> String {
+pub(crate) fn uri_pattern<'p>(paths: impl IntoIterator<Item = &'p PathPattern>) -> String {
     let patterns: Vec<String> = paths.into_iter().map(PathPattern::pattern).collect();
     match patterns.as_slice() {
         [only] => format!("^{only}(\\?.*)?$"),
@@ -57,7 +57,7 @@ pub fn uri_pattern<'p>(paths: impl IntoIterator<Item = &'p PathPattern>) -> Stri
 }
 
 /// Whether a text is `/plain/segments`, with no `*`: a place that other paths are put behind.
-pub fn is_plain_prefix(text: &str) -> bool {
+pub(super) fn is_plain_prefix(text: &str) -> bool {
     text.strip_prefix('/')
         .is_some_and(|segments| segments.split('/').all(is_plain_segment))
 }

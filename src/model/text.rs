@@ -47,7 +47,7 @@ impl fmt::Display for DisplayName {
 ///
 /// `{…}` is replaced when the file is read or at run time, even inside quotes; inside double quotes
 /// `\"` and a `\` at the end cannot be said; control characters and line separators end a word.
-pub fn sayable(text: &str) -> Result<(), &'static str> {
+pub(crate) fn sayable(text: &str) -> Result<(), &'static str> {
     if text.contains(['{', '}']) {
         return Err("it has a brace, which Caddy would take for a placeholder");
     }

@@ -130,7 +130,7 @@ impl Scheme {
 }
 
 /// The policies by which one of several upstreams is taken, as Caddy calls them.
-pub const POLICIES: [&str; 7] = [
+pub(crate) const POLICIES: [&str; 7] = [
     "random",
     "round_robin",
     "least_conn",
@@ -238,7 +238,7 @@ fn socket(path: &str) -> Result<Address, &'static str> {
 
 /// Whether a text can be the host of an upstream. Host names of a home network have more than DNS
 /// allows: container names with underscores.
-pub fn is_upstream_host(host: &str) -> bool {
+pub(crate) fn is_upstream_host(host: &str) -> bool {
     if let Some(address) = host
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'))

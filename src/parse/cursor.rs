@@ -4,23 +4,23 @@ use crate::diagnostic::{Mistake, mistake};
 use crate::source::Span;
 
 /// Levels of braces, and of block comments.
-pub const DEPTH_LIMIT: usize = 32;
+pub(super) const DEPTH_LIMIT: usize = 32;
 
 /// A place in a text.
-pub struct Cursor<'a> {
+pub(super) struct Cursor<'a> {
     pub text: &'a str,
     pub at: usize,
 }
 
 impl<'a> Cursor<'a> {
     /// The start of a text, behind its byte order mark if it has one.
-    pub fn at_the_start(text: &'a str) -> Cursor<'a> {
+    pub(super) fn at_the_start(text: &'a str) -> Cursor<'a> {
         let at = if text.starts_with('\u{feff}') { 3 } else { 0 };
         Cursor { text, at }
     }
 
     /// One string, raw string, or character of anything else.
-    pub fn word(&mut self) -> Result<(), Mistake> {
+    pub(super) fn word(&mut self) -> Result<(), Mistake> {
         let start = self.at;
         let hashes = self.rest().bytes().take_while(|byte| *byte == b'#').count();
         if !self.rest()[hashes..].starts_with('"') {
@@ -66,7 +66,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// White space, comments and line ends between statements.
-    pub fn skip_between(&mut self) -> Result<(), Mistake> {
+    pub(super) fn skip_between(&mut self) -> Result<(), Mistake> {
         loop {
             match self.peek() {
                 Some('\n' | '\r') => self.at += 1,
@@ -78,7 +78,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// White space, comments and escaped line ends within a statement.
-    pub fn skip_within(&mut self) -> Result<(), Mistake> {
+    pub(super) fn skip_within(&mut self) -> Result<(), Mistake> {
         loop {
             match self.peek() {
                 Some('\\') => self.escaped_line_end()?,
@@ -151,15 +151,15 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    pub fn rest(&self) -> &str {
+    pub(super) fn rest(&self) -> &str {
         &self.text[self.at..]
     }
 
-    pub fn peek(&self) -> Option<char> {
+    pub(super) fn peek(&self) -> Option<char> {
         self.rest().chars().next()
     }
 
-    pub fn syntax(&self, message: &str, label: &str) -> Mistake {
+    pub(super) fn syntax(&self, message: &str, label: &str) -> Mistake {
         let length = self.peek().map_or(0, char::len_utf8);
         not_kdl(
             message,
@@ -169,7 +169,7 @@ impl<'a> Cursor<'a> {
         )
     }
 
-    pub fn too_deep(&self, at: usize) -> Mistake {
+    pub(super) fn too_deep(&self, at: usize) -> Mistake {
         mistake!(
             "parse::too-deep",
             "nested more than {DEPTH_LIMIT} deep",
@@ -178,7 +178,7 @@ impl<'a> Cursor<'a> {
         )
     }
 
-    pub fn unclosed(&self, what: &str, closing: &str, at: usize, length: usize) -> Mistake {
+    pub(super) fn unclosed(&self, what: &str, closing: &str, at: usize, length: usize) -> Mistake {
         mistake!(
             "parse::unclosed",
             "{what} is never closed",
@@ -189,7 +189,7 @@ impl<'a> Cursor<'a> {
 }
 
 /// What the grammar of KDL does not have.
-pub fn not_kdl(message: &str, label: &str, span: Span, help: &str) -> Mistake {
+pub(super) fn not_kdl(message: &str, label: &str, span: Span, help: &str) -> Mistake {
     mistake!(
         "parse::syntax",
         "not KDL: {message}",

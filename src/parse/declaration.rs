@@ -3,17 +3,17 @@
 use super::document::Node;
 use super::known::Known;
 use super::reader::Reader;
-pub use super::service::{
-    FilesLine, HeaderLine, PublicLine, RedirectLine, ServiceBlock, TimeoutsLine, UpstreamLine,
+pub(crate) use super::service::{
+    FilesLine, PublicLine, RedirectLine, ServiceBlock, TimeoutsLine, UpstreamLine,
 };
 use crate::source::{Span, Spanned};
 
 /// Text and where it was written.
-pub type Text = Spanned<String>;
+pub(crate) type Text = Spanned<String>;
 
 /// A whole `homelab.kdl`.
 #[derive(Debug, Default)]
-pub struct Declaration {
+pub(crate) struct Declaration {
     /// `domain "home.example.com"`.
     pub domain: Option<Text>,
     /// `validity { … }`.
@@ -28,7 +28,7 @@ pub struct Declaration {
 
 /// `validity { authority "10y"; device "1y"; renew "30d" }`.
 #[derive(Debug, Default)]
-pub struct ValidityBlock {
+pub(crate) struct ValidityBlock {
     /// How long the authority's certificate is valid.
     pub authority: Option<Text>,
     /// How long a device's certificate is valid, unless it says so itself.
@@ -39,7 +39,7 @@ pub struct ValidityBlock {
 
 /// `edge { … }`.
 #[derive(Debug, Default)]
-pub struct EdgeBlock {
+pub(crate) struct EdgeBlock {
     pub email: Option<Text>,
     /// Where the sites' own certificates come from.
     pub certificates: Option<CertificatesLine>,
@@ -57,7 +57,7 @@ pub struct EdgeBlock {
 
 /// `behind "10.0.0.2" by="proxy-protocol"`.
 #[derive(Debug)]
-pub struct BehindLine {
+pub(crate) struct BehindLine {
     pub proxies: Vec<Text>,
     /// How they say for whom they speak.
     pub by: Option<Text>,
@@ -65,7 +65,7 @@ pub struct BehindLine {
 
 /// `certificates "dns" provider="cloudflare" token-env="CF_API_TOKEN"`.
 #[derive(Debug)]
-pub struct CertificatesLine {
+pub(crate) struct CertificatesLine {
     /// `acme`, `internal`, `dns` or `files`.
     pub kind: Text,
     /// The DNS provider, as Caddy's plugin for it is called.
@@ -80,7 +80,7 @@ pub struct CertificatesLine {
 
 /// `person "alice" { … }`.
 #[derive(Debug)]
-pub struct PersonBlock {
+pub(crate) struct PersonBlock {
     /// The name that everything else refers to.
     pub name: Text,
     /// The name to show.
@@ -93,7 +93,7 @@ pub struct PersonBlock {
 
 /// `device "pixel" platform="android" version=15 validity="1y"`.
 #[derive(Debug)]
-pub struct DeviceLine {
+pub(crate) struct DeviceLine {
     /// The device's name, unique for its person.
     pub name: Text,
     /// What it runs.
@@ -111,7 +111,7 @@ pub struct DeviceLine {
 
 /// `group "family" "alice" "bob"`.
 #[derive(Debug)]
-pub struct GroupLine {
+pub(crate) struct GroupLine {
     pub name: Text,
     pub members: Vec<Text>,
 }

@@ -13,7 +13,7 @@ const MISTAKES_SHOWN: usize = 20;
 
 /// A node as it was written.
 #[derive(Debug)]
-pub struct Node {
+pub(crate) struct Node {
     pub name: Spanned<String>,
     /// Its values without a name, in their order.
     pub arguments: Vec<Spanned<Value>>,
@@ -27,13 +27,13 @@ pub struct Node {
 
 impl Node {
     /// The nodes of its block; none where it has no block.
-    pub fn children(&self) -> &[Node] {
+    pub(crate) fn children(&self) -> &[Node] {
         self.block.as_deref().unwrap_or_default()
     }
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub enum Value {
+pub(crate) enum Value {
     /// Text, its escapes resolved.
     String(String),
     Integer(i128),
@@ -44,7 +44,7 @@ pub enum Value {
 
 impl Value {
     /// What this is, for "expected …, found …".
-    pub fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Value::String(_) => "a text",
             Value::Integer(_) => "a whole number",
@@ -55,7 +55,7 @@ impl Value {
 }
 
 /// Reads a text into its nodes, or says everything that is wrong with it.
-pub fn document(source: &Source) -> Result<Vec<Node>, Mistakes> {
+pub(crate) fn document(source: &Source) -> Result<Vec<Node>, Mistakes> {
     let events = scan(source.text()).map_err(|mistake| Mistakes::new(source, vec![mistake]))?;
     let mut reader = Reader::default();
     let mut blocks: Vec<Vec<Node>> = vec![Vec::new()];

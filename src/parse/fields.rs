@@ -15,7 +15,7 @@ pub(crate) struct Fields<'n, 'r> {
 }
 
 impl<'n, 'r> Fields<'n, 'r> {
-    pub fn of(node: &'n Node, reader: &'r mut Reader) -> Fields<'n, 'r> {
+    pub(crate) fn of(node: &'n Node, reader: &'r mut Reader) -> Fields<'n, 'r> {
         Fields {
             node,
             arguments_taken: 0,
@@ -25,7 +25,7 @@ impl<'n, 'r> Fields<'n, 'r> {
     }
 
     /// The next argument, which must be there and be text.
-    pub fn text(&mut self, what: &str, example: &str) -> Option<Spanned<String>> {
+    pub(crate) fn text(&mut self, what: &str, example: &str) -> Option<Spanned<String>> {
         let argument = self.argument(what, example)?;
         self.as_text(argument)
     }
@@ -46,7 +46,7 @@ impl<'n, 'r> Fields<'n, 'r> {
     }
 
     /// All the remaining arguments, at least one, each text.
-    pub fn texts(&mut self, what: &str, example: &str) -> Vec<Spanned<String>> {
+    pub(crate) fn texts(&mut self, what: &str, example: &str) -> Vec<Spanned<String>> {
         let mut texts: Vec<_> = self.text(what, example).into_iter().collect();
         let rest = self.node.arguments.iter().skip(self.arguments_taken);
         self.arguments_taken = self.node.arguments.len();
@@ -55,18 +55,18 @@ impl<'n, 'r> Fields<'n, 'r> {
     }
 
     /// The next argument, which must be there and be a whole number.
-    pub fn integer(&mut self, what: &str, example: &str) -> Option<Spanned<i128>> {
+    pub(crate) fn integer(&mut self, what: &str, example: &str) -> Option<Spanned<i128>> {
         let argument = self.argument(what, example)?;
         self.as_integer(argument, format!("write `{example}`"))
     }
 
     /// A property that is text.
-    pub fn text_property(&mut self, key: &'static str) -> Option<Spanned<String>> {
+    pub(crate) fn text_property(&mut self, key: &'static str) -> Option<Spanned<String>> {
         self.property(key).and_then(|value| self.as_text(value))
     }
 
     /// A property that is `#true` or `#false`.
-    pub fn boolean_property(&mut self, key: &'static str) -> Option<Spanned<bool>> {
+    pub(crate) fn boolean_property(&mut self, key: &'static str) -> Option<Spanned<bool>> {
         let value = self.property(key)?;
         if let Value::Boolean(truth) = value.value {
             return Some(Spanned::new(truth, value.span));
@@ -77,13 +77,13 @@ impl<'n, 'r> Fields<'n, 'r> {
     }
 
     /// A property that is a whole number.
-    pub fn integer_property(&mut self, key: &'static str) -> Option<Spanned<i128>> {
+    pub(crate) fn integer_property(&mut self, key: &'static str) -> Option<Spanned<i128>> {
         let value = self.property(key)?;
         self.as_integer(value, format!("write `{key}=17`"))
     }
 
     /// Complains about every value that was not asked for, and about a block.
-    pub fn finish(self, takes: &str) {
+    pub(crate) fn finish(self, takes: &str) {
         let Node {
             name, block, span, ..
         } = self.node;
@@ -100,7 +100,7 @@ impl<'n, 'r> Fields<'n, 'r> {
     }
 
     /// Complains about every value that was not asked for. What stands in the block is read apart.
-    pub fn finish_before_block(self, takes: &str) {
+    pub(crate) fn finish_before_block(self, takes: &str) {
         let node = &self.node.name.value;
         for argument in self.node.arguments.iter().skip(self.arguments_taken) {
             self.reader.refuse(mistake!(

@@ -17,7 +17,7 @@ pub(crate) struct Known {
 
 impl Reader {
     /// Those of `nodes` that are known and not repeated; the others are mistakes.
-    pub fn known<'n>(&mut self, known: &Known, nodes: &'n [Node]) -> Vec<&'n Node> {
+    pub(crate) fn known<'n>(&mut self, known: &Known, nodes: &'n [Node]) -> Vec<&'n Node> {
         let mut accepted: Vec<&Node> = Vec::with_capacity(nodes.len());
         let mut firsts: Vec<&Node> = Vec::new();
         for node in nodes {
@@ -44,7 +44,7 @@ impl Reader {
     }
 
     /// A node that may stand once, and stands at `first` already.
-    pub fn refuse_repeated(&mut self, node: &Node, first: Span) {
+    pub(crate) fn refuse_repeated(&mut self, node: &Node, first: Span) {
         let name = &node.name.value;
         self.refuse(mistake!(
             "parse::repeated-node",

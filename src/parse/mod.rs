@@ -4,16 +4,16 @@
 //! each statement with the `kdl` crate, [`declaration`] knows which nodes there are.
 
 mod cursor;
-pub mod declaration;
+pub(crate) mod declaration;
 mod document;
 mod fields;
 mod known;
-pub mod messages;
+pub(crate) mod messages;
 mod reader;
 mod scan;
 mod service;
 
-pub use declaration::Declaration;
+pub(crate) use declaration::Declaration;
 pub(crate) use document::{Node, document};
 pub(crate) use fields::Fields;
 pub(crate) use known::Known;
@@ -43,7 +43,7 @@ pub fn source(name: impl Into<String>, bytes: Vec<u8>) -> Result<Source, Mistake
 }
 
 /// Reads a declaration, or says everything that is wrong with how it is written.
-pub fn parse(source: &Source) -> Result<Declaration, Mistakes> {
+pub(crate) fn parse(source: &Source) -> Result<Declaration, Mistakes> {
     let nodes = document(source)?;
     let mut reader = Reader::default();
     let declaration = reader.declaration(&nodes);

@@ -12,17 +12,17 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    pub fn refuse(&mut self, mistake: Mistake) {
+    pub(crate) fn refuse(&mut self, mistake: Mistake) {
         self.mistakes.push(mistake);
     }
 
     /// Begins to take a node apart.
-    pub fn fields<'n>(&mut self, node: &'n Node) -> Fields<'n, '_> {
+    pub(crate) fn fields<'n>(&mut self, node: &'n Node) -> Fields<'n, '_> {
         Fields::of(node, self)
     }
 
     /// What was read, unless something was wrong with it.
-    pub fn finish<T>(self, source: &Source, read: T) -> Result<T, Mistakes> {
+    pub(crate) fn finish<T>(self, source: &Source, read: T) -> Result<T, Mistakes> {
         if self.mistakes.is_empty() {
             Ok(read)
         } else {
@@ -31,7 +31,7 @@ impl Reader {
     }
 
     /// How many mistakes there are so far.
-    pub fn mistaken(&self) -> usize {
+    pub(crate) fn mistaken(&self) -> usize {
         self.mistakes.len()
     }
 }

@@ -23,7 +23,7 @@ const LINE_LIMIT: usize = 4 << 10;
 
 /// One step through the text, in its order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
+pub(super) enum Event {
     /// A statement without a block; its bytes, from the name to the last entry.
     Statement { start: usize, end: usize },
     /// A statement whose block opens.
@@ -33,7 +33,7 @@ pub enum Event {
 }
 
 /// Splits `text` into statements and blocks; what `/-` takes out is left out.
-pub fn scan(text: &str) -> Result<Vec<Event>, Mistake> {
+pub(super) fn scan(text: &str) -> Result<Vec<Event>, Mistake> {
     refuse_large(text.len())?;
     refuse_long_lines(text)?;
     refuse_invisible(text)?;
@@ -48,7 +48,7 @@ pub fn scan(text: &str) -> Result<Vec<Event>, Mistake> {
 }
 
 /// Refuses more bytes than a declaration may have.
-pub fn refuse_large(size: usize) -> Result<(), Mistake> {
+pub(super) fn refuse_large(size: usize) -> Result<(), Mistake> {
     if size <= SIZE_LIMIT {
         return Ok(());
     }
@@ -88,7 +88,7 @@ fn refuse_invisible(text: &str) -> Result<(), Mistake> {
 }
 
 /// A character that does not show, in the text itself or resolved from an escape.
-pub fn invisible(character: char, span: Span) -> Mistake {
+pub(super) fn invisible(character: char, span: Span) -> Mistake {
     let codepoint = u32::from(character);
     mistake!(
         "parse::invisible-character",

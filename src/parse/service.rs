@@ -9,7 +9,7 @@ use crate::source::{Span, Spanned};
 
 /// `service "immich" { … }`.
 #[derive(Debug)]
-pub struct ServiceBlock {
+pub(crate) struct ServiceBlock {
     /// The service's name, and its host unless it says another.
     pub name: Text,
     /// The name to show.
@@ -52,7 +52,7 @@ pub struct ServiceBlock {
 
 /// `upstream "https://10.0.0.7:3000" verify=#false`.
 #[derive(Debug)]
-pub struct UpstreamLine {
+pub(crate) struct UpstreamLine {
     /// The addresses; at least one.
     pub addresses: Vec<Text>,
     /// The requests that go there, where not all do.
@@ -69,14 +69,14 @@ pub struct UpstreamLine {
 
 /// `redirect "https://photos.example.org/*" status=308`.
 #[derive(Debug)]
-pub struct RedirectLine {
+pub(crate) struct RedirectLine {
     pub to: Text,
     pub status: Option<Spanned<i128>>,
 }
 
 /// `files "/srv/www" browse=#true`.
 #[derive(Debug)]
-pub struct FilesLine {
+pub(crate) struct FilesLine {
     /// The directory on the Caddy host.
     pub root: Text,
     pub browse: Option<Spanned<bool>>,
@@ -84,7 +84,7 @@ pub struct FilesLine {
 
 /// `public "/hook/*" methods="POST"`.
 #[derive(Debug)]
-pub struct PublicLine {
+pub(crate) struct PublicLine {
     /// The paths; at least one.
     pub paths: Vec<Text>,
     /// The methods, where not GET and HEAD.
@@ -93,7 +93,7 @@ pub struct PublicLine {
 
 /// `timeouts dial="3s" response="2m"`.
 #[derive(Debug)]
-pub struct TimeoutsLine {
+pub(crate) struct TimeoutsLine {
     pub span: Span,
     /// How long connecting may take.
     pub dial: Option<Text>,
@@ -103,7 +103,7 @@ pub struct TimeoutsLine {
 
 /// `header "X-Frame-Options" "DENY"`.
 #[derive(Debug)]
-pub struct HeaderLine {
+pub(crate) struct HeaderLine {
     pub name: Text,
     pub value: Text,
 }

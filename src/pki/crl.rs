@@ -61,7 +61,10 @@ impl Crl {
 ///
 /// # Errors
 /// A [`CrlError`] if the name does not fit or the machine miscalculates.
-pub fn sign_crl(key: &PrivateKey, profile: &CrlProfile) -> Result<(Crl, CrlSignature), CrlError> {
+pub(crate) fn sign_crl(
+    key: &PrivateKey,
+    profile: &CrlProfile,
+) -> Result<(Crl, CrlSignature), CrlError> {
     let crl = encode(profile, key).map_err(|error| match error {
         CrlError::Signature => CrlError::Fault(Fault),
         other => other,
@@ -77,7 +80,7 @@ pub fn sign_crl(key: &PrivateKey, profile: &CrlProfile) -> Result<(Crl, CrlSigna
 ///
 /// # Errors
 /// [`CrlError::Signature`] if `signature` is of anything else than this very list.
-pub fn replay_crl(
+pub(crate) fn replay_crl(
     key: &PublicKey,
     profile: &CrlProfile,
     signature: &CrlSignature,
@@ -162,7 +165,7 @@ pub struct ReadCrl {
 ///
 /// # Errors
 /// [`CrlError::Signature`] if it has not, and [`CrlError::Encoding`] if it is no list.
-pub fn read_crl(der: &[u8], authority: &Certificate) -> Result<ReadCrl, CrlError> {
+pub(crate) fn read_crl(der: &[u8], authority: &Certificate) -> Result<ReadCrl, CrlError> {
     let unreadable = |error: der::Error| CrlError::Encoding(error.to_string());
     let list: CertificateList = CertificateList::from_der(der).map_err(unreadable)?;
     let signed = list.tbs_cert_list.to_der().map_err(unreadable)?;
@@ -204,7 +207,7 @@ fn moment(time: Time) -> Result<Timestamp, CrlError> {
 
 /// The lists in a file, each in DER: one as it is, or any number in PEM. Whether they are any good, they say
 /// when they are read.
-pub fn crls_in(file: &[u8]) -> Vec<Vec<u8>> {
+pub(crate) fn crls_in(file: &[u8]) -> Vec<Vec<u8>> {
     // A SEQUENCE begins so, and no text in PEM does.
     if file.first() == Some(&0x30) {
         return vec![file.to_owned()];
@@ -327,7 +330,7 @@ pub struct CrlSignatureFormat;
 
 /// Why there is no revocation list.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum CrlError {
+pub(crate) enum CrlError {
     /// The signature that was recorded is not one of this list.
     #[error("the recorded signature is not one of this revocation list")]
     Signature,

@@ -16,7 +16,7 @@ use super::{Certificate, Fault, IssuerName, PrivateKey, PublicKey, Serial, Valid
 
 /// What an authority's certificate says of it.
 #[derive(Debug, Clone)]
-pub struct AuthorityProfile {
+pub(crate) struct AuthorityProfile {
     /// The whole of its subject name; unique among the authorities that a client may meet.
     pub common_name: String,
     /// Its serial number.
@@ -27,7 +27,7 @@ pub struct AuthorityProfile {
 
 /// What a leaf's certificate says of its subject.
 #[derive(Debug, Clone)]
-pub struct LeafProfile {
+pub(crate) struct LeafProfile {
     /// The name that certificate pickers show.
     pub common_name: String,
     /// What the subject belongs to.
@@ -42,7 +42,7 @@ pub struct LeafProfile {
 
 /// An authority that signs leaves.
 #[derive(Debug, Clone, Copy)]
-pub struct Issuer<'a> {
+pub(crate) struct Issuer<'a> {
     /// The authority's key.
     pub key: &'a PrivateKey,
     /// How its own certificate names it.
@@ -58,7 +58,10 @@ pub struct Issuer<'a> {
 ///
 /// # Errors
 /// An [`IssueError`] if a name does not fit or the machine miscalculates.
-pub fn self_sign(key: &PrivateKey, profile: &AuthorityProfile) -> Result<Certificate, IssueError> {
+pub(crate) fn self_sign(
+    key: &PrivateKey,
+    profile: &AuthorityProfile,
+) -> Result<Certificate, IssueError> {
     let mut params = params(&key.public_key(), profile.serial, profile.validity);
     params.distinguished_name = subject::authority_name(&profile.common_name)?;
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -73,7 +76,7 @@ pub fn self_sign(key: &PrivateKey, profile: &AuthorityProfile) -> Result<Certifi
 /// # Errors
 /// An [`IssueError`] if a name does not fit, the leaf would outlive its issuer, or the machine
 /// miscalculates.
-pub fn issue(
+pub(crate) fn issue(
     issuer: &Issuer<'_>,
     subject_key: &PublicKey,
     profile: &LeafProfile,
@@ -151,7 +154,7 @@ fn signed(
 
 /// Why a certificate was not signed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum IssueError {
+pub(crate) enum IssueError {
     /// A name or the email address does not fit.
     #[error(transparent)]
     Subject(#[from] SubjectError),

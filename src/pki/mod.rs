@@ -34,25 +34,28 @@ mod validity;
 #[cfg(test)]
 mod golden;
 
-pub use authority::{NotAnAuthority, can_sign_for, read_authority};
-pub use bundle::{
-    BundleContent, BundleError, BundleProfile, BundledCertificate, BundledKey, OpenError,
-    OpenedBundle, SealedBundle, UnknownBundleProfile, bundle,
+pub use authority::read_authority;
+pub(crate) use authority::{NotAnAuthority, can_sign_for};
+pub(crate) use bundle::{
+    BundleContent, BundleError, BundleProfile, BundledCertificate, OpenError, OpenedBundle,
+    SealedBundle, bundle,
 };
-pub use certificate::{Certificate, MalformedCertificate, SubjectAttribute, certificates_in};
-pub use crl::{
-    Crl, CrlError, CrlNumber, CrlNumberFormat, CrlProfile, CrlSignature, CrlSignatureFormat,
-    ReadCrl, crls_in, read_crl, replay_crl, sign_crl,
+pub(crate) use certificate::SubjectAttribute;
+pub use certificate::{Certificate, certificates_in};
+pub(crate) use crl::{
+    Crl, CrlError, CrlNumber, CrlProfile, CrlSignature, ReadCrl, crls_in, read_crl, replay_crl,
+    sign_crl,
 };
-pub use examine::{CertificateFields, Signed};
-pub use fingerprint::{Fingerprint, KeyFingerprint, NoFingerprint};
+pub(crate) use examine::{CertificateFields, Signed};
+pub(crate) use fingerprint::{Fingerprint, KeyFingerprint};
 pub use foreign::{ForeignKey, ForeignKeyError};
-pub use issue::{AuthorityProfile, IssueError, Issuer, LeafProfile, issue, self_sign};
-pub use issuer::{IssuerName, IssuerNameError};
-pub use key::{Fault, PrivateKey, SeedLength};
-pub use password_based::{Protection, Readers, UnknownCipher};
-pub use public_key::{KeyKind, PublicKey, UnusableKey};
-pub use request::{RequestError, requested_key};
-pub use serial::{Serial, SerialFormat};
-pub use subject::SubjectError;
-pub use validity::{Validity, ValidityError};
+pub(crate) use issue::{AuthorityProfile, IssueError, Issuer, LeafProfile, issue, self_sign};
+pub(crate) use issuer::{IssuerName, IssuerNameError};
+pub(crate) use key::{Fault, PrivateKey};
+pub use password_based::Readers;
+
+pub(crate) use public_key::{KeyKind, PublicKey, UnusableKey};
+pub(crate) use request::RequestError;
+pub use request::requested_key;
+pub(crate) use serial::Serial;
+pub(crate) use validity::{Validity, ValidityError};

@@ -86,7 +86,7 @@ fn attribute(attribute: &'static str, value: &str) -> Result<DnValue, SubjectErr
 
 /// Why a text cannot name a certificate's subject.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum SubjectError {
+pub(crate) enum SubjectError {
     /// The attribute has no characters.
     #[error("{attribute} is empty")]
     Empty {

@@ -24,7 +24,7 @@ const RETRY: [u8; 32] = [
 
 /// Whether QUIC is spoken there: to a long datagram of a version that it does not know, every server
 /// answers with those that it knows (RFC 9000 §6.1).
-pub fn speaks_quic(address: SocketAddr, timeout: Duration) -> bool {
+pub(super) fn speaks_quic(address: SocketAddr, timeout: Duration) -> bool {
     let any: SocketAddr = match address {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
         SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
@@ -58,7 +58,7 @@ fn unknown_version() -> Vec<u8> {
 }
 
 /// Whether a server agrees on keys by X25519MLKEM768; none where it does not answer.
-pub fn is_hybrid(address: SocketAddr, name: &str, timeout: Duration) -> Option<bool> {
+pub(super) fn is_hybrid(address: SocketAddr, name: &str, timeout: Duration) -> Option<bool> {
     let stream = TcpStream::connect_timeout(&address, timeout).ok()?;
     let deadline = Instant::now() + timeout;
     let mut stream = Timed { stream, deadline };

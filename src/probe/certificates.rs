@@ -21,7 +21,7 @@ use crate::verify::Standing;
 const STRANGER_SEED: [u8; 32] = *b"a stranger's, whom nobody trusts";
 
 /// A certificate of the lock that is tried.
-pub struct ClientCertificate<'l> {
+pub(crate) struct ClientCertificate<'l> {
     pub issued: &'l Issued,
     pub standing: Standing,
     /// What it is called.
@@ -31,14 +31,14 @@ pub struct ClientCertificate<'l> {
 
 /// A certificate that is not tried.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct NotTried {
+pub(crate) struct NotTried {
     /// What it is called.
     pub certificate: String,
     pub why: WhyNotTried,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WhyNotTried {
+pub(crate) enum WhyNotTried {
     /// The device has made its key.
     OwnKey,
     /// Its authority was made elsewhere, and never had its key here.
@@ -53,13 +53,13 @@ pub enum WhyNotTried {
 
 /// What is tried of the lock, and what is not.
 #[derive(Default)]
-pub struct Certificates<'l> {
+pub(crate) struct Certificates<'l> {
     pub tried: Vec<ClientCertificate<'l>>,
     pub not_tried: Vec<NotTried>,
 }
 
 /// Every certificate that has not ended, and whose key can be derived.
-pub fn client_certificates<'l>(
+pub(crate) fn client_certificates<'l>(
     keyring: &Keyring,
     homelab: &Homelab,
     lock: &'l Lock,

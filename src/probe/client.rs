@@ -51,7 +51,7 @@ pub(super) struct Observation {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum TlsVersion {
+pub(crate) enum TlsVersion {
     #[serde(rename = "TLS 1.2")]
     V1_2,
     #[serde(rename = "TLS 1.3")]
@@ -68,7 +68,7 @@ enum Handshake {
 impl Client {
     /// A client whose visits take no longer than `timeout` each, and who holds servers' certificates against
     /// `roots` at `now`.
-    pub fn new(roots: RootCertStore, now: Timestamp, timeout: Duration) -> Client {
+    pub(super) fn new(roots: RootCertStore, now: Timestamp, timeout: Duration) -> Client {
         let provider = Arc::new(ring::default_provider());
         let verifier =
             WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
@@ -81,7 +81,7 @@ impl Client {
         }
     }
 
-    pub fn visit(&self, visit: &Visit<'_>) -> Observation {
+    pub(super) fn visit(&self, visit: &Visit<'_>) -> Observation {
         let mut seen = Observation {
             answer: Answer::Unreached(Unreached::Closed),
             reply: None,
@@ -104,7 +104,11 @@ impl Client {
     }
 
     /// Makes a request without TLS; none where no answer in HTTP comes.
-    pub fn get_without_tls(&self, address: SocketAddr, request: Request<'_>) -> Option<Reply> {
+    pub(super) fn get_without_tls(
+        &self,
+        address: SocketAddr,
+        request: Request<'_>,
+    ) -> Option<Reply> {
         let deadline = Instant::now() + self.timeout;
         let stream = TcpStream::connect_timeout(&address, self.timeout).ok()?;
         let mut stream = Timed { stream, deadline };
@@ -115,11 +119,11 @@ impl Client {
         }
     }
 
-    pub fn speaks_quic(&self, address: SocketAddr) -> bool {
+    pub(super) fn speaks_quic(&self, address: SocketAddr) -> bool {
         capabilities::speaks_quic(address, self.timeout)
     }
 
-    pub fn is_hybrid(&self, address: SocketAddr, name: &str) -> Option<bool> {
+    pub(super) fn is_hybrid(&self, address: SocketAddr, name: &str) -> Option<bool> {
         capabilities::is_hybrid(address, name, self.timeout)
     }
 
@@ -261,7 +265,7 @@ impl Observation {
 }
 
 impl TlsVersion {
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             TlsVersion::V1_2 => "TLS 1.2",
             TlsVersion::V1_3 => "TLS 1.3",

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 /// A connection that ends at its time, however busily the other side goes on.
-pub struct Timed {
+pub(super) struct Timed {
     pub stream: TcpStream,
     pub deadline: Instant,
 }
@@ -38,7 +38,7 @@ impl Write for Timed {
     }
 }
 
-pub fn is_timeout(error: &io::Error) -> bool {
+pub(super) fn is_timeout(error: &io::Error) -> bool {
     // What a socket says whose time is over differs between systems.
     matches!(
         error.kind(),
@@ -46,7 +46,7 @@ pub fn is_timeout(error: &io::Error) -> bool {
     )
 }
 
-pub fn described(error: &io::Error, timeout: Duration) -> String {
+pub(super) fn described(error: &io::Error, timeout: Duration) -> String {
     if is_timeout(error) {
         return format!("no answer within {} s", timeout.as_secs());
     }

@@ -10,7 +10,7 @@ use crate::verify::{Answer, AnswerFault, Echo, FORGED, Judgement, MARK, Site, Ve
 
 /// Where an upstream answers with the headers that it got.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EchoAt {
+pub(crate) struct EchoAt {
     /// The service, or a host of it.
     pub service: String,
     pub path: String,

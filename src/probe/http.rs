@@ -16,14 +16,14 @@ const MOST_HEADERS: usize = 200;
 
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Response {
+pub(super) enum Response {
     Http(Reply),
     /// Something else, and why it is no HTTP.
     NotHttp(String),
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Reply {
+pub(super) struct Reply {
     pub status: u16,
     /// Whether it is one of the edge's own pages.
     pub own_page: bool,
@@ -39,7 +39,7 @@ pub struct Reply {
 }
 
 /// Reads an answer, past what only announces one (RFC 9110 §15.2).
-pub fn read(stream: &mut impl Read, wanted: Wanted) -> io::Result<Response> {
+pub(super) fn read(stream: &mut impl Read, wanted: Wanted) -> io::Result<Response> {
     let mut bytes = Vec::new();
     let mut buffer = [0; 4096];
     let mut announced = 0;

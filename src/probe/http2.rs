@@ -14,13 +14,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::http::{HEAD_LIMIT, Response, reply};
 
 /// The protocol's name in a handshake (RFC 9113 §3.2).
-pub const NAME: &[u8] = b"h2";
+pub(super) const NAME: &[u8] = b"h2";
 
 /// A request that has no body.
-pub type Head = ::http::Request<()>;
+pub(super) type Head = ::http::Request<()>;
 
 /// Asks, and reads the head of the answer.
-pub fn ask(stream: &mut (impl Read + Write), head: Head) -> io::Result<Response> {
+pub(super) fn ask(stream: &mut (impl Read + Write), head: Head) -> io::Result<Response> {
     let failed = RefCell::new(None);
     let waiting = Waiting {
         stream,

@@ -22,7 +22,7 @@ pub(super) struct ServerCertificate {
 
 /// What is wrong with a server's certificate, to be read behind "its certificate".
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum ServerCertificateFault {
+pub(crate) enum ServerCertificateFault {
     #[error("is of an authority that is not known here")]
     UnknownIssuer,
     #[error("has ended")]

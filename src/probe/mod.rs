@@ -32,28 +32,28 @@ use crate::verify::{Pages, Site};
 use client::Client;
 use tls::ClientIdentity;
 
-pub use certificates::{
-    Certificates, ClientCertificate, NotTried, WhyNotTried, client_certificates,
-};
-pub use client::TlsVersion;
-pub use echo::EchoAt;
-pub use inspection::ServerCertificateFault;
-pub use report::{HostFault, HostNote, HostReport, LiveReport, RequestReport, ServedReport};
-pub use roots::{RootSource, Roots};
+#[cfg(test)]
+pub(crate) use certificates::WhyNotTried;
+pub(crate) use certificates::{Certificates, ClientCertificate, NotTried, client_certificates};
+pub(crate) use echo::EchoAt;
+#[cfg(test)]
+pub(crate) use report::HostFault;
+pub(crate) use report::{HostReport, LiveReport};
+pub(crate) use roots::{RootSource, Roots};
 
 /// How many hosts are asked at once.
 const AT_ONCE: usize = 8;
 
 /// The ports at which the edge is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ports {
+pub(crate) struct Ports {
     pub https: u16,
     pub http: u16,
     pub admin: u16,
 }
 
 /// What a server is held against, and how it is asked.
-pub struct Task<'a> {
+pub(crate) struct Task<'a> {
     pub homelab: &'a Homelab,
     pub lock: &'a Lock,
     pub now: Timestamp,
@@ -82,7 +82,7 @@ struct Prober<'a> {
 }
 
 /// Asks hosts as everybody, and the servers that they are at as wholes. `resolve` says where a host is.
-pub fn probe(
+pub(crate) fn probe(
     task: Task<'_>,
     wanted: &[&Site],
     certificates: Certificates<'_>,

@@ -14,7 +14,7 @@ use crate::verify::{Age, Judgement, Place, Unreached, Verdict};
 
 /// What is served.
 #[derive(Debug, Serialize)]
-pub struct LiveReport {
+pub(crate) struct LiveReport {
     pub now: Timestamp,
     /// The declared hosts.
     pub hosts: Vec<HostReport>,
@@ -27,7 +27,7 @@ pub struct LiveReport {
 
 /// What is served at a host; or by a server as a whole, which is called by its address.
 #[derive(Debug, Default, Serialize)]
-pub struct HostReport {
+pub(crate) struct HostReport {
     pub host: String,
     /// None of a server.
     pub service: Option<String>,
@@ -50,14 +50,14 @@ pub struct HostReport {
 
 /// A host's own certificate.
 #[derive(Debug, Serialize)]
-pub struct ServedReport {
+pub(crate) struct ServedReport {
     pub issuer: String,
     pub not_after: Option<Timestamp>,
 }
 
 /// A request, and what came of it.
 #[derive(Debug, Serialize)]
-pub struct RequestReport {
+pub(crate) struct RequestReport {
     /// Who made it.
     pub visitor: String,
     /// The path, behind the method where that is not `GET`; a URL where it was asked without TLS.
@@ -74,7 +74,7 @@ pub struct RequestReport {
 
 /// What is wrong with a host, or a server, as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum HostFault {
+pub(crate) enum HostFault {
     #[error("it asks for no certificate")]
     NoCertificateRequest,
     #[error("it asks for a certificate, and none is declared to be needed")]
@@ -101,7 +101,7 @@ pub enum HostFault {
 
 /// What is worth knowing of a host, or a server, as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum HostNote {
+pub(crate) enum HostNote {
     #[error("its certificate is not verified: name the root of Caddy's own authority with `--ca`")]
     Unverified,
     #[error("its certificate ends {}: is it renewed?", dates::relative(*at, *now))]
@@ -112,7 +112,7 @@ pub enum HostNote {
 
 impl HostReport {
     /// How many things are wrong.
-    pub fn count_wrong(&self) -> usize {
+    pub(crate) fn count_wrong(&self) -> usize {
         let requests = self.requests.iter();
         let wrong = requests.filter(|request| request.judgement.verdict() == Verdict::Wrong);
         self.wrong.len() + wrong.count()
@@ -128,7 +128,7 @@ impl HostReport {
 
 impl LiveReport {
     /// The hosts and the servers.
-    pub fn all(&self) -> impl Iterator<Item = &HostReport> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &HostReport> {
         self.hosts.iter().chain(&self.servers)
     }
 }

@@ -69,7 +69,7 @@ pub(super) struct Request<'a> {
 
 impl<'a> Request<'a> {
     /// `GET`, with no more than every request has; the head of the answer is read.
-    pub fn get(host: &'a str, path: &'a str) -> Request<'a> {
+    pub(super) fn get(host: &'a str, path: &'a str) -> Request<'a> {
         Request {
             method: Method::Get,
             host,
@@ -80,7 +80,7 @@ impl<'a> Request<'a> {
     }
 
     /// The request in HTTP/1.1.
-    pub fn to_http1(self) -> Vec<u8> {
+    pub(super) fn to_http1(self) -> Vec<u8> {
         let mut text = Vec::new();
         let mut put = |words: &[&str]| words.iter().for_each(|word| text.extend(word.bytes()));
         put(&[self.method.as_str(), " ", self.path, " HTTP/1.1\r\n"]);
@@ -100,7 +100,7 @@ impl<'a> Request<'a> {
     }
 
     /// The same for HTTP/2; none where it cannot be said there.
-    pub fn to_http2(self) -> Option<http2::Head> {
+    pub(super) fn to_http2(self) -> Option<http2::Head> {
         let url = format!("https://{}{}", self.host, self.path);
         let head = ::http::Request::builder()
             .method(self.method.as_str())

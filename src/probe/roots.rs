@@ -4,13 +4,13 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 
 /// The roots, and whose choice they are.
-pub struct Roots {
+pub(crate) struct Roots {
     pub(super) store: RootCertStore,
     pub(super) source: RootSource,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RootSource {
+pub(crate) enum RootSource {
     /// Those of the machine: Caddy's own authority is hardly among them.
     System,
     /// Those that the user has named.
@@ -19,7 +19,7 @@ pub enum RootSource {
 
 impl Roots {
     /// The machine's. What cannot be read among them is a root less: it shows as an issuer that is not known.
-    pub fn of_the_system(certificates: Vec<CertificateDer<'static>>) -> Roots {
+    pub(crate) fn of_the_system(certificates: Vec<CertificateDer<'static>>) -> Roots {
         let mut store = RootCertStore::empty();
         store.add_parsable_certificates(certificates);
         Roots {
@@ -29,7 +29,7 @@ impl Roots {
     }
 
     /// Every certificate of a text in PEM; none where there is none, or one that cannot stand for an authority.
-    pub fn named(text: &[u8]) -> Option<Roots> {
+    pub(crate) fn named(text: &[u8]) -> Option<Roots> {
         let mut store = RootCertStore::empty();
         for block in pem::parse_many(text).ok()? {
             if block.tag() == "CERTIFICATE" {

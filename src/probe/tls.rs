@@ -22,10 +22,10 @@ use crate::pki::{Certificate, KeyKind, PrivateKey};
 
 /// A certificate with its key, to be sent.
 #[derive(Clone)]
-pub struct ClientIdentity(Arc<CertifiedKey>);
+pub(super) struct ClientIdentity(Arc<CertifiedKey>);
 
 impl ClientIdentity {
-    pub fn new(key: PrivateKey, certificate: &Certificate) -> ClientIdentity {
+    pub(super) fn new(key: PrivateKey, certificate: &Certificate) -> ClientIdentity {
         let chain = vec![CertificateDer::from(certificate.der().to_vec())];
         // What ring signs in a handshake draws randomness, which no artifact has a part in.
         let key: Arc<dyn SigningKey> = match key.public_key().kind() {
@@ -40,7 +40,7 @@ impl ClientIdentity {
 }
 
 /// Sends a certificate to whoever asks for one, and keeps that they did.
-pub struct IdentityResolver {
+pub(super) struct IdentityResolver {
     pub identity: Option<ClientIdentity>,
     /// The authorities that a certificate was asked of, as names in DER; none where none was asked for.
     pub requested: Mutex<Option<Vec<Vec<u8>>>>,
@@ -61,7 +61,7 @@ impl ResolvesClientCert for IdentityResolver {
 }
 
 impl IdentityResolver {
-    pub fn is_requested(&self) -> bool {
+    pub(super) fn is_requested(&self) -> bool {
         locked(&self.requested).is_some()
     }
 }
@@ -75,7 +75,7 @@ impl fmt::Debug for IdentityResolver {
 /// Keeps a server's certificate and goes on in any case: what it is worth is reported, and nothing
 /// is entrusted to the server.
 #[derive(Debug)]
-pub struct RecordingVerifier {
+pub(super) struct RecordingVerifier {
     pub roots: Option<Arc<WebPkiServerVerifier>>,
     pub provider: Arc<CryptoProvider>,
     pub certificate: Mutex<Option<ServerCertificate>>,
@@ -184,7 +184,7 @@ impl fmt::Debug for OwnKey {
 
 /// The moment at which certificates are verified: this room reads no clock of the day.
 #[derive(Debug)]
-pub struct FixedTime(pub Timestamp);
+pub(super) struct FixedTime(pub Timestamp);
 
 impl TimeProvider for FixedTime {
     fn current_time(&self) -> Option<UnixTime> {
@@ -195,7 +195,7 @@ impl TimeProvider for FixedTime {
 
 /// The alerts by which servers refuse a certificate, or the lack of one (RFC 8446 §6.2; in TLS 1.2
 /// the lack is a handshake failure, RFC 5246 §7.4.6).
-pub fn is_about_certificates(alert: AlertDescription) -> bool {
+pub(super) fn is_about_certificates(alert: AlertDescription) -> bool {
     use AlertDescription as Alert;
     matches!(
         alert,
@@ -213,7 +213,7 @@ pub fn is_about_certificates(alert: AlertDescription) -> bool {
 }
 
 /// `BadCertificate` as `bad certificate`.
-pub fn alert_words(alert: AlertDescription) -> String {
+pub(super) fn alert_words(alert: AlertDescription) -> String {
     let mut words = String::new();
     let name = format!("{alert:?}").replace("CA", "Ca");
     for character in name.chars() {
@@ -226,7 +226,7 @@ pub fn alert_words(alert: AlertDescription) -> String {
 }
 
 /// What a callback of the library's has left; a panic in one changes nothing of it.
-pub fn locked<T>(cell: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn locked<T>(cell: &Mutex<T>) -> MutexGuard<'_, T> {
     cell.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -22,7 +22,7 @@ const BROWSERS: [(&str, &str); 2] = [
 ];
 
 /// The profile with the certificate in it. It has no password: the device asks for it.
-pub fn profile(recipe: &AppleProfile, secrets: &Secrets) -> Result<Artifact, RenderError> {
+pub(super) fn profile(recipe: &AppleProfile, secrets: &Secrets) -> Result<Artifact, RenderError> {
     let labels = &recipe.labels;
     let bundle = bundle::render(&recipe.bundle, secrets)?;
     let title = format!("{} for {}", labels.common_name, labels.domain);
@@ -53,7 +53,7 @@ pub fn profile(recipe: &AppleProfile, secrets: &Secrets) -> Result<Artifact, Ren
 }
 
 /// The profile that has browsers choose the certificate by themselves. Nothing in it is secret.
-pub fn browser_policy(recipe: &AppleBrowserPolicy) -> Artifact {
+pub(super) fn browser_policy(recipe: &AppleBrowserPolicy) -> Artifact {
     let labels = &recipe.labels;
     let entries: Vec<Value> = recipe.entries.iter().map(|e| (&**e).into()).collect();
     let content = recipe.entries.join("\n");

@@ -4,7 +4,7 @@ use super::{Artifact, RenderError, Secrets};
 use crate::derive;
 use crate::pki::{BundleContent, bundle};
 
-pub fn render(recipe: &derive::Bundle, secrets: &Secrets) -> Result<Artifact, RenderError> {
+pub(super) fn render(recipe: &derive::Bundle, secrets: &Secrets) -> Result<Artifact, RenderError> {
     let issued = &recipe.issued;
     let unsealed = secrets.credential(issued)?;
     let content = BundleContent {

@@ -21,7 +21,7 @@ const KINDS: [&str; 6] = [
 ];
 
 /// Renders one of the files from what its template is given.
-pub fn render(
+pub(super) fn render(
     name: &str,
     context: &impl Serialize,
     templates: &Templates,
@@ -59,7 +59,7 @@ struct PageContext<'p> {
 
 /// Renders the file that holds the pages, each as one word: a file beside it would have to be named by a
 /// path of the Caddy host, which nobody knows here.
-pub fn render_pages(pages: &Pages, templates: &Templates) -> Result<Artifact, Mistake> {
+pub(super) fn render_pages(pages: &Pages, templates: &Templates) -> Result<Artifact, Mistake> {
     let mut used = BTreeSet::new();
     let mut page = |name: String, template: &str, links: &[Link]| {
         let context = PageContext {

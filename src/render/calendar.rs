@@ -11,7 +11,7 @@ use crate::derive::{Calendar, Event};
 const LINE_LIMIT: usize = 75;
 
 /// Renders a calendar.
-pub fn render(calendar: &Calendar) -> String {
+pub(super) fn render(calendar: &Calendar) -> String {
     let mut text = String::new();
     let name = format!("Certificates of {}", calendar.domain);
     line(&mut text, "BEGIN", "VCALENDAR");

@@ -56,7 +56,7 @@ struct Bar {
 }
 
 /// Renders the admin's page.
-pub fn render(index: &Index, templates: &Templates) -> Result<Artifact, Mistake> {
+pub(super) fn render(index: &Index, templates: &Templates) -> Result<Artifact, Mistake> {
     let context = Context {
         index,
         timeline: timeline(index),

@@ -7,7 +7,7 @@ use crate::template::Templates;
 
 /// Renders a script from its template. One for Windows begins with a byte order mark, without which
 /// Windows PowerShell takes its text for the machine's own code page, and its lines end as there.
-pub fn render(installer: &Installer, templates: &Templates) -> Result<Artifact, Mistake> {
+pub(super) fn render(installer: &Installer, templates: &Templates) -> Result<Artifact, Mistake> {
     let rendered = templates.render(installer.script.template(), &installer.context)?;
     let mut artifact = Artifact::from(rendered);
     if installer.script == Script::Windows {

@@ -24,7 +24,7 @@ use crate::template::{Rendered, Templates};
 
 /// The bytes of an artifact.
 #[derive(Debug)]
-pub struct Artifact {
+pub(crate) struct Artifact {
     /// The bytes.
     pub bytes: Vec<u8>,
     /// The names of the templates that were used.
@@ -32,14 +32,14 @@ pub struct Artifact {
 }
 
 /// What the secret part of rendering needs: the keyring, and the authorities that it has the keys of.
-pub struct Secrets {
+pub(crate) struct Secrets {
     keyring: Keyring,
     signers: BTreeMap<IssuanceId, (RootId, Signer)>,
 }
 
 impl Secrets {
     /// Holds the keyring against what the lock records of the authorities that are trusted.
-    pub fn of(keyring: Keyring, lock: &Lock) -> Result<Secrets, CredentialError> {
+    pub(crate) fn of(keyring: Keyring, lock: &Lock) -> Result<Secrets, CredentialError> {
         let signing = lock.trusted().filter(|authority| authority.can_sign());
         let signers = signing.map(|authority| {
             let signer = Signer::of(&keyring, authority)?;
@@ -52,7 +52,7 @@ impl Secrets {
     }
 
     /// A device's key and certificate, and the password and the source of nonces of its .p12.
-    pub fn credential(&self, issued: &Issued) -> Result<Unsealed, CredentialError> {
+    pub(crate) fn credential(&self, issued: &Issued) -> Result<Unsealed, CredentialError> {
         let not_as_recorded = || CredentialError::NotAsRecorded {
             name: issued.device.to_string(),
         };
@@ -69,7 +69,7 @@ impl Secrets {
 }
 
 /// What a device's .p12 is made from.
-pub struct Unsealed {
+pub(crate) struct Unsealed {
     /// The key and its certificate.
     pub credential: Credential,
     /// The password.
@@ -80,7 +80,7 @@ pub struct Unsealed {
 
 /// Why an artifact could not be rendered.
 #[derive(Debug, Error, Diagnostic)]
-pub enum RenderError {
+pub(crate) enum RenderError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Template(#[from] Mistake),
@@ -105,13 +105,13 @@ pub enum RenderError {
 
 impl Recipe {
     /// Whether rendering it takes the root secret.
-    pub fn needs_secrets(&self) -> bool {
+    pub(crate) fn needs_secrets(&self) -> bool {
         matches!(self, Recipe::Bundle(_) | Recipe::AppleProfile(_))
     }
 }
 
 /// Renders one recipe; `secrets` must be there where [`Recipe::needs_secrets`].
-pub fn render(
+pub(crate) fn render(
     recipe: &Recipe,
     templates: &Templates,
     secrets: Option<&Secrets>,

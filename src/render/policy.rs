@@ -10,13 +10,13 @@ const KEYS: [&str; 2] = [
 ];
 
 /// A file of managed policies.
-pub fn chromium(policy: &ChromiumPolicy) -> Artifact {
+pub(super) fn chromium(policy: &ChromiumPolicy) -> Artifact {
     let json = serde_json::to_string_pretty(policy).expect("a list of texts is JSON");
     plain(format!("{json}\n").into_bytes())
 }
 
 /// A file as the registry editor writes them: UTF-16, little-endian, with a byte order mark.
-pub fn windows(policy: &WindowsPolicy) -> Artifact {
+pub(super) fn windows(policy: &WindowsPolicy) -> Artifact {
     let mut text = String::from("Windows Registry Editor Version 5.00\r\n");
     for key in KEYS {
         text += &format!("\r\n[HKEY_LOCAL_MACHINE\\{key}]\r\n");

@@ -11,10 +11,10 @@ use crate::source::Span;
 
 /// Certificates that the lists of all sets of people may have together: each stands there with its fingerprint, 65 bytes, and
 /// Caddy holds and reads all of them. What many services share counts once.
-pub const MOST_LISTED: usize = 500_000;
+pub(super) const MOST_LISTED: usize = 500_000;
 
 /// The sets of people that services let in.
-pub struct Audiences<'p> {
+pub(super) struct Audiences<'p> {
     people: &'p People,
     known: BTreeSet<Arc<BTreeSet<Name>>>,
     listed: usize,
@@ -23,7 +23,7 @@ pub struct Audiences<'p> {
 }
 
 impl<'p> Audiences<'p> {
-    pub fn new(people: &'p People) -> Audiences<'p> {
+    pub(super) fn new(people: &'p People) -> Audiences<'p> {
         Audiences {
             people,
             known: BTreeSet::new(),
@@ -33,7 +33,7 @@ impl<'p> Audiences<'p> {
     }
 
     /// The people and groups that they are taken from.
-    pub fn people(&self) -> &'p People {
+    pub(super) fn people(&self) -> &'p People {
         self.people
     }
 

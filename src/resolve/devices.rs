@@ -12,7 +12,7 @@ use crate::source::{Span, Spanned};
 
 /// What one device has and no other may have.
 #[derive(Default)]
-pub struct Taken {
+pub(super) struct Taken {
     common_names: BTreeMap<String, (DeviceId, Span)>,
     fingerprints: Fingerprints,
 }

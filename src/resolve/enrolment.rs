@@ -10,7 +10,7 @@ use crate::pki::Fingerprint;
 use crate::source::Span;
 
 /// The fingerprints that have been declared, and where.
-pub type Fingerprints = BTreeMap<Fingerprint, Span>;
+pub(super) type Fingerprints = BTreeMap<Fingerprint, Span>;
 
 impl Resolver<'_> {
     /// How a device comes by its certificate; none where that is a mistake.

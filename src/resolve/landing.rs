@@ -8,7 +8,7 @@ use crate::model::{Admission, Name, Person, Service};
 use crate::source::Span;
 
 /// Links that all its pages may have together: each is about 250 bytes of `pages.caddyfile`, which Caddy holds.
-pub const MOST_LINKS: usize = 100_000;
+pub(super) const MOST_LINKS: usize = 100_000;
 
 impl Resolver<'_> {
     /// Says where the pages would have too many links. `landing` is where the page was asked for.

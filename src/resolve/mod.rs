@@ -24,7 +24,7 @@ use crate::source::Source;
 
 /// Resolves a declaration that was read from `source`, or says everything that is wrong with it.
 /// Guides can be written in these `languages`.
-pub fn resolve(
+pub(crate) fn resolve(
     source: &Source,
     declaration: &Declaration,
     languages: &[Language],

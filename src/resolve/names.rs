@@ -9,14 +9,14 @@ use crate::parse::declaration::Text;
 use crate::source::Span;
 
 /// The names of one kind that have been declared, and where.
-pub struct Declared {
+pub(super) struct Declared {
     kind: &'static str,
     places: BTreeMap<Name, Span>,
 }
 
 impl Declared {
     /// None yet, of a kind such as `person`.
-    pub fn new(kind: &'static str) -> Declared {
+    pub(super) fn new(kind: &'static str) -> Declared {
         Declared {
             kind,
             places: BTreeMap::new(),
@@ -24,12 +24,12 @@ impl Declared {
     }
 
     /// Where a name is declared, if it is.
-    pub fn place(&self, name: &str) -> Option<Span> {
+    pub(super) fn place(&self, name: &str) -> Option<Span> {
         self.places.get(name).copied()
     }
 
     /// The declared names, sorted.
-    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> + Clone {
         self.places.keys().map(Name::as_str)
     }
 }

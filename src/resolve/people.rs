@@ -12,7 +12,7 @@ use crate::parse::Declaration;
 use crate::parse::declaration::{GroupLine, PersonBlock, Text};
 
 /// Everybody who is declared, and the groups they are in.
-pub struct People {
+pub(super) struct People {
     pub people: BTreeMap<Name, Person>,
     /// The members of each group.
     pub groups: BTreeMap<Name, BTreeSet<Name>>,

@@ -10,7 +10,7 @@ use crate::parse::declaration::{BehindLine, EdgeBlock, Text, ValidityBlock};
 use crate::source::Span;
 
 /// `validity { … }`, as far as it could be read.
-pub struct Validity {
+pub(super) struct Validity {
     pub authority: Option<Lifetime>,
     /// A device's that says none itself.
     pub device: Option<Lifetime>,

@@ -8,7 +8,7 @@ use age::x25519;
 use zeroize::Zeroizing;
 
 /// An age X25519 identity: the private key to sealed files.
-pub struct Identity(pub(super) x25519::Identity);
+pub(crate) struct Identity(pub(super) x25519::Identity);
 
 /// Whom a file can be sealed to: the public half of an [`Identity`], `age1…`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,7 +105,7 @@ pub enum NotARecipient {
 
 /// Why a file's identities cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotIdentities {
+pub(crate) enum NotIdentities {
     /// There is none.
     #[error("it holds no identity")]
     Nothing,
@@ -122,17 +122,17 @@ pub enum NotIdentities {
 
 impl Identity {
     /// Makes a new identity from the system's randomness.
-    pub fn generate() -> Identity {
+    pub(crate) fn generate() -> Identity {
         Identity(x25519::Identity::generate())
     }
 
     /// Whom files are encrypted to that this identity is to open.
-    pub fn recipient(&self) -> Recipient {
+    pub(crate) fn recipient(&self) -> Recipient {
         Recipient(self.0.to_public())
     }
 
     /// An identity file as `age-keygen` writes it.
-    pub fn to_file(&self) -> Zeroizing<String> {
+    pub(crate) fn to_file(&self) -> Zeroizing<String> {
         let secret = self.0.to_string();
         Zeroizing::new(format!(
             "# A key to homelab.age. Keep a copy of this file somewhere safe: without it nothing\n\
@@ -148,7 +148,7 @@ impl Identity {
     ///
     /// # Errors
     /// [`NotIdentities`] where there is none, or a line that is nothing that is known.
-    pub fn from_file(file: &[u8]) -> Result<Vec<Identity>, NotIdentities> {
+    pub(crate) fn from_file(file: &[u8]) -> Result<Vec<Identity>, NotIdentities> {
         let file = file.strip_prefix("\u{feff}".as_bytes()).unwrap_or(file);
         let protected = [
             &b"age-encryption.org/"[..],

@@ -17,13 +17,14 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-pub use identity::{Identity, NotARecipient, NotIdentities, OtherKey, Recipient};
+pub(crate) use identity::{Identity, NotIdentities, OtherKey, Recipient};
 pub use keyring::Keyring;
-pub use sealed::{
+pub(crate) use sealed::{
     Key, SealError, has_conflict, is_armoured, is_sealed, is_sealed_with_passphrase, recipients,
     seal, seal_with_passphrase, unseal,
 };
-pub use signer::{NotARecordSignature, NotARootKey, RecordSignature, RootKey, RootSigner};
+pub use signer::RootSigner;
+pub(crate) use signer::{RecordSignature, RootKey};
 
 use crate::model::{DeviceId, MadeKey};
 use crate::pki::{Fault, PrivateKey, Serial};
@@ -184,17 +185,17 @@ impl IssuanceId {
 }
 
 /// As many ids as an update of the lock needs, all from one seed that was drawn at random: each is as hard to guess as the seed.
-pub struct IssuanceIds(blake3::OutputReader);
+pub(crate) struct IssuanceIds(blake3::OutputReader);
 
 impl IssuanceIds {
-    pub fn from_seed(seed: &[u8; 32]) -> IssuanceIds {
+    pub(crate) fn from_seed(seed: &[u8; 32]) -> IssuanceIds {
         let mut hasher = blake3::Hasher::new_derive_key("homelab root: issuance ids");
         hasher.update(seed);
         IssuanceIds(hasher.finalize_xof())
     }
 
     /// The next one; there is no end to them.
-    pub fn draw(&mut self) -> IssuanceId {
+    pub(crate) fn draw(&mut self) -> IssuanceId {
         let mut bytes = [0; 16];
         self.0.fill(&mut bytes);
         IssuanceId::new(bytes)

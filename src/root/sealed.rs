@@ -24,7 +24,7 @@ const PLAIN_LIMIT: u64 = 32 << 10;
 const HEADER_LIMIT: u64 = 64 << 10;
 
 /// What a sealed file is opened with.
-pub enum Key<'a> {
+pub(crate) enum Key<'a> {
     /// Identities, of which one must fit.
     Identities(&'a [Identity]),
     /// A passphrase.
@@ -33,7 +33,7 @@ pub enum Key<'a> {
 
 /// Why a keyring could not be sealed or opened.
 #[derive(Debug, thiserror::Error)]
-pub enum SealError {
+pub(crate) enum SealError {
     #[error("it is not an age file, or a damaged one")]
     Damaged,
     #[error("no identity given is one that it was encrypted to")]
@@ -55,13 +55,13 @@ pub enum SealError {
 }
 
 /// Whether a sealed file is armoured, as homelab writes it: text, which git or an editor may have written in another form.
-pub fn is_armoured(sealed: &[u8]) -> bool {
+pub(crate) fn is_armoured(sealed: &[u8]) -> bool {
     let sealed = sealed.strip_prefix(b"\xef\xbb\xbf").unwrap_or(sealed);
     sealed.starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----")
 }
 
 /// Seals a keyring to recipients, of whom each can open it. Where there are several, who they are is kept inside.
-pub fn seal(keyring: &Keyring, recipients: &[Recipient]) -> Result<Vec<u8>, SealError> {
+pub(crate) fn seal(keyring: &Keyring, recipients: &[Recipient]) -> Result<Vec<u8>, SealError> {
     let text = keyring.to_text_for(recipients);
     let recipients = recipients.iter().map(|recipient| &recipient.0 as _);
     let encryptor = Encryptor::with_recipients(recipients);
@@ -69,7 +69,7 @@ pub fn seal(keyring: &Keyring, recipients: &[Recipient]) -> Result<Vec<u8>, Seal
 }
 
 /// Seals a keyring with a passphrase (scrypt).
-pub fn seal_with_passphrase(
+pub(crate) fn seal_with_passphrase(
     keyring: &Keyring,
     passphrase: &SecretString,
 ) -> Result<Vec<u8>, SealError> {
@@ -97,7 +97,7 @@ fn write_sealed(text: &str, encryptor: Encryptor) -> Result<Vec<u8>, SealError> 
 }
 
 /// How many recipients a sealed file has, of whatever kind; who they are it does not tell.
-pub fn recipients(sealed: &[u8]) -> Result<usize, SealError> {
+pub(crate) fn recipients(sealed: &[u8]) -> Result<usize, SealError> {
     let mut header = Vec::new();
     let read = ArmoredReader::new(sealed)
         .take(HEADER_LIMIT)
@@ -113,7 +113,7 @@ pub fn recipients(sealed: &[u8]) -> Result<usize, SealError> {
 }
 
 /// Whether bytes begin as an age file does, armoured or not.
-pub fn is_sealed(bytes: &[u8]) -> bool {
+pub(crate) fn is_sealed(bytes: &[u8]) -> bool {
     let starts = [
         &b"age-encryption.org/v1\n"[..],
         b"-----BEGIN AGE ENCRYPTED FILE-----",
@@ -122,7 +122,7 @@ pub fn is_sealed(bytes: &[u8]) -> bool {
 }
 
 /// Whether git's marks of a conflict stand in a sealed file.
-pub fn has_conflict(sealed: &[u8]) -> bool {
+pub(crate) fn has_conflict(sealed: &[u8]) -> bool {
     let mut lines = sealed.split(|byte| *byte == b'\n');
     lines.any(|line| {
         [b"<<<<<<< ", b">>>>>>> "]
@@ -132,12 +132,12 @@ pub fn has_conflict(sealed: &[u8]) -> bool {
 }
 
 /// Whether a sealed file wants a passphrase rather than an identity.
-pub fn is_sealed_with_passphrase(sealed: &[u8]) -> Result<bool, SealError> {
+pub(crate) fn is_sealed_with_passphrase(sealed: &[u8]) -> Result<bool, SealError> {
     Ok(decryptor(sealed)?.is_scrypt())
 }
 
 /// Opens a sealed keyring.
-pub fn unseal(sealed: &[u8], key: &Key<'_>) -> Result<Keyring, SealError> {
+pub(crate) fn unseal(sealed: &[u8], key: &Key<'_>) -> Result<Keyring, SealError> {
     let decryptor = decryptor(sealed)?;
     let plain = match (key, decryptor.is_scrypt()) {
         (Key::Identities(_), true) => return Err(SealError::NeedsPassphrase),

@@ -10,10 +10,10 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-pub use page::{Download, Page};
-pub use qr::Qr;
-pub use serve::Server;
-pub use session::{Answer, End, Event, Limits, Seen, Session};
+pub(crate) use page::Page;
+pub(crate) use qr::Qr;
+pub(crate) use serve::Server;
+pub(crate) use session::{End, Event, Limits};
 
 use std::fmt::{self, Display, Formatter};
 use std::net::SocketAddr;
@@ -22,7 +22,7 @@ use data_encoding::Specification;
 
 /// What is handed over, and where.
 #[derive(Debug)]
-pub struct Offer {
+pub(crate) struct Offer {
     /// Where it is listened.
     pub address: SocketAddr,
     /// What a visitor has to know.
@@ -35,7 +35,7 @@ pub struct Offer {
 
 /// A file that is offered.
 #[derive(Debug)]
-pub struct File {
+pub(crate) struct File {
     /// Its name: `[A-Za-z0-9._-]`, as the output tree's are.
     pub name: String,
     /// Its bytes.
@@ -44,11 +44,11 @@ pub struct File {
 
 /// The path that nobody guesses: 128 random bits in lower-case base32, in the letters that cannot be mistaken.
 #[derive(Clone, PartialEq, Eq)]
-pub struct SecretPath(String);
+pub(crate) struct SecretPath(String);
 
 impl SecretPath {
     /// The path made of these random bytes.
-    pub fn new(bytes: [u8; 16]) -> SecretPath {
+    pub(crate) fn new(bytes: [u8; 16]) -> SecretPath {
         let mut base32 = Specification::new();
         base32.symbols.push_str("0123456789abcdefghjkmnpqrstvwxyz");
         let base32 = base32.encoding().expect("these are 32 different symbols");
@@ -56,17 +56,17 @@ impl SecretPath {
     }
 
     /// Where the page is.
-    pub fn page(&self) -> String {
+    pub(crate) fn page(&self) -> String {
         format!("/{}/", self.0)
     }
 
     /// Where the file of that name is.
-    pub fn file(&self, name: &str) -> String {
+    pub(crate) fn file(&self, name: &str) -> String {
         format!("/{}/{name}", self.0)
     }
 
     /// The address of the page for a browser.
-    pub fn url(&self, address: SocketAddr) -> String {
+    pub(crate) fn url(&self, address: SocketAddr) -> String {
         format!("http://{address}{}", self.page())
     }
 }

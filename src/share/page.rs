@@ -9,7 +9,7 @@ use crate::derive::{DevicePart, Guide, ServiceLink};
 
 /// The page that a visitor sees.
 #[derive(Debug, Serialize)]
-pub struct Page {
+pub(crate) struct Page {
     /// The language's tag.
     pub language: String,
     /// The domain.
@@ -28,7 +28,7 @@ pub struct Page {
 
 /// A button.
 #[derive(Debug, Serialize)]
-pub struct Download {
+pub(crate) struct Download {
     /// The file's name.
     pub name: String,
     /// Where it is.
@@ -37,7 +37,7 @@ pub struct Download {
 
 impl Page {
     /// The page for the device of that name in a person's guide, behind `path`.
-    pub fn new(guide: Guide, device: &str, path: &SecretPath) -> Option<Page> {
+    pub(crate) fn new(guide: Guide, device: &str, path: &SecretPath) -> Option<Page> {
         let mut devices = guide.devices.into_iter();
         let device = devices.find(|part| part.name == device)?;
         let downloads = device.files.iter().map(|file| Download {

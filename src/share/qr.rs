@@ -9,26 +9,26 @@ use qrcode::{EcLevel, QrCode};
 const QUIET_ZONE: usize = 4;
 
 /// A QR code.
-pub struct Qr(QrCode);
+pub(crate) struct Qr(QrCode);
 
 impl Qr {
     /// The code that says `text`; an error where that is too long for any.
-    pub fn new(text: &str) -> Result<Qr, QrError> {
+    pub(crate) fn new(text: &str) -> Result<Qr, QrError> {
         QrCode::with_error_correction_level(text, EcLevel::M).map(Qr)
     }
 
     /// How many squares, or columns of a terminal, it is wide with the quiet zone.
-    pub fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.0.width() + 2 * QUIET_ZONE
     }
 
     /// Lines of half blocks, two squares in each character, in which ink is dark.
-    pub fn lines(&self) -> String {
+    pub(crate) fn lines(&self) -> String {
         self.0.render::<Dense1x2>().module_dimensions(1, 1).build()
     }
 
     /// An SVG, black on white.
-    pub fn svg(&self) -> String {
+    pub(crate) fn svg(&self) -> String {
         self.0
             .render::<svg::Color>()
             .module_dimensions(8, 8)

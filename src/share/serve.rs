@@ -52,7 +52,7 @@ const ALWAYS: &[(&str, &str)] = &[
 
 /// A server that listens, and that Ctrl-C no longer kills.
 #[derive(Debug)]
-pub struct Server {
+pub(crate) struct Server {
     runtime: Runtime,
     listener: TcpListener,
     interrupt: Signal,
@@ -60,7 +60,7 @@ pub struct Server {
 
 impl Server {
     /// Gets ready; nobody is answered yet.
-    pub fn new(listener: TcpListener) -> io::Result<Server> {
+    pub(crate) fn new(listener: TcpListener) -> io::Result<Server> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
@@ -77,7 +77,12 @@ impl Server {
     }
 
     /// Serves the offer until it ends; `tell` hears of everything that happens.
-    pub fn serve(self, offer: Offer, limits: Limits, tell: impl FnMut(&Event)) -> io::Result<End> {
+    pub(crate) fn serve(
+        self,
+        offer: Offer,
+        limits: Limits,
+        tell: impl FnMut(&Event),
+    ) -> io::Result<End> {
         let Server {
             runtime,
             listener,

@@ -12,7 +12,7 @@ const UNBIDDEN_ICONS: &str = "/apple-touch-icon";
 
 /// How long, and how many.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// How long the whole is offered.
     pub total: Duration,
     /// How long whoever has the certificate may go on: to ask again, or for the other files.
@@ -31,7 +31,7 @@ pub struct Limits {
 
 impl Limits {
     /// The limits of an offer that lasts so many minutes.
-    pub fn minutes(minutes: u8) -> Limits {
+    pub(crate) fn minutes(minutes: u8) -> Limits {
         Limits {
             total: Duration::from_secs(60 * u64::from(minutes)),
             grace: Duration::from_secs(30),
@@ -46,7 +46,7 @@ impl Limits {
 
 /// A request, as far as an answer depends on it.
 #[derive(Debug, Clone, Copy)]
-pub struct Seen<'r> {
+pub(crate) struct Seen<'r> {
     /// Who asks.
     pub from: IpAddr,
     /// The method.
@@ -61,7 +61,7 @@ pub struct Seen<'r> {
 
 /// What is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// The page.
     Page,
     /// The file at that place of the offer.
@@ -78,7 +78,7 @@ pub enum Answer {
 
 /// What has happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
+pub(crate) enum Event {
     /// The page was opened, the first time by this visitor.
     Opened { from: IpAddr },
     /// A file has arrived whole.
@@ -95,7 +95,7 @@ pub enum Event {
 
 /// Why it has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub(crate) enum End {
     /// The certificate was delivered, and the grace is over.
     Delivered,
     /// Time is over, and nobody has fetched it.
@@ -111,7 +111,7 @@ pub enum End {
 
 /// An offer, and what has become of it.
 #[derive(Debug)]
-pub struct Session {
+pub(crate) struct Session {
     limits: Limits,
     hosts: Vec<String>,
     path: SecretPath,
@@ -136,7 +136,7 @@ struct Offered {
 
 impl Session {
     /// Begins.
-    pub fn new(offer: &Offer, limits: Limits) -> Session {
+    pub(crate) fn new(offer: &Offer, limits: Limits) -> Session {
         let files = offer.files.iter().enumerate().map(|(place, file)| Offered {
             name: file.name.clone(),
             path: offer.path.file(&file.name),
@@ -158,7 +158,7 @@ impl Session {
     }
 
     /// Answers a request.
-    pub fn answer(&mut self, seen: &Seen<'_>) -> Answer {
+    pub(crate) fn answer(&mut self, seen: &Seen<'_>) -> Answer {
         if self.gives_up() {
             return Answer::NotFound;
         }
@@ -196,7 +196,7 @@ impl Session {
     }
 
     /// Takes note that a file was sent; `arrived` says whether it is known to have arrived whole.
-    pub fn sent(&mut self, file: usize, from: IpAddr, arrived: bool, now: Duration) {
+    pub(crate) fn sent(&mut self, file: usize, from: IpAddr, arrived: bool, now: Duration) {
         let offered = &mut self.files[file];
         let name = offered.name.clone();
         if !arrived {
@@ -216,7 +216,7 @@ impl Session {
     }
 
     /// Whether it has ended, and why.
-    pub fn end(&self, now: Duration) -> Option<End> {
+    pub(crate) fn end(&self, now: Duration) -> Option<End> {
         if self.gives_up() {
             Some(End::WrongTries)
         } else if now < self.closing() {
@@ -229,19 +229,19 @@ impl Session {
     }
 
     /// When it ends, if nothing more happens.
-    pub fn closing(&self) -> Duration {
+    pub(crate) fn closing(&self) -> Duration {
         self.closes
             .unwrap_or(self.limits.total)
             .min(self.limits.total)
     }
 
     /// Whether a certificate has arrived.
-    pub fn is_delivered(&self) -> bool {
+    pub(crate) fn is_delivered(&self) -> bool {
         self.closes.is_some()
     }
 
     /// What has happened since the last time.
-    pub fn take_events(&mut self) -> Vec<Event> {
+    pub(crate) fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
     }
 

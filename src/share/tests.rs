@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
+use super::session::{Answer, Seen, Session};
 use super::*;
 
 const PHONE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 1, 20));

@@ -2,14 +2,14 @@
 
 /// A block that stands in no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Block<'t> {
+pub(super) struct Block<'t> {
     pub name: &'t str,
     /// Where the name begins, in bytes.
     pub offset: usize,
 }
 
 /// What a text extends, where it says so with a word in quotes.
-pub fn extended(text: &str) -> Option<&str> {
+pub(super) fn extended(text: &str) -> Option<&str> {
     let named = tags(text).find_map(|tag| tag.strip_prefix("extends "))?;
     named
         .trim()
@@ -18,13 +18,13 @@ pub fn extended(text: &str) -> Option<&str> {
 }
 
 /// Every block of a text, those within others too.
-pub fn all(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn all(text: &str) -> impl Iterator<Item = &str> {
     tags(text).filter_map(name_of)
 }
 
 /// The blocks that stand in no other. In a text that extends another nothing comes of them but where
 /// that other has them.
-pub fn outermost(text: &str) -> Vec<Block<'_>> {
+pub(super) fn outermost(text: &str) -> Vec<Block<'_>> {
     let mut found = Vec::new();
     let mut depth = 0usize;
     for tag in tags(text) {

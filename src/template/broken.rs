@@ -8,7 +8,7 @@ use crate::diagnostic::{Mistake, mistake};
 use crate::source::Span;
 
 /// What minijinja says of a template; `asked` is the one that was to be rendered.
-pub fn by(asked: &str, error: &Error) -> Mistake {
+pub(super) fn by(asked: &str, error: &Error) -> Mistake {
     // Where one template stops within another, the innermost names it.
     let mut innermost = error;
     while let Some(cause) = std::error::Error::source(innermost).and_then(|e| e.downcast_ref()) {
@@ -41,7 +41,7 @@ pub fn by(asked: &str, error: &Error) -> Mistake {
 }
 
 /// What is wrong with how a file of messages is written.
-pub fn file(name: &str, text: &str, first: &Mistake) -> Mistake {
+pub(super) fn file(name: &str, text: &str, first: &Mistake) -> Mistake {
     let help = first.help().map(|help| help.to_string());
     let wrong = cannot_be_used(name, &first.to_string(), help);
     here(wrong, first.place()).within(&check::source(name, text))

@@ -4,7 +4,7 @@ use super::messages::language_of;
 use crate::model::Language;
 
 /// The prefix that names a built-in template even where an override exists.
-pub const BUILTIN: &str = "builtin/";
+pub(super) const BUILTIN: &str = "builtin/";
 
 /// A built-in template with its name.
 macro_rules! builtin {
@@ -14,7 +14,7 @@ macro_rules! builtin {
 }
 
 /// Every built-in template, by name.
-pub const TEMPLATES: &[(&str, &str)] = &[
+pub(super) const TEMPLATES: &[(&str, &str)] = &[
     builtin!("Caddyfile.j2"),
     builtin!("globals.caddyfile.j2"),
     builtin!("sites.caddyfile.j2"),
@@ -56,7 +56,7 @@ pub const TEMPLATES: &[(&str, &str)] = &[
 ];
 
 /// The text of a built-in template.
-pub fn text(name: &str) -> Option<&'static str> {
+pub(super) fn text(name: &str) -> Option<&'static str> {
     let mut known = TEMPLATES.iter();
     let found = known.find(|(known, _)| *known == name);
     found.map(|(_, text)| *text)
@@ -71,7 +71,7 @@ pub fn built_in_languages() -> Vec<Language> {
 }
 
 /// The built-in template that was probably meant: in another folder, with another ending, or misspelt.
-pub fn closest(name: &str) -> Option<&'static str> {
+pub(super) fn closest(name: &str) -> Option<&'static str> {
     let file = |path: &'static str| path.rsplit('/').next().unwrap_or(path);
     let own = name.rsplit('/').next()?;
     let stem = own.split('.').next();

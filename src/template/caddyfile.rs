@@ -8,7 +8,7 @@ use crate::model::sayable;
 ///
 /// Bare where no character has a meaning, otherwise in double quotes with only `"` escaped: Caddy's
 /// lexer knows no other escape there. Backticks would say more, but `caddy fmt` of 2.6 breaks them.
-pub fn quote(text: &str) -> Result<Cow<'_, str>, &'static str> {
+pub(crate) fn quote(text: &str) -> Result<Cow<'_, str>, &'static str> {
     sayable(text)?;
     let bare = |b: u8| b.is_ascii_alphanumeric() || b"._/:@%+=,~*-".contains(&b);
     if !text.is_empty() && text.bytes().all(bare) {
@@ -21,7 +21,7 @@ pub fn quote(text: &str) -> Result<Cow<'_, str>, &'static str> {
 ///
 /// Its `vars_regexp` would do for a pattern, but up to Caddy 2.11.1 it replaces placeholders within the
 /// value a second time, and the value is what a visitor has sent (CVE-2026-30852).
-pub fn matches(placeholder: &str, pattern: &str) -> Result<String, &'static str> {
+pub(super) fn matches(placeholder: &str, pattern: &str) -> Result<String, &'static str> {
     if pattern.contains(['\'', '"']) || pattern.ends_with('\\') {
         return Err("a pattern has a quote in it, or ends in a `\\`");
     }
@@ -39,7 +39,7 @@ fn has_a_placeholder(pattern: &str) -> bool {
 
 /// Puts an HTML page on one line, so that it can be one word: white space between elements goes, and
 /// any other run of it becomes a space.
-pub fn one_line(html: &str) -> String {
+pub(crate) fn one_line(html: &str) -> String {
     let mut line = String::with_capacity(html.len());
     for part in html.lines().map(str::trim).filter(|part| !part.is_empty()) {
         if !(line.is_empty() || line.ends_with('>') && part.starts_with('<')) {
@@ -53,7 +53,7 @@ pub fn one_line(html: &str) -> String {
 /// Brings a Caddyfile into the form that `caddy fmt` leaves alone: one tab per open brace, no blank
 /// line at the start, behind `{` or before `}`, never two, and one newline at the end. What a quote
 /// or a heredoc holds stays as it is.
-pub fn tidy(text: &str) -> String {
+pub(crate) fn tidy(text: &str) -> String {
     let mut tidied = String::with_capacity(text.len());
     let mut blank = false;
     let mut opened = true;

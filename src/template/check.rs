@@ -13,7 +13,7 @@ use crate::parse::messages::MessageFile;
 use crate::source::{Source, Span};
 
 /// An override as diagnostics show it.
-pub fn source(name: &str, text: &str) -> Source {
+pub(super) fn source(name: &str, text: &str) -> Source {
     Source::new(format!("templates/{name}"), text)
 }
 
@@ -167,7 +167,7 @@ fn message_file(name: &str, text: &str) -> Result<MessageFile, Mistake> {
 }
 
 /// The messages of a file, taken apart.
-pub fn layer(name: &str, text: &str) -> Result<Layer, Mistake> {
+pub(super) fn layer(name: &str, text: &str) -> Result<Layer, Mistake> {
     let file = message_file(name, text)?;
     Layer::new(&file).map_err(|wrong| {
         let place = file.messages.get(&wrong.key);

@@ -24,7 +24,7 @@ const FUEL_PER_BYTE: u64 = 16;
 
 /// The names that a rendering has asked for.
 #[derive(Clone, Default)]
-pub struct Used(Arc<Mutex<BTreeSet<String>>>);
+pub(super) struct Used(Arc<Mutex<BTreeSet<String>>>);
 
 impl Used {
     fn add(&self, names: impl IntoIterator<Item = String>) {
@@ -33,7 +33,7 @@ impl Used {
     }
 
     /// Those so far, sorted.
-    pub fn names(&self) -> Vec<String> {
+    pub(super) fn names(&self) -> Vec<String> {
         let used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         used.iter().cloned().collect()
     }
@@ -108,7 +108,7 @@ impl Templates {
 }
 
 /// How many steps a rendering of this may take.
-pub fn fuel(context: &impl Serialize) -> u64 {
+pub(super) fn fuel(context: &impl Serialize) -> u64 {
     let mut size = Size(0);
     // What cannot be told apart in JSON is no less to render.
     let _ = serde_json::to_writer(&mut size, context);

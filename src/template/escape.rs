@@ -10,7 +10,7 @@ use super::script::{powershell_string, shell_word};
 
 /// A kind of file, by what has a meaning in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Escape {
+pub(super) enum Escape {
     Html,
     Markdown,
     Caddyfile,
@@ -20,7 +20,7 @@ pub enum Escape {
 
 impl Escape {
     /// By the name of the file's template; none for a kind that nobody knows.
-    pub fn of(name: &str) -> Option<Escape> {
+    pub(super) fn of(name: &str) -> Option<Escape> {
         let file = name.strip_suffix(".j2")?;
         if file == "Caddyfile" || file.ends_with("/Caddyfile") {
             return Some(Escape::Caddyfile);
@@ -36,7 +36,7 @@ impl Escape {
     }
 
     /// What minijinja knows it by.
-    pub fn mode(self) -> AutoEscape {
+    pub(super) fn mode(self) -> AutoEscape {
         match self {
             Escape::Html => AutoEscape::Html,
             Escape::Markdown => AutoEscape::Custom("markdown".into()),
@@ -77,7 +77,7 @@ impl Escape {
 }
 
 /// Writes a value into a file of the kind that is being rendered: nothing else writes one.
-pub fn write(
+pub(super) fn write(
     output: &mut Output<'_>,
     state: &mut State<'_, '_>,
     value: &Value,

@@ -2,7 +2,7 @@
 
 /// Writes a text so that Markdown shows it as it is: what has a meaning there is escaped
 /// (CommonMark §2.4), and a line's end becomes a space.
-pub fn as_text(text: &str) -> String {
+pub(super) fn as_text(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -25,11 +25,11 @@ enum Part {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message(Vec<Part>);
+pub(super) struct Message(Vec<Part>);
 
 impl Message {
     /// Takes a text apart, or says what is wrong with it.
-    pub fn new(text: &str) -> Result<Message, &'static str> {
+    pub(super) fn new(text: &str) -> Result<Message, &'static str> {
         let mut parts = Vec::new();
         let (mut shown, mut typed) = (false, false);
         let mut rest = text;
@@ -79,7 +79,7 @@ impl Message {
     }
 
     /// The names of the values in it.
-    pub fn values(&self) -> BTreeSet<&str> {
+    pub(super) fn values(&self) -> BTreeSet<&str> {
         let values = self.0.iter().filter_map(|part| match part {
             Part::Value(name) => Some(name.as_str()),
             _ => None,
@@ -88,7 +88,7 @@ impl Message {
     }
 
     /// As HTML. A value is isolated from the direction of what surrounds it.
-    pub fn html(&self, values: &Kwargs) -> Result<String, Error> {
+    pub(super) fn html(&self, values: &Kwargs) -> Result<String, Error> {
         let mut html = String::new();
         for part in &self.0 {
             match part {
@@ -111,7 +111,7 @@ impl Message {
     }
 
     /// As text without any markup.
-    pub fn plain(&self, values: &Kwargs) -> Result<String, Error> {
+    pub(super) fn plain(&self, values: &Kwargs) -> Result<String, Error> {
         let mut plain = String::new();
         for part in &self.0 {
             match part {

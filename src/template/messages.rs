@@ -13,18 +13,18 @@ use crate::parse::messages::MessageFile;
 const FOLDER: &str = "messages/";
 
 /// Whether a template of that name is a file of messages, and of which language.
-pub fn language_of(name: &str) -> Option<Language> {
+pub(crate) fn language_of(name: &str) -> Option<Language> {
     Language::new(name.strip_prefix(FOLDER)?.strip_suffix(".kdl")?)
 }
 
 /// The name of a language's file of messages.
-pub fn file_of(language: &str) -> String {
+pub(super) fn file_of(language: &str) -> String {
     format!("{FOLDER}{language}.kdl")
 }
 
 /// One file of messages, taken apart.
 #[derive(Debug)]
-pub struct Layer {
+pub(super) struct Layer {
     is_fallback: bool,
     right_to_left: bool,
     messages: BTreeMap<String, Message>,
@@ -32,7 +32,7 @@ pub struct Layer {
 }
 
 /// What is wrong with a message, by its key.
-pub struct Wrong {
+pub(super) struct Wrong {
     pub key: String,
     /// Why it cannot be used.
     pub why: &'static str,
@@ -40,7 +40,7 @@ pub struct Wrong {
 
 impl Layer {
     /// Takes the messages of a file apart.
-    pub fn new(file: &MessageFile) -> Result<Layer, Wrong> {
+    pub(super) fn new(file: &MessageFile) -> Result<Layer, Wrong> {
         let mut layer = Layer {
             is_fallback: false,
             right_to_left: file.right_to_left,
@@ -63,7 +63,7 @@ impl Layer {
     }
 
     /// The same, for who has no message of the own language.
-    pub fn into_fallback(self) -> Layer {
+    pub(super) fn into_fallback(self) -> Layer {
         Layer {
             is_fallback: true,
             ..self
@@ -71,31 +71,31 @@ impl Layer {
     }
 
     /// The messages by key, sorted.
-    pub fn messages(&self) -> impl Iterator<Item = (&str, &Message)> + Clone {
+    pub(super) fn messages(&self) -> impl Iterator<Item = (&str, &Message)> + Clone {
         let messages = self.messages.iter();
         messages.map(|(key, message)| (key.as_str(), message))
     }
 
-    pub fn message(&self, key: &str) -> Option<&Message> {
+    pub(super) fn message(&self, key: &str) -> Option<&Message> {
         self.messages.get(key)
     }
 }
 
 /// The messages of a language: those of the user, the built-in ones, and then the English ones.
 #[derive(Debug)]
-pub struct Messages {
+pub(super) struct Messages {
     /// The first that has a message says it.
     layers: Vec<Layer>,
 }
 
 impl Messages {
     /// The messages of these files, the first before the others.
-    pub fn new(layers: Vec<Layer>) -> Messages {
+    pub(super) fn new(layers: Vec<Layer>) -> Messages {
         Messages { layers }
     }
 
     /// `rtl` or `ltr`.
-    pub fn direction(&self) -> &'static str {
+    pub(super) fn direction(&self) -> &'static str {
         let own = self.layers.iter().filter(|layer| !layer.is_fallback);
         if own.clone().any(|layer| layer.right_to_left) {
             "rtl"
@@ -105,25 +105,25 @@ impl Messages {
     }
 
     /// A message as HTML; an English one in place of another says that it is.
-    pub fn html(&self, key: &str, values: &Kwargs) -> Result<Value, Error> {
+    pub(super) fn html(&self, key: &str, values: &Kwargs) -> Result<Value, Error> {
         let (layer, message) = self.find(key)?;
         let html = message.html(values)?;
         Ok(Value::from_safe_string(marked(layer, html)))
     }
 
     /// A message without markup, for attributes and titles.
-    pub fn plain(&self, key: &str, values: &Kwargs) -> Result<String, Error> {
+    pub(super) fn plain(&self, key: &str, values: &Kwargs) -> Result<String, Error> {
         let (_, message) = self.find(key)?;
         message.plain(values)
     }
 
     /// Whether there is such a message.
-    pub fn has(&self, key: &str) -> bool {
+    pub(super) fn has(&self, key: &str) -> bool {
         self.find(key).is_ok()
     }
 
     /// What the catalogue says in English, translated where that has been done.
-    pub fn note(&self, english: &str) -> Result<Value, Error> {
+    pub(super) fn note(&self, english: &str) -> Result<Value, Error> {
         let own = self.layers.iter().filter(|layer| !layer.is_fallback);
         let found = own.clone().find_map(|layer| layer.notes.get(english));
         let is_english = own.clone().next().is_none();
@@ -137,7 +137,7 @@ impl Messages {
     }
 
     /// A day, `2027-01-01`, or a moment, `2027-01-01 12:00 UTC`, as the language says it.
-    pub fn date(&self, written: &str) -> Result<Value, Error> {
+    pub(super) fn date(&self, written: &str) -> Result<Value, Error> {
         let not_a_date = || {
             let detail = format!("`{written}` is no day as `2027-01-01`");
             Error::new(ErrorKind::InvalidOperation, detail)

@@ -26,8 +26,8 @@ use minijinja::value::Serde;
 use serde::Serialize;
 
 pub use builtin::built_in_languages;
-pub use caddyfile::{one_line, quote, tidy};
-pub use messages::language_of;
+pub(crate) use caddyfile::{one_line, tidy};
+pub(crate) use messages::language_of;
 
 use crate::diagnostic::Mistake;
 use crate::model::Language;

@@ -10,7 +10,7 @@ const INVISIBLE: &str = "it has a character that does not show, or ends a line";
 /// Says a text as one word of a POSIX shell, or why that cannot be done (POSIX.1-2024, XCU §2.2).
 ///
 /// Bare where no character has a meaning, otherwise in single quotes, within which none has.
-pub fn shell_word(text: &str) -> Result<Cow<'_, str>, &'static str> {
+pub(super) fn shell_word(text: &str) -> Result<Cow<'_, str>, &'static str> {
     if text.chars().any(is_invisible) {
         return Err(INVISIBLE);
     }
@@ -25,7 +25,7 @@ pub fn shell_word(text: &str) -> Result<Cow<'_, str>, &'static str> {
 /// why that cannot be done.
 ///
 /// PowerShell takes four more characters for such quotes (about_Quoting_Rules); each is said twice.
-pub fn powershell_string(text: &str) -> Result<String, &'static str> {
+pub(super) fn powershell_string(text: &str) -> Result<String, &'static str> {
     if text.chars().any(is_invisible) {
         return Err(INVISIBLE);
     }

@@ -8,7 +8,7 @@ use super::path::{OutputPath, is_below, split};
 /// A file whose bytes lie in the staging directory.
 #[derive(Debug)]
 #[must_use = "a staged file is not in the tree before it is committed"]
-pub struct Staged {
+pub(crate) struct Staged {
     pub(super) path: OutputPath,
     pub(super) mode: Mode,
     pub(super) content: Hash,
@@ -17,7 +17,7 @@ pub struct Staged {
 
 /// A file that the tree should have.
 #[derive(Debug)]
-pub enum Wanted {
+pub(crate) enum Wanted {
     /// The one that the manifest has.
     Keep(OutputPath),
     /// A new one.
@@ -33,7 +33,7 @@ pub enum Wanted {
 
 /// Which part of the tree a commit is about. What lies outside is not looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub(crate) enum Scope {
     /// The whole tree.
     All,
     /// What is below this directory.
@@ -84,7 +84,7 @@ impl Wanted {
 
 impl Scope {
     /// Whether a file is in that part.
-    pub fn contains(&self, path: &OutputPath) -> bool {
+    pub(crate) fn contains(&self, path: &OutputPath) -> bool {
         match self {
             Scope::All => true,
             Scope::Below(directory) => path.is_below(directory.as_str()),
@@ -112,7 +112,7 @@ impl<'m> Change<'m> {
     /// # Panics
     /// If a path is wanted twice or from outside the scope, or one is to be kept that the manifest does not have: the
     /// caller has not planned from this tree.
-    pub fn between(
+    pub(super) fn between(
         before: &'m [ManifestEntry],
         mut wanted: Vec<Wanted>,
         scope: &Scope,
@@ -178,17 +178,17 @@ impl<'m> Change<'m> {
     }
 
     /// Whether the manifest must say something that it does not say now.
-    pub fn adds_to_manifest(&self) -> bool {
+    pub(super) fn adds_to_manifest(&self) -> bool {
         self.puts.iter().any(|put| put.known != Some(&put.entry))
     }
 
     /// Whether the manifest must say something else, more or less than now.
-    pub fn alters_manifest(&self) -> bool {
+    pub(super) fn alters_manifest(&self) -> bool {
         self.adds_to_manifest() || !self.orphans.is_empty()
     }
 
     /// The entries of the manifest as long as the change is under way: all that is ours or is about to be.
-    pub fn entries_meanwhile(&self) -> Vec<&ManifestEntry> {
+    pub(super) fn entries_meanwhile(&self) -> Vec<&ManifestEntry> {
         let mut entries = Vec::with_capacity(self.before.len() + self.puts.len());
         let mut puts = self.puts.iter().map(|put| &put.entry).peekable();
         for entry in self.before {
@@ -202,7 +202,7 @@ impl<'m> Change<'m> {
     }
 
     /// The entries of the manifest when all is done.
-    pub fn entries_afterwards(&self) -> Vec<&ManifestEntry> {
+    pub(super) fn entries_afterwards(&self) -> Vec<&ManifestEntry> {
         let mut orphans = self.orphans.iter().peekable();
         let mut entries = self.entries_meanwhile();
         entries.retain(|entry| {
@@ -214,7 +214,7 @@ impl<'m> Change<'m> {
     }
 
     /// The directories in scope that hold what was or will be there, each after the one that it is in.
-    pub fn folders(&self) -> Vec<Folder<'_>> {
+    pub(super) fn folders(&self) -> Vec<Folder<'_>> {
         let mut orphans = self.orphans.iter().peekable();
         let entries = self.entries_meanwhile();
         let files = entries.into_iter().map(|entry| {
@@ -228,13 +228,13 @@ impl<'m> Change<'m> {
         folders
     }
 
-    pub fn has_orphan_at(&self, path: &str) -> bool {
+    pub(super) fn has_orphan_at(&self, path: &str) -> bool {
         self.orphans
             .binary_search_by(|orphan| orphan.path.as_str().cmp(path))
             .is_ok()
     }
 
-    pub fn has_orphan_below(&self, directory: &str) -> bool {
+    pub(super) fn has_orphan_below(&self, directory: &str) -> bool {
         let start = format!("{directory}/");
         let first = self
             .orphans
@@ -245,7 +245,7 @@ impl<'m> Change<'m> {
     }
 
     /// Whether a file has to go before a directory can take its place, or the other way about.
-    pub fn has_orphans_in_the_way(&self, folders: &[Folder<'_>]) -> bool {
+    pub(super) fn has_orphans_in_the_way(&self, folders: &[Folder<'_>]) -> bool {
         if self.orphans.is_empty() {
             return false;
         }

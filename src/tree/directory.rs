@@ -43,7 +43,7 @@ pub(super) enum Standing {
 
 impl Directory {
     /// Opens the directory at `path`, to which links may lead; `None` if there is nothing.
-    pub fn at(path: &Path) -> Result<Option<Directory>, TreeError> {
+    pub(super) fn at(path: &Path) -> Result<Option<Directory>, TreeError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         match retry_on_intr(|| rustix::fs::open(path, flags, FileMode::empty())) {
             Ok(descriptor) => Ok(Some(Directory {
@@ -61,7 +61,7 @@ impl Directory {
     }
 
     /// How a user would name `below`.
-    pub fn named(&self, below: &str) -> PathBuf {
+    pub(super) fn named(&self, below: &str) -> PathBuf {
         match below {
             "." => self.path.clone(),
             below => self.path.join(below),
@@ -69,7 +69,7 @@ impl Directory {
     }
 
     /// Opens the directory at `below`; `None` if there is nothing.
-    pub fn descend(&self, below: &str) -> Result<Option<Directory>, TreeError> {
+    pub(super) fn descend(&self, below: &str) -> Result<Option<Directory>, TreeError> {
         match self.open_below(below, OFlags::RDONLY | OFlags::DIRECTORY) {
             Ok(descriptor) => Ok(Some(Directory {
                 descriptor,
@@ -81,7 +81,7 @@ impl Directory {
     }
 
     /// Opens the directory at `below`; `None` if there is nothing, or if a file has taken the place of any on the way.
-    pub fn descend_if_directory(&self, below: &str) -> Result<Option<Directory>, TreeError> {
+    pub(super) fn descend_if_directory(&self, below: &str) -> Result<Option<Directory>, TreeError> {
         match self.descend(below) {
             Err(TreeError::SomethingInTheWay { .. }) => Ok(None),
             answer => answer,
@@ -89,7 +89,7 @@ impl Directory {
     }
 
     /// Opens the directory at `below`, which has just been seen or made.
-    pub fn enter(&self, below: &str) -> Result<Directory, TreeError> {
+    pub(super) fn enter(&self, below: &str) -> Result<Directory, TreeError> {
         self.descend(below)?
             .ok_or_else(|| cannot_write(&self.named(below), Errno::NOENT))
     }
@@ -97,7 +97,7 @@ impl Directory {
     /// What `below` is, itself; `None` if there is nothing, or if what should hold it is no directory.
     ///
     /// Links among the directories that lead to `below` are followed: they are for the caller to look at first.
-    pub fn status(&self, below: &str) -> Result<Option<Stat>, TreeError> {
+    pub(super) fn status(&self, below: &str) -> Result<Option<Stat>, TreeError> {
         match retry_on_intr(|| rustix::fs::statat(self, below, AtFlags::SYMLINK_NOFOLLOW)) {
             Ok(status) => Ok(Some(status)),
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
@@ -106,7 +106,7 @@ impl Directory {
     }
 
     /// What stands at `below`, read to its end if it is a file.
-    pub fn examine(&self, below: &str) -> Result<Standing, TreeError> {
+    pub(super) fn examine(&self, below: &str) -> Result<Standing, TreeError> {
         let Some(descriptor) = self.open_to_read(below)? else {
             let status = self.status(below)?;
             return Ok(status.map_or(Standing::Nothing, |status| Standing::Other(kind(&status))));
@@ -127,7 +127,7 @@ impl Directory {
     }
 
     /// The file at `below`; `None` if there is none, or if it is something else than a file.
-    pub fn file(&self, below: &str) -> Result<Option<File>, TreeError> {
+    pub(super) fn file(&self, below: &str) -> Result<Option<File>, TreeError> {
         let Some(descriptor) = self.open_to_read(below)? else {
             return Ok(None);
         };
@@ -140,13 +140,13 @@ impl Directory {
     }
 
     /// Makes a file that must not be there yet, for its owner alone.
-    pub fn create_file(&self, below: &str) -> Result<File, Errno> {
+    pub(super) fn create_file(&self, below: &str) -> Result<File, Errno> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
         open_beneath(self, below, flags, FileMode::RUSR | FileMode::WUSR).map(File::from)
     }
 
     /// Makes the directory `name` with exactly `mode`, unless it is there; then it is left as it is. Says whether it did.
-    pub fn create_directory(&self, name: &str, mode: FileMode) -> Result<bool, TreeError> {
+    pub(super) fn create_directory(&self, name: &str, mode: FileMode) -> Result<bool, TreeError> {
         match retry_on_intr(|| rustix::fs::mkdirat(self, name, mode)) {
             Ok(()) => self.set_directory_mode(name, mode).map(|()| true),
             Err(Errno::EXIST) => Ok(false),
@@ -155,7 +155,7 @@ impl Directory {
     }
 
     /// Gives the directory at `below` exactly `mode`, whatever the umask took away.
-    pub fn set_directory_mode(&self, below: &str, mode: FileMode) -> Result<(), TreeError> {
+    pub(super) fn set_directory_mode(&self, below: &str, mode: FileMode) -> Result<(), TreeError> {
         let set = || -> Result<(), Errno> {
             match self.open_below(below, OFlags::RDONLY | OFlags::DIRECTORY) {
                 Ok(directory) => modes::set(&directory, mode).map(drop),
@@ -170,7 +170,7 @@ impl Directory {
     }
 
     /// Moves the file `from` of this directory to `name` in `to`, over what is there.
-    pub fn rename(&self, from: &str, to: &Directory, name: &str) -> Result<(), TreeError> {
+    pub(super) fn rename(&self, from: &str, to: &Directory, name: &str) -> Result<(), TreeError> {
         match retry_on_intr(|| rustix::fs::renameat(self, from, to, name)) {
             Ok(()) => Ok(()),
             Err(Errno::XDEV) => Err(TreeError::OtherFileSystem {
@@ -188,7 +188,7 @@ impl Directory {
     }
 
     /// Removes the file, link or other thing `name`, if it is there and no directory.
-    pub fn remove_file(&self, name: &str) -> Result<(), TreeError> {
+    pub(super) fn remove_file(&self, name: &str) -> Result<(), TreeError> {
         match retry_on_intr(|| rustix::fs::unlinkat(self, name, AtFlags::empty())) {
             Ok(()) | Err(Errno::NOENT | Errno::ISDIR) => Ok(()),
             // macOS says so of a directory; elsewhere it means that the file may not be removed.
@@ -200,7 +200,7 @@ impl Directory {
     }
 
     /// Removes the directory `name` if it is there and empty.
-    pub fn remove_empty_directory(&self, name: &str) -> Result<(), TreeError> {
+    pub(super) fn remove_empty_directory(&self, name: &str) -> Result<(), TreeError> {
         match retry_on_intr(|| rustix::fs::unlinkat(self, name, AtFlags::REMOVEDIR)) {
             Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => Ok(()),
             // Linux says so whatever there is; an empty directory does no harm.
@@ -210,7 +210,7 @@ impl Directory {
     }
 
     /// The names of what is in it.
-    pub fn names(&self) -> Result<Vec<String>, TreeError> {
+    pub(super) fn names(&self) -> Result<Vec<String>, TreeError> {
         let list = || -> Result<Vec<String>, Errno> {
             let mut names = Vec::new();
             for found in rustix::fs::Dir::read_from(self)? {
@@ -284,7 +284,7 @@ impl AsFd for Directory {
 }
 
 /// The directory that holds `path`, which may be relative.
-pub fn parent_of(path: &Path) -> &Path {
+pub(crate) fn parent_of(path: &Path) -> &Path {
     let parent = path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty());

@@ -17,7 +17,7 @@ use super::modes::{self, Kept};
 
 /// What to do about a file that is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Existing {
+pub(crate) enum Existing {
     /// Put the new one in its place, in one step. Where a link stands there, that is the place that it leads to.
     Replace,
     /// The same at this very place: a link there is replaced itself. For files that nobody has reason to keep elsewhere, since a
@@ -36,7 +36,7 @@ pub enum Existing {
 /// secret that takes no other file's place in one step has no name until it is complete, where the file system can do that: nothing
 /// is left that git could take along. The directory must exist; links may lead to it, and to the file that is to be replaced. A public file that is replaced keeps
 /// its mode: somebody gave it that.
-pub fn write_durably(
+pub(crate) fn write_durably(
     path: &Path,
     mode: Mode,
     bytes: &[u8],
@@ -86,7 +86,7 @@ fn mode_of(path: &Path) -> Option<FileMode> {
 }
 
 /// Makes the names in the directory of `path` durable, in case a killed [`write_durably`] did not.
-pub fn sync_name(path: &Path) -> Result<(), TreeError> {
+pub(crate) fn sync_name(path: &Path) -> Result<(), TreeError> {
     match Directory::at(parent_of(&linked_file(path)?))? {
         Some(directory) => flush_directory(&directory),
         None => Ok(()),
@@ -94,7 +94,7 @@ pub fn sync_name(path: &Path) -> Result<(), TreeError> {
 }
 
 /// Removes what a killed [`write_durably`] of `path` may have left beside it.
-pub fn remove_unfinished(path: &Path, existing: Existing) -> Result<(), TreeError> {
+pub(crate) fn remove_unfinished(path: &Path, existing: Existing) -> Result<(), TreeError> {
     // Where a link leads nowhere, nothing was ever written through it.
     let Ok(path) = existing.place(path) else {
         return Ok(());

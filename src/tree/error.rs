@@ -15,7 +15,7 @@ use super::holder::Holder;
 ///
 /// Nothing that stood there is lost by any of them: what was interrupted is completed by the next build.
 #[derive(Debug, Error, Diagnostic)]
-pub enum TreeError {
+pub(crate) enum TreeError {
     /// A symbolic link stands where a directory or a file of ours should be.
     #[error("`{path}` is a symbolic link, and homelab follows none below its output directory")]
     #[diagnostic(
@@ -180,12 +180,12 @@ pub enum TreeError {
 }
 
 /// Who holds a directory, as a message names it.
-pub fn named(holder: Option<&Holder>) -> String {
+pub(crate) fn named(holder: Option<&Holder>) -> String {
     holder.map_or_else(|| String::from("another process"), Holder::to_string)
 }
 
 /// What to do about a directory that is held.
-pub fn remedy_for_held(holder: Option<&Holder>) -> String {
+pub(crate) fn remedy_for_held(holder: Option<&Holder>) -> String {
     match holder {
         Some(holder) if !holder.is_homelab() => format!(
             "it is no homelab: find out what it does there, end it (`kill {}`), then try again",

@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 
 /// A process that holds a file or a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holder {
+pub(crate) struct Holder {
     /// Its number.
     pub process: u32,
     /// What it runs, characters that do not show as their numbers: whoever runs it chooses the name.
@@ -16,7 +16,7 @@ pub struct Holder {
 
 impl Holder {
     /// Whether it says that it is a homelab.
-    pub fn is_homelab(&self) -> bool {
+    pub(crate) fn is_homelab(&self) -> bool {
         self.command.as_deref() == Some(env!("CARGO_PKG_NAME"))
     }
 }
@@ -35,7 +35,7 @@ impl Display for Holder {
 }
 
 /// Who holds what is open here with `flock`; `None` where the system does not tell.
-pub fn holder(open: impl AsFd) -> Option<Holder> {
+pub(crate) fn holder(open: impl AsFd) -> Option<Holder> {
     #[cfg(target_os = "linux")]
     {
         linux::holder(open)

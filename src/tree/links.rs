@@ -14,7 +14,7 @@ const MOST: usize = 40;
 ///
 /// # Errors
 /// Where they lead to nothing, to a directory, or in a circle: nobody can mean that.
-pub fn linked_file(path: &Path) -> Result<PathBuf, TreeError> {
+pub(crate) fn linked_file(path: &Path) -> Result<PathBuf, TreeError> {
     let mut at = path.to_owned();
     for _ in 0..=MOST {
         match read_link(&at) {

@@ -33,7 +33,7 @@ const COMMENT: &str = "// What homelab wrote in this directory. Not to be edited
 
 /// Who may read a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Mode {
+pub(crate) enum Mode {
     /// Everybody: 0644. A directory with nothing else below it is 0755.
     Public,
     /// Only the owner: 0600. A directory with such a file below it is 0700.
@@ -42,7 +42,7 @@ pub enum Mode {
 
 /// What the manifest says of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ManifestEntry {
+pub(crate) struct ManifestEntry {
     /// Where it is.
     pub path: OutputPath,
     /// Who may read it.
@@ -57,7 +57,7 @@ pub struct ManifestEntry {
 
 impl ManifestEntry {
     /// The input of a file of which nobody knows what it was made from.
-    pub const UNKNOWN: Hash = Hash::from_bytes([0; blake3::OUT_LEN]);
+    pub(crate) const UNKNOWN: Hash = Hash::from_bytes([0; blake3::OUT_LEN]);
 
     /// Of a file that is yet to be made.
     pub(super) fn planned(path: &OutputPath, mode: Mode) -> ManifestEntry {
@@ -83,7 +83,7 @@ pub(super) enum Reading {
 
 impl Mode {
     /// The permissions of such a file, as `chmod` takes them.
-    pub fn permissions(self) -> u32 {
+    pub(crate) fn permissions(self) -> u32 {
         match self {
             Mode::Public => 0o644,
             Mode::Secret => 0o600,

@@ -38,15 +38,15 @@ use std::time::Duration;
 
 use blake3::Hash;
 
-pub use change::{Scope, Staged, Wanted};
-pub use directory::parent_of;
-pub use durable::{Existing, remove_unfinished, sync_name, write_durably};
-pub use error::{TreeError, named as named_holder, remedy_for_held};
-pub use holder::{Holder, holder};
-pub use links::linked_file;
-pub use manifest::{ManifestEntry, Mode};
-pub use path::{InvalidPath, OutputPath};
-pub use view::{Busy, Contents, Found, Owner, View};
+pub(crate) use change::{Scope, Staged, Wanted};
+pub(crate) use directory::parent_of;
+pub(crate) use durable::{Existing, remove_unfinished, sync_name, write_durably};
+pub(crate) use error::{TreeError, named as named_holder, remedy_for_held};
+pub(crate) use holder::{Holder, holder};
+pub(crate) use links::linked_file;
+pub(crate) use manifest::{ManifestEntry, Mode};
+pub(crate) use path::OutputPath;
+pub(crate) use view::{Found, Owner, View};
 
 use change::{Change, Put};
 use directory::Directory;
@@ -58,7 +58,7 @@ use survey::Survey;
 ///
 /// It can be looked at as a [`View`]. Staging can be done from many threads at once.
 #[derive(Debug)]
-pub struct Tree {
+pub(crate) struct Tree {
     view: View,
     /// Made when the first file is staged, so that a build with nothing to do writes nothing.
     staging: Mutex<Option<Arc<Directory>>>,
@@ -67,7 +67,7 @@ pub struct Tree {
 
 /// What a commit did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Files that were written.
     pub written: Vec<OutputPath>,
     /// Files that the manifest did not have, and that turned out to be just what was wanted.
@@ -86,7 +86,7 @@ impl Tree {
     /// Opens `directory`, the output of `owner`, to be built in, making it and those above it if they are absent.
     ///
     /// Waits as long as `patience` for another build to end, and removes what a killed one has left.
-    pub fn open(
+    pub(crate) fn open(
         directory: &Path,
         owner: impl Into<Owner>,
         patience: Duration,
@@ -103,7 +103,12 @@ impl Tree {
     /// Writes `bytes` to a new file in the staging directory, with its final mode.
     ///
     /// It is made durable, with all others, by [`Tree::commit`]; without one it is gone when the tree is dropped.
-    pub fn stage(&self, path: &OutputPath, mode: Mode, bytes: &[u8]) -> Result<Staged, TreeError> {
+    pub(crate) fn stage(
+        &self,
+        path: &OutputPath,
+        mode: Mode,
+        bytes: &[u8],
+    ) -> Result<Staged, TreeError> {
         let staging = self.staging()?;
         let name = self.staged.fetch_add(1, Ordering::Relaxed).to_string();
         match durable::write_new(&staging, &name, mode, bytes) {
@@ -124,20 +129,23 @@ impl Tree {
         }
     }
 
+    /// Commits, and tells nobody of manifests.
+    #[cfg(test)]
+    pub(crate) fn commit(self, wanted: Vec<Wanted>, scope: &Scope) -> Result<Outcome, TreeError> {
+        self.commit_telling(wanted, scope, |_| ())
+    }
+
     /// Makes the tree hold exactly what is `wanted`, in the part of it that `scope` says.
     ///
     /// Where nothing has to change, nothing is written at all. An error leaves what was there in place: either all of
     /// it, if something that is not homelab's is in the way, or so that the next build completes this one.
     ///
+    /// `tell` is given the hashes of the manifests that are about to be written, before anything in the tree is
+    /// touched. Where none is written, it is not called.
+    ///
     /// # Panics
     /// If a path is wanted twice or from outside the scope, or one is to be kept that the manifest does not have.
-    pub fn commit(self, wanted: Vec<Wanted>, scope: &Scope) -> Result<Outcome, TreeError> {
-        self.commit_telling(wanted, scope, |_| ())
-    }
-
-    /// The same; `tell` is given the hashes of the manifests that are about to be written, before anything in the tree is
-    /// touched. Where none is written, it is not called.
-    pub fn commit_telling(
+    pub(crate) fn commit_telling(
         mut self,
         wanted: Vec<Wanted>,
         scope: &Scope,
@@ -212,7 +220,7 @@ impl Tree {
     }
 
     /// Holds the manifest against those that are known to have been written, as [`View::believe_only`] does.
-    pub fn believe_only(&mut self, written: &[Hash]) -> bool {
+    pub(crate) fn believe_only(&mut self, written: &[Hash]) -> bool {
         self.view.believe_only(written)
     }
 

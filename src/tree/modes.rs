@@ -34,19 +34,19 @@ pub(super) enum Kept {
 
 impl Modes {
     /// Whether a mode is what it should be, as far as the file system below `root` can keep it.
-    pub fn is_as_given(&self, root: &Directory, found: FileMode, wanted: FileMode) -> bool {
+    pub(super) fn is_as_given(&self, root: &Directory, found: FileMode, wanted: FileMode) -> bool {
         found == wanted || *self.0.get_or_init(|| try_out(root)) != Kept::Yes
     }
 
     /// Takes note of what became of a mode that was set.
-    pub fn learn(&self, root: &Directory, kept: Kept) {
+    pub(super) fn learn(&self, root: &Directory, kept: Kept) {
         if kept != Kept::Yes {
             self.0.get_or_init(|| try_out(root));
         }
     }
 
     /// Whether it has turned out that others may read what is meant for the owner alone.
-    pub fn show_secrets(&self) -> bool {
+    pub(super) fn show_secrets(&self) -> bool {
         let kept = self.0.get();
         matches!(
             kept,

@@ -13,12 +13,12 @@ pub(super) const OWN: &str = ".homelab";
 /// do not tell cases apart. Paths are ordered by their bytes, so all that is below a directory stands together and a
 /// directory comes before what it contains. Cloning is cheap.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct OutputPath(Arc<str>);
+pub(crate) struct OutputPath(Arc<str>);
 
 /// Why a text is not an [`OutputPath`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{path}` is not a path in the output tree: {reason}")]
-pub struct InvalidPath {
+pub(crate) struct InvalidPath {
     /// The text.
     pub path: String,
     /// What is wrong with it.
@@ -27,7 +27,7 @@ pub struct InvalidPath {
 
 impl OutputPath {
     /// Takes `path` if it is one.
-    pub fn new(path: &str) -> Result<Self, InvalidPath> {
+    pub(crate) fn new(path: &str) -> Result<Self, InvalidPath> {
         match fault(path) {
             None => Ok(OutputPath(path.into())),
             Some(reason) => Err(InvalidPath {
@@ -38,22 +38,17 @@ impl OutputPath {
     }
 
     /// The path as text.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
     /// The last component.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         split(self.as_str()).1
     }
 
-    /// The directory that holds it; `None` for what lies at the root.
-    pub fn parent(&self) -> Option<&str> {
-        split(self.as_str()).0
-    }
-
     /// Whether it lies below the directory `directory`, however deep.
-    pub fn is_below(&self, directory: &str) -> bool {
+    pub(crate) fn is_below(&self, directory: &str) -> bool {
         is_below(self.as_str(), directory)
     }
 }
@@ -154,12 +149,8 @@ mod tests {
     #[test]
     fn a_path_knows_its_place() {
         let path = OutputPath::new("people/alice/guide.html").expect("a path");
-        assert_eq!(
-            (path.parent(), path.name()),
-            (Some("people/alice"), "guide.html")
-        );
+        assert_eq!(path.name(), "guide.html");
         assert!(path.is_below("people") && path.is_below("people/alice"));
         assert!(!path.is_below("people/al") && !path.is_below("people/alice/guide.html"));
-        assert_eq!(OutputPath::new("a").expect("a path").parent(), None);
     }
 }

@@ -129,7 +129,7 @@ fn condition(
 
 impl<'c> Survey<'c> {
     /// Whether anything on the disk, but for the manifest and what has to go, is not as it should be.
-    pub fn finds_work(&self) -> bool {
+    pub(super) fn finds_work(&self) -> bool {
         !(self.absent.is_empty() && self.altered.is_empty() && self.moves.is_empty())
     }
 

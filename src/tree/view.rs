@@ -24,7 +24,7 @@ use crate::source::normal_form;
 ///
 /// As long as it is open, no build changes it, unless it is only a [`View::glance`]. Every method can be called from many threads at once.
 #[derive(Debug)]
-pub struct View {
+pub(crate) struct View {
     pub(super) root: Option<Directory>,
     directory: PathBuf,
     pub(super) owner: Owner,
@@ -41,14 +41,14 @@ pub struct View {
 
 /// Somebody else holds the tree that is looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Busy {
+pub(crate) struct Busy {
     /// Who, where that is known.
     pub holder: Option<Holder>,
 }
 
 /// Whose output a tree is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Owner {
+pub(crate) struct Owner {
     /// What the manifest says.
     pub present: String,
     /// What it may have said before.
@@ -66,7 +66,7 @@ impl From<&str> for Owner {
 
 /// How what stands on the disk at a path compares with the manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Found {
+pub(crate) enum Found {
     /// Nothing is there.
     Missing,
     /// The manifest has it, and its bytes and mode are as recorded.
@@ -79,7 +79,7 @@ pub enum Found {
 
 /// A file that stands in the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Contents {
+pub(crate) struct Contents {
     /// What it holds.
     pub bytes: Vec<u8>,
     /// Its permissions: the last twelve bits of its mode.
@@ -90,7 +90,7 @@ impl View {
     /// Opens `directory`, the output of `owner`, only to be looked at: nothing is made or changed.
     ///
     /// A directory that is not there is an empty tree. Waits as long as `patience` for a build to end.
-    pub fn open(
+    pub(crate) fn open(
         directory: &Path,
         owner: impl Into<Owner>,
         patience: Duration,
@@ -99,7 +99,7 @@ impl View {
     }
 
     /// The same, but it waits for nobody: a tree that somebody else holds is looked at as it is at the moment.
-    pub fn glance(directory: &Path, owner: impl Into<Owner>) -> Result<View, TreeError> {
+    pub(crate) fn glance(directory: &Path, owner: impl Into<Owner>) -> Result<View, TreeError> {
         let owner = owner.into();
         match View::open(directory, owner.clone(), Duration::ZERO) {
             Err(TreeError::Locked { holder, .. }) => {
@@ -112,30 +112,30 @@ impl View {
     }
 
     /// Whether a file has the mode that it was given, as far as the file system keeps modes.
-    pub fn has_mode(&self, contents: &Contents, mode: Mode) -> bool {
+    pub(crate) fn has_mode(&self, contents: &Contents, mode: Mode) -> bool {
         let root = self.root.as_ref();
         let found = FileMode::from_raw_mode(contents.mode);
         root.is_none_or(|root| self.modes.is_as_given(root, found, mode.of_file()))
     }
 
     /// Whether it has turned out that the file system lets others read what is meant for the owner alone.
-    pub fn shows_secrets(&self) -> bool {
+    pub(crate) fn shows_secrets(&self) -> bool {
         self.modes.show_secrets()
     }
 
     /// Whether somebody else held the tree when it was opened at a [`View::glance`].
-    pub fn busy(&self) -> Option<&Busy> {
+    pub(crate) fn busy(&self) -> Option<&Busy> {
         self.busy.as_ref()
     }
 
     /// Directories of ours whose mode is another than they were given.
-    pub fn altered_folders(&self) -> Result<Vec<PathBuf>, TreeError> {
+    pub(crate) fn altered_folders(&self) -> Result<Vec<PathBuf>, TreeError> {
         self.foreseen_folders(|_| true, [].into_iter(), &Scope::All)
     }
 
     /// Directories of ours, in `scope`, whose mode is another than a build would give them that keeps
     /// those of our files that are `wanted`, and makes the `new` ones.
-    pub fn foreseen_folders<'p>(
+    pub(crate) fn foreseen_folders<'p>(
         &self,
         wanted: impl Fn(&OutputPath) -> bool,
         new: impl Iterator<Item = (&'p OutputPath, Mode)>,
@@ -183,41 +183,41 @@ impl View {
     }
 
     /// The output directory, as it was given.
-    pub fn directory(&self) -> &Path {
+    pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }
 
     /// Whether there is a manifest that cannot be read, so that nothing is known of what stands in the directory.
-    pub fn damaged(&self) -> bool {
+    pub(crate) fn damaged(&self) -> bool {
         self.damaged
     }
 
     /// Holds the manifest against those that are known to have been `written`. Any other only says which files are ours:
     /// nothing is believed of what they were made from. Whether there is one that is not believed.
-    pub fn believe_only(&mut self, written: &[Hash]) -> bool {
+    pub(crate) fn believe_only(&mut self, written: &[Hash]) -> bool {
         self.doubted = !self.entries.is_empty() && { self.manifest.as_ref() }
             .is_some_and(|found| !written.contains(found));
         self.doubted
     }
 
     /// Whether what the manifest says that files were made from is not believed.
-    pub fn is_doubted(&self) -> bool {
+    pub(crate) fn is_doubted(&self) -> bool {
         self.doubted
     }
 
     /// What the manifest has, in the order of the paths.
-    pub fn entries(&self) -> impl Iterator<Item = &ManifestEntry> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &ManifestEntry> {
         self.entries.iter()
     }
 
     /// What the manifest has at `path`.
-    pub fn entry(&self, path: &OutputPath) -> Option<&ManifestEntry> {
+    pub(crate) fn entry(&self, path: &OutputPath) -> Option<&ManifestEntry> {
         let place = self.entries.binary_search_by(|entry| entry.path.cmp(path));
         place.ok().map(|at| &self.entries[at])
     }
 
     /// Compares what stands on the disk at `path` with the manifest; reads the file to its end.
-    pub fn inspect(&self, path: &OutputPath) -> Result<Found, TreeError> {
+    pub(crate) fn inspect(&self, path: &OutputPath) -> Result<Found, TreeError> {
         let Some(root) = &self.root else {
             return Ok(Found::Missing);
         };
@@ -242,7 +242,7 @@ impl View {
     }
 
     /// The file that stands at `path`; `None` if there is none, or something else than a file.
-    pub fn read(&self, path: &OutputPath) -> Result<Option<Contents>, TreeError> {
+    pub(crate) fn read(&self, path: &OutputPath) -> Result<Option<Contents>, TreeError> {
         match &self.root {
             Some(root) => read(root, path.as_str()),
             None => Ok(None),

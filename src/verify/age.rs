@@ -6,7 +6,7 @@ use crate::model::{CaddyVersion, holes_of};
 
 /// What was seen of a Caddy; none where it could not be asked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Signs {
+pub(crate) struct Signs {
     /// Whether an answer says that it is Caddy's.
     pub is_caddy: bool,
     /// Whether it agrees on keys by X25519MLKEM768.
@@ -17,7 +17,7 @@ pub struct Signs {
 
 /// How old a Caddy is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Age {
+pub(crate) enum Age {
     /// Before 2.10.0.
     Old,
     /// From 2.10.0 to 2.11.4: below the safe one, or it.
@@ -33,7 +33,7 @@ pub enum Age {
 impl Signs {
     /// What they tell. Measured on 2.6.2, 2.8.4, 2.10.2, 2.11.4 and 2.11.7, with what is generated: the
     /// first three differ from the others in the agreement on keys, the last one in how long a head may be.
-    pub fn age(self) -> Age {
+    pub(crate) fn age(self) -> Age {
         match (self.is_caddy, self.hybrid, self.refuses_long_heads) {
             (false, ..) => Age::Unknown,
             (true, _, Some(true)) => Age::Recent,
@@ -47,7 +47,7 @@ impl Signs {
 
 impl Age {
     /// Whether it is known to have no holes that are known.
-    pub fn is_safe(self) -> bool {
+    pub(crate) fn is_safe(self) -> bool {
         self == Age::Recent
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// What came of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub(crate) enum Answer {
     Http {
         status: u16,
         /// Whether it is one of the edge's own pages.
@@ -25,7 +25,7 @@ pub enum Answer {
 
 /// Why nobody could be asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unreached {
+pub(crate) enum Unreached {
     /// The host's name leads nowhere.
     NoAddress,
     /// It is none that stands in a handshake.

@@ -11,14 +11,14 @@ use serde_json::Value;
 use crate::model::Person;
 
 /// The header by which an echo is known to be one.
-pub const MARK: (&str, &str) = ("X-Homelab-Verify", "echo");
+pub(crate) const MARK: (&str, &str) = ("X-Homelab-Verify", "echo");
 
 /// An address that nobody has (RFC 5737 §3), and a host that is none (RFC 6761 §6.4).
-pub const NOBODYS_ADDRESS: &str = "203.0.113.66";
+pub(crate) const NOBODYS_ADDRESS: &str = "203.0.113.66";
 const HOST: &str = "homelab-verify.invalid";
 
 /// What a visitor might say to be taken for somebody else.
-pub const FORGED: &[(&str, &str)] = &[
+pub(crate) const FORGED: &[(&str, &str)] = &[
     ("Remote-User", "homelab-verify"),
     ("remote-name", "homelab-verify"),
     ("Remote-Email", "homelab-verify"),
@@ -37,11 +37,11 @@ pub const FORGED: &[(&str, &str)] = &[
 /// The headers that arrived, names in lower case and with hyphens throughout, for some upstreams see no
 /// difference.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Echo(BTreeMap<String, Vec<String>>);
+pub(crate) struct Echo(BTreeMap<String, Vec<String>>);
 
 impl Echo {
     /// Reads an answer's body; none where it does not echo what was asked.
-    pub fn read(body: &[u8]) -> Option<Echo> {
+    pub(crate) fn read(body: &[u8]) -> Option<Echo> {
         let text = std::str::from_utf8(body).ok()?;
         let echo = match serde_json::from_str::<Value>(text) {
             Ok(json) => Echo::of_json(&json)?,
@@ -84,7 +84,7 @@ impl Echo {
 
     /// What of it is not as it should be, where that host was asked for by that person, or by somebody of
     /// whom nothing is to be told.
-    pub fn faults(&self, host: &str, person: Option<&Person>) -> Vec<EchoFault> {
+    pub(crate) fn faults(&self, host: &str, person: Option<&Person>) -> Vec<EchoFault> {
         let mut faults = self.identity_faults(person);
         let forged = |values: &[String]| {
             values
@@ -137,7 +137,7 @@ impl Echo {
 
 /// What an upstream is told, and should not be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EchoFault {
+pub(crate) enum EchoFault {
     Told {
         name: String,
         values: Vec<String>,

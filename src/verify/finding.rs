@@ -8,7 +8,7 @@ use super::{BundleFault, TreeFault};
 
 /// Something that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub(crate) struct Finding {
     pub severity: Severity,
     /// The path of a file.
     pub about: String,
@@ -17,7 +17,7 @@ pub struct Finding {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Severity {
+pub(crate) enum Severity {
     /// It is as it should be, and still worth knowing.
     Note,
     /// It is not as it should be.
@@ -26,7 +26,7 @@ pub enum Severity {
 
 /// What was found, to be read behind what it is about.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Fault {
+pub(crate) enum Fault {
     #[error(transparent)]
     Tree(#[from] TreeFault),
     #[error(transparent)]
@@ -34,7 +34,7 @@ pub enum Fault {
 }
 
 impl Finding {
-    pub fn note(about: &str, what: impl Into<Fault>) -> Finding {
+    pub(crate) fn note(about: &str, what: impl Into<Fault>) -> Finding {
         Finding {
             severity: Severity::Note,
             about: about.to_owned(),
@@ -42,14 +42,14 @@ impl Finding {
         }
     }
 
-    pub fn wrong(about: &str, what: impl Into<Fault>) -> Finding {
+    pub(crate) fn wrong(about: &str, what: impl Into<Fault>) -> Finding {
         Finding {
             severity: Severity::Wrong,
             ..Finding::note(about, what)
         }
     }
 
-    pub fn is_wrong(&self) -> bool {
+    pub(crate) fn is_wrong(&self) -> bool {
         self.severity == Severity::Wrong
     }
 }

@@ -8,7 +8,7 @@ use super::{Answer, EchoFault, Expected, Outcome, Pages, Place, Unreached, print
 
 /// What is thought of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Judgement {
+pub(crate) enum Judgement {
     /// As declared.
     Fine,
     /// It is as declared for one place, and where this was asked from cannot be told.
@@ -22,14 +22,14 @@ pub enum Judgement {
 
 /// The place for which an answer is as declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnePlace {
+pub(crate) enum OnePlace {
     Lan,
     Elsewhere,
 }
 
 /// Why an answer is not as declared.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AnswerFault {
+pub(crate) enum AnswerFault {
     Other {
         expected: Outcome,
         got: Answer,
@@ -69,7 +69,7 @@ pub enum AnswerFault {
 /// What is thought of an answer, in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Verdict {
+pub(crate) enum Verdict {
     Fine,
     Either,
     Unreached,
@@ -77,7 +77,7 @@ pub enum Verdict {
 }
 
 impl Judgement {
-    pub fn verdict(&self) -> Verdict {
+    pub(crate) fn verdict(&self) -> Verdict {
         match self {
             Judgement::Fine => Verdict::Fine,
             Judgement::Either(_) | Judgement::Tolerable(_) => Verdict::Either,
@@ -87,7 +87,7 @@ impl Judgement {
     }
 
     /// Why, where it is not simply fine.
-    pub fn why(&self) -> Option<&dyn fmt::Display> {
+    pub(crate) fn why(&self) -> Option<&dyn fmt::Display> {
         match self {
             Judgement::Fine => None,
             Judgement::Either(place) => Some(place),
@@ -109,7 +109,7 @@ impl Serialize for Judgement {
 
 /// What is thought of an answer. Where templates of the user's own make the pages, a status of 403 is taken for
 /// the edge's.
-pub fn judge(expected: Expected, answer: &Answer, place: Place, pages: Pages) -> Judgement {
+pub(crate) fn judge(expected: Expected, answer: &Answer, place: Place, pages: Pages) -> Judgement {
     match answer {
         Answer::Unreached(why) => return Judgement::Unreached(why.clone()),
         Answer::ClosedUnasked if expected.at(place) != Some(Outcome::Unserved) => {
@@ -129,7 +129,7 @@ pub fn judge(expected: Expected, answer: &Answer, place: Place, pages: Pages) ->
 }
 
 /// What a visitor's claim to be elsewhere has changed, which is to be nothing.
-pub fn judge_claim(unclaimed: &Answer, claimed: &Answer) -> Option<AnswerFault> {
+pub(crate) fn judge_claim(unclaimed: &Answer, claimed: &Answer) -> Option<AnswerFault> {
     match claimed {
         Answer::Unreached(_) | Answer::ClosedUnasked => None,
         claimed if claimed == unclaimed => None,

@@ -17,18 +17,18 @@ mod redirect;
 mod site;
 mod tree;
 
-pub use age::{Age, Signs};
-pub use answer::{Answer, Unreached};
-pub use bundle::{
+pub(crate) use age::{Age, Signs};
+pub(crate) use answer::{Answer, Unreached};
+pub(crate) use bundle::{
     BundleFault, BundleReport, CertificateReport, Context, Recorded, Strictness, WhoseFile,
     bundle_password, examine, open_with_derived,
 };
-pub use echo::{Echo, EchoFault, FORGED, MARK, NOBODYS_ADDRESS};
-pub use finding::{Fault, Finding, Severity};
-pub use judgement::{AnswerFault, Judgement, OnePlace, Verdict, judge, judge_claim};
-pub use outcome::{Expected, Outcome, Pages, page_policy};
-pub use place::Place;
-pub use probes::{Manner, NameShown, Probe, Tried, Visitor, probes, undeclared};
-pub use redirect::{Location, judge_redirect, judge_without_tls, printable};
-pub use site::{Guard, Public, Site, Standing, sites};
-pub use tree::{Against, CrlFault, TreeCheck, TreeCheckError, TreeFault, TreeReport};
+pub(crate) use echo::{Echo, EchoFault, FORGED, MARK, NOBODYS_ADDRESS};
+pub(crate) use finding::{Finding, Severity};
+pub(crate) use judgement::{AnswerFault, Judgement, Verdict, judge, judge_claim};
+pub(crate) use outcome::{Expected, Outcome, Pages, page_policy};
+pub(crate) use place::Place;
+pub(crate) use probes::{Manner, NameShown, Probe, Visitor, probes, undeclared};
+pub(crate) use redirect::{Location, judge_redirect, judge_without_tls, printable};
+pub(crate) use site::{Guard, Site, Standing, sites};
+pub(crate) use tree::{Against, TreeCheck, TreeFault, TreeReport};

@@ -8,20 +8,20 @@ use super::Place;
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The name and the value of the header by which the edge's own pages are known.
-pub fn page_policy() -> (&'static str, &'static str) {
+pub(crate) fn page_policy() -> (&'static str, &'static str) {
     ("Content-Security-Policy", PAGE_POLICY)
 }
 
 /// Whose the templates of the Caddyfile are: by the user's own, pages may look otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pages {
+pub(crate) enum Pages {
     BuiltIn,
     Overridden,
 }
 
 impl Pages {
     /// By the names of the user's own templates: what the global options say changes no page.
-    pub fn of(own_templates: &[String]) -> Pages {
+    pub(crate) fn of(own_templates: &[String]) -> Pages {
         let is_of_pages = |name: &String| name != "globals.caddyfile.j2";
         if own_templates.iter().any(is_of_pages) {
             Pages::Overridden
@@ -33,7 +33,7 @@ impl Pages {
 
 /// What can come of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// The service answers.
     Admitted,
     /// The edge answers that it does not let in.
@@ -50,14 +50,14 @@ pub enum Outcome {
 
 /// What is to come of a request, by where it is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Expected {
+pub(crate) struct Expected {
     pub home: Outcome,
     pub outside: Outcome,
 }
 
 impl Expected {
     /// The same wherever it is asked from.
-    pub fn always(outcome: Outcome) -> Expected {
+    pub(crate) fn always(outcome: Outcome) -> Expected {
         Expected {
             home: outcome,
             outside: outcome,
@@ -65,7 +65,7 @@ impl Expected {
     }
 
     /// Let in at home, and nowhere else.
-    pub fn at_home() -> Expected {
+    pub(crate) fn at_home() -> Expected {
         Expected {
             home: Outcome::Admitted,
             outside: Outcome::Forbidden,
@@ -73,7 +73,7 @@ impl Expected {
     }
 
     /// What it is at that place; none where that makes a difference and is not known.
-    pub fn at(self, place: Place) -> Option<Outcome> {
+    pub(crate) fn at(self, place: Place) -> Option<Outcome> {
         match place {
             Place::Home => Some(self.home),
             Place::Outside => Some(self.outside),

@@ -9,7 +9,7 @@ use crate::model::{Homelab, IpRange};
 /// Where a visitor stands, as the edge sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Place {
+pub(crate) enum Place {
     /// In the declared LAN.
     Home,
     /// Elsewhere.
@@ -23,7 +23,7 @@ impl Place {
     ///
     /// A router that translates addresses changes what the edge sees, and does so where a private
     /// address speaks to a public one.
-    pub fn of(homelab: &Homelab, local: IpAddr, peer: IpAddr) -> Place {
+    pub(crate) fn of(homelab: &Homelab, local: IpAddr, peer: IpAddr) -> Place {
         if homelab.edge.behind.is_some() {
             return Place::Unknown;
         }

@@ -6,7 +6,7 @@ use crate::model::Name;
 
 /// Who visits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Visitor {
+pub(crate) enum Visitor {
     /// Somebody without a certificate.
     Nobody,
     /// Somebody with a certificate that is named as ours, and signed by another.
@@ -17,7 +17,7 @@ pub enum Visitor {
 
 /// The name in the handshake.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NameShown {
+pub(crate) enum NameShown {
     /// The host's own.
     Own,
     /// Another one.
@@ -28,7 +28,7 @@ pub enum NameShown {
 
 /// How a request is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Manner {
+pub(crate) enum Manner {
     /// `GET`, with nothing more than it takes.
     Plain,
     /// The same over HTTP/2, as browsers ask.
@@ -43,14 +43,14 @@ pub enum Manner {
 
 impl Manner {
     /// Whether the visitor says where they are.
-    pub fn is_claim(self) -> bool {
+    pub(crate) fn is_claim(self) -> bool {
         matches!(self, Manner::FromHome | Manner::FromElsewhere)
     }
 }
 
 /// A request to be made.
 #[derive(Debug, Clone)]
-pub struct Probe {
+pub(crate) struct Probe {
     /// Who makes it.
     pub visitor: Visitor,
     /// The name in the handshake.
@@ -64,10 +64,10 @@ pub struct Probe {
 }
 
 /// The certificates that are tried, with how they stand.
-pub type Tried<'a> = [(&'a Issued, Standing)];
+pub(crate) type Tried<'a> = [(&'a Issued, Standing)];
 
 /// A name that nobody declares, and that no certificate of a site is for, but for a wildcard's.
-pub fn undeclared(domain: &str) -> [String; 2] {
+pub(crate) fn undeclared(domain: &str) -> [String; 2] {
     [
         format!("homelab-verify.{domain}"),
         String::from("homelab-verify.invalid"), // RFC 6761 §6.4: it leads nowhere
@@ -75,7 +75,7 @@ pub fn undeclared(domain: &str) -> [String; 2] {
 }
 
 /// What is to be asked of a site, where those are all that there are.
-pub fn probes(site: &Site, all: &[Site], domain: &str, tried: &Tried<'_>) -> Vec<Probe> {
+pub(crate) fn probes(site: &Site, all: &[Site], domain: &str, tried: &Tried<'_>) -> Vec<Probe> {
     let nobody = |path: &str, expected| ask(Visitor::Nobody, path, expected);
     let mut probes = vec![nobody("/", site.nobody())];
     if let Some(public) = &site.public {

@@ -5,14 +5,19 @@ use super::{AnswerFault, Expected, Judgement, Outcome, Place, Probe, Site, Verdi
 
 /// What is looked at of a redirect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Location<'a> {
+pub(crate) struct Location<'a> {
     pub status: u16,
     pub to: Option<&'a str>,
 }
 
 /// What is thought of an answer without TLS, where that path of that host was asked for; `https` is the port
 /// that the host is served at with TLS.
-pub fn judge_without_tls(host: &str, path: &str, https: u16, answer: Location<'_>) -> Judgement {
+pub(crate) fn judge_without_tls(
+    host: &str,
+    path: &str,
+    https: u16,
+    answer: Location<'_>,
+) -> Judgement {
     let Location { status, to } = answer;
     let Some(found) = to.filter(|_| (301..=308).contains(&status)) else {
         return Judgement::Wrong(AnswerFault::NotToHttps { status });
@@ -26,7 +31,7 @@ pub fn judge_without_tls(host: &str, path: &str, https: u16, answer: Location<'_
 }
 
 /// What is wrong with where somebody is sent to who was let in.
-pub fn judge_redirect(
+pub(crate) fn judge_redirect(
     site: &Site,
     probe: &Probe,
     judged: &Judgement,
@@ -54,7 +59,7 @@ fn is_admission(expected: Expected) -> bool {
 }
 
 /// What a server says, in so far as it can be shown on a terminal.
-pub fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let short: String = text.chars().take(200).collect();
     short.escape_debug().to_string()
 }

@@ -13,7 +13,7 @@ use crate::model::{
 
 /// A host, and who is let in there.
 #[derive(Debug, Clone)]
-pub struct Site {
+pub(crate) struct Site {
     /// The service, or what the landing page is called.
     pub service: String,
     /// The host.
@@ -32,7 +32,7 @@ pub struct Site {
 
 /// A path that everybody may read, and what is asked to see that no more is open.
 #[derive(Debug, Clone)]
-pub struct Public {
+pub(crate) struct Public {
     /// A path of the pattern.
     pub path: String,
     /// Paths that a careless comparison takes for one.
@@ -43,7 +43,7 @@ pub struct Public {
 
 /// What stands before a site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Guard {
+pub(crate) enum Guard {
     /// Nothing.
     Open,
     /// Being at home.
@@ -56,7 +56,7 @@ pub enum Guard {
 
 /// How a certificate of the lock stands at the edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub(crate) enum Standing {
     /// Its authority is trusted, it is valid now, and on the lists of its person's services.
     Admitted,
     /// Its authority is trusted, and it is on no list.
@@ -67,7 +67,7 @@ pub enum Standing {
 
 impl Standing {
     /// How one stands now.
-    pub fn of(issued: &Issued, homelab: &Homelab, lock: &Lock, now: Timestamp) -> Standing {
+    pub(crate) fn of(issued: &Issued, homelab: &Homelab, lock: &Lock, now: Timestamp) -> Standing {
         let authority = lock.authority(&issued.authority);
         let is_trusted = authority.is_some_and(|authority| authority.is_trusted());
         let (begin, end) = (issued.validity.not_before(), issued.validity.not_after());
@@ -83,23 +83,23 @@ impl Standing {
 
 impl Site {
     /// Whether the handshake asks for a certificate.
-    pub fn asks(&self) -> bool {
+    pub(crate) fn asks(&self) -> bool {
         matches!(self.guard, Guard::Required | Guard::Asked { .. })
     }
 
     /// Whether somebody of that standing is let in wherever they are.
-    pub fn admits(&self, person: &Name, standing: Standing) -> bool {
+    pub(crate) fn admits(&self, person: &Name, standing: Standing) -> bool {
         standing == Standing::Admitted && self.people.contains(person)
     }
 
     /// Whether being at home makes a difference.
-    pub fn is_open_at_home(&self) -> bool {
+    pub(crate) fn is_open_at_home(&self) -> bool {
         matches!(self.guard, Guard::Home | Guard::Asked { home: true })
     }
 }
 
 /// Every host that is declared, sorted by service and then as written; the landing page first.
-pub fn sites(homelab: &Homelab, lock: &Lock) -> Vec<Site> {
+pub(crate) fn sites(homelab: &Homelab, lock: &Lock) -> Vec<Site> {
     let mut sites = Vec::new();
     if homelab.edge.landing {
         let admitted = lock.admitted();

@@ -8,7 +8,7 @@ use crate::derive::{ALL, Exposure, LANDING, OpenFrom, Opening, UncheckedKind};
 use crate::model::CertificateMode;
 
 /// Tells every difference between what two edges expose.
-pub fn compare(before: &Exposure, after: &Exposure, found: &mut Vec<Consequence>) {
+pub(super) fn compare(before: &Exposure, after: &Exposure, found: &mut Vec<Consequence>) {
     let sets = (audiences(before), audiences(after));
     let (was, is) = (reaches(before, &sets.0), reaches(after, &sets.1));
     let services: BTreeSet<&str> = was.keys().chain(is.keys()).copied().collect();

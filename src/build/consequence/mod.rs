@@ -7,6 +7,6 @@ mod previous;
 #[cfg(test)]
 mod tests;
 
-pub use people::{Consequence, Kind};
+pub(crate) use people::{Consequence, Kind};
 pub(super) use people::{Known, between, of_devices, outdated_authority};
 pub(super) use previous::PreviousBuild;

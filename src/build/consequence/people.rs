@@ -15,7 +15,7 @@ use crate::pki::Fingerprint;
 
 /// One thing that a change means for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Consequence {
+pub(crate) struct Consequence {
     /// What kind of thing.
     pub kind: Kind,
     /// The device, person, service, authority or domain that it is about.
@@ -30,7 +30,7 @@ pub struct Consequence {
 /// What kind of thing a change means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A device gets its first file.
     FirstFile,
     /// A device must install a new file, and what it has works until then.
@@ -69,7 +69,7 @@ impl Consequence {
 }
 
 /// What it means for people to go from one edge to another, devices first.
-pub fn between(before: &EdgeState, after: &EdgeState) -> Vec<Consequence> {
+pub(crate) fn between(before: &EdgeState, after: &EdgeState) -> Vec<Consequence> {
     let known = Known {
         devices: &before.retired,
         shut_out: &before.shut_out,
@@ -81,7 +81,7 @@ pub fn between(before: &EdgeState, after: &EdgeState) -> Vec<Consequence> {
 }
 
 /// What has been let in once.
-pub struct Known<'k> {
+pub(crate) struct Known<'k> {
     /// The devices that had a certificate that is shut out now.
     pub devices: &'k BTreeSet<String>,
     /// The certificates that were shut out.
@@ -89,7 +89,7 @@ pub struct Known<'k> {
 }
 
 /// What it means for the owners of devices that other certificates are let in.
-pub fn of_devices(
+pub(crate) fn of_devices(
     before: &BTreeMap<String, DeviceAccess>,
     known: &Known<'_>,
     after: &BTreeMap<String, DeviceAccess>,
@@ -226,7 +226,7 @@ fn authorities(before: &EdgeState, after: &EdgeState, found: &mut Vec<Consequenc
 
 /// What the declaration says of the authority that the present one is not, because it was made when the
 /// declaration said otherwise: no build replaces it.
-pub fn outdated_authority(homelab: &Homelab, lock: &Lock) -> Vec<String> {
+pub(crate) fn outdated_authority(homelab: &Homelab, lock: &Lock) -> Vec<String> {
     let Some(authority) = lock.signing().filter(|a| a.origin == Origin::Derived) else {
         return Vec::new();
     };

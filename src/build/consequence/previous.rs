@@ -4,7 +4,7 @@ use crate::derive::{EDGE_STATE, EdgeState};
 use crate::tree::{Found, OutputPath, TreeError, View};
 
 /// What the tree was built for last, or why that is not known.
-pub enum PreviousBuild {
+pub(crate) enum PreviousBuild {
     /// This.
     Known(Box<EdgeState>),
     /// Unknown, because of this; it is to be read behind the output directory's name.
@@ -13,7 +13,7 @@ pub enum PreviousBuild {
 
 impl PreviousBuild {
     /// Reads it off a tree. What somebody has changed there is not believed.
-    pub fn of(view: &View) -> Result<PreviousBuild, TreeError> {
+    pub(crate) fn of(view: &View) -> Result<PreviousBuild, TreeError> {
         let path = OutputPath::new(EDGE_STATE).expect("the program's own paths are paths");
         if view.damaged() {
             return Ok(PreviousBuild::Unknown("has a damaged manifest"));

@@ -118,7 +118,7 @@ fn remedy(why: &ForeignKeyError, key: &Path, path: &Path) -> String {
 }
 
 /// Adopts the authorities of a file, and builds.
-pub fn adopt(arguments: &Adopt) -> Result<(), Failure> {
+pub(super) fn adopt(arguments: &Adopt) -> Result<(), Failure> {
     let inputs = Inputs::held(&arguments.make)?;
     let workspace = &inputs.workspace;
     let (path, now) = (&arguments.certificate, clock::now_to_issue()?);

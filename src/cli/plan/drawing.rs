@@ -10,7 +10,7 @@ use crate::build::{Kind, Step, Verb};
 use crate::cli::build::MEANS;
 
 /// For people: what stops it first, then the artifacts, the lock, and what it means.
-pub fn shown(plan: &Plan, out: &Path) -> String {
+pub(super) fn shown(plan: &Plan, out: &Path) -> String {
     let mut parts = Vec::new();
     let mut stops = String::new();
     for stop in &plan.stops {
@@ -118,7 +118,7 @@ fn style(kind: Kind) -> Style {
 }
 
 /// How much would be done.
-pub fn summary(plan: &Plan) -> String {
+pub(super) fn summary(plan: &Plan) -> String {
     let (folders, files): (Vec<&Step>, Vec<&Step>) = plan
         .artifacts
         .iter()

@@ -67,7 +67,7 @@ enum BundleError {
     },
 }
 
-pub fn verify(arguments: &Verify, path: &Path) -> Result<(), Failure> {
+pub(super) fn verify(arguments: &Verify, path: &Path) -> Result<(), Failure> {
     let workspace = Workspace::of(&arguments.declaration);
     let is_declared = workspace.declaration().exists();
     let homelab = is_declared.then(|| workspace.homelab()).transpose()?;

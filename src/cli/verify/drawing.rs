@@ -11,7 +11,7 @@ use crate::verify::Verdict;
 const RED: Style = AnsiColor::Red.on_default();
 
 /// A line for each host and server, and below it what is not as declared, or cannot be told.
-pub fn text(told: &LiveReport) -> String {
+pub(super) fn text(told: &LiveReport) -> String {
     let width = told.all().map(|host| host.host.len()).max().unwrap_or(0);
     let mut text: String = told.all().map(|host| lines(host, width)).collect();
     text += &not_tried(&told.not_tried);

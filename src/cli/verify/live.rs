@@ -64,7 +64,7 @@ enum LiveError {
     WithoutSecret,
 }
 
-pub fn verify(arguments: &Verify) -> Result<(), Failure> {
+pub(super) fn verify(arguments: &Verify) -> Result<(), Failure> {
     let workspace = Workspace::of(&arguments.declaration);
     let homelab = workspace.homelab()?;
     let lock = workspace.lock()?;

@@ -12,7 +12,7 @@ use anstyle::{AnsiColor, Style};
 use miette::{Diagnostic, Report};
 use thiserror::Error;
 
-pub use options::Resolve;
+pub(super) use options::Resolve;
 
 use super::arguments::Verify;
 use super::failure::{Exit, Failure};
@@ -58,7 +58,7 @@ enum VerifyError {
 }
 
 /// Holds what was made, or what is served, against the declaration and the lock.
-pub fn verify(arguments: &Verify) -> Result<(), Failure> {
+pub(super) fn verify(arguments: &Verify) -> Result<(), Failure> {
     if arguments.live {
         return live::verify(arguments);
     }

@@ -7,7 +7,7 @@ use crate::probe::EchoAt;
 
 /// `HOST:PORT:ADDR[,ADDR]…`, with `*` for any host, and an IPv6 address perhaps in brackets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resolve {
+pub(crate) struct Resolve {
     /// The host; none for any.
     host: Option<String>,
     port: u16,
@@ -53,7 +53,7 @@ impl FromStr for Resolve {
 
 /// The addresses of a host, those that were named rather than the resolver's; none where its name has none. The
 /// last entry for a host counts, and one for any host where there is none.
-pub fn addresses(host: &str, port: u16, named: &[Resolve]) -> Vec<SocketAddr> {
+pub(super) fn addresses(host: &str, port: u16, named: &[Resolve]) -> Vec<SocketAddr> {
     let here = || named.iter().rev().filter(|entry| entry.port == port);
     let own = here().find(|entry| entry.host.as_deref() == Some(host));
     if let Some(entry) = own.or_else(|| here().find(|entry| entry.host.is_none())) {

@@ -13,7 +13,7 @@ use crate::verify::{Against, TreeCheck, TreeReport};
 
 const HELP: &str = "`homelab build` makes the tree anew; where nobody has changed homelab.kdl since, find out who changed the tree before you hand anything over";
 
-pub fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Failure> {
+pub(super) fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Failure> {
     let workspace = Still::of(&arguments.declaration)?;
     let homelab = workspace.homelab()?;
     let lock = workspace.lock()?;

@@ -10,11 +10,11 @@ use crate::model::{Homelab, Name, Service};
 
 /// Certificates that a site lists itself, even where others list the same. A home of ten devices has twenty while each of them
 /// is being renewed, and is read best where each site says who gets in. That is a line of 1.3 KB; what is longer nobody reads.
-pub const SHORT: usize = 20;
+pub(super) const SHORT: usize = 20;
 
 /// A set of people who are let in by certificate.
 #[derive(Debug, Serialize)]
-pub struct Audience {
+pub(crate) struct Audience {
     /// The first service that lets in exactly these: no other set can have its name.
     pub name: Name,
     /// Who, by their places among all people, sorted.
@@ -28,7 +28,7 @@ pub struct Audience {
 /// What can be said of an audience once, for several sites.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Shared {
+pub(crate) enum Shared {
     /// The list of its certificates.
     List,
     /// What upstreams are told of each of its people.
@@ -43,7 +43,7 @@ struct Uses {
 }
 
 /// The sets of people, and everybody who is in one.
-pub struct Audiences<'h> {
+pub(crate) struct Audiences<'h> {
     people: Vec<Person>,
     places: BTreeMap<&'h Name, usize>,
     by_people: BTreeMap<Arc<[usize]>, usize>,
@@ -53,7 +53,7 @@ pub struct Audiences<'h> {
 
 impl<'h> Audiences<'h> {
     /// Those of everybody who has a certificate; no set yet.
-    pub fn new(homelab: &'h Homelab, admitted: &Admitted<'_>) -> Audiences<'h> {
+    pub(crate) fn new(homelab: &'h Homelab, admitted: &Admitted<'_>) -> Audiences<'h> {
         let mut people = Vec::new();
         let mut places = BTreeMap::new();
         for (name, who) in &homelab.people {
@@ -72,13 +72,13 @@ impl<'h> Audiences<'h> {
     }
 
     /// The place of somebody; none where they have no certificate.
-    pub fn place(&self, name: &Name) -> Option<usize> {
+    pub(crate) fn place(&self, name: &Name) -> Option<usize> {
         self.places.get(name).copied()
     }
 
     /// The place of the set that a service lets in; none where nobody in it has a certificate. Services come in the order of
     /// their names.
-    pub fn of(&mut self, service: &'h Service) -> Option<usize> {
+    pub(crate) fn of(&mut self, service: &'h Service) -> Option<usize> {
         let allowed = service.access.allowed()?;
         let names = &*allowed.people;
         let place = match self.by_names.get(names) {
@@ -119,7 +119,7 @@ impl<'h> Audiences<'h> {
     }
 
     /// Everybody, and the sets, now that it is known how many go by each.
-    pub fn finish(self) -> (Vec<Person>, Vec<Audience>) {
+    pub(crate) fn finish(self) -> (Vec<Person>, Vec<Audience>) {
         let finished = self.all.into_iter().map(|(mut audience, uses)| {
             let is_long = audience.certificates > SHORT;
             if is_long && uses.with_identity > 1 {

@@ -11,7 +11,7 @@ use crate::model::{Access, Admission, CertificateMode, Domain, Homelab, Host, Se
 
 /// The landing page's site: each visitor is shown another page.
 #[derive(Debug, Serialize)]
-pub struct Landing {
+pub(crate) struct Landing {
     pub host: Domain,
     /// How a certificate is asked for.
     pub certificate: CertificateMode,
@@ -23,7 +23,7 @@ pub struct Landing {
 
 /// What the landing page shows each visitor.
 #[derive(Debug, Serialize)]
-pub struct LandingPages {
+pub(crate) struct LandingPages {
     /// Those who come with a certificate, in the order of [`Landing::handlers`].
     pub visitors: Vec<Vec<Link>>,
     /// What is shown at home without one; nothing where nothing is open there.
@@ -32,7 +32,7 @@ pub struct LandingPages {
 
 /// A service that a visitor may use.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Link {
+pub(crate) struct Link {
     /// Its name to show.
     pub title: String,
     /// Its first host.
@@ -43,7 +43,7 @@ pub struct Link {
 
 impl Landing {
     /// The landing page of a homelab whose people have these certificates, and what it shows.
-    pub fn new(homelab: &Homelab, audiences: &Audiences<'_>) -> (Landing, LandingPages) {
+    pub(crate) fn new(homelab: &Homelab, audiences: &Audiences<'_>) -> (Landing, LandingPages) {
         let visitors = visitors(homelab, audiences);
         let services = homelab.services.values();
         let is_shown_at_home = services.clone().any(|s| s.access.is_open_at_home());
@@ -79,7 +79,7 @@ impl Landing {
     }
 
     /// Whether something is shown at home without a certificate.
-    pub fn is_shown_at_home(&self) -> bool {
+    pub(crate) fn is_shown_at_home(&self) -> bool {
         let matchers = self.handlers.iter().filter_map(|h| h.matcher.as_ref());
         let mut conditions = matchers.map(|matcher| &matcher.condition);
         conditions.any(|condition| matches!(condition, Condition::Lan))

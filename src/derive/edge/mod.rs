@@ -14,10 +14,10 @@ use std::iter;
 use data_encoding::BASE64;
 use serde::Serialize;
 
-pub use audience::Audience;
-pub use landing::{Landing, LandingPages, Link};
-pub use people::{Device, Person};
-pub use site::{Condition, Guard, Handler, PageKind, Public, Site};
+pub(super) use audience::Audience;
+pub(crate) use landing::{Landing, LandingPages, Link};
+pub(super) use people::{Device, Person};
+pub(super) use site::{Condition, Guard, Handler, PageKind, Public, Site};
 
 use audience::Audiences;
 
@@ -27,7 +27,7 @@ use crate::model::{
 };
 
 /// The whole edge, by the files that it stands in.
-pub struct Edge {
+pub(crate) struct Edge {
     pub globals: Globals,
     pub sites: Sites,
     pub pages: Pages,
@@ -37,7 +37,7 @@ pub struct Edge {
 }
 
 /// A version of Caddy that is declared, and what it lets happen.
-pub struct OpenHoles {
+pub(crate) struct OpenHoles {
     pub caddy: CaddyVersion,
     /// At least one.
     pub holes: Vec<String>,
@@ -45,7 +45,7 @@ pub struct OpenHoles {
 
 /// The global options.
 #[derive(Debug, Serialize)]
-pub struct Globals {
+pub(crate) struct Globals {
     pub domain: Domain,
     /// The ACME account's address.
     pub email: Option<Email>,
@@ -57,7 +57,7 @@ pub struct Globals {
 
 /// The policy: who gets in where.
 #[derive(Debug, Serialize)]
-pub struct Sites {
+pub(crate) struct Sites {
     pub domain: Domain,
     /// Whether the edge's Caddy knows `trust_pool`, and named routes with it.
     pub trust_pool: bool,
@@ -94,7 +94,7 @@ pub struct Sites {
 
 /// What visitors are shown in place of a service, as data.
 #[derive(Debug, Serialize)]
-pub struct Pages {
+pub(crate) struct Pages {
     pub domain: Domain,
     /// Whom visitors are told to ask.
     pub email: Option<Email>,
@@ -107,7 +107,7 @@ pub struct Pages {
 impl Edge {
     /// The edge of a homelab with this lock; before the first build there is none, and nobody has a
     /// certificate.
-    pub fn new(homelab: &Homelab, lock: Option<&Lock>) -> Edge {
+    pub(crate) fn new(homelab: &Homelab, lock: Option<&Lock>) -> Edge {
         let settings = &homelab.edge;
         let (domain, email) = (&homelab.domain, &settings.email);
         let admitted = lock.map(Lock::admitted).unwrap_or_default();

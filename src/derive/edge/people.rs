@@ -10,11 +10,11 @@ use crate::model::{self, DeviceId, DisplayName, Email, Name};
 use crate::pki::Fingerprint;
 
 /// The certificates of each device that are let in, the active one first.
-pub type Admitted<'l> = BTreeMap<&'l DeviceId, Vec<&'l Issued>>;
+pub(super) type Admitted<'l> = BTreeMap<&'l DeviceId, Vec<&'l Issued>>;
 
 /// Somebody who is let in by certificate.
 #[derive(Debug, Clone, Serialize)]
-pub struct Person {
+pub(crate) struct Person {
     pub name: Name,
     pub display_name: DisplayName,
     pub email: Email,
@@ -26,7 +26,7 @@ pub struct Person {
 
 /// A certificate of a device.
 #[derive(Debug, Clone, Serialize)]
-pub struct Device {
+pub(crate) struct Device {
     pub name: DeviceId,
     /// Until when it is let in beside the device's newer one, if it is.
     pub until: Option<Timestamp>,
@@ -35,7 +35,7 @@ pub struct Device {
 
 impl Person {
     /// Nobody where none of the devices has a certificate.
-    pub fn new(person: &model::Person, admitted: &Admitted<'_>) -> Option<Person> {
+    pub(crate) fn new(person: &model::Person, admitted: &Admitted<'_>) -> Option<Person> {
         let devices = person.devices.values();
         let devices: Vec<Device> = devices.flat_map(|known| let_in(known, admitted)).collect();
         let groups: Vec<&str> = person.groups.iter().map(Name::as_str).collect();

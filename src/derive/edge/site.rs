@@ -15,7 +15,7 @@ use crate::model::{
 
 /// One service's site.
 #[derive(Debug, Serialize)]
-pub struct Site {
+pub(crate) struct Site {
     pub service: Name,
     /// At least one.
     pub hosts: Vec<Host>,
@@ -43,7 +43,7 @@ pub struct Site {
 /// Which headers are kept from an upstream, by the name of the snippet that removes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Guard {
+pub(crate) enum Guard {
     /// All that an upstream could believe.
     Guard,
     /// Those, but for what it believes because of an underscore in its name.
@@ -53,7 +53,7 @@ pub enum Guard {
 /// What a visitor is told who is not let in: it depends on who is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum PageKind {
+pub(crate) enum PageKind {
     /// Devices with a certificate are let in.
     Certificate,
     /// Those, and whoever is on the LAN.
@@ -66,7 +66,7 @@ pub enum PageKind {
 
 /// Some visitors, and what they get.
 #[derive(Debug, Serialize)]
-pub struct Handler {
+pub(crate) struct Handler {
     /// Whose certificates these are, if they are one person's: the certificates' comment begins with it.
     pub comment: Option<Name>,
     /// Whom it is for; none for everybody whom no handler before it matches.
@@ -76,7 +76,7 @@ pub struct Handler {
 
 /// A named matcher of a Caddyfile.
 #[derive(Debug, Serialize)]
-pub struct Matcher {
+pub(crate) struct Matcher {
     pub name: Cow<'static, str>,
     #[serde(flatten)]
     pub condition: Condition,
@@ -85,7 +85,7 @@ pub struct Matcher {
 /// What a visitor is matched by.
 #[derive(Debug, Serialize)]
 #[serde(tag = "by", rename_all = "kebab-case")]
-pub enum Condition {
+pub(crate) enum Condition {
     /// Their certificate is of one of these people, by their places among [`Sites::people`](super::Sites::people).
     Certificates { people: Arc<[usize]> },
     /// Their certificate is of an audience whose list stands elsewhere, for several sites.
@@ -98,7 +98,7 @@ pub enum Condition {
 
 /// Paths open to everyone, for the same methods.
 #[derive(Debug, Serialize)]
-pub struct Public {
+pub(crate) struct Public {
     pub methods: Methods,
     /// Sorted; at least one.
     pub paths: Vec<PublicPath>,
@@ -109,7 +109,7 @@ pub struct Public {
 /// What visitors get.
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Answer {
+pub(crate) enum Answer {
     /// The service. Its upstream is told of this person, by the place among [`Sites::people`](super::Sites::people).
     Backend { person: Option<usize> },
     /// The service, whose upstream is told who of an audience came, by what stands elsewhere for several sites.
@@ -124,7 +124,7 @@ pub enum Answer {
 
 impl Site {
     /// The site of a service that lets in this audience, of these people.
-    pub fn new(
+    pub(crate) fn new(
         service: &Service,
         audience: Option<usize>,
         audiences: &[Audience],
@@ -183,7 +183,7 @@ impl PageKind {
 
 impl Handler {
     /// For whoever comes with a certificate of these people.
-    pub fn certificates(
+    pub(crate) fn certificates(
         name: impl Into<Cow<'static, str>>,
         people: Arc<[usize]>,
         answer: Answer,
@@ -199,7 +199,7 @@ impl Handler {
     }
 
     /// For whoever comes from the LAN.
-    pub fn lan(answer: Answer) -> Handler {
+    pub(crate) fn lan(answer: Answer) -> Handler {
         Handler {
             comment: None,
             matcher: Some(Matcher {
@@ -211,7 +211,7 @@ impl Handler {
     }
 
     /// Whether whoever it is for gets the service.
-    pub fn is_let_in(&self) -> bool {
+    pub(crate) fn is_let_in(&self) -> bool {
         match self.answer {
             Answer::Backend { .. } | Answer::BackendTold { .. } | Answer::BackendAsSent => true,
             Answer::Page { .. } | Answer::Refusal => false,
@@ -219,7 +219,7 @@ impl Handler {
     }
 
     /// For everybody else.
-    pub fn rest(answer: Answer) -> Handler {
+    pub(crate) fn rest(answer: Answer) -> Handler {
         Handler {
             comment: None,
             matcher: None,

@@ -7,11 +7,11 @@ use super::fields::Damage;
 use crate::diagnostic::{Mistake, mistake};
 use crate::lock::Lines;
 
-pub const BRING_BACK: &str = "bring back the last good one: `git checkout -- homelab.lock`";
+pub(crate) const BRING_BACK: &str = "bring back the last good one: `git checkout -- homelab.lock`";
 
 /// What is wrong with a line.
 #[derive(Debug)]
-pub enum Fault {
+pub(super) enum Fault {
     /// It is one of git's marks of a conflict.
     Conflict,
     Damaged(Damage),
@@ -33,22 +33,22 @@ impl From<Damage> for Fault {
 
 /// All that is wrong with a lock.
 #[derive(Default)]
-pub struct Faults {
+pub(super) struct Faults {
     /// Each kind of fault, as its first line has it.
     of_lines: Vec<(Fault, Lines)>,
     others: Vec<Mistake>,
 }
 
 impl Faults {
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.of_lines.is_empty() && self.others.is_empty()
     }
 
-    pub fn push(&mut self, mistake: Mistake) {
+    pub(super) fn push(&mut self, mistake: Mistake) {
         self.others.push(mistake);
     }
 
-    pub fn add(&mut self, fault: Fault, line: usize) {
+    pub(super) fn add(&mut self, fault: Fault, line: usize) {
         let mut known = self.of_lines.iter_mut();
         let is_like = |known: &Fault| mem::discriminant(known) == mem::discriminant(&fault);
         match known.find(|(known, _)| is_like(known)) {
@@ -57,7 +57,7 @@ impl Faults {
         }
     }
 
-    pub fn into_mistakes(self) -> Vec<Mistake> {
+    pub(super) fn into_mistakes(self) -> Vec<Mistake> {
         let of_lines = self.of_lines.iter();
         let of_lines = of_lines.map(|(fault, lines)| fault.of(lines));
         of_lines.chain(self.others).collect()
@@ -66,7 +66,7 @@ impl Faults {
 
 impl Fault {
     /// The mistake of these lines.
-    pub fn of(&self, lines: &Lines) -> Mistake {
+    pub(super) fn of(&self, lines: &Lines) -> Mistake {
         match self {
             Fault::Conflict => {
                 let noun = if lines.is_one() { "line" } else { "lines" };
@@ -131,7 +131,7 @@ fn forged(said: String) -> Mistake {
 }
 
 /// Something that may be there once, and is there twice.
-pub fn duplicate(what: &str, lines: [usize; 2], help: &str) -> Mistake {
+pub(crate) fn duplicate(what: &str, lines: [usize; 2], help: &str) -> Mistake {
     let [first, second] = lines;
     mistake!(
         "lock::duplicate",

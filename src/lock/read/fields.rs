@@ -16,7 +16,7 @@ use crate::record::{Malformed, Record};
 
 /// What is wrong with a record that homelab would not have written.
 #[derive(Debug, thiserror::Error)]
-pub enum Damage {
+pub(super) enum Damage {
     #[error(transparent)]
     Malformed(#[from] Malformed),
     #[error("it has no check")]
@@ -38,7 +38,7 @@ pub enum Damage {
 use Damage::Unreadable;
 
 /// Takes the check off a record; the text of the line before it, which it has to be the check of.
-pub fn take_check<'a>(line: &'a str, record: &mut Record<'_>) -> Result<&'a str, Damage> {
+pub(super) fn take_check<'a>(line: &'a str, record: &mut Record<'_>) -> Result<&'a str, Damage> {
     let check_of = record.properties.pop_if(|(key, _)| *key == "check");
     let (_, written) = check_of.ok_or(Damage::Unchecked)?;
     let before = &line[..line.len() - format!(" check=\"{written}\"").len()];
@@ -50,12 +50,12 @@ pub fn take_check<'a>(line: &'a str, record: &mut Record<'_>) -> Result<&'a str,
 }
 
 /// The fields of a line whose check matches; a field that cannot be read is still told.
-pub struct Fields<'r> {
+pub(super) struct Fields<'r> {
     pub record: &'r Record<'r>,
 }
 
 impl Fields<'_> {
-    pub fn root(&self, version: Version) -> Result<ReadRoot, Damage> {
+    pub(super) fn root(&self, version: Version) -> Result<ReadRoot, Damage> {
         let (id, mut former) = (self.argument("root")?, BTreeMap::new());
         if version == Version::Unsigned {
             self.only(&[])?;
@@ -96,7 +96,7 @@ impl Fields<'_> {
         epoch.ok_or(Unreadable("epoch"))
     }
 
-    pub fn authority(&self) -> Result<ReadAuthority, Damage> {
+    pub(super) fn authority(&self) -> Result<ReadAuthority, Damage> {
         self.only(&[
             "root",
             "domain",
@@ -144,7 +144,7 @@ impl Fields<'_> {
         certificate.ok_or(Unreadable("certificate"))
     }
 
-    pub fn crl(&self) -> Result<SignedCrl, Damage> {
+    pub(super) fn crl(&self) -> Result<SignedCrl, Damage> {
         self.only(&["authority", "number", "updated", "signature"])?;
         Ok(SignedCrl {
             authority: self.parsed("authority")?,
@@ -154,7 +154,7 @@ impl Fields<'_> {
         })
     }
 
-    pub fn certificate(&self) -> Result<Issued, Damage> {
+    pub(super) fn certificate(&self) -> Result<Issued, Damage> {
         self.only(&[
             "id",
             "authority",
@@ -202,7 +202,7 @@ impl Fields<'_> {
         })
     }
 
-    pub fn installed(&self) -> Result<Installed, Damage> {
+    pub(super) fn installed(&self) -> Result<Installed, Damage> {
         self.only(&["fingerprint", "removed"])?;
         let fingerprint: Fingerprint = self.parsed("fingerprint")?;
         // None such is ever declared: Caddy gives it to whoever shows no certificate.

@@ -17,7 +17,7 @@ const KEEP_ONE_LAB: &str = "two homelabs were merged, or two branches that each 
 impl Reading<'_> {
     /// The present root secret. Where one branch has gone over to another, a union may keep the other's
     /// line too; then an authority's line says which of them has been left behind.
-    pub fn present_root(&self) -> Result<RootId, Mistake> {
+    pub(super) fn present_root(&self) -> Result<RootId, Mistake> {
         let lines = || self.authorities.iter().map(|(line, _)| line);
         let said: BTreeSet<_> = lines().filter(|l| l.root.is_some()).map(|l| l.id).collect();
         let silent = lines().map(|line| line.id).filter(|id| !said.contains(id));
@@ -45,7 +45,7 @@ impl Reading<'_> {
 
     /// What all lines say of the present root secret, as one. The latest step prevails, and who has finished a rotation
     /// names no former root secret any more.
-    pub fn said_of(&self, root: RootId) -> ReadRoot {
+    pub(super) fn said_of(&self, root: RootId) -> ReadRoot {
         let lines = self.roots.iter().map(|(line, _)| line);
         let lines: Vec<&ReadRoot> = lines.filter(|line| line.id == root).collect();
         let Some(latest) = lines.iter().max_by_key(|line| line.epoch) else {
@@ -68,7 +68,7 @@ impl Reading<'_> {
     /// Lines about one certificate become one. Where both branches of a merge changed lines that are
     /// near each other, a union keeps those and what is between them in both forms. What one of them
     /// retired is retired; what both did, since the earlier time.
-    pub fn unite(&mut self) {
+    pub(super) fn unite(&mut self) {
         let mut places = BTreeMap::new();
         let mut united: Vec<(Issued, usize)> = Vec::with_capacity(self.certificates.len());
         for (issued, line) in mem::take(&mut self.certificates) {
@@ -105,7 +105,7 @@ impl Reading<'_> {
     }
 
     /// What was issued under an authority that another branch has retired is retired with it.
-    pub fn retire_with(&mut self, authorities: &[Authority]) {
+    pub(super) fn retire_with(&mut self, authorities: &[Authority]) {
         let retired = authorities.iter().filter_map(|a| match a.state {
             AuthorityState::Retired { since } => Some((a.id, since)),
             _ => None,

@@ -136,7 +136,10 @@ fn is_algorithm(content: &[u8]) -> bool {
 ///
 /// # Errors
 /// A [`NotAnAuthority`] if it cannot.
-pub fn can_sign_for(key: &PrivateKey, certificate: &Certificate) -> Result<(), NotAnAuthority> {
+pub(crate) fn can_sign_for(
+    key: &PrivateKey,
+    certificate: &Certificate,
+) -> Result<(), NotAnAuthority> {
     if certificate.public_key() != Some(key.public_key()) {
         return Err(NotAnAuthority::AnotherKey);
     }

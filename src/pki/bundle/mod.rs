@@ -33,8 +33,8 @@ use thiserror::Error;
 
 use self::encryption::Encryption;
 pub(super) use self::encryption::{AES256_CBC, HMAC_WITH_SHA256, PBES2, PBKDF2};
-pub use self::open::{BundledCertificate, BundledKey, OpenError, OpenedBundle, SealedBundle};
-pub use self::profile::{BundleProfile, UnknownBundleProfile};
+pub(crate) use self::open::{BundledCertificate, OpenError, OpenedBundle, SealedBundle};
+pub(crate) use self::profile::BundleProfile;
 use super::{Certificate, PrivateKey};
 
 /// id-data (RFC 5652 §4).
@@ -51,7 +51,7 @@ const LONGEST_FRIENDLY_NAME: usize = 255;
 
 /// What a bundle holds.
 #[derive(Debug, Clone, Copy)]
-pub struct BundleContent<'a> {
+pub(crate) struct BundleContent<'a> {
     /// The private key.
     pub key: &'a PrivateKey,
     /// The certificate of its public key.
@@ -69,7 +69,7 @@ pub struct BundleContent<'a> {
 /// # Errors
 /// A [`BundleError`]: the password is not usable everywhere, the friendly name does not fit, the
 /// certificate is of another key, or what was written does not read back as what went in.
-pub fn bundle(
+pub(crate) fn bundle(
     profile: BundleProfile,
     content: &BundleContent<'_>,
     password: &str,
@@ -188,7 +188,7 @@ fn data(bytes: Vec<u8>) -> Result<ContentInfo, der::Error> {
 
 /// Why there is no bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum BundleError {
+pub(crate) enum BundleError {
     /// Some importer would not take the password, or take it for another one.
     #[error("bundle password is not one or more printable ASCII characters")]
     Password,

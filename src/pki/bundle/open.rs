@@ -7,7 +7,7 @@ use cms::cert::x509::attr::Attributes;
 use cms::cert::x509::spki::AlgorithmIdentifierOwned;
 use cms::content_info::ContentInfo;
 use cms::encrypted_data::EncryptedData;
-use der::asn1::{BmpString, ContextSpecific, ObjectIdentifier, OctetString};
+use der::asn1::{ContextSpecific, ObjectIdentifier, OctetString};
 use der::{Any, Decode, Encode};
 use hmac::{Hmac, KeyInit, Mac};
 use pkcs12::kdf::{Pkcs12KeyType, derive_key};
@@ -26,7 +26,7 @@ use zeroize::Zeroizing;
 use super::definite::definite;
 use super::encryption::ITERATIONS;
 use super::mac::{SHA1, SHA256};
-use super::{BundleProfile, DATA, ENCRYPTED_DATA, FRIENDLY_NAME, LOCAL_KEY_ID};
+use super::{BundleProfile, DATA, ENCRYPTED_DATA, LOCAL_KEY_ID};
 use crate::pki::password_based::{
     Cipher, DecryptError, Hash, Protection, Scheme, Work, bmp, count, decrypt,
 };
@@ -43,7 +43,7 @@ const MOST_BAGS: usize = 64;
 
 /// A bundle that its password has opened.
 #[derive(Debug)]
-pub struct OpenedBundle {
+pub(crate) struct OpenedBundle {
     /// The private keys, in the order of the file.
     pub keys: Vec<BundledKey>,
     /// The certificates, in the order of the file.
@@ -56,31 +56,27 @@ pub struct OpenedBundle {
 
 /// A private key in a bundle.
 #[derive(Debug)]
-pub struct BundledKey {
+pub(crate) struct BundledKey {
     /// The key; none where it is not one of P-256, P-384 or RSA from 2048 to 4096 bits.
     pub key: Option<PrivateKey>,
     /// Whether it is encrypted by itself: importers pass over one that only its surroundings protect.
     pub shrouded: bool,
     /// The identifier that pairs it with its certificate.
     pub local_key_id: Option<Vec<u8>>,
-    /// The name that importers list it under.
-    pub friendly_name: Option<String>,
 }
 
 /// A certificate in a bundle.
 #[derive(Debug)]
-pub struct BundledCertificate {
+pub(crate) struct BundledCertificate {
     /// The certificate.
     pub certificate: Certificate,
     /// The identifier that pairs it with its key.
     pub local_key_id: Option<Vec<u8>>,
-    /// The name that importers list it under.
-    pub friendly_name: Option<String>,
 }
 
 /// A bundle that has not been opened yet.
 #[derive(Debug)]
-pub struct SealedBundle {
+pub(crate) struct SealedBundle {
     content: Vec<u8>,
     mac: Option<MacData>,
 }
@@ -90,7 +86,7 @@ impl SealedBundle {
     ///
     /// # Errors
     /// An [`OpenError`] if it is no bundle.
-    pub fn from_der(file: &[u8]) -> Result<SealedBundle, OpenError> {
+    pub(crate) fn from_der(file: &[u8]) -> Result<SealedBundle, OpenError> {
         let pfx: Pfx = read(file).ok_or(OpenError::NotABundle)?;
         if pfx.auth_safe.content_type != DATA {
             return Err(OpenError::Unknown(String::from(
@@ -105,7 +101,7 @@ impl SealedBundle {
 
     /// Whether it may be one of those that are written here, as far as that can be seen: then it costs
     /// little to try many passwords.
-    pub fn may_be_own(&self) -> bool {
+    pub(crate) fn may_be_own(&self) -> bool {
         let own = i32::from(ITERATIONS);
         self.mac.as_ref().is_some_and(|mac| mac.iterations == own)
     }
@@ -114,7 +110,7 @@ impl SealedBundle {
     ///
     /// # Errors
     /// An [`OpenError`] if the MAC is of a kind that is not known, or asks for too much.
-    pub fn takes(&self, password: &str) -> Result<Option<bool>, OpenError> {
+    pub(crate) fn takes(&self, password: &str) -> Result<Option<bool>, OpenError> {
         let mut work = Work::default();
         let Some(mac) = &self.mac else {
             return Ok(None);
@@ -127,7 +123,7 @@ impl SealedBundle {
     /// # Errors
     /// An [`OpenError`] if the password is another, or the file damaged, hostile or of a kind that is
     /// not known.
-    pub fn open(&self, password: &str) -> Result<OpenedBundle, OpenError> {
+    pub(crate) fn open(&self, password: &str) -> Result<OpenedBundle, OpenError> {
         let mut work = Work::default();
         let mac = match &self.mac {
             None => None,
@@ -197,8 +193,6 @@ impl Opening<'_> {
         }
         let local_key_id = attribute::<OctetString>(bag.bag_attributes.as_ref(), LOCAL_KEY_ID);
         let local_key_id = local_key_id.map(|id| id.as_bytes().to_vec());
-        let friendly_name = attribute::<BmpString>(bag.bag_attributes.as_ref(), FRIENDLY_NAME);
-        let friendly_name = friendly_name.map(|name| name.to_string());
         // What is read is the value in its explicit tag.
         let value = ContextSpecific::<Any>::from_der(&bag.bag_value).map_err(damaged)?;
         match bag.bag_id {
@@ -213,18 +207,17 @@ impl Opening<'_> {
                 self.bundle.certificates.push(BundledCertificate {
                     certificate: certificate.map_err(|_| OpenError::Damaged)?,
                     local_key_id,
-                    friendly_name,
                 });
             }
             PKCS_12_PKCS8_KEY_BAG_OID => {
                 let shrouded: EncryptedPrivateKeyInfo = value.value.decode_as().map_err(damaged)?;
                 let ciphertext = shrouded.encrypted_data.as_bytes();
                 let pkcs8 = self.decrypt(&shrouded.encryption_algorithm, ciphertext)?;
-                self.key(&pkcs8, true, local_key_id, friendly_name);
+                self.key(&pkcs8, true, local_key_id);
             }
             PKCS_12_KEY_BAG_OID => {
                 let pkcs8 = Zeroizing::new(value.value.to_der().map_err(damaged)?);
-                self.key(&pkcs8, false, local_key_id, friendly_name);
+                self.key(&pkcs8, false, local_key_id);
             }
             // Revocation lists, secrets, more bags: not ours, and no importer of client certificates
             // looks at them.
@@ -233,18 +226,11 @@ impl Opening<'_> {
         Ok(())
     }
 
-    fn key(
-        &mut self,
-        pkcs8: &[u8],
-        shrouded: bool,
-        local_key_id: Option<Vec<u8>>,
-        friendly_name: Option<String>,
-    ) {
+    fn key(&mut self, pkcs8: &[u8], shrouded: bool, local_key_id: Option<Vec<u8>>) {
         self.bundle.keys.push(BundledKey {
             key: PrivateKey::from_pkcs8_der(pkcs8).ok(),
             shrouded,
             local_key_id,
-            friendly_name,
         });
     }
 
@@ -272,7 +258,7 @@ impl Opening<'_> {
 impl OpenedBundle {
     /// The profile that it follows in all its parts; none where importers were not tried with the
     /// like.
-    pub fn profile(&self) -> Option<BundleProfile> {
+    pub(crate) fn profile(&self) -> Option<BundleProfile> {
         let all = |encryption: Scheme, mac: Scheme| {
             !self.encryption.is_empty()
                 && self.encryption.iter().all(|part| part.scheme == encryption)
@@ -292,7 +278,7 @@ impl OpenedBundle {
     }
 
     /// How it is protected, for people.
-    pub fn protection(&self) -> String {
+    pub(crate) fn protection(&self) -> String {
         let mut told: Vec<String> = Vec::new();
         for part in &self.encryption {
             let part = part.to_string();
@@ -390,7 +376,7 @@ impl From<DecryptError> for OpenError {
 
 /// Why a bundle does not open.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum OpenError {
+pub(crate) enum OpenError {
     /// The file is something else.
     #[error("it is not a PKCS#12 file, or it is cut short")]
     NotABundle,

@@ -20,10 +20,11 @@ use pkcs12::pbe_params::Pkcs12PbeParams;
 use sha1::{Digest, Sha1};
 use zeroize::Zeroizing;
 
-pub use self::protection::Protection;
+pub(crate) use self::protection::Protection;
 use self::protection::cbc;
 pub(super) use self::protection::{Cipher, Hash, OldHash, Scheme};
-pub use self::unknown::{Readers, UnknownCipher};
+pub use self::unknown::Readers;
+pub(crate) use self::unknown::UnknownCipher;
 use super::bundle::PBES2;
 
 /// pbeWithMD5AndDES-CBC, pbeWithSHA1AndDES-CBC (RFC 8018 §A.3).

@@ -13,7 +13,7 @@ use super::DecryptError;
 
 /// A scheme with the iterations that it takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Protection {
+pub(crate) struct Protection {
     pub(in crate::pki) scheme: Scheme,
     pub(in crate::pki) iterations: u32,
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::Duration;
 
+use super::super::view::Contents;
 use super::*;
 
 #[test]

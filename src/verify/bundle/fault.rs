@@ -8,7 +8,7 @@ use crate::model::DeviceId;
 use crate::pki::{BundleProfile, OpenError};
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum BundleFault {
+pub(crate) enum BundleFault {
     #[error(transparent)]
     CannotOpen(OpenError),
     #[error("it does not open with the password of {device}: {source}")]

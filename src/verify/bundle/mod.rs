@@ -14,13 +14,13 @@ use crate::pki::{
     Signed,
 };
 
-pub use fault::BundleFault;
-pub use password::{bundle_password, open_with_derived};
-pub use report::{BundleReport, CertificateReport, Recorded, WhoseFile};
+pub(crate) use fault::BundleFault;
+pub(crate) use password::{bundle_password, open_with_derived};
+pub(crate) use report::{BundleReport, CertificateReport, Recorded, WhoseFile};
 
 /// What a bundle is held against.
 #[derive(Clone, Copy)]
-pub struct Context<'a> {
+pub(crate) struct Context<'a> {
     pub homelab: Option<&'a Homelab>,
     pub lock: Option<&'a Lock>,
     pub strictness: Strictness<'a>,
@@ -29,7 +29,7 @@ pub struct Context<'a> {
 
 /// How much is known of what a bundle should be.
 #[derive(Clone, Copy)]
-pub enum Strictness<'a> {
+pub(crate) enum Strictness<'a> {
     /// It is the one that is built of this certificate.
     Built(&'a Issued),
     /// It may be anybody's.
@@ -61,7 +61,7 @@ impl Findings<'_> {
 }
 
 /// Holds a bundle against the context.
-pub fn examine(file: &str, opened: &OpenedBundle, context: &Context<'_>) -> BundleReport {
+pub(crate) fn examine(file: &str, opened: &OpenedBundle, context: &Context<'_>) -> BundleReport {
     let mut findings = Findings {
         file,
         found: Vec::new(),

@@ -5,7 +5,7 @@ use crate::pki::{OpenError, OpenedBundle, SealedBundle};
 use crate::root::{Keyring, Password};
 
 /// The password of a certificate's .p12; none where it has none, or the keyring lacks its root.
-pub fn bundle_password(keyring: &Keyring, lock: &Lock, issued: &Issued) -> Option<Password> {
+pub(crate) fn bundle_password(keyring: &Keyring, lock: &Lock, issued: &Issued) -> Option<Password> {
     if issued.own_key.is_some() {
         return None;
     }
@@ -15,7 +15,7 @@ pub fn bundle_password(keyring: &Keyring, lock: &Lock, issued: &Issued) -> Optio
 
 /// Tries the passwords of the device that a file is named after, then those of all others; none where none
 /// of them opens it.
-pub fn open_with_derived(
+pub(crate) fn open_with_derived(
     keyring: &Keyring,
     lock: &Lock,
     file_stem: &str,

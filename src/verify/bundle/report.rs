@@ -11,7 +11,7 @@ use crate::pki::{BundleProfile, Certificate, Fingerprint};
 
 /// What a bundle turned out to be.
 #[derive(Debug, Serialize)]
-pub struct BundleReport {
+pub(crate) struct BundleReport {
     pub file: String,
     pub of: WhoseFile,
     /// None where it has no certificate.
@@ -32,7 +32,7 @@ pub struct BundleReport {
 /// Whose a bundle is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "known", rename_all = "kebab-case")]
-pub enum WhoseFile {
+pub(crate) enum WhoseFile {
     /// The lock records its certificate.
     Recorded(Recorded),
     /// The declaration has its fingerprint: it was on the device already.
@@ -60,13 +60,13 @@ pub enum WhoseFile {
 
 /// A certificate that the lock records.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recorded {
+pub(crate) struct Recorded {
     pub device: DeviceId,
     pub state: State,
 }
 
 #[derive(Debug, Serialize)]
-pub struct CertificateReport {
+pub(crate) struct CertificateReport {
     pub subject: String,
     pub issuer: String,
     pub serial: String,
@@ -76,15 +76,9 @@ pub struct CertificateReport {
     pub not_after: Option<Timestamp>,
 }
 
-impl BundleReport {
-    pub fn is_wrong(&self) -> bool {
-        self.findings.iter().any(Finding::is_wrong)
-    }
-}
-
 impl Recorded {
     /// The state as the lock file has it.
-    pub fn word(&self) -> &'static str {
+    pub(crate) fn word(&self) -> &'static str {
         match self.state {
             State::Active => "active",
             State::Superseded { .. } => "replaced",

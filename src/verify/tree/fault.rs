@@ -5,7 +5,7 @@ use thiserror::Error;
 use crate::pki::CrlError;
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum TreeFault {
+pub(crate) enum TreeFault {
     #[error("it is damaged, and tells of no file")]
     DamagedManifest,
     #[error("it is missing")]
@@ -41,7 +41,7 @@ pub enum TreeFault {
 
 /// What is wrong with a revocation list of the authority that signs.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum CrlFault {
+pub(crate) enum CrlFault {
     #[error("homelab.lock has no authority that could have signed it")]
     NoAuthority,
     #[error("`{authority}` has not signed it: {why}")]

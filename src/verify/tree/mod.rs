@@ -25,11 +25,11 @@ use crate::root::Keyring;
 use crate::template::Templates;
 use crate::tree::{Found, OutputPath, TreeError, View};
 
-pub use fault::{CrlFault, TreeFault};
+pub(crate) use fault::{CrlFault, TreeFault};
 
 /// What a tree turned out to be.
 #[derive(Debug, Serialize)]
-pub struct TreeReport {
+pub(crate) struct TreeReport {
     pub directory: String,
     /// How many the manifest names.
     pub files: usize,
@@ -40,7 +40,7 @@ pub struct TreeReport {
 
 /// Why a tree could not be held against anything.
 #[derive(Debug, Error, Diagnostic)]
-pub enum TreeCheckError {
+pub(crate) enum TreeCheckError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Tree(#[from] TreeError),
@@ -53,7 +53,7 @@ pub enum TreeCheckError {
 }
 
 /// What a tree is held against.
-pub struct Against<'a> {
+pub(crate) struct Against<'a> {
     pub homelab: &'a Homelab,
     pub lock: &'a Lock,
     pub templates: &'a Templates,
@@ -61,7 +61,7 @@ pub struct Against<'a> {
 }
 
 /// A tree of which all has been looked at that takes no secret.
-pub struct TreeCheck<'a> {
+pub(crate) struct TreeCheck<'a> {
     view: &'a View,
     against: Against<'a>,
     bundles: Vec<Derivation>,
@@ -74,7 +74,7 @@ pub struct TreeCheck<'a> {
 
 impl<'a> TreeCheck<'a> {
     /// Looks at what takes no secret.
-    pub fn of_public(
+    pub(crate) fn of_public(
         view: &'a View,
         against: Against<'a>,
     ) -> Result<TreeCheck<'a>, TreeCheckError> {
@@ -106,12 +106,12 @@ impl<'a> TreeCheck<'a> {
     }
 
     /// Whether anything in it takes a secret to be looked at.
-    pub fn has_secrets(&self) -> bool {
+    pub(crate) fn has_secrets(&self) -> bool {
         !self.bundles.is_empty() || !self.profiles.is_empty()
     }
 
     /// Looks at the rest, as far as the keyring goes, and tells what was found.
-    pub fn report(mut self, keyring: Option<Keyring>) -> Result<TreeReport, TreeCheckError> {
+    pub(crate) fn report(mut self, keyring: Option<Keyring>) -> Result<TreeReport, TreeCheckError> {
         let examined: Result<Vec<Examined>, TreeCheckError> = self
             .bundles
             .par_iter()
@@ -248,7 +248,7 @@ impl<'a> TreeCheck<'a> {
 }
 
 impl TreeReport {
-    pub fn count_wrong(&self) -> usize {
+    pub(crate) fn count_wrong(&self) -> usize {
         let wrong = |found: &&Finding| found.severity == Severity::Wrong;
         self.findings.iter().filter(wrong).count()
     }
