@@ -174,7 +174,7 @@ fn every_path_that_contributors_are_told_exists() {
         for path in quoted.filter(is_ours) {
             let places = ["", "src", "src/pki", "src/build"];
             let exists = |place: &&str| root().join(place).join(path).exists();
-            assert!(places.iter().any(|place| exists(place)), "{page}: {path}");
+            assert!(places.iter().any(exists), "{page}: {path}");
             paths += 1;
         }
     }
