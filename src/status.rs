@@ -32,7 +32,6 @@ pub(crate) struct Status {
 /// How the authority stands.
 #[derive(Debug, Serialize)]
 pub(crate) struct AuthorityStatus {
-    /// Its common name.
     pub common_name: String,
     /// When its certificate ends, if it does.
     pub not_after: Option<Timestamp>,
@@ -62,7 +61,6 @@ pub(crate) struct DeviceStatus {
     pub person: String,
     /// What it runs; none where it is no longer declared.
     pub platform: Option<&'static str>,
-    /// Its state.
     pub state: State,
     /// Whether a revocation list that was published shuts out what the lock lets in: it is an older lock.
     pub went_back: bool,

@@ -54,9 +54,9 @@ impl Clock {
     ///
     /// # Errors
     /// Where it cannot be now: what is issued then would be over long ago.
-    pub(crate) fn to_issue(&self) -> Result<Timestamp, Stop> {
+    pub(crate) fn to_issue(self) -> Result<Timestamp, Stop> {
         if self.now.as_second() < MADE {
-            return Err(Stop::environment(BeforeRelease(*self)));
+            return Err(Stop::environment(BeforeRelease(self)));
         }
         Ok(self.now)
     }

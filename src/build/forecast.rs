@@ -20,7 +20,6 @@ use crate::tree::{Found, ManifestEntry, OutputPath, Scope, TreeError, View};
 /// What would come of an artifact that is stale, as far as can be told without the secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Forecast {
-    /// It is made.
     Made,
     /// It comes out as it stands there.
     Same,

@@ -11,7 +11,6 @@ use crate::model::DeviceId;
 pub(crate) struct Step {
     /// Where: a path in the tree, with a `/` behind it where it is a directory.
     pub path: String,
-    /// What.
     pub verb: Verb,
     /// Why.
     pub reason: Reason,

@@ -298,7 +298,6 @@ pub(super) fn establish(
     Ok(())
 }
 
-/// A new issuance id.
 pub(super) fn new_issuance_id() -> Result<IssuanceId, Failure> {
     random().map(IssuanceId::new)
 }

@@ -22,14 +22,12 @@ const LIMIT: u64 = 64 << 20;
 /// What is remembered of a homelab, and where.
 #[derive(Clone, Default)]
 pub(super) struct Recollection {
-    /// What.
     pub memory: Memory,
     place: Option<Place>,
 }
 
 #[derive(Clone)]
 struct Place {
-    /// The file.
     file: PathBuf,
     /// The homelab's directory.
     directory: PathBuf,

@@ -177,9 +177,7 @@ pub(super) enum OpenedWith {
         /// How many of them the identities are.
         own: usize,
     },
-    /// A passphrase.
     Passphrase(SecretString),
-    /// A command.
     Command,
 }
 

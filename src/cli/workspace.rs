@@ -173,7 +173,6 @@ impl Workspace {
         }
     }
 
-    /// The directory.
     pub(super) fn directory(&self) -> &Path {
         &self.directory
     }

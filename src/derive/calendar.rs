@@ -8,10 +8,8 @@ use crate::lock::{Authority, Issued, Lock};
 use crate::model::Homelab;
 use crate::status::due_from;
 
-/// A calendar.
 #[derive(Debug, Serialize)]
 pub(crate) struct Calendar {
-    /// The domain.
     pub domain: String,
     /// The events, sorted by their beginning.
     pub events: Vec<Event>,
@@ -26,7 +24,6 @@ pub(crate) struct Event {
     pub stamp: Timestamp,
     /// When it is.
     pub start: Timestamp,
-    /// What it is.
     pub summary: String,
     /// What to do.
     pub description: String,

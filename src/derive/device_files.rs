@@ -40,7 +40,6 @@ pub(crate) struct AppleLabels {
     /// In reverse-domain style. It decides whether a profile is added or replaces another, so it is the
     /// same for every certificate of a device.
     pub identifier: String,
-    /// The domain.
     pub domain: String,
     /// The certificate's common name.
     pub common_name: String,
@@ -229,7 +228,6 @@ pub(crate) struct DeviceFiles<'p> {
     pub kits: &'p Kits<'p>,
     /// Whose device it is.
     pub person: &'p Person,
-    /// The device.
     pub device: &'p Device,
     /// Its certificate.
     pub issued: &'p Issued,

@@ -17,7 +17,6 @@ pub(super) const VERSION: u32 = 2;
 pub(crate) struct Exposure {
     /// [`VERSION`].
     pub version: u32,
-    /// The domain.
     pub domain: String,
     /// What counts as the LAN.
     pub lan: Vec<String>,
@@ -48,9 +47,7 @@ pub(crate) struct Believed {
 /// Something that is reachable without a certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Opening {
-    /// The service.
     pub service: String,
-    /// Its hosts.
     pub hosts: Vec<String>,
     pub from: OpenFrom,
     /// The path, such as `/share/*`; `/*` for all.
@@ -79,9 +76,7 @@ pub(crate) enum OpenFrom {
 /// A service, and who may reach it with a certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Guarded {
-    /// The service.
     pub service: String,
-    /// Its hosts.
     pub hosts: Vec<String>,
     /// What the TLS handshake asks of a visitor.
     pub certificate: CertificateMode,
@@ -103,7 +98,6 @@ pub(crate) struct Audience {
 /// Something that homelab does not check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Unchecked {
-    /// The service.
     pub service: String,
     pub what: UncheckedKind,
     /// The lines, or the names of the templates; of Caddy its version, and then its open holes.

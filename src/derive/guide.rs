@@ -19,7 +19,6 @@ use crate::status::due_from;
 pub(crate) struct Guide {
     /// The language's tag.
     pub language: String,
-    /// The domain.
     pub domain: String,
     /// The name to show.
     pub display_name: String,
@@ -73,7 +72,6 @@ pub(crate) struct OlderPart {
 /// A file in a device's folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct DeviceFile {
-    /// Its name.
     pub name: String,
     /// What it is, which names what the guide says of it.
     pub kind: FileKind,
@@ -128,7 +126,6 @@ impl FileKind {
 pub(crate) struct ServiceLink {
     /// Its name to show.
     pub title: String,
-    /// Its addresses.
     pub addresses: Vec<String>,
     /// Whether the certificate opens it from outside.
     pub with_certificate: bool,

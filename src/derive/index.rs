@@ -15,7 +15,6 @@ use crate::status::due_from;
 /// The admin's page.
 #[derive(Debug, Serialize)]
 pub(crate) struct Index {
-    /// The domain.
     pub domain: String,
     /// The people, sorted by name.
     pub people: Vec<IndexPerson>,
@@ -34,7 +33,6 @@ pub(crate) struct Index {
 /// A person on the admin's page.
 #[derive(Debug, Serialize)]
 pub(crate) struct IndexPerson {
-    /// The name.
     pub name: String,
     /// The name to show.
     pub display_name: String,
@@ -51,7 +49,6 @@ pub(crate) struct IndexPerson {
 /// A device on the admin's page.
 #[derive(Debug, Serialize)]
 pub(crate) struct IndexDevice {
-    /// Its name.
     pub name: String,
     /// The platform's name.
     pub platform: &'static str,
@@ -81,7 +78,6 @@ pub(crate) struct Term {
 /// A service on the admin's page.
 #[derive(Debug, Serialize)]
 pub(crate) struct IndexService {
-    /// Its name.
     pub name: String,
     /// Its name to show.
     pub title: String,
@@ -100,9 +96,7 @@ pub(crate) struct IndexService {
 /// A path that is open to everyone.
 #[derive(Debug, Serialize)]
 pub(crate) struct IndexOpening {
-    /// The service.
     pub service: String,
-    /// The path.
     pub path: String,
     /// The methods; none where all are.
     pub methods: Vec<String>,

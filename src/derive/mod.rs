@@ -51,23 +51,16 @@ pub(crate) struct Derivation {
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub(crate) enum Recipe {
     /// A constant text.
-    Text {
-        /// The text.
-        text: String,
-    },
+    Text { text: String },
     /// Constant bytes that are no text.
     Bytes {
-        /// The bytes.
         #[serde(serialize_with = "as_base64")]
         bytes: Vec<u8>,
     },
     /// A device's .p12.
     Bundle(Box<Bundle>),
     /// The Caddyfile, which imports the files beside it.
-    Caddyfile {
-        /// The domain.
-        domain: Domain,
-    },
+    Caddyfile { domain: Domain },
     /// The global options.
     Globals(Globals),
     /// The policy.

@@ -220,7 +220,6 @@ fn own_certificate(
 
 /// A device's key and certificate.
 pub(crate) struct Credential {
-    /// The key.
     pub key: PrivateKey,
     /// The certificate of that key.
     pub certificate: Certificate,

@@ -16,11 +16,9 @@ use crate::root::IssuanceId;
 pub struct SignedCrl {
     /// The authority that signed it.
     pub authority: IssuanceId,
-    /// Its number.
     pub number: CrlNumber,
     /// From when on it counts: its thisUpdate.
     pub updated: Timestamp,
-    /// The signature.
     pub signature: CrlSignature,
 }
 

@@ -88,7 +88,6 @@ pub struct Authority {
     pub validity: Validity,
     /// SHA-256 of its public key (SubjectPublicKeyInfo): another root would give another.
     pub key: KeyFingerprint,
-    /// Its certificate.
     pub certificate: Certificate,
     /// What it is good for.
     pub state: AuthorityState,
@@ -162,7 +161,6 @@ pub(crate) fn authority_common_name(domain: &Domain, id: &IssuanceId) -> String 
 /// A certificate that has been issued to a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issued {
-    /// Whose it is.
     pub device: DeviceId,
     /// What its key, serial and password are derived under.
     pub id: IssuanceId,
@@ -285,7 +283,6 @@ impl Lock {
         signing.into_iter().chain(others)
     }
 
-    /// The authority of that id.
     pub fn authority(&self, id: &IssuanceId) -> Option<&Authority> {
         self.authorities
             .iter()

@@ -16,7 +16,6 @@ use crate::root::IssuanceId;
 /// A revocation list that was found, and that an authority of the lock's has signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishedCrl {
-    /// That authority.
     pub authority: IssuanceId,
     /// What it says.
     pub list: ReadCrl,
@@ -26,7 +25,6 @@ pub struct PublishedCrl {
 /// A device that comes back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Returned {
-    /// Which.
     pub device: DeviceId,
     /// The number of the list that has its certificate, and since when that is revoked there; none where only
     /// the edge told that it was shut out.
@@ -38,7 +36,6 @@ pub struct Returned {
 pub struct HandedOut {
     /// The authority that signed it.
     pub authority: IssuanceId,
-    /// Its number.
     pub number: CrlNumber,
     /// From when on it counts.
     pub updated: Timestamp,

@@ -8,7 +8,6 @@ use crate::model::{DeviceId, Homelab};
 /// A device that would be locked out if the authorities that were replaced were not trusted any more.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Dependent {
-    /// Which.
     pub device: DeviceId,
     /// Until when its older certificate is let in beside one that the present authority has signed;
     /// none where it has no such.

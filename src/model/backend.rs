@@ -218,9 +218,7 @@ fn is_count(digits: &str) -> Result<(), &'static str> {
 /// A header that is set on every answer (RFC 9110 §5.1).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Header {
-    /// Its name.
     pub name: String,
-    /// Its value.
     pub value: String,
 }
 

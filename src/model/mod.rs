@@ -50,9 +50,7 @@ pub struct Homelab {
     pub validity: ValidityPolicy,
     /// The edge's own settings.
     pub edge: Edge,
-    /// The people, by name.
     pub people: BTreeMap<Name, Person>,
-    /// The services, by name.
     pub services: BTreeMap<Name, Service>,
 }
 
@@ -112,7 +110,6 @@ pub struct Person {
 /// A device that has, or gets, a certificate of its own.
 #[derive(Debug)]
 pub struct Device {
-    /// Whose it is, and which.
     pub id: DeviceId,
     /// What it runs.
     pub platform: Platform,

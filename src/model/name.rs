@@ -78,7 +78,6 @@ impl fmt::Display for Name {
 /// A person's device, written `alice/pixel`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeviceId {
-    /// Whose it is.
     pub person: Name,
     /// Which of the person's devices.
     pub device: Name,

@@ -71,9 +71,7 @@ fn is_plain_segment(segment: &str) -> bool {
 /// A path open to everyone, and for what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PublicPath {
-    /// The path.
     pub path: PathPattern,
-    /// The methods.
     pub methods: Methods,
     /// Whether it comes from the catalogue of apps rather than from the declaration.
     pub share_link: bool,

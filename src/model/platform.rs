@@ -67,7 +67,6 @@ impl Platform {
         }
     }
 
-    /// The platform of that word.
     pub fn from_word(word: &str) -> Option<Platform> {
         Platform::ALL
             .into_iter()

@@ -60,7 +60,6 @@ impl<'n, 'r> Fields<'n, 'r> {
         self.as_integer(argument, format!("write `{example}`"))
     }
 
-    /// A property that is text.
     pub(crate) fn text_property(&mut self, key: &'static str) -> Option<Spanned<String>> {
         self.property(key).and_then(|value| self.as_text(value))
     }

@@ -22,7 +22,6 @@ const TELLING: [(&str, &str); 3] = [(COMMON_NAME, "CN"), ("2.5.4.10", "O"), ("2.
 pub struct SubjectAttribute {
     /// Its short name: `CN`, `O` or `OU`.
     pub name: &'static str,
-    /// Its value.
     pub value: String,
 }
 

@@ -153,7 +153,6 @@ fn revoked_cert(serial: &Serial, since: Timestamp) -> RevokedCertParams {
 /// What a revocation list says, as it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadCrl {
-    /// Its number.
     pub number: CrlNumber,
     /// Its thisUpdate.
     pub updated: Timestamp,

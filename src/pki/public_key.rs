@@ -44,7 +44,6 @@ const NAMED: [(&str, &str); 13] = [
 /// Bits of an RSA key: fewer can be broken, and a TLS server of Go's refuses more (crypto/tls since 1.20.7).
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
-/// What a key is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyKind {
     /// The curve that is used where homelab makes the key.
@@ -100,7 +99,6 @@ impl PublicKey {
         Ok(PublicKey { kind, bits })
     }
 
-    /// What it is of.
     pub fn kind(&self) -> KeyKind {
         self.kind
     }

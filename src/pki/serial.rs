@@ -30,7 +30,7 @@ impl Serial {
     }
 
     /// The 40 lower-case hexadecimal digits.
-    pub fn to_hex(&self) -> String {
+    pub fn to_hex(self) -> String {
         HEXLOWER.encode(&self.0)
     }
 }

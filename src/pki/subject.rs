@@ -110,16 +110,10 @@ pub(crate) enum SubjectError {
     /// The leaf's common name looks like a host's, which its authority must not vouch for: OpenSSL
     /// refuses such a leaf.
     #[error("common name `{common_name}` reads as a host name")]
-    HostName {
-        /// The common name.
-        common_name: String,
-    },
+    HostName { common_name: String },
     /// The address is not a plain ASCII `local@domain`.
     #[error("email address `{}` is not a plain ASCII local@domain", address.escape_debug())]
-    Email {
-        /// The address.
-        address: String,
-    },
+    Email { address: String },
 }
 
 #[cfg(test)]

@@ -36,7 +36,6 @@ pub(crate) struct HostReport {
     /// From where it was asked.
     pub place: Option<Place>,
     pub tls: Option<TlsVersion>,
-    /// Its own certificate.
     pub certificate: Option<ServedReport>,
     pub requests: Vec<RequestReport>,
     /// What is wrong with it as a whole.

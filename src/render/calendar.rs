@@ -10,7 +10,6 @@ use crate::derive::{Calendar, Event};
 /// Octets of a line before it is folded, at the most (RFC 5545 §3.1).
 const LINE_LIMIT: usize = 75;
 
-/// Renders a calendar.
 pub(super) fn render(calendar: &Calendar) -> String {
     let mut text = String::new();
     let name = format!("Certificates of {}", calendar.domain);

@@ -25,7 +25,6 @@ use crate::template::{Rendered, Templates};
 /// The bytes of an artifact.
 #[derive(Debug)]
 pub(crate) struct Artifact {
-    /// The bytes.
     pub bytes: Vec<u8>,
     /// The names of the templates that were used.
     pub templates: Vec<String>,
@@ -72,7 +71,6 @@ impl Secrets {
 pub(crate) struct Unsealed {
     /// The key and its certificate.
     pub credential: Credential,
-    /// The password.
     pub password: Password,
     /// What salts and IVs are derived from.
     pub nonce_key: Zeroizing<[u8; 32]>,

@@ -21,7 +21,6 @@ pub enum OtherKey {
     Plugin(String),
     /// Of age's own post-quantum kind.
     PostQuantum,
-    /// Of SSH.
     Ssh,
     /// An identity file that a passphrase protects.
     Protected,

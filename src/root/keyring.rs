@@ -53,7 +53,6 @@ impl Keyring {
         self.authorities.get(id)
     }
 
-    /// Adds a root secret.
     pub fn add_root(&mut self, root: RootSecret) {
         self.roots.insert(root.id(), root);
     }

@@ -27,7 +27,6 @@ const HEADER_LIMIT: u64 = 64 << 10;
 pub(crate) enum Key<'a> {
     /// Identities, of which one must fit.
     Identities(&'a [Identity]),
-    /// A passphrase.
     Passphrase(&'a SecretString),
 }
 

@@ -38,7 +38,6 @@ pub(crate) struct Offer {
 pub(crate) struct File {
     /// Its name: `[A-Za-z0-9._-]`, as the output tree's are.
     pub name: String,
-    /// Its bytes.
     pub bytes: Vec<u8>,
 }
 
@@ -55,7 +54,6 @@ impl SecretPath {
         SecretPath(base32.encode(&bytes))
     }
 
-    /// Where the page is.
     pub(crate) fn page(&self) -> String {
         format!("/{}/", self.0)
     }

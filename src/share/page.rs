@@ -12,7 +12,6 @@ use crate::derive::{DevicePart, Guide, ServiceLink};
 pub(crate) struct Page {
     /// The language's tag.
     pub language: String,
-    /// The domain.
     pub domain: String,
     /// The name of the person whose device it is.
     pub display_name: String,
@@ -31,7 +30,6 @@ pub(crate) struct Page {
 pub(crate) struct Download {
     /// The file's name.
     pub name: String,
-    /// Where it is.
     pub href: String,
 }
 

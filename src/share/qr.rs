@@ -8,7 +8,6 @@ use qrcode::{EcLevel, QrCode};
 /// Light squares around it, without which readers do not find it (ISO/IEC 18004 §6.3.8). They are drawn with it.
 const QUIET_ZONE: usize = 4;
 
-/// A QR code.
 pub(crate) struct Qr(QrCode);
 
 impl Qr {

@@ -49,7 +49,6 @@ impl Limits {
 pub(crate) struct Seen<'r> {
     /// Who asks.
     pub from: IpAddr,
-    /// The method.
     pub method: &'r str,
     /// The path as it was sent, without what follows a `?`.
     pub path: &'r str,
@@ -59,10 +58,8 @@ pub(crate) struct Seen<'r> {
     pub target_host: Option<&'r str>,
 }
 
-/// What is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// The page.
     Page,
     /// The file at that place of the offer.
     File(usize),

@@ -43,7 +43,6 @@ pub(crate) enum Mode {
 /// What the manifest says of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ManifestEntry {
-    /// Where it is.
     pub path: OutputPath,
     /// Who may read it.
     pub mode: Mode,

@@ -22,7 +22,6 @@ pub(crate) enum NameShown {
     Own,
     /// Another one.
     Other(String),
-    /// None.
     None,
 }
 
@@ -57,7 +56,6 @@ pub(crate) struct Probe {
     pub name: NameShown,
     /// How it is made.
     pub manner: Manner,
-    /// The path.
     pub path: String,
     /// What is to come of it.
     pub expected: Expected,

@@ -16,7 +16,6 @@ use crate::model::{
 pub(crate) struct Site {
     /// The service, or what the landing page is called.
     pub service: String,
-    /// The host.
     pub host: String,
     /// What the handshake asks, and whether being at home is enough.
     pub guard: Guard,

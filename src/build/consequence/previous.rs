@@ -5,7 +5,6 @@ use crate::tree::{Found, OutputPath, TreeError, View};
 
 /// What the tree was built for last, or why that is not known.
 pub(crate) enum PreviousBuild {
-    /// This.
     Known(Box<EdgeState>),
     /// Unknown, because of this; it is to be read behind the output directory's name.
     Unknown(&'static str),

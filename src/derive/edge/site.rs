@@ -111,13 +111,18 @@ pub(crate) struct Public {
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub(crate) enum Answer {
     /// The service. Its upstream is told of this person, by the place among [`Sites::people`](super::Sites::people).
-    Backend { person: Option<usize> },
+    Backend {
+        person: Option<usize>,
+    },
     /// The service, whose upstream is told who of an audience came, by what stands elsewhere for several sites.
-    BackendTold { audience: usize },
+    BackendTold {
+        audience: usize,
+    },
     /// The service, and nothing that could be taken for another method or protocol than was sent.
     BackendAsSent,
-    /// A page.
-    Page { page: Cow<'static, str> },
+    Page {
+        page: Cow<'static, str>,
+    },
     /// Status 403, with the page that goes with it.
     Refusal,
 }

@@ -52,7 +52,6 @@ const LONGEST_FRIENDLY_NAME: usize = 255;
 /// What a bundle holds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BundleContent<'a> {
-    /// The private key.
     pub key: &'a PrivateKey,
     /// The certificate of its public key.
     pub certificate: &'a Certificate,

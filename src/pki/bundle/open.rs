@@ -68,7 +68,6 @@ pub(crate) struct BundledKey {
 /// A certificate in a bundle.
 #[derive(Debug)]
 pub(crate) struct BundledCertificate {
-    /// The certificate.
     pub certificate: Certificate,
     /// The identifier that pairs it with its key.
     pub local_key_id: Option<Vec<u8>>,

@@ -30,7 +30,6 @@ const OPENSSL_LEGACY: &[(&str, &str)] = &[
 /// Who else reads what is not read here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Readers {
-    /// OpenSSL, as it is.
     Openssl,
     /// OpenSSL, which since version 3 wants its legacy provider for it.
     OpensslLegacy,
