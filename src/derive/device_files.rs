@@ -143,8 +143,8 @@ user_pref(\"security.default_personal_cert\", \"Select Automatically\");
 /// What tells an authority's certificates from others in a policy: the name of an attribute, and its value.
 type IssuerFilter = BTreeMap<&'static str, String>;
 
-/// What the kits of all devices are made from.
-pub(crate) struct Kits<'p> {
+/// What the files of all devices are made from, and what many of them say alike, held once.
+pub(crate) struct CommonParts<'p> {
     homelab: &'p Homelab,
     /// How each authority that is trusted is told in a policy.
     issuers: BTreeMap<IssuanceId, IssuerFilter>,
@@ -163,13 +163,13 @@ struct Policy {
     values: Arc<[RegistryValue]>,
 }
 
-impl<'p> Kits<'p> {
+impl<'p> CommonParts<'p> {
     /// Those of a homelab with this lock.
     pub(crate) fn new(
         homelab: &'p Homelab,
         lock: &Lock,
         sealed_root: Option<blake3::Hash>,
-    ) -> Kits<'p> {
+    ) -> CommonParts<'p> {
         let issuer = |authority: &Authority| {
             let told = authority.certificate.subject_attribute();
             (authority.id, issuer_filter(told))
@@ -180,7 +180,7 @@ impl<'p> Kits<'p> {
             let hosts = service.hosts.iter().map(|host| host.to_string().into());
             (&service.access, hosts.collect())
         });
-        Kits {
+        CommonParts {
             homelab,
             issuers: lock.trusted().map(issuer).collect(),
             sealed_root,
@@ -224,8 +224,7 @@ impl<'p> Kits<'p> {
 
 /// A device with the certificate that it has now, and all that its files are made from.
 pub(crate) struct DeviceFiles<'p> {
-    /// What it has in common with others.
-    pub kits: &'p Kits<'p>,
+    pub common: &'p CommonParts<'p>,
     /// Whose device it is.
     pub person: &'p Person,
     pub device: &'p Device,
@@ -238,23 +237,13 @@ pub(crate) struct DeviceFiles<'p> {
 }
 
 impl DeviceFiles<'_> {
-    /// What stands in the folder, the one to open first.
-    pub(crate) fn files(&self) -> Vec<DeviceFile> {
-        self.kinds()
-            .into_iter()
-            .map(|kind| DeviceFile {
-                name: self.name(kind),
-                kind,
-            })
-            .collect()
-    }
-
-    /// The derivation of each file.
-    pub(crate) fn derivations(&self) -> Vec<Derivation> {
-        self.kinds()
-            .into_iter()
-            .map(|k| self.derivation(k))
-            .collect()
+    /// What stands in the folder, the one to open first, each file with its derivation.
+    pub(crate) fn derive(&self) -> impl Iterator<Item = (DeviceFile, Derivation)> {
+        self.kinds().into_iter().map(|kind| {
+            let name = self.name(kind);
+            let derivation = self.derivation(kind, &name);
+            (DeviceFile { name, kind }, derivation)
+        })
     }
 
     fn kinds(&self) -> Vec<FileKind> {
@@ -302,9 +291,8 @@ impl DeviceFiles<'_> {
         }
     }
 
-    fn derivation(&self, kind: FileKind) -> Derivation {
+    fn derivation(&self, kind: FileKind, name: &str) -> Derivation {
         let id = &self.device.id;
-        let name = self.name(kind);
         let recipe = match kind {
             FileKind::Bundle => Recipe::Bundle(Box::new(self.bundle())),
             FileKind::Certificate => Recipe::Text {
@@ -352,7 +340,10 @@ impl DeviceFiles<'_> {
             issued: self.issued.clone(),
             profile: self.device.platform.bundle_profile(self.device.version),
             friendly_name: self.device.id.common_name(),
-            sealed_root: self.kits.sealed_root.map(|hash| hash.to_hex().to_string()),
+            sealed_root: self
+                .common
+                .sealed_root
+                .map(|hash| hash.to_hex().to_string()),
         }
     }
 
@@ -363,7 +354,7 @@ impl DeviceFiles<'_> {
     }
 
     fn labels(&self, suffix: &str) -> AppleLabels {
-        let domain = self.kits.homelab.domain.as_str();
+        let domain = self.common.homelab.domain.as_str();
         let reversed: Vec<&str> = domain.rsplit('.').collect();
         let id = &self.device.id;
         let (person, device) = (&id.person, &id.device);
@@ -379,7 +370,7 @@ impl DeviceFiles<'_> {
         Recipe::Installer(Box::new(Installer {
             script,
             context: InstallerContext {
-                domain: self.kits.homelab.domain.to_string(),
+                domain: self.common.homelab.domain.to_string(),
                 common_name: self.device.id.common_name(),
                 bundle: bundle_file(&self.device.id),
                 fingerprint: self.issued.fingerprint.in_pairs(":"),
@@ -398,11 +389,11 @@ impl DeviceFiles<'_> {
         let mut issuers: Vec<&IssuerFilter> = Vec::new();
         // Older and newer certificates may be of two authorities: each is to be found.
         for issued in std::iter::once(&self.issued).chain(self.older) {
-            let issuer = self.kits.issuers.get(&issued.authority);
+            let issuer = self.common.issuers.get(&issued.authority);
             issuers.extend(issuer.filter(|issuer| !issuers.contains(issuer)));
         }
         let issuers = issuers.into_iter().cloned();
-        self.kits.policy(self.hosts, issuers.collect())
+        self.common.policy(self.hosts, issuers.collect())
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) struct DevicePart {
     /// The platform's name.
     pub platform_title: &'static str,
     /// What stands in the device's folder, the one to open first.
-    pub files: Vec<DeviceFile>,
+    pub files: Arc<[DeviceFile]>,
     /// When it was issued, a day.
     pub issued: String,
     /// When it ends, as [`dates::end`] says it.
@@ -148,7 +148,7 @@ impl DevicePart {
         device: &Device,
         issued: &Issued,
         older: &[&Issued],
-        files: Vec<DeviceFile>,
+        files: Arc<[DeviceFile]>,
         renew: &Lifetime,
     ) -> DevicePart {
         let older = older.iter().filter_map(|older| match older.state {

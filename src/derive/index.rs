@@ -2,14 +2,14 @@
 //! who may reach what. What it says of access is read off the [`Exposure`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::device_files::{DeviceFiles, Kits};
 use super::{DeviceFile, Exposure, OpenFrom, UncheckedKind};
 use crate::lock::{Authority, Issued, Lock, State};
-use crate::model::{CertificateMode, Device, Homelab};
+use crate::model::{CertificateMode, Device, DeviceId, Homelab};
 use crate::status::due_from;
 
 /// The admin's page.
@@ -55,7 +55,7 @@ pub(crate) struct IndexDevice {
     /// The folder of its files, from the page, with a slash at its end.
     pub folder: String,
     /// What is to be handed over, the one to open first.
-    pub files: Vec<DeviceFile>,
+    pub files: Arc<[DeviceFile]>,
     /// Its certificate; none where the lock has none.
     pub term: Option<Term>,
     /// Older certificates that are let in still, the newest first.
@@ -105,32 +105,18 @@ pub(crate) struct IndexOpening {
 }
 
 impl Index {
-    /// The admin's page; `kits` are what the devices are to be given.
+    /// The admin's page; `files` are what the devices are to be given.
     pub(crate) fn new(
         homelab: &Homelab,
         lock: &Lock,
         exposure: Option<&Exposure>,
-        kits: &Kits<'_>,
+        files: &BTreeMap<&DeviceId, Arc<[DeviceFile]>>,
     ) -> Index {
         let admitted = lock.admitted();
         let people = homelab.people.values().map(|person| {
-            let hosts = kits.asking(person);
             let devices = person.devices.values().map(|device| {
                 let certificates = admitted.get(&device.id).map_or(&[][..], Vec::as_slice);
-                let files = match certificates.split_first() {
-                    Some((issued, older)) if issued.state == State::Active => {
-                        let kit = DeviceFiles {
-                            kits,
-                            person,
-                            device,
-                            issued,
-                            older,
-                            hosts: &hosts,
-                        };
-                        kit.files()
-                    }
-                    _ => Vec::new(),
-                };
+                let files = files.get(&device.id).cloned().unwrap_or_default();
                 index_device(homelab, device, certificates, files)
             });
             let devices: Vec<IndexDevice> = devices.collect();
@@ -204,7 +190,7 @@ fn index_device(
     homelab: &Homelab,
     device: &Device,
     certificates: &[&Issued],
-    files: Vec<DeviceFile>,
+    files: Arc<[DeviceFile]>,
 ) -> IndexDevice {
     let newest = certificates.first();
     let active = newest.filter(|newest| newest.state == State::Active);

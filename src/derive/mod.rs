@@ -13,6 +13,7 @@ mod guide;
 mod index;
 mod once;
 
+use std::collections::BTreeMap;
 use std::iter;
 use std::sync::Arc;
 
@@ -20,8 +21,8 @@ use serde::Serialize;
 
 pub(crate) use calendar::{Calendar, Event};
 pub(crate) use device_files::{
-    AppleBrowserPolicy, AppleLabels, AppleProfile, ChromiumPolicy, DeviceFiles, Installer, Kits,
-    Script, WindowsPolicy,
+    AppleBrowserPolicy, AppleLabels, AppleProfile, ChromiumPolicy, CommonParts, DeviceFiles,
+    Installer, Script, WindowsPolicy,
 };
 pub use device_files::{InstallerContext, RegistryValue};
 pub(crate) use edge::{Edge, Globals, Link, Pages, Sites};
@@ -163,79 +164,101 @@ pub(crate) fn derive(
     templates: &[String],
     sealed_root: Option<blake3::Hash>,
 ) -> Vec<Derivation> {
-    let mut derivations = edge(homelab, lock, templates);
-    let exposure = derivations.iter().find_map(|made| match &made.recipe {
-        Recipe::Exposure(exposure) => Some(&**exposure),
-        _ => None,
-    });
-    let kits = Kits::new(homelab, lock, sealed_root);
-    let index = Index::new(homelab, lock, exposure, &kits);
-    derivations.push(Derivation {
-        path: path("index.html"),
-        mode: Mode::Public,
-        recipe: Recipe::Index(index),
-    });
-    derivations.push(Derivation {
-        path: path(".gitignore"),
-        mode: Mode::Public,
-        recipe: Recipe::Text {
-            text: String::from("# What is secret here stays out of git.\n*\n"),
-        },
-    });
-    derivations.push(Derivation {
-        path: path("renewals.ics"),
-        mode: Mode::Public,
-        recipe: Recipe::Calendar(Calendar::new(homelab, lock)),
-    });
-    let admitted = lock.admitted();
-    let mut guides = Guides::new(homelab);
-    for person in homelab.people.values() {
-        let name = &person.name;
-        let hosts = kits.asking(person);
-        let mut parts = Vec::new();
-        for device in person.devices.values() {
-            let certificates = admitted.get(&device.id).map_or(&[][..], Vec::as_slice);
-            let Some((issued, older)) = certificates
-                .split_first()
-                .filter(|(first, _)| first.state == State::Active)
-            else {
-                continue;
-            };
-            let kit = DeviceFiles {
-                kits: &kits,
-                person,
-                device,
-                issued,
-                older,
-                hosts: &hosts,
-            };
-            derivations.extend(kit.derivations());
-            let renew = &homelab.validity.renew;
-            parts.push(DevicePart::new(device, issued, older, kit.files(), renew));
-        }
-        if !parts.is_empty() {
-            derivations.push(Derivation {
-                path: path(&format!("people/{name}/guide.html")),
-                mode: Mode::Public,
-                recipe: Recipe::Guide(guides.guide(person, parts)),
-            });
-        }
-    }
+    let EdgeArtifacts {
+        mut derivations,
+        exposure,
+    } = edge(homelab, lock, templates);
+    let people = People::derive(homelab, lock, sealed_root);
+    let index = Index::new(homelab, lock, exposure.as_deref(), &people.files);
+    let ignored = Recipe::Text {
+        text: String::from("# What is secret here stays out of git.\n*\n"),
+    };
+    let calendar = Recipe::Calendar(Calendar::new(homelab, lock));
+    derivations.extend([
+        public(path("index.html"), Recipe::Index(index)),
+        public(path(".gitignore"), ignored),
+        public(path("renewals.ics"), calendar),
+    ]);
+    derivations.extend(people.derivations);
     derivations.sort_by(|a, b| a.path.cmp(&b.path));
     derivations
 }
 
-/// The artifacts below `edge/`, which need no secret, sorted by path. Those of [`crl_paths`] are left
-/// out where one of the lock's lists is stale.
-pub(crate) fn edge(homelab: &Homelab, lock: &Lock, templates: &[String]) -> Vec<Derivation> {
-    if lock.signing().is_none() {
-        return Vec::new();
-    }
-    let public = |path: OutputPath, recipe: Recipe| Derivation {
+fn public(path: OutputPath, recipe: Recipe) -> Derivation {
+    Derivation {
         path,
         mode: Mode::Public,
         recipe,
-    };
+    }
+}
+
+/// What people are given.
+struct People<'h> {
+    derivations: Vec<Derivation>,
+    /// The files of each device that has a certificate.
+    files: BTreeMap<&'h DeviceId, Arc<[DeviceFile]>>,
+}
+
+impl<'h> People<'h> {
+    fn derive(homelab: &'h Homelab, lock: &Lock, sealed_root: Option<blake3::Hash>) -> People<'h> {
+        let common = CommonParts::new(homelab, lock, sealed_root);
+        let admitted = lock.admitted();
+        let mut guides = Guides::new(homelab);
+        let mut people = People {
+            derivations: Vec::new(),
+            files: BTreeMap::new(),
+        };
+        for person in homelab.people.values() {
+            let hosts = common.asking(person);
+            let mut parts = Vec::new();
+            for device in person.devices.values() {
+                let certificates = admitted.get(&device.id).map_or(&[][..], Vec::as_slice);
+                let Some((issued, older)) = certificates
+                    .split_first()
+                    .filter(|(first, _)| first.state == State::Active)
+                else {
+                    continue;
+                };
+                let folder = DeviceFiles {
+                    common: &common,
+                    person,
+                    device,
+                    issued,
+                    older,
+                    hosts: &hosts,
+                };
+                let (files, derivations): (Vec<_>, Vec<_>) = folder.derive().unzip();
+                let files: Arc<[DeviceFile]> = files.into();
+                people.derivations.extend(derivations);
+                people.files.insert(&device.id, Arc::clone(&files));
+                let renew = &homelab.validity.renew;
+                parts.push(DevicePart::new(device, issued, older, files, renew));
+            }
+            if !parts.is_empty() {
+                let at = path(&format!("people/{}/guide.html", person.name));
+                let guide = Recipe::Guide(guides.guide(person, parts));
+                people.derivations.push(public(at, guide));
+            }
+        }
+        people
+    }
+}
+
+/// The artifacts below `edge/`, and what they expose.
+#[derive(Default)]
+pub(crate) struct EdgeArtifacts {
+    /// Sorted by path.
+    pub derivations: Vec<Derivation>,
+    /// None before the first build.
+    pub exposure: Option<Arc<Exposure>>,
+}
+
+/// The artifacts below `edge/`, which need no secret. Those of [`crl_paths`] are left
+/// out where one of the lock's lists is stale.
+pub(crate) fn edge(homelab: &Homelab, lock: &Lock, templates: &[String]) -> EdgeArtifacts {
+    if lock.signing().is_none() {
+        return EdgeArtifacts::default();
+    }
     let edge = Edge::new(homelab, Some(lock));
     let exposure = Arc::new(Exposure::of(&edge, templates));
     let published = EdgeState::of(Arc::clone(&exposure), homelab, lock);
@@ -248,7 +271,10 @@ pub(crate) fn edge(homelab: &Homelab, lock: &Lock, templates: &[String]) -> Vec<
         public(path("edge/Caddyfile"), Recipe::Caddyfile { domain }),
         public(path("edge/ca.pem"), authorities),
         public(path(EDGE_STATE), Recipe::EdgeState(published)),
-        public(path("edge/exposure.md"), Recipe::Exposure(exposure)),
+        public(
+            path("edge/exposure.md"),
+            Recipe::Exposure(Arc::clone(&exposure)),
+        ),
         public(
             path("edge/globals.caddyfile"),
             Recipe::Globals(edge.globals),
@@ -273,7 +299,10 @@ pub(crate) fn edge(homelab: &Homelab, lock: &Lock, templates: &[String]) -> Vec<
         }
     }
     derivations.sort_by(|a, b| a.path.cmp(&b.path));
-    derivations
+    EdgeArtifacts {
+        derivations,
+        exposure: Some(exposure),
+    }
 }
 
 /// Where a service is to be opened: at least one address.
