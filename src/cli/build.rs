@@ -115,10 +115,7 @@ fn build_all(
     let prepared = prepare(inputs, standing, order, mode, consent)?;
     let is_first = prepared.before.as_ref();
     let is_first = is_first.is_none_or(|lock| lock.signing().is_none());
-    if let Some(lock) = &prepared.before {
-        // Where the tree cannot be built in, nothing is issued either.
-        View::open(out, owner(lock), PATIENCE).map_err(Failure::environment)?;
-    }
+    refuse_hopeless(inputs, &prepared, order)?;
     let mut updating = Updating::new(inputs, &prepared.situation.history, &make.secret);
     let lock = match (&prepared.before, mode) {
         (None, _) => updating.begin(order)?,
@@ -162,6 +159,27 @@ fn build_all(
         ));
     }
     Ok(())
+}
+
+/// Where the tree cannot be built in, nothing is issued or shut out either: the lock would tell of what no edge knows. What is
+/// ordered is done in any case: a revocation does not wait for a template to be mended.
+fn refuse_hopeless(
+    inputs: &Inputs<Held>,
+    prepared: &Prepared<'_>,
+    order: &Operation,
+) -> Result<(), Failure> {
+    let owner = owner(prepared.before.as_ref().unwrap_or(&prepared.lock));
+    let view = View::open(&inputs.out, owner, PATIENCE).map_err(Failure::environment)?;
+    // The built-in templates can be rendered.
+    if inputs.templates.are_built_in() || prepared.changes.is_empty() || !order.is_nothing() {
+        return Ok(());
+    }
+    let forecast = build::forecast(prepared, &view).map_err(Failure::environment)?;
+    if forecast.stops.is_empty() {
+        Ok(())
+    } else {
+        Err(forecast.stops.into())
+    }
 }
 
 /// Works out what a build does, and refuses what stops it.

@@ -65,6 +65,11 @@ impl Templates {
         Ok(templates)
     }
 
+    /// Whether the user has none of their own.
+    pub fn are_built_in(&self) -> bool {
+        self.overrides.is_empty()
+    }
+
     /// The names of the user's own templates that the edge's files are made with, sorted: what they say is
     /// not checked.
     pub fn of_the_edge(&self) -> Vec<String> {

@@ -385,6 +385,31 @@ fn what_is_sealed_is_not_missed() {
     );
 }
 
+/// The lock would tell of what no edge knows.
+#[test]
+fn nothing_is_issued_or_shut_out_for_a_template_that_cannot_be_rendered() {
+    let lab = Lab::built_on(0, DECLARATION);
+    let lock = lab.read("homelab.lock");
+    lab.edit("device \"laptop\" platform=\"linux\";", "");
+    fs::create_dir(lab.path().join("templates")).expect("there is none yet");
+    lab.write("templates/guide.html.j2", "{{ nothing }}");
+    let before = lab.snapshot();
+    for command in ["build", "check"] {
+        run(&lab, 1, [command])
+            .fails_with(1)
+            .stderr_contains("template::broken");
+    }
+    assert!(before == lab.snapshot());
+    let planned = json(&lab, 1, []);
+    assert_eq!(texts(&planned, "stops", "code"), ["template::broken"]);
+    assert_eq!(planned["lock"]["retire"][0], "alice/laptop");
+    // What is ordered does not wait for that.
+    run(&lab, 1, ["revoke", "alice/pixel"])
+        .fails_with(1)
+        .stderr_contains("template::broken");
+    assert_ne!(lab.read("homelab.lock"), lock);
+}
+
 /// A profile is made with no template: beside another homelab.age, what is wrong with it is that somebody has changed it.
 #[test]
 fn a_profile_that_was_tampered_with_is_told_beside_another_sealed_secret() {
