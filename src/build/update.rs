@@ -2,7 +2,7 @@
 //! only the secret can make.
 
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::operation::Taken;
 use super::requests::Requested;
@@ -46,33 +46,22 @@ pub(crate) struct LockChanges {
     /// Whether the first authority is made.
     pub authority: bool,
     /// The devices that are issued a certificate.
-    #[serde(rename = "issue", serialize_with = "as_names")]
+    #[serde(rename = "issue")]
     pub issued: Vec<DeviceId>,
     /// The devices that are shut out, for they are no longer declared.
-    #[serde(rename = "retire", serialize_with = "as_names")]
+    #[serde(rename = "retire")]
     pub revoked: Vec<DeviceId>,
     /// The devices whose older certificate is shut out.
-    #[serde(rename = "close", serialize_with = "as_names")]
+    #[serde(rename = "close")]
     pub closed: Vec<DeviceId>,
     /// The devices that are recorded as declared by fingerprint.
-    #[serde(rename = "record", serialize_with = "as_names")]
+    #[serde(rename = "record")]
     pub recorded: Vec<DeviceId>,
     /// The devices that are recorded as declared by fingerprint no longer.
-    #[serde(rename = "remove", serialize_with = "as_names")]
+    #[serde(rename = "remove")]
     pub removed: Vec<DeviceId>,
     /// Whether a revocation list is signed anew.
     pub sign: bool,
-}
-
-fn as_names<S: Serializer>(devices: &[DeviceId], serializer: S) -> Result<S::Ok, S::Error> {
-    // Displayed by the serializer: none is made a string on the way.
-    struct Shown<'d>(&'d DeviceId);
-    impl Serialize for Shown<'_> {
-        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            serializer.collect_str(self.0)
-        }
-    }
-    serializer.collect_seq(devices.iter().map(Shown))
 }
 
 impl LockChanges {
