@@ -169,6 +169,13 @@ impl Look<'_> {
             let path = path.display().to_string();
             Stop::environment(NotOurs { path })
         }));
+        for ((derivation, _), _) in of_kind(Forecast::Made) {
+            stops.extend(
+                self.view
+                    .hindrance(&derivation.path)?
+                    .map(Stop::environment),
+            );
+        }
         let compared = of_kind(Forecast::Compared).count();
         let (consequences, unknown_before) = self.meaning()?;
         Ok(TreeForecast {

@@ -13,7 +13,7 @@ use rustix::fs::{AtFlags, FileType, Mode as FileMode, OFlags, Stat};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::beneath::open_beneath;
-use super::error::{TreeError, cannot_read, cannot_write, in_the_way};
+use super::error::{TreeError, cannot_read, cannot_write, directory_in_the_way, in_the_way};
 use super::modes;
 
 /// Bytes of a file in an output tree, at the most: a larger one is nobody's that is written here, and is not read.
@@ -177,11 +177,7 @@ impl Directory {
                 path: to.path.clone(),
             }),
             Err(Errno::ISDIR | Errno::NOTEMPTY | Errno::EXIST) => {
-                Err(TreeError::SomethingInTheWay {
-                    path: to.named(name),
-                    found: "a directory",
-                    expected: "a file",
-                })
+                Err(directory_in_the_way(to.named(name)))
             }
             Err(errno) => Err(cannot_write(&to.named(name), errno)),
         }

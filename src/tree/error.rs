@@ -219,6 +219,15 @@ pub(super) fn in_the_way(path: PathBuf, kind: FileType) -> TreeError {
     }
 }
 
+/// A directory stands where a file should be.
+pub(super) fn directory_in_the_way(path: PathBuf) -> TreeError {
+    TreeError::SomethingInTheWay {
+        path,
+        found: "a directory",
+        expected: "a file",
+    }
+}
+
 pub(super) fn cannot_read(path: &Path, source: impl Into<io::Error>) -> TreeError {
     TreeError::CannotRead {
         path: path.to_owned(),

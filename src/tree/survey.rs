@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use super::change::{Change, Folder, Put, folder_of};
 use super::directory::{Directory, Standing, kind};
-use super::error::{TreeError, cannot_read, in_the_way};
+use super::error::{TreeError, cannot_read, directory_in_the_way, in_the_way};
 use super::manifest::{self, Mode};
 use super::modes::Modes;
 use super::path::OWN;
@@ -163,11 +163,7 @@ impl<'c> Survey<'c> {
                 self.moves.push(put)
             }
             Standing::Other(FileType::Directory) if put.known.is_some() => {
-                return Err(TreeError::SomethingInTheWay {
-                    path: root.named(path),
-                    found: "a directory",
-                    expected: "a file",
-                });
+                return Err(directory_in_the_way(root.named(path)));
             }
             Standing::Other(_) if put.known.is_some() => self.moves.push(put),
             Standing::File { .. } | Standing::Other(_) => self.foreign.push(root.named(path)),

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 
 use super::change::{Change, Scope, Wanted};
 use super::directory::{Directory, LARGEST, Standing, kind};
-use super::error::{TreeError, cannot_read, describe};
+use super::error::{TreeError, cannot_read, describe, directory_in_the_way};
 use super::hold::{Access, hold};
 use super::holder::Holder;
 use super::manifest::{self, ManifestEntry, Mode, Reading};
@@ -239,6 +239,19 @@ impl View {
             }
             Standing::File { .. } | Standing::Other(_) => Found::Altered,
         })
+    }
+
+    /// The error that a build ends with which has to put a file of ours to `path`; none where nothing hinders it. A directory that
+    /// somebody has put there is left alone, unless files of ours lie in it.
+    pub(crate) fn hindrance(&self, path: &OutputPath) -> Result<Option<TreeError>, TreeError> {
+        let Some(root) = self.root.as_ref().filter(|_| self.entry(path).is_some()) else {
+            return Ok(None);
+        };
+        let status = root.status(path.as_str())?;
+        let is_directory = status.is_some_and(|status| kind(&status) == FileType::Directory);
+        let holds_ours = || { self.entries.iter() }.any(|entry| entry.path.is_below(path.as_str()));
+        let hinders = is_directory && !holds_ours();
+        Ok(hinders.then(|| directory_in_the_way(root.named(path.as_str()))))
     }
 
     /// The file that stands at `path`; `None` if there is none, or something else than a file.

@@ -385,6 +385,28 @@ fn what_is_sealed_is_not_missed() {
     );
 }
 
+/// A build leaves a directory alone that somebody has put in the place of a file, and so can make nothing there.
+#[test]
+fn a_directory_in_the_place_of_a_file_is_told_by_whoever_looks() {
+    for path in [
+        "people/alice/guide.html",
+        "people/alice/pixel/alice-pixel.p12",
+        "edge/ca.pem",
+    ] {
+        let lab = Lab::built_on(0, DECLARATION);
+        let file = lab.path().join("out").join(path);
+        fs::remove_file(&file).expect("it has been built");
+        fs::create_dir(&file).expect("nothing is there");
+        let planned = json(&lab, 1, []);
+        let code = "tree::something-in-the-way";
+        assert_eq!(texts(&planned, "stops", "code"), [code], "{path}");
+        for command in [&["check"][..], &["build"], &["build", "--locked"]] {
+            let refused = lab.command(command.iter().copied()).on(1).run();
+            refused.fails_with(3).stderr_contains(code);
+        }
+    }
+}
+
 /// The lock would tell of what no edge knows.
 #[test]
 fn nothing_is_issued_or_shut_out_for_a_template_that_cannot_be_rendered() {
