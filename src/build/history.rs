@@ -39,8 +39,6 @@ pub(crate) struct Remains {
 pub(crate) struct FoundList {
     pub path: PathBuf,
     pub bytes: Vec<u8>,
-    /// The `ca.pem` beside it.
-    pub authorities: Vec<u8>,
 }
 
 /// What is remembered of the locks before this one, as far as it is believed.
@@ -75,8 +73,13 @@ pub(crate) struct Accepted<'a> {
 
 impl History {
     /// Judges what was found: the tree that is built first, then the others. What no authority of the lock's has signed is not
-    /// believed.
-    pub(crate) fn of(found: &[Remains], memory: &Memory, lock: &Lock) -> History {
+    /// believed. `beside` reads the authorities beside such a list.
+    pub(crate) fn of<E>(
+        found: &[Remains],
+        memory: &Memory,
+        lock: &Lock,
+        beside: impl Fn(&Path) -> Result<Vec<u8>, E>,
+    ) -> Result<History, E> {
         let mut history = History {
             out: found
                 .first()
@@ -86,7 +89,11 @@ impl History {
         };
         let mut seen = BTreeSet::new();
         for list in found.iter().flat_map(|remains| &remains.lists) {
-            history.read_list(list, lock, &mut seen);
+            let unknown = history.read_list(list, lock, &mut seen);
+            if unknown.is_empty() {
+                continue;
+            }
+            history.read_lists_of_others(list, &unknown, &beside(&list.path)?);
         }
         let mut installed = BTreeSet::new();
         for (place, remains) in found.iter().enumerate() {
@@ -110,12 +117,20 @@ impl History {
         history.shut_out.extend(certificates.copied());
         let lists = history.lists.iter().map(HandedOut::from);
         history.handed_out = lists.chain(memory.lists.iter().copied()).collect();
-        history
+        Ok(history)
     }
 
-    fn read_list(&mut self, file: &FoundList, lock: &Lock, seen: &mut BTreeSet<Vec<u8>>) {
+    /// Takes what authorities of the lock have signed; gives the lists that none of them has.
+    fn read_list(
+        &mut self,
+        file: &FoundList,
+        lock: &Lock,
+        seen: &mut BTreeSet<Vec<u8>>,
+    ) -> Vec<Vec<u8>> {
         let found = crls_in(&file.bytes);
-        let mut is_whole = !found.is_empty();
+        if found.is_empty() {
+            self.unreadable.push(file.path.clone());
+        }
         let mut unknown = Vec::new();
         for der in found {
             match lock.published(&der) {
@@ -127,21 +142,21 @@ impl History {
                 }
             }
         }
-        if !unknown.is_empty() {
-            let beside = certificates_in(&file.authorities).into_iter();
-            let beside: Vec<Certificate> = beside
-                .filter_map(|der| Certificate::from_der(der).ok())
-                .collect();
-            let is_of_them =
-                |der: &Vec<u8>| beside.iter().any(|other| read_crl(der, other).is_ok());
-            is_whole &= unknown.iter().all(is_of_them);
-            if is_whole {
-                self.others.push(file.path.clone());
-            }
-        }
-        if !is_whole {
-            self.unreadable.push(file.path.clone());
-        }
+        unknown
+    }
+
+    fn read_lists_of_others(&mut self, file: &FoundList, lists: &[Vec<u8>], beside: &[u8]) {
+        let beside = certificates_in(beside).into_iter();
+        let beside: Vec<Certificate> = beside
+            .filter_map(|der| Certificate::from_der(der).ok())
+            .collect();
+        let is_of_them = |der: &Vec<u8>| beside.iter().any(|other| read_crl(der, other).is_ok());
+        let told = if lists.iter().all(is_of_them) {
+            &mut self.others
+        } else {
+            &mut self.unreadable
+        };
+        told.push(file.path.clone());
     }
 
     /// The lists from which it cannot be told whom they shut out.

@@ -22,19 +22,17 @@ pub(super) fn read(workspace: &Workspace, out: &Path, lock: &Lock) -> Result<His
         found.push(remains(workspace, &usual)?);
     }
     let memory = &workspace.recollection().memory;
-    Ok(History::of(&found, memory, lock))
+    History::of(&found, memory, lock, |list| {
+        let authorities = workspace.read(&list.with_file_name("ca.pem"), LIST_LIMIT)?;
+        Ok(authorities.unwrap_or_default())
+    })
 }
 
 fn remains(workspace: &Workspace, place: &Path) -> Result<Remains, Failure> {
     let mut lists = Vec::new();
     for path in LISTS.map(|list| place.join(list)) {
         if let Some(bytes) = workspace.read(&path, LIST_LIMIT)? {
-            let authorities = workspace.read(&path.with_file_name("ca.pem"), LIST_LIMIT)?;
-            lists.push(FoundList {
-                path,
-                bytes,
-                authorities: authorities.unwrap_or_default(),
-            });
+            lists.push(FoundList { path, bytes });
         }
     }
     Ok(Remains {
