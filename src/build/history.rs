@@ -354,6 +354,13 @@ fn command(begin: &str, words: impl Iterator<Item = String>) -> String {
     command
 }
 
+/// The key that earlier locks were signed with, as an edge says that lies there, and this machine remembers. What it remembers is the
+/// last word.
+pub(crate) fn known_key(edge_state: Option<&[u8]>, memory: &Memory) -> Option<RootKey> {
+    let said = || edge_state.and_then(Said::of)?.root_key;
+    memory.root_key.or_else(said)
+}
+
 /// What an edge says of itself, as far as it is wanted.
 #[derive(Default)]
 struct Said {

@@ -32,7 +32,7 @@ pub(crate) use clock::{Clock, ClockSource};
 pub(crate) use consequence::{Consequence, Kind};
 pub(crate) use execute::{Built, Difference, ExecuteError, Mismatch, differences, execute};
 pub(crate) use forecast::{TreeForecast, consequences, forecast};
-pub(crate) use history::{Accepted, FoundList, History, LISTS, Remains};
+pub(crate) use history::{Accepted, FoundList, History, LISTS, Remains, known_key};
 pub(crate) use notes::{SIGN, ended, of_authority};
 pub(crate) use operation::{Adoption, LockOperation, Reissue, Rotation, Taken};
 pub(crate) use prepare::{Consent, Mode, Prepared, Refusal, Situation, owner, prepare};

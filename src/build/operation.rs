@@ -60,10 +60,13 @@ pub(crate) struct Taken {
 }
 
 impl<S> LockOperation<S> {
-    /// Does what takes no secret: all that shuts somebody out, and what makes way for new certificates. What signs or seals is left
-    /// to who has the secret.
+    /// Shuts out older certificates whose time is over, and does what takes no secret: all that shuts somebody out, and what makes
+    /// way for new certificates. What signs or seals is left to who has the secret.
     pub(crate) fn apply(&self, lock: &mut Lock, homelab: &Homelab, now: Timestamp) -> Taken {
-        let mut taken = Taken::default();
+        let mut taken = Taken {
+            closed: lock.finish_overdue(now),
+            revoked: Vec::new(),
+        };
         match self {
             LockOperation::Nothing | LockOperation::Rotate(_) | LockOperation::Adopt(_) => {}
             LockOperation::Renew(devices) => lock.supersede(devices, &homelab.validity.renew, now),

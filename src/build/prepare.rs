@@ -11,9 +11,10 @@ use super::requests::{Requested, reused_keys};
 use super::stop::{Fault, LockStop, Stop, nothing_issued, revokes_many, would_change};
 use super::update::{Keys, LockChanges, Update, Updated};
 use crate::derive::{self, Derivation};
+use crate::issue::nobodys_secret;
 use crate::lock::{Lock, Reconciliation, issued_here, reconcile};
 use crate::model::Homelab;
-use crate::root::{RootKey, RootSecret};
+use crate::root::RootKey;
 use crate::template::Templates;
 use crate::tree::{OutputPath, Owner, Scope};
 
@@ -110,9 +111,9 @@ pub(crate) fn prepare<'a, S>(
     let keys = situation.requested.keys();
     let reconciliation = reconcile(situation.homelab, &before, keys);
     let mut stops = stops(&situation, &before, &reconciliation, mode);
-    let updated = match mode {
-        Mode::Update => foresee(update, &situation),
-        Mode::Locked | Mode::Edge => Ok(Updated {
+    let updated = match update {
+        Some(update) => foresee(update, &situation),
+        None => Ok(Updated {
             lock: before.clone(),
             changes: LockChanges::default(),
         }),
@@ -142,10 +143,11 @@ pub(crate) fn prepare<'a, S>(
     Ok(prepared)
 }
 
-/// A lock that may be brought up to date.
+/// A lock that is believed.
 struct Begun {
     before: Lock,
-    update: Update,
+    /// None where the lock stays.
+    update: Option<Update>,
     warnings: Vec<String>,
 }
 
@@ -165,23 +167,23 @@ fn begin<S>(
         ..
     } = situation;
     before.forget_overtaken(&history.handed_out);
-    let (mut after, mut taken) = (before.clone(), Taken::default());
     // By `--locked` and `--edge` the lock stays, whatever has ended.
-    if mode == Mode::Update {
-        let overdue = after.finish_overdue(clock.now);
-        taken = operation.apply(&mut after, homelab, clock.now);
-        taken.closed.extend(overdue);
-    }
-    let mut stops = history.stops(homelab, &before, &after, consent.accepted, clock.now);
+    let after = (mode == Mode::Update).then(|| {
+        let mut after = before.clone();
+        let taken = operation.apply(&mut after, homelab, clock.now);
+        (after, taken)
+    });
+    let left = after.as_ref().map_or(&before, |(after, _)| after);
+    let mut stops = history.stops(homelab, &before, left, consent.accepted, clock.now);
     let mut warnings = history.notes();
     if stops.is_empty() {
         warnings.extend(history.notes_of_others());
     }
     stops.extend(issued_elsewhere(homelab, &before));
-    let update = Update::of(after, homelab, requested, &history.installed, taken);
-    if mode == Mode::Update {
-        stops.extend(reused_keys(update.reconciliation()));
-    }
+    let update = after
+        .map(|(after, taken)| Update::of(after, homelab, requested, &history.installed, taken));
+    let reconciliations = update.iter().map(Update::reconciliation);
+    stops.extend(reconciliations.flat_map(reused_keys));
     if !stops.is_empty() {
         return Err(Refusal { stops, warnings });
     }
@@ -223,7 +225,7 @@ fn first(situation: Situation<'_>, mode: Mode) -> Result<Prepared<'_>, Refusal> 
         }
         Mode::Edge => return Err(nothing_issued().into()),
     }
-    let lock = Lock::new(&RootSecret::new([0; 32]));
+    let lock = Lock::new(&nobodys_secret());
     let reconciliation = reconcile(situation.homelab, &lock, situation.requested.keys());
     let Situation {
         homelab,
@@ -286,7 +288,7 @@ fn foresee(update: Update, situation: &Situation<'_>) -> Result<Updated, Stop> {
         completed.map_err(|error| clock.to_issue().err().unwrap_or_else(|| error.into()))?
     };
     // Which key it will be signed with, the secret alone tells.
-    let stand_in = || RootSecret::new([0; 32]).signer().key();
+    let stand_in = || nobodys_secret().signer().key();
     updated.lock.key.get_or_insert_with(stand_in);
     Ok(updated)
 }

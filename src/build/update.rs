@@ -7,14 +7,15 @@ use serde::Serialize;
 use super::operation::Taken;
 use super::requests::Requested;
 use crate::issue::{
-    CredentialError, new_authority, new_certificates, new_crl, refuse_expired, stand_in,
+    CredentialError, new_authority, new_certificates, new_crl, nobodys_secret, refuse_expired,
+    stand_in,
 };
 use crate::lock::{
     Authority, HandedOut, Issued, Lock, NewDevice, Reconciliation, SignedCrl, reconcile,
 };
 use crate::model::{DeviceId, Homelab};
 use crate::pki::Fingerprint;
-use crate::root::{IssuanceId, IssuanceIds, Keyring, RootSecret};
+use crate::root::{IssuanceId, IssuanceIds, Keyring};
 
 /// Who makes what only the root secret can make.
 pub(crate) enum Keys<'k> {
@@ -182,10 +183,13 @@ impl Keys<'_> {
                 let root = root.expect("it has been held against the lock");
                 new_authority(root, ids.draw(), domain, lifetime, now)
             }
-            Keys::StandIn => {
-                let root = RootSecret::new([0; 32]);
-                new_authority(&root, IssuanceId::new([0; 16]), domain, lifetime, now)
-            }
+            Keys::StandIn => new_authority(
+                &nobodys_secret(),
+                IssuanceId::new([0; 16]),
+                domain,
+                lifetime,
+                now,
+            ),
         }
     }
 

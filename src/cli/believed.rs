@@ -42,8 +42,7 @@ pub(super) fn hold_against_tree(
     out: &Path,
     lock: &Lock,
 ) -> Result<(), Failure> {
-    let history = history::read(workspace, out, lock)?;
-    let (known, pinned) = (history.root_key, workspace.pinned()?);
+    let (known, pinned) = (history::known_key(workspace, out)?, workspace.pinned()?);
     build::hold_against_history(lock, known, pinned, out).map_err(Failure::from)
 }
 

@@ -15,16 +15,15 @@ use super::sealing::Wanted;
 use super::update::Updating;
 use super::workspace::Workspace;
 use super::{clock, git, report, secret};
-pub(super) use crate::build::owner;
 use crate::build::{
-    self, Built, Consent, Difference, ExecuteError, History, LockOperation, Mode, Prepared,
-    Refusal, SIGN, Stop,
+    self, Built, Consent, Difference, ExecuteError, LockOperation, Mode, Prepared, Refusal, SIGN,
+    Situation, Stop, owner,
 };
 use crate::derive::Derivation;
 use crate::lock::Lock;
 use crate::model::DeviceId;
 use crate::render::Secrets;
-use crate::tree::{Scope, Tree, View, sync_name};
+use crate::tree::{Tree, View, sync_name};
 
 /// What a command does to the lock; whom homelab.age is sealed to then, the command line says.
 pub(super) type Operation = LockOperation<Wanted>;
@@ -124,7 +123,8 @@ fn build_all(
     };
     report_all(&prepared.warnings_of(&lock));
     report_all(&build::notes_of_caddy(&inputs.homelab));
-    let derivations = derivations(&prepared, &lock, workspace)?;
+    // homelab.age may be another one by now.
+    let derivations = prepared.derivations_for(&lock, sealed_hash(workspace)?);
     let is_bare = out.symlink_metadata().is_err() && needs_secrets(&derivations);
     let is_unknown = mode == Mode::Update && prepared.situation.history.root_key.is_none();
     if is_bare || is_unknown {
@@ -133,11 +133,9 @@ fn build_all(
     }
     let making = Making {
         inputs,
+        prepared: &prepared,
         lock: &lock,
-        history: &prepared.situation.history,
-        accepted: consent.accepted.returns,
         derivations: &derivations,
-        scope: prepared.scope(),
     };
     making.make(|| updating.secrets(&lock))?;
     if mode == Mode::Update {
@@ -203,15 +201,6 @@ pub(super) fn refusal(refusal: Refusal) -> Failure {
     refusal.stops.into()
 }
 
-/// What is to be made for a lock that has been brought up to date: homelab.age may be another one by now.
-fn derivations(
-    prepared: &Prepared<'_>,
-    lock: &Lock,
-    workspace: &Workspace,
-) -> Result<Vec<Derivation>, Failure> {
-    Ok(prepared.derivations_for(lock, sealed_hash(workspace)?))
-}
-
 fn needs_secrets(derivations: &[Derivation]) -> bool {
     { derivations.iter() }.any(|derivation| derivation.recipe.needs_secrets())
 }
@@ -242,11 +231,9 @@ fn build_edge(inputs: &Inputs<Held>, consent: Consent<'_>) -> Result<(), Failure
     let derivations = prepared.derivations();
     let making = Making {
         inputs,
+        prepared: &prepared,
         lock,
-        history: &prepared.situation.history,
-        accepted: consent.accepted.returns,
         derivations: &derivations,
-        scope: prepared.scope(),
     };
     making.make(|| unreachable!("nothing below edge/ needs a secret"))?;
     if lock.has_stale_crl() {
@@ -310,12 +297,10 @@ fn check_tree(inputs: &Inputs<Still>, make: &Make, consent: Consent<'_>) -> Resu
 /// A tree that is about to be made.
 struct Making<'a> {
     inputs: &'a Inputs<Held>,
+    prepared: &'a Prepared<'a>,
+    /// Brought up to date.
     lock: &'a Lock,
-    history: &'a History,
-    /// Devices that may have come back.
-    accepted: &'a [DeviceId],
     derivations: &'a [Derivation],
-    scope: Scope,
 }
 
 impl Making<'_> {
@@ -328,12 +313,19 @@ impl Making<'_> {
             templates,
             ..
         } = self.inputs;
-        let mut recollection = memory::recall(workspace);
+        let Situation {
+            history, consent, ..
+        } = &self.prepared.situation;
+        let mut recollection = match self.prepared.before {
+            Some(_) => workspace.recollection().clone(),
+            // What was remembered of another homelab is forgotten by now.
+            None => memory::recall(workspace),
+        };
         recollection.learn(
             workspace,
             self.lock,
-            &self.history.handed_out,
-            self.accepted,
+            &history.handed_out,
+            consent.accepted.returns,
         )?;
         let tree = self.open(&recollection)?;
         let stale = build::stale(self.derivations, &tree, templates);
@@ -353,7 +345,7 @@ impl Making<'_> {
             tree,
             self.derivations,
             &stale,
-            &self.scope,
+            &self.prepared.scope(),
             templates,
             secrets.as_ref(),
             |manifests| recollection.write_manifests(out, manifests),

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use super::failure::Failure;
 use super::workspace::Workspace;
-use crate::build::{FoundList, History, LISTS, Remains};
+use crate::build::{self, FoundList, History, LISTS, Remains};
 use crate::derive::EDGE_STATE;
 use crate::lock::Lock;
+use crate::root::RootKey;
 
 /// Bytes of a revocation list, at the most: more than 500,000 certificates.
 const LIST_LIMIT: u64 = 32 << 20;
@@ -26,6 +27,13 @@ pub(super) fn read(workspace: &Workspace, out: &Path, lock: &Lock) -> Result<His
         let authorities = workspace.read(&list.with_file_name("ca.pem"), LIST_LIMIT)?;
         Ok(authorities.unwrap_or_default())
     })
+}
+
+/// The key that earlier locks were signed with, as far as `out` and this machine tell.
+pub(super) fn known_key(workspace: &Workspace, out: &Path) -> Result<Option<RootKey>, Failure> {
+    let edge_state = workspace.read(&out.join(EDGE_STATE), EDGE_STATE_LIMIT)?;
+    let memory = &workspace.recollection().memory;
+    Ok(build::known_key(edge_state.as_deref(), memory))
 }
 
 fn remains(workspace: &Workspace, place: &Path) -> Result<Remains, Failure> {

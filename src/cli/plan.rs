@@ -212,13 +212,8 @@ impl<'a> Foreseen<'a> {
         let stops = self.stops().map(ToldStop::from).collect();
         let notes = self.notes();
         let Foreseen { prepared, tree, .. } = self;
-        if let Some(lock) = prepared
-            .before
-            .as_ref()
-            .filter(|_| prepared.mode != Mode::Edge)
-            && let Some(note) = prepared.situation.clock.note(lock)
-        {
-            report::note(note);
+        if let (Some(lock), Mode::Update) = (&prepared.before, prepared.mode) {
+            report_all(prepared.situation.clock.note(lock).as_slice());
         }
         let written = match (&prepared.before, prepared.mode) {
             (Some(lock), Mode::Update) => workspace.written(lock)?,

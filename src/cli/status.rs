@@ -35,7 +35,7 @@ pub(super) fn status(arguments: &Arguments) -> Result<(), Failure> {
     let clock = clock::read()?;
     let mut went_back = Vec::new();
     if let Some(lock) = &lock {
-        clock::warn(lock)?;
+        report_all(clock.note(lock).as_slice());
         believed::warn_of_unsigned(lock);
         let history = history::read(&workspace, &out, lock)?;
         build::hold_against_history(lock, history.root_key, workspace.pinned()?, &out)?;

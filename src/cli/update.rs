@@ -157,13 +157,11 @@ impl<'a> Updating<'a> {
         } else {
             clock::now_to_issue()?
         };
-        let overdue = lock.finish_overdue(now);
         if let LockOperation::FinishRotation(_) = operation {
             // Without the secret nothing could be dropped from homelab.age.
             self.open(lock)?;
         }
-        let mut taken = operation.apply(lock, self.facts.homelab, now);
-        taken.closed.extend(overdue);
+        let taken = operation.apply(lock, self.facts.homelab, now);
         match operation {
             LockOperation::Nothing
             | LockOperation::Renew(_)

@@ -22,7 +22,7 @@ use crate::pki::{
 };
 use crate::root::{IssuanceId, Keyring, RootId, RootSecret};
 
-pub(crate) use stand_in::stand_in;
+pub(crate) use stand_in::{nobodys_secret, stand_in};
 pub(crate) use upgrade::unconfirmed;
 
 /// Why a certificate or a revocation list could not be issued, or a certificate not derived again.

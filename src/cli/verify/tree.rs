@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use super::{VerifyError, conclude, counted, keyring, listed};
+use crate::build::owner;
 use crate::cli::arguments::Verify;
-use crate::cli::build::{owner, shown_secrets};
+use crate::cli::build::shown_secrets;
 use crate::cli::failure::Failure;
 use crate::cli::hold::{PATIENCE, Still};
 use crate::cli::{believed, clock, report};
