@@ -108,9 +108,11 @@ impl Recollection {
         handed_out: &[HandedOut],
         accepted: &[DeviceId],
     ) -> Result<(), Failure> {
-        let accepted: Vec<String> = accepted.iter().map(ToString::to_string).collect();
-        let order = workspace.accepts_order_of(lock);
-        self.memory.remembered.accept(lock, &accepted, order);
+        let remembered = &mut self.memory.remembered;
+        remembered.accept_devices(accepted);
+        if workspace.accepts_order_of(lock) {
+            remembered.accept_order(lock);
+        }
         self.memory.learn(lock, handed_out, clock::now()?);
         Ok(())
     }

@@ -105,9 +105,6 @@ fn finishing(devices: Vec<DeviceId>) -> Operation {
 fn due(homelab: &Homelab, lock: &Lock) -> Result<Vec<DeviceId>, Failure> {
     let status = Status::at(clock::now_to_issue()?, homelab, Some(lock));
     let is_due = |state| matches!(state, State::Due | State::Expired);
-    let due = status.devices.iter().filter(|device| is_due(device.state));
-    let names: Vec<&str> = due.map(|device| device.device.as_str()).collect();
-    let devices = homelab.enrolled().map(|(_, device)| &device.id);
-    let named = devices.filter(|id| names.contains(&id.to_string().as_str()));
-    Ok(named.cloned().collect())
+    let due = { status.devices.into_iter() }.filter(|device| is_due(device.state));
+    Ok(due.map(|device| device.device).collect())
 }

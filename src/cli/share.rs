@@ -164,7 +164,7 @@ pub(super) fn share(arguments: &Share) -> Result<(), Failure> {
     }
     report::only_result(&url)?;
     report::picture(&qr)?;
-    let main = files[0].name.clone();
+    let main = files[0].name.to_string();
     report::note(format_args!(
         "{main} is here for {} min, or until it has been fetched; Ctrl-C ends it. Whoever has the address can fetch it.",
         arguments.minutes
@@ -284,10 +284,7 @@ fn read(
             path: out.join(altered.path.as_str()),
         }));
     }
-    let part = guide
-        .devices
-        .iter()
-        .find(|part| part.name == device.device.as_str());
+    let part = guide.devices.iter().find(|part| part.name == device.device);
     let part = part.expect("a device with a certificate has a part of the guide");
     let files = part.files.iter().map(|file| {
         let path = OutputPath::new(&format!("{folder}/{}", file.name));
@@ -315,9 +312,9 @@ fn page(
     device: &DeviceId,
     path: &SecretPath,
 ) -> Result<Vec<u8>, Failure> {
-    let page = Page::new(guide, device.device.as_str(), path);
+    let page = Page::new(guide, &device.device, path);
     let page = page.expect("its part was there when its files were read");
-    let rendered = templates.render_in(&page.language, "share.html.j2", &page);
+    let rendered = templates.render_in(page.language.as_str(), "share.html.j2", &page);
     let rendered = rendered.map_err(|error| Failure::new(Exit::Declaration, error))?;
     Ok(rendered.text.into_bytes())
 }

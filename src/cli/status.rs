@@ -14,6 +14,8 @@ use super::workspace::Workspace;
 use super::{believed, clock, create_root, history, report};
 use crate::build;
 use crate::dates;
+use crate::diagnostic::listed;
+use crate::model::Platform;
 use crate::status::{DependentStatus, DeviceStatus, State, Status};
 
 #[derive(Debug, Error, Diagnostic)]
@@ -45,7 +47,6 @@ pub(super) fn status(arguments: &Arguments) -> Result<(), Failure> {
         went_back = devices;
     }
     let mut status = Status::at(clock.now, &homelab, lock.as_ref());
-    let went_back: Vec<String> = went_back.iter().map(ToString::to_string).collect();
     for device in &mut status.devices {
         device.went_back = went_back.contains(&device.device);
     }
@@ -127,8 +128,8 @@ fn rotation(status: &Status) -> String {
         };
     }
     let named = |dependents: Vec<&DependentStatus>| {
-        let names: Vec<&str> = dependents.iter().map(|d| d.device.as_str()).collect();
-        names.join(", ")
+        let devices: Vec<_> = dependents.iter().map(|d| &d.device).collect();
+        listed(devices).to_string()
     };
     for vouching in &status.vouching {
         let (name, ends) = (&vouching.common_name, ends(vouching.not_after));
@@ -205,8 +206,8 @@ fn row(status: &Status, device: &DeviceStatus) -> [String; 5] {
         (State::Undeclared, _) => String::from("homelab build retires it"),
     };
     [
-        device.device.clone(),
-        device.platform.unwrap_or("-").to_owned(),
+        device.device.to_string(),
+        device.platform.map_or("-", Platform::as_str).to_owned(),
         device.state.as_str().to_owned(),
         ends,
         to_do,

@@ -3,9 +3,11 @@
 //! A [`Mistake`] is made where the rule stands that it breaks, by the macro `mistake!`: the words that a
 //! user reads are beside what they are about. This room gathers and orders them.
 
+mod listed;
 mod meant;
 mod mistake;
 
+pub(crate) use listed::{joined, listed};
 pub(crate) use meant::{closest, did_you_mean};
 pub(crate) use mistake::Mistake;
 pub(crate) use mistake::mistake;

@@ -1,11 +1,13 @@
 //! The admin's page, and the timeline in it.
 
+use std::borrow::Cow;
+
 use jiff::tz::Offset;
 use jiff::{Span, Timestamp};
 use serde::Serialize;
 
 use super::Artifact;
-use crate::dates;
+use crate::dates::{self, Shown};
 use crate::derive::{Index, Term};
 use crate::diagnostic::Mistake;
 use crate::pki::Validity;
@@ -16,16 +18,16 @@ use crate::template::Templates;
 struct Context<'i> {
     #[serde(flatten)]
     index: &'i Index,
-    timeline: Option<Timeline>,
+    timeline: Option<Timeline<'i>>,
 }
 
 /// Dates as places between 0 and 100. It knows no present: the page is the same on every day.
 #[derive(Serialize)]
-struct Timeline {
+struct Timeline<'i> {
     /// Days to mark, with what to write there.
     ticks: Vec<Tick>,
     /// A row for each device that has a certificate, then one for each authority.
-    rows: Vec<Row>,
+    rows: Vec<Row<'i>>,
 }
 
 #[derive(Serialize)]
@@ -35,13 +37,13 @@ struct Tick {
 }
 
 #[derive(Serialize)]
-struct Row {
-    name: String,
+struct Row<'i> {
+    name: Cow<'i, str>,
     is_authority: bool,
     /// The certificate's bar, and those of older ones.
     bars: Vec<Bar>,
-    renew_from: Option<String>,
-    until: String,
+    renew_from: Option<Shown>,
+    until: End,
 }
 
 #[derive(Serialize)]
@@ -55,7 +57,6 @@ struct Bar {
     goes_on: bool,
 }
 
-/// Renders the admin's page.
 pub(super) fn render(index: &Index, templates: &Templates) -> Result<Artifact, Mistake> {
     let context = Context {
         index,
@@ -64,7 +65,7 @@ pub(super) fn render(index: &Index, templates: &Templates) -> Result<Artifact, M
     Ok(templates.render("index.html.j2", &context)?.into())
 }
 
-fn timeline(index: &Index) -> Option<Timeline> {
+fn timeline(index: &Index) -> Option<Timeline<'_>> {
     let devices = || index.people.iter().flat_map(|person| &person.devices);
     let terms = || devices().flat_map(|device| device.term.iter().chain(&device.older));
     let scale = Scale {
@@ -75,22 +76,22 @@ fn timeline(index: &Index) -> Option<Timeline> {
     for person in &index.people {
         for device in &person.devices {
             let Some(term) = &device.term else { continue };
-            let mut bars = vec![scale.bar(term, false)];
-            bars.extend(device.older.iter().map(|older| scale.bar(older, true)));
+            let older = device.older.iter().map(|older| scale.older_bar(older));
+            let bars = [scale.bar(term)].into_iter().chain(older).collect();
             rows.push(Row {
-                name: format!("{}/{}", person.name, device.name),
+                name: Cow::Owned(format!("{}/{}", person.name, device.name)),
                 is_authority: false,
                 bars,
-                renew_from: term.renew_from.map(|at| dates::day(at).to_string()),
+                renew_from: term.renew_from.map(dates::day),
                 until: ends(term),
             });
         }
     }
     for authority in &index.authorities {
         rows.push(Row {
-            name: authority.name.clone(),
+            name: Cow::Borrowed(&authority.name),
             is_authority: true,
-            bars: vec![scale.bar(authority, false)],
+            bars: vec![scale.bar(authority)],
             renew_from: None,
             until: ends(authority),
         });
@@ -101,11 +102,19 @@ fn timeline(index: &Index) -> Option<Timeline> {
     })
 }
 
-fn ends(term: &Term) -> String {
+#[derive(Serialize)]
+#[serde(untagged)]
+enum End {
+    At(Shown),
+    Never(&'static str),
+}
+
+fn ends(term: &Term) -> End {
     if term.until == Validity::NO_END {
-        return String::from("no end");
+        End::Never("no end")
+    } else {
+        End::At(dates::end(term.from, term.until))
     }
-    dates::end(term.from, term.until).to_string()
 }
 
 struct Scale {
@@ -123,12 +132,19 @@ impl Scale {
         hundredths as f64 / 100.0
     }
 
-    fn bar(&self, term: &Term, is_older: bool) -> Bar {
+    fn older_bar(&self, term: &Term) -> Bar {
+        Bar {
+            is_older: true,
+            ..self.bar(term)
+        }
+    }
+
+    fn bar(&self, term: &Term) -> Bar {
         Bar {
             from: self.at(term.from),
             renew: self.at(term.renew_from.unwrap_or(term.until)),
             until: self.at(term.until),
-            is_older,
+            is_older: false,
             goes_on: term.until > self.until,
         }
     }

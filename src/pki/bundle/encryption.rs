@@ -39,7 +39,6 @@ pub(in crate::pki) const HMAC_WITH_SHA256: ObjectIdentifier =
 pub(in crate::pki) const AES256_CBC: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.1.42");
 
-/// What encrypts a bundle.
 pub(super) struct Encryption<'a> {
     pub(super) profile: BundleProfile,
     /// Not empty, and printable ASCII.

@@ -3,6 +3,8 @@
 //! What a file asks for is bounded before it is done: key derivations by the iterations of all of them
 //! together, everything else by the size of the file. Nothing here is nested without end.
 
+mod error;
+
 use cms::cert::x509::attr::Attributes;
 use cms::cert::x509::spki::AlgorithmIdentifierOwned;
 use cms::content_info::ContentInfo;
@@ -20,8 +22,9 @@ use pkcs12::{
 };
 use sha1::Sha1;
 use sha2::{Sha256, Sha384, Sha512};
-use thiserror::Error;
 use zeroize::Zeroizing;
+
+pub(crate) use error::OpenError;
 
 use super::definite::definite;
 use super::encryption::ITERATIONS;
@@ -59,10 +62,18 @@ pub(crate) struct OpenedBundle {
 pub(crate) struct BundledKey {
     /// The key; none where it is not one of P-256, P-384 or RSA from 2048 to 4096 bits.
     pub key: Option<PrivateKey>,
-    /// Whether it is encrypted by itself: importers pass over one that only its surroundings protect.
-    pub shrouded: bool,
+    pub bag: KeyBag,
     /// The identifier that pairs it with its certificate.
     pub local_key_id: Option<Vec<u8>>,
+}
+
+/// What a private key lies in (RFC 7292 §4.2.1 and §4.2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyBag {
+    /// It is encrypted by itself.
+    Shrouded,
+    /// Only what surrounds it protects it: importers pass over such a key.
+    Plain,
 }
 
 /// A certificate in a bundle.
@@ -88,9 +99,9 @@ impl SealedBundle {
     pub(crate) fn from_der(file: &[u8]) -> Result<SealedBundle, OpenError> {
         let pfx: Pfx = read(file).ok_or(OpenError::NotABundle)?;
         if pfx.auth_safe.content_type != DATA {
-            return Err(OpenError::Unknown(String::from(
-                "a public key rather than a password",
-            )));
+            return Err(OpenError::Unknown(
+                "a public key rather than a password".into(),
+            ));
         }
         Ok(SealedBundle {
             content: octets(&pfx.auth_safe.content)?,
@@ -166,9 +177,9 @@ impl Opening<'_> {
                 self.decrypt(&info.content_enc_alg, ciphertext.as_bytes())?
             }
             _ => {
-                return Err(OpenError::Unknown(String::from(
-                    "a public key rather than a password",
-                )));
+                return Err(OpenError::Unknown(
+                    "a public key rather than a password".into(),
+                ));
             }
         };
         let bags: Vec<SafeBag> = read(&bags).ok_or_else(|| self.unreadable())?;
@@ -198,9 +209,7 @@ impl Opening<'_> {
             PKCS_12_CERT_BAG_OID => {
                 let bag: CertBag = value.value.decode_as().map_err(damaged)?;
                 if bag.cert_id != PKCS_12_X509_CERT_OID {
-                    return Err(OpenError::Unknown(String::from(
-                        "a certificate not of X.509",
-                    )));
+                    return Err(OpenError::Unknown("a certificate not of X.509".into()));
                 }
                 let certificate = Certificate::from_der(bag.cert_value.as_bytes());
                 self.bundle.certificates.push(BundledCertificate {
@@ -212,11 +221,11 @@ impl Opening<'_> {
                 let shrouded: EncryptedPrivateKeyInfo = value.value.decode_as().map_err(damaged)?;
                 let ciphertext = shrouded.encrypted_data.as_bytes();
                 let pkcs8 = self.decrypt(&shrouded.encryption_algorithm, ciphertext)?;
-                self.key(&pkcs8, true, local_key_id);
+                self.key(&pkcs8, KeyBag::Shrouded, local_key_id);
             }
             PKCS_12_KEY_BAG_OID => {
                 let pkcs8 = Zeroizing::new(value.value.to_der().map_err(damaged)?);
-                self.key(&pkcs8, false, local_key_id);
+                self.key(&pkcs8, KeyBag::Plain, local_key_id);
             }
             // Revocation lists, secrets, more bags: not ours, and no importer of client certificates
             // looks at them.
@@ -225,10 +234,10 @@ impl Opening<'_> {
         Ok(())
     }
 
-    fn key(&mut self, pkcs8: &[u8], shrouded: bool, local_key_id: Option<Vec<u8>>) {
+    fn key(&mut self, pkcs8: &[u8], bag: KeyBag, local_key_id: Option<Vec<u8>>) {
         self.bundle.keys.push(BundledKey {
             key: PrivateKey::from_pkcs8_der(pkcs8).ok(),
-            shrouded,
+            bag,
             local_key_id,
         });
     }
@@ -239,9 +248,9 @@ impl Opening<'_> {
         ciphertext: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         if algorithm.oid == PKCS_12_PBEWITH_SHAAND40_BIT_RC2_CBC {
-            return Err(OpenError::Unknown(String::from(
-                "RC2 of 40 bits, which current importers refuse too",
-            )));
+            return Err(OpenError::Unknown(
+                "RC2 of 40 bits, which current importers refuse too".into(),
+            ));
         }
         match decrypt(algorithm, ciphertext, self.password, &mut self.work) {
             Ok((plain, protection)) => {
@@ -262,7 +271,7 @@ impl OpenedBundle {
             !self.encryption.is_empty()
                 && self.encryption.iter().all(|part| part.scheme == encryption)
                 && self.mac.as_ref().is_some_and(|sealed| sealed.scheme == mac)
-                && self.keys.iter().all(|key| key.shrouded)
+                && self.keys.iter().all(|key| key.bag == KeyBag::Shrouded)
         };
         if all(Scheme::TripleDes, Scheme::Hmac(Hash::Sha1)) {
             Some(BundleProfile::Compat)
@@ -306,11 +315,11 @@ fn verify_mac(
         SHA384 => Hash::Sha384,
         SHA512 => Hash::Sha512,
         PBMAC1 => {
-            return Err(OpenError::Unknown(String::from(
-                "a MAC of the kind PBMAC1, which importers refuse too",
-            )));
+            return Err(OpenError::Unknown(
+                "a MAC of the kind PBMAC1, which importers refuse too".into(),
+            ));
         }
-        other => return Err(OpenError::Unknown(format!("the digest {other}"))),
+        other => return Err(OpenError::Unknown(format!("the digest {other}").into())),
     };
     let iterations = count(mac.iterations)?;
     work.add(iterations)?;
@@ -360,37 +369,6 @@ where
 
 fn damaged(_: der::Error) -> OpenError {
     OpenError::Damaged
-}
-
-impl From<DecryptError> for OpenError {
-    fn from(error: DecryptError) -> OpenError {
-        match error {
-            DecryptError::Damaged => OpenError::Damaged,
-            DecryptError::WrongPassword => OpenError::WrongPassword,
-            DecryptError::Unknown(cipher) => OpenError::Unknown(cipher.name),
-            DecryptError::TooMuchWork => OpenError::TooMuchWork,
-        }
-    }
-}
-
-/// Why a bundle does not open.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub(crate) enum OpenError {
-    /// The file is something else.
-    #[error("it is not a PKCS#12 file, or it is cut short")]
-    NotABundle,
-    /// It is one, but some part of it cannot be read.
-    #[error("it is damaged")]
-    Damaged,
-    /// It has another password.
-    #[error("the password is wrong, or the file is damaged")]
-    WrongPassword,
-    /// It is protected in a way that is not known.
-    #[error("it is protected with {0}, which is not known here")]
-    Unknown(String),
-    /// It would keep the machine busy for long.
-    #[error("it asks for more work than any honest file does")]
-    TooMuchWork,
 }
 
 #[cfg(test)]

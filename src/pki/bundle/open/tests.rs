@@ -23,7 +23,7 @@ fn what_is_written_here_opens_and_has_its_profile() {
         let public = key.key.as_ref().map(PrivateKey::public_key);
         assert_eq!(public, certificate.certificate.public_key());
         assert_eq!(key.local_key_id, certificate.local_key_id);
-        assert!(key.shrouded);
+        assert_eq!(key.bag, KeyBag::Shrouded);
         let sealed = SealedBundle::from_der(&golden::bundle(profile)).unwrap();
         assert_eq!(sealed.takes(golden::PASSWORD), Ok(Some(true)));
         for wrong in ["", "wrong", "\u{1f511}"] {
