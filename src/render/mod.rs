@@ -63,7 +63,7 @@ impl Secrets {
         };
         let signer = self.signers.get(&issued.authority);
         let (root, signer) = signer.ok_or_else(not_as_recorded)?;
-        let credential = Credential::derive(&self.keyring, signer, issued)?;
+        let credential = Credential::of(&self.keyring, signer, issued)?;
         let root = self.keyring.root(root).ok_or_else(not_as_recorded)?;
         Ok(Unsealed {
             credential,
