@@ -44,6 +44,7 @@ mod status;
 mod template;
 mod tree;
 mod verify;
+mod workspace;
 
 pub use cli::main;
 

@@ -39,5 +39,5 @@ pub(crate) use prepare::{Consent, Mode, Prepared, Refusal, Situation, owner, pre
 pub(crate) use requests::{RequestFile, Requested};
 pub(crate) use staleness::{Stale, Staleness, stale};
 pub(crate) use step::{Step, Verb};
-pub(crate) use stop::{Fault, Stop, nothing_issued};
+pub(crate) use stop::{Stop, nothing_issued};
 pub(crate) use update::{Keys, LockChanges, Update, Updated};

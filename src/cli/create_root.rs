@@ -11,21 +11,17 @@ use std::path::{Path, PathBuf};
 use miette::Diagnostic;
 use thiserror::Error;
 
-use super::failure::Failure;
-use super::hold::Held;
 use super::report;
 use super::sealing::{SealsTo, TRIED};
-use super::secret::{self, LIMIT, Opened, SecretError};
-use super::workspace::Workspace;
+use super::secret::{self, Opened, SecretError};
+use crate::diagnostic::Failure;
 use crate::lock::Lock;
 use crate::root::{
     Identity, IssuanceId, IssuanceIds, Key, Keyring, RootSecret, SealError, is_sealed, unseal,
 };
 use crate::share::SecretPath;
 use crate::tree::{Existing, Mode, TreeError, write_durably};
-
-/// Where the sealed secret is kept until the lock that pins it is written.
-pub(super) const PENDING: &str = ".homelab.age.pending";
+use crate::workspace::{Held, PENDING, SEALED_LIMIT as LIMIT, Workspace};
 
 #[derive(Debug, Error, Diagnostic)]
 pub(super) enum CreateRootError {

@@ -3,8 +3,8 @@
 use miette::Diagnostic;
 use thiserror::Error;
 
-use super::failure::{Exit, Failure};
 use crate::diagnostic::did_you_mean;
+use crate::diagnostic::{Failure, Fault};
 use crate::model::{DeviceId, Homelab};
 
 #[derive(Debug, Error, Diagnostic)]
@@ -68,7 +68,7 @@ pub(super) fn is_enrolled(
             help: known_for(homelab, device),
         },
     };
-    Err(Failure::new(Exit::Usage, error))
+    Err(Failure::new(Fault::Usage, error))
 }
 
 /// What was probably meant: one that is called nearly so, or one of those that the person has.

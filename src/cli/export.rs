@@ -8,15 +8,14 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::arguments::{Export, Exported, Secret};
-use super::failure::{Exit, Failure};
-use super::git::is_seen;
 use super::password::issued_to;
-use super::workspace::Workspace;
 use super::{report, secret};
+use crate::diagnostic::{Failure, Fault};
 use crate::issue::{Credential, Signer};
 use crate::lock::{Authority, Issued, Lock};
 use crate::model::{DeviceId, Enrolment};
 use crate::tree::{Existing, Mode, write_durably};
+use crate::workspace::{Workspace, git::is_seen};
 
 #[derive(Debug, Error, Diagnostic)]
 enum ExportError {
@@ -79,13 +78,13 @@ struct Exportable {
 pub(super) fn export(arguments: &Export) -> Result<(), Failure> {
     if let Some(what) = arguments.contradiction() {
         return Err(Failure::new(
-            Exit::Usage,
+            Fault::Usage,
             ExportError::Contradiction { what },
         ));
     }
     refuse_terminal(arguments)?;
     refuse_repository(arguments)?;
-    let workspace = Workspace::of(&arguments.declaration);
+    let workspace = arguments.declaration.workspace();
     let lock = workspace.lock()?;
     let exportable = match &arguments.what {
         Exported::Device(device) => of_device(&workspace, lock.as_ref(), device, arguments)?,

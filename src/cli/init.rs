@@ -7,15 +7,13 @@ use thiserror::Error;
 
 use super::arguments::Init;
 use super::create_root::{self, CreatedRoot, SealedRoot};
-use super::failure::{Exit, Failure};
-use super::git;
-use super::hold::Held;
-use super::memory;
 use super::report;
 use super::sealing::SealsTo;
 use super::secret;
+use crate::diagnostic::{Failure, Fault};
 use crate::model::Domain;
 use crate::tree::{Existing, Mode, write_durably};
+use crate::workspace::{Held, Recollection, git};
 
 #[derive(Debug, Error, Diagnostic)]
 enum InitError {
@@ -56,10 +54,10 @@ enum InitError {
 pub(super) fn init(arguments: &Init) -> Result<(), Failure> {
     let domain = Domain::new(&arguments.domain).map_err(|why| {
         let domain = arguments.domain.clone();
-        Failure::new(Exit::Usage, InitError::BadDomain { domain, why })
+        Failure::new(Fault::Usage, InitError::BadDomain { domain, why })
     })?;
     make_directory(&arguments.declaration.file)?;
-    let workspace = Held::of(&arguments.declaration)?;
+    let workspace = arguments.declaration.held()?;
     let path = workspace.declaration();
     if path.symlink_metadata().is_ok() {
         let path = path.to_owned();
@@ -67,7 +65,7 @@ pub(super) fn init(arguments: &Init) -> Result<(), Failure> {
     }
     match create_root::standing(&workspace, &workspace.path("out"), SealedRoot::Needed)? {
         None => {
-            memory::begin_anew(&workspace)?;
+            Recollection::begin_anew(&workspace);
             let created = created(arguments, &workspace)?;
             create_root::establish(&workspace, &created, &created.lock)?;
         }

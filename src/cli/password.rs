@@ -4,13 +4,13 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::arguments::{Password, Secret};
-use super::failure::Failure;
-use super::workspace::Workspace;
 use super::{report, secret};
+use crate::diagnostic::Failure;
 use crate::diagnostic::did_you_mean;
 use crate::lock::{Issued, Lock};
 use crate::model::DeviceId;
 use crate::root;
+use crate::workspace::Workspace;
 
 #[derive(Debug, Error, Diagnostic)]
 enum PasswordError {
@@ -37,7 +37,7 @@ enum PasswordError {
 
 /// Prints the password of a device's .p12, and nothing else.
 pub(super) fn password(arguments: &Password) -> Result<(), Failure> {
-    let workspace = Workspace::of(&arguments.declaration);
+    let workspace = arguments.declaration.workspace();
     let lock = workspace.lock()?;
     let (lock, issued) = issued_to(lock.as_ref(), &arguments.device)?;
     let password = derived(&workspace, lock, issued, &arguments.secret)?;

@@ -6,10 +6,9 @@ use thiserror::Error;
 use super::arguments::Renew;
 use super::build::{Operation, build_after};
 use super::device::{Purpose, is_enrolled};
-use super::failure::{Exit, Failure};
-use super::inputs::{Inputs, issued_lock};
 use super::{clock, report};
 use crate::build::LockOperation;
+use crate::diagnostic::{Failure, Fault};
 use crate::lock::{Issued, Lock, State as Kept};
 use crate::model::{DeviceId, Homelab};
 use crate::status::{State, Status};
@@ -26,8 +25,8 @@ enum RenewError {
 
 /// Issues new certificates, or shuts out the older ones, and builds.
 pub(super) fn renew(arguments: &Renew) -> Result<(), Failure> {
-    let inputs = Inputs::held(&arguments.make)?;
-    let (homelab, lock) = (&inputs.homelab, issued_lock(&inputs.workspace)?);
+    let inputs = arguments.make.held()?;
+    let (homelab, lock) = (&inputs.homelab, inputs.workspace.issued_lock()?);
     for device in &arguments.devices {
         is_enrolled(homelab, device, Purpose::Renew)?;
     }
@@ -69,7 +68,7 @@ fn finish(lock: &Lock, devices: &[DeviceId]) -> Result<Operation, Failure> {
         if certificates.all(|issued| issued.state == Kept::Active) {
             let device = device.clone();
             return Err(Failure::new(
-                Exit::Usage,
+                Fault::Usage,
                 RenewError::NothingToFinish { device },
             ));
         }

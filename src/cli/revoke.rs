@@ -3,22 +3,21 @@
 use super::arguments::Revoke;
 use super::build::build_accepting;
 use super::device::{Purpose, is_enrolled};
-use super::failure::Failure;
-use super::inputs::{Inputs, issued_lock};
 use super::report;
 use crate::build::{LockOperation, Reissue};
 use crate::dates;
+use crate::diagnostic::Failure;
 use crate::issue::was_replaced_at;
 use crate::lock::Lock;
 use crate::model::{Admission, DeviceId, Enrolment, Homelab};
 
 /// Shuts devices out at once, builds, and says what is to be done next, in order.
 pub(super) fn revoke(arguments: &Revoke) -> Result<(), Failure> {
-    let inputs = Inputs::held(&arguments.make)?;
+    let inputs = arguments.make.held()?;
     for device in &arguments.devices {
         is_enrolled(&inputs.homelab, device, Purpose::Revoke)?;
     }
-    let lock = issued_lock(&inputs.workspace)?;
+    let lock = inputs.workspace.issued_lock()?;
     let has_same_key = |device: &DeviceId| inputs.requested.would_certify_again(&lock, device);
     let blocked = lock.blocked();
     let mut devices = arguments.devices.clone();

@@ -5,17 +5,16 @@ use thiserror::Error;
 
 use super::arguments::{Make, Rotate, Rotates, Secret};
 use super::build::build_after;
-use super::failure::{Exit, Failure};
-use super::hold::Held;
-use super::inputs::{Inputs, issued_lock};
 use super::sealing::{SealsTo, Wanted};
 use super::secret::{self, Opened, OpenedWith};
 use super::{create_root, report};
 use crate::build::{LockOperation, Rotation};
 use crate::dates;
+use crate::diagnostic::{Failure, Fault};
 use crate::lock::{AuthorityState, Dependent, Lock, Origin};
 use crate::model::Homelab;
 use crate::root::{Recipient, is_sealed_with_passphrase};
+use crate::workspace::{Held, Inputs};
 
 #[derive(Debug, Error, Diagnostic)]
 enum RotateError {
@@ -58,7 +57,7 @@ enum RotateError {
 pub(super) fn rotate(arguments: &Rotate) -> Result<(), Failure> {
     let make = arguments.make();
     let what = arguments.what();
-    let what = what.ok_or_else(|| Failure::new(Exit::Usage, RotateError::Nothing))?;
+    let what = what.ok_or_else(|| Failure::new(Fault::Usage, RotateError::Nothing))?;
     if what == Rotates::SealByOldName {
         report::note("`rotate --identity` is called `rotate --reseal` now.");
     }
@@ -70,14 +69,14 @@ pub(super) fn rotate(arguments: &Rotate) -> Result<(), Failure> {
         arguments.seal_command.as_deref(),
         arguments.root_command.as_deref(),
     );
-    let inputs = Inputs::held(&make)?;
-    let lock = issued_lock(&inputs.workspace)?;
+    let inputs = make.held()?;
+    let lock = inputs.workspace.issued_lock()?;
     if what == Rotates::Finish {
         return finish(arguments, &make, &inputs, &lock, wanted);
     }
     if is_under_way(&lock) {
         if arguments.root && lock.roots().len() == 1 {
-            return Err(Failure::new(Exit::Usage, RotateError::UnderWay));
+            return Err(Failure::new(Fault::Usage, RotateError::UnderWay));
         }
         build_after(&inputs, &make, &LockOperation::Nothing)?;
         report::result("a rotation is under way: `homelab status` says how far it is");
@@ -119,7 +118,7 @@ fn finish(
     if !dependents.is_empty() && !arguments.force {
         let devices = dependents.iter().map(depends).collect();
         let error = RotateError::DependedOn { devices };
-        return Err(Failure::new(Exit::Difference, error));
+        return Err(Failure::new(Fault::Difference, error));
     }
     let outgoing: Vec<String> = lock
         .outgoing(&inputs.homelab)
@@ -172,11 +171,11 @@ fn depends(dependent: &Dependent) -> String {
 
 /// Encrypts homelab.age anew, and touches nothing else.
 fn reseal(arguments: &Rotate, make: &Make) -> Result<(), Failure> {
-    let workspace = Held::of(&make.declaration)?;
-    let lock = issued_lock(&workspace)?;
+    let workspace = make.declaration.held()?;
+    let lock = workspace.issued_lock()?;
     create_root::complete_pending(&workspace, &lock)?;
     if !says_to_whom(arguments) {
-        return Err(Failure::new(Exit::Usage, RotateError::NoRecipient));
+        return Err(Failure::new(Fault::Usage, RotateError::NoRecipient));
     }
     let opened = match opened_by_own_identity(arguments, make, &workspace, &lock) {
         Some(opened) => opened,

@@ -9,14 +9,13 @@ use miette::Diagnostic;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::failure::Failure;
-use super::hold::Held;
-use super::secret::{self, LIMIT, Opened, OpenedWith, SEALED_VARIABLE};
-use super::workspace::Workspace;
+use super::secret::{self, Opened, OpenedWith, SEALED_VARIABLE};
+use crate::diagnostic::Failure;
 use crate::root::{
     Identity, Key, Keyring, Recipient, SealError, is_sealed, seal, seal_with_passphrase, unseal,
 };
 use crate::tree::{Existing, Mode, write_durably};
+use crate::workspace::{Held, SEALED_LIMIT as LIMIT, Workspace};
 
 /// Where a file that a command has sealed lies while another tries to open it.
 pub(super) const TRIED: &str = ".homelab.age.tried";

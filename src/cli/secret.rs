@@ -11,19 +11,17 @@ use zeroize::Zeroizing;
 
 use super::arguments::Secret;
 
-use super::failure::Failure;
+use super::passphrase;
 use super::sealing::SealsTo;
-use super::workspace::Workspace;
-use super::{bounded, passphrase};
 use crate::build::hold_against_secret;
+use crate::diagnostic::Failure;
 use crate::lock::Lock;
 use crate::root::{
     Identity, Key, Keyring, NotIdentities, OtherKey, Recipient, RootId, RootSecret, SealError,
     has_conflict, is_sealed_with_passphrase, recipients, unseal,
 };
-
-/// Bytes of an identity file, a sealed root or a command's answer, at the most.
-pub(super) const LIMIT: u64 = 64 << 10;
+use crate::tree;
+use crate::workspace::{SEALED_LIMIT as LIMIT, Workspace, first_line};
 
 #[derive(Debug, Error, Diagnostic)]
 pub(super) enum SecretError {
@@ -395,7 +393,7 @@ fn root_passphrase(options: &Secret) -> Result<SecretString, Failure> {
 
 /// The passphrase in the first line of a file, or of standard input.
 pub(super) fn passphrase_in(file: &Path) -> Result<SecretString, Failure> {
-    let line = bounded::first_line(file).map_err(|source| {
+    let line = first_line(file).map_err(|source| {
         let path = file.to_owned();
         Failure::environment(SecretError::PassphraseFile { path, source })
     })?;
@@ -458,10 +456,7 @@ pub(super) const SEALED_VARIABLE: &str = "HOMELAB_AGE";
 
 /// Makes a directory, and those above it, that only the user may look into.
 pub(super) fn make_private_directory(directory: &Path) -> Result<(), Failure> {
-    use std::os::unix::fs::DirBuilderExt;
-    let mut builder = std::fs::DirBuilder::new();
-    let made = builder.recursive(true).mode(0o700).create(directory);
-    made.map_err(|source| {
+    tree::make_private_directory(directory).map_err(|source| {
         Failure::environment(SecretError::CannotMake {
             path: directory.to_owned(),
             source,

@@ -9,19 +9,18 @@ use thiserror::Error;
 
 use super::arguments::Share;
 use super::device::{Purpose, is_enrolled};
-use super::failure::{Exit, Failure};
-use super::hold::{PATIENCE, Still};
-use super::inputs::{issued_lock, sealed_hash};
 use super::{clock, create_root, password, report, secret};
 use crate::build::{self, Stale, Staleness, owner};
 use crate::dates;
 use crate::derive::{self, Derivation, Guide, Recipe};
+use crate::diagnostic::{Failure, Fault};
 use crate::lock::{Issued, Lock};
 use crate::model::DeviceId;
 use crate::render::Secrets;
 use crate::share::{End, File, Limits, Offer, Page, Qr, SecretPath, Server};
 use crate::template::Templates;
 use crate::tree::{Existing, Mode, OutputPath, View, write_durably};
+use crate::workspace::PATIENCE;
 
 #[derive(Debug, Error, Diagnostic)]
 enum ShareError {
@@ -117,18 +116,18 @@ enum ShareError {
 /// Offers a device's files until they are fetched.
 pub(super) fn share(arguments: &Share) -> Result<(), Failure> {
     let device = &arguments.device;
-    let workspace = Still::of(&arguments.declaration)?;
+    let workspace = arguments.declaration.still()?;
     let out = workspace.out(arguments.out.as_deref())?;
     if let Some(file) = arguments.qr.as_ref().filter(|file| !is_svg(file)) {
         let path = file.clone();
-        return Err(Failure::new(Exit::Usage, ShareError::NotSvg { path }));
+        return Err(Failure::new(Fault::Usage, ShareError::NotSvg { path }));
     }
     let homelab = workspace.homelab()?;
     is_enrolled(&homelab, device, Purpose::Share)?;
-    let lock = issued_lock(&workspace)?;
+    let lock = workspace.issued_lock()?;
     let issued = active(&lock, device)?;
     let templates = workspace.templates()?;
-    let sealed = sealed_hash(&workspace)?;
+    let sealed = workspace.sealed_hash()?;
     let planned = derive::derive(&homelab, &lock, &templates.of_the_edge(), sealed);
     let mut view = View::open(&out, owner(&lock), PATIENCE).map_err(Failure::environment)?;
     view.believe_only(workspace.recollection().manifests(&out));
@@ -277,7 +276,7 @@ fn read(
         .filter(|derivation| secrets.is_some() || !derivation.recipe.needs_secrets())
         .collect();
     let differences = build::differences(&view, &public, templates, secrets.as_ref());
-    let differences = differences.map_err(|error| Failure::new(Exit::Environment, error))?;
+    let differences = differences.map_err(|error| Failure::new(Fault::Environment, error))?;
     let is_public = |path: &OutputPath| public.iter().any(|made| made.path == *path);
     if let Some(altered) = differences.iter().find(|found| is_public(&found.path)) {
         return Err(Failure::environment(ShareError::Altered {
@@ -318,7 +317,7 @@ fn page(
     let page = Page::new(guide, device.device.as_str(), path);
     let page = page.expect("its part was there when its files were read");
     let rendered = templates.render_in(&page.language, "share.html.j2", &page);
-    let rendered = rendered.map_err(|error| Failure::new(Exit::Declaration, error))?;
+    let rendered = rendered.map_err(|error| Failure::new(Fault::Declaration, error))?;
     Ok(rendered.text.into_bytes())
 }
 
@@ -327,7 +326,7 @@ fn listen(arguments: &Share) -> Result<TcpListener, Failure> {
         Some(address) if can_be_visited(address) => address,
         Some(address) => {
             return Err(Failure::new(
-                Exit::Usage,
+                Fault::Usage,
                 ShareError::BadAddress { address },
             ));
         }

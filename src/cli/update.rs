@@ -4,23 +4,21 @@ use jiff::Timestamp;
 
 use super::arguments::Secret;
 use super::build::Operation;
-use super::failure::Failure;
-use super::hold::Held;
-use super::inputs::Inputs;
 use super::sealing::Wanted;
 use super::secret::Opened;
-use super::workspace::WorkspaceError;
-use super::{clock, create_root, memory, report, secret};
+use super::{clock, create_root, report, secret};
 use crate::build::{
     Adoption, History, Keys, LockChanges, LockOperation, Requested, Rotation, Taken, Update,
     Updated,
 };
 use crate::dates;
+use crate::diagnostic::Failure;
 use crate::issue::{new_authority, unconfirmed};
 use crate::lock::{Authority, AuthorityState, Lock, Origin, Reconciliation};
 use crate::model::Homelab;
 use crate::render::Secrets;
 use crate::root::{Identity, IssuanceId, Keyring};
+use crate::workspace::{Held, Inputs, Recollection, WorkspaceError};
 
 /// One build's dealings with the keyring, which is opened once and only where it is needed.
 pub(super) struct Updating<'a> {
@@ -62,7 +60,7 @@ impl<'a> Updating<'a> {
     pub(super) fn begin(&mut self, operation: &Operation) -> Result<Lock, Failure> {
         // Before anything is drawn or written.
         clock::now_to_issue()?;
-        memory::begin_anew(self.workspace)?;
+        Recollection::begin_anew(self.workspace);
         let adopts = matches!(operation, LockOperation::Adopt(_));
         let facts = self.facts;
         let first = |lock: Lock, keyring: &Keyring| {

@@ -12,17 +12,16 @@ use zeroize::Zeroizing;
 
 use super::arguments::Adopt;
 use super::build::build_after;
-use super::failure::Failure;
-use super::inputs::Inputs;
 use super::sealing::Wanted;
-use super::workspace::Workspace;
 use super::{clock, report, secret};
 use crate::build::{Adoption, LockOperation};
+use crate::diagnostic::Failure;
 use crate::lock::{Authority, Lock};
 use crate::pki::{
     Certificate, ForeignKey, ForeignKeyError, NotAnAuthority, PrivateKey, Readers, Validity,
     can_sign_for, certificates_in, read_authority,
 };
+use crate::workspace::Workspace;
 use refusal::Refusal;
 
 /// Bytes of a certificate's or a key's file, at the most.
@@ -119,7 +118,7 @@ fn remedy(why: &ForeignKeyError, key: &Path, path: &Path) -> String {
 
 /// Adopts the authorities of a file, and builds.
 pub(super) fn adopt(arguments: &Adopt) -> Result<(), Failure> {
-    let inputs = Inputs::held(&arguments.make)?;
+    let inputs = arguments.make.held()?;
     let workspace = &inputs.workspace;
     let (path, now) = (&arguments.certificate, clock::now_to_issue()?);
     let authorities = authorities(workspace, path, now)?;

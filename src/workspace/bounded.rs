@@ -15,7 +15,7 @@ const SECRET_LIMIT: u64 = 1 << 10;
 /// # Errors
 /// Where it has more than `limit`, or is something else than a file: a device may have no end, and a named pipe would
 /// be waited for.
-pub(super) fn whole(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn whole(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let bytes = start(path, limit.saturating_add(1))?;
     if bytes.len() as u64 > limit {
         Err(io::Error::other(format!(
@@ -27,7 +27,7 @@ pub(super) fn whole(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 }
 
 /// A file's first bytes, at most as many.
-pub(super) fn start(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn start(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let (file, kind) = open(path)?;
     if kind != FileType::RegularFile {
         return Err(io::Error::other("it is no file"));
@@ -44,7 +44,7 @@ pub(super) fn start(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// Where the file is too large for a secret, or the line empty.
-pub(super) fn first_line(path: &Path) -> io::Result<Zeroizing<String>> {
+pub(crate) fn first_line(path: &Path) -> io::Result<Zeroizing<String>> {
     let mut text = Zeroizing::new(Vec::with_capacity(SECRET_LIMIT as usize + 1));
     if path == Path::new("-") {
         read_secret(io::stdin().lock(), &mut text)?

@@ -7,9 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use super::failure::Failure;
-use super::hold::Held;
-use super::report;
+use super::Held;
+use crate::diagnostic::Failure;
 use crate::tree::parent_of;
 
 /// What git does not keep.
@@ -51,14 +50,14 @@ const PATH_LIMIT: u64 = 1 << 16;
 const LIMIT: u64 = 1 << 20;
 
 /// Tells git everything, where a homelab begins; whether there was anything to tell.
-pub(super) fn tell(workspace: &Held) -> Result<bool, Failure> {
+pub(crate) fn tell(workspace: &Held) -> Result<bool, Failure> {
     let ignored = ignore(workspace)?;
     Ok(attribute(workspace)? || ignored)
 }
 
 /// Tells git how to treat what is there, where the workspace is in a work tree of git's. What the user has said of a file
 /// stays as it is, and so does what is not there because the user took it out of `.gitignore`.
-pub(super) fn tell_again(workspace: &Held) -> Result<bool, Failure> {
+pub(crate) fn tell_again(workspace: &Held) -> Result<bool, Failure> {
     if is_in_work_tree(workspace.directory()) {
         let ignored = ignore_by_present_lines(workspace)?;
         Ok(attribute(workspace)? || ignored)
@@ -92,7 +91,7 @@ fn ignored_now(text: &str) -> String {
 
 /// What git says of a path.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Tracks {
+pub(crate) enum Tracks {
     /// It keeps nothing there, or there is no git.
     Nothing,
     /// It keeps this file there, or the link that it is, among others perhaps.
@@ -102,7 +101,7 @@ pub(super) enum Tracks {
 }
 
 /// Whether git keeps something at or below `path`.
-pub(super) fn tracks(path: &Path) -> Tracks {
+pub(crate) fn tracks(path: &Path) -> Tracks {
     let (Ok(parent), Some(name)) = (parent_of(path).canonicalize(), path.file_name()) else {
         return Tracks::Nothing;
     };
@@ -145,7 +144,7 @@ fn first_of(mut asked: Child, top: &Path) -> Tracks {
 
 /// The first link on the way to the output, in the homelab's directory, that git keeps or does not answer for: whoever
 /// can push says where it leads.
-pub(super) fn tracked_link<'p>(directory: &Path, out: &'p Path) -> Option<&'p Path> {
+pub(crate) fn tracked_link<'p>(directory: &Path, out: &'p Path) -> Option<&'p Path> {
     let here = directory.canonicalize().ok()?;
     let links = out.ancestors().filter(|path| path.is_symlink());
     let mut within = links.filter(|link| {
@@ -155,15 +154,8 @@ pub(super) fn tracked_link<'p>(directory: &Path, out: &'p Path) -> Option<&'p Pa
     within.find(|link| tracks(link) != Tracks::Nothing)
 }
 
-/// Says that git was told something.
-pub(super) fn report_told() {
-    report::note(format_args!(
-        "{ATTRIBUTES} and {IGNORE} tell git now how homelab.lock and homelab.age are kept and merged: commit them."
-    ));
-}
-
 /// Whether a directory is in a work tree of git's, or is one.
-pub(super) fn is_in_work_tree(directory: &Path) -> bool {
+pub(crate) fn is_in_work_tree(directory: &Path) -> bool {
     let Ok(directory) = directory.canonicalize() else {
         return false;
     };
@@ -173,7 +165,7 @@ pub(super) fn is_in_work_tree(directory: &Path) -> bool {
 
 /// Whether a file lies in a git work tree that does not ignore it. Where git cannot be asked, a work tree is
 /// enough: the word costs nothing.
-pub(super) fn is_seen(path: &Path) -> bool {
+pub(crate) fn is_seen(path: &Path) -> bool {
     let Some(name) = path.file_name() else {
         return false;
     };
@@ -265,7 +257,7 @@ fn text(workspace: &Held, name: &str) -> Result<Option<String>, Failure> {
     let there = workspace.path(name).symlink_metadata();
     if there.is_ok_and(|there| there.is_symlink()) {
         if is_in_work_tree(workspace.directory()) {
-            report::note(format_args!(
+            workspace.listener().note(format_args!(
                 "`{name}` is a link, which git does not follow, and stays as it is: put a file in its place, and the next build tells git in it how homelab.lock and homelab.age are kept."
             ));
         }
