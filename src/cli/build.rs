@@ -6,16 +6,14 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::arguments::{Build, Make};
-use super::create_root::{self, SealedRoot};
-use super::sealing::Wanted;
-use super::update::Updating;
-use super::{clock, report, secret};
+use super::{clock, report};
 use crate::build::{
     self, Accepted, Built, Consent, Difference, ExecuteError, LockOperation, Mode, Prepared,
     Refusal, SIGN, Situation, Stop, owner,
 };
 use crate::derive::Derivation;
 use crate::diagnostic::{Failure, Fault};
+use crate::keyring::{self, SealedRoot, Updating, Wanted};
 use crate::lock::Lock;
 use crate::model::DeviceId;
 use crate::render::Secrets;
@@ -107,19 +105,21 @@ fn build_all(
         Some(_) => SealedRoot::Elsewhere,
         None => SealedRoot::Needed,
     };
-    let standing = create_root::standing(workspace, out, sealed)?;
+    let means = make.secret.means();
+    let standing = keyring::standing(workspace, out, sealed, &means.usual)?;
     let prepared = prepare(inputs, standing, order, mode, consent)?;
     let is_first = prepared.before.as_ref();
     let is_first = is_first.is_none_or(|lock| lock.signing().is_none());
     refuse_hopeless(inputs, &prepared, order)?;
-    let mut updating = Updating::new(inputs, &prepared.situation.history, &make.secret);
+    let Situation { history, clock, .. } = &prepared.situation;
+    let mut updating = Updating::new(inputs, history, &means, *clock);
     let lock = match (&prepared.before, mode) {
         (None, _) => updating.begin(order)?,
         (Some(lock), Mode::Update) => updating.go_on(lock.clone(), order)?,
         (Some(lock), Mode::Locked | Mode::Edge) => lock.clone(),
     };
-    report::notes(&prepared.warnings_of(&lock));
-    report::notes(&build::notes_of_caddy(&inputs.homelab));
+    report::notes(prepared.warnings_of(&lock));
+    report::notes(build::notes_of_caddy(&inputs.homelab));
     // homelab.age may be another one by now.
     let derivations = prepared.derivations_for(&lock, workspace.sealed_hash()?);
     let is_bare = out.symlink_metadata().is_err() && needs_secrets(&derivations);
@@ -147,7 +147,7 @@ fn build_all(
                 ".gitattributes and .gitignore tell git now how homelab.lock and homelab.age are kept and merged: commit them.",
             );
         }
-        report::notes(&build::ended(&inputs.homelab, &lock, &clock::read()?));
+        report::notes(build::ended(&inputs.homelab, &lock, &clock::read()?));
     }
     if is_first {
         report::note(format_args!(
@@ -220,7 +220,7 @@ fn build_edge(inputs: &Inputs<Held>, consent: Consent<'_>) -> Result<(), Failure
     let lock = inputs.workspace.lock()?;
     let was_stale = lock.as_ref().is_some_and(Lock::has_stale_crl);
     let prepared = prepare(inputs, lock, &Operation::Nothing, Mode::Edge, consent)?;
-    report::notes(&build::notes_of_caddy(&inputs.homelab));
+    report::notes(build::notes_of_caddy(&inputs.homelab));
     let lock = &prepared.lock;
     // Who is no longer declared is left out of the Caddyfile at once; the lock learns of it later.
     let derivations = prepared.derivations();
@@ -239,7 +239,7 @@ fn build_edge(inputs: &Inputs<Held>, consent: Consent<'_>) -> Result<(), Failure
         };
         report::note(format_args!("ca.crl is left as it is, for {why}: {SIGN}"));
     }
-    report::notes(&prepared.lagging());
+    report::notes(prepared.lagging());
     Ok(())
 }
 
@@ -260,7 +260,7 @@ fn check_tree(inputs: &Inputs<Still>, make: &Make, consent: Consent<'_>) -> Resu
         consent,
     )?;
     let lock = &prepared.lock;
-    let opened = secret::unlock(workspace, &make.secret, lock, &lock.roots())?;
+    let opened = { make.secret.means() }.open(workspace, lock, &lock.roots())?;
     let secrets = Secrets::of(opened.keyring, lock).map_err(Failure::environment)?;
     let derivations = prepared.derivations();
     let view = View::open(out, owner(lock), PATIENCE).map_err(Failure::environment)?;

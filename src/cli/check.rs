@@ -22,7 +22,7 @@ pub(super) fn check(arguments: &Check) -> Result<(), Failure> {
     if let Some(lock) = &prepared.before {
         report::notes(build::note_of_unsigned(lock));
     }
-    report::notes(&build::notes_of_caddy(&inputs.homelab));
+    report::notes(build::notes_of_caddy(&inputs.homelab));
     if foreseen.stops().next().is_some() {
         return Err(foreseen.into_stops().into());
     }
@@ -76,7 +76,7 @@ fn tell_what_ends(prepared: &Prepared<'_>) {
         return;
     };
     let (homelab, clock) = (prepared.situation.homelab, &prepared.situation.clock);
-    report::notes(&build::ended(homelab, lock, clock));
+    report::notes(build::ended(homelab, lock, clock));
     let authority = Status::at(clock.now, homelab, Some(lock)).authority;
     let due = authority.filter(|authority| authority.state == State::Due);
     if let Some(end) = due.and_then(|authority| authority.not_after) {

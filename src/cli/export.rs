@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::arguments::{Export, Exported, Secret};
 use super::password::issued_to;
-use super::{report, secret};
+use super::report;
 use crate::diagnostic::{Failure, Fault};
 use crate::issue::{Credential, Signer};
 use crate::lock::{Authority, Issued, Lock};
@@ -181,7 +181,7 @@ fn derived(
             "bring back the last good one: `git checkout -- homelab.lock`",
         )
     })?;
-    let opened = secret::unlock(workspace, options, lock, &[authority.root])?;
+    let opened = options.means().open(workspace, lock, &[authority.root])?;
     let signer = Signer::of(&opened.keyring, authority).map_err(Failure::environment)?;
     Credential::derive(&opened.keyring, &signer, issued).map_err(Failure::environment)
 }
@@ -198,7 +198,7 @@ fn of_authority(
         )
     })?;
     let authority = chosen(lock, arguments.authority.as_deref())?;
-    let opened = secret::unlock(workspace, &arguments.secret, lock, &[authority.root])?;
+    let opened = { arguments.secret.means() }.open(workspace, lock, &[authority.root])?;
     let signer = Signer::of(&opened.keyring, authority).map_err(Failure::environment)?;
     report::note(format_args!(
         "This is the key of `{}`. With it certificates can be made that proxies which check only ca.pem accept; homelab's Caddyfile still refuses them.",

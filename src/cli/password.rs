@@ -4,7 +4,7 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::arguments::{Password, Secret};
-use super::{report, secret};
+use super::report;
 use crate::diagnostic::Failure;
 use crate::diagnostic::did_you_mean;
 use crate::lock::{Issued, Lock};
@@ -99,7 +99,7 @@ pub(super) fn derived(
         return Err(Failure::environment(PasswordError::OwnKey { device }));
     }
     let of = lock.root_of(issued);
-    let opened = secret::unlock(workspace, secret, lock, &[of])?;
+    let opened = secret.means().open(workspace, lock, &[of])?;
     let root = opened
         .keyring
         .root(&of)

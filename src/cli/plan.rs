@@ -13,11 +13,12 @@ use drawing::{shown, summary};
 
 use super::arguments::Plan as Arguments;
 use super::build::{Operation, refusal, shown_secrets};
-use super::{clock, create_root, report};
+use super::{clock, report};
 use crate::build::{
     self, Consent, Consequence, LockChanges, Mode, Prepared, Step, Stop, TreeForecast, owner,
 };
 use crate::diagnostic::{Failure, Fault};
+use crate::keyring;
 use crate::tree::{View, named_holder};
 use crate::workspace::{Inputs, PENDING, SEALED_LIMIT, Workspace, Written};
 
@@ -168,7 +169,7 @@ impl<'a> Foreseen<'a> {
         let Inputs { workspace, out, .. } = inputs;
         let lock = match mode {
             Mode::Edge => workspace.lock()?,
-            Mode::Update | Mode::Locked => create_root::begun(workspace, out)?,
+            Mode::Update | Mode::Locked => keyring::begun(workspace, out)?,
         };
         let mut situation = inputs.situation(lock, consent, clock::read()?)?;
         if mode != Mode::Edge && situation.sealed.is_none() {
@@ -177,7 +178,7 @@ impl<'a> Foreseen<'a> {
         let prepared = build::prepare(situation, &Operation::Nothing, mode).map_err(refusal)?;
         report::notes(&prepared.warnings);
         if mode != Mode::Edge {
-            report::notes(&prepared.warnings_of(&prepared.lock));
+            report::notes(prepared.warnings_of(&prepared.lock));
         }
         let owner = owner(prepared.before.as_ref().unwrap_or(&prepared.lock));
         let mut view = View::glance(out, owner).map_err(Failure::environment)?;
@@ -212,7 +213,7 @@ impl<'a> Foreseen<'a> {
         let notes = self.notes();
         let Foreseen { prepared, tree, .. } = self;
         if let (Some(lock), Mode::Update) = (&prepared.before, prepared.mode) {
-            report::notes(prepared.situation.clock.note(lock).as_slice());
+            report::notes(prepared.situation.clock.note(lock));
         }
         let written = match (&prepared.before, prepared.mode) {
             (Some(lock), Mode::Update) => workspace.written(lock)?,

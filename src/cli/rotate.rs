@@ -3,14 +3,14 @@
 use miette::Diagnostic;
 use thiserror::Error;
 
-use super::arguments::{Make, Rotate, Rotates, Secret};
+use super::arguments::{Make, Rotate, Rotates};
 use super::build::build_after;
-use super::sealing::{SealsTo, Wanted};
-use super::secret::{self, Opened, OpenedWith};
-use super::{create_root, report};
+use super::surroundings::identity_place;
+use super::{passphrase, report};
 use crate::build::{LockOperation, Rotation};
 use crate::dates;
 use crate::diagnostic::{Failure, Fault};
+use crate::keyring::{self, Means, Opened, OpenedWith, SealsTo, Wanted};
 use crate::lock::{AuthorityState, Dependent, Lock, Origin};
 use crate::model::Homelab;
 use crate::root::{Recipient, is_sealed_with_passphrase};
@@ -173,20 +173,21 @@ fn depends(dependent: &Dependent) -> String {
 fn reseal(arguments: &Rotate, make: &Make) -> Result<(), Failure> {
     let workspace = make.declaration.held()?;
     let lock = workspace.issued_lock()?;
-    create_root::complete_pending(&workspace, &lock)?;
+    let means = make.secret.means();
+    keyring::complete_pending(&workspace, &lock, &means.usual)?;
     if !says_to_whom(arguments) {
         return Err(Failure::new(Fault::Usage, RotateError::NoRecipient));
     }
     let opened = match opened_by_own_identity(arguments, make, &workspace, &lock) {
         Some(opened) => opened,
-        None => secret::unlock(&workspace, &make.secret, &lock, &lock.roots())?,
+        None => means.open(&workspace, &lock, &lock.roots())?,
     };
     let wanted = wanted(arguments)?;
     let to = if arguments.force {
         opened.asked(&wanted)?
     } else {
         let named = arguments.identity();
-        let at_hand = secret::identities_at_hand(&workspace, named.as_deref());
+        let at_hand = identity_place(named.as_deref()).at_hand(&workspace);
         opened.seals_to(&wanted, &at_hand)?
     };
     opened.replace(&workspace, &to)?;
@@ -219,16 +220,17 @@ fn opened_by_own_identity(
     make.secret.root_command.as_ref()?;
     arguments.seal_command.as_ref()?;
     let sealed = workspace.sealed().ok()??;
+    let usual = identity_place(None);
     let asks = is_sealed_with_passphrase(&sealed).unwrap_or(true);
-    if asks || secret::identities_at_hand(workspace, None).is_empty() {
+    if asks || usual.at_hand(workspace).is_empty() {
         return None;
     }
-    let by_identity = Secret {
-        identity: None,
+    let by_identity = Means {
+        identity: usual.clone(),
         root_command: None,
-        root_passphrase_file: None,
+        ..make.secret.means()
     };
-    secret::unlock(workspace, &by_identity, lock, &lock.roots()).ok()
+    by_identity.open(workspace, lock, &lock.roots()).ok()
 }
 
 fn says_to_whom(arguments: &Rotate) -> bool {
@@ -242,7 +244,7 @@ fn says_to_whom(arguments: &Rotate) -> bool {
 fn wanted(arguments: &Rotate) -> Result<Wanted, Failure> {
     if arguments.passphrase || arguments.passphrase_file.is_some() {
         let file = arguments.passphrase_file.as_deref();
-        return secret::new_passphrase(file).map(Wanted::Passphrase);
+        return passphrase::new(file).map(Wanted::Passphrase);
     }
     if !arguments.add.is_empty() || !arguments.remove.is_empty() {
         return Ok(Wanted::Changed {

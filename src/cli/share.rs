@@ -9,13 +9,14 @@ use thiserror::Error;
 
 use super::arguments::Share;
 use super::device::{Purpose, is_enrolled};
-use super::{clock, create_root, password, report, secret};
+use super::{clock, password, report};
 use crate::build::{self, Stale, Staleness, owner};
 use crate::dates;
 use crate::derive::{self, Derivation, Guide, Recipe};
 use crate::diagnostic::{Failure, Fault};
 use crate::lock::{Issued, Lock};
 use crate::model::DeviceId;
+use crate::random;
 use crate::render::Secrets;
 use crate::share::{End, File, Limits, Offer, Page, Qr, SecretPath, Server};
 use crate::template::Templates;
@@ -132,7 +133,7 @@ pub(super) fn share(arguments: &Share) -> Result<(), Failure> {
     let mut view = View::open(&out, owner(&lock), PATIENCE).map_err(Failure::environment)?;
     view.believe_only(workspace.recollection().manifests(&out));
     let (guide, files) = read(view, planned, &templates, device, || {
-        let opened = secret::unlock(&workspace, &arguments.secret, &lock, &lock.roots())?;
+        let opened = { arguments.secret.means() }.open(&workspace, &lock, &lock.roots())?;
         Secrets::of(opened.keyring, &lock).map_err(Failure::environment)
     })?;
     let password = if arguments.show_password {
@@ -147,7 +148,7 @@ pub(super) fn share(arguments: &Share) -> Result<(), Failure> {
     };
     // What is offered has been read: builds need not wait until it is fetched.
     drop(workspace);
-    let path = create_root::new_secret_path()?;
+    let path = random::secret_path()?;
     let page = page(&templates, guide, device, &path)?;
     let listener = listen(arguments)?;
     let cannot_serve = |source| Failure::environment(ShareError::CannotServe { source });

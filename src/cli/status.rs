@@ -8,10 +8,11 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::arguments::Status as Arguments;
-use super::{clock, create_root, report};
+use super::{clock, report};
 use crate::build;
 use crate::dates;
 use crate::diagnostic::{Failure, Fault};
+use crate::keyring;
 use crate::status::{DependentStatus, DeviceStatus, State, Status};
 
 #[derive(Debug, Error, Diagnostic)]
@@ -29,15 +30,15 @@ pub(super) fn status(arguments: &Arguments) -> Result<(), Failure> {
     let workspace = arguments.declaration.workspace();
     let homelab = workspace.homelab()?;
     let out = workspace.path("out");
-    let lock = create_root::begun(&workspace, &out)?;
+    let lock = keyring::begun(&workspace, &out)?;
     let clock = clock::read()?;
     let mut went_back = Vec::new();
     if let Some(lock) = &lock {
-        report::notes(clock.note(lock).as_slice());
+        report::notes(clock.note(lock));
         report::notes(build::note_of_unsigned(lock));
         let history = workspace.history(&out, lock)?;
         build::hold_against_history(lock, history.root_key, workspace.pinned()?, &out)?;
-        report::notes(&history.notes());
+        report::notes(history.notes());
         let (devices, notes) = history.told(&homelab, lock, clock.now);
         report::notes(&notes);
         went_back = devices;

@@ -19,13 +19,20 @@ pub(crate) struct Surroundings {
     pub listener: Listener,
 }
 
-/// Whom the rooms that work on files tell what there is to know, as it happens: who waits for them wants to hear it.
+/// Whom the rooms that work on files tell what happens, as it happens: who waits for them wants to hear it.
 #[derive(Clone, Copy)]
 pub(crate) struct Listener {
+    /// Hears what was done.
+    pub result: fn(Arguments<'_>),
+    /// Hears what there is to know besides.
     pub note: fn(Arguments<'_>),
 }
 
 impl Listener {
+    pub(crate) fn result(&self, line: Arguments<'_>) {
+        (self.result)(line);
+    }
+
     pub(crate) fn note(&self, line: Arguments<'_>) {
         (self.note)(line);
     }

@@ -12,10 +12,10 @@ use zeroize::Zeroizing;
 
 use super::arguments::Adopt;
 use super::build::build_after;
-use super::sealing::Wanted;
-use super::{clock, report, secret};
+use super::{clock, passphrase, report};
 use crate::build::{Adoption, LockOperation};
 use crate::diagnostic::Failure;
+use crate::keyring::Wanted;
 use crate::lock::{Authority, Lock};
 use crate::pki::{
     Certificate, ForeignKey, ForeignKeyError, NotAnAuthority, PrivateKey, Readers, Validity,
@@ -240,8 +240,8 @@ fn signing_key(
     let sealed = ForeignKey::from_pem(&read(workspace, key)?).map_err(cannot_be_had)?;
     let passphrase = match (sealed.is_encrypted(), &arguments.passphrase_file) {
         (false, _) => SecretString::from(""),
-        (true, Some(file)) => secret::passphrase_in(file)?,
-        (true, None) => secret::ask(
+        (true, Some(file)) => passphrase::in_file(file)?,
+        (true, None) => passphrase::ask(
             &format!("Passphrase of {}: ", key.display()),
             "of the key",
             "use `--passphrase-file FILE`, `-` for standard input",

@@ -12,7 +12,7 @@ use thiserror::Error;
 use super::{conclude, listed};
 use crate::build;
 use crate::cli::arguments::Verify;
-use crate::cli::{clock, passphrase, report};
+use crate::cli::{clock, report, terminal};
 use crate::dates;
 use crate::diagnostic::Failure;
 use crate::lock::{Lock, State};
@@ -145,7 +145,7 @@ fn open(
         }
     }
     let prompt = format!("Password of {}: ", path.display());
-    let asked = passphrase::ask(&prompt).map_err(|source| {
+    let asked = terminal::ask(&prompt).map_err(|source| {
         let path = path.to_owned();
         Failure::environment(BundleError::NoTerminal { path, source })
     })?;

@@ -15,7 +15,6 @@ use thiserror::Error;
 pub(super) use options::Resolve;
 
 use super::arguments::Verify;
-use super::secret;
 use crate::diagnostic::{Failure, Fault};
 use crate::lock::Lock;
 use crate::root::Keyring;
@@ -86,7 +85,7 @@ fn keyring(
     if arguments.no_secret {
         return (None, Vec::new());
     }
-    match secret::unlock(workspace, &arguments.secret, lock, &[lock.root]) {
+    match { arguments.secret.means() }.open(workspace, lock, &[lock.root]) {
         Ok(opened) => (Some(opened.keyring), Vec::new()),
         Err(failure) => (None, failure.reports),
     }
