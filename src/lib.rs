@@ -54,8 +54,8 @@ pub use cli::main;
 /// What the project's own tests ask of the inside. It is no library: nothing here is promised to anybody.
 #[doc(hidden)]
 pub mod internals {
+    pub use crate::build::AuthorityRefusal;
     pub use crate::catalogue::{App, apps};
-    pub use crate::cli::Refusal;
     pub use crate::derive::{InstallerContext, RegistryValue};
     pub use crate::diagnostic::Mistakes;
     pub use crate::lock::read as read_lock;

@@ -136,24 +136,29 @@ fn build_all(
     };
     making.make(|| updating.secrets(&lock))?;
     if mode == Mode::Update {
-        // What `init` tells git, a first build does too, for who has begun without it. Later ones add what has come since, where
-        // git is used; that they cannot is no reason to fail.
-        let told = match prepared.before {
-            None => git::tell(workspace)?,
-            Some(_) => git::tell_again(workspace).unwrap_or(false),
-        };
-        if told {
-            report::note(
-                ".gitattributes and .gitignore tell git now how homelab.lock and homelab.age are kept and merged: commit them.",
-            );
-        }
-        report::notes(build::ended(&inputs.homelab, &lock, &clock::read()?));
+        tell_git(workspace, &prepared)?;
+        report::notes(build::ended(&inputs.homelab, &lock, clock));
     }
     if is_first {
         report::note(format_args!(
             "Next: open {} in a browser. It says what to deploy, and what to hand to whom.",
             out.join("index.html").display()
         ));
+    }
+    Ok(())
+}
+
+/// What `init` tells git, a first build does too, for who has begun without it. Later ones add what has come since, where git is used;
+/// that they cannot is no reason to fail.
+fn tell_git(workspace: &Held, prepared: &Prepared<'_>) -> Result<(), Failure> {
+    let told = match prepared.before {
+        None => git::tell(workspace)?,
+        Some(_) => git::tell_again(workspace).unwrap_or(false),
+    };
+    if told {
+        report::note(
+            ".gitattributes and .gitignore tell git now how homelab.lock and homelab.age are kept and merged: commit them.",
+        );
     }
     Ok(())
 }
@@ -308,24 +313,7 @@ impl Making<'_> {
             templates,
             ..
         } = self.inputs;
-        let Situation {
-            history, consent, ..
-        } = &self.prepared.situation;
-        let mut recollection = match self.prepared.before {
-            Some(_) => workspace.recollection().clone(),
-            // What was remembered of another homelab is forgotten by now.
-            None => Recollection::of(workspace),
-        };
-        let accepted = Accepted {
-            order: workspace.accepts_order_of(self.lock),
-            ..consent.accepted
-        };
-        recollection.learn(
-            self.lock,
-            &history.handed_out,
-            accepted,
-            self.prepared.situation.clock.now,
-        );
+        let mut recollection = self.recollection();
         let tree = self.open(&recollection)?;
         let stale = build::stale(self.derivations, &tree, templates);
         let stale = stale.map_err(Failure::environment)?;
@@ -362,6 +350,28 @@ impl Making<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What this machine remembers, with what this build goes by.
+    fn recollection(&self) -> Recollection {
+        let workspace = &self.inputs.workspace;
+        let mut recollection = match self.prepared.before {
+            Some(_) => workspace.recollection().clone(),
+            // What was remembered of another homelab is forgotten by now.
+            None => Recollection::of(workspace),
+        };
+        let Situation {
+            history,
+            consent,
+            clock,
+            ..
+        } = &self.prepared.situation;
+        let accepted = Accepted {
+            order: workspace.accepts_order_of(self.lock),
+            ..consent.accepted
+        };
+        recollection.learn(self.lock, &history.handed_out, accepted, clock.now);
+        recollection
     }
 
     fn open(&self, recollection: &Recollection) -> Result<Tree, Failure> {

@@ -8,7 +8,6 @@ mod arguments;
 mod build;
 mod check;
 mod clock;
-mod device;
 mod exit;
 mod export;
 mod exposure;
@@ -30,8 +29,6 @@ mod verify;
 use std::process::ExitCode;
 
 use clap::Parser;
-
-pub use adopt::refusal::Refusal;
 
 use crate::diagnostic::Failure;
 use arguments::{Arguments, Command};

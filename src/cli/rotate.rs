@@ -7,33 +7,16 @@ use super::arguments::{Make, Rotate, Rotates};
 use super::build::build_after;
 use super::surroundings::identity_place;
 use super::{passphrase, report};
-use crate::build::{LockOperation, Rotation};
-use crate::dates;
+use crate::build::{self, LockOperation, Rotation};
 use crate::diagnostic::{Failure, Fault};
 use crate::keyring::{self, Means, Opened, OpenedWith, SealsTo, Wanted};
-use crate::lock::{AuthorityState, Dependent, Lock, Origin};
+use crate::lock::{Lock, Origin};
 use crate::model::Homelab;
 use crate::root::{Recipient, is_sealed_with_passphrase};
 use crate::workspace::{Held, Inputs};
 
 #[derive(Debug, Error, Diagnostic)]
 enum RotateError {
-    #[error("devices still depend on what would not be trusted any more: {}", devices.join(", "))]
-    #[diagnostic(
-        code("rotate::depended-on"),
-        help(
-            "give them new certificates with `homelab renew`, and where those are known to be installed run `homelab renew --finish PERSON/DEVICE`; or lock them out with `--force`"
-        )
-    )]
-    DependedOn { devices: Vec<String> },
-
-    #[error("a rotation of the authority is under way")]
-    #[diagnostic(
-        code("rotate::under-way"),
-        help("finish it first: `homelab rotate --finish`")
-    )]
-    UnderWay,
-
     #[error("it is not said whom homelab.age is to be encrypted to")]
     #[diagnostic(
         code("rotate::no-recipient"),
@@ -74,19 +57,16 @@ pub(super) fn rotate(arguments: &Rotate) -> Result<(), Failure> {
     if what == Rotates::Finish {
         return finish(arguments, &make, &inputs, &lock, wanted);
     }
-    if is_under_way(&lock) {
-        if arguments.root && lock.roots().len() == 1 {
-            return Err(Failure::new(Fault::Usage, RotateError::UnderWay));
-        }
-        build_after(&inputs, &make, &LockOperation::Nothing)?;
-        report::result("a rotation is under way: `homelab status` says how far it is");
-        return Ok(());
-    }
     let rotation = if arguments.root {
         Rotation::Root(wanted)
     } else {
         Rotation::Authority
     };
+    if rotation.is_under_way(&lock)? {
+        build_after(&inputs, &make, &LockOperation::Nothing)?;
+        report::result("a rotation is under way: `homelab status` says how far it is");
+        return Ok(());
+    }
     let files = if arguments.root {
         "homelab.lock and homelab.age"
     } else {
@@ -102,11 +82,6 @@ pub(super) fn rotate(arguments: &Rotate) -> Result<(), Failure> {
     Ok(())
 }
 
-fn is_under_way(lock: &Lock) -> bool {
-    let mut states = lock.authorities.iter().map(|authority| authority.state);
-    states.any(|state| state == AuthorityState::Superseded)
-}
-
 fn finish(
     arguments: &Rotate,
     make: &Make,
@@ -114,11 +89,8 @@ fn finish(
     lock: &Lock,
     wanted: Wanted,
 ) -> Result<(), Failure> {
-    let dependents = lock.dependents(&inputs.homelab);
-    if !dependents.is_empty() && !arguments.force {
-        let devices = dependents.iter().map(depends).collect();
-        let error = RotateError::DependedOn { devices };
-        return Err(Failure::new(Fault::Difference, error));
+    if !arguments.force {
+        build::refuse_depended_on(lock, &inputs.homelab)?;
     }
     let outgoing: Vec<String> = lock
         .outgoing(&inputs.homelab)
@@ -150,23 +122,6 @@ fn nothing_to_finish(lock: &Lock, homelab: &Homelab) -> String {
         authority.common_name(),
         devices.join(", ")
     )
-}
-
-fn depends(dependent: &Dependent) -> String {
-    if dependent.is_installed {
-        return format!(
-            "{} (declared by fingerprint: delete it, or declare a device that is issued one in its place)",
-            dependent.device
-        );
-    }
-    match dependent.moving_until {
-        Some(until) => format!(
-            "{} (its older certificate works until {})",
-            dependent.device,
-            dates::moment(until)
-        ),
-        None => format!("{} (not renewed yet)", dependent.device),
-    }
 }
 
 /// Encrypts homelab.age anew, and touches nothing else.

@@ -8,15 +8,19 @@
 
 mod command;
 mod create;
+pub(crate) mod export;
 mod identity;
 mod open;
+mod password;
 mod seal;
 mod standing;
+mod told;
 mod update;
 
 pub(crate) use create::{CreatedRoot, create, create_for_identity, establish};
 pub(crate) use identity::IdentityPlace;
 pub(crate) use open::{Means, Opened, OpenedWith};
+pub(crate) use password::{issued_to, password};
 pub(crate) use seal::{SealsTo, Wanted};
 pub(crate) use standing::{SealedRoot, begun, complete_pending, standing};
 pub(crate) use update::Updating;

@@ -5,19 +5,19 @@ use jiff::Timestamp;
 use super::create::{create_for_identity, establish};
 use super::open::{Means, Opened};
 use super::seal::Wanted;
+use super::told::{announce, tell_of_edge, tell_of_signing};
 use crate::build::{
     Adoption, Clock, History, Keys, LockChanges, LockOperation, Requested, Rotation, Taken, Update,
     Updated,
 };
-use crate::dates;
 use crate::diagnostic::Failure;
 use crate::issue::{new_authority, unconfirmed};
-use crate::lock::{Authority, AuthorityState, Lock, Origin, Reconciliation};
+use crate::lock::{Authority, AuthorityState, Lock, Origin};
 use crate::model::Homelab;
 use crate::random;
 use crate::render::Secrets;
 use crate::root::{Identity, IssuanceId, Keyring};
-use crate::workspace::{Held, Inputs, Listener, Recollection, WorkspaceError};
+use crate::workspace::{Held, Inputs, Recollection, WorkspaceError};
 
 /// One build's dealings with the keyring, which is opened once and only where it is needed.
 pub(crate) struct Updating<'a> {
@@ -341,55 +341,4 @@ fn has_more(keyring: &Keyring, lock: &Lock) -> bool {
 fn keep(keyring: &mut Keyring, lock: &Lock) -> bool {
     let adopted: Vec<IssuanceId> = lock.trusted().map(|authority| authority.id).collect();
     keyring.keep(&lock.roots(), &adopted)
-}
-
-/// Tells that a lock of version 1 has been signed, and what nobody can vouch for.
-fn tell_of_signing(listener: Listener, unconfirmed: Option<Vec<String>>) {
-    match unconfirmed.as_deref() {
-        None => {}
-        Some([]) => listener.note(format_args!(
-            "Signed homelab.lock; all that it lets in is of the root secret."
-        )),
-        Some(unconfirmed) => listener.note(format_args!(
-            "Signed homelab.lock. The root secret cannot confirm what follows; see that it is right, `git log -p -- homelab.lock`:\n  {}",
-            unconfirmed.join("\n  ")
-        )),
-    }
-}
-
-/// Tells what can be done without the root secret, where nothing is to be issued.
-fn tell_of_edge(listener: Listener, reconciliation: &Reconciliation) {
-    let gone = reconciliation.revoke.iter().chain(&reconciliation.remove);
-    if let Some(device) = { gone }.next() {
-        listener.note(format_args!(
-            "`homelab build --edge` takes {device} off the Caddyfile's lists without the root secret."
-        ));
-    } else if let ([], Some(device)) = (&reconciliation.issue[..], reconciliation.record.first()) {
-        listener.note(format_args!(
-            "{device} is to be recorded in homelab.lock; `homelab build --edge` lets it in without the root secret."
-        ));
-    } else if reconciliation.is_empty() {
-        listener.note(format_args!(
-            "ca.crl is to be signed anew; `homelab build --edge` leaves it as it is, and needs no root secret.",
-        ));
-    }
-}
-
-/// Tells what is new in the lock, which is written by now.
-fn announce(listener: Listener, Updated { lock, changes }: &Updated) {
-    let active = lock.active();
-    for device in &changes.issued {
-        let validity = active[device].validity;
-        let until = dates::end(validity.not_before(), validity.not_after());
-        listener.result(format_args!("issued {device} until {until}"));
-    }
-    for device in &changes.recorded {
-        listener.result(format_args!("recorded {device}"));
-    }
-    for device in changes.revoked.iter().chain(&changes.removed) {
-        listener.result(format_args!("retired {device}"));
-    }
-    for device in &changes.closed {
-        listener.result(format_args!("retired the older certificate of {device}"));
-    }
 }
