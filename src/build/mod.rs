@@ -5,7 +5,7 @@
 //! stand-ins for what only the secret can make, where that is foreseen, and with the keyring for good. [`forecast`] holds what
 //! would be made against the tree, [`execute`] makes it, and [`Consequence`]s are what either means for people.
 //!
-//! Nothing here reads a file of the homelab's, the clock or the environment: `cli` does.
+//! Nothing here reads a file of the homelab's, the clock or the environment: it is all told.
 
 mod adoption;
 mod believed;

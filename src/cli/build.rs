@@ -18,7 +18,7 @@ use crate::lock::Lock;
 use crate::model::DeviceId;
 use crate::render::Secrets;
 use crate::tree::{Tree, View, sync_name};
-use crate::workspace::{Held, Inputs, PATIENCE, Recollection, Still, Workspace, git};
+use crate::workspace::{Held, Inputs, PATIENCE, Recollection, Still, Workspace, git, git_files};
 
 /// What a command does to the lock; whom homelab.age is sealed to then, the command line says.
 pub(super) type Operation = LockOperation<Wanted>;
@@ -152,8 +152,8 @@ fn build_all(
 /// that they cannot is no reason to fail.
 fn tell_git(workspace: &Held, prepared: &Prepared<'_>) -> Result<(), Failure> {
     let told = match prepared.before {
-        None => git::tell(workspace)?,
-        Some(_) => git::tell_again(workspace).unwrap_or(false),
+        None => git_files::tell(workspace)?,
+        Some(_) => git_files::tell_again(workspace).unwrap_or(false),
     };
     if told {
         report::note(

@@ -13,7 +13,7 @@ use crate::diagnostic::{Failure, Fault};
 use crate::keyring::{self, CreatedRoot, SealedRoot, SealsTo};
 use crate::model::Domain;
 use crate::tree::{Existing, Mode, write_durably};
-use crate::workspace::{Held, Recollection, git};
+use crate::workspace::{Held, Recollection, git_files};
 
 #[derive(Debug, Error, Diagnostic)]
 enum InitError {
@@ -77,7 +77,7 @@ pub(super) fn init(arguments: &Init) -> Result<(), Failure> {
             return Err(Failure::environment(InitError::Issued { path }));
         }
     }
-    git::tell(&workspace)?;
+    git_files::tell(&workspace)?;
     write(path, declaration(&domain).as_bytes(), Existing::Refuse)?;
     report::result(format_args!(
         "Wrote {}: edit it, then run `homelab build`.",

@@ -11,6 +11,7 @@ mod clock;
 mod exit;
 mod export;
 mod exposure;
+mod first_line;
 mod init;
 mod passphrase;
 mod password;

@@ -8,9 +8,9 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::arguments::Secret;
+use super::first_line::first_line;
 use super::terminal;
 use crate::diagnostic::Failure;
-use crate::workspace::first_line;
 
 #[derive(Debug, Error, Diagnostic)]
 enum PassphraseError {

@@ -9,10 +9,10 @@ use super::surroundings::identity_place;
 use super::{passphrase, report};
 use crate::build::{self, LockOperation, Rotation};
 use crate::diagnostic::{Failure, Fault};
-use crate::keyring::{self, Means, Opened, OpenedWith, SealsTo, Wanted};
+use crate::keyring::{self, SealsTo, Wanted};
 use crate::lock::{Lock, Origin};
 use crate::model::Homelab;
-use crate::root::{Recipient, is_sealed_with_passphrase};
+use crate::root::Recipient;
 use crate::workspace::{Held, Inputs};
 
 #[derive(Debug, Error, Diagnostic)]
@@ -133,7 +133,12 @@ fn reseal(arguments: &Rotate, make: &Make) -> Result<(), Failure> {
     if !says_to_whom(arguments) {
         return Err(Failure::new(Fault::Usage, RotateError::NoRecipient));
     }
-    let opened = match opened_by_own_identity(arguments, make, &workspace, &lock) {
+    let by_identity = match (&make.secret.root_command, &arguments.seal_command) {
+        // The root command is to open what the seal command is yet to encrypt.
+        (Some(_), Some(_)) => means.open_by_usual_identity(&workspace, &lock),
+        _ => None,
+    };
+    let opened = match by_identity {
         Some(opened) => opened,
         None => means.open(&workspace, &lock, &lock.roots())?,
     };
@@ -146,7 +151,7 @@ fn reseal(arguments: &Rotate, make: &Make) -> Result<(), Failure> {
         opened.seals_to(&wanted, &at_hand)?
     };
     opened.replace(&workspace, &to)?;
-    if let Some(gone) = who_is_out(&opened, &to) {
+    if let Some(gone) = opened.shut_out_by(&to) {
         report::note(format_args!(
             "{gone} cannot open homelab.age any more. What cannot be undone: every commit of the past opens as before, and holds the same root secret. \
              Whoever is no longer to have that either: `homelab rotate --root` goes over to another."
@@ -162,30 +167,6 @@ fn reseal(arguments: &Rotate, make: &Make) -> Result<(), Failure> {
         SealsTo::Recipients(recipients) => encrypted_to(recipients),
     });
     Ok(())
-}
-
-/// What the identity in the usual place opens, where a root command is named for what a seal command is yet to encrypt.
-/// None where there is no such, or where it opens something else: then the root command opens both.
-fn opened_by_own_identity(
-    arguments: &Rotate,
-    make: &Make,
-    workspace: &Held,
-    lock: &Lock,
-) -> Option<Opened> {
-    make.secret.root_command.as_ref()?;
-    arguments.seal_command.as_ref()?;
-    let sealed = workspace.sealed().ok()??;
-    let usual = identity_place(None);
-    let asks = is_sealed_with_passphrase(&sealed).unwrap_or(true);
-    if asks || usual.at_hand(workspace).is_empty() {
-        return None;
-    }
-    let by_identity = Means {
-        identity: usual.clone(),
-        root_command: None,
-        ..make.secret.means()
-    };
-    by_identity.open(workspace, lock, &lock.roots()).ok()
 }
 
 fn says_to_whom(arguments: &Rotate) -> bool {
@@ -212,27 +193,6 @@ fn wanted(arguments: &Rotate) -> Result<Wanted, Failure> {
         arguments.seal_command.as_deref(),
         arguments.root_command.as_deref(),
     ))
-}
-
-/// Who could open the file and no longer can, as far as that is known; none where nobody is.
-fn who_is_out(opened: &Opened, to: &SealsTo) -> Option<String> {
-    let others = || String::from("Whoever else could open it");
-    match (&opened.with, to) {
-        (
-            OpenedWith::Identities {
-                known: Some(known), ..
-            },
-            SealsTo::Recipients(recipients),
-        ) => {
-            let gone = known.iter().filter(|known| !recipients.contains(known));
-            let gone: Vec<String> = gone.map(ToString::to_string).collect();
-            (!gone.is_empty()).then(|| gone.join(", "))
-        }
-        (OpenedWith::Identities { known: None, .. }, _) => Some(others()),
-        (OpenedWith::Identities { .. }, _) => Some(String::from("Identities")),
-        (OpenedWith::Passphrase(_), _) => Some(String::from("The former passphrase")),
-        (OpenedWith::Command, _) => Some(others()),
-    }
 }
 
 fn encrypted_to(recipients: &[Recipient]) -> String {

@@ -19,7 +19,7 @@ mod update;
 
 pub(crate) use create::{CreatedRoot, create, create_for_identity, establish};
 pub(crate) use identity::IdentityPlace;
-pub(crate) use open::{Means, Opened, OpenedWith};
+pub(crate) use open::Means;
 pub(crate) use password::{issued_to, password};
 pub(crate) use seal::{SealsTo, Wanted};
 pub(crate) use standing::{SealedRoot, begun, complete_pending, standing};

@@ -1,6 +1,6 @@
 //! Opening homelab.age: with an identity, with a passphrase, or by a command; and holding what was in it against the lock.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use age::secrecy::SecretString;
 use miette::Diagnostic;
@@ -118,6 +118,26 @@ impl Means<'_> {
         Ok(opened)
     }
 
+    /// What the identity in the usual place opens, whatever else could. None where there is no such, or where it opens something else.
+    pub(crate) fn open_by_usual_identity(
+        &self,
+        workspace: &Workspace,
+        lock: &Lock,
+    ) -> Option<Opened> {
+        let sealed = workspace.sealed().ok()??;
+        let asks = is_sealed_with_passphrase(&sealed).unwrap_or(true);
+        if asks || self.usual.at_hand(workspace).is_empty() {
+            return None;
+        }
+        let by_identity = Means {
+            identity: self.usual.clone(),
+            usual: self.usual.clone(),
+            root_command: None,
+            passphrase: Box::new(|| (self.passphrase)()),
+        };
+        by_identity.open(workspace, lock, &lock.roots()).ok()
+    }
+
     /// The root secret that a command prints, where nothing is pinned yet, and a lock of its own.
     pub(super) fn first_from_command(
         &self,
@@ -158,19 +178,21 @@ impl Means<'_> {
             });
         }
         let identities = self.identity.needed(workspace)?;
-        let identity_path = self.identity.path()?;
+        let opens_nothing = opens_nothing(self.identity.path()?);
         let (keyring, with) = open_with(&sealed, identities).map_err(|source| match source {
-        SealError::WrongIdentity => cannot_open(
-            source,
-            &format!(
-                "`{}` is not the identity that it was encrypted to: name the right one with `--identity FILE`",
-                identity_path.display()
-            ),
-        ),
-        other => cannot_open(other, restore),
-    })?;
+            SealError::WrongIdentity => cannot_open(source, &opens_nothing),
+            other => cannot_open(other, restore),
+        })?;
         Ok(Opened { keyring, with })
     }
+}
+
+/// What can be done where identities open nothing.
+fn opens_nothing(identity: &Path) -> String {
+    format!(
+        "`{}` is not the identity that it was encrypted to: name the right one with `--identity FILE`",
+        identity.display()
+    )
 }
 
 /// Opens with whichever identities fit, and finds out whom else the file was sealed to.

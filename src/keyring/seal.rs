@@ -193,6 +193,27 @@ impl Opened {
         is_new || identities.any(|own| recipients.contains(&own))
     }
 
+    /// Who could open the file and no longer can, as far as that is known; none where nobody is.
+    pub(crate) fn shut_out_by(&self, to: &SealsTo) -> Option<String> {
+        let others = || String::from("Whoever else could open it");
+        match (&self.with, to) {
+            (
+                OpenedWith::Identities {
+                    known: Some(known), ..
+                },
+                SealsTo::Recipients(recipients),
+            ) => {
+                let gone = known.iter().filter(|known| !recipients.contains(known));
+                let gone: Vec<String> = gone.map(ToString::to_string).collect();
+                (!gone.is_empty()).then(|| gone.join(", "))
+            }
+            (OpenedWith::Identities { known: None, .. }, _) => Some(others()),
+            (OpenedWith::Identities { .. }, _) => Some(String::from("Identities")),
+            (OpenedWith::Passphrase(_), _) => Some(String::from("The former passphrase")),
+            (OpenedWith::Command, _) => Some(others()),
+        }
+    }
+
     /// Puts the keyring into homelab.age, in place of the file that is there, once it is known to open.
     pub(crate) fn replace(&self, workspace: &Held, to: &SealsTo) -> Result<(), Failure> {
         let sealed = to.seal(workspace, &self.keyring)?;

@@ -17,7 +17,7 @@ use thiserror::Error;
 
 use super::error::WorkspaceError;
 use super::surroundings::{Listener, Surroundings};
-use super::{PENDING, Workspace, git};
+use super::{PENDING, Workspace, git_files};
 use crate::diagnostic::Failure;
 use crate::tree::{
     Existing, Holder, holder, linked_file, named_holder, parent_of, remedy_for_held,
@@ -76,8 +76,8 @@ impl Held {
             ("homelab.age", Existing::Replace),
             ("homelab.kdl", Existing::Replace),
             (PENDING, Existing::ReplaceHere),
-            (git::IGNORE, Existing::ReplaceHere),
-            (git::ATTRIBUTES, Existing::ReplaceHere),
+            (git_files::IGNORE, Existing::ReplaceHere),
+            (git_files::ATTRIBUTES, Existing::ReplaceHere),
         ] {
             remove_unfinished(&held.path(name), existing).map_err(Failure::environment)?;
         }

@@ -8,6 +8,7 @@ mod bounded;
 mod declaration;
 mod error;
 pub(crate) mod git;
+pub(crate) mod git_files;
 mod history;
 mod hold;
 mod inputs;
@@ -21,7 +22,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-pub(crate) use bounded::{first_line, whole};
+pub(crate) use bounded::{open, whole};
 pub(crate) use error::WorkspaceError;
 pub(crate) use hold::{Held, PATIENCE, Still};
 pub(crate) use inputs::Inputs;
@@ -122,10 +123,13 @@ impl Workspace {
     /// The sealed root secret, whatever git made of the ends of its lines; `None` if there is none.
     pub(crate) fn sealed(&self) -> Result<Option<Vec<u8>>, Failure> {
         let sealed = self.read(&self.path("homelab.age"), SEALED_LIMIT)?;
-        Ok(sealed.map(|bytes| match is_armoured(&bytes) {
-            true => normal_form(&bytes).into_owned(),
-            // Without its armour it is no text.
-            false => bytes,
+        Ok(sealed.map(|bytes| {
+            if is_armoured(&bytes) {
+                normal_form(&bytes).into_owned()
+            } else {
+                // Without its armour it is no text.
+                bytes
+            }
         }))
     }
 

@@ -12,6 +12,7 @@ use thiserror::Error;
 use super::{conclude, listed};
 use crate::build;
 use crate::cli::arguments::Verify;
+use crate::cli::first_line::first_line;
 use crate::cli::{clock, report, terminal};
 use crate::dates;
 use crate::diagnostic::Failure;
@@ -21,7 +22,7 @@ use crate::verify::{
     BundleReport, CertificateReport, Context, Finding, Recorded, Strictness, WhoseFile, examine,
     open_with_derived,
 };
-use crate::workspace::{Workspace, first_line};
+use crate::workspace::Workspace;
 
 /// Bytes of a .p12, at the most; those with a chain of large certificates have some ten thousand.
 const LIMIT: u64 = 256 << 10;
