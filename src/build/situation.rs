@@ -6,7 +6,7 @@ use super::clock::Clock;
 use super::history::{Accepted, History};
 use super::requests::Requested;
 use crate::lock::Lock;
-use crate::model::Homelab;
+use crate::model::{DeviceId, Homelab};
 use crate::root::RootKey;
 use crate::template::Templates;
 
@@ -34,6 +34,19 @@ pub(crate) struct Consent<'a> {
     pub revocations: Option<usize>,
     /// The key that the lock has to be signed with.
     pub root_key: Option<RootKey>,
+}
+
+impl Consent<'_> {
+    /// What is consented to where these devices may come back.
+    pub(crate) fn accepting(returns: &[DeviceId]) -> Consent<'_> {
+        Consent {
+            accepted: Accepted {
+                returns,
+                order: false,
+            },
+            ..Consent::default()
+        }
+    }
 }
 
 /// What a build may do to the lock, and how much of the tree it makes.
