@@ -1,7 +1,6 @@
 //! What may be handed over: the files of a device whose certificate is let in now, as they stand in the tree, if a build would leave
 //! them as they are.
 
-use std::borrow::Cow;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -11,7 +10,7 @@ use thiserror::Error;
 use super::File;
 use crate::build::{self, Stale, Staleness};
 use crate::dates;
-use crate::derive::{Derivation, Guide, Recipe};
+use crate::derive::{Derivation, DeviceFile, Guide, Recipe};
 use crate::diagnostic::Failure;
 use crate::lock::{Issued, Lock};
 use crate::model::DeviceId;
@@ -95,7 +94,7 @@ impl Handover {
         refuse_others(view, derivations, templates, unlock)?;
         let part = { guide.devices.iter() }.find(|part| part.name == device.device);
         let part = part.expect("a device with a certificate has a part of the guide");
-        let files = { part.files.iter() }.map(|file| as_it_stands(view, &folder, &file.name));
+        let files = { part.files.iter() }.map(|file| as_it_stands(view, &folder, file));
         let files = files.collect::<Result<_, Failure>>()?;
         Ok(Handover { guide, files })
     }
@@ -173,14 +172,14 @@ fn refuse_others(
 }
 
 /// A file with the bytes that were hashed.
-fn as_it_stands(view: &View, folder: &str, name: &Cow<'static, str>) -> Result<File, Failure> {
-    let path = OutputPath::new(&format!("{folder}/{name}"));
+fn as_it_stands(view: &View, folder: &str, file: &DeviceFile) -> Result<File, Failure> {
+    let path = OutputPath::new(&format!("{folder}/{}", file.name));
     let path = path.expect("the program's own paths are paths");
     let contents = view.read(&path).map_err(Failure::environment)?;
     let recorded = view.entry(&path).map(|entry| entry.content);
     match contents.map(|contents| contents.bytes) {
         Some(bytes) if Some(blake3::hash(&bytes)) == recorded => Ok(File {
-            name: name.clone(),
+            name: file.name.clone(),
             bytes,
         }),
         _ => Err(altered_file(view, &path)),
