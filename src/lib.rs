@@ -33,6 +33,7 @@ mod keyring;
 mod lock;
 mod memory;
 mod model;
+mod once;
 mod parse;
 mod pki;
 mod probe;

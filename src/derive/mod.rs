@@ -11,7 +11,6 @@ mod edge_state;
 mod exposure;
 mod guide;
 mod index;
-mod once;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -7,6 +7,7 @@ use super::Resolver;
 use super::people::People;
 use crate::diagnostic::mistake;
 use crate::model::Name;
+use crate::once::Once;
 use crate::source::Span;
 
 /// Certificates that the lists of all sets of people may have together: each stands there with its fingerprint, 65 bytes, and
@@ -16,7 +17,7 @@ pub(super) const MOST_LISTED: usize = 500_000;
 /// The sets of people that services let in.
 pub(super) struct Audiences<'p> {
     people: &'p People,
-    known: BTreeSet<Arc<BTreeSet<Name>>>,
+    known: Once<BTreeSet<Name>>,
     listed: usize,
     /// Whether there were too many already.
     full: bool,
@@ -26,7 +27,7 @@ impl<'p> Audiences<'p> {
     pub(super) fn new(people: &'p People) -> Audiences<'p> {
         Audiences {
             people,
-            known: BTreeSet::new(),
+            known: Once::new(),
             listed: 0,
             full: false,
         }
@@ -52,8 +53,8 @@ impl Resolver<'_> {
         members: BTreeSet<Name>,
         span: Option<Span>,
     ) -> Arc<BTreeSet<Name>> {
-        if let Some(known) = audiences.known.get(&members) {
-            return Arc::clone(known);
+        if let Some(known) = audiences.known.known(&members) {
+            return known;
         }
         // One is enough to say that there are too many, and nothing is made of any of them.
         if audiences.full {
@@ -77,8 +78,6 @@ impl Resolver<'_> {
             ));
             return Arc::default();
         }
-        let members = Arc::new(members);
-        audiences.known.insert(Arc::clone(&members));
-        members
+        audiences.known.the(members)
     }
 }

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::content::{Hosts, RegistryValue};
-use crate::derive::once::Once;
 use crate::lock::{Authority, Lock};
 use crate::model::{Access, Admission, Homelab, Person};
+use crate::once::Once;
 use crate::pki::SubjectAttribute;
 use crate::root::IssuanceId;
 
