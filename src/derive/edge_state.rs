@@ -9,8 +9,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Exposure;
 use super::exposure::VERSION;
+use super::{Exposure, lines};
 use crate::lock::{Authority, Lock, Remembered, State};
 use crate::model::{DeviceId, Homelab};
 use crate::pki::Fingerprint;
@@ -53,8 +53,10 @@ pub(crate) struct DeviceAccess {
     /// The one that its file holds; none where it has only older ones.
     pub fingerprint: Option<Fingerprint>,
     /// Those that are let in beside it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub older: Vec<Older>,
     /// Whether it was on the device already, and no file holds it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub installed: bool,
 }
 
@@ -103,9 +105,9 @@ impl EdgeState {
         }
     }
 
+    /// As it is written: a line for each service, person, audience and device.
     pub(crate) fn to_json(&self) -> String {
-        let json = serde_json::to_string_pretty(self);
-        json.expect("it is plain data with text for keys") + "\n"
+        lines::to_json(self).expect("it is plain data with text for keys")
     }
 
     /// Reads what [`to_json`](EdgeState::to_json) has written; none where it is something else.

@@ -11,6 +11,7 @@ mod edge_state;
 mod exposure;
 mod guide;
 mod index;
+mod lines;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
