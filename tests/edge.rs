@@ -17,6 +17,8 @@ mod support;
 
 #[path = "edge/adoption.rs"]
 mod adoption;
+#[path = "edge/apart.rs"]
+mod apart;
 #[path = "edge/audiences.rs"]
 mod audiences;
 #[path = "edge/behind.rs"]

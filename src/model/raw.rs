@@ -110,7 +110,9 @@ impl Raw {
             let number = bare.strip_prefix(prefix);
             number.is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit()))
         };
-        OURS.contains(&bare) || numbered("public") || bare.starts_with("person-")
+        OURS.contains(&bare)
+            || ["audience-", "people-", "public"].into_iter().any(numbered)
+            || bare.starts_with("person-")
     }
 
     /// The lines as Caddy formats them, each indented from `depth` on.
@@ -220,7 +222,15 @@ mod tests {
         let raw = Raw::new(text).unwrap();
         assert_eq!(raw.defined(), ["@a", "@b"]);
         assert_eq!(raw.used(), ["@a", "@c"]);
-        for taken in ["@lan", "@allowed", "@person-x", "@public1", "@climbs"] {
+        for taken in [
+            "@lan",
+            "@allowed",
+            "@person-x",
+            "@public1",
+            "@climbs",
+            "@audience-1",
+            "@people-12",
+        ] {
             assert!(Raw::is_taken(taken), "{taken}");
         }
         for free in ["@lan2", "@public-x", "@my-lan", "@person"] {

@@ -12,7 +12,8 @@ use super::path::is_plain_prefix;
 /// Servers that answer alike, behind the edge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Upstreams {
-    /// How the edge speaks to them: the scheme of each address.
+    /// How the edge speaks to them: the scheme of each address. What is written asks only whether it is https.
+    #[serde(rename = "is_https", serialize_with = "is_https")]
     pub scheme: Scheme,
     /// Where they are; at least one.
     pub addresses: Vec<Address>,
@@ -25,6 +26,10 @@ pub struct Upstreams {
     /// How connections to them are made, as the lines of a `transport` block; none where all is as Caddy does by itself.
     #[serde(serialize_with = "lines_unless_usual")]
     pub transport: Transport,
+}
+
+fn is_https<S: Serializer>(scheme: &Scheme, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bool(*scheme == Scheme::Https)
 }
 
 /// How connections to upstreams are made. The default is as Caddy does where nothing is said.

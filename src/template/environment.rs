@@ -70,6 +70,12 @@ impl Templates {
             let word = word.map_err(|why| Error::new(ErrorKind::BadEscape, why))?;
             Ok::<_, Error>(Value::from_safe_string(word))
         });
+        environment.add_function("quoted", |text: &str| {
+            let word = caddyfile::quoted(text);
+            let word = word.map_err(|why| Error::new(ErrorKind::BadEscape, why))?;
+            Ok::<_, Error>(Value::from_safe_string(word))
+        });
+        environment.add_function("certificates_of", certificates_of);
         (environment, used)
     }
 
@@ -105,6 +111,18 @@ impl Templates {
         let messages = of();
         environment.add_function("direction", move || messages.direction());
     }
+}
+
+/// The certificates of the people at these places, each with whose it is.
+fn certificates_of(people: &Value, places: &Value) -> Result<Vec<Value>, Error> {
+    let mut certificates = Vec::new();
+    for place in places.try_iter()? {
+        let person = people.get_item(&place)?;
+        let devices = person.get_attr("devices")?;
+        let of_person = devices.try_iter()?;
+        certificates.extend(of_person.map(|device| Value::from(vec![person.clone(), device])));
+    }
+    Ok(certificates)
 }
 
 /// How many steps a rendering of this may take.

@@ -33,7 +33,7 @@ fn declaration(upstream: &Upstream) -> String {
 }
 
 /// What a weakening comes to.
-enum Seen {
+pub enum Seen {
     /// It is noticed, and this is said of it.
     As(&'static [&'static str]),
     /// It is not, and docs/verify.md says so in these words.
@@ -42,7 +42,8 @@ enum Seen {
 
 use Seen::{As, Not};
 
-struct Weakening<'a> {
+/// A change of what is deployed.
+pub struct Weakening<'a> {
     what: &'static str,
     change: Box<dyn Fn(&str) -> String + 'a>,
     /// What is asked then.
@@ -50,7 +51,7 @@ struct Weakening<'a> {
     seen: Seen,
 }
 
-fn weakening<'a>(
+pub fn weakening<'a>(
     what: &'static str,
     service: &'static str,
     change: impl Fn(&str) -> String + 'a,
@@ -87,7 +88,7 @@ fn with_its_own_client_auth(text: &str) -> String {
 
 /// `text` with the last `from` that stands behind `after` and before the end of that site replaced.
 #[track_caller]
-fn in_site(text: &str, site: &str, from: &str, to: &str) -> String {
+pub fn in_site(text: &str, site: &str, from: &str, to: &str) -> String {
     let text = &with_its_own_client_auth(text);
     let head = format!("\n{site}.home.example.com {{\n");
     let begin = text
@@ -100,7 +101,7 @@ fn in_site(text: &str, site: &str, from: &str, to: &str) -> String {
 }
 
 /// The fingerprint of a certificate that the Caddyfile knows to be retired.
-fn retired(text: &str) -> String {
+pub fn retired(text: &str) -> String {
     let line = text.lines().find(|line| line.contains("@retired vars"));
     let fingerprint = line.and_then(|line| line.split(' ').next_back());
     fingerprint.expect("one is retired").to_owned()
@@ -685,13 +686,18 @@ fn weakenings<'a>(
 }
 
 fn house(upstream: &Upstream) -> House {
-    let house = House::unbuilt(&declaration(upstream));
+    house_of(&declaration(upstream))
+}
+
+/// A home in which alice has lost a device.
+pub fn house_of(declaration: &str) -> House {
+    let house = House::unbuilt(declaration);
     house.command_at(now() - 40 * DAY, ["build"]);
     house.command_at(now() - 5 * DAY, ["revoke", "--no-replace", "alice/lost"]);
     house
 }
 
-fn verify(house: &House, caddy: &Caddy, service: &str) -> Outcome {
+pub fn verify(house: &House, caddy: &Caddy, service: &str) -> Outcome {
     let root = caddy.root_certificate();
     let root = root.to_str().expect("a test's paths are UTF-8");
     let (https, http) = (
@@ -727,11 +733,21 @@ fn tried(version: Version, (part, of): (usize, usize)) {
     verify(&house, &caddy, "it")
         .succeeds()
         .stdout_contains("ok     it.");
-    let mut missed = Vec::new();
     let all = weakenings(version, &at, (&ours, &theirs), &lost, port.number());
-    for weakening in all.into_iter().skip(part).step_by(of) {
-        house.reload_changed(&mut caddy, &weakening.change);
-        let outcome = verify(&house, &caddy, weakening.service);
+    let these = all.into_iter().skip(part).step_by(of);
+    crate::assert_none(&missed(&house, &mut caddy, these));
+}
+
+/// Those of which something else is said than should be.
+pub fn missed<'a>(
+    house: &House,
+    caddy: &mut Caddy,
+    weakenings: impl IntoIterator<Item = Weakening<'a>>,
+) -> Vec<String> {
+    let mut missed = Vec::new();
+    for weakening in weakenings {
+        house.reload_changed(caddy, &weakening.change);
+        let outcome = verify(house, caddy, weakening.service);
         let is_as_said = match weakening.seen {
             As(said) => {
                 let is_said = |part: &&str| outcome.stdout().contains(*part);
@@ -743,7 +759,7 @@ fn tried(version: Version, (part, of): (usize, usize)) {
             missed.push(format!("{}\n{outcome}", weakening.what));
         }
     }
-    crate::assert_none(&missed);
+    missed
 }
 
 #[test]

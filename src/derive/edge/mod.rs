@@ -23,7 +23,8 @@ use audience::Audiences;
 
 use crate::lock::{Issued, Lock};
 use crate::model::{
-    Behind, CaddyVersion, CertificateMode, Domain, Email, Homelab, SiteCertificates, holes_of,
+    Behind, CaddyVersion, CertificateMode, Domain, Email, Forwarding, Homelab, SiteCertificates,
+    holes_of,
 };
 
 /// The whole edge, by the files that it stands in.
@@ -49,18 +50,34 @@ pub(crate) struct Globals {
     pub domain: Domain,
     /// The ACME account's address.
     pub email: Option<Email>,
-    /// Where the sites' own certificates come from.
-    pub certificates: SiteCertificates,
+    /// Whether the sites' own certificates come from Caddy's own authority.
+    pub local_certs: bool,
+    /// How they come by ACME over DNS, where they do.
+    pub acme_dns: Option<AcmeDns>,
     /// The proxies that stand before this one.
     pub behind: Option<Behind>,
+    /// Whether those say for whom they speak in `X-Forwarded-For`, and not before the connection.
+    pub forwarded_for: bool,
+}
+
+/// Certificates by ACME over DNS.
+#[derive(Debug, Serialize)]
+pub(crate) struct AcmeDns {
+    /// As Caddy's plugin for it is called.
+    pub provider: String,
+    /// The environment variable of Caddy's process that holds the provider's token.
+    pub token_env: String,
 }
 
 /// The policy: who gets in where.
 #[derive(Debug, Serialize)]
 pub(crate) struct Sites {
     pub domain: Domain,
-    /// Whether the edge's Caddy knows `trust_pool`, and named routes with it.
+    /// Whether the edge's Caddy knows `trust_pool`, and named routes with it (those since 2.7).
     pub trust_pool: bool,
+    /// The guards that stand in Caddy's configuration once, sorted: those of the sites, where a list stands apart from them and that
+    /// Caddy has named routes. Otherwise the guard is repeated for each site, which is what takes longest in loading many.
+    pub guards_once: BTreeSet<Guard>,
     /// The authorities whose certificates are verified, DER in base64.
     pub authorities: Vec<String>,
     /// How the sites ask for certificates, sorted.
@@ -76,6 +93,8 @@ pub(crate) struct Sites {
     pub lan: Vec<String>,
     /// The proxies that stand before this one.
     pub behind: Option<Behind>,
+    /// As in [`Globals`].
+    pub forwarded_for: bool,
     /// Certificates that were let in once, and verify still: told so, and let in nowhere.
     pub retired: Vec<Device>,
     /// Everybody who has a certificate that is let in, sorted by name.
@@ -118,8 +137,10 @@ impl Edge {
             globals: Globals {
                 domain: domain.clone(),
                 email: email.clone(),
-                certificates: settings.certificates.clone(),
+                local_certs: settings.certificates == SiteCertificates::Internal,
+                acme_dns: AcmeDns::of(&settings.certificates),
                 behind: settings.behind.clone(),
+                forwarded_for: is_forwarded_for(settings.behind.as_ref()),
             },
             pages: Pages {
                 domain: domain.clone(),
@@ -133,6 +154,27 @@ impl Edge {
     }
 }
 
+impl AcmeDns {
+    fn of(certificates: &SiteCertificates) -> Option<AcmeDns> {
+        match certificates {
+            SiteCertificates::Dns {
+                provider,
+                token_env,
+            } => Some(AcmeDns {
+                provider: provider.clone(),
+                token_env: token_env.clone(),
+            }),
+            SiteCertificates::Acme
+            | SiteCertificates::Internal
+            | SiteCertificates::Files { .. } => None,
+        }
+    }
+}
+
+fn is_forwarded_for(behind: Option<&Behind>) -> bool {
+    behind.is_some_and(|behind| behind.by == Forwarding::XForwardedFor)
+}
+
 fn sites<'h>(
     homelab: &'h Homelab,
     lock: Option<&Lock>,
@@ -143,16 +185,25 @@ fn sites<'h>(
     let services = || homelab.services.values();
     // How an audience is said depends on how many services let it in: all are gathered before any site is made.
     let let_in: Vec<Option<usize>> = services().map(|service| audiences.of(service)).collect();
-    let (people, audiences) = audiences.finish();
+    let (people, audiences) = audiences.finish(settings.caddy);
     let sites: Vec<Site> = iter::zip(services(), let_in)
         .map(|(service, audience)| Site::new(service, audience, &audiences, &people))
         .collect();
+    let has_named_routes = settings.caddy >= CaddyVersion::TRUST_POOL;
     let asked = sites.iter().filter_map(|site| site.certificate);
     let page_kinds = sites.iter().map(|site| site.pages);
     let authorities = lock.into_iter().flat_map(Lock::trusted);
     Sites {
         domain: homelab.domain.clone(),
-        trust_pool: settings.caddy >= CaddyVersion::TRUST_POOL,
+        trust_pool: has_named_routes,
+        guards_once: if has_named_routes && audiences.iter().any(|a| a.listed.is_apart()) {
+            // A site of the user's own may import that one, too.
+            let guards = sites.iter().map(|site| site.guard);
+            guards.chain([Guard::Guard]).collect()
+        } else {
+            BTreeSet::new()
+        },
+        forwarded_for: is_forwarded_for(settings.behind.as_ref()),
         authorities: authorities
             .map(|authority| BASE64.encode(authority.certificate.der()))
             .collect(),

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::audience::{Audience, Shared};
+use super::audience::Audience;
 use super::people::Person;
 use crate::model::{
-    Access, Backend, ByteSize, CertificateMode, Header, Host, Methods, Name, PublicPath, Raw,
-    Service, uri_pattern,
+    Access, Allowed, Backend, ByteSize, CertificateMode, Header, Host, Methods, Name, PublicPath,
+    Raw, Service, uri_pattern,
 };
 
 /// One service's site.
@@ -41,7 +41,7 @@ pub(crate) struct Site {
 }
 
 /// Which headers are kept from an upstream, by the name of the snippet that removes them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Guard {
     /// All that an upstream could believe.
@@ -88,7 +88,7 @@ pub(crate) struct Matcher {
 pub(crate) enum Condition {
     /// Their certificate is of one of these people, by their places among [`Sites::people`](super::Sites::people).
     Certificates { people: Arc<[usize]> },
-    /// Their certificate is of an audience whose list stands elsewhere, for several sites.
+    /// Their certificate is of an audience whose list stands apart from the sites.
     Audience { audience: usize },
     /// They come from the LAN.
     Lan,
@@ -114,7 +114,7 @@ pub(crate) enum Answer {
     Backend {
         person: Option<usize>,
     },
-    /// The service, whose upstream is told who of an audience came, by what stands elsewhere for several sites.
+    /// The service, whose upstream is told who of an audience came, by what stands apart from the sites.
     BackendTold {
         audience: usize,
     },
@@ -137,22 +137,15 @@ impl Site {
     ) -> Site {
         let access = &service.access;
         let allowed = access.allowed();
-        let identity = allowed.is_some_and(|allowed| allowed.identity);
         let handlers = match access {
             Access::Everyone => vec![Handler::rest(Answer::Backend { person: None })],
             Access::Lan { .. } | Access::Certificate(_) => {
-                let audience = audience.map(|place| (place, &audiences[place]));
-                let by_certificate = audience.into_iter().flat_map(|(place, audience)| {
-                    let told = if identity {
-                        Told::who_of(audience)
-                    } else {
-                        Told::Nothing
-                    };
-                    by_certificate(place, audience, told, people)
+                let by_certificate = Option::zip(allowed, audience).map(|(allowed, place)| {
+                    by_certificate(allowed, (place, &audiences[place]), people)
                 });
                 let lan = Handler::lan(Answer::Backend { person: None });
                 let lan = access.is_open_at_home().then_some(lan);
-                by_certificate
+                { by_certificate.into_iter().flatten() }
                     .chain(lan)
                     .chain(public(access.public()))
                     .chain([Handler::rest(Answer::Refusal)])
@@ -165,7 +158,7 @@ impl Site {
             certificate: allowed.map(|allowed| allowed.certificate),
             pages: PageKind::of(access),
             audience,
-            identity,
+            identity: allowed.is_some_and(|allowed| allowed.identity),
             handlers,
             backend: service.backend.clone(),
             max_body: service.max_body.clone(),
@@ -238,42 +231,18 @@ impl Handler {
     }
 }
 
-/// How an upstream is told who of an audience came.
-#[derive(Clone, Copy)]
-enum Told {
-    Nothing,
-    /// By the handler of each person.
-    ByEach,
-    /// By what stands elsewhere for several sites.
-    Once,
-}
-
-impl Told {
-    /// How an upstream is told that is told at all.
-    fn who_of(audience: &Audience) -> Told {
-        if audience.shared.contains(&Shared::Identity) {
-            Told::Once
-        } else {
-            Told::ByEach
-        }
-    }
-}
-
+/// The handlers of those who are let in by certificate, of an audience at its place among all.
 fn by_certificate(
-    place: usize,
-    audience: &Audience,
-    told: Told,
+    allowed: &Allowed,
+    (place, audience): (usize, &Audience),
     people: &[Person],
 ) -> Vec<Handler> {
-    let answer = match told {
-        Told::ByEach => {
-            let of_person = |place: &usize| person(*place, &people[*place].name);
-            return audience.people.iter().map(of_person).collect();
-        }
-        Told::Once => Answer::BackendTold { audience: place },
-        Told::Nothing => Answer::Backend { person: None },
-    };
-    let condition = if audience.shared.contains(&Shared::List) {
+    let is_apart = audience.listed.is_apart();
+    if allowed.identity && !is_apart {
+        let of_person = |place: &usize| person(*place, &people[*place].name);
+        return audience.people.iter().map(of_person).collect();
+    }
+    let condition = if is_apart {
         Condition::Audience { audience: place }
     } else {
         Condition::Certificates {
@@ -286,7 +255,11 @@ fn by_certificate(
             name: Cow::Borrowed("allowed"),
             condition,
         }),
-        answer,
+        answer: if allowed.identity {
+            Answer::BackendTold { audience: place }
+        } else {
+            Answer::Backend { person: None }
+        },
     }]
 }
 
