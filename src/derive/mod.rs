@@ -30,6 +30,8 @@ pub(crate) use edge_state::{DeviceAccess, EdgeState};
 pub(crate) use exposure::{ALL, Exposure, LANDING, OpenFrom, Opening, UncheckedKind};
 pub(crate) use guide::{DeviceFile, DevicePart, Guide, Guides, ServiceLink};
 pub(crate) use index::{Index, Term};
+#[cfg(test)]
+pub(crate) use index::{IndexDevice, IndexOpening, IndexPerson, IndexService};
 
 use crate::lock::{Authority, Issued, Lock, State};
 use crate::model::{DeviceId, Domain, Homelab, Service};
