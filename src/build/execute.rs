@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::staleness::{Stale, input_hash};
 use crate::derive::Derivation;
-use crate::render::{Artifact, RenderError, Secrets, render};
+use crate::render::{Artifact, Bundles, RenderError, Secrets, render};
 use crate::template::Templates;
 use crate::tree::{OutputPath, Scope, Tree, TreeError, View, Wanted};
 
@@ -51,16 +51,22 @@ pub(crate) fn execute(
     secrets: Option<&Secrets>,
     tell: impl FnOnce(&[blake3::Hash]),
 ) -> Result<Built, ExecuteError> {
-    let staged = stale.par_iter().map(|(derivation, _)| {
-        let artifact = render(&derivation.recipe, templates, secrets)?;
-        let staged = tree.stage(&derivation.path, derivation.mode, &artifact.bytes)?;
-        Ok(Wanted::Put {
-            staged,
-            input: input_hash(derivation, &artifact.templates, templates),
-            templates: artifact.templates,
-        })
+    let folders = stale.par_chunk_by(|(one, _), (other, _)| are_made_together(one, other));
+    let staged = folders.map(|folder| {
+        let mut bundles = Bundles::new(secrets);
+        let staged = folder.iter().map(|(derivation, _)| {
+            let artifact = render(&derivation.recipe, templates, &mut bundles)?;
+            let staged = tree.stage(&derivation.path, derivation.mode, &artifact.bytes)?;
+            Ok(Wanted::Put {
+                staged,
+                input: input_hash(derivation, &artifact.templates, templates),
+                templates: artifact.templates,
+            })
+        });
+        staged.collect::<Result<Vec<Wanted>, ExecuteError>>()
     });
-    let mut wanted = staged.collect::<Result<Vec<Wanted>, ExecuteError>>()?;
+    let staged = staged.collect::<Result<Vec<_>, ExecuteError>>()?;
+    let mut wanted: Vec<Wanted> = staged.into_iter().flatten().collect();
     // Both lists are sorted by path, as the derivations are.
     let mut stale_paths = stale
         .iter()
@@ -88,6 +94,18 @@ pub(crate) fn execute(
     })
 }
 
+/// Whether one thread makes both, one after the other: what stands in a device's folder has one .p12.
+fn are_made_together(one: &Derivation, other: &Derivation) -> bool {
+    let folder = device_folder(one);
+    folder.is_some() && folder == device_folder(other)
+}
+
+fn device_folder(derivation: &Derivation) -> Option<&str> {
+    let (folder, _) = derivation.path.as_str().rsplit_once('/')?;
+    let (person, _) = folder.rsplit_once('/')?;
+    person.starts_with("people/").then_some(folder)
+}
+
 /// How a tree differs from the plan, one line each: what `build --check` finds.
 pub(crate) fn differences(
     view: &View,
@@ -95,12 +113,17 @@ pub(crate) fn differences(
     templates: &Templates,
     secrets: Option<&Secrets>,
 ) -> Result<Vec<Difference>, ExecuteError> {
-    let compared = derivations.par_iter().map(|derivation| {
-        let artifact = render(&derivation.recipe, templates, secrets)?;
-        difference(view, derivation, &artifact)
+    let folders = derivations.par_chunk_by(are_made_together);
+    let compared = folders.map(|folder| {
+        let mut bundles = Bundles::new(secrets);
+        let compared = folder.iter().map(|derivation| {
+            let artifact = render(&derivation.recipe, templates, &mut bundles)?;
+            difference(view, derivation, &artifact)
+        });
+        compared.collect::<Result<Vec<_>, ExecuteError>>()
     });
     let compared: Result<Vec<_>, ExecuteError> = compared.collect();
-    let mut differences: Vec<Difference> = compared?.into_iter().flatten().collect();
+    let mut differences: Vec<Difference> = compared?.into_iter().flatten().flatten().collect();
     for entry in view.entries() {
         let planned = derivations.binary_search_by(|derivation| derivation.path.cmp(&entry.path));
         if planned.is_err() {

@@ -13,7 +13,7 @@ use super::step::{Reason, Step, Verb};
 use super::stop::Stop;
 use crate::derive::{self, Derivation, DeviceAccess, EdgeState, Recipe};
 use crate::model::DeviceId;
-use crate::render::{RenderError, render};
+use crate::render::{Bundles, RenderError, render};
 use crate::template::Templates;
 use crate::tree::{Found, ManifestEntry, OutputPath, Scope, TreeError, View};
 
@@ -109,7 +109,7 @@ impl Look<'_> {
                 Found::Intact | Found::Missing | Found::Altered => Forecast::Made,
             }));
         }
-        let artifact = match render(&derivation.recipe, templates, None) {
+        let artifact = match render(&derivation.recipe, templates, &mut Bundles::new(None)) {
             Ok(artifact) => artifact,
             Err(error) => return Ok(Err(error)),
         };

@@ -8,7 +8,7 @@ use super::workspace::Workspace;
 use super::{believed, report};
 use crate::derive::{Edge, Exposure, Recipe};
 use crate::lock::Lock;
-use crate::render::render;
+use crate::render::{Bundles, render};
 
 /// Says what the next `build` would expose, as far as certificates have been issued.
 pub(super) fn exposure(arguments: &Arguments) -> Result<(), Failure> {
@@ -34,7 +34,8 @@ pub(super) fn exposure(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.json {
         return report::json(&exposure);
     }
-    let rendered = render(&Recipe::Exposure(Arc::new(exposure)), &templates, None);
+    let recipe = Recipe::Exposure(Arc::new(exposure));
+    let rendered = render(&recipe, &templates, &mut Bundles::new(None));
     let rendered = rendered.map_err(|error| Failure::new(Exit::Declaration, error))?;
     let text = String::from_utf8(rendered.bytes).expect("templates are text");
     report::only_result(text.trim_end())

@@ -139,7 +139,7 @@ fn crl_path(lock: &Lock, authority: &Authority) -> OutputPath {
 }
 
 /// What a device's .p12 is made from, apart from the root secret.
-#[derive(Debug, Serialize)]
+#[derive(Debug, PartialEq, Serialize)]
 pub(crate) struct Bundle {
     /// The certificate, as the lock records it.
     #[serde(serialize_with = "as_recorded")]

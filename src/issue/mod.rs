@@ -226,6 +226,20 @@ pub(crate) struct Credential {
 }
 
 impl Credential {
+    /// What the lock records: as it was issued just now, or else derived again.
+    pub(crate) fn of(
+        keyring: &Keyring,
+        signer: &Signer,
+        recorded: &Issued,
+    ) -> Result<Credential, CredentialError> {
+        match keyring.take_issued(&recorded.id) {
+            Some((key, certificate)) if certificate.fingerprint() == recorded.fingerprint => {
+                Ok(Credential { key, certificate })
+            }
+            _ => Credential::derive(keyring, signer, recorded),
+        }
+    }
+
     /// Derives the certificate that the lock records, and holds it against the record.
     pub(crate) fn derive(
         keyring: &Keyring,
@@ -304,7 +318,8 @@ pub(crate) fn new_authority(
     })
 }
 
-/// Issues certificates to new devices, each under the id that stands beside it, in parallel.
+/// Issues certificates to new devices, each under the id that stands beside it, in parallel. The keyring holds them, with
+/// their keys, until they are put into files.
 pub(crate) fn new_certificates(
     keyring: &Keyring,
     authority: &Authority,
@@ -320,14 +335,16 @@ pub(crate) fn new_certificates(
     let issue = |(id, new): &(IssuanceId, NewDevice)| {
         let validity = leaf_validity(authority, new, now)?;
         let serial = root.device_serial(id, &new.device);
-        let (key, made) = match &new.key {
-            NewKey::Own(key) => (key.clone(), MadeKey::P256),
+        let sign = |key: &PublicKey| signer.sign(key, serial, &new.device, &new.email, validity);
+        let (certificate, made) = match &new.key {
+            NewKey::Own(key) => (sign(key)?, MadeKey::P256),
             NewKey::Derived(kind) => {
                 let key = device_key(root, *kind, id, &new.device)?;
-                (key.public_key(), *kind)
+                let certificate = sign(&key.public_key())?;
+                keyring.hold_issued(*id, key, certificate.clone());
+                (certificate, *kind)
             }
         };
-        let certificate = signer.sign(&key, serial, &new.device, &new.email, validity)?;
         Ok(Issued {
             device: new.device.clone(),
             id: *id,

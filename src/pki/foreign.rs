@@ -8,7 +8,7 @@ use pkcs12::pbe_params::EncryptedPrivateKeyInfo;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::password_based::{self, Cipher, DecryptError, UnknownCipher, Work};
+use super::password_based::{self, Cipher, DecryptError, DerivedKeys, UnknownCipher, Work};
 use super::{PrivateKey, UnusableKey};
 
 /// A private key in a PEM file, not opened yet.
@@ -66,9 +66,9 @@ impl ForeignKey {
                 let sealed = sealed.map_err(|_| ForeignKeyError::Damaged)?;
                 let (algorithm, ciphertext) = (sealed.encryption_algorithm, sealed.encrypted_data);
                 let mut work = Work::default();
-                let ciphertext = ciphertext.as_bytes();
+                let (ciphertext, mut keys) = (ciphertext.as_bytes(), DerivedKeys::of(passphrase));
                 let (opened, _) =
-                    password_based::decrypt(&algorithm, ciphertext, passphrase, &mut work)?;
+                    password_based::decrypt(&algorithm, ciphertext, &mut keys, &mut work)?;
                 pkcs8(&opened)?
             }
             Form::Encrypted(form, cipher, iv) => {

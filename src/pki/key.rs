@@ -3,17 +3,17 @@
 use std::fmt;
 
 use cms::cert::x509::spki::AlgorithmIdentifierRef;
-use der::Encode;
-use der::asn1::{AnyRef, OctetStringRef};
+use der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, OctetStringRef};
+use der::{Encode, Sequence};
 use p256::ecdsa::signature::Signer;
-use p256::pkcs8::{DecodePrivateKey, EncodePrivateKey};
+use p256::pkcs8::DecodePrivateKey;
 use pkcs8::PrivateKeyInfoRef;
 use rcgen::PublicKeyData;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::pem::pem;
-use super::public_key::{EC, RSA, UnusableKey};
+use super::public_key::{EC, P256, P384, RSA, UnusableKey};
 use super::rsa::RsaKey;
 use super::{KeyKind, PublicKey, keygen, rsa_keygen};
 
@@ -145,17 +145,16 @@ impl PrivateKey {
     /// The key as an unencrypted PKCS#8 `PrivateKeyInfo` (RFC 5958); one of a curve with the public key
     /// inside (RFC 5915).
     pub fn to_pkcs8_der(&self) -> Zeroizing<Vec<u8>> {
-        let fixed = "a key of a curve has one fixed-length encoding";
         match &self.secret {
             Secret::P256(signing) => {
-                let document = p256::SecretKey::from(signing).to_pkcs8_der();
-                document.expect(fixed).to_bytes()
+                let scalar = Zeroizing::new(signing.to_bytes());
+                curve_pkcs8(P256, &scalar, self.public.bits())
             }
             Secret::P384(signing) => {
-                let document = p384::SecretKey::from(signing).to_pkcs8_der();
-                document.expect(fixed).to_bytes()
+                let scalar = Zeroizing::new(signing.to_bytes());
+                curve_pkcs8(P384, &scalar, self.public.bits())
             }
-            Secret::Rsa(key) => rsa_pkcs8(key.to_pkcs1()),
+            Secret::Rsa(key) => pkcs8(RSA, AnyRef::NULL, key.to_pkcs1()),
         }
     }
 
@@ -197,18 +196,39 @@ impl PrivateKey {
     }
 }
 
-/// RFC 8017 §A.1: the algorithm's parameters are NULL.
-fn rsa_pkcs8(pkcs1: &[u8]) -> Zeroizing<Vec<u8>> {
-    let octets = OctetStringRef::new(pkcs1).expect("it is of some thousand octets");
-    let algorithm = AlgorithmIdentifierRef {
-        oid: RSA,
-        parameters: Some(AnyRef::NULL),
+/// RFC 5915 §3. RFC 5958 §2: which curve it is says the algorithm around it.
+#[derive(Sequence)]
+struct EcPrivateKey<'a> {
+    version: u8,
+    private_key: &'a OctetStringRef,
+    #[asn1(context_specific = "1", tag_mode = "EXPLICIT")]
+    public_key: BitStringRef<'a>,
+}
+
+/// What a key of a curve has been made with is known: to multiply its point again would take longer than all else.
+fn curve_pkcs8(curve: ObjectIdentifier, scalar: &[u8], point: &[u8]) -> Zeroizing<Vec<u8>> {
+    let short = "it is of some dozen octets";
+    let key = EcPrivateKey {
+        version: 1,
+        private_key: OctetStringRef::new(scalar).expect(short),
+        public_key: BitStringRef::from_bytes(point).expect(short),
     };
-    let info = PrivateKeyInfoRef::new(algorithm, octets);
+    let mut sec1 = Zeroizing::new(Vec::with_capacity(scalar.len() + point.len() + 32));
+    key.encode_to_vec(&mut sec1).expect(short);
+    pkcs8(EC, (&curve).into(), &sec1)
+}
+
+/// RFC 8017 §A.1: the parameters of RSA are NULL.
+fn pkcs8(oid: ObjectIdentifier, parameters: AnyRef<'_>, key: &[u8]) -> Zeroizing<Vec<u8>> {
+    let short = "it is of some thousand octets";
+    let algorithm = AlgorithmIdentifierRef {
+        oid,
+        parameters: Some(parameters),
+    };
+    let info = PrivateKeyInfoRef::new(algorithm, OctetStringRef::new(key).expect(short));
     // Grown, it would leave copies behind.
-    let mut der = Zeroizing::new(Vec::with_capacity(pkcs1.len() + 64));
-    info.encode_to_vec(&mut der)
-        .expect("it is of some thousand octets");
+    let mut der = Zeroizing::new(Vec::with_capacity(key.len() + 64));
+    info.encode_to_vec(&mut der).expect(short);
     der
 }
 
@@ -343,6 +363,30 @@ mod tests {
             key.public_key().key_id(),
             Sha256::digest(&expected.as_bytes()[26..])[..20]
         );
+    }
+
+    #[test]
+    fn keys_of_curves_are_written_as_their_crates_write_them() {
+        use p256::pkcs8::EncodePrivateKey;
+        for first in [1, 0x7f, 0x80, 0xfe] {
+            let secret = SecretKey::from_slice(&[first; 32]).unwrap();
+            let expected = secret.to_pkcs8_der().unwrap();
+            let written = PrivateKey::p256(&secret).to_pkcs8_der();
+            assert_eq!(*written, expected.as_bytes(), "{first}");
+            let secret = p384::SecretKey::from_slice(&[first; 48]).unwrap();
+            let expected = secret.to_pkcs8_der().unwrap();
+            let written = PrivateKey::p384(&secret).to_pkcs8_der();
+            assert_eq!(*written, expected.as_bytes(), "{first}");
+        }
+    }
+
+    #[test]
+    fn a_signature_that_was_miscalculated_does_not_leave() {
+        let mut key = PrivateKey::from_seed(&[7; 32]).unwrap();
+        assert!(key.sign(b"a").is_ok());
+        // What is signed with another key verifies as little as what is signed wrongly.
+        key.public = PrivateKey::from_seed(&[8; 32]).unwrap().public;
+        assert_eq!(key.sign(b"a"), Err(Fault));
     }
 
     #[test]

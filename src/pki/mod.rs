@@ -38,7 +38,7 @@ pub use authority::read_authority;
 pub(crate) use authority::{NotAnAuthority, can_sign_for};
 pub(crate) use bundle::{
     BundleContent, BundleError, BundleProfile, BundledCertificate, OpenError, OpenedBundle,
-    SealedBundle, bundle,
+    SealedBundle, bundle, read_with_another,
 };
 pub(crate) use certificate::SubjectAttribute;
 pub use certificate::{Certificate, certificates_in};

@@ -5,9 +5,9 @@ use der::Sequence;
 use der::asn1::{Any, ObjectIdentifier};
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use ring::signature::{
-    ED25519, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
-    RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512,
-    UnparsedPublicKey, VerificationAlgorithm,
+    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ED25519, RSA_PKCS1_2048_8192_SHA256,
+    RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256,
+    RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, UnparsedPublicKey, VerificationAlgorithm,
 };
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 use thiserror::Error;
@@ -162,6 +162,13 @@ impl PublicKey {
     /// Whether `signature` is this key's signature of `message`.
     pub(super) fn verifies(&self, scheme: Scheme, message: &[u8], signature: &[u8]) -> bool {
         match (self.kind(), scheme) {
+            // What is signed here is by RustCrypto's: this is another implementation, and five times as fast.
+            (KeyKind::P256, Scheme::Ecdsa(Hash::Sha256)) => {
+                self.ring(&ECDSA_P256_SHA256_ASN1, message, signature)
+            }
+            (KeyKind::P384, Scheme::Ecdsa(Hash::Sha384)) => {
+                self.ring(&ECDSA_P384_SHA384_ASN1, message, signature)
+            }
             (KeyKind::P256, Scheme::Ecdsa(hash)) => self.verifies_p256(hash, message, signature),
             (KeyKind::P384, Scheme::Ecdsa(hash)) => self.verifies_p384(hash, message, signature),
             (KeyKind::Ed25519, Scheme::Ed25519) => self.ring(&ED25519, message, signature),

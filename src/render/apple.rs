@@ -4,7 +4,7 @@
 use plist::{Dictionary, Value};
 use sha1::{Digest, Sha1};
 
-use super::{Artifact, RenderError, Secrets, bundle};
+use super::Artifact;
 use crate::derive::{AppleBrowserPolicy, AppleLabels, AppleProfile};
 
 /// What the UUIDs of profiles are derived in.
@@ -22,16 +22,15 @@ const BROWSERS: [(&str, &str); 2] = [
 ];
 
 /// The profile with the certificate in it. It has no password: the device asks for it.
-pub(super) fn profile(recipe: &AppleProfile, secrets: &Secrets) -> Result<Artifact, RenderError> {
+pub(super) fn profile(recipe: &AppleProfile, bundle: Vec<u8>) -> Artifact {
     let labels = &recipe.labels;
-    let bundle = bundle::render(&recipe.bundle, secrets)?;
     let title = format!("{} for {}", labels.common_name, labels.domain);
     let issuance = recipe.bundle.issued.id.to_string();
     let certificate = uuid(&[&issuance, "certificate"]);
     let mut payload = Payload::new("com.apple.security.pkcs12", "certificate", &certificate);
     payload.set("PayloadDisplayName", &*title);
     payload.set("PayloadCertificateFileName", &*recipe.bundle_file);
-    payload.set("PayloadContent", Value::Data(bundle.bytes));
+    payload.set("PayloadContent", Value::Data(bundle));
     let mut payloads = vec![payload];
     for host in recipe.hosts.iter() {
         let uuid = uuid(&[&issuance, "service", host]);
@@ -49,7 +48,7 @@ pub(super) fn profile(recipe: &AppleProfile, secrets: &Secrets) -> Result<Artifa
     // Another list of hosts is another profile, in the place of the one before.
     let hosts = recipe.hosts.join(",");
     let uuid = uuid(&[&issuance, "profile", &hosts]);
-    Ok(written(labels, &title, &describes, &uuid, payloads))
+    written(labels, &title, &describes, &uuid, payloads)
 }
 
 /// The profile that has browsers choose the certificate by themselves. Nothing in it is secret.

@@ -9,6 +9,7 @@ mod installer;
 mod policy;
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use miette::Diagnostic;
 use thiserror::Error;
@@ -18,9 +19,11 @@ use crate::derive::Recipe;
 use crate::diagnostic::Mistake;
 use crate::issue::{Credential, CredentialError, Signer};
 use crate::lock::{Issued, Lock};
-use crate::pki::BundleError;
+use crate::model::MadeKey;
+use crate::pki::{BundleError, BundleProfile};
 use crate::root::{IssuanceId, Keyring, Password, RootId};
 use crate::template::{Rendered, Templates};
+pub(crate) use bundle::Bundles;
 
 /// The bytes of an artifact.
 #[derive(Debug)]
@@ -34,6 +37,8 @@ pub(crate) struct Artifact {
 pub(crate) struct Secrets {
     keyring: Keyring,
     signers: BTreeMap<IssuanceId, (RootId, Signer)>,
+    /// The kinds of .p12 of which one was made.
+    made: Mutex<Vec<(BundleProfile, MadeKey)>>,
 }
 
 impl Secrets {
@@ -47,6 +52,7 @@ impl Secrets {
         Ok(Secrets {
             signers: signers.collect::<Result<_, CredentialError>>()?,
             keyring,
+            made: Mutex::default(),
         })
     }
 
@@ -57,13 +63,23 @@ impl Secrets {
         };
         let signer = self.signers.get(&issued.authority);
         let (root, signer) = signer.ok_or_else(not_as_recorded)?;
-        let credential = Credential::derive(&self.keyring, signer, issued)?;
+        let credential = Credential::of(&self.keyring, signer, issued)?;
         let root = self.keyring.root(root).ok_or_else(not_as_recorded)?;
         Ok(Unsealed {
             credential,
             password: root.password(&issued.id, &issued.device),
             nonce_key: root.nonce_key(&issued.id, &issued.device),
         })
+    }
+
+    /// Whether no other .p12 of this kind was made: it is true once.
+    fn is_first_of_its_kind(&self, profile: BundleProfile, key: MadeKey) -> bool {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_first = !made.contains(&(profile, key));
+        if is_first {
+            made.push((profile, key));
+        }
+        is_first
     }
 }
 
@@ -108,11 +124,11 @@ impl Recipe {
     }
 }
 
-/// Renders one recipe; `secrets` must be there where [`Recipe::needs_secrets`].
-pub(crate) fn render(
-    recipe: &Recipe,
+/// Renders one recipe. What is rendered with the same `bundles` one after the other has each .p12 made once.
+pub(crate) fn render<'r>(
+    recipe: &'r Recipe,
     templates: &Templates,
-    secrets: Option<&Secrets>,
+    bundles: &mut Bundles<'r>,
 ) -> Result<Artifact, RenderError> {
     match recipe {
         Recipe::Text { text } => Ok(Artifact {
@@ -123,8 +139,11 @@ pub(crate) fn render(
             bytes: bytes.clone(),
             templates: Vec::new(),
         }),
-        Recipe::Bundle(recipe) => bundle::render(recipe, unlocked(secrets)),
-        Recipe::AppleProfile(recipe) => apple::profile(recipe, unlocked(secrets)),
+        Recipe::Bundle(recipe) => Ok(Artifact {
+            bytes: bundles.bundle(recipe)?,
+            templates: Vec::new(),
+        }),
+        Recipe::AppleProfile(recipe) => Ok(apple::profile(recipe, bundles.bundle(&recipe.bundle)?)),
         Recipe::AppleBrowserPolicy(recipe) => Ok(apple::browser_policy(recipe)),
         Recipe::ChromiumPolicy(recipe) => Ok(policy::chromium(recipe)),
         Recipe::WindowsPolicy(recipe) => Ok(policy::windows(recipe)),
@@ -151,10 +170,6 @@ pub(crate) fn render(
         }),
         Recipe::Index(recipe) => Ok(index::render(recipe, templates)?),
     }
-}
-
-fn unlocked(secrets: Option<&Secrets>) -> &Secrets {
-    secrets.expect("secrets are unlocked before what needs them is rendered")
 }
 
 impl From<Rendered> for Artifact {

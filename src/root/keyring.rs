@@ -7,6 +7,7 @@ use std::fmt;
 use data_encoding::{BASE64, HEXLOWER};
 use zeroize::Zeroizing;
 
+use super::fresh::Fresh;
 use super::{IssuanceId, Recipient, RootId, RootSecret};
 use crate::pki::PrivateKey;
 
@@ -26,6 +27,8 @@ pub struct Keyring {
     /// Whom it was sealed to, where there were several. It stands inside, where nobody adds to it who cannot read
     /// the secrets anyway: age files do not tell who their recipients are, nor who sealed them.
     recipients: Vec<Recipient>,
+    /// What it has issued since it was opened. It is sealed nowhere.
+    pub(super) fresh: Fresh,
 }
 
 impl Keyring {
@@ -35,6 +38,7 @@ impl Keyring {
             roots: BTreeMap::from([(root.id(), root)]),
             authorities: BTreeMap::new(),
             recipients: Vec::new(),
+            fresh: Fresh::default(),
         }
     }
 
@@ -83,6 +87,7 @@ impl Keyring {
             roots: BTreeMap::new(),
             authorities: BTreeMap::new(),
             recipients: Vec::new(),
+            fresh: Fresh::default(),
         };
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
             if let Some(recipient) = line.strip_prefix(RECIPIENT_PREFIX) {
@@ -179,6 +184,7 @@ impl fmt::Debug for Keyring {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pki::{AuthorityProfile, Serial, Validity, self_sign};
 
     fn keyring() -> Keyring {
         let mut keyring = Keyring::of(RootSecret::new([7; 32]));
@@ -244,6 +250,30 @@ mod tests {
         let keyring = Keyring::from_text(&root.to_text()).unwrap();
         assert!(keyring.root(&root.id()).is_some());
         assert_eq!(*keyring.to_text(), *root.to_text());
+    }
+
+    #[test]
+    fn what_is_issued_is_given_away_once_and_sealed_nowhere() {
+        let (keyring, id) = (keyring(), IssuanceId::new([3; 16]));
+        let sealed = keyring.to_text();
+        let key = PrivateKey::from_seed(&[9; 32]).unwrap();
+        let public = key.public_key();
+        let profile = AuthorityProfile {
+            common_name: String::from("home.example.com devices"),
+            serial: Serial::from_bytes([1; 20]),
+            validity: Validity::new(
+                "2026-01-01T00:00:00Z".parse().unwrap(),
+                "2027-01-01T00:00:00Z".parse().unwrap(),
+            )
+            .unwrap(),
+        };
+        let certificate = self_sign(&key, &profile).unwrap();
+        keyring.hold_issued(id, key, certificate);
+        assert_eq!(*keyring.to_text(), *sealed);
+        assert!(keyring.take_issued(&IssuanceId::new([4; 16])).is_none());
+        let (key, _) = keyring.take_issued(&id).unwrap();
+        assert_eq!(key.public_key(), public);
+        assert!(keyring.take_issued(&id).is_none());
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! id among them. The labels and their fields are frozen: a change would be another CA, so a golden
 //! test pins what they give.
 
-mod derived;
+mod fresh;
 mod identity;
 mod keyring;
 mod sealed;
@@ -28,7 +28,6 @@ pub(crate) use signer::{RecordSignature, RootKey};
 
 use crate::model::{DeviceId, MadeKey};
 use crate::pki::{Fault, PrivateKey, Serial};
-use derived::Derived;
 
 /// The version of the derivation; part of every label.
 const VERSION: &str = "homelab derivation v1";
@@ -40,16 +39,12 @@ const TEXT_PREFIX: &str = "homelab-root-1 ";
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct RootSecret {
     bytes: [u8; 32],
-    /// Keys wipe themselves.
-    #[zeroize(skip)]
-    derived: Derived,
 }
 
 impl RootSecret {
     /// Takes 32 bytes that were drawn at random.
     pub fn new(mut bytes: [u8; 32]) -> RootSecret {
-        let derived = Derived::default();
-        let secret = RootSecret { bytes, derived };
+        let secret = RootSecret { bytes };
         bytes.zeroize();
         secret
     }
@@ -102,10 +97,10 @@ impl RootSecret {
         let fields = device_fields(id, device);
         match kind {
             MadeKey::P256 => Ok(key_from(self.derive("device key", &fields))),
-            MadeKey::Rsa => self.derived.key(id, device, || {
+            MadeKey::Rsa => {
                 let seed = Zeroizing::new(self.derive("device rsa key", &fields));
                 PrivateKey::rsa_from_seed(&seed)
-            }),
+            }
         }
     }
 
@@ -323,17 +318,10 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_rsa_has_a_seed_of_its_own_and_is_made_once() {
+    fn a_key_of_rsa_has_a_seed_of_its_own() {
         let (root, id, device) = fixed();
         let of = |label| root.derive::<32>(label, &device_fields(&id, &device));
         assert_ne!(of("device key"), of("device rsa key"));
-        let key = || root.device_key(MadeKey::Rsa, &id, &device).unwrap();
-        assert_eq!(key().public_key(), key().public_key());
-        let other = RootSecret::new([7; 32]);
-        let again = || panic!("it is derived already");
-        assert!(root.derived.key(&id, &device, again).is_ok());
-        let made = other.derived.key(&id, &device, || Err(Fault));
-        assert_eq!(made.unwrap_err(), Fault);
     }
 
     #[test]

@@ -42,6 +42,8 @@ pub struct Templates {
     overrides: Arc<BTreeMap<String, String>>,
     /// The messages that have been asked for, by language.
     messages: Arc<Mutex<BTreeMap<String, Arc<Messages>>>>,
+    /// The digests that have been asked for: as many artifacts are made with a template as there are people.
+    digests: Arc<Mutex<BTreeMap<String, blake3::Hash>>>,
 }
 
 /// What a rendering gave, and what it used.
@@ -58,6 +60,7 @@ impl Templates {
         let templates = Templates {
             overrides: Arc::new(overrides),
             messages: Arc::default(),
+            digests: Arc::default(),
         };
         for (name, text) in templates.overrides.iter() {
             templates.check(name, text)?;
@@ -80,10 +83,16 @@ impl Templates {
 
     /// What `name` stands for now; another hash for each text, and one for none.
     pub fn digest(&self, name: &str) -> blake3::Hash {
-        match self.text(name) {
+        let mut made = self.digests.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(digest) = made.get(name) {
+            return *digest;
+        }
+        let digest = match self.text(name) {
             Some(text) => blake3::hash(text.as_bytes()),
             None => blake3::hash(b"\0no such template"),
-        }
+        };
+        made.insert(name.to_owned(), digest);
+        digest
     }
 
     /// Renders a template with the fields of `context`; what it says by messages is in English.

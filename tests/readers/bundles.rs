@@ -1,8 +1,10 @@
-//! Bundles, opened by openssl, NSS, GnuTLS, Java and BouncyCastle.
+//! Bundles, opened by openssl, NSS, GnuTLS, Java, BouncyCastle and p12-keystore.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+
+use p12_keystore::Pkcs12Archive;
 
 use crate::family::{Built, Device, WHILE_VALID, block, open};
 use crate::outline::outline;
@@ -186,6 +188,10 @@ fn every_platform_and_version_gets_the_profile_that_it_reads() {
             ATTRIBUTES.into(),
             "{platform} {version:?}"
         );
+        // By itself a build has it read one of each kind alone.
+        let read = Pkcs12Archive::from_pkcs12(&der, &built.password(device));
+        let read = read.unwrap_or_else(|error| panic!("{platform} {version:?}: {error}"));
+        assert_eq!((read.keys.len(), read.certs.len()), (1, 1));
     }
 }
 

@@ -9,14 +9,12 @@ use der::Any;
 use der::asn1::{Null, ObjectIdentifier, OctetString};
 use des::TdesEde3;
 use pkcs12::PKCS_12_PBE_WITH_SHAAND3_KEY_TRIPLE_DES_CBC;
-use pkcs12::kdf::{Pkcs12KeyType, derive_key};
 use pkcs12::pbe_params::{Pbes2Params, Pbkdf2Params, Pkcs12PbeParams};
-use sha1::Sha1;
-use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::BundleProfile;
-use super::nonce::{self, Purpose};
+use super::nonce;
+use crate::pki::password_based::{Derivation, DerivedKeys, Function, Hash, Purpose};
 
 /// How often every key derivation of a bundle iterates, its MAC's included: the number that each
 /// importer is known to take.
@@ -42,8 +40,8 @@ pub(in crate::pki) const AES256_CBC: ObjectIdentifier =
 /// What encrypts a bundle.
 pub(super) struct Encryption<'a> {
     pub(super) profile: BundleProfile,
-    /// Not empty, and printable ASCII.
-    pub(super) password: &'a str,
+    /// Those of a password that is not empty, and printable ASCII.
+    pub(super) keys: DerivedKeys<'a>,
     pub(super) nonce_key: &'a [u8; 32],
 }
 
@@ -51,7 +49,7 @@ impl Encryption<'_> {
     /// `plaintext`, which is the bundle's `part`, encrypted; and the algorithm that undoes it with
     /// the password.
     pub(super) fn encrypt(
-        &self,
+        &mut self,
         part: &str,
         plaintext: &[u8],
     ) -> Result<(AlgorithmIdentifierOwned, Vec<u8>), der::Error> {
@@ -65,39 +63,37 @@ impl Encryption<'_> {
     pub(super) fn nonce<const N: usize>(
         &self,
         part: &str,
-        purpose: Purpose,
+        purpose: nonce::Purpose,
         plaintext: &[u8],
     ) -> [u8; N] {
         nonce::derive(self.nonce_key, self.profile, part, purpose, plaintext)
     }
 
-    /// The password as RFC 7292 §B.1 feeds it to its own key derivation: a BMPString with two zero
-    /// octets at the end.
-    pub(super) fn bmp_password(&self) -> Zeroizing<Vec<u8>> {
-        let mut bmp = Zeroizing::new(Vec::with_capacity(2 * self.password.len() + 2));
-        bmp.extend(self.password.bytes().chain([0]).flat_map(|byte| [0, byte]));
-        bmp
+    /// The key of this derivation with the iterations of every bundle.
+    pub(super) fn key(
+        &mut self,
+        function: Function,
+        salt: &[u8],
+        octets: usize,
+    ) -> Zeroizing<Vec<u8>> {
+        self.keys.key(Derivation {
+            function,
+            salt: salt.to_vec(),
+            iterations: ITERATIONS.into(),
+            octets,
+        })
     }
 
     /// RFC 7292 appendix C.
     fn pbe_with_sha1_and_triple_des(
-        &self,
+        &mut self,
         part: &str,
         plaintext: &[u8],
     ) -> Result<(AlgorithmIdentifierOwned, Vec<u8>), der::Error> {
-        let salt: [u8; 8] = self.nonce(part, Purpose::Salt, plaintext);
-        let password = self.bmp_password();
-        let derive = |kind, octets| {
-            Zeroizing::new(derive_key::<Sha1>(
-                &password,
-                &salt,
-                kind,
-                ITERATIONS.into(),
-                octets,
-            ))
-        };
-        let key = derive(Pkcs12KeyType::EncryptionKey, 24);
-        let vector = derive(Pkcs12KeyType::Iv, 8);
+        let salt: [u8; 8] = self.nonce(part, nonce::Purpose::Salt, plaintext);
+        let kind = |purpose| Function::Pkcs12(Hash::Sha1, purpose);
+        let key = self.key(kind(Purpose::Encryption), &salt, 24);
+        let vector = self.key(kind(Purpose::Vector), &salt, 8);
         let cipher = Encryptor::<TdesEde3>::new_from_slices(&key, &vector);
         let ciphertext = cipher
             .expect("24 and 8 octets are 3DES's")
@@ -116,21 +112,14 @@ impl Encryption<'_> {
 
     /// RFC 8018 §6.2.
     fn pbes2(
-        &self,
+        &mut self,
         part: &str,
         plaintext: &[u8],
     ) -> Result<(AlgorithmIdentifierOwned, Vec<u8>), der::Error> {
-        let salt: [u8; 16] = self.nonce(part, Purpose::Salt, plaintext);
-        let vector: [u8; 16] = self.nonce(part, Purpose::Vector, plaintext);
-        let mut key = Zeroizing::new([0; 32]);
-        // RFC 8018 takes the password's octets as they are: no BMPString here.
-        pbkdf2::pbkdf2_hmac::<Sha256>(
-            self.password.as_bytes(),
-            &salt,
-            ITERATIONS.into(),
-            key.as_mut_slice(),
-        );
-        let cipher = Encryptor::<Aes256>::new_from_slices(key.as_slice(), &vector);
+        let salt: [u8; 16] = self.nonce(part, nonce::Purpose::Salt, plaintext);
+        let vector: [u8; 16] = self.nonce(part, nonce::Purpose::Vector, plaintext);
+        let key = self.key(Function::Pbkdf2(Hash::Sha256), &salt, 32);
+        let cipher = Encryptor::<Aes256>::new_from_slices(&key, &vector);
         let ciphertext = cipher
             .expect("32 and 16 octets are AES-256's")
             .encrypt_padded_vec::<Pkcs7>(plaintext);

@@ -3,15 +3,14 @@
 use der::Any;
 use der::asn1::{Null, ObjectIdentifier, OctetString};
 use hmac::{Hmac, KeyInit, Mac};
-use pkcs12::kdf::{Pkcs12KeyType, derive_key};
 use pkcs12::{DigestInfo, MacData};
 use sha1::Sha1;
 use sha2::Sha256;
-use zeroize::Zeroizing;
 
 use super::BundleProfile;
 use super::encryption::{Encryption, ITERATIONS, algorithm};
-use super::nonce::Purpose;
+use super::nonce;
+use crate::pki::password_based::{Function, Hash, Purpose};
 
 /// id-sha1 (RFC 3279 §2.1).
 pub(super) const SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.14.3.2.26");
@@ -22,19 +21,13 @@ pub(super) const SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.8
 ///
 /// Android up to 13 refuses a SHA-256 MAC over 3DES bags, so the digest goes with the profile.
 pub(super) fn mac_data(
-    encryption: &Encryption<'_>,
+    encryption: &mut Encryption<'_>,
     auth_safe: &[u8],
 ) -> Result<MacData, der::Error> {
     let (oid, salt, digest) = match encryption.profile {
         BundleProfile::Compat => {
-            let salt: [u8; 8] = encryption.nonce("mac", Purpose::Salt, auth_safe);
-            let key = Zeroizing::new(derive_key::<Sha1>(
-                &encryption.bmp_password(),
-                &salt,
-                Pkcs12KeyType::Mac,
-                ITERATIONS.into(),
-                20,
-            ));
+            let salt: [u8; 8] = encryption.nonce("mac", nonce::Purpose::Salt, auth_safe);
+            let key = encryption.key(Function::Pkcs12(Hash::Sha1, Purpose::Mac), &salt, 20);
             let mac = Hmac::<Sha1>::new_from_slice(&key).expect("HMAC takes keys of any length");
             (
                 SHA1,
@@ -43,14 +36,8 @@ pub(super) fn mac_data(
             )
         }
         BundleProfile::Modern => {
-            let salt: [u8; 16] = encryption.nonce("mac", Purpose::Salt, auth_safe);
-            let key = Zeroizing::new(derive_key::<Sha256>(
-                &encryption.bmp_password(),
-                &salt,
-                Pkcs12KeyType::Mac,
-                ITERATIONS.into(),
-                32,
-            ));
+            let salt: [u8; 16] = encryption.nonce("mac", nonce::Purpose::Salt, auth_safe);
+            let key = encryption.key(Function::Pkcs12(Hash::Sha256, Purpose::Mac), &salt, 32);
             let mac = Hmac::<Sha256>::new_from_slice(&key).expect("HMAC takes keys of any length");
             (
                 SHA256,

@@ -35,6 +35,7 @@ use self::encryption::Encryption;
 pub(super) use self::encryption::{AES256_CBC, HMAC_WITH_SHA256, PBES2, PBKDF2};
 pub(crate) use self::open::{BundledCertificate, OpenError, OpenedBundle, SealedBundle};
 pub(crate) use self::profile::BundleProfile;
+use super::password_based::DerivedKeys;
 use super::{Certificate, PrivateKey};
 
 /// id-data (RFC 5652 §4).
@@ -74,6 +75,30 @@ pub(crate) fn bundle(
     password: &str,
     nonce_key: &[u8; 32],
 ) -> Result<Vec<u8>, BundleError> {
+    let (bundle, keys) = write(profile, content, password, nonce_key)?;
+    read_back::check(&bundle, profile, content, keys)?;
+    Ok(bundle)
+}
+
+/// Reads a bundle with another implementation, which has nothing at hand but the password.
+///
+/// # Errors
+/// [`BundleError::ReadBack`] if it is not what went in.
+pub(crate) fn read_with_another(
+    bundle: &[u8],
+    content: &BundleContent<'_>,
+    password: &str,
+) -> Result<(), BundleError> {
+    read_back::check_with_another(bundle, content, password)
+}
+
+/// Writes a bundle; with the keys that it was encrypted with.
+fn write<'p>(
+    profile: BundleProfile,
+    content: &BundleContent<'_>,
+    password: &'p str,
+    nonce_key: &'p [u8; 32],
+) -> Result<(Vec<u8>, DerivedKeys<'p>), BundleError> {
     // An empty password has two encodings (RFC 7292 §B.1), and readers differ on characters beyond
     // ASCII.
     if password.is_empty() || !password.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
@@ -83,24 +108,22 @@ pub(crate) fn bundle(
         return Err(BundleError::OtherKey);
     }
     let attributes = attributes(content)?;
-    let encryption = Encryption {
+    let mut encryption = Encryption {
         profile,
-        password,
+        keys: DerivedKeys::of(password),
         nonce_key,
     };
-    let safes = [
-        certificate_safe(content.certificate, &attributes, &encryption)?,
-        key_safe(content.key, &attributes, &encryption)?,
+    let safes = vec![
+        certificate_safe(content.certificate, &attributes, &mut encryption)?,
+        key_safe(content.key, &attributes, &mut encryption)?,
     ];
-    let auth_safe = safes.to_vec().to_der()?;
+    let auth_safe = safes.to_der()?;
     let pfx = Pfx {
         version: Version::V3,
-        mac_data: Some(mac::mac_data(&encryption, &auth_safe)?),
+        mac_data: Some(mac::mac_data(&mut encryption, &auth_safe)?),
         auth_safe: data(auth_safe)?,
     };
-    let bundle = pfx.to_der()?;
-    read_back::check(&bundle, content, password)?;
-    Ok(bundle)
+    Ok((pfx.to_der()?, encryption.keys))
 }
 
 /// What key and certificate both carry: Apple's importer pairs them by these and by nothing else.
@@ -131,7 +154,7 @@ fn attribute(oid: ObjectIdentifier, value: AttributeValue) -> Result<Attribute, 
 fn certificate_safe(
     certificate: &Certificate,
     attributes: &Attributes,
-    encryption: &Encryption<'_>,
+    encryption: &mut Encryption<'_>,
 ) -> Result<ContentInfo, der::Error> {
     let bag = SafeBag {
         bag_id: PKCS_12_CERT_BAG_OID,
@@ -163,7 +186,7 @@ fn certificate_safe(
 fn key_safe(
     key: &PrivateKey,
     attributes: &Attributes,
-    encryption: &Encryption<'_>,
+    encryption: &mut Encryption<'_>,
 ) -> Result<ContentInfo, der::Error> {
     let (encryption_algorithm, ciphertext) = encryption.encrypt("key", &key.to_pkcs8_der())?;
     let shrouded = EncryptedPrivateKeyInfo {

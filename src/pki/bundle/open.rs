@@ -3,14 +3,15 @@
 //! What a file asks for is bounded before it is done: key derivations by the iterations of all of them
 //! together, everything else by the size of the file. Nothing here is nested without end.
 
+use std::fmt;
+
 use cms::cert::x509::attr::Attributes;
 use cms::cert::x509::spki::AlgorithmIdentifierOwned;
 use cms::content_info::ContentInfo;
 use cms::encrypted_data::EncryptedData;
-use der::asn1::{ContextSpecific, ObjectIdentifier, OctetString};
-use der::{Any, Decode, Encode};
+use der::asn1::{BmpString, ContextSpecific, ObjectIdentifier, OctetString};
+use der::{Any, Decode, Encode, TagNumber};
 use hmac::{Hmac, KeyInit, Mac};
-use pkcs12::kdf::{Pkcs12KeyType, derive_key};
 use pkcs12::pbe_params::EncryptedPrivateKeyInfo;
 use pkcs12::pfx::Pfx;
 use pkcs12::safe_bag::SafeBag;
@@ -26,9 +27,10 @@ use zeroize::Zeroizing;
 use super::definite::definite;
 use super::encryption::ITERATIONS;
 use super::mac::{SHA1, SHA256};
-use super::{BundleProfile, DATA, ENCRYPTED_DATA, LOCAL_KEY_ID};
+use super::{BundleProfile, DATA, ENCRYPTED_DATA, FRIENDLY_NAME, LOCAL_KEY_ID};
 use crate::pki::password_based::{
-    Cipher, DecryptError, Hash, Protection, Scheme, Work, bmp, count, decrypt,
+    Cipher, DecryptError, Derivation, DerivedKeys, Function, Hash, Protection, Purpose, Scheme,
+    Work, count, decrypt,
 };
 use crate::pki::{Certificate, PrivateKey};
 
@@ -48,6 +50,8 @@ pub(crate) struct OpenedBundle {
     pub keys: Vec<BundledKey>,
     /// The certificates, in the order of the file.
     pub certificates: Vec<BundledCertificate>,
+    /// How many other bags there are.
+    pub others: usize,
     /// How its parts are encrypted, the certificates' first where the file has them first.
     pub encryption: Vec<Protection>,
     /// How it is sealed as a whole; none where it is not.
@@ -55,14 +59,26 @@ pub(crate) struct OpenedBundle {
 }
 
 /// A private key in a bundle.
-#[derive(Debug)]
 pub(crate) struct BundledKey {
-    /// The key; none where it is not one of P-256, P-384 or RSA from 2048 to 4096 bits.
-    pub key: Option<PrivateKey>,
+    pub pkcs8: Zeroizing<Vec<u8>>,
     /// Whether it is encrypted by itself: importers pass over one that only its surroundings protect.
     pub shrouded: bool,
     /// The identifier that pairs it with its certificate.
     pub local_key_id: Option<Vec<u8>>,
+    pub friendly_name: Option<String>,
+}
+
+impl BundledKey {
+    /// The key; none where it is not one of P-256, P-384 or RSA from 2048 to 4096 bits.
+    pub(crate) fn key(&self) -> Option<PrivateKey> {
+        PrivateKey::from_pkcs8_der(&self.pkcs8).ok()
+    }
+}
+
+impl fmt::Debug for BundledKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BundledKey").finish_non_exhaustive()
+    }
 }
 
 /// A certificate in a bundle.
@@ -71,6 +87,7 @@ pub(crate) struct BundledCertificate {
     pub certificate: Certificate,
     /// The identifier that pairs it with its key.
     pub local_key_id: Option<Vec<u8>>,
+    pub friendly_name: Option<String>,
 }
 
 /// A bundle that has not been opened yet.
@@ -114,7 +131,8 @@ impl SealedBundle {
         let Some(mac) = &self.mac else {
             return Ok(None);
         };
-        verify_mac(mac, &self.content, password, &mut work).map(|(right, _)| Some(right))
+        let mut keys = DerivedKeys::of(password);
+        verify_mac(mac, &self.content, &mut keys, &mut work).map(|(right, _)| Some(right))
     }
 
     /// Opens it.
@@ -123,20 +141,26 @@ impl SealedBundle {
     /// An [`OpenError`] if the password is another, or the file damaged, hostile or of a kind that is
     /// not known.
     pub(crate) fn open(&self, password: &str) -> Result<OpenedBundle, OpenError> {
+        self.open_with(DerivedKeys::of(password))
+    }
+
+    /// The same, where keys may have been derived from the password already.
+    pub(super) fn open_with(&self, mut keys: DerivedKeys<'_>) -> Result<OpenedBundle, OpenError> {
         let mut work = Work::default();
         let mac = match &self.mac {
             None => None,
-            Some(mac) => match verify_mac(mac, &self.content, password, &mut work)? {
+            Some(mac) => match verify_mac(mac, &self.content, &mut keys, &mut work)? {
                 (true, protection) => Some(protection),
                 (false, _) => return Err(OpenError::WrongPassword),
             },
         };
         let mut opening = Opening {
-            password,
+            keys,
             work,
             bundle: OpenedBundle {
                 keys: Vec::new(),
                 certificates: Vec::new(),
+                others: 0,
                 encryption: Vec::new(),
                 mac,
             },
@@ -150,7 +174,7 @@ impl SealedBundle {
 }
 
 struct Opening<'a> {
-    password: &'a str,
+    keys: DerivedKeys<'a>,
     work: Work,
     bundle: OpenedBundle,
 }
@@ -187,13 +211,25 @@ impl Opening<'_> {
     }
 
     fn bag(&mut self, bag: &SafeBag) -> Result<(), OpenError> {
-        if self.bundle.keys.len() + self.bundle.certificates.len() >= MOST_BAGS {
+        let OpenedBundle {
+            keys,
+            certificates,
+            others,
+            ..
+        } = &self.bundle;
+        if keys.len() + certificates.len() + others >= MOST_BAGS {
             return Err(OpenError::TooMuchWork);
         }
         let local_key_id = attribute::<OctetString>(bag.bag_attributes.as_ref(), LOCAL_KEY_ID);
         let local_key_id = local_key_id.map(|id| id.as_bytes().to_vec());
+        let friendly_name = attribute::<BmpString>(bag.bag_attributes.as_ref(), FRIENDLY_NAME);
+        let friendly_name = friendly_name.map(|name| name.to_string());
         // What is read is the value in its explicit tag.
         let value = ContextSpecific::<Any>::from_der(&bag.bag_value).map_err(damaged)?;
+        // RFC 7292 §4.2.
+        if value.tag_number != TagNumber(0) {
+            return Err(OpenError::Damaged);
+        }
         match bag.bag_id {
             PKCS_12_CERT_BAG_OID => {
                 let bag: CertBag = value.value.decode_as().map_err(damaged)?;
@@ -206,31 +242,31 @@ impl Opening<'_> {
                 self.bundle.certificates.push(BundledCertificate {
                     certificate: certificate.map_err(|_| OpenError::Damaged)?,
                     local_key_id,
+                    friendly_name,
                 });
             }
             PKCS_12_PKCS8_KEY_BAG_OID => {
                 let shrouded: EncryptedPrivateKeyInfo = value.value.decode_as().map_err(damaged)?;
                 let ciphertext = shrouded.encrypted_data.as_bytes();
                 let pkcs8 = self.decrypt(&shrouded.encryption_algorithm, ciphertext)?;
-                self.key(&pkcs8, true, local_key_id);
+                self.bundle.keys.push(BundledKey {
+                    pkcs8,
+                    shrouded: true,
+                    local_key_id,
+                    friendly_name,
+                });
             }
-            PKCS_12_KEY_BAG_OID => {
-                let pkcs8 = Zeroizing::new(value.value.to_der().map_err(damaged)?);
-                self.key(&pkcs8, false, local_key_id);
-            }
+            PKCS_12_KEY_BAG_OID => self.bundle.keys.push(BundledKey {
+                pkcs8: Zeroizing::new(value.value.to_der().map_err(damaged)?),
+                shrouded: false,
+                local_key_id,
+                friendly_name,
+            }),
             // Revocation lists, secrets, more bags: not ours, and no importer of client certificates
             // looks at them.
-            _ => {}
+            _ => self.bundle.others += 1,
         }
         Ok(())
-    }
-
-    fn key(&mut self, pkcs8: &[u8], shrouded: bool, local_key_id: Option<Vec<u8>>) {
-        self.bundle.keys.push(BundledKey {
-            key: PrivateKey::from_pkcs8_der(pkcs8).ok(),
-            shrouded,
-            local_key_id,
-        });
     }
 
     fn decrypt(
@@ -243,7 +279,7 @@ impl Opening<'_> {
                 "RC2 of 40 bits, which current importers refuse too",
             )));
         }
-        match decrypt(algorithm, ciphertext, self.password, &mut self.work) {
+        match decrypt(algorithm, ciphertext, &mut self.keys, &mut self.work) {
             Ok((plain, protection)) => {
                 self.bundle.encryption.push(protection);
                 Ok(plain)
@@ -297,7 +333,7 @@ impl OpenedBundle {
 fn verify_mac(
     mac: &MacData,
     content: &[u8],
-    password: &str,
+    keys: &mut DerivedKeys<'_>,
     work: &mut Work,
 ) -> Result<(bool, Protection), OpenError> {
     let hash = match mac.mac.algorithm.oid {
@@ -314,21 +350,24 @@ fn verify_mac(
     };
     let iterations = count(mac.iterations)?;
     work.add(iterations)?;
-    let (password, salt) = (bmp(password), mac.mac_salt.as_bytes());
+    let key = keys.key(Derivation {
+        function: Function::Pkcs12(hash, Purpose::Mac),
+        salt: mac.mac_salt.as_bytes().to_vec(),
+        iterations,
+        octets: hash.octets(),
+    });
     let expected = mac.mac.digest.as_bytes();
-    let (kind, rounds) = (Pkcs12KeyType::Mac, mac.iterations);
-    macro_rules! verified {
-        ($hash:ty, $octets:literal) => {{
-            let key = Zeroizing::new(derive_key::<$hash>(&password, salt, kind, rounds, $octets));
+    macro_rules! is_verified {
+        ($hash:ty) => {{
             let mac = Hmac::<$hash>::new_from_slice(&key).expect("HMAC takes keys of any length");
             mac.chain_update(content).verify_slice(expected).is_ok()
         }};
     }
     let right = match hash {
-        Hash::Sha1 => verified!(Sha1, 20),
-        Hash::Sha256 => verified!(Sha256, 32),
-        Hash::Sha384 => verified!(Sha384, 48),
-        Hash::Sha512 => verified!(Sha512, 64),
+        Hash::Sha1 => is_verified!(Sha1),
+        Hash::Sha256 => is_verified!(Sha256),
+        Hash::Sha384 => is_verified!(Sha384),
+        Hash::Sha512 => is_verified!(Sha512),
     };
     let scheme = Scheme::Hmac(hash);
     Ok((right, Protection { scheme, iterations }))

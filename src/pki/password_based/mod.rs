@@ -3,6 +3,8 @@
 //! What a file asks for is bounded before it is done: the iterations of all its key derivations together,
 //! and the memory of scrypt.
 
+mod derived;
+mod iterated;
 mod pbes2;
 mod protection;
 #[cfg(test)]
@@ -15,11 +17,11 @@ use der::asn1::ObjectIdentifier;
 use des::{Des, TdesEde2};
 use md5::Md5;
 use pkcs12::PKCS_12_PBE_WITH_SHAAND3_KEY_TRIPLE_DES_CBC;
-use pkcs12::kdf::{Pkcs12KeyType, derive_key};
 use pkcs12::pbe_params::Pkcs12PbeParams;
 use sha1::{Digest, Sha1};
 use zeroize::Zeroizing;
 
+pub(super) use self::derived::{Derivation, DerivedKeys, Function, Purpose};
 pub(crate) use self::protection::Protection;
 use self::protection::cbc;
 pub(super) use self::protection::{Cipher, Hash, OldHash, Scheme};
@@ -76,22 +78,28 @@ pub(super) type Decrypted = (Zeroizing<Vec<u8>>, Protection);
 pub(super) fn decrypt(
     algorithm: &AlgorithmIdentifierOwned,
     ciphertext: &[u8],
-    password: &str,
+    keys: &mut DerivedKeys<'_>,
     work: &mut Work,
 ) -> Result<Decrypted, DecryptError> {
     let parameters = algorithm.parameters.as_ref();
     let parameters = parameters.ok_or(DecryptError::Damaged);
     match algorithm.oid {
         PKCS_12_PBE_WITH_SHAAND3_KEY_TRIPLE_DES_CBC => {
-            pkcs12(Scheme::TripleDes, parameters?, ciphertext, password, work)
+            pkcs12(Scheme::TripleDes, parameters?, ciphertext, keys, work)
         }
         SHA1_AND_TWO_KEYS => {
             let scheme = Scheme::TwoKeyTripleDes;
-            pkcs12(scheme, parameters?, ciphertext, password, work)
+            pkcs12(scheme, parameters?, ciphertext, keys, work)
         }
-        MD5_AND_DES => pbes1(OldHash::Md5, parameters?, ciphertext, password, work),
-        SHA1_AND_DES => pbes1(OldHash::Sha1, parameters?, ciphertext, password, work),
-        PBES2 => pbes2::decrypt(parameters?, ciphertext, password, work),
+        MD5_AND_DES => pbes1(OldHash::Md5, parameters?, ciphertext, keys.password(), work),
+        SHA1_AND_DES => pbes1(
+            OldHash::Sha1,
+            parameters?,
+            ciphertext,
+            keys.password(),
+            work,
+        ),
+        PBES2 => pbes2::decrypt(parameters?, ciphertext, keys, work),
         other => Err(DecryptError::Unknown(UnknownCipher::identified(other))),
     }
 }
@@ -101,7 +109,7 @@ fn pkcs12(
     scheme: Scheme,
     parameters: &Any,
     ciphertext: &[u8],
-    password: &str,
+    keys: &mut DerivedKeys<'_>,
     work: &mut Work,
 ) -> Result<Decrypted, DecryptError> {
     let parameters: Pkcs12PbeParams = parameters.decode_as().map_err(damaged)?;
@@ -113,14 +121,16 @@ fn pkcs12(
     for _ in 0..octets.div_ceil(SHA1_OCTETS) + 1 {
         work.add(iterations)?;
     }
-    let password = bmp(password);
-    let salt = parameters.salt.as_bytes();
-    let derive = |kind, octets| {
-        let derived = derive_key::<Sha1>(&password, salt, kind, parameters.iterations, octets);
-        Zeroizing::new(derived)
+    let mut derive = |purpose, octets| {
+        keys.key(Derivation {
+            function: Function::Pkcs12(Hash::Sha1, purpose),
+            salt: parameters.salt.as_bytes().to_vec(),
+            iterations,
+            octets,
+        })
     };
-    let key = derive(Pkcs12KeyType::EncryptionKey, octets);
-    let vector = derive(Pkcs12KeyType::Iv, 8);
+    let key = derive(Purpose::Encryption, octets);
+    let vector = derive(Purpose::Vector, 8);
     let plain = match scheme {
         Scheme::TwoKeyTripleDes => cbc::<TdesEde2>(&key, &vector, ciphertext),
         _ => Cipher::TripleDes.decrypt(&key, &vector, ciphertext),
@@ -161,15 +171,6 @@ fn pbkdf1<D: Digest>(password: &str, salt: &[u8], iterations: u32) -> Zeroizing<
         derived.copy_from_slice(&next);
     }
     derived
-}
-
-/// RFC 7292 §B.1: a BMPString with two zero octets at the end.
-pub(super) fn bmp(password: &str) -> Zeroizing<Vec<u8>> {
-    let mut bmp = Zeroizing::new(Vec::with_capacity(2 * password.len() + 2));
-    for unit in password.encode_utf16().chain([0]) {
-        bmp.extend(unit.to_be_bytes());
-    }
-    bmp
 }
 
 /// The iterations of RFC 7292's own derivations, which are written as a signed number.

@@ -8,12 +8,11 @@ use cms::cert::x509::spki::AlgorithmIdentifierOwned;
 use der::asn1::{ObjectIdentifier, OctetString};
 use der::{Any, Sequence};
 use pkcs12::pbe_params::Pbes2Params;
-use sha1::Sha1;
-use sha2::{Sha256, Sha384, Sha512};
 use zeroize::Zeroizing;
 
 use super::{
-    Cipher, DecryptError, Decrypted, Hash, Protection, Scheme, UnknownCipher, Work, damaged,
+    Cipher, DecryptError, Decrypted, Derivation, DerivedKeys, Function, Hash, Protection, Scheme,
+    UnknownCipher, Work, damaged,
 };
 use crate::pki::bundle::{AES256_CBC, HMAC_WITH_SHA256, PBKDF2};
 
@@ -57,7 +56,7 @@ pub(super) struct ScryptParams {
 pub(super) fn decrypt(
     parameters: &Any,
     ciphertext: &[u8],
-    password: &str,
+    keys: &mut DerivedKeys<'_>,
     work: &mut Work,
 ) -> Result<Decrypted, DecryptError> {
     let Pbes2Params { kdf, encryption } = parameters.decode_as().map_err(damaged)?;
@@ -68,10 +67,9 @@ pub(super) fn decrypt(
         DES_EDE3_CBC => Cipher::TripleDes,
         other => return Err(DecryptError::Unknown(UnknownCipher::identified(other))),
     };
-    let mut key = Zeroizing::new(vec![0; cipher.key_octets()]);
-    let protection = match kdf.oid {
-        PBKDF2 => derive_pbkdf2(parameter(&kdf)?, cipher, password, &mut key, work)?,
-        SCRYPT => derive_scrypt(&parameter(&kdf)?, cipher, password, &mut key, work)?,
+    let (key, protection) = match kdf.oid {
+        PBKDF2 => derive_pbkdf2(parameter(&kdf)?, cipher, keys, work)?,
+        SCRYPT => derive_scrypt(&parameter(&kdf)?, cipher, keys.password(), work)?,
         other => return Err(DecryptError::Unknown(UnknownCipher::identified(other))),
     };
     let vector: OctetString = parameter(&encryption)?;
@@ -80,14 +78,16 @@ pub(super) fn decrypt(
     Ok((plain, protection))
 }
 
+/// A key, and what it was derived with.
+type Derived = (Zeroizing<Vec<u8>>, Protection);
+
 /// RFC 8018 §5.2.
 fn derive_pbkdf2(
     kdf: Pbkdf2Params,
     cipher: Cipher,
-    password: &str,
-    key: &mut [u8],
+    keys: &mut DerivedKeys<'_>,
     work: &mut Work,
-) -> Result<Protection, DecryptError> {
+) -> Result<Derived, DecryptError> {
     let (hash, has_null) = match &kdf.prf {
         None => (Hash::Sha1, true),
         Some(prf) => {
@@ -106,15 +106,14 @@ fn derive_pbkdf2(
     // Two of SHA-1's outputs for the longest key.
     work.add(iterations)?;
     work.add(iterations)?;
-    let (password, salt) = (password.as_bytes(), kdf.salt.as_bytes());
-    match hash {
-        Hash::Sha256 => pbkdf2::pbkdf2_hmac::<Sha256>(password, salt, iterations, key),
-        Hash::Sha384 => pbkdf2::pbkdf2_hmac::<Sha384>(password, salt, iterations, key),
-        Hash::Sha512 => pbkdf2::pbkdf2_hmac::<Sha512>(password, salt, iterations, key),
-        Hash::Sha1 => pbkdf2::pbkdf2_hmac::<Sha1>(password, salt, iterations, key),
-    }
+    let key = keys.key(Derivation {
+        function: Function::Pbkdf2(hash),
+        salt: kdf.salt.into_bytes().into(),
+        iterations,
+        octets: cipher.key_octets(),
+    });
     let scheme = Scheme::Pbes2(cipher, hash, has_null);
-    Ok(Protection { scheme, iterations })
+    Ok((key, Protection { scheme, iterations }))
 }
 
 /// RFC 7914 §7.
@@ -122,9 +121,8 @@ fn derive_scrypt(
     kdf: &ScryptParams,
     cipher: Cipher,
     password: &str,
-    key: &mut [u8],
     work: &mut Work,
-) -> Result<Protection, DecryptError> {
+) -> Result<Derived, DecryptError> {
     cipher.takes(kdf.key_length)?;
     work.add(1)?;
     let (block_size, lanes) = (u64::from(kdf.block_size), u64::from(kdf.parallelization));
@@ -140,12 +138,19 @@ fn derive_scrypt(
     let cost = kdf.cost.trailing_zeros() as u8;
     let parameters = scrypt::Params::new(cost, kdf.block_size, kdf.parallelization);
     let parameters = parameters.map_err(|_| DecryptError::Damaged)?;
-    scrypt::scrypt(password.as_bytes(), kdf.salt.as_bytes(), &parameters, key)
-        .map_err(|_| DecryptError::Damaged)?;
-    Ok(Protection {
+    let mut key = Zeroizing::new(vec![0; cipher.key_octets()]);
+    scrypt::scrypt(
+        password.as_bytes(),
+        kdf.salt.as_bytes(),
+        &parameters,
+        &mut key,
+    )
+    .map_err(|_| DecryptError::Damaged)?;
+    let protection = Protection {
         scheme: Scheme::Scrypt(cipher),
         iterations: 1 << cost,
-    })
+    };
+    Ok((key, protection))
 }
 
 fn parameter<T>(algorithm: &AlgorithmIdentifierOwned) -> Result<T, DecryptError>

@@ -57,6 +57,18 @@ pub(in crate::pki) enum Cipher {
     TripleDes,
 }
 
+impl Hash {
+    /// How long its values are.
+    pub(in crate::pki) fn octets(self) -> usize {
+        match self {
+            Hash::Sha1 => 20,
+            Hash::Sha256 => 32,
+            Hash::Sha384 => 48,
+            Hash::Sha512 => 64,
+        }
+    }
+}
+
 impl Cipher {
     pub(in crate::pki) fn key_octets(self) -> usize {
         match self {

@@ -38,7 +38,13 @@ fn with_scrypt(cost: u64, block_size: u32, parallelization: u32) -> AlgorithmIde
 fn scrypt_is_bounded_in_time_and_memory() {
     let tried = |cost, block_size, lanes| {
         let algorithm = with_scrypt(cost, block_size, lanes);
-        decrypt(&algorithm, &[0; 16], "x", &mut Work::default()).map(|_| ())
+        decrypt(
+            &algorithm,
+            &[0; 16],
+            &mut DerivedKeys::of("x"),
+            &mut Work::default(),
+        )
+        .map(|_| ())
     };
     // OpenSSL's own, and four times that.
     for cost in [1 << 14, 1 << 16] {
@@ -84,13 +90,19 @@ fn iterations_are_counted_before_they_are_done() {
             (-1, DecryptError::Damaged),
         ] {
             let algorithm = algorithm(oid, Any::encode_from(&old(iterations)).unwrap());
-            let refused = decrypt(&algorithm, &[0; 16], "x", &mut Work::default());
+            let refused = decrypt(
+                &algorithm,
+                &[0; 16],
+                &mut DerivedKeys::of("x"),
+                &mut Work::default(),
+            );
             assert_eq!(refused.unwrap_err(), expected, "{oid} {iterations}");
         }
         // A little often is much, too.
         let algorithm = algorithm(oid, Any::encode_from(&old(2_000)).unwrap());
         let mut work = Work(MOST_ITERATIONS - 6_000);
-        let mut refusals = (0..7).map(|_| decrypt(&algorithm, &[0; 16], "x", &mut work));
+        let mut refusals =
+            (0..7).map(|_| decrypt(&algorithm, &[0; 16], &mut DerivedKeys::of("x"), &mut work));
         let last = refusals.find_map(|refused| {
             refused
                 .err()
@@ -104,7 +116,12 @@ fn iterations_are_counted_before_they_are_done() {
 fn what_is_not_known_has_a_name() {
     let unknown = |oid: &str| {
         let algorithm = algorithm(ObjectIdentifier::new_unwrap(oid), Any::null());
-        match decrypt(&algorithm, &[0; 16], "x", &mut Work::default()) {
+        match decrypt(
+            &algorithm,
+            &[0; 16],
+            &mut DerivedKeys::of("x"),
+            &mut Work::default(),
+        ) {
             Err(DecryptError::Unknown(unknown)) => unknown,
             other => panic!("{oid}: {other:?}"),
         }

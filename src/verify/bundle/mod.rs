@@ -111,7 +111,7 @@ fn leaf<'o>(
     let Some(key) = opened.keys.first() else {
         return Some(first);
     };
-    let Some(private) = &key.key else {
+    let Some(private) = key.key() else {
         findings.wrong(BundleFault::KeyKind);
         return Some(first);
     };

@@ -20,7 +20,7 @@ fn what_is_written_here_opens_and_has_its_profile() {
             panic!("{opened:?}");
         };
         assert_eq!(certificate.certificate, golden::leaf());
-        let public = key.key.as_ref().map(PrivateKey::public_key);
+        let public = key.key().map(|key| key.public_key());
         assert_eq!(public, certificate.certificate.public_key());
         assert_eq!(key.local_key_id, certificate.local_key_id);
         assert!(key.shrouded);
