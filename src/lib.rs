@@ -13,6 +13,7 @@
 //! 5. [`build`] again: `execute` has what is stale rendered ([`render`], [`template`], [`pki`]) in parallel and hands it to the
 //!    output [`tree`]; `forecast` says what that would alter, and `consequence` what it means for people.
 //!
+//! [`workspace`] has the files beside the declaration, [`keyring`] what opens and seals the secret among them.
 //! [`share`] hands a device's files from that tree to a phone, [`verify`] holds trees and answers against what they should be.
 //!
 //! Nothing but [`cli`] reads the clock or the environment, prints, or asks. ARCHITECTURE.md has the
@@ -28,12 +29,14 @@ mod dates;
 mod derive;
 mod diagnostic;
 mod issue;
+mod keyring;
 mod lock;
 mod memory;
 mod model;
 mod parse;
 mod pki;
 mod probe;
+mod random;
 mod record;
 mod render;
 mod resolve;
@@ -44,14 +47,15 @@ mod status;
 mod template;
 mod tree;
 mod verify;
+mod workspace;
 
 pub use cli::main;
 
 /// What the project's own tests ask of the inside. It is no library: nothing here is promised to anybody.
 #[doc(hidden)]
 pub mod internals {
+    pub use crate::build::AuthorityRefusal;
     pub use crate::catalogue::{App, apps};
-    pub use crate::cli::Refusal;
     pub use crate::derive::{InstallerContext, RegistryValue};
     pub use crate::diagnostic::Mistakes;
     pub use crate::lock::read as read_lock;

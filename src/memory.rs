@@ -6,7 +6,7 @@
 //! which manifests of output trees were written here.
 //!
 //! A comment, a header, a line for each thing, and an end mark with the digest of all above it. Pure: where it lies is
-//! `cli`'s affair.
+//! `workspace`'s affair.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use homelab::internals::AuthorityRefusal;
 use homelab::internals::Mistakes;
-use homelab::internals::Refusal;
 use homelab::internals::Source;
 use homelab::internals::Templates;
 use homelab::internals::{
@@ -64,13 +64,13 @@ fn a_certificate_is_refused_with_its_field_and_a_remedy() {
         let source = read_authority(der, now).expect_err("it is to be refused");
         let path = name.into();
         let which = None;
-        shown_alone(&Refusal {
+        shown_alone(&AuthorityRefusal {
             path,
             which,
             source,
         })
     });
-    let source = include_str!("../src/cli/adopt/refusal.rs");
+    let source = include_str!("../src/build/adoption/refusal.rs");
     let slugs = source
         .split("fn slug")
         .nth(1)

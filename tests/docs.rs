@@ -181,6 +181,45 @@ fn every_path_that_contributors_are_told_exists() {
     assert!(paths > 40, "only {paths} were found");
 }
 
+/// What a room below the command line makes depends on what it is told, and on nothing that it looks up by itself.
+#[test]
+fn nothing_below_the_command_line_prints_asks_or_looks_around() {
+    let only_there = [
+        ("cli", "std::env"),
+        ("cli", "env::var"),
+        ("cli", "Timestamp::now"),
+        ("cli", "SystemTime"),
+        ("cli", "io::stdin"),
+        ("cli", "io::stdout"),
+        ("cli", "io::stderr"),
+        ("cli", "println!"),
+        ("random.rs", "getrandom"),
+    ];
+    let mut seen = BTreeSet::new();
+    for entry in walkdir::WalkDir::new(root().join("src")) {
+        let path = entry.expect("it can be listed").into_path();
+        if path.extension().is_none_or(|ending| ending != "rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).expect("it can be read");
+        for (place, word) in only_there.iter().filter(|(_, word)| text.contains(word)) {
+            let is_there = path.starts_with(root().join("src").join(place));
+            assert!(is_there, "{}: {word}", path.display());
+            seen.insert(*word);
+        }
+    }
+    // A word that is nowhere any more would be looked for in vain.
+    for word in [
+        "Timestamp::now",
+        "io::stdin",
+        "io::stdout",
+        "io::stderr",
+        "getrandom",
+    ] {
+        assert!(seen.contains(word), "{word}");
+    }
+}
+
 /// `tests/run` does not run comments.
 #[test]
 fn no_comment_of_the_sources_holds_a_test() {

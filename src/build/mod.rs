@@ -5,8 +5,9 @@
 //! stand-ins for what only the secret can make, where that is foreseen, and with the keyring for good. [`forecast`] holds what
 //! would be made against the tree, [`execute`] makes it, and [`Consequence`]s are what either means for people.
 //!
-//! Nothing here reads a file of the homelab's, the clock or the environment: `cli` does.
+//! Nothing here reads a file of the homelab's, the clock or the environment: it is all told.
 
+mod adoption;
 mod believed;
 mod caddy;
 mod clock;
@@ -15,15 +16,21 @@ mod execute;
 mod forecast;
 mod history;
 mod left_behind;
+mod named;
 mod notes;
 mod operation;
 mod prepare;
+mod renewal;
 mod requests;
+mod revocation;
+mod rotation;
 mod staleness;
 mod step;
 mod stop;
 mod update;
 
+pub use adoption::AuthorityRefusal;
+pub(crate) use adoption::{FoundAuthority, KeyFile, adoptions, authorities, signing_key};
 pub(crate) use believed::{
     hold_against_history, hold_against_pin, hold_against_secret, note_of_unsigned, refuse_unsigned,
 };
@@ -33,11 +40,15 @@ pub(crate) use consequence::{Consequence, Kind};
 pub(crate) use execute::{Built, Difference, ExecuteError, Mismatch, differences, execute};
 pub(crate) use forecast::{TreeForecast, consequences, forecast};
 pub(crate) use history::{Accepted, FoundList, History, LISTS, Remains, known_key};
+pub(crate) use named::{Purpose, is_enrolled};
 pub(crate) use notes::{SIGN, ended, of_authority};
 pub(crate) use operation::{Adoption, LockOperation, Reissue, Rotation, Taken};
 pub(crate) use prepare::{Consent, Mode, Prepared, Refusal, Situation, owner, prepare};
+pub(crate) use renewal::{due, finish, finish_all};
 pub(crate) use requests::{RequestFile, Requested};
+pub(crate) use revocation::Revocation;
+pub(crate) use rotation::refuse_depended_on;
 pub(crate) use staleness::{Stale, Staleness, stale};
 pub(crate) use step::{Step, Verb};
-pub(crate) use stop::{Fault, Stop, nothing_issued};
+pub(crate) use stop::{Stop, nothing_issued};
 pub(crate) use update::{Keys, LockChanges, Update, Updated};

@@ -8,12 +8,13 @@ use super::history::{Accepted, History};
 use super::notes::{self, SIGN};
 use super::operation::{LockOperation, Taken};
 use super::requests::{Requested, reused_keys};
-use super::stop::{Fault, LockStop, Stop, nothing_issued, revokes_many, would_change};
+use super::stop::{LockStop, Stop, nothing_issued, revokes_many, would_change};
 use super::update::{Keys, LockChanges, Update, Updated};
 use crate::derive::{self, Derivation};
+use crate::diagnostic::Fault;
 use crate::issue::nobodys_secret;
 use crate::lock::{Lock, Reconciliation, issued_here, reconcile};
-use crate::model::Homelab;
+use crate::model::{DeviceId, Homelab};
 use crate::root::RootKey;
 use crate::template::Templates;
 use crate::tree::{OutputPath, Owner, Scope};
@@ -43,6 +44,19 @@ pub(crate) struct Consent<'a> {
     pub revocations: Option<usize>,
     /// The key that the lock has to be signed with.
     pub root_key: Option<RootKey>,
+}
+
+impl Consent<'_> {
+    /// What is consented to where these devices may come back.
+    pub(crate) fn accepting(returns: &[DeviceId]) -> Consent<'_> {
+        Consent {
+            accepted: Accepted {
+                returns,
+                order: false,
+            },
+            ..Consent::default()
+        }
+    }
 }
 
 /// What a build may do to the lock, and how much of the tree it makes.

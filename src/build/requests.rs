@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use miette::Diagnostic;
 use thiserror::Error;
 
-use super::stop::{Fault, Stop};
+use super::stop::Stop;
+use crate::diagnostic::Fault;
 use crate::lock::{Lock, OwnKeys, Reconciliation, ReusedKey};
 use crate::model::{DeviceId, Homelab};
 use crate::pki::{RequestError, UnusableKey, requested_key};

@@ -4,21 +4,11 @@ use miette::{Diagnostic, Report};
 use thiserror::Error;
 
 use super::notes::names;
+use crate::diagnostic::{Failure, Fault};
 use crate::issue::CredentialError;
 use crate::lock::Reconciliation;
 use crate::model::DeviceId;
 use crate::render::RenderError;
-
-/// Where the reason of a refusal lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// In what is declared, or in a request or a template that belongs to it.
-    Declaration,
-    /// In files, secrets, disks or the clock.
-    Environment,
-    /// In what is there being other than what may be.
-    Difference,
-}
 
 /// Something that a build is refused for.
 #[derive(Debug)]
@@ -42,6 +32,25 @@ impl Stop {
 
     pub(crate) fn difference(error: impl Diagnostic + Send + Sync + 'static) -> Stop {
         Stop::new(Fault::Difference, error)
+    }
+}
+
+impl From<Stop> for Failure {
+    fn from(stop: Stop) -> Failure {
+        Failure {
+            fault: stop.fault,
+            reports: vec![stop.report],
+        }
+    }
+}
+
+/// The first one decides how a command ends; there is one at least.
+impl From<Vec<Stop>> for Failure {
+    fn from(stops: Vec<Stop>) -> Failure {
+        Failure {
+            fault: stops.first().map_or(Fault::Environment, |stop| stop.fault),
+            reports: stops.into_iter().map(|stop| stop.report).collect(),
+        }
     }
 }
 

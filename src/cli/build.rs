@@ -6,24 +6,19 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::arguments::{Build, Make};
-use super::create_root::{self, SealedRoot};
-use super::failure::{Exit, Failure};
-use super::hold::{Held, PATIENCE, Still};
-use super::inputs::{Inputs, accepting, issued_lock, sealed_hash};
-use super::memory::{self, Recollection};
-use super::sealing::Wanted;
-use super::update::Updating;
-use super::workspace::Workspace;
-use super::{clock, git, report, secret};
+use super::{clock, report};
 use crate::build::{
-    self, Built, Consent, Difference, ExecuteError, LockOperation, Mode, Prepared, Refusal, SIGN,
-    Situation, Stop, owner,
+    self, Accepted, Built, Consent, Difference, ExecuteError, LockOperation, Mode, Prepared,
+    Refusal, SIGN, Situation, Stop, owner,
 };
 use crate::derive::Derivation;
+use crate::diagnostic::{Failure, Fault};
+use crate::keyring::{self, SealedRoot, Updating, Wanted};
 use crate::lock::Lock;
 use crate::model::DeviceId;
 use crate::render::Secrets;
 use crate::tree::{Tree, View, sync_name};
+use crate::workspace::{Held, Inputs, PATIENCE, Recollection, Still, Workspace, git, git_files};
 
 /// What a command does to the lock; whom homelab.age is sealed to then, the command line says.
 pub(super) type Operation = LockOperation<Wanted>;
@@ -48,13 +43,13 @@ pub(super) fn build(arguments: &Build) -> Result<(), Failure> {
     let make = &arguments.make;
     let consent = Consent {
         revocations: arguments.allow_retire,
-        ..accepting(&arguments.accept_return_of)
+        ..Consent::accepting(&arguments.accept_return_of)
     };
     if arguments.check {
-        let inputs = Inputs::kept_still(make)?;
+        let inputs = Inputs::read(make.declaration.still()?, make.out.as_deref())?;
         return threads(make)?.install(|| check_tree(&inputs, make, consent));
     }
-    let inputs = Inputs::held(make)?;
+    let inputs = make.held()?;
     let mode = if arguments.edge {
         Mode::Edge
     } else if arguments.locked {
@@ -84,7 +79,7 @@ pub(super) fn build_accepting(
     order: &Operation,
     accepted: &[DeviceId],
 ) -> Result<(), Failure> {
-    let consent = accepting(accepted);
+    let consent = Consent::accepting(accepted);
     threads(make)?.install(|| build_all(inputs, make, order, Mode::Update, consent))
 }
 
@@ -110,21 +105,23 @@ fn build_all(
         Some(_) => SealedRoot::Elsewhere,
         None => SealedRoot::Needed,
     };
-    let standing = create_root::standing(workspace, out, sealed)?;
+    let means = make.secret.means();
+    let standing = keyring::standing(workspace, out, sealed, &means.usual)?;
     let prepared = prepare(inputs, standing, order, mode, consent)?;
     let is_first = prepared.before.as_ref();
     let is_first = is_first.is_none_or(|lock| lock.signing().is_none());
     refuse_hopeless(inputs, &prepared, order)?;
-    let mut updating = Updating::new(inputs, &prepared.situation.history, &make.secret);
+    let Situation { history, clock, .. } = &prepared.situation;
+    let mut updating = Updating::new(inputs, history, &means, *clock);
     let lock = match (&prepared.before, mode) {
         (None, _) => updating.begin(order)?,
         (Some(lock), Mode::Update) => updating.go_on(lock.clone(), order)?,
         (Some(lock), Mode::Locked | Mode::Edge) => lock.clone(),
     };
-    report_all(&prepared.warnings_of(&lock));
-    report_all(&build::notes_of_caddy(&inputs.homelab));
+    report::notes(prepared.warnings_of(&lock));
+    report::notes(build::notes_of_caddy(&inputs.homelab));
     // homelab.age may be another one by now.
-    let derivations = prepared.derivations_for(&lock, sealed_hash(workspace)?);
+    let derivations = prepared.derivations_for(&lock, workspace.sealed_hash()?);
     let is_bare = out.symlink_metadata().is_err() && needs_secrets(&derivations);
     let is_unknown = mode == Mode::Update && prepared.situation.history.root_key.is_none();
     if is_bare || is_unknown {
@@ -139,22 +136,29 @@ fn build_all(
     };
     making.make(|| updating.secrets(&lock))?;
     if mode == Mode::Update {
-        // What `init` tells git, a first build does too, for who has begun without it. Later ones add what has come since, where
-        // git is used; that they cannot is no reason to fail.
-        let told = match prepared.before {
-            None => git::tell(workspace)?,
-            Some(_) => git::tell_again(workspace).unwrap_or(false),
-        };
-        if told {
-            git::report_told();
-        }
-        report_all(&build::ended(&inputs.homelab, &lock, &clock::read()?));
+        tell_git(workspace, &prepared)?;
+        report::notes(build::ended(&inputs.homelab, &lock, clock));
     }
     if is_first {
         report::note(format_args!(
             "Next: open {} in a browser. It says what to deploy, and what to hand to whom.",
             out.join("index.html").display()
         ));
+    }
+    Ok(())
+}
+
+/// What `init` tells git, a first build does too, for who has begun without it. Later ones add what has come since, where git is used;
+/// that they cannot is no reason to fail.
+fn tell_git(workspace: &Held, prepared: &Prepared<'_>) -> Result<(), Failure> {
+    let told = match prepared.before {
+        None => git_files::tell(workspace)?,
+        Some(_) => git_files::tell_again(workspace).unwrap_or(false),
+    };
+    if told {
+        report::note(
+            ".gitattributes and .gitignore tell git now how homelab.lock and homelab.age are kept and merged: commit them.",
+        );
     }
     Ok(())
 }
@@ -188,25 +192,21 @@ fn prepare<'a, W: AsRef<Workspace>>(
     mode: Mode,
     consent: Consent<'a>,
 ) -> Result<Prepared<'a>, Failure> {
-    let situation = inputs.situation(lock, consent)?;
+    let situation = inputs.situation(lock, consent, clock::read()?)?;
     let mut prepared = build::prepare(situation, order, mode).map_err(refusal)?;
-    report_all(&prepared.warnings);
+    report::notes(&prepared.warnings);
     prepared.refuse()?;
     Ok(prepared)
 }
 
 /// As what a command ends that cannot say what a build would do.
 pub(super) fn refusal(refusal: Refusal) -> Failure {
-    report_all(&refusal.warnings);
+    report::notes(&refusal.warnings);
     refusal.stops.into()
 }
 
 fn needs_secrets(derivations: &[Derivation]) -> bool {
     { derivations.iter() }.any(|derivation| derivation.recipe.needs_secrets())
-}
-
-pub(super) fn report_all(notes: &[String]) {
-    notes.iter().for_each(report::note);
 }
 
 /// Tells where git writes what lies in the output. A build believes nothing of it, and makes it anew.
@@ -225,7 +225,7 @@ fn build_edge(inputs: &Inputs<Held>, consent: Consent<'_>) -> Result<(), Failure
     let lock = inputs.workspace.lock()?;
     let was_stale = lock.as_ref().is_some_and(Lock::has_stale_crl);
     let prepared = prepare(inputs, lock, &Operation::Nothing, Mode::Edge, consent)?;
-    report_all(&build::notes_of_caddy(&inputs.homelab));
+    report::notes(build::notes_of_caddy(&inputs.homelab));
     let lock = &prepared.lock;
     // Who is no longer declared is left out of the Caddyfile at once; the lock learns of it later.
     let derivations = prepared.derivations();
@@ -244,7 +244,7 @@ fn build_edge(inputs: &Inputs<Held>, consent: Consent<'_>) -> Result<(), Failure
         };
         report::note(format_args!("ca.crl is left as it is, for {why}: {SIGN}"));
     }
-    report_all(&prepared.lagging());
+    report::notes(prepared.lagging());
     Ok(())
 }
 
@@ -256,7 +256,7 @@ fn check_tree(inputs: &Inputs<Still>, make: &Make, consent: Consent<'_>) -> Resu
         templates,
         ..
     } = inputs;
-    let lock = issued_lock(workspace)?;
+    let lock = workspace.issued_lock()?;
     let prepared = prepare(
         inputs,
         Some(lock),
@@ -265,7 +265,7 @@ fn check_tree(inputs: &Inputs<Still>, make: &Make, consent: Consent<'_>) -> Resu
         consent,
     )?;
     let lock = &prepared.lock;
-    let opened = secret::unlock(workspace, &make.secret, lock, &lock.roots())?;
+    let opened = { make.secret.means() }.open(workspace, lock, &lock.roots())?;
     let secrets = Secrets::of(opened.keyring, lock).map_err(Failure::environment)?;
     let derivations = prepared.derivations();
     let view = View::open(out, owner(lock), PATIENCE).map_err(Failure::environment)?;
@@ -286,7 +286,7 @@ fn check_tree(inputs: &Inputs<Still>, make: &Make, consent: Consent<'_>) -> Resu
     let folders = folders.iter();
     let folders = folders.map(|folder| format!("{} has another mode", folder.display()));
     Err(Failure::new(
-        Exit::Difference,
+        Fault::Difference,
         Differs {
             out: out.display().to_string(),
             differences: differences.iter().map(named).chain(folders).collect(),
@@ -313,20 +313,7 @@ impl Making<'_> {
             templates,
             ..
         } = self.inputs;
-        let Situation {
-            history, consent, ..
-        } = &self.prepared.situation;
-        let mut recollection = match self.prepared.before {
-            Some(_) => workspace.recollection().clone(),
-            // What was remembered of another homelab is forgotten by now.
-            None => memory::recall(workspace),
-        };
-        recollection.learn(
-            workspace,
-            self.lock,
-            &history.handed_out,
-            consent.accepted.returns,
-        )?;
+        let mut recollection = self.recollection();
         let tree = self.open(&recollection)?;
         let stale = build::stale(self.derivations, &tree, templates);
         let stale = stale.map_err(Failure::environment)?;
@@ -363,6 +350,28 @@ impl Making<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What this machine remembers, with what this build goes by.
+    fn recollection(&self) -> Recollection {
+        let workspace = &self.inputs.workspace;
+        let mut recollection = match self.prepared.before {
+            Some(_) => workspace.recollection().clone(),
+            // What was remembered of another homelab is forgotten by now.
+            None => Recollection::of(workspace),
+        };
+        let Situation {
+            history,
+            consent,
+            clock,
+            ..
+        } = &self.prepared.situation;
+        let accepted = Accepted {
+            order: workspace.accepts_order_of(self.lock),
+            ..consent.accepted
+        };
+        recollection.learn(self.lock, &history.handed_out, accepted, clock.now);
+        recollection
     }
 
     fn open(&self, recollection: &Recollection) -> Result<Tree, Failure> {

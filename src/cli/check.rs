@@ -1,29 +1,28 @@
 //! `homelab check`.
 
 use super::arguments::Check;
-use super::build::report_all;
-use super::failure::Failure;
-use super::inputs::{Inputs, accepting};
 use super::plan::Foreseen;
-use super::{believed, report};
+use super::report;
 use crate::build::{self, Consent, LockChanges, Mode, Prepared};
 use crate::dates;
+use crate::diagnostic::Failure;
 use crate::model::Homelab;
 use crate::status::{State, Status};
+use crate::workspace::Inputs;
 
 /// Says everything that is wrong with the declaration, the templates and the lock, and for what a build would be refused.
 pub(super) fn check(arguments: &Check) -> Result<(), Failure> {
-    let inputs = Inputs::of(&arguments.declaration, None)?;
+    let inputs = Inputs::read(arguments.declaration.workspace(), None)?;
     let consent = Consent {
         revocations: arguments.allow_retire,
-        ..accepting(&arguments.accept_return_of)
+        ..Consent::accepting(&arguments.accept_return_of)
     };
     let foreseen = Foreseen::of(&inputs, Mode::Update, consent)?;
     let prepared = &foreseen.prepared;
     if let Some(lock) = &prepared.before {
-        believed::warn_of_unsigned(lock);
+        report::notes(build::note_of_unsigned(lock));
     }
-    report_all(&build::notes_of_caddy(&inputs.homelab));
+    report::notes(build::notes_of_caddy(&inputs.homelab));
     if foreseen.stops().next().is_some() {
         return Err(foreseen.into_stops().into());
     }
@@ -77,7 +76,7 @@ fn tell_what_ends(prepared: &Prepared<'_>) {
         return;
     };
     let (homelab, clock) = (prepared.situation.homelab, &prepared.situation.clock);
-    report_all(&build::ended(homelab, lock, clock));
+    report::notes(build::ended(homelab, lock, clock));
     let authority = Status::at(clock.now, homelab, Some(lock)).authority;
     let due = authority.filter(|authority| authority.state == State::Due);
     if let Some(end) = due.and_then(|authority| authority.not_after) {

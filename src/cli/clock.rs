@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use miette::Diagnostic;
 use thiserror::Error;
 
-use super::failure::Failure;
 use super::report;
 use crate::build::{Clock, ClockSource};
+use crate::diagnostic::Failure;
 use crate::lock::Lock;
 
 /// <https://reproducible-builds.org/specs/source-date-epoch/>

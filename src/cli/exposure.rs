@@ -3,22 +3,22 @@
 use std::sync::Arc;
 
 use super::arguments::Exposure as Arguments;
-use super::failure::{Exit, Failure};
-use super::workspace::Workspace;
-use super::{believed, report};
+use super::report;
+use crate::build;
 use crate::derive::{Edge, Exposure, Recipe};
+use crate::diagnostic::{Failure, Fault};
 use crate::lock::Lock;
 use crate::render::{Bundles, render};
 
 /// Says what the next `build` would expose, as far as certificates have been issued.
 pub(super) fn exposure(arguments: &Arguments) -> Result<(), Failure> {
-    let workspace = Workspace::of(&arguments.declaration);
+    let workspace = arguments.declaration.workspace();
     let homelab = workspace.homelab()?;
     let templates = workspace.templates()?;
     let lock = workspace.lock()?;
     if let Some(lock) = &lock {
-        believed::hold_against_tree(&workspace, &workspace.path("out"), lock)?;
-        believed::warn_of_unsigned(lock);
+        workspace.hold_against_tree(&workspace.path("out"), lock)?;
+        report::notes(build::note_of_unsigned(lock));
     }
     let edge = Edge::new(&homelab, lock.as_ref());
     let exposure = Exposure::of(&edge, &templates.of_the_edge());
@@ -36,7 +36,7 @@ pub(super) fn exposure(arguments: &Arguments) -> Result<(), Failure> {
     }
     let recipe = Recipe::Exposure(Arc::new(exposure));
     let rendered = render(&recipe, &templates, &mut Bundles::new(None));
-    let rendered = rendered.map_err(|error| Failure::new(Exit::Declaration, error))?;
+    let rendered = rendered.map_err(|error| Failure::new(Fault::Declaration, error))?;
     let text = String::from_utf8(rendered.bytes).expect("templates are text");
     report::only_result(text.trim_end())
 }

@@ -6,16 +6,14 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::arguments::Init;
-use super::create_root::{self, CreatedRoot, SealedRoot};
-use super::failure::{Exit, Failure};
-use super::git;
-use super::hold::Held;
-use super::memory;
+use super::passphrase;
 use super::report;
-use super::sealing::SealsTo;
-use super::secret;
+use super::surroundings::identity_place;
+use crate::diagnostic::{Failure, Fault};
+use crate::keyring::{self, CreatedRoot, SealedRoot, SealsTo};
 use crate::model::Domain;
 use crate::tree::{Existing, Mode, write_durably};
+use crate::workspace::{Held, Recollection, git_files};
 
 #[derive(Debug, Error, Diagnostic)]
 enum InitError {
@@ -56,20 +54,21 @@ enum InitError {
 pub(super) fn init(arguments: &Init) -> Result<(), Failure> {
     let domain = Domain::new(&arguments.domain).map_err(|why| {
         let domain = arguments.domain.clone();
-        Failure::new(Exit::Usage, InitError::BadDomain { domain, why })
+        Failure::new(Fault::Usage, InitError::BadDomain { domain, why })
     })?;
     make_directory(&arguments.declaration.file)?;
-    let workspace = Held::of(&arguments.declaration)?;
+    let workspace = arguments.declaration.held()?;
     let path = workspace.declaration();
     if path.symlink_metadata().is_ok() {
         let path = path.to_owned();
         return Err(Failure::environment(InitError::Exists { path }));
     }
-    match create_root::standing(&workspace, &workspace.path("out"), SealedRoot::Needed)? {
+    let (out, usual) = (workspace.path("out"), identity_place(None));
+    match keyring::standing(&workspace, &out, SealedRoot::Needed, &usual)? {
         None => {
-            memory::begin_anew(&workspace)?;
+            Recollection::begin_anew(&workspace);
             let created = created(arguments, &workspace)?;
-            create_root::establish(&workspace, &created, &created.lock)?;
+            keyring::establish(&workspace, &created, &created.lock, &usual)?;
         }
         // An init that was interrupted; what it made is taken up.
         Some(lock) if lock.signing().is_none() => {}
@@ -78,7 +77,7 @@ pub(super) fn init(arguments: &Init) -> Result<(), Failure> {
             return Err(Failure::environment(InitError::Issued { path }));
         }
     }
-    git::tell(&workspace)?;
+    git_files::tell(&workspace)?;
     write(path, declaration(&domain).as_bytes(), Existing::Refuse)?;
     report::result(format_args!(
         "Wrote {}: edit it, then run `homelab build`.",
@@ -102,13 +101,13 @@ fn make_directory(declaration: &Path) -> Result<(), Failure> {
 fn created(arguments: &Init, workspace: &Held) -> Result<CreatedRoot, Failure> {
     if let (Some(seal), Some(root)) = (&arguments.seal_command, &arguments.root_command) {
         let (seal, root) = (seal.clone(), root.clone());
-        return create_root::create(workspace, &SealsTo::Command { seal, root });
+        return keyring::create(workspace, &SealsTo::Command { seal, root });
     }
     if arguments.passphrase || arguments.passphrase_file.is_some() {
-        let passphrase = secret::new_passphrase(arguments.passphrase_file.as_deref())?;
-        return create_root::create(workspace, &SealsTo::Passphrase(passphrase));
+        let passphrase = passphrase::new(arguments.passphrase_file.as_deref())?;
+        return keyring::create(workspace, &SealsTo::Passphrase(passphrase));
     }
-    create_root::create_for_identity(workspace, arguments.identity.as_deref())
+    keyring::create_for_identity(workspace, &identity_place(arguments.identity.as_deref()))
 }
 
 fn write(path: &Path, text: &[u8], existing: Existing) -> Result<(), Failure> {

@@ -1,51 +1,39 @@
-//! The command line: arguments, files, clock, environment, terminal, exit codes.
+//! The command line: arguments, clock, environment, terminal, exit codes.
 //!
-//! Results go to stdout, all else to stderr. Everything that the pipeline is not allowed to do,
-//! reading files, the clock and the environment, asking for a passphrase, printing, is done here.
+//! Results go to stdout, all else to stderr. Everything that the rooms below are not allowed to do, reading the clock and the
+//! environment, asking for a passphrase, printing, is done here.
 
 mod adopt;
 mod arguments;
-mod believed;
-mod bounded;
 mod build;
 mod check;
 mod clock;
-mod create_root;
-mod device;
+mod exit;
 mod export;
 mod exposure;
-mod failure;
-mod git;
-mod history;
-mod hold;
+mod first_line;
 mod init;
-mod inputs;
-mod memory;
 mod passphrase;
 mod password;
 mod plan;
 mod renew;
 mod report;
-mod requests;
 mod revoke;
 mod rotate;
-mod sealing;
-mod secret;
 mod share;
 mod shown;
 mod status;
-mod update;
+mod surroundings;
+mod terminal;
 mod verify;
-mod workspace;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-pub use adopt::refusal::Refusal;
-
+use crate::diagnostic::Failure;
 use arguments::{Arguments, Command};
-use failure::{Exit, Failure};
+use exit::Exit;
 
 /// Runs homelab with the arguments of the process.
 pub fn main() -> ExitCode {
@@ -83,11 +71,11 @@ pub fn main() -> ExitCode {
     };
     match done {
         Ok(()) => Exit::Done.into(),
-        Err(Failure { exit, reports }) => {
+        Err(Failure { fault, reports }) => {
             for failure in reports {
                 report::failure(&failure);
             }
-            exit.into()
+            Exit::from(fault).into()
         }
     }
 }

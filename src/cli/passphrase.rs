@@ -1,137 +1,105 @@
-//! Asking for a passphrase on the terminal, without showing it, and with the terminal as it was afterwards.
-//!
-//! rpassword takes the line apart; the terminal is set here. It turns signals from the keyboard off too, and raises them
-//! itself before it has put the terminal back: a shell would then show nothing of what is typed.
+//! The passphrase of homelab.age, or of another file: from a file, standard input or the terminal.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::io;
+use std::path::{Path, PathBuf};
 
-use age::secrecy::SecretString;
-use rpassword::ConfigBuilder;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Signal, getpid, kill_process};
-use rustix::termios::{
-    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
-};
+use age::secrecy::{ExposeSecret, SecretString};
+use miette::Diagnostic;
+use thiserror::Error;
 
-/// What the keyboard sends for them, where the terminal makes no signals of its own.
-const INTERRUPT: u8 = 0x03;
-const QUIT: u8 = 0x1c;
-const SUSPEND: u8 = 0x1a;
+use super::arguments::Secret;
+use super::first_line::first_line;
+use super::terminal;
+use crate::diagnostic::Failure;
 
-/// How long it takes to notice that somebody ends the process.
-const PATIENCE: Duration = Duration::from_millis(100);
+#[derive(Debug, Error, Diagnostic)]
+enum PassphraseError {
+    #[error("the passphrase {of} cannot be asked for")]
+    #[diagnostic(
+        code("root::no-terminal"),
+        help("run this in a terminal, or {instead}")
+    )]
+    NoTerminal {
+        of: &'static str,
+        instead: &'static str,
+        #[source]
+        source: io::Error,
+    },
 
-/// Asks for a passphrase.
-pub(super) fn ask(prompt: &str) -> io::Result<SecretString> {
-    let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
-    let quiet = Quiet::begin(terminal)?;
-    let mut shown = quiet.terminal.try_clone()?;
-    let config = ConfigBuilder::new()
-        .input_reader(quiet)
-        .output_discard()
-        .build();
-    shown.write_all(prompt.as_bytes())?;
-    let answer = rpassword::read_password_with_config(config);
-    // The line's end was not shown either.
-    let _ = shown.write_all(b"\n");
-    answer.map(SecretString::from)
+    #[error("the passphrase in `{}` cannot be read", path.display())]
+    #[diagnostic(
+        code("root::passphrase-file"),
+        help("it holds the passphrase in its first line, in UTF-8")
+    )]
+    PassphraseFile {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+
+    #[error("the passphrase {what}")]
+    #[diagnostic(code("root::passphrase"), help("{help}"))]
+    Passphrase {
+        what: &'static str,
+        help: &'static str,
+    },
 }
 
-/// A terminal that shows nothing of what is typed, until it is dropped.
-struct Quiet {
-    terminal: File,
-    before: Termios,
-    /// Whether signals end the process as they would by themselves.
-    is_idle: Arc<AtomicBool>,
-    /// Whether one has come that would.
-    is_ended: Arc<AtomicBool>,
+/// A new passphrase: the first line of a file, or what is typed twice.
+pub(super) fn new(file: Option<&Path>) -> Result<SecretString, Failure> {
+    const SHORTEST: usize = 12;
+    let wrong = |what, help| Failure::environment(PassphraseError::Passphrase { what, help });
+    let ask = |prompt: &str| ask(prompt, "for homelab.age", "use `--passphrase-file FILE`");
+    let passphrase = match file {
+        Some(file) => in_file(file)?,
+        None => ask("New passphrase for homelab.age, at least 12 characters: ")?,
+    };
+    if passphrase.expose_secret().chars().count() < SHORTEST {
+        return Err(wrong(
+            "has fewer than 12 characters, and whoever has your repository can try them all",
+            "choose at least 12 characters, for instance five random words",
+        ));
+    }
+    if file.is_none() && ask("Once more: ")?.expose_secret() != passphrase.expose_secret() {
+        return Err(wrong(
+            "was not the same both times",
+            "run it again, and type the same twice",
+        ));
+    }
+    Ok(passphrase)
 }
 
-impl Quiet {
-    fn begin(terminal: File) -> io::Result<Quiet> {
-        let before = tcgetattr(&terminal)?;
-        let (is_idle, is_ended) = (Arc::new(AtomicBool::new(false)), Arc::default());
-        for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
-            signal_hook::flag::register_conditional_default(signal, Arc::clone(&is_idle))?;
-            signal_hook::flag::register(signal, Arc::clone(&is_ended))?;
-        }
-        let quiet = Quiet {
-            terminal,
-            before,
-            is_idle,
-            is_ended,
-        };
-        quiet.silence()?;
-        Ok(quiet)
-    }
-
-    fn silence(&self) -> io::Result<()> {
-        let mut modes = self.before.clone();
-        modes.local_modes -=
-            LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG;
-        modes.special_codes[SpecialCodeIndex::VMIN] = 1;
-        modes.special_codes[SpecialCodeIndex::VTIME] = 0;
-        Ok(tcsetattr(&self.terminal, OptionalActions::Now, &modes)?)
-    }
-
-    fn restore(&self) {
-        let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
-    }
-
-    /// Puts the terminal back and raises a signal; goes on where that did not end the process.
-    fn pass_on(&self, signal: Signal) -> io::Result<()> {
-        self.restore();
-        self.is_idle.store(true, Ordering::SeqCst);
-        kill_process(getpid(), signal)?;
-        // Who was suspended is here again.
-        self.is_idle.store(false, Ordering::SeqCst);
-        self.silence()
-    }
-
-    /// Waits until something is typed.
-    fn wait(&self) -> io::Result<()> {
-        let patience = Timespec::try_from(PATIENCE).expect("it is short");
-        loop {
-            if self.is_ended.swap(false, Ordering::SeqCst) {
-                self.pass_on(Signal::TERM)?;
-            }
-            let mut wanted = [PollFd::new(&self.terminal, PollFlags::IN)];
-            match poll(&mut wanted, Some(&patience)) {
-                Ok(0) | Err(rustix::io::Errno::INTR) => {}
-                Ok(_) => return Ok(()),
-                Err(error) => return Err(error.into()),
-            }
-        }
+/// The passphrase of homelab.age, from a file or the terminal.
+pub(super) fn present(options: &Secret) -> Result<SecretString, Failure> {
+    match &options.root_passphrase_file {
+        Some(file) => in_file(file),
+        None => ask(
+            "Passphrase for homelab.age: ",
+            "of homelab.age",
+            "use `--root-passphrase-file FILE`, `-` for standard input, or `--root-command`",
+        ),
     }
 }
 
-impl Read for Quiet {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Some(first) = buffer.get_mut(..1) else {
-            return Ok(0);
-        };
-        loop {
-            self.wait()?;
-            let read = self.terminal.read(first)?;
-            let signal = match first[0] {
-                _ if read == 0 => return Ok(0),
-                INTERRUPT => Signal::INT,
-                QUIT => Signal::QUIT,
-                SUSPEND => Signal::TSTP,
-                _ => return Ok(read),
-            };
-            self.pass_on(signal)?;
-        }
-    }
+/// The passphrase in the first line of a file, or of standard input.
+pub(super) fn in_file(file: &Path) -> Result<SecretString, Failure> {
+    let line = first_line(file).map_err(|source| {
+        let path = file.to_owned();
+        Failure::environment(PassphraseError::PassphraseFile { path, source })
+    })?;
+    Ok(SecretString::from(line.as_str()))
 }
 
-impl Drop for Quiet {
-    fn drop(&mut self) {
-        self.restore();
-        self.is_idle.store(true, Ordering::SeqCst);
-    }
+/// Asks for a passphrase on the terminal, without showing it; says what helps where there is none.
+pub(super) fn ask(
+    prompt: &str,
+    of: &'static str,
+    instead: &'static str,
+) -> Result<SecretString, Failure> {
+    let no_terminal = |source| PassphraseError::NoTerminal {
+        of,
+        instead,
+        source,
+    };
+    terminal::ask(prompt).map_err(|source| Failure::environment(no_terminal(source)))
 }

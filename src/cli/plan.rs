@@ -12,15 +12,15 @@ use thiserror::Error;
 use drawing::{shown, summary};
 
 use super::arguments::Plan as Arguments;
-use super::build::{Operation, refusal, report_all, shown_secrets};
-use super::failure::{Exit, Failure};
-use super::inputs::{Inputs, accepting};
-use super::workspace::{Workspace, Written};
-use super::{create_root, report, secret};
+use super::build::{Operation, refusal, shown_secrets};
+use super::{clock, report};
 use crate::build::{
     self, Consent, Consequence, LockChanges, Mode, Prepared, Step, Stop, TreeForecast, owner,
 };
+use crate::diagnostic::{Failure, Fault};
+use crate::keyring;
 use crate::tree::{View, named_holder};
+use crate::workspace::{Inputs, PENDING, SEALED_LIMIT, Workspace, Written};
 
 #[derive(Debug, Error, Diagnostic)]
 #[error("a build would change something: {what}")]
@@ -96,7 +96,7 @@ pub(super) fn plan(arguments: &Arguments) -> Result<(), Failure> {
     }
     if arguments.expect_no_changes && plan.changes {
         let what = summary(&plan);
-        return Err(Failure::new(Exit::Difference, Changes { what }));
+        return Err(Failure::new(Fault::Difference, Changes { what }));
     }
     Ok(())
 }
@@ -110,7 +110,7 @@ fn settled(arguments: &Arguments) -> Result<(PathBuf, Plan), Failure> {
     let mut tries = 0;
     loop {
         tries += 1;
-        let workspace = Workspace::of(&arguments.declaration);
+        let workspace = arguments.declaration.workspace();
         let out = workspace.out(arguments.out.as_deref())?;
         let before = stamps(&workspace, &out);
         let made = made(arguments);
@@ -121,7 +121,7 @@ fn settled(arguments: &Arguments) -> Result<(PathBuf, Plan), Failure> {
 }
 
 fn made(arguments: &Arguments) -> Result<Plan, Failure> {
-    let inputs = Inputs::of(&arguments.declaration, arguments.out.as_deref())?;
+    let inputs = Inputs::read(arguments.declaration.workspace(), arguments.out.as_deref())?;
     let mode = if arguments.edge {
         Mode::Edge
     } else {
@@ -129,7 +129,7 @@ fn made(arguments: &Arguments) -> Result<Plan, Failure> {
     };
     let consent = Consent {
         revocations: arguments.allow_retire,
-        ..accepting(&arguments.accept_return_of)
+        ..Consent::accepting(&arguments.accept_return_of)
     };
     let foreseen = Foreseen::of(&inputs, mode, consent)?;
     foreseen.plan()
@@ -169,16 +169,16 @@ impl<'a> Foreseen<'a> {
         let Inputs { workspace, out, .. } = inputs;
         let lock = match mode {
             Mode::Edge => workspace.lock()?,
-            Mode::Update | Mode::Locked => create_root::begun(workspace, out)?,
+            Mode::Update | Mode::Locked => keyring::begun(workspace, out)?,
         };
-        let mut situation = inputs.situation(lock, consent)?;
+        let mut situation = inputs.situation(lock, consent, clock::read()?)?;
         if mode != Mode::Edge && situation.sealed.is_none() {
             situation.sealed = pending_hash(workspace)?;
         }
         let prepared = build::prepare(situation, &Operation::Nothing, mode).map_err(refusal)?;
-        report_all(&prepared.warnings);
+        report::notes(&prepared.warnings);
         if mode != Mode::Edge {
-            report_all(&prepared.warnings_of(&prepared.lock));
+            report::notes(prepared.warnings_of(&prepared.lock));
         }
         let owner = owner(prepared.before.as_ref().unwrap_or(&prepared.lock));
         let mut view = View::glance(out, owner).map_err(Failure::environment)?;
@@ -213,7 +213,7 @@ impl<'a> Foreseen<'a> {
         let notes = self.notes();
         let Foreseen { prepared, tree, .. } = self;
         if let (Some(lock), Mode::Update) = (&prepared.before, prepared.mode) {
-            report_all(prepared.situation.clock.note(lock).as_slice());
+            report::notes(prepared.situation.clock.note(lock));
         }
         let written = match (&prepared.before, prepared.mode) {
             (Some(lock), Mode::Update) => workspace.written(lock)?,
@@ -263,8 +263,8 @@ impl<'a> Foreseen<'a> {
 
 /// The hash of the secret that the next build puts in its place, where one was interrupted.
 fn pending_hash(workspace: &Workspace) -> Result<Option<blake3::Hash>, Failure> {
-    let path = workspace.path(create_root::PENDING);
-    let sealed = workspace.read(&path, secret::LIMIT)?;
+    let path = workspace.path(PENDING);
+    let sealed = workspace.read(&path, SEALED_LIMIT)?;
     Ok(sealed.map(|bytes| blake3::hash(&bytes)))
 }
 

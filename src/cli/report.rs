@@ -7,8 +7,8 @@ use anstyle::{Ansi256Color, Color, Style};
 use miette::{MietteHandlerOpts, Report};
 use serde::Serialize;
 
-use super::failure::Failure;
 use super::shown::Shown;
+use crate::diagnostic::Failure;
 use crate::share::Qr;
 
 /// Chooses how diagnostics are drawn.
@@ -94,6 +94,11 @@ struct CannotPrint {
 /// What the user should know besides, on stderr.
 pub(super) fn note(line: impl Display) {
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Several of these.
+pub(super) fn notes<T: Display>(lines: impl IntoIterator<Item = T>) {
+    lines.into_iter().for_each(note);
 }
 
 /// An error, on stderr.

@@ -2,48 +2,35 @@
 
 use super::arguments::Revoke;
 use super::build::build_accepting;
-use super::device::{Purpose, is_enrolled};
-use super::failure::Failure;
-use super::inputs::{Inputs, issued_lock};
 use super::report;
-use crate::build::{LockOperation, Reissue};
+use crate::build::{Purpose, Reissue, Revocation, is_enrolled};
 use crate::dates;
+use crate::diagnostic::Failure;
 use crate::issue::was_replaced_at;
 use crate::lock::Lock;
 use crate::model::{Admission, DeviceId, Enrolment, Homelab};
 
 /// Shuts devices out at once, builds, and says what is to be done next, in order.
 pub(super) fn revoke(arguments: &Revoke) -> Result<(), Failure> {
-    let inputs = Inputs::held(&arguments.make)?;
+    let inputs = arguments.make.held()?;
     for device in &arguments.devices {
         is_enrolled(&inputs.homelab, device, Purpose::Revoke)?;
     }
-    let lock = issued_lock(&inputs.workspace)?;
+    let lock = inputs.workspace.issued_lock()?;
     let has_same_key = |device: &DeviceId| inputs.requested.would_certify_again(&lock, device);
-    let blocked = lock.blocked();
-    let mut devices = arguments.devices.clone();
-    devices.sort();
-    devices.dedup();
-    let (out_already, to_revoke): (Vec<DeviceId>, Vec<DeviceId>) =
-        devices.into_iter().partition(|id| blocked.contains(id));
-    // Another certificate for a key that went with the device would let whoever has it in.
-    let then = |device: &DeviceId| {
-        if arguments.no_replace || has_same_key(device) {
-            Reissue::OnRenewal
-        } else {
-            Reissue::Now
-        }
+    let reissue = if arguments.no_replace {
+        Reissue::OnRenewal
+    } else {
+        Reissue::Now
     };
-    let to_revoke: Vec<(DeviceId, Reissue)> = { to_revoke.into_iter() }
-        .map(|device| (device.clone(), then(&device)))
-        .collect();
-    let order = match to_revoke.is_empty() {
-        // Whoever wrote that into the lock may have been killed before the tree was built.
-        true => LockOperation::Nothing,
-        false => LockOperation::Revoke(to_revoke.clone()),
-    };
+    let revocation = Revocation::of(&lock, &inputs.requested, &arguments.devices, reissue);
+    let order = revocation.operation();
     let accepted = &arguments.accept_return_of;
     build_accepting(&inputs, &arguments.make, &order, accepted)?;
+    let Revocation {
+        out_already,
+        to_revoke,
+    } = revocation;
     for device in out_already {
         report::result(format_args!(
             "{device} is out already: `homelab renew {device}` would let it in again"

@@ -3,38 +3,20 @@
 use miette::Diagnostic;
 use thiserror::Error;
 
-use super::arguments::{Make, Rotate, Rotates, Secret};
+use super::arguments::{Make, Rotate, Rotates};
 use super::build::build_after;
-use super::failure::{Exit, Failure};
-use super::hold::Held;
-use super::inputs::{Inputs, issued_lock};
-use super::sealing::{SealsTo, Wanted};
-use super::secret::{self, Opened, OpenedWith};
-use super::{create_root, report};
-use crate::build::{LockOperation, Rotation};
-use crate::dates;
-use crate::lock::{AuthorityState, Dependent, Lock, Origin};
+use super::surroundings::identity_place;
+use super::{passphrase, report};
+use crate::build::{self, LockOperation, Rotation};
+use crate::diagnostic::{Failure, Fault};
+use crate::keyring::{self, SealsTo, Wanted};
+use crate::lock::{Lock, Origin};
 use crate::model::Homelab;
-use crate::root::{Recipient, is_sealed_with_passphrase};
+use crate::root::Recipient;
+use crate::workspace::{Held, Inputs};
 
 #[derive(Debug, Error, Diagnostic)]
 enum RotateError {
-    #[error("devices still depend on what would not be trusted any more: {}", devices.join(", "))]
-    #[diagnostic(
-        code("rotate::depended-on"),
-        help(
-            "give them new certificates with `homelab renew`, and where those are known to be installed run `homelab renew --finish PERSON/DEVICE`; or lock them out with `--force`"
-        )
-    )]
-    DependedOn { devices: Vec<String> },
-
-    #[error("a rotation of the authority is under way")]
-    #[diagnostic(
-        code("rotate::under-way"),
-        help("finish it first: `homelab rotate --finish`")
-    )]
-    UnderWay,
-
     #[error("it is not said whom homelab.age is to be encrypted to")]
     #[diagnostic(
         code("rotate::no-recipient"),
@@ -58,7 +40,7 @@ enum RotateError {
 pub(super) fn rotate(arguments: &Rotate) -> Result<(), Failure> {
     let make = arguments.make();
     let what = arguments.what();
-    let what = what.ok_or_else(|| Failure::new(Exit::Usage, RotateError::Nothing))?;
+    let what = what.ok_or_else(|| Failure::new(Fault::Usage, RotateError::Nothing))?;
     if what == Rotates::SealByOldName {
         report::note("`rotate --identity` is called `rotate --reseal` now.");
     }
@@ -70,24 +52,21 @@ pub(super) fn rotate(arguments: &Rotate) -> Result<(), Failure> {
         arguments.seal_command.as_deref(),
         arguments.root_command.as_deref(),
     );
-    let inputs = Inputs::held(&make)?;
-    let lock = issued_lock(&inputs.workspace)?;
+    let inputs = make.held()?;
+    let lock = inputs.workspace.issued_lock()?;
     if what == Rotates::Finish {
         return finish(arguments, &make, &inputs, &lock, wanted);
-    }
-    if is_under_way(&lock) {
-        if arguments.root && lock.roots().len() == 1 {
-            return Err(Failure::new(Exit::Usage, RotateError::UnderWay));
-        }
-        build_after(&inputs, &make, &LockOperation::Nothing)?;
-        report::result("a rotation is under way: `homelab status` says how far it is");
-        return Ok(());
     }
     let rotation = if arguments.root {
         Rotation::Root(wanted)
     } else {
         Rotation::Authority
     };
+    if rotation.is_under_way(&lock)? {
+        build_after(&inputs, &make, &LockOperation::Nothing)?;
+        report::result("a rotation is under way: `homelab status` says how far it is");
+        return Ok(());
+    }
     let files = if arguments.root {
         "homelab.lock and homelab.age"
     } else {
@@ -103,11 +82,6 @@ pub(super) fn rotate(arguments: &Rotate) -> Result<(), Failure> {
     Ok(())
 }
 
-fn is_under_way(lock: &Lock) -> bool {
-    let mut states = lock.authorities.iter().map(|authority| authority.state);
-    states.any(|state| state == AuthorityState::Superseded)
-}
-
 fn finish(
     arguments: &Rotate,
     make: &Make,
@@ -115,11 +89,8 @@ fn finish(
     lock: &Lock,
     wanted: Wanted,
 ) -> Result<(), Failure> {
-    let dependents = lock.dependents(&inputs.homelab);
-    if !dependents.is_empty() && !arguments.force {
-        let devices = dependents.iter().map(depends).collect();
-        let error = RotateError::DependedOn { devices };
-        return Err(Failure::new(Exit::Difference, error));
+    if !arguments.force {
+        build::refuse_depended_on(lock, &inputs.homelab)?;
     }
     let outgoing: Vec<String> = lock
         .outgoing(&inputs.homelab)
@@ -153,45 +124,34 @@ fn nothing_to_finish(lock: &Lock, homelab: &Homelab) -> String {
     )
 }
 
-fn depends(dependent: &Dependent) -> String {
-    if dependent.is_installed {
-        return format!(
-            "{} (declared by fingerprint: delete it, or declare a device that is issued one in its place)",
-            dependent.device
-        );
-    }
-    match dependent.moving_until {
-        Some(until) => format!(
-            "{} (its older certificate works until {})",
-            dependent.device,
-            dates::moment(until)
-        ),
-        None => format!("{} (not renewed yet)", dependent.device),
-    }
-}
-
 /// Encrypts homelab.age anew, and touches nothing else.
 fn reseal(arguments: &Rotate, make: &Make) -> Result<(), Failure> {
-    let workspace = Held::of(&make.declaration)?;
-    let lock = issued_lock(&workspace)?;
-    create_root::complete_pending(&workspace, &lock)?;
+    let workspace = make.declaration.held()?;
+    let lock = workspace.issued_lock()?;
+    let means = make.secret.means();
+    keyring::complete_pending(&workspace, &lock, &means.usual)?;
     if !says_to_whom(arguments) {
-        return Err(Failure::new(Exit::Usage, RotateError::NoRecipient));
+        return Err(Failure::new(Fault::Usage, RotateError::NoRecipient));
     }
-    let opened = match opened_by_own_identity(arguments, make, &workspace, &lock) {
+    let by_identity = match (&make.secret.root_command, &arguments.seal_command) {
+        // The root command is to open what the seal command is yet to encrypt.
+        (Some(_), Some(_)) => means.open_by_usual_identity(&workspace, &lock),
+        _ => None,
+    };
+    let opened = match by_identity {
         Some(opened) => opened,
-        None => secret::unlock(&workspace, &make.secret, &lock, &lock.roots())?,
+        None => means.open(&workspace, &lock, &lock.roots())?,
     };
     let wanted = wanted(arguments)?;
     let to = if arguments.force {
         opened.asked(&wanted)?
     } else {
         let named = arguments.identity();
-        let at_hand = secret::identities_at_hand(&workspace, named.as_deref());
+        let at_hand = identity_place(named.as_deref()).at_hand(&workspace);
         opened.seals_to(&wanted, &at_hand)?
     };
     opened.replace(&workspace, &to)?;
-    if let Some(gone) = who_is_out(&opened, &to) {
+    if let Some(gone) = opened.shut_out_by(&to) {
         report::note(format_args!(
             "{gone} cannot open homelab.age any more. What cannot be undone: every commit of the past opens as before, and holds the same root secret. \
              Whoever is no longer to have that either: `homelab rotate --root` goes over to another."
@@ -209,29 +169,6 @@ fn reseal(arguments: &Rotate, make: &Make) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What the identity in the usual place opens, where a root command is named for what a seal command is yet to encrypt.
-/// None where there is no such, or where it opens something else: then the root command opens both.
-fn opened_by_own_identity(
-    arguments: &Rotate,
-    make: &Make,
-    workspace: &Held,
-    lock: &Lock,
-) -> Option<Opened> {
-    make.secret.root_command.as_ref()?;
-    arguments.seal_command.as_ref()?;
-    let sealed = workspace.sealed().ok()??;
-    let asks = is_sealed_with_passphrase(&sealed).unwrap_or(true);
-    if asks || secret::identities_at_hand(workspace, None).is_empty() {
-        return None;
-    }
-    let by_identity = Secret {
-        identity: None,
-        root_command: None,
-        root_passphrase_file: None,
-    };
-    secret::unlock(workspace, &by_identity, lock, &lock.roots()).ok()
-}
-
 fn says_to_whom(arguments: &Rotate) -> bool {
     let recipients = [&arguments.recipient, &arguments.add, &arguments.remove];
     recipients.iter().any(|named| !named.is_empty())
@@ -243,7 +180,7 @@ fn says_to_whom(arguments: &Rotate) -> bool {
 fn wanted(arguments: &Rotate) -> Result<Wanted, Failure> {
     if arguments.passphrase || arguments.passphrase_file.is_some() {
         let file = arguments.passphrase_file.as_deref();
-        return secret::new_passphrase(file).map(Wanted::Passphrase);
+        return passphrase::new(file).map(Wanted::Passphrase);
     }
     if !arguments.add.is_empty() || !arguments.remove.is_empty() {
         return Ok(Wanted::Changed {
@@ -256,27 +193,6 @@ fn wanted(arguments: &Rotate) -> Result<Wanted, Failure> {
         arguments.seal_command.as_deref(),
         arguments.root_command.as_deref(),
     ))
-}
-
-/// Who could open the file and no longer can, as far as that is known; none where nobody is.
-fn who_is_out(opened: &Opened, to: &SealsTo) -> Option<String> {
-    let others = || String::from("Whoever else could open it");
-    match (&opened.with, to) {
-        (
-            OpenedWith::Identities {
-                known: Some(known), ..
-            },
-            SealsTo::Recipients(recipients),
-        ) => {
-            let gone = known.iter().filter(|known| !recipients.contains(known));
-            let gone: Vec<String> = gone.map(ToString::to_string).collect();
-            (!gone.is_empty()).then(|| gone.join(", "))
-        }
-        (OpenedWith::Identities { known: None, .. }, _) => Some(others()),
-        (OpenedWith::Identities { .. }, _) => Some(String::from("Identities")),
-        (OpenedWith::Passphrase(_), _) => Some(String::from("The former passphrase")),
-        (OpenedWith::Command, _) => Some(others()),
-    }
 }
 
 fn encrypted_to(recipients: &[Recipient]) -> String {

@@ -8,12 +8,11 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::arguments::Status as Arguments;
-use super::build::report_all;
-use super::failure::{Exit, Failure};
-use super::workspace::Workspace;
-use super::{believed, clock, create_root, history, report};
+use super::{clock, report};
 use crate::build;
 use crate::dates;
+use crate::diagnostic::{Failure, Fault};
+use crate::keyring;
 use crate::status::{DependentStatus, DeviceStatus, State, Status};
 
 #[derive(Debug, Error, Diagnostic)]
@@ -28,20 +27,20 @@ struct NeedsAction {
 
 /// Says how every device stands.
 pub(super) fn status(arguments: &Arguments) -> Result<(), Failure> {
-    let workspace = Workspace::of(&arguments.declaration);
+    let workspace = arguments.declaration.workspace();
     let homelab = workspace.homelab()?;
     let out = workspace.path("out");
-    let lock = create_root::begun(&workspace, &out)?;
+    let lock = keyring::begun(&workspace, &out)?;
     let clock = clock::read()?;
     let mut went_back = Vec::new();
     if let Some(lock) = &lock {
-        report_all(clock.note(lock).as_slice());
-        believed::warn_of_unsigned(lock);
-        let history = history::read(&workspace, &out, lock)?;
+        report::notes(clock.note(lock));
+        report::notes(build::note_of_unsigned(lock));
+        let history = workspace.history(&out, lock)?;
         build::hold_against_history(lock, history.root_key, workspace.pinned()?, &out)?;
-        report_all(&history.notes());
+        report::notes(history.notes());
         let (devices, notes) = history.told(&homelab, lock, clock.now);
-        report_all(&notes);
+        report::notes(&notes);
         went_back = devices;
     }
     let mut status = Status::at(clock.now, &homelab, lock.as_ref());
@@ -56,7 +55,7 @@ pub(super) fn status(arguments: &Arguments) -> Result<(), Failure> {
     }
     if arguments.exit_code && !status.is_fine() {
         let what = summary(&status);
-        return Err(Failure::new(Exit::Difference, NeedsAction { what }));
+        return Err(Failure::new(Fault::Difference, NeedsAction { what }));
     }
     Ok(())
 }

@@ -1,11 +1,14 @@
 //! Mistakes in a source: many at once, each with a code, a place, a label and a help.
 //!
 //! A [`Mistake`] is made where the rule stands that it breaks, by the macro `mistake!`: the words that a
-//! user reads are beside what they are about. This room gathers and orders them.
+//! user reads are beside what they are about. This room gathers and orders them. A [`Failure`] is what a command ends with that cannot
+//! do what was asked, whoever finds out.
 
+mod failure;
 mod meant;
 mod mistake;
 
+pub(crate) use failure::{Failure, Fault};
 pub(crate) use meant::{closest, did_you_mean};
 pub(crate) use mistake::Mistake;
 pub(crate) use mistake::mistake;

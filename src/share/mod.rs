@@ -3,6 +3,8 @@
 //! [`Session`] decides every answer and knows neither sockets nor clocks; [`Server`] is the only place in homelab that
 //! listens, and the only one that is asynchronous. What is offered has been read before: no request reaches a file.
 
+mod address;
+mod handover;
 mod page;
 mod qr;
 mod serve;
@@ -10,6 +12,8 @@ mod session;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use address::listen;
+pub(crate) use handover::{Handover, active};
 pub(crate) use page::Page;
 pub(crate) use qr::Qr;
 pub(crate) use serve::Server;

@@ -1,9 +1,9 @@
 //! Making what was written survive a loss of power.
 
-use std::fs::{File, symlink_metadata};
-use std::io::Write;
+use std::fs::{DirBuilder, File, symlink_metadata};
+use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Mode as FileMode};
@@ -60,6 +60,12 @@ pub(crate) fn write_durably(
             place_as(&directory, name, mode, bytes, existing)
         }
     }
+}
+
+/// Makes a directory, and those above it, that only the user may look into.
+pub(crate) fn make_private_directory(directory: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true).mode(0o700).create(directory)
 }
 
 impl Existing {

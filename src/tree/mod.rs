@@ -40,7 +40,9 @@ use blake3::Hash;
 
 pub(crate) use change::{Scope, Staged, Wanted};
 pub(crate) use directory::parent_of;
-pub(crate) use durable::{Existing, remove_unfinished, sync_name, write_durably};
+pub(crate) use durable::{
+    Existing, make_private_directory, remove_unfinished, sync_name, write_durably,
+};
 pub(crate) use error::{TreeError, named as named_holder, remedy_for_held};
 pub(crate) use holder::{Holder, holder};
 pub(crate) use links::linked_file;

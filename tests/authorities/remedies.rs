@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use homelab::internals::Refusal;
+use homelab::internals::AuthorityRefusal;
 use homelab::internals::{certificates_in, read_authority};
 use jiff::Timestamp;
 use miette::Diagnostic;
@@ -91,7 +91,7 @@ fn what_a_refusal_advises_helps() {
         let file = fs::read(recipe.path("ca.pem")).expect("it is there");
         let source =
             read_authority(&certificates_in(&file)[0], Timestamp::now()).expect_err("it is odd");
-        let refusal = Refusal {
+        let refusal = AuthorityRefusal {
             path: "ca.pem".into(),
             which: None,
             source,

@@ -10,17 +10,19 @@ use miette::{Diagnostic, Report};
 use thiserror::Error;
 
 use super::{conclude, listed};
+use crate::build;
 use crate::cli::arguments::Verify;
-use crate::cli::failure::Failure;
-use crate::cli::workspace::Workspace;
-use crate::cli::{believed, bounded, clock, passphrase, report};
+use crate::cli::first_line::first_line;
+use crate::cli::{clock, report, terminal};
 use crate::dates;
+use crate::diagnostic::Failure;
 use crate::lock::{Lock, State};
 use crate::pki::{BundleProfile, OpenError, OpenedBundle, SealedBundle, Validity};
 use crate::verify::{
     BundleReport, CertificateReport, Context, Finding, Recorded, Strictness, WhoseFile, examine,
     open_with_derived,
 };
+use crate::workspace::Workspace;
 
 /// Bytes of a .p12, at the most; those with a chain of large certificates have some ten thousand.
 const LIMIT: u64 = 256 << 10;
@@ -68,11 +70,11 @@ enum BundleError {
 }
 
 pub(super) fn verify(arguments: &Verify, path: &Path) -> Result<(), Failure> {
-    let workspace = Workspace::of(&arguments.declaration);
+    let workspace = arguments.declaration.workspace();
     let is_declared = workspace.declaration().exists();
     let homelab = is_declared.then(|| workspace.homelab()).transpose()?;
     let lock = workspace.lock()?;
-    lock.iter().for_each(believed::warn_of_unsigned);
+    report::notes(lock.as_ref().and_then(build::note_of_unsigned));
     let now = clock::now()?;
     let bytes = workspace.read_start(path, LIMIT + 1)?.unwrap_or_default();
     if bytes.len() as u64 > LIMIT {
@@ -124,7 +126,7 @@ fn open(
 ) -> Result<OpenedBundle, Failure> {
     let failed = |error| cannot_open(path, error);
     if let Some(file) = &arguments.password_file {
-        let password = bounded::first_line(file).map_err(|source| {
+        let password = first_line(file).map_err(|source| {
             let path = file.clone();
             Failure::environment(BundleError::PasswordFile { path, source })
         })?;
@@ -144,7 +146,7 @@ fn open(
         }
     }
     let prompt = format!("Password of {}: ", path.display());
-    let asked = passphrase::ask(&prompt).map_err(|source| {
+    let asked = terminal::ask(&prompt).map_err(|source| {
         let path = path.to_owned();
         Failure::environment(BundleError::NoTerminal { path, source })
     })?;

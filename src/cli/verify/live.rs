@@ -8,16 +8,17 @@ use miette::{Diagnostic, Report};
 use thiserror::Error;
 
 use super::options::addresses;
-use super::{VerifyError, counted, drawing, keyring};
+use super::{Ending, VerifyError, counted, drawing, keyring};
+use crate::build;
 use crate::cli::arguments::Verify;
-use crate::cli::failure::{Exit, Failure};
-use crate::cli::workspace::Workspace;
-use crate::cli::{believed, bounded, clock, report};
+use crate::cli::{clock, report};
 use crate::diagnostic::did_you_mean;
+use crate::diagnostic::{Failure, Fault};
 use crate::probe::{
     Certificates, HostReport, LiveReport, Ports, Roots, Task, client_certificates, probe,
 };
 use crate::verify::{Pages, Site, sites};
+use crate::workspace::whole;
 
 #[derive(Debug, Error, Diagnostic)]
 enum LiveError {
@@ -65,11 +66,11 @@ enum LiveError {
 }
 
 pub(super) fn verify(arguments: &Verify) -> Result<(), Failure> {
-    let workspace = Workspace::of(&arguments.declaration);
+    let workspace = arguments.declaration.workspace();
     let homelab = workspace.homelab()?;
     let lock = workspace.lock()?;
     let lock = lock.ok_or_else(|| Failure::environment(VerifyError::NoLock))?;
-    believed::refuse_unsigned(&lock)?;
+    build::refuse_unsigned(&lock)?;
     let now = clock::now()?;
     clock::warn(&lock)?;
     let all = sites(&homelab, &lock);
@@ -116,37 +117,26 @@ pub(super) fn verify(arguments: &Verify) -> Result<(), Failure> {
 fn conclude(told: &LiveReport, secrets: Vec<Report>) -> Result<(), Failure> {
     let wrong: usize = told.all().map(HostReport::count_wrong).sum();
     let unreached = told.hosts.iter().filter(|host| host.unreached.is_some());
-    let mut failure = Failure {
-        exit: Exit::Done,
-        reports: Vec::new(),
-    };
-    if !secrets.is_empty() {
-        failure.exit = Exit::Environment;
-        failure.reports.extend(secrets);
-        failure.reports.push(Report::new(LiveError::WithoutSecret));
+    let has_secret = secrets.is_empty();
+    let mut ending = Ending::after(secrets);
+    if !has_secret {
+        ending = ending.with(Fault::Environment, LiveError::WithoutSecret);
     }
     match unreached.count() {
         0 => {}
         count => {
-            failure.exit = Exit::Environment;
             let what = format!("{} could not be reached", counted(count, "host"));
-            let unreached = LiveError::Unreached { what };
-            failure.reports.push(Report::new(unreached));
+            ending = ending.with(Fault::Environment, LiveError::Unreached { what });
         }
     }
     if wrong > 0 {
-        failure.exit = Exit::Difference;
         let what = match wrong {
             1 => String::from("1 answer is not as declared"),
             _ => format!("{wrong} answers are not as declared"),
         };
-        let found = LiveError::NotAsDeclared { what };
-        failure.reports.push(Report::new(found));
+        ending = ending.with(Fault::Difference, LiveError::NotAsDeclared { what });
     }
-    match failure.exit {
-        Exit::Done => Ok(()),
-        _ => Err(failure),
-    }
+    ending.conclude()
 }
 
 /// The sites that are asked for, by service or by host; all where none is named.
@@ -169,7 +159,7 @@ fn known<'s>(name: &str, all: &'s [Site]) -> Result<BTreeSet<&'s str>, Failure> 
         let help = did_you_mean(name, known);
         let name = name.to_owned();
         let unknown = LiveError::UnknownService { name, help };
-        return Err(Failure::new(Exit::Usage, unknown));
+        return Err(Failure::new(Fault::Usage, unknown));
     }
     Ok(found)
 }
@@ -183,7 +173,7 @@ fn roots(arguments: &Verify) -> Result<Roots, Failure> {
         let certificates = rustls_native_certs::load_native_certs().certs;
         return Ok(Roots::of_the_system(certificates));
     };
-    let text = bounded::whole(path, CA_LIMIT).ok();
+    let text = whole(path, CA_LIMIT).ok();
     let roots = text.and_then(|text| Roots::named(&text));
     roots.ok_or_else(|| Failure::environment(LiveError::BadCa { path: path.clone() }))
 }

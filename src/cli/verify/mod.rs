@@ -15,12 +15,11 @@ use thiserror::Error;
 pub(super) use options::Resolve;
 
 use super::arguments::Verify;
-use super::failure::{Exit, Failure};
-use super::secret;
-use super::workspace::Workspace;
+use crate::diagnostic::{Failure, Fault};
 use crate::lock::Lock;
 use crate::root::Keyring;
 use crate::verify::{Finding, Severity};
+use crate::workspace::Workspace;
 
 #[derive(Debug, Error, Diagnostic)]
 enum VerifyError {
@@ -65,7 +64,7 @@ pub(super) fn verify(arguments: &Verify) -> Result<(), Failure> {
     let path = match arguments.what.as_slice() {
         [] => None,
         [path] => Some(Path::new(path)),
-        _ => return Err(Failure::new(Exit::Usage, VerifyError::OneAtATime)),
+        _ => return Err(Failure::new(Fault::Usage, VerifyError::OneAtATime)),
     };
     match path {
         Some(path) if path.is_file() => bundle::verify(arguments, path),
@@ -86,7 +85,7 @@ fn keyring(
     if arguments.no_secret {
         return (None, Vec::new());
     }
-    match secret::unlock(workspace, &arguments.secret, lock, &[lock.root]) {
+    match { arguments.secret.means() }.open(workspace, lock, &[lock.root]) {
         Ok(opened) => (Some(opened.keyring), Vec::new()),
         Err(failure) => (None, failure.reports),
     }
@@ -115,34 +114,57 @@ fn counted(count: usize, one: &str) -> String {
     }
 }
 
-/// How the command ends: what is wrong comes before what could not be seen.
+/// How the command ends: with all that was found, and as the last of it says. What is wrong comes after what could not be seen.
+struct Ending {
+    fault: Option<Fault>,
+    reports: Vec<Report>,
+}
+
+impl Ending {
+    /// Begins with why something could not be had, which is told if it mattered.
+    fn after(reports: Vec<Report>) -> Ending {
+        Ending {
+            fault: None,
+            reports,
+        }
+    }
+
+    fn with(mut self, fault: Fault, found: impl Diagnostic + Send + Sync + 'static) -> Ending {
+        self.fault = Some(fault);
+        self.reports.push(Report::new(found));
+        self
+    }
+
+    fn conclude(self) -> Result<(), Failure> {
+        match self.fault {
+            None => Ok(()),
+            Some(fault) => Err(Failure {
+                fault,
+                reports: self.reports,
+            }),
+        }
+    }
+}
+
+/// How it ends where what is wrong are findings.
 fn conclude(
     wrong: usize,
     help: &'static str,
     unseen: Option<String>,
     reports: Vec<Report>,
 ) -> Result<(), Failure> {
-    let mut failure = Failure {
-        exit: Exit::Done,
-        reports: Vec::new(),
+    let mut ending = match unseen {
+        None => Ending::after(Vec::new()),
+        Some(what) => {
+            Ending::after(reports).with(Fault::Environment, VerifyError::WithoutSecret { what })
+        }
     };
-    if let Some(what) = unseen {
-        failure.exit = Exit::Environment;
-        failure.reports.extend(reports);
-        let unseen = VerifyError::WithoutSecret { what };
-        failure.reports.push(Report::new(unseen));
-    }
     if wrong > 0 {
-        failure.exit = Exit::Difference;
         let what = match wrong {
             1 => String::from("1 thing is not as it should be"),
             _ => format!("{wrong} things are not as they should be"),
         };
-        let found = VerifyError::Wrong { what, help };
-        failure.reports.push(Report::new(found));
+        ending = ending.with(Fault::Difference, VerifyError::Wrong { what, help });
     }
-    match failure.exit {
-        Exit::Done => Ok(()),
-        _ => Err(failure),
-    }
+    ending.conclude()
 }

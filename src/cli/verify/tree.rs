@@ -3,23 +3,23 @@
 use std::path::Path;
 
 use super::{VerifyError, conclude, counted, keyring, listed};
-use crate::build::owner;
+use crate::build::{self, owner};
 use crate::cli::arguments::Verify;
 use crate::cli::build::shown_secrets;
-use crate::cli::failure::Failure;
-use crate::cli::hold::{PATIENCE, Still};
-use crate::cli::{believed, clock, report};
+use crate::cli::{clock, report};
+use crate::diagnostic::Failure;
 use crate::tree::View;
 use crate::verify::{Against, TreeCheck, TreeReport};
+use crate::workspace::PATIENCE;
 
 const HELP: &str = "`homelab build` makes the tree anew; where nobody has changed homelab.kdl since, find out who changed the tree before you hand anything over";
 
 pub(super) fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Failure> {
-    let workspace = Still::of(&arguments.declaration)?;
+    let workspace = arguments.declaration.still()?;
     let homelab = workspace.homelab()?;
     let lock = workspace.lock()?;
     let lock = lock.ok_or_else(|| Failure::environment(VerifyError::NoLock))?;
-    believed::refuse_unsigned(&lock)?;
+    build::refuse_unsigned(&lock)?;
     let templates = workspace.templates()?;
     let now = clock::now()?;
     clock::warn(&lock)?;
@@ -29,7 +29,7 @@ pub(super) fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Fai
             path: out,
         }));
     }
-    believed::hold_against_tree(&workspace, &out, &lock)?;
+    workspace.hold_against_tree(&out, &lock)?;
     let view = View::open(&out, owner(&lock), PATIENCE).map_err(Failure::environment)?;
     let against = Against {
         homelab: &homelab,

@@ -15,17 +15,17 @@ use std::time::{Duration, Instant};
 use miette::Diagnostic;
 use thiserror::Error;
 
-use super::arguments::Declaration;
-use super::failure::Failure;
-use super::workspace::{Workspace, WorkspaceError};
-use super::{create_root, git, report};
+use super::error::WorkspaceError;
+use super::surroundings::{Listener, Surroundings};
+use super::{PENDING, Workspace, git_files};
+use crate::diagnostic::Failure;
 use crate::tree::{
     Existing, Holder, holder, linked_file, named_holder, parent_of, remedy_for_held,
     remove_unfinished,
 };
 
 /// How long a command waits for another in the same directory.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// After which time the user is told what is waited for.
 const SILENCE: Duration = Duration::from_secs(2);
@@ -43,13 +43,13 @@ enum Access {
 }
 
 /// A workspace that this process alone may change.
-pub(super) struct Held {
+pub(crate) struct Held {
     workspace: Workspace,
     _directories: Vec<File>,
 }
 
 /// A workspace that no homelab changes as long as this is there.
-pub(super) struct Still {
+pub(crate) struct Still {
     workspace: Workspace,
     _directories: Vec<File>,
 }
@@ -65,8 +65,8 @@ struct Locked {
 impl Held {
     /// Holds the workspace of a declaration against every other homelab, waiting for a while, and removes what one
     /// that was killed has left half written.
-    pub(super) fn of(declaration: &Declaration) -> Result<Held, Failure> {
-        let workspace = Workspace::of(declaration);
+    pub(crate) fn of(declaration: &Path, surroundings: Surroundings) -> Result<Held, Failure> {
+        let workspace = Workspace::of(declaration, surroundings);
         let held = Held {
             _directories: hold(&workspace, Access::Alone)?,
             workspace,
@@ -75,9 +75,9 @@ impl Held {
             ("homelab.lock", Existing::Replace),
             ("homelab.age", Existing::Replace),
             ("homelab.kdl", Existing::Replace),
-            (create_root::PENDING, Existing::ReplaceHere),
-            (git::IGNORE, Existing::ReplaceHere),
-            (git::ATTRIBUTES, Existing::ReplaceHere),
+            (PENDING, Existing::ReplaceHere),
+            (git_files::IGNORE, Existing::ReplaceHere),
+            (git_files::ATTRIBUTES, Existing::ReplaceHere),
         ] {
             remove_unfinished(&held.path(name), existing).map_err(Failure::environment)?;
         }
@@ -87,8 +87,8 @@ impl Held {
 
 impl Still {
     /// Waits until no homelab changes the workspace of a declaration, and keeps them waiting.
-    pub(super) fn of(declaration: &Declaration) -> Result<Still, Failure> {
-        let workspace = Workspace::of(declaration);
+    pub(crate) fn of(declaration: &Path, surroundings: Surroundings) -> Result<Still, Failure> {
+        let workspace = Workspace::of(declaration, surroundings);
         Ok(Still {
             _directories: hold(&workspace, Access::Shared)?,
             workspace,
@@ -134,7 +134,7 @@ fn hold(workspace: &Workspace, access: Access) -> Result<Vec<File>, Failure> {
         let mut held = BTreeMap::new();
         // Always in one order, so that no two commands wait for each other.
         for path in directories.values() {
-            let directory = lock(path, access, begun)?;
+            let directory = lock(path, access, begun, workspace.listener())?;
             held.insert(id(&directory).map_err(cannot_read(path))?, directory);
         }
         // While this waited, a directory may have been moved away, or a link led elsewhere.
@@ -170,7 +170,7 @@ fn id(directory: &File) -> io::Result<DirectoryId> {
     Ok((status.dev(), status.ino()))
 }
 
-fn lock(path: &Path, access: Access, begun: Instant) -> Result<File, Failure> {
+fn lock(path: &Path, access: Access, begun: Instant, listener: Listener) -> Result<File, Failure> {
     let directory = File::open(path).map_err(cannot_read(path))?;
     let mut is_told = false;
     loop {
@@ -194,7 +194,7 @@ fn lock(path: &Path, access: Access, begun: Instant) -> Result<File, Failure> {
             is_told = true;
             let (who, path) = (holder(&directory), path.display());
             let who = named_holder(who.as_ref());
-            report::note(format_args!("Waiting for {who}, which holds `{path}`."));
+            listener.note(format_args!("Waiting for {who}, which holds `{path}`."));
         }
         std::thread::sleep(PAUSE);
     }

@@ -5,17 +5,13 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use rustix::fs::{FileType, Mode, OFlags};
-use zeroize::Zeroizing;
-
-/// Bytes of a password's or a passphrase's file, at the most.
-const SECRET_LIMIT: u64 = 1 << 10;
 
 /// A file's bytes.
 ///
 /// # Errors
 /// Where it has more than `limit`, or is something else than a file: a device may have no end, and a named pipe would
 /// be waited for.
-pub(super) fn whole(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn whole(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let bytes = start(path, limit.saturating_add(1))?;
     if bytes.len() as u64 > limit {
         Err(io::Error::other(format!(
@@ -27,7 +23,7 @@ pub(super) fn whole(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 }
 
 /// A file's first bytes, at most as many.
-pub(super) fn start(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn start(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let (file, kind) = open(path)?;
     if kind != FileType::RegularFile {
         return Err(io::Error::other("it is no file"));
@@ -39,49 +35,8 @@ pub(super) fn start(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The first line of a file, of standard input where that is called `-`, or of a pipe that somebody has open already, as
-/// a shell's `<(…)` is.
-///
-/// # Errors
-/// Where the file is too large for a secret, or the line empty.
-pub(super) fn first_line(path: &Path) -> io::Result<Zeroizing<String>> {
-    let mut text = Zeroizing::new(Vec::with_capacity(SECRET_LIMIT as usize + 1));
-    if path == Path::new("-") {
-        read_secret(io::stdin().lock(), &mut text)?
-    } else {
-        let (file, kind) = open(path)?;
-        match kind {
-            FileType::RegularFile => {}
-            FileType::Fifo => wait_for_writers(&file)?,
-            _ => return Err(io::Error::other("it is neither a file nor a pipe")),
-        }
-        read_secret(file, &mut text)?;
-    }
-    if text.len() as u64 > SECRET_LIMIT {
-        return Err(io::Error::other(format!(
-            "it has more than {SECRET_LIMIT} bytes"
-        )));
-    }
-    let text = str::from_utf8(&text).map_err(|_| io::Error::other("it is not UTF-8"))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    match text.lines().next() {
-        None | Some("") => Err(io::Error::other("its first line is empty")),
-        Some(line) => Ok(Zeroizing::new(line.to_owned())),
-    }
-}
-
-fn read_secret(from: impl Read, text: &mut Vec<u8>) -> io::Result<()> {
-    from.take(SECRET_LIMIT + 1).read_to_end(text).map(|_| ())
-}
-
-/// A pipe without a writer ends at once; one that has one is read as it comes.
-fn wait_for_writers(file: &File) -> io::Result<()> {
-    let flags = rustix::fs::fcntl_getfl(file)?;
-    Ok(rustix::fs::fcntl_setfl(file, flags - OFlags::NONBLOCK)?)
-}
-
 /// Opens what is at a path, whatever it is, without waiting for anybody.
-fn open(path: &Path) -> io::Result<(File, FileType)> {
+pub(crate) fn open(path: &Path) -> io::Result<(File, FileType)> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let descriptor = rustix::io::retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))?;
     let status = rustix::fs::fstat(&descriptor)?;
@@ -111,7 +66,6 @@ mod tests {
             around.path(),
         ] {
             assert!(whole(path, 8).is_err(), "{path:?}");
-            assert!(first_line(path).is_err(), "{path:?}");
         }
         assert!(begin.elapsed() < Duration::from_secs(5));
     }
@@ -127,31 +81,8 @@ mod tests {
         // Larger than the machine's memory, and all of it holes.
         let large = File::create(&path).and_then(|file| file.set_len(1 << 40));
         large.expect("it has no blocks");
-        assert!(whole(&path, 8).is_err() && first_line(&path).is_err());
+        assert!(whole(&path, 8).is_err());
         let missing = whole(&around.path().join("none"), 8).expect_err("there is none");
         assert_eq!(missing.kind(), io::ErrorKind::NotFound);
-    }
-
-    #[test]
-    fn a_secret_is_a_first_line() {
-        let around = tempfile::tempdir().expect("a directory");
-        let path = around.path().join("file");
-        for (text, expected) in [
-            ("secret", Some("secret")),
-            ("secret\nmore\n", Some("secret")),
-            ("\u{feff}secret \r\n", Some("secret ")),
-            ("", None),
-            ("\nsecret\n", None),
-        ] {
-            fs::write(&path, text).expect("it can be written");
-            let line = first_line(&path).ok();
-            assert_eq!(
-                line.as_ref().map(|line| line.as_str()),
-                expected,
-                "{text:?}"
-            );
-        }
-        fs::write(&path, "x".repeat(1025)).expect("it can be written");
-        assert!(first_line(&path).is_err());
     }
 }

@@ -1,16 +1,10 @@
 //! What git is told about the files beside the declaration.
 
-use std::ffi::OsStr;
 use std::fmt::Write;
-use std::io::{self, BufRead, BufReader, Read};
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
-use super::failure::Failure;
-use super::hold::Held;
-use super::report;
-use crate::tree::parent_of;
+use super::Held;
+use super::git::is_in_work_tree;
+use crate::diagnostic::Failure;
 
 /// What git does not keep.
 pub(super) const IGNORE: &str = ".gitignore";
@@ -44,21 +38,18 @@ const ATTRIBUTED: [Attribute; 2] = [
     },
 ];
 
-/// Bytes of a path, at the most.
-const PATH_LIMIT: u64 = 1 << 16;
-
 /// Bytes of a file of git's, at the most.
 const LIMIT: u64 = 1 << 20;
 
 /// Tells git everything, where a homelab begins; whether there was anything to tell.
-pub(super) fn tell(workspace: &Held) -> Result<bool, Failure> {
+pub(crate) fn tell(workspace: &Held) -> Result<bool, Failure> {
     let ignored = ignore(workspace)?;
     Ok(attribute(workspace)? || ignored)
 }
 
 /// Tells git how to treat what is there, where the workspace is in a work tree of git's. What the user has said of a file
 /// stays as it is, and so does what is not there because the user took it out of `.gitignore`.
-pub(super) fn tell_again(workspace: &Held) -> Result<bool, Failure> {
+pub(crate) fn tell_again(workspace: &Held) -> Result<bool, Failure> {
     if is_in_work_tree(workspace.directory()) {
         let ignored = ignore_by_present_lines(workspace)?;
         Ok(attribute(workspace)? || ignored)
@@ -88,122 +79,6 @@ fn ignored_now(text: &str) -> String {
         _ => line.to_owned(),
     });
     now.collect()
-}
-
-/// What git says of a path.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Tracks {
-    /// It keeps nothing there, or there is no git.
-    Nothing,
-    /// It keeps this file there, or the link that it is, among others perhaps.
-    File(PathBuf),
-    /// It gives no answer.
-    Unknown,
-}
-
-/// Whether git keeps something at or below `path`.
-pub(super) fn tracks(path: &Path) -> Tracks {
-    let (Ok(parent), Some(name)) = (parent_of(path).canonicalize(), path.file_name()) else {
-        return Tracks::Nothing;
-    };
-    // Asked for from where `.git` is: below that, whoever can push may have put what looks like a repository.
-    let top = parent.ancestors().find(|above| has_git(above));
-    let Some((top, within)) = top.and_then(|top| Some((top, parent.strip_prefix(top).ok()?)))
-    else {
-        return Tracks::Nothing;
-    };
-    let asked = Command::new("git")
-        // A stranger's configuration of the repository starts no program.
-        .args(["-c", "core.fsmonitor=false", "--literal-pathspecs"])
-        .args(["ls-files", "-z", "--"])
-        .arg(within.join(name))
-        .current_dir(top)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn();
-    match asked {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Tracks::Nothing,
-        Err(_) => Tracks::Unknown,
-        Ok(asked) => first_of(asked, top),
-    }
-}
-
-/// The first file that git names.
-fn first_of(mut asked: Child, top: &Path) -> Tracks {
-    let stdout = asked.stdout.take().expect("it was asked to be piped");
-    let mut first = Vec::new();
-    let read = BufReader::new(stdout.take(PATH_LIMIT)).read_until(0, &mut first);
-    let is_answered = asked.wait().is_ok_and(|status| status.success());
-    match (read, first.strip_suffix(&[0])) {
-        // With more to say it may have ended by a broken pipe.
-        (Ok(_), Some(first)) => Tracks::File(top.join(OsStr::from_bytes(first))),
-        (Ok(0), None) if is_answered => Tracks::Nothing,
-        _ => Tracks::Unknown,
-    }
-}
-
-/// The first link on the way to the output, in the homelab's directory, that git keeps or does not answer for: whoever
-/// can push says where it leads.
-pub(super) fn tracked_link<'p>(directory: &Path, out: &'p Path) -> Option<&'p Path> {
-    let here = directory.canonicalize().ok()?;
-    let links = out.ancestors().filter(|path| path.is_symlink());
-    let mut within = links.filter(|link| {
-        let parent = parent_of(link).canonicalize();
-        parent.is_ok_and(|parent| parent.starts_with(&here))
-    });
-    within.find(|link| tracks(link) != Tracks::Nothing)
-}
-
-/// Says that git was told something.
-pub(super) fn report_told() {
-    report::note(format_args!(
-        "{ATTRIBUTES} and {IGNORE} tell git now how homelab.lock and homelab.age are kept and merged: commit them."
-    ));
-}
-
-/// Whether a directory is in a work tree of git's, or is one.
-pub(super) fn is_in_work_tree(directory: &Path) -> bool {
-    let Ok(directory) = directory.canonicalize() else {
-        return false;
-    };
-    let mut around = directory.ancestors();
-    around.any(has_git)
-}
-
-/// Whether a file lies in a git work tree that does not ignore it. Where git cannot be asked, a work tree is
-/// enough: the word costs nothing.
-pub(super) fn is_seen(path: &Path) -> bool {
-    let Some(name) = path.file_name() else {
-        return false;
-    };
-    // The file may not be there yet; where its directory is not, nothing is written.
-    let Ok(directory) = parent_of(path).canonicalize() else {
-        return false;
-    };
-    let ignored = || {
-        let asked = Command::new("git")
-            // A stranger's configuration of the repository starts no program.
-            .args([
-                "-c",
-                "core.fsmonitor=false",
-                "check-ignore",
-                "--quiet",
-                "--",
-            ])
-            .arg(name)
-            .current_dir(&directory)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        asked.is_ok_and(|status| status.success())
-    };
-    is_in_work_tree(&directory) && !ignored()
-}
-
-fn has_git(directory: &Path) -> bool {
-    directory.join(".git").symlink_metadata().is_ok()
 }
 
 fn ignore(workspace: &Held) -> Result<bool, Failure> {
@@ -265,7 +140,7 @@ fn text(workspace: &Held, name: &str) -> Result<Option<String>, Failure> {
     let there = workspace.path(name).symlink_metadata();
     if there.is_ok_and(|there| there.is_symlink()) {
         if is_in_work_tree(workspace.directory()) {
-            report::note(format_args!(
+            workspace.listener().note(format_args!(
                 "`{name}` is a link, which git does not follow, and stays as it is: put a file in its place, and the next build tells git in it how homelab.lock and homelab.age are kept."
             ));
         }

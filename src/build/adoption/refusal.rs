@@ -10,7 +10,7 @@ use crate::pki::NotAnAuthority;
 
 /// Which certificate of a file, and why it is refused.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct AuthorityRefusal {
     /// The file.
     pub path: PathBuf,
     /// The certificate's number in the file, counted from 1, and its name, where the file has several.
@@ -31,7 +31,7 @@ enum Remedy {
     AnotherFile,
 }
 
-impl Refusal {
+impl AuthorityRefusal {
     /// One slug for each kind of refusal.
     fn slug(&self) -> &'static str {
         match &self.source {
@@ -70,7 +70,7 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for AuthorityRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.display();
         match &self.which {
@@ -107,13 +107,13 @@ impl fmt::Display for Remedy {
     }
 }
 
-impl Error for Refusal {
+impl Error for AuthorityRefusal {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&self.source)
     }
 }
 
-impl Diagnostic for Refusal {
+impl Diagnostic for AuthorityRefusal {
     fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         Some(Box::new(format!("adopt::{}", self.slug())))
     }

@@ -1,28 +1,19 @@
-//! Sealing the keyring: to whom, so that somebody can open it again, and never in place of a file before that is tried.
-
-use std::io::{self, Read, Write};
-use std::path::Path;
-use std::process::{Command, Stdio};
+//! Whom homelab.age is sealed to again: so that somebody can open it, and never in place of a file before that is tried.
 
 use age::secrecy::SecretString;
 use miette::Diagnostic;
 use thiserror::Error;
-use zeroize::Zeroizing;
 
-use super::failure::Failure;
-use super::hold::Held;
-use super::secret::{self, LIMIT, Opened, OpenedWith, SEALED_VARIABLE};
-use super::workspace::Workspace;
+use super::command;
+use super::open::{Opened, OpenedWith};
+use crate::diagnostic::Failure;
 use crate::root::{
-    Identity, Key, Keyring, Recipient, SealError, is_sealed, seal, seal_with_passphrase, unseal,
+    Identity, Key, Keyring, Recipient, SealError, seal, seal_with_passphrase, unseal,
 };
-use crate::tree::{Existing, Mode, write_durably};
-
-/// Where a file that a command has sealed lies while another tries to open it.
-pub(super) const TRIED: &str = ".homelab.age.tried";
+use crate::workspace::{Held, Workspace};
 
 #[derive(Debug, Error, Diagnostic)]
-pub(super) enum SealingError {
+enum SealingError {
     #[error("homelab.age cannot be written anew: a command opens it")]
     #[diagnostic(
         code("root::command-keeps"),
@@ -73,35 +64,10 @@ pub(super) enum SealingError {
         #[source]
         source: SealError,
     },
-
-    #[error("the seal command {what}")]
-    #[diagnostic(
-        code("root::seal-command"),
-        help(
-            "it is run by `sh -c`, reads what is to be encrypted and prints an age file, as `age -r age1yubikey1… -a` does; homelab.age is as it was"
-        )
-    )]
-    Command { what: String },
-
-    #[error(
-        "the root command does not say that it opens homelab.age, so what is sealed anew cannot be tried"
-    )]
-    #[diagnostic(
-        code("root::command-names-nothing"),
-        help("name the file in it, `homelab.age` or `\"$HOMELAB_AGE\"`")
-    )]
-    NamesNothing,
-
-    #[error("the root command does not open what the seal command has encrypted")]
-    #[diagnostic(
-        code("root::does-not-open"),
-        help("encrypt to the key that the root command uses; homelab.age is as it was")
-    )]
-    DoesNotOpen,
 }
 
 /// Whom a keyring is to be sealed to.
-pub(super) enum Wanted {
+pub(crate) enum Wanted {
     /// Those who could open it.
     AsBefore,
     /// These.
@@ -126,7 +92,7 @@ pub(super) enum Wanted {
 
 impl Wanted {
     /// As options say it.
-    pub(super) fn of(recipients: &[Recipient], seal: Option<&str>, root: Option<&str>) -> Wanted {
+    pub(crate) fn of(recipients: &[Recipient], seal: Option<&str>, root: Option<&str>) -> Wanted {
         match (seal, root, recipients) {
             (Some(seal), Some(root), _) => Wanted::Command {
                 seal: seal.to_owned(),
@@ -139,7 +105,7 @@ impl Wanted {
 }
 
 /// Whom a keyring is sealed to.
-pub(super) enum SealsTo {
+pub(crate) enum SealsTo {
     /// Whoever has one of these identities.
     Recipients(Vec<Recipient>),
     /// Whoever knows it.
@@ -158,7 +124,7 @@ impl Opened {
     ///
     /// # Errors
     /// Where that is not known: age files do not tell who their recipients are. Or where nobody here could open it.
-    pub(super) fn seals_to(
+    pub(crate) fn seals_to(
         &self,
         wanted: &Wanted,
         at_hand: &[Identity],
@@ -172,7 +138,7 @@ impl Opened {
     }
 
     /// The same, whoever is locked out by it.
-    pub(super) fn asked(&self, wanted: &Wanted) -> Result<SealsTo, Failure> {
+    pub(crate) fn asked(&self, wanted: &Wanted) -> Result<SealsTo, Failure> {
         match wanted {
             Wanted::AsBefore => match &self.with {
                 OpenedWith::Command => Err(Failure::environment(SealingError::CommandKeeps)),
@@ -192,7 +158,7 @@ impl Opened {
     }
 
     /// Who could open it until now.
-    pub(super) fn known(&self) -> Result<Vec<Recipient>, Failure> {
+    fn known(&self) -> Result<Vec<Recipient>, Failure> {
         let error = match &self.with {
             OpenedWith::Identities {
                 known: Some(known), ..
@@ -227,8 +193,29 @@ impl Opened {
         is_new || identities.any(|own| recipients.contains(&own))
     }
 
+    /// Who could open the file and no longer can, as far as that is known; none where nobody is.
+    pub(crate) fn shut_out_by(&self, to: &SealsTo) -> Option<String> {
+        let others = || String::from("Whoever else could open it");
+        match (&self.with, to) {
+            (
+                OpenedWith::Identities {
+                    known: Some(known), ..
+                },
+                SealsTo::Recipients(recipients),
+            ) => {
+                let gone = known.iter().filter(|known| !recipients.contains(known));
+                let gone: Vec<String> = gone.map(ToString::to_string).collect();
+                (!gone.is_empty()).then(|| gone.join(", "))
+            }
+            (OpenedWith::Identities { known: None, .. }, _) => Some(others()),
+            (OpenedWith::Identities { .. }, _) => Some(String::from("Identities")),
+            (OpenedWith::Passphrase(_), _) => Some(String::from("The former passphrase")),
+            (OpenedWith::Command, _) => Some(others()),
+        }
+    }
+
     /// Puts the keyring into homelab.age, in place of the file that is there, once it is known to open.
-    pub(super) fn replace(&self, workspace: &Held, to: &SealsTo) -> Result<(), Failure> {
+    pub(crate) fn replace(&self, workspace: &Held, to: &SealsTo) -> Result<(), Failure> {
         let sealed = to.seal(workspace, &self.keyring)?;
         self.try_out(to, &sealed)?;
         workspace.write("homelab.age", &sealed)
@@ -270,14 +257,7 @@ impl SealsTo {
             SealsTo::Passphrase(passphrase) => {
                 seal_with_passphrase(keyring, passphrase).map_err(cannot_seal)
             }
-            SealsTo::Command { seal, root } => {
-                if !root.contains("homelab.age") && !root.contains(SEALED_VARIABLE) {
-                    return Err(Failure::environment(SealingError::NamesNothing));
-                }
-                let sealed = by_command(seal, keyring)?;
-                try_command(workspace, root, keyring, &sealed)?;
-                Ok(sealed)
-            }
+            SealsTo::Command { seal, root } => command::seal(seal, root, workspace, keyring),
         }
     }
 }
@@ -316,57 +296,5 @@ fn changed(
         Err(Failure::environment(SealingError::NobodyLeft))
     } else {
         Ok(without_twins(&known))
-    }
-}
-
-/// What a command makes of a keyring.
-fn by_command(command: &str, keyring: &Keyring) -> Result<Vec<u8>, Failure> {
-    let failed = |what: String| Failure::environment(SealingError::Command { what });
-    let run = || -> io::Result<_> {
-        let mut child = Command::new("sh")
-            .args(["-c", command])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut plain = child.stdin.take().expect("it was asked to be piped");
-        // A command that reads nothing has failed by what it prints.
-        let _ = plain.write_all(keyring.to_text().as_bytes());
-        drop(plain);
-        let mut sealed = Zeroizing::new(Vec::with_capacity(4096));
-        let stdout = child.stdout.take().expect("it was asked to be piped");
-        stdout.take(LIMIT + 1).read_to_end(&mut sealed)?;
-        Ok((child.wait()?, sealed))
-    };
-    let (status, sealed) = run().map_err(|error| failed(format!("could not be run: {error}")))?;
-    if !status.success() {
-        return Err(failed(format!("failed: {status}")));
-    }
-    // What is written must be ciphertext: `cat` prints the secret itself.
-    let mark = b"homelab-root-1 ";
-    let is_plain = sealed.windows(mark.len()).any(|part| part == mark);
-    if !is_sealed(&sealed) || is_plain || sealed.len() as u64 > LIMIT {
-        return Err(failed(String::from(
-            "printed something that is no age file",
-        )));
-    }
-    Ok(sealed.to_vec())
-}
-
-/// Has the root command open what was sealed, from a file beside the one that stays until that is done.
-fn try_command(
-    workspace: &Workspace,
-    root: &str,
-    keyring: &Keyring,
-    sealed: &[u8],
-) -> Result<(), Failure> {
-    let tried = workspace.path(TRIED);
-    write_durably(&tried, Mode::Public, sealed, Existing::ReplaceHere)
-        .map_err(Failure::environment)?;
-    let command = root.replace("homelab.age", TRIED);
-    let opened = secret::from_command(&command, &tried);
-    let _ = std::fs::remove_file(Path::new(&tried));
-    match opened {
-        Ok(opened) if *opened.to_text() == *keyring.to_text() => Ok(()),
-        _ => Err(Failure::environment(SealingError::DoesNotOpen)),
     }
 }

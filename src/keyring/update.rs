@@ -1,31 +1,29 @@
-//! Bringing the lock up to date, with the keyring where that is needed, before anything is built from it.
+//! The lock brought up to date and written, with the keyring where that is needed, before anything is built from it.
 
 use jiff::Timestamp;
 
-use super::arguments::Secret;
-use super::build::Operation;
-use super::failure::Failure;
-use super::hold::Held;
-use super::inputs::Inputs;
-use super::sealing::Wanted;
-use super::secret::Opened;
-use super::workspace::WorkspaceError;
-use super::{clock, create_root, memory, report, secret};
+use super::create::{create_for_identity, establish};
+use super::open::{Means, Opened};
+use super::seal::Wanted;
+use super::told::{announce, tell_of_edge, tell_of_signing};
 use crate::build::{
-    Adoption, History, Keys, LockChanges, LockOperation, Requested, Rotation, Taken, Update,
+    Adoption, Clock, History, Keys, LockChanges, LockOperation, Requested, Rotation, Taken, Update,
     Updated,
 };
-use crate::dates;
+use crate::diagnostic::Failure;
 use crate::issue::{new_authority, unconfirmed};
-use crate::lock::{Authority, AuthorityState, Lock, Origin, Reconciliation};
+use crate::lock::{Authority, AuthorityState, Lock, Origin};
 use crate::model::Homelab;
+use crate::random;
 use crate::render::Secrets;
 use crate::root::{Identity, IssuanceId, Keyring};
+use crate::workspace::{Held, Inputs, Recollection, WorkspaceError};
 
 /// One build's dealings with the keyring, which is opened once and only where it is needed.
-pub(super) struct Updating<'a> {
+pub(crate) struct Updating<'a> {
     workspace: &'a Held,
-    options: &'a Secret,
+    means: &'a Means<'a>,
+    clock: Clock,
     facts: Facts<'a>,
     opened: Option<Opened>,
 }
@@ -40,14 +38,16 @@ struct Facts<'a> {
 
 impl<'a> Updating<'a> {
     /// Nothing is opened yet.
-    pub(super) fn new(
+    pub(crate) fn new(
         inputs: &'a Inputs<Held>,
         history: &'a History,
-        options: &'a Secret,
+        means: &'a Means<'a>,
+        clock: Clock,
     ) -> Updating<'a> {
         Updating {
             workspace: &inputs.workspace,
-            options,
+            means,
+            clock,
             facts: Facts {
                 homelab: &inputs.homelab,
                 requested: &inputs.requested,
@@ -59,21 +59,21 @@ impl<'a> Updating<'a> {
 
     /// The first build: makes the root secret, unless a command prints it, the authority and every
     /// certificate, and writes the lock. An authority is adopted before anything is issued.
-    pub(super) fn begin(&mut self, operation: &Operation) -> Result<Lock, Failure> {
+    pub(crate) fn begin(&mut self, operation: &LockOperation<Wanted>) -> Result<Lock, Failure> {
         // Before anything is drawn or written.
-        clock::now_to_issue()?;
-        memory::begin_anew(self.workspace)?;
+        self.clock.to_issue()?;
+        Recollection::begin_anew(self.workspace);
         let adopts = matches!(operation, LockOperation::Adopt(_));
-        let facts = self.facts;
+        let (facts, clock) = (self.facts, self.clock);
         let first = |lock: Lock, keyring: &Keyring| {
             if adopts {
                 let changes = LockChanges::default();
                 return Ok(Updated { lock, changes });
             }
             let update = Update::of(lock, facts.homelab, facts.requested, &[], Taken::default());
-            facts.complete(update, keyring)
+            facts.complete(update, keyring, clock)
         };
-        let (updated, opened) = match secret::first_from_command(self.workspace, self.options)? {
+        let (updated, opened) = match self.means.first_from_command(self.workspace)? {
             Some((lock, opened)) => {
                 let updated = first(lock, &opened.keyring)?;
                 self.workspace
@@ -81,15 +81,14 @@ impl<'a> Updating<'a> {
                 (updated, opened)
             }
             None => {
-                let identity = self.options.identity.as_deref();
-                let created = create_root::create_for_identity(self.workspace, identity)?;
+                let created = create_for_identity(self.workspace, &self.means.identity)?;
                 let updated = first(created.lock.clone(), &created.opened.keyring)?;
-                create_root::establish(self.workspace, &created, &updated.lock)?;
+                establish(self.workspace, &created, &updated.lock, &self.means.usual)?;
                 (updated, created.opened)
             }
         };
         self.opened = Some(opened);
-        announce(&updated);
+        announce(self.workspace.listener(), &updated);
         if adopts {
             self.go_on(updated.lock, operation)
         } else {
@@ -99,7 +98,11 @@ impl<'a> Updating<'a> {
 
     /// A later build: does what was ordered, adds to the lock what is newly declared, retires what is no longer, signs the
     /// revocation lists anew where they are stale, and writes the lock if that changes anything.
-    pub(super) fn go_on(&mut self, mut lock: Lock, operation: &Operation) -> Result<Lock, Failure> {
+    pub(crate) fn go_on(
+        &mut self,
+        mut lock: Lock,
+        operation: &LockOperation<Wanted>,
+    ) -> Result<Lock, Failure> {
         let unconfirmed = self.hold_unsigned(&lock)?;
         let taken = self.carry_out(operation, &mut lock)?;
         let Facts {
@@ -112,15 +115,16 @@ impl<'a> Updating<'a> {
             // A merge may have left it in another form than the one that is written.
             update.settled()
         } else {
-            let facts = self.facts;
+            let (facts, now, listener) = (self.facts, self.clock, self.workspace.listener());
             let opened = self.open(update.lock());
-            let opened = opened.inspect_err(|_| tell_of_edge(update.reconciliation()))?;
-            facts.complete(update, &opened.keyring)?
+            let opened = opened.inspect_err(|_| tell_of_edge(listener, update.reconciliation()))?;
+            facts.complete(update, &opened.keyring, now)?
         };
         self.write(&mut updated.lock)?;
-        tell_of_signing(unconfirmed);
+        let listener = self.workspace.listener();
+        tell_of_signing(listener, unconfirmed);
         self.drop_what_is_over(operation, &updated.lock)?;
-        announce(&updated);
+        announce(listener, &updated);
         Ok(updated.lock)
     }
 
@@ -147,15 +151,19 @@ impl<'a> Updating<'a> {
     }
 
     /// Does to the lock what was ordered, and shuts out older certificates whose time is over.
-    fn carry_out(&mut self, operation: &Operation, lock: &mut Lock) -> Result<Taken, Failure> {
+    fn carry_out(
+        &mut self,
+        operation: &LockOperation<Wanted>,
+        lock: &mut Lock,
+    ) -> Result<Taken, Failure> {
         if operation.is_nothing() && !lock.has_superseded() {
             return Ok(Taken::default());
         }
         let now = if operation.is_nothing() {
             // It writes no dates, and a late end of an older certificate is made up for by the next build.
-            clock::now()?
+            self.clock.now
         } else {
-            clock::now_to_issue()?
+            self.clock.to_issue()?
         };
         if let LockOperation::FinishRotation(_) = operation {
             // Without the secret nothing could be dropped from homelab.age.
@@ -195,12 +203,13 @@ impl<'a> Updating<'a> {
         let root = self.open(lock)?.keyring.root(&lock.root);
         let root = root.expect("it has been held against it");
         let (domain, lifetime) = (&homelab.domain, &homelab.validity.authority);
-        let id = create_root::new_issuance_id()?;
+        let id = random::issuance_id()?;
         let authority = new_authority(root, id, domain, lifetime, now);
         let authority = authority.map_err(Failure::environment)?;
         let name = authority.common_name();
         lock.succeed(authority);
-        report::result(format_args!("new authority `{name}`"));
+        let listener = self.workspace.listener();
+        listener.result(format_args!("new authority `{name}`"));
         Ok(())
     }
 
@@ -213,7 +222,7 @@ impl<'a> Updating<'a> {
         now: Timestamp,
     ) -> Result<(), Failure> {
         let mut authority = Authority {
-            id: create_root::new_issuance_id()?,
+            id: random::issuance_id()?,
             origin: Origin::Foreign,
             root: lock.root,
             domain: self.facts.homelab.domain.clone(),
@@ -228,7 +237,9 @@ impl<'a> Updating<'a> {
         let opened = self.open(lock)?;
         let Some((key, wanted)) = &adoption.key else {
             lock.trust(authority);
-            report::result(format_args!("trusted authority `{name}`"));
+            workspace
+                .listener()
+                .result(format_args!("trusted authority `{name}`"));
             return Ok(());
         };
         authority.origin = Origin::Adopted;
@@ -237,7 +248,9 @@ impl<'a> Updating<'a> {
         opened.keyring.add_authority(authority.id, key.duplicate());
         opened.replace(workspace, &to)?;
         lock.adopt(authority, now);
-        report::result(format_args!("adopted authority `{name}`"));
+        workspace
+            .listener()
+            .result(format_args!("adopted authority `{name}`"));
         Ok(())
     }
 
@@ -248,7 +261,7 @@ impl<'a> Updating<'a> {
         let opened = self.open(lock)?;
         let to = opened.seals_to(wanted, &at_hand)?;
         keep(&mut opened.keyring, lock);
-        let root = create_root::new_root()?;
+        let root = random::root_secret()?;
         let present = opened.keyring.root(&lock.root);
         let present = present.expect("it has been held against it");
         { lock.go_over(present, &root) }.map_err(|_| WorkspaceError::miscalculates())?;
@@ -258,11 +271,15 @@ impl<'a> Updating<'a> {
 
     /// The identities that homelab.age should be opened with again, once it is sealed anew.
     fn identities_at_hand(&self) -> Vec<Identity> {
-        secret::identities_at_hand(self.workspace, self.options.identity.as_deref())
+        self.means.identity.at_hand(self.workspace)
     }
 
     /// Drops the secrets from homelab.age that nothing depends on after a rotation.
-    fn drop_what_is_over(&mut self, operation: &Operation, lock: &Lock) -> Result<(), Failure> {
+    fn drop_what_is_over(
+        &mut self,
+        operation: &LockOperation<Wanted>,
+        lock: &Lock,
+    ) -> Result<(), Failure> {
         let LockOperation::FinishRotation(wanted) = operation else {
             return Ok(());
         };
@@ -276,29 +293,34 @@ impl<'a> Updating<'a> {
     }
 
     /// The keyring, and the authorities that it has the keys of, held against the lock.
-    pub(super) fn secrets(self, lock: &Lock) -> Result<Secrets, Failure> {
+    pub(crate) fn secrets(self, lock: &Lock) -> Result<Secrets, Failure> {
         let opened = match self.opened {
             Some(opened) => opened,
-            None => secret::unlock(self.workspace, self.options, lock, &lock.roots())?,
+            None => self.means.open(self.workspace, lock, &lock.roots())?,
         };
         Secrets::of(opened.keyring, lock).map_err(Failure::environment)
     }
 
     /// The keyring, opened if it is not open yet.
-    pub(super) fn open(&mut self, lock: &Lock) -> Result<&mut Opened, Failure> {
-        let (workspace, options) = (self.workspace, self.options);
+    pub(crate) fn open(&mut self, lock: &Lock) -> Result<&mut Opened, Failure> {
+        let (workspace, means) = (self.workspace, self.means);
         Ok(match &mut self.opened {
             Some(opened) => opened,
-            closed => closed.insert(secret::unlock(workspace, options, lock, &lock.roots())?),
+            closed => closed.insert(means.open(workspace, lock, &lock.roots())?),
         })
     }
 }
 
 impl Facts<'_> {
     /// Issues, signs and shuts out for good.
-    fn complete(&self, update: Update, keyring: &Keyring) -> Result<Updated, Failure> {
-        let now = clock::now_to_issue()?;
-        let mut ids = create_root::new_issuance_ids()?;
+    fn complete(
+        &self,
+        update: Update,
+        keyring: &Keyring,
+        clock: Clock,
+    ) -> Result<Updated, Failure> {
+        let now = clock.to_issue()?;
+        let mut ids = random::issuance_ids()?;
         let keys = Keys::Secret {
             keyring,
             ids: &mut ids,
@@ -319,53 +341,4 @@ fn has_more(keyring: &Keyring, lock: &Lock) -> bool {
 fn keep(keyring: &mut Keyring, lock: &Lock) -> bool {
     let adopted: Vec<IssuanceId> = lock.trusted().map(|authority| authority.id).collect();
     keyring.keep(&lock.roots(), &adopted)
-}
-
-/// Tells that a lock of version 1 has been signed, and what nobody can vouch for.
-fn tell_of_signing(unconfirmed: Option<Vec<String>>) {
-    match unconfirmed.as_deref() {
-        None => {}
-        Some([]) => report::note("Signed homelab.lock; all that it lets in is of the root secret."),
-        Some(unconfirmed) => report::note(format_args!(
-            "Signed homelab.lock. The root secret cannot confirm what follows; see that it is right, `git log -p -- homelab.lock`:\n  {}",
-            unconfirmed.join("\n  ")
-        )),
-    }
-}
-
-/// Tells what can be done without the root secret, where nothing is to be issued.
-fn tell_of_edge(reconciliation: &Reconciliation) {
-    let gone = reconciliation.revoke.iter().chain(&reconciliation.remove);
-    if let Some(device) = { gone }.next() {
-        report::note(format_args!(
-            "`homelab build --edge` takes {device} off the Caddyfile's lists without the root secret."
-        ));
-    } else if let ([], Some(device)) = (&reconciliation.issue[..], reconciliation.record.first()) {
-        report::note(format_args!(
-            "{device} is to be recorded in homelab.lock; `homelab build --edge` lets it in without the root secret."
-        ));
-    } else if reconciliation.is_empty() {
-        report::note(
-            "ca.crl is to be signed anew; `homelab build --edge` leaves it as it is, and needs no root secret.",
-        );
-    }
-}
-
-/// Tells what is new in the lock, which is written by now.
-fn announce(Updated { lock, changes }: &Updated) {
-    let active = lock.active();
-    for device in &changes.issued {
-        let validity = active[device].validity;
-        let until = dates::end(validity.not_before(), validity.not_after());
-        report::result(format_args!("issued {device} until {until}"));
-    }
-    for device in &changes.recorded {
-        report::result(format_args!("recorded {device}"));
-    }
-    for device in changes.revoked.iter().chain(&changes.removed) {
-        report::result(format_args!("retired {device}"));
-    }
-    for device in &changes.closed {
-        report::result(format_args!("retired the older certificate of {device}"));
-    }
 }

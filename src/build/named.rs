@@ -3,8 +3,8 @@
 use miette::Diagnostic;
 use thiserror::Error;
 
-use super::failure::{Exit, Failure};
-use crate::diagnostic::did_you_mean;
+use super::stop::Stop;
+use crate::diagnostic::{Fault, did_you_mean};
 use crate::model::{DeviceId, Homelab};
 
 #[derive(Debug, Error, Diagnostic)]
@@ -27,7 +27,7 @@ enum DeviceError {
 
 /// What is to be done with a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(crate) enum Purpose {
     /// It is to get another certificate.
     Renew,
     /// It is to be shut out.
@@ -52,11 +52,7 @@ impl Purpose {
 }
 
 /// A device that nobody declared, or that nothing is issued to, is a mistake of the command line.
-pub(super) fn is_enrolled(
-    homelab: &Homelab,
-    device: &DeviceId,
-    to: Purpose,
-) -> Result<(), Failure> {
+pub(crate) fn is_enrolled(homelab: &Homelab, device: &DeviceId, to: Purpose) -> Result<(), Stop> {
     let error = match homelab.device(device) {
         Some(known) if known.installed().is_none() => return Ok(()),
         Some(_) => DeviceError::Installed {
@@ -68,7 +64,7 @@ pub(super) fn is_enrolled(
             help: known_for(homelab, device),
         },
     };
-    Err(Failure::new(Exit::Usage, error))
+    Err(Stop::new(Fault::Usage, error))
 }
 
 /// What was probably meant: one that is called nearly so, or one of those that the person has.

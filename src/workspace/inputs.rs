@@ -1,0 +1,85 @@
+//! What a build goes by, read.
+
+use std::path::{Path, PathBuf};
+
+use super::Workspace;
+use crate::build::{Clock, Consent, History, RequestFile, Requested, Situation};
+use crate::diagnostic::Failure;
+use crate::lock::Lock;
+use crate::model::{Enrolment, Homelab};
+use crate::template::Templates;
+
+/// Bytes of a device's request, at the most.
+const REQUEST_LIMIT: u64 = 64 << 10;
+
+/// What a build begins with, read from a workspace that is [`super::Held`] by who is going to write, and [`super::Still`] or as it
+/// is at the moment for who only looks.
+pub(crate) struct Inputs<W = Workspace> {
+    /// The files beside the declaration.
+    pub workspace: W,
+    /// The output tree.
+    pub out: PathBuf,
+    /// What is declared.
+    pub homelab: Homelab,
+    /// The keys that devices have made.
+    pub requested: Requested,
+    /// The templates, the user's own over the built-in ones.
+    pub templates: Templates,
+}
+
+impl<W: AsRef<Workspace>> Inputs<W> {
+    pub(crate) fn read(workspace: W, out: Option<&Path>) -> Result<Inputs<W>, Failure> {
+        let files = workspace.as_ref();
+        let homelab = files.homelab()?;
+        Ok(Inputs {
+            out: files.out(out)?,
+            requested: requests(files, &homelab)?,
+            homelab,
+            templates: files.templates()?,
+            workspace,
+        })
+    }
+
+    /// What a build goes by that begins with this lock, at that moment.
+    pub(crate) fn situation<'a>(
+        &'a self,
+        lock: Option<Lock>,
+        consent: Consent<'a>,
+        clock: Clock,
+    ) -> Result<Situation<'a>, Failure> {
+        let files = self.workspace.as_ref();
+        let (mut history, mut consent) = (History::default(), consent);
+        consent.root_key = files.pinned()?;
+        if let Some(lock) = &lock {
+            history = files.history(&self.out, lock)?;
+            consent.accepted.order = files.accepts_order_of(lock);
+        }
+        Ok(Situation {
+            homelab: &self.homelab,
+            requested: &self.requested,
+            templates: &self.templates,
+            lock,
+            history,
+            sealed: files.sealed_hash()?,
+            clock,
+            out: &self.out,
+            consent,
+        })
+    }
+}
+
+/// Every request that a device is declared to ask with.
+fn requests(workspace: &Workspace, homelab: &Homelab) -> Result<Requested, Failure> {
+    let mut files = Vec::new();
+    for (_, device) in homelab.devices() {
+        if let Enrolment::Request(path) = &device.enrolment {
+            let path = workspace.path(path.as_str());
+            files.push(RequestFile {
+                device: device.id.clone(),
+                bytes: workspace.read(&path, REQUEST_LIMIT)?,
+                path,
+            });
+        }
+    }
+    Requested::of(files).map_err(Failure::from)
+}

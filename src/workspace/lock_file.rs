@@ -1,0 +1,123 @@
+//! homelab.lock as a file: read and held against the key that is pinned, and written where it says anything else.
+
+use miette::Diagnostic;
+use thiserror::Error;
+
+use super::error::{WorkspaceError, mistaken};
+use super::{Held, Workspace};
+use crate::build;
+use crate::diagnostic::{Failure, Fault};
+use crate::lock::{self, Lock, Signatures};
+use crate::root::{Keyring, RootKey};
+use crate::source::{Source, normal_form};
+
+/// Bytes of a lock, at the most: more than 100,000 certificates.
+const LIMIT: u64 = 64 << 20;
+
+#[derive(Debug, Error, Diagnostic)]
+#[error("HOMELAB_ROOT_KEY is `{value}`, which is no root key")]
+#[diagnostic(
+    code("lock::root-key"),
+    help("it has 64 hexadecimal digits: `root_key` in `homelab status --json`")
+)]
+struct NotAKey {
+    value: String,
+}
+
+/// How a lock that is there stands to one that would be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// They are the same.
+    Same,
+    /// The same records in another form, as a merge leaves them.
+    Otherwise,
+    /// It has records that nobody has signed yet.
+    Unsigned,
+}
+
+impl Workspace {
+    /// Reads the lock; `None` if there is none.
+    pub(crate) fn lock(&self) -> Result<Option<Lock>, Failure> {
+        let path = self.path("homelab.lock");
+        let Some(bytes) = self.read(&path, LIMIT)? else {
+            return Ok(None);
+        };
+        // What is not UTF-8 is damage, and the lines around it tell where.
+        let text = String::from_utf8_lossy(&normal_form(&bytes)).into_owned();
+        let source = Source::new(path.display().to_string(), text);
+        let lock = lock::read(&source)
+            .map_err(|mistakes| mistaken(&path, Fault::Environment, mistakes))?;
+        build::hold_against_pin(&lock, self.pinned()?)?;
+        Ok(Some(lock))
+    }
+
+    /// The lock of a homelab that has been built before.
+    pub(crate) fn issued_lock(&self) -> Result<Lock, Failure> {
+        let lock = self.lock()?.filter(|lock| lock.signing().is_some());
+        lock.ok_or_else(|| Failure::from(build::nothing_issued()))
+    }
+
+    /// The key that the lock has to be signed with, where one is pinned.
+    pub(crate) fn pinned(&self) -> Result<Option<RootKey>, Failure> {
+        let surroundings = self.surroundings();
+        match (surroundings.root_key, &surroundings.root_key_variable) {
+            (Some(named), _) => Ok(Some(named)),
+            (None, None) => Ok(None),
+            (None, Some(value)) => {
+                let value = value.to_string_lossy().trim().to_owned();
+                let key = value.parse().map(Some);
+                key.map_err(|_| Failure::new(Fault::Usage, NotAKey { value }))
+            }
+        }
+    }
+
+    /// The lock as it would be written, signed by that keyring where a record has changed, and the one that is
+    /// there, whatever ends its lines have: which is git's affair, and a build with nothing to do leaves a
+    /// checked-out file as it is. None where something is to be signed, and there is no keyring.
+    fn rewritten(
+        &self,
+        lock: &Lock,
+        keyring: Option<&Keyring>,
+    ) -> Result<(Option<String>, Vec<u8>), Failure> {
+        let present = self.read(&self.path("homelab.lock"), LIMIT)?;
+        let present = normal_form(&present.unwrap_or_default()).into_owned();
+        let kept = String::from_utf8_lossy(&present);
+        let signatures = Signatures::kept_in(&kept);
+        let signatures = match keyring {
+            Some(keyring) => signatures.and_by(keyring, &lock.root),
+            None => signatures,
+        };
+        let text = lock.to_text(&signatures);
+        let text = text.map_err(|_| WorkspaceError::miscalculates())?;
+        Ok((text, present))
+    }
+
+    /// How the lock that is there stands to the way in which this one would be written.
+    pub(crate) fn written(&self, lock: &Lock) -> Result<Written, Failure> {
+        let (text, present) = self.rewritten(lock, None)?;
+        Ok(match text {
+            None => Written::Unsigned,
+            Some(text) if text.as_bytes() == present => Written::Same,
+            Some(_) => Written::Otherwise,
+        })
+    }
+}
+
+impl Held {
+    /// Writes the lock, if it says anything else than the one that is there.
+    ///
+    /// Signed by that keyring where a record has changed; whether it could be written.
+    pub(crate) fn write_lock(
+        &self,
+        lock: &Lock,
+        keyring: Option<&Keyring>,
+    ) -> Result<bool, Failure> {
+        let (text, present) = self.rewritten(lock, keyring)?;
+        match text {
+            None => return Ok(false),
+            Some(text) if text.as_bytes() == present => {}
+            Some(text) => self.write("homelab.lock", text.as_bytes())?,
+        }
+        Ok(true)
+    }
+}
