@@ -1,9 +1,10 @@
 //! How days and moments are shown to people, wherever they are: always of UTC, so that a page says the same to whoever
 //! builds it.
 
-use std::fmt::Display;
+use std::fmt::{self, Display, Formatter};
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Serialize, Serializer};
 
 const DAY: &str = "%Y-%m-%d";
 const MOMENT: &str = "%Y-%m-%d %H:%M UTC";
@@ -12,43 +13,70 @@ const IN_WORDS: &str = "%-d %B %Y, %H:%M UTC";
 /// What lasts no longer ends at a minute rather than on a day.
 const SHORT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// A moment, and how it is shown.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shown {
+    at: Timestamp,
+    format: &'static str,
+}
+
+impl Display for Shown {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.at.strftime(self.format).fmt(f)
+    }
+}
+
+impl Serialize for Shown {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// `2027-05-03`.
-pub(crate) fn day(at: Timestamp) -> impl Display {
-    at.strftime(DAY)
+pub(crate) fn day(at: Timestamp) -> Shown {
+    Shown { at, format: DAY }
 }
 
 /// `2027-05-03 12:00 UTC`.
-pub(crate) fn moment(at: Timestamp) -> impl Display {
-    at.strftime(MOMENT)
+pub(crate) fn moment(at: Timestamp) -> Shown {
+    Shown { at, format: MOMENT }
 }
 
 /// `3 May 2027, 12:00 UTC`: for a sentence that is sent to somebody.
-pub(crate) fn in_words(at: Timestamp) -> impl Display {
-    at.strftime(IN_WORDS)
+pub(crate) fn in_words(at: Timestamp) -> Shown {
+    Shown {
+        at,
+        format: IN_WORDS,
+    }
 }
 
 /// The end of what has begun `from` then: its day, and for what lasts a week or less the minute too.
-pub(crate) fn end(from: Timestamp, until: Timestamp) -> impl Display {
-    let is_short = until.duration_since(from) <= SHORT;
-    until.strftime(if is_short { MOMENT } else { DAY })
+pub(crate) fn end(from: Timestamp, until: Timestamp) -> Shown {
+    if until.duration_since(from) <= SHORT {
+        moment(until)
+    } else {
+        day(until)
+    }
 }
 
 /// A moment as seen from another: `in 11 months`, `2 days ago`.
-pub(crate) fn relative(at: Timestamp, now: Timestamp) -> String {
+pub(crate) fn relative(at: Timestamp, now: Timestamp) -> impl Display {
     let apart = at.duration_since(now);
     let hours = apart.as_hours().unsigned_abs();
-    let amount = match (hours / 24, hours) {
-        (days, _) if days >= 2 * 365 => format!("{} years", days / 365),
-        (days, _) if days > 60 => format!("{} months", days * 12 / 365),
-        (days, _) if days >= 2 => format!("{days} days"),
-        (_, hours) if hours >= 2 => format!("{hours} hours"),
-        _ => format!("{} minutes", apart.as_mins().unsigned_abs()),
+    let (amount, unit) = match (hours / 24, hours) {
+        (days, _) if days >= 2 * 365 => (days / 365, "years"),
+        (days, _) if days > 60 => (days * 12 / 365, "months"),
+        (days, _) if days >= 2 => (days, "days"),
+        (_, hours) if hours >= 2 => (hours, "hours"),
+        _ => (apart.as_mins().unsigned_abs(), "minutes"),
     };
-    if apart.is_negative() {
-        format!("{amount} ago")
-    } else {
-        format!("in {amount}")
-    }
+    fmt::from_fn(move |f| {
+        if apart.is_negative() {
+            write!(f, "{amount} {unit} ago")
+        } else {
+            write!(f, "in {amount} {unit}")
+        }
+    })
 }
 
 #[cfg(test)]
@@ -93,7 +121,7 @@ mod tests {
             ("2026-12-31T23:59:30Z", "0 minutes ago"),
             ("2026-12-29T00:00:00Z", "3 days ago"),
         ] {
-            assert_eq!(relative(at(then), now), told, "{then}");
+            assert_eq!(relative(at(then), now).to_string(), told, "{then}");
         }
     }
 }

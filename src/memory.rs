@@ -17,7 +17,7 @@ use blake3::Hash;
 use jiff::Timestamp;
 
 use crate::lock::{HandedOut, KnownAuthority, Lock, Remembered, ShutOut};
-use crate::record::{Record, before_end_mark, end_mark};
+use crate::record::{Record, RecordWriter, before_end_mark, end_mark};
 use crate::root::RootKey;
 
 /// The version that is written, and the only one that is read.
@@ -68,7 +68,7 @@ impl Memory {
         }
         let authorities = &self.remembered.authorities;
         self.lists
-            .retain(|list| authorities.contains_key(&list.authority.to_string()));
+            .retain(|list| authorities.contains_key(&list.authority));
         self.lists.sort_by_key(|list| list.authority);
     }
 
@@ -83,7 +83,7 @@ impl Memory {
 
     /// As it is written; the directory is for people.
     pub(crate) fn to_text(&self, directory: &Path) -> String {
-        let header = Record::new("homelab-memory")
+        let header = RecordWriter::new("homelab-memory")
             .property("version", VERSION)
             .property("directory", directory.to_string_lossy());
         let mut text = format!("{COMMENT}\n{header}\n");
@@ -94,44 +94,44 @@ impl Memory {
         text + &end
     }
 
-    fn records(&self) -> impl Iterator<Item = Record<'_>> {
+    fn records(&self) -> impl Iterator<Item = RecordWriter> {
         let Remembered {
             epoch,
             certificates,
             authorities,
             roots,
         } = &self.remembered;
-        let key = { self.root_key.iter() }.map(|key| Record::new("root").argument(key.to_string()));
-        let epoch = Record::new("epoch").argument(epoch.to_string());
+        let key = { self.root_key.iter() }.map(|key| RecordWriter::new("root").argument(key));
+        let epoch = RecordWriter::new("epoch").argument(epoch);
         let roots = roots
             .iter()
-            .map(|id| Record::new("left").argument(id.as_str()));
+            .map(|id| RecordWriter::new("left").argument(id));
         let authorities = authorities.iter().map(|(id, known)| {
-            Record::new("authority")
-                .argument(id.as_str())
-                .property("name", known.name.as_str())
+            RecordWriter::new("authority")
+                .argument(id)
+                .property("name", &known.name)
                 .property("state", if known.trusted { "trusted" } else { "left" })
-                .property("until", known.until.to_string())
+                .property("until", known.until)
         });
         let lists = self.lists.iter().map(|list| {
-            Record::new("crl")
-                .argument(list.authority.to_string())
-                .property("number", list.number.to_string())
-                .property("updated", list.updated.to_string())
-                .property("digest", list.digest.to_string())
+            RecordWriter::new("crl")
+                .argument(list.authority)
+                .property("number", list.number)
+                .property("updated", list.updated)
+                .property("digest", list.digest)
         });
         let certificates = certificates.iter().map(|(fingerprint, out)| {
-            Record::new("certificate")
-                .argument(fingerprint.to_string())
-                .property("device", out.device.as_str())
-                .property("serial", out.serial.as_str())
-                .property("authority", out.authority.as_str())
-                .property("until", out.until.to_string())
+            RecordWriter::new("certificate")
+                .argument(fingerprint)
+                .property("device", &out.device)
+                .property("serial", out.serial)
+                .property("authority", out.authority)
+                .property("until", out.until)
         });
         let manifests = self.manifests.iter().flat_map(|(tree, hashes)| {
             let record = move |hash: &Hash| {
-                let record = Record::new("manifest").argument(tree.as_str());
-                record.property("digest", hash.to_string())
+                let record = RecordWriter::new("manifest").argument(tree);
+                record.property("digest", hash)
             };
             hashes.iter().map(record)
         });
@@ -158,13 +158,13 @@ impl Memory {
     }
 
     fn take(&mut self, record: &Record<'_>) -> Option<()> {
-        let about = record.argument.as_deref()?.to_owned();
+        let about = record.argument.as_deref()?;
         let remembered = &mut self.remembered;
         match record.name {
             "root" => self.root_key = Some(about.parse().ok()?),
             "epoch" => remembered.epoch = about.parse().ok()?,
             "left" => {
-                remembered.roots.insert(about);
+                remembered.roots.insert(about.parse().ok()?);
             }
             "authority" => {
                 let known = KnownAuthority {
@@ -172,7 +172,7 @@ impl Memory {
                     trusted: record.value("state")? == "trusted",
                     until: parsed(record, "until")?,
                 };
-                remembered.authorities.insert(about, known);
+                remembered.authorities.insert(about.parse().ok()?, known);
             }
             "crl" => self.lists.push(HandedOut {
                 authority: about.parse().ok()?,
@@ -182,16 +182,19 @@ impl Memory {
             }),
             "certificate" => {
                 let out = ShutOut {
-                    device: record.value("device")?.to_owned(),
-                    serial: record.value("serial")?.to_owned(),
-                    authority: record.value("authority")?.to_owned(),
+                    device: parsed(record, "device")?,
+                    serial: parsed(record, "serial")?,
+                    authority: parsed(record, "authority")?,
                     until: parsed(record, "until")?,
                 };
                 remembered.certificates.insert(about.parse().ok()?, out);
             }
             "manifest" => {
                 let hash = Hash::from_hex(record.value("digest")?).ok()?;
-                self.manifests.entry(about).or_default().push(hash);
+                self.manifests
+                    .entry(about.to_owned())
+                    .or_default()
+                    .push(hash);
             }
             _ => return None,
         }
@@ -206,6 +209,7 @@ fn parsed<T: FromStr>(record: &Record<'_>, key: &str) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pki::Serial;
     use crate::root::{IssuanceId, RootSecret};
 
     fn moment(text: &str) -> Timestamp {
@@ -226,17 +230,18 @@ mod tests {
         };
         let remembered = &mut memory.remembered;
         remembered.epoch = 4;
-        remembered.roots.insert("ab".repeat(16));
+        let root = "ab".repeat(16).parse().expect("an id");
+        remembered.roots.insert(root);
         let known = KnownAuthority {
             name: String::from("a \"b\""),
             trusted: false,
             until: moment("2036-01-01T00:00:00Z"),
         };
-        remembered.authorities.insert(id.to_string(), known);
+        remembered.authorities.insert(id, known);
         let out = ShutOut {
-            device: String::from("bob/iphone"),
-            serial: String::from("0a"),
-            authority: id.to_string(),
+            device: "bob/iphone".parse().expect("a device"),
+            serial: Serial::from_bytes([0x0a; 20]),
+            authority: id,
             until: moment("2027-06-01T00:00:00Z"),
         };
         remembered.certificates.insert([0xcd; 32].into(), out);

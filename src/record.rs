@@ -3,7 +3,7 @@
 //! `name "argument" key="value" key="value"`: every value a quoted string, one space between, none at the end. Each
 //! such line is KDL 2 and means the same there, so any KDL tool can read these files. They are not read with the `kdl`
 //! crate because that takes a second per megabyte, and these files have a line per certificate and per artifact that
-//! every build reads. Reading is strict: only what [`Record`]'s `Display` writes is accepted, so that a line that was
+//! every build reads. Reading is strict: only what [`RecordWriter`] writes is accepted, so that a line that was
 //! damaged or edited is noticed rather than guessed at.
 
 use std::borrow::Cow;
@@ -36,37 +36,6 @@ pub(crate) struct Malformed {
 }
 
 impl<'a> Record<'a> {
-    /// Starts a line; `name` and the keys that follow are words of the program, never of a user.
-    pub(crate) fn new(name: &'a str) -> Self {
-        debug_assert!(
-            is_word(name),
-            "`{name}` is not a name that a record can have"
-        );
-        Record {
-            name,
-            argument: None,
-            properties: Vec::new(),
-        }
-    }
-
-    /// Says what the line is about.
-    pub(crate) fn argument(mut self, value: impl Into<Cow<'a, str>>) -> Self {
-        self.argument = Some(value.into());
-        self
-    }
-
-    /// Adds a property at the end.
-    pub(crate) fn property(mut self, key: &'a str, value: impl Into<Cow<'a, str>>) -> Self {
-        debug_assert!(is_word(key), "`{key}` is not a key that a record can have");
-        debug_assert!(self.value(key).is_none(), "`{key}` is there already");
-        debug_assert!(
-            self.properties.len() < MOST_PROPERTIES,
-            "too many properties for one record"
-        );
-        self.properties.push((key, value.into()));
-        self
-    }
-
     /// The value of the property `key`.
     pub(crate) fn value(&self, key: &str) -> Option<&str> {
         self.properties
@@ -115,32 +84,89 @@ impl<'a> Record<'a> {
     }
 }
 
-impl Display for Record<'_> {
-    /// Writes the line, without a newline.
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)?;
-        if let Some(argument) = &self.argument {
-            f.write_char(' ')?;
-            write_string(f, argument)?;
+/// A [`Record`] that is being written. Values are written as they show themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RecordWriter {
+    text: String,
+}
+
+impl RecordWriter {
+    /// Starts a line; `name` and the keys that follow are words of the program, never of a user.
+    pub(crate) fn new(name: &str) -> Self {
+        debug_assert!(
+            is_word(name),
+            "`{name}` is not a name that a record can have"
+        );
+        RecordWriter {
+            text: name.to_owned(),
         }
-        for (key, value) in &self.properties {
-            write!(f, " {key}=")?;
-            write_string(f, value)?;
+    }
+
+    /// Says what the line is about; before any property.
+    pub(crate) fn argument(mut self, value: impl Display) -> Self {
+        self.text.push(' ');
+        self.string([value]);
+        self
+    }
+
+    /// Adds a property at the end.
+    pub(crate) fn property(self, key: &str, value: impl Display) -> Self {
+        self.list(key, [value])
+    }
+
+    /// Adds a property at the end whose value is several words, with spaces between.
+    pub(crate) fn list(
+        mut self,
+        key: &str,
+        values: impl IntoIterator<Item = impl Display>,
+    ) -> Self {
+        debug_assert!(is_word(key), "`{key}` is not a key that a record can have");
+        debug_assert!(
+            !self.text.contains(&format!(" {key}=\"")),
+            "`{key}` is there already"
+        );
+        self.text.extend([" ", key, "="]);
+        self.string(values);
+        self
+    }
+
+    /// The line, without a newline.
+    pub(crate) fn into_text(self) -> String {
+        self.text
+    }
+
+    fn string(&mut self, values: impl IntoIterator<Item = impl Display>) {
+        self.text.push('"');
+        for (place, value) in values.into_iter().enumerate() {
+            if place > 0 {
+                self.text.push(' ');
+            }
+            write!(Escaped(&mut self.text), "{value}").expect("a String takes all");
         }
-        Ok(())
+        self.text.push('"');
     }
 }
 
-fn write_string(f: &mut Formatter<'_>, value: &str) -> fmt::Result {
-    f.write_char('"')?;
-    let mut plain = 0;
-    for (at, c) in value.char_indices().filter(|(_, c)| must_be_escaped(*c)) {
-        f.write_str(&value[plain..at])?;
-        write_escape(f, c)?;
-        plain = at + c.len_utf8();
+impl Display for RecordWriter {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
     }
-    f.write_str(&value[plain..])?;
-    f.write_char('"')
+}
+
+/// The inside of a quoted string.
+struct Escaped<'t>(&'t mut String);
+
+impl Write for Escaped<'_> {
+    fn write_str(&mut self, value: &str) -> fmt::Result {
+        let mut plain = 0;
+        for (at, c) in value.char_indices().filter(|(_, c)| must_be_escaped(*c)) {
+            self.0.push_str(&value[plain..at]);
+            write_escape(self.0, c)?;
+            plain = at + c.len_utf8();
+        }
+        self.0.push_str(&value[plain..]);
+        Ok(())
+    }
 }
 
 /// Writes the only escape of `c` that [`Record::parse`] takes.
@@ -186,11 +212,34 @@ fn is_word_byte(byte: u8) -> bool {
     matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-')
 }
 
+/// A type that stands in JSON as the text that it is shown as and read from.
+macro_rules! serde_as_text {
+    ($type:ident) => {
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> Result<$type, D::Error> {
+                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+pub(crate) use serde_as_text;
+
 /// The last line of a file that begins with `body`: what was cut off or changed is noticed.
 pub(crate) fn end_mark(body: &str) -> String {
     let digest = blake3::hash(body.as_bytes()).to_hex();
-    let end = Record::new("end").property("digest", digest.as_str());
-    format!("{end}\n")
+    RecordWriter::new("end")
+        .property("digest", digest)
+        .into_text()
+        + "\n"
 }
 
 /// What stands before the end mark; none where it is not the mark of just that.

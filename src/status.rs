@@ -2,14 +2,15 @@
 //!
 //! Pure: the moment is given. Nothing secret is in it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::lock::{self, Authority, Issued, Lock};
-use crate::model::{DeviceId, Homelab, Lifetime};
-use crate::pki::{Fingerprint, Validity};
+use crate::model::{Device, DeviceId, Homelab, Lifetime, Name, Platform};
+use crate::pki::{Fingerprint, Serial, Validity};
 
-/// How a homelab stands.
 #[derive(Debug, Serialize)]
 pub(crate) struct Status {
     /// The moment that it is about.
@@ -29,7 +30,6 @@ pub(crate) struct Status {
     pub devices: Vec<DeviceStatus>,
 }
 
-/// How the authority stands.
 #[derive(Debug, Serialize)]
 pub(crate) struct AuthorityStatus {
     pub common_name: String,
@@ -44,23 +44,19 @@ pub(crate) struct AuthorityStatus {
 /// A device that needs an outgoing authority.
 #[derive(Debug, Serialize)]
 pub(crate) struct DependentStatus {
-    /// The device, `alice/pixel`.
-    pub device: String,
+    pub device: DeviceId,
     /// Until when its older certificate works beside the new one; none where it has no new one yet.
     pub moving_until: Option<Timestamp>,
     /// Whether it is declared by fingerprint: no renewal moves it.
     pub is_installed: bool,
 }
 
-/// How a device stands.
 #[derive(Debug, Serialize)]
 pub(crate) struct DeviceStatus {
-    /// The device, `alice/pixel`.
-    pub device: String,
-    /// The person's name.
-    pub person: String,
+    pub device: DeviceId,
+    pub person: Name,
     /// What it runs; none where it is no longer declared.
-    pub platform: Option<&'static str>,
+    pub platform: Option<Platform>,
     pub state: State,
     /// Whether a revocation list that was published shuts out what the lock lets in: it is an older lock.
     pub went_back: bool,
@@ -74,12 +70,11 @@ pub(crate) struct DeviceStatus {
     pub certificate: Option<CertificateStatus>,
 }
 
-/// A device's certificate.
 #[derive(Debug, Serialize)]
 pub(crate) struct CertificateStatus {
     pub not_before: Timestamp,
     pub not_after: Timestamp,
-    pub serial: String,
+    pub serial: Serial,
     pub fingerprint: Fingerprint,
 }
 
@@ -93,7 +88,6 @@ pub(crate) enum State {
     Due,
     /// It is not valid yet: a clock is wrong.
     Early,
-    /// It has ended.
     Expired,
     /// The device is declared and has none yet.
     Unissued,
@@ -115,7 +109,6 @@ impl State {
         !matches!(self, State::Valid | State::Installed | State::Revoked)
     }
 
-    /// The word for it.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             State::Valid => "valid",
@@ -180,7 +173,7 @@ impl Status {
             dependents: dependents
                 .into_iter()
                 .map(|dependent| DependentStatus {
-                    device: dependent.device.to_string(),
+                    device: dependent.device,
                     moving_until: dependent.moving_until,
                     is_installed: dependent.is_installed,
                 })
@@ -212,65 +205,99 @@ impl Status {
 
 /// How each device stands that is declared, or was.
 fn devices(now: Timestamp, homelab: &Homelab, lock: Option<&Lock>) -> Vec<DeviceStatus> {
-    let renew = &homelab.validity.renew;
-    let active = lock.map(Lock::active).unwrap_or_default();
-    let admitted = lock.map(Lock::admitted).unwrap_or_default();
-    let blocked = lock.map(Lock::blocked).unwrap_or_default();
-    let older_until = |id| {
-        let certificates = admitted.get(id).into_iter().flatten();
-        let older = certificates.filter_map(|issued| match issued.state {
-            lock::State::Superseded { until } => Some(until),
-            _ => None,
-        });
-        older.max()
-    };
-    let installed = |device, fingerprint| match lock {
-        Some(lock) if !lock.vouches_for_installed() => State::Unvouched,
-        Some(lock) if !lock.has_installed(device, fingerprint) => State::Unrecorded,
-        Some(_) => State::Installed,
-        None => State::Unvouched,
-    };
-    let declared = homelab.devices().map(|(person, device)| {
-        let issued = active.get(&device.id);
+    let recorded = Recorded::of(lock);
+    let declared = homelab.devices().map(|(_, device)| {
+        let issued = recorded.active.get(&device.id).copied();
         let issued = issued.filter(|_| device.installed().is_none());
         DeviceStatus {
-            device: device.id.to_string(),
-            person: person.name.to_string(),
-            platform: Some(device.platform.as_str()),
-            state: match (device.installed(), issued) {
-                (Some(fingerprint), _) => installed(&device.id, fingerprint),
-                (None, Some(issued)) => state(&issued.validity, renew, now),
-                (None, None) if blocked.contains(&device.id) => State::Revoked,
-                (None, None) => State::Unissued,
-            },
-            went_back: false,
+            platform: Some(device.platform),
+            state: recorded.state(device, issued, &homelab.validity.renew, now),
             other_key: issued.is_some_and(|issued| issued.made_key() != device.made_key()),
-            older_until: older_until(&device.id),
-            certificate: issued.map(|issued| certificate(issued)),
+            older_until: recorded.older_until(&device.id),
+            certificate: issued.map(certificate),
+            ..DeviceStatus::undeclared(&device.id)
         }
     });
-    let is_gone = |issued: &&&Issued| homelab.device(&issued.device).is_none();
-    let undeclared = |device: &DeviceId| DeviceStatus {
-        device: device.to_string(),
-        person: device.person.to_string(),
-        platform: None,
-        state: State::Undeclared,
-        went_back: false,
-        other_key: false,
-        older_until: None,
-        certificate: None,
-    };
-    let gone = active.values().filter(is_gone).map(|issued| DeviceStatus {
-        older_until: older_until(&issued.device),
+    let gone = recorded.active.values().copied();
+    let gone = gone.filter(|issued| homelab.device(&issued.device).is_none());
+    let gone = gone.map(|issued| DeviceStatus {
+        older_until: recorded.older_until(&issued.device),
         certificate: Some(certificate(issued)),
-        ..undeclared(&issued.device)
+        ..DeviceStatus::undeclared(&issued.device)
     });
     // One that is issued a certificate instead is told of as that.
     let removed = lock.map(|lock| lock.gone(homelab));
     let removed = removed.into_iter().flatten();
     let removed = removed.filter(|device| homelab.device(device).is_none());
-    let removed = removed.map(|device| undeclared(&device));
+    let removed = removed.map(|device| DeviceStatus::undeclared(&device));
     declared.chain(gone).chain(removed).collect()
+}
+
+/// What the lock records of devices, where there is one.
+struct Recorded<'l> {
+    lock: Option<&'l Lock>,
+    active: BTreeMap<&'l DeviceId, &'l Issued>,
+    admitted: BTreeMap<&'l DeviceId, Vec<&'l Issued>>,
+    blocked: BTreeSet<&'l DeviceId>,
+}
+
+impl<'l> Recorded<'l> {
+    fn of(lock: Option<&'l Lock>) -> Recorded<'l> {
+        Recorded {
+            lock,
+            active: lock.map(Lock::active).unwrap_or_default(),
+            admitted: lock.map(Lock::admitted).unwrap_or_default(),
+            blocked: lock.map(Lock::blocked).unwrap_or_default(),
+        }
+    }
+
+    fn older_until(&self, device: &DeviceId) -> Option<Timestamp> {
+        let certificates = self.admitted.get(device).into_iter().flatten();
+        let older = certificates.filter_map(|issued| match issued.state {
+            lock::State::Superseded { until } => Some(until),
+            _ => None,
+        });
+        older.max()
+    }
+
+    /// How a device stands that is declared and has this certificate.
+    fn state(
+        &self,
+        device: &Device,
+        issued: Option<&Issued>,
+        renew: &Lifetime,
+        now: Timestamp,
+    ) -> State {
+        match (device.installed(), issued, self.lock) {
+            (None, Some(issued), _) => state(&issued.validity, renew, now),
+            (None, None, _) if self.blocked.contains(&device.id) => State::Revoked,
+            (None, None, _) => State::Unissued,
+            (Some(fingerprint), _, Some(lock)) if lock.vouches_for_installed() => {
+                if lock.has_installed(&device.id, fingerprint) {
+                    State::Installed
+                } else {
+                    State::Unrecorded
+                }
+            }
+            (Some(_), _, _) => State::Unvouched,
+        }
+    }
+}
+
+impl DeviceStatus {
+    /// One that is no longer declared, and of which nothing more is known.
+    fn undeclared(device: &DeviceId) -> DeviceStatus {
+        DeviceStatus {
+            device: device.clone(),
+            person: device.person.clone(),
+            platform: None,
+            state: State::Undeclared,
+            went_back: false,
+            other_key: false,
+            older_until: None,
+            certificate: None,
+        }
+    }
 }
 
 /// Whether some device's next certificate would end with the authority's, earlier than declared.
@@ -306,7 +333,7 @@ fn certificate(issued: &Issued) -> CertificateStatus {
     CertificateStatus {
         not_before: issued.validity.not_before(),
         not_after: issued.validity.not_after(),
-        serial: issued.serial.to_hex(),
+        serial: issued.serial,
         fingerprint: issued.fingerprint,
     }
 }

@@ -428,8 +428,7 @@ fn files_grow_with_services_and_with_devices_and_not_with_pairs_of_them() {
         "index.html",
     ];
     let sizes = |people: usize, services: usize| {
-        let lab = Lab::new().declare(&crowd(people, 2, services));
-        lab.command(["build"]).run().succeeds();
+        let lab = Lab::built(&crowd(people, 2, services));
         FILES.map(|file| lab.read_bytes(&format!("out/{file}")).len())
     };
     let (few, more) = (sizes(100, 100), sizes(100, 200));

@@ -61,8 +61,7 @@ fn the_readme_shows_what_is_printed() {
 #[test]
 fn the_tree_in_the_readme_is_what_is_built() {
     let readme = root().join("README.md");
-    let lab = Lab::new().declare(&blocks(&readme, "kdl")[0]);
-    lab.command(["build"]).run().succeeds();
+    let lab = Lab::built(&blocks(&readme, "kdl")[0]);
     let tree = &blocks(&readme, "text")[0];
     for line in tree
         .lines()
@@ -275,7 +274,7 @@ fn the_first_day_can_be_tried_on_loopback() {
             text.replace(shown, &port.number().to_string())
         })
     };
-    let lab = Lab::new().declare(
+    let lab = Lab::built(
         r#"domain "home.example.com"
 edge { certificates "internal"; }
 person "alice" { device "phone" platform="android"; }
@@ -283,7 +282,6 @@ service "photos" { upstream "http://127.0.0.1:9"; allow "alice"; }
 service "tv" { upstream "http://127.0.0.1:9"; open "lan"; }
 "#,
     );
-    lab.command(["build"]).run().succeeds();
     let caddyfiles = blocks(&page, "caddyfile");
     let with_ports = caddyfiles.iter().find(|block| block.contains("https_port"));
     lab.write("try.caddyfile", moved(with_ports.expect("it is shown")));

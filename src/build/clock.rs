@@ -11,7 +11,6 @@ use crate::lock::{Issued, Lock, State};
 /// that is earlier has lost the time, or was set for a reproducible build, and its dates would go into certificates.
 const MADE: i64 = 1_767_225_600;
 
-/// What tells the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ClockSource {
     System,

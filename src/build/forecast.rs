@@ -7,7 +7,8 @@ use rayon::prelude::*;
 use thiserror::Error;
 
 use super::consequence::{Consequence, Known, PreviousBuild, between, of_devices};
-use super::prepare::{Mode, Prepared};
+use super::prepare::Prepared;
+use super::situation::Mode;
 use super::staleness::{Stale, Staleness, stale};
 use super::step::{Reason, Step, Verb};
 use super::stop::Stop;

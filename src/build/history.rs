@@ -1,19 +1,18 @@
 //! What output trees and this machine's memory tell of earlier locks: whether homelab.lock went back, or has lost what shut
 //! somebody out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use miette::Diagnostic;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use thiserror::Error;
 
 use super::left_behind::{Behind, Forgets};
+use super::said::Said;
 use super::stop::Stop;
 use crate::dates;
-use crate::derive::{DeviceAccess, EDGE_STATE};
+use crate::derive::EDGE_STATE;
 use crate::lock::{Forgotten, HandedOut, Lock, PublishedCrl, Remembered, Returned};
 use crate::memory::Memory;
 use crate::model::{DeviceId, Homelab};
@@ -225,9 +224,7 @@ impl History {
         let mut stops = Vec::new();
         let mut forgotten = lock.forgotten(&self.remembered, &self.lists, now);
         forgotten.retain(|one| match one {
-            Forgotten::Of(device) => {
-                { accepted.returns.iter() }.all(|known| known.to_string() != *device)
-            }
+            Forgotten::Of(device) => !accepted.returns.contains(device),
             Forgotten::Listed(..) => true,
         });
         if !forgotten.is_empty() {
@@ -352,53 +349,4 @@ fn command(begin: &str, words: impl Iterator<Item = String>) -> String {
         command.push_str(&word);
     }
     command
-}
-
-/// The key that earlier locks were signed with, as an edge says that lies there, and this machine remembers. What it remembers is the
-/// last word.
-pub(crate) fn known_key(edge_state: Option<&[u8]>, memory: &Memory) -> Option<RootKey> {
-    let said = || edge_state.and_then(Said::of)?.root_key;
-    memory.root_key.or_else(said)
-}
-
-/// What an edge says of itself, as far as it is wanted.
-#[derive(Default)]
-struct Said {
-    root_key: Option<RootKey>,
-    shut_out: BTreeSet<Fingerprint>,
-    devices: BTreeMap<String, DeviceAccess>,
-    remembered: Remembered,
-}
-
-impl Said {
-    /// The parts are read apart: what is wrong with one takes nothing from the others.
-    fn of(json: &[u8]) -> Option<Said> {
-        let parts: BTreeMap<String, &RawValue> = serde_json::from_slice(json).ok()?;
-        fn part<'j, T: Deserialize<'j> + Default>(
-            parts: &BTreeMap<String, &'j RawValue>,
-            name: &str,
-        ) -> T {
-            let raw = parts.get(name);
-            raw.and_then(|raw| serde_json::from_str(raw.get()).ok())
-                .unwrap_or_default()
-        }
-        let root_key: Option<String> = part(&parts, "root_key");
-        Some(Said {
-            root_key: root_key.and_then(|key| key.parse().ok()),
-            shut_out: part(&parts, "shut_out"),
-            devices: part(&parts, "devices"),
-            remembered: part(&parts, "remembered"),
-        })
-    }
-
-    /// What it has let in by fingerprint.
-    fn installed(&self) -> impl Iterator<Item = (DeviceId, Fingerprint)> {
-        let installed = self.devices.iter().filter(|(_, let_in)| let_in.installed);
-        installed.filter_map(|(device, let_in)| {
-            let fingerprint = let_in.fingerprint?;
-            // A record of that one nobody would read again.
-            let is_one = !fingerprint.is_of_nothing();
-            Some((device.parse().ok()?, fingerprint)).filter(|_| is_one)
-        })
-    }
 }

@@ -1,8 +1,11 @@
 //! What there is to know beside what a command does: what has ended, and what the declaration says in vain.
 
+use std::fmt::{self, Display};
+
 use super::clock::Clock;
 use super::consequence::outdated_authority;
 use crate::dates;
+use crate::diagnostic::listed;
 use crate::lock::{Lock, Reconciliation};
 use crate::model::{DeviceId, Homelab};
 use crate::status::{State, Status};
@@ -28,7 +31,7 @@ pub(crate) fn ended(homelab: &Homelab, lock: &Lock, clock: &Clock) -> Vec<String
         return notes;
     }
     let ended = { status.devices.iter() }.filter(|device| has_ended(device.state));
-    let ended: Vec<&str> = ended.map(|device| device.device.as_str()).collect();
+    let ended: Vec<&DeviceId> = ended.map(|device| &device.device).collect();
     if !ended.is_empty() {
         notes.push(format!(
             "Ended, and let in no more: {}. `homelab renew --due` issues new ones.",
@@ -38,12 +41,12 @@ pub(crate) fn ended(homelab: &Homelab, lock: &Lock, clock: &Clock) -> Vec<String
     notes
 }
 
-fn named(devices: &[&str]) -> String {
-    let shown = devices[..devices.len().min(NAMED)].join(", ");
-    match devices.len().checked_sub(NAMED) {
-        Some(more @ 1..) => format!("{shown} and {more} more"),
-        _ => shown,
-    }
+fn named(devices: &[&DeviceId]) -> impl Display {
+    let shown = listed(&devices[..devices.len().min(NAMED)]);
+    fmt::from_fn(move |f| match devices.len().checked_sub(NAMED) {
+        Some(more @ 1..) => write!(f, "{shown} and {more} more"),
+        _ => shown.fmt(f),
+    })
 }
 
 /// The devices by fingerprint that no authority vouches for.
@@ -90,7 +93,6 @@ pub(super) fn lock_is_behind(reconciliation: &Reconciliation) -> impl Iterator<I
     new.into_iter().chain(gone)
 }
 
-pub(super) fn names(devices: &[DeviceId]) -> String {
-    let names: Vec<String> = devices.iter().map(ToString::to_string).collect();
-    names.join(", ")
+pub(super) fn names(devices: &[DeviceId]) -> impl Display {
+    listed(devices)
 }

@@ -1,74 +1,18 @@
 //! What a build is about to do, worked out once: `check`, `plan`, `status`, `build` and every command that builds go by this.
 
-use std::path::Path;
-
 use super::believed::{hold_against_history, refuse_unsigned};
-use super::clock::Clock;
-use super::history::{Accepted, History};
 use super::notes::{self, SIGN};
 use super::operation::{LockOperation, Taken};
-use super::requests::{Requested, reused_keys};
+use super::requests::reused_keys;
+use super::situation::{Mode, Situation};
 use super::stop::{LockStop, Stop, nothing_issued, revokes_many, would_change};
 use super::update::{Keys, LockChanges, Update, Updated};
 use crate::derive::{self, Derivation};
 use crate::diagnostic::Fault;
 use crate::issue::nobodys_secret;
 use crate::lock::{Lock, Reconciliation, issued_here, reconcile};
-use crate::model::{DeviceId, Homelab};
-use crate::root::RootKey;
-use crate::template::Templates;
+use crate::model::Homelab;
 use crate::tree::{OutputPath, Owner, Scope};
-
-/// What a build goes by: all of it read, nothing of it judged.
-pub(crate) struct Situation<'a> {
-    pub homelab: &'a Homelab,
-    pub requested: &'a Requested,
-    pub templates: &'a Templates,
-    /// None where nothing has been made yet.
-    pub lock: Option<Lock>,
-    pub history: History,
-    /// The hash of homelab.age, where there is one. Bundles depend on it, so that another file in its place is opened and held
-    /// against the lock, while one that was held before is not opened again.
-    pub sealed: Option<blake3::Hash>,
-    pub clock: Clock,
-    /// Where the tree is.
-    pub out: &'a Path,
-    pub consent: Consent<'a>,
-}
-
-/// What somebody has said that a build may do.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Consent<'a> {
-    pub accepted: Accepted<'a>,
-    /// So many devices may be shut out at once.
-    pub revocations: Option<usize>,
-    /// The key that the lock has to be signed with.
-    pub root_key: Option<RootKey>,
-}
-
-impl Consent<'_> {
-    /// What is consented to where these devices may come back.
-    pub(crate) fn accepting(returns: &[DeviceId]) -> Consent<'_> {
-        Consent {
-            accepted: Accepted {
-                returns,
-                order: false,
-            },
-            ..Consent::default()
-        }
-    }
-}
-
-/// What a build may do to the lock, and how much of the tree it makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// The lock is brought up to date, and the whole tree is made.
-    Update,
-    /// The lock may not change; the whole tree is made.
-    Locked,
-    /// The lock may be behind, as far as nothing is to be issued; what needs no secret is made.
-    Edge,
-}
 
 /// What a build would do.
 pub(crate) struct Prepared<'a> {

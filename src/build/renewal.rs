@@ -25,11 +25,8 @@ enum RenewError {
 pub(crate) fn due(homelab: &Homelab, lock: &Lock, now: Timestamp) -> Vec<DeviceId> {
     let status = Status::at(now, homelab, Some(lock));
     let is_due = |state| matches!(state, State::Due | State::Expired);
-    let due = status.devices.iter().filter(|device| is_due(device.state));
-    let names: Vec<&str> = due.map(|device| device.device.as_str()).collect();
-    let devices = homelab.enrolled().map(|(_, device)| &device.id);
-    let named = devices.filter(|id| names.contains(&id.to_string().as_str()));
-    named.cloned().collect()
+    let due = { status.devices.into_iter() }.filter(|device| is_due(device.state));
+    due.map(|device| device.device).collect()
 }
 
 /// Shuts out the older certificates of these devices. Where it has been done already, nothing is left but to build: whoever did it may have been killed

@@ -121,7 +121,6 @@ impl Requested {
         }
     }
 
-    /// The keys by device.
     pub(crate) fn keys(&self) -> &OwnKeys {
         &self.0
     }

@@ -9,7 +9,6 @@ use crate::tree::{Found, ManifestEntry, TreeError, View};
 /// Why an artifact is not up to date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Staleness {
-    /// The tree has none.
     New,
     /// What it is made from has changed.
     Recipe,
@@ -19,9 +18,7 @@ pub(crate) enum Staleness {
     Sealed,
     /// Somebody else may read it than did before.
     Mode,
-    /// Somebody has removed it.
     Missing,
-    /// Somebody has changed it.
     Altered,
     /// Nobody knows what it was made from: the manifest is not one that was written here.
     Unproven,
@@ -116,7 +113,8 @@ pub(super) fn input_hash(
     let digests: Vec<blake3::Hash> = used.iter().map(|name| templates.digest(name)).collect();
     let with = used.iter().zip(&digests);
     let with = with.flat_map(|(name, digest)| [name.as_bytes(), digest.as_bytes().as_slice()]);
-    let sealed = derivation.recipe.sealed_root().map(str::as_bytes);
+    let sealed = derivation.recipe.sealed_root().map(|hash| hash.to_hex());
+    let sealed = sealed.as_ref().map(|hash| hash.as_bytes());
     let means = fields("homelab input hash v3, means", with.chain(sealed));
     let mut whole = [0; blake3::OUT_LEN];
     whole[..HALF].copy_from_slice(&recipe.as_bytes()[..HALF]);

@@ -12,11 +12,9 @@ pub(crate) struct Step {
     /// Where: a path in the tree, with a `/` behind it where it is a directory.
     pub path: String,
     pub verb: Verb,
-    /// Why.
     pub reason: Reason,
 }
 
-/// What is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Verb {
@@ -24,7 +22,6 @@ pub(crate) enum Verb {
     Build,
     /// It is made again as it was.
     Restore,
-    /// It is removed.
     Remove,
 }
 
@@ -48,7 +45,6 @@ pub(crate) enum Reason {
 }
 
 impl Verb {
-    /// The word for it.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Verb::Build => "build",

@@ -130,7 +130,7 @@ pub(super) fn revokes_many(
     Some(Stop::difference(LockStop::RevokesMany {
         count: devices.len(),
         of: reconciliation.let_in,
-        devices: names(devices),
+        devices: names(devices).to_string(),
     }))
 }
 

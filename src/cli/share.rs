@@ -93,7 +93,7 @@ pub(super) fn share(arguments: &Share) -> Result<(), Failure> {
     // From here on Ctrl-C ends it in order.
     let server = Server::new(listener).map_err(cannot_serve)?;
     show(arguments, &path.url(address))?;
-    let main = files[0].name.clone();
+    let main = files[0].name.to_string();
     report::note(format_args!(
         "{main} is here for {} min, or until it has been fetched; Ctrl-C ends it. Whoever has the address can fetch it.",
         arguments.minutes
@@ -152,9 +152,9 @@ fn prepare(arguments: &Share) -> Result<Prepared, Failure> {
         Told::Elsewhere
     };
     let path = random::secret_path()?;
-    let page = Page::new(guide, device.device.as_str(), &path);
+    let page = Page::new(guide, &device.device, &path);
     let page = page.expect("its part was there when its files were read");
-    let rendered = templates.render_in(&page.language, "share.html.j2", &page);
+    let rendered = templates.render_in(page.language.as_str(), "share.html.j2", &page);
     let rendered = rendered.map_err(|error| Failure::new(Fault::Declaration, error))?;
     Ok(Prepared {
         files,

@@ -11,8 +11,9 @@ use super::arguments::Status as Arguments;
 use super::{clock, report};
 use crate::build;
 use crate::dates;
-use crate::diagnostic::{Failure, Fault};
+use crate::diagnostic::{Failure, Fault, listed};
 use crate::keyring;
+use crate::model::Platform;
 use crate::status::{DependentStatus, DeviceStatus, State, Status};
 
 #[derive(Debug, Error, Diagnostic)]
@@ -44,7 +45,6 @@ pub(super) fn status(arguments: &Arguments) -> Result<(), Failure> {
         went_back = devices;
     }
     let mut status = Status::at(clock.now, &homelab, lock.as_ref());
-    let went_back: Vec<String> = went_back.iter().map(ToString::to_string).collect();
     for device in &mut status.devices {
         device.went_back = went_back.contains(&device.device);
     }
@@ -126,8 +126,8 @@ fn rotation(status: &Status) -> String {
         };
     }
     let named = |dependents: Vec<&DependentStatus>| {
-        let names: Vec<&str> = dependents.iter().map(|d| d.device.as_str()).collect();
-        names.join(", ")
+        let devices: Vec<_> = dependents.iter().map(|d| &d.device).collect();
+        listed(devices).to_string()
     };
     for vouching in &status.vouching {
         let (name, ends) = (&vouching.common_name, ends(vouching.not_after));
@@ -204,8 +204,8 @@ fn row(status: &Status, device: &DeviceStatus) -> [String; 5] {
         (State::Undeclared, _) => String::from("homelab build retires it"),
     };
     [
-        device.device.clone(),
-        device.platform.unwrap_or("-").to_owned(),
+        device.device.to_string(),
+        device.platform.map_or("-", Platform::as_str).to_owned(),
         device.state.as_str().to_owned(),
         ends,
         to_do,

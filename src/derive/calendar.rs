@@ -5,12 +5,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::lock::{Authority, Issued, Lock};
-use crate::model::Homelab;
+use crate::model::{Domain, Homelab};
 use crate::status::due_from;
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Calendar {
-    pub domain: String,
+    pub domain: Domain,
     /// The events, sorted by their beginning.
     pub events: Vec<Event>,
 }
@@ -22,7 +22,6 @@ pub(crate) struct Event {
     pub uid: String,
     /// When it came to be known.
     pub stamp: Timestamp,
-    /// When it is.
     pub start: Timestamp,
     pub summary: String,
     /// What to do.
@@ -39,7 +38,7 @@ impl Calendar {
         events.extend(lock.trusted().filter_map(|found| authority(found, homelab)));
         events.sort_by(|a, b| (a.start, &a.uid).cmp(&(b.start, &b.uid)));
         Calendar {
-            domain: homelab.domain.to_string(),
+            domain: homelab.domain.clone(),
             events,
         }
     }

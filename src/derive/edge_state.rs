@@ -18,7 +18,6 @@ use crate::pki::Fingerprint;
 /// What an edge exposes, and which certificates it lets in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct EdgeState {
-    /// What it exposes.
     #[serde(flatten)]
     pub exposure: Arc<Exposure>,
     /// The key that the lock was signed with; none where nobody had signed it yet.
@@ -45,7 +44,6 @@ pub(crate) struct EdgeState {
 pub(crate) struct Trusted {
     /// Its common name.
     pub name: String,
-    /// Its certificate's.
     pub fingerprint: Fingerprint,
 }
 
@@ -105,7 +103,6 @@ impl EdgeState {
         }
     }
 
-    /// As it is written.
     pub(crate) fn to_json(&self) -> String {
         let json = serde_json::to_string_pretty(self);
         json.expect("it is plain data with text for keys") + "\n"
@@ -161,10 +158,14 @@ impl DeviceAccess {
         }
     }
 
-    /// The certificates.
     pub(crate) fn fingerprints(&self) -> impl Iterator<Item = &Fingerprint> {
         let older = self.older.iter().map(|older| &older.fingerprint);
         older.chain(&self.fingerprint)
+    }
+
+    /// Whether there is one.
+    pub(crate) fn lets_in(&self) -> bool {
+        self.fingerprint.is_some() || !self.older.is_empty()
     }
 
     /// Whether one of the certificates is this one.

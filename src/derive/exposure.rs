@@ -35,10 +35,8 @@ pub(crate) struct Exposure {
     pub unchecked: Vec<Unchecked>,
 }
 
-/// Proxies that are believed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Believed {
-    /// Their addresses.
     pub proxies: Vec<String>,
     /// How they say for whom they speak.
     pub by: Forwarding,
@@ -112,12 +110,22 @@ pub(crate) enum UncheckedKind {
     Caddy,
     /// Headers with an underscore in their names are passed on, which some upstreams take for a hyphen.
     HeaderUnderscores,
-    /// Lines of a Caddyfile.
     Raw,
     /// Templates of the user's own.
     Templates,
     /// A certificate of an upstream that nobody verifies.
     UpstreamCertificate,
+}
+
+#[cfg(test)]
+impl UncheckedKind {
+    pub(crate) const ALL: [UncheckedKind; 5] = [
+        UncheckedKind::Caddy,
+        UncheckedKind::HeaderUnderscores,
+        UncheckedKind::Raw,
+        UncheckedKind::Templates,
+        UncheckedKind::UpstreamCertificate,
+    ];
 }
 
 /// The path of a whole service.

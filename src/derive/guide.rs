@@ -1,29 +1,28 @@
 //! What a person's install guide says, as data.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::catalogue::{self, App, Claim};
-use crate::dates;
+use crate::dates::{self, Shown};
 use crate::lock::{Issued, State};
 use crate::model::{
-    Admission, Device, Homelab, Lifetime, MadeKey, Name, Person, Platform, Service,
+    Admission, Device, DisplayName, Domain, Email, Homelab, Language, Lifetime, MadeKey, Name,
+    Person, Platform, Service,
 };
 use crate::pki::Validity;
 use crate::status::due_from;
 
-/// A person's guide.
 #[derive(Debug, Serialize)]
 pub(crate) struct Guide {
-    /// The language's tag.
-    pub language: String,
-    pub domain: String,
-    /// The name to show.
-    pub display_name: String,
+    pub language: Language,
+    pub domain: Domain,
+    pub display_name: DisplayName,
     /// Whom to ask: the edge's address, where one is declared.
-    pub admin: Option<String>,
+    pub admin: Option<Email>,
     /// The devices, sorted by name; at least one.
     pub devices: Vec<DevicePart>,
     /// The services that the person may use, sorted by name.
@@ -33,22 +32,19 @@ pub(crate) struct Guide {
 /// The part about one device.
 #[derive(Debug, Serialize)]
 pub(crate) struct DevicePart {
-    /// The device's name.
-    pub name: String,
-    /// The certificate's common name.
+    pub name: Name,
     pub common_name: String,
-    /// The platform's word, which names the template of its steps.
-    pub platform: &'static str,
-    /// The platform's name.
+    /// Its word names the template of its steps.
+    pub platform: Platform,
     pub platform_title: &'static str,
     /// What stands in the device's folder, the one to open first.
     pub files: Arc<[DeviceFile]>,
     /// When it was issued, a day.
-    pub issued: String,
+    pub issued: Shown,
     /// When it ends, as [`dates::end`] says it.
-    pub expires: String,
+    pub expires: Shown,
     /// From when on it is to be renewed.
-    pub renew_from: String,
+    pub renew_from: Shown,
     /// The certificates that it replaces and that go on working for a while, the newest first.
     pub older: Vec<OlderPart>,
     /// SHA-256 of the certificate, in hexadecimal pairs as certificate viewers show it.
@@ -62,17 +58,17 @@ pub(crate) struct DevicePart {
 #[derive(Debug, Serialize)]
 pub(crate) struct OlderPart {
     /// When it was issued, a day.
-    pub issued: String,
+    pub issued: Shown,
     /// When it ends by itself.
-    pub expires: String,
+    pub expires: Shown,
     /// Until when it is let in.
-    pub until: String,
+    pub until: Shown,
 }
 
 /// A file in a device's folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct DeviceFile {
-    pub name: String,
+    pub name: Cow<'static, str>,
     /// What it is, which names what the guide says of it.
     pub kind: FileKind,
 }
@@ -81,7 +77,6 @@ pub(crate) struct DeviceFile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum FileKind {
-    /// The .p12.
     Bundle,
     /// The certificate alone, of a key that the device has made.
     Certificate,
@@ -95,7 +90,6 @@ pub(crate) enum FileKind {
     WindowsPolicy,
     /// `user.js` for a profile of Firefox, which then chooses by itself.
     FirefoxPreference,
-    /// A script for Linux.
     LinuxInstaller,
     /// A script for a Mac.
     MacosInstaller,
@@ -104,6 +98,20 @@ pub(crate) enum FileKind {
 }
 
 impl FileKind {
+    #[cfg(test)]
+    pub(crate) const ALL: [FileKind; 10] = [
+        FileKind::Bundle,
+        FileKind::Certificate,
+        FileKind::AppleProfile,
+        FileKind::AppleBrowserPolicy,
+        FileKind::ChromiumPolicy,
+        FileKind::WindowsPolicy,
+        FileKind::FirefoxPreference,
+        FileKind::LinuxInstaller,
+        FileKind::MacosInstaller,
+        FileKind::WindowsInstaller,
+    ];
+
     /// Whether the device's key is in such a file.
     pub(crate) fn holds_key(self) -> bool {
         matches!(self, FileKind::Bundle | FileKind::AppleProfile)
@@ -124,7 +132,6 @@ impl FileKind {
 /// A service that the person may use.
 #[derive(Debug, Serialize)]
 pub(crate) struct ServiceLink {
-    /// Its name to show.
     pub title: String,
     pub addresses: Vec<String>,
     /// Whether the certificate opens it from outside.
@@ -137,8 +144,8 @@ pub(crate) struct ServiceLink {
     pub notes: Vec<String>,
 }
 
-fn end(validity: &Validity) -> String {
-    dates::end(validity.not_before(), validity.not_after()).to_string()
+fn end(validity: &Validity) -> Shown {
+    dates::end(validity.not_before(), validity.not_after())
 }
 
 impl DevicePart {
@@ -153,21 +160,21 @@ impl DevicePart {
     ) -> DevicePart {
         let older = older.iter().filter_map(|older| match older.state {
             State::Superseded { until } => Some(OlderPart {
-                issued: dates::day(older.validity.not_before()).to_string(),
+                issued: dates::day(older.validity.not_before()),
                 expires: end(&older.validity),
-                until: dates::moment(until).to_string(),
+                until: dates::moment(until),
             }),
             State::Active | State::Revoked { .. } | State::Blocked { .. } => None,
         });
         DevicePart {
-            name: device.id.device.to_string(),
+            name: device.id.device.clone(),
             common_name: device.id.common_name(),
-            platform: device.platform.as_str(),
+            platform: device.platform,
             platform_title: device.platform.title(),
             files,
-            issued: dates::day(issued.validity.not_before()).to_string(),
+            issued: dates::day(issued.validity.not_before()),
             expires: end(&issued.validity),
-            renew_from: dates::day(due_from(&issued.validity, renew)).to_string(),
+            renew_from: dates::day(due_from(&issued.validity, renew)),
             older: older.collect(),
             fingerprint: issued.fingerprint.in_pairs(":"),
             rsa: issued.made_key() == Some(MadeKey::Rsa),
@@ -212,10 +219,10 @@ impl<'h> Guides<'h> {
             Some(link)
         });
         Guide {
-            language: person.language.to_string(),
-            domain: homelab.domain.to_string(),
-            display_name: person.display_name.to_string(),
-            admin: homelab.edge.email.as_ref().map(ToString::to_string),
+            language: person.language.clone(),
+            domain: homelab.domain.clone(),
+            display_name: person.display_name.clone(),
+            admin: homelab.edge.email.clone(),
             devices,
             services: services.collect(),
         }

@@ -9,13 +9,14 @@ use serde::Serialize;
 
 use super::{DeviceFile, Exposure, OpenFrom, UncheckedKind};
 use crate::lock::{Authority, Issued, Lock, State};
-use crate::model::{CertificateMode, Device, DeviceId, Homelab};
+use crate::model::{
+    CertificateMode, Device, DeviceId, DisplayName, Domain, Email, Homelab, Language, Name,
+};
 use crate::status::due_from;
 
-/// The admin's page.
 #[derive(Debug, Serialize)]
 pub(crate) struct Index {
-    pub domain: String,
+    pub domain: Domain,
     /// The people, sorted by name.
     pub people: Vec<IndexPerson>,
     /// Every service, sorted by name, and who may reach it.
@@ -33,15 +34,13 @@ pub(crate) struct Index {
 /// A person on the admin's page.
 #[derive(Debug, Serialize)]
 pub(crate) struct IndexPerson {
-    pub name: String,
-    /// The name to show.
-    pub display_name: String,
-    /// The address.
-    pub email: String,
+    pub name: Name,
+    pub display_name: DisplayName,
+    pub email: Email,
     /// Where the guide stands, from the page; none where there is none.
     pub guide: Option<String>,
     /// The language of the guide.
-    pub language: String,
+    pub language: Language,
     /// The devices, sorted by name.
     pub devices: Vec<IndexDevice>,
 }
@@ -49,8 +48,7 @@ pub(crate) struct IndexPerson {
 /// A device on the admin's page.
 #[derive(Debug, Serialize)]
 pub(crate) struct IndexDevice {
-    pub name: String,
-    /// The platform's name.
+    pub name: Name,
     pub platform: &'static str,
     /// The folder of its files, from the page, with a slash at its end.
     pub folder: String,
@@ -67,7 +65,6 @@ pub(crate) struct IndexDevice {
 pub(crate) struct Term {
     /// What it is: a common name.
     pub name: String,
-    /// From when.
     pub from: Timestamp,
     /// From when on it is to be renewed; none where it is not to be.
     pub renew_from: Option<Timestamp>,
@@ -78,8 +75,7 @@ pub(crate) struct Term {
 /// A service on the admin's page.
 #[derive(Debug, Serialize)]
 pub(crate) struct IndexService {
-    pub name: String,
-    /// Its name to show.
+    pub name: Name,
     pub title: String,
     /// Its addresses; at least one.
     pub addresses: Vec<String>,
@@ -122,11 +118,11 @@ impl Index {
             let devices: Vec<IndexDevice> = devices.collect();
             let has_guide = devices.iter().any(|device| !device.files.is_empty());
             IndexPerson {
-                name: person.name.to_string(),
-                display_name: person.display_name.to_string(),
-                email: person.email.to_string(),
+                name: person.name.clone(),
+                display_name: person.display_name.clone(),
+                email: person.email.clone(),
                 guide: has_guide.then(|| format!("people/{}/guide.html", person.name)),
-                language: person.language.to_string(),
+                language: person.language.clone(),
                 devices,
             }
         });
@@ -134,7 +130,7 @@ impl Index {
         let openings = without.iter().filter(|opening| !opening.is_whole());
         let unchecked = exposure.map_or(&[][..], |exposure| &exposure.unchecked);
         Index {
-            domain: homelab.domain.to_string(),
+            domain: homelab.domain.clone(),
             people: people.collect(),
             services: services(homelab, exposure),
             audiences: { exposure.into_iter() }
@@ -172,7 +168,7 @@ fn services(homelab: &Homelab, exposure: Option<&Exposure>) -> Vec<IndexService>
         let whole = |from: OpenFrom| open.contains(&(name, from));
         let guarded = with.get(name);
         IndexService {
-            name: name.to_owned(),
+            name: service.name.clone(),
             title: service.title.clone(),
             addresses: super::addresses(service),
             everyone: whole(OpenFrom::Everywhere),
@@ -203,7 +199,7 @@ fn index_device(
         State::Active | State::Revoked { .. } | State::Blocked { .. } => None,
     });
     IndexDevice {
-        name: device.id.device.to_string(),
+        name: device.id.device.clone(),
         platform: device.platform.title(),
         folder: format!("people/{}/{}/", device.id.person, device.id.device),
         files,

@@ -13,6 +13,7 @@ mod guide;
 mod index;
 mod once;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::iter;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub use device_files::{InstallerContext, RegistryValue};
 pub(crate) use edge::{Edge, Globals, Link, Pages, Sites};
 pub(crate) use edge_state::{DeviceAccess, EdgeState};
 pub(crate) use exposure::{ALL, Exposure, LANDING, OpenFrom, Opening, UncheckedKind};
+#[cfg(test)]
+pub(crate) use guide::FileKind;
 pub(crate) use guide::{DeviceFile, DevicePart, Guide, Guides, ServiceLink};
 pub(crate) use index::{Index, Term};
 #[cfg(test)]
@@ -43,7 +46,6 @@ use crate::tree::{Mode, OutputPath};
 pub(crate) struct Derivation {
     /// Where it stands in the output tree.
     pub path: OutputPath,
-    /// Who may read it.
     pub mode: Mode,
     /// What it is made from.
     pub recipe: Recipe,
@@ -53,18 +55,19 @@ pub(crate) struct Derivation {
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub(crate) enum Recipe {
-    /// A constant text.
-    Text { text: String },
+    Text {
+        text: Cow<'static, str>,
+    },
     /// Constant bytes that are no text.
     Bytes {
         #[serde(serialize_with = "as_base64")]
         bytes: Vec<u8>,
     },
-    /// A device's .p12.
     Bundle(Box<Bundle>),
     /// The Caddyfile, which imports the files beside it.
-    Caddyfile { domain: Domain },
-    /// The global options.
+    Caddyfile {
+        domain: Domain,
+    },
     Globals(Globals),
     /// The policy.
     Sites(Box<Sites>),
@@ -74,11 +77,9 @@ pub(crate) enum Recipe {
     Calendar(Calendar),
     /// The report of what can be reached.
     Exposure(Arc<Exposure>),
-    /// A person's install guide.
     Guide(Guide),
     /// What the next build is compared with.
     EdgeState(EdgeState),
-    /// The admin's page.
     Index(Index),
     /// A configuration profile for Apple's devices with the certificate in it.
     AppleProfile(Box<AppleProfile>),
@@ -95,10 +96,10 @@ pub(crate) enum Recipe {
 impl Recipe {
     /// The hash of the file that the root secret is sealed in, where the artifact is held against it. It
     /// is not what the artifact is made from: the same comes out of every file that holds the secret.
-    pub(crate) fn sealed_root(&self) -> Option<&str> {
+    pub(crate) fn sealed_root(&self) -> Option<blake3::Hash> {
         match self {
-            Recipe::Bundle(bundle) => bundle.sealed_root.as_deref(),
-            Recipe::AppleProfile(profile) => profile.bundle.sealed_root.as_deref(),
+            Recipe::Bundle(bundle) => bundle.sealed_root,
+            Recipe::AppleProfile(profile) => profile.bundle.sealed_root,
             _ => None,
         }
     }
@@ -144,14 +145,13 @@ pub(crate) struct Bundle {
     /// The certificate, as the lock records it.
     #[serde(serialize_with = "as_recorded")]
     pub issued: Issued,
-    /// The kind of .p12.
     #[serde(serialize_with = "as_word")]
     pub profile: BundleProfile,
     /// The name that the importing device shows.
     pub friendly_name: String,
     /// The hash of the file that the root secret is sealed in: see [`Recipe::sealed_root`].
     #[serde(skip)]
-    pub sealed_root: Option<String>,
+    pub sealed_root: Option<blake3::Hash>,
 }
 
 /// Every artifact of the homelab, sorted by path.
@@ -173,7 +173,7 @@ pub(crate) fn derive(
     let people = People::derive(homelab, lock, sealed_root);
     let index = Index::new(homelab, lock, exposure.as_deref(), &people.files);
     let ignored = Recipe::Text {
-        text: String::from("# What is secret here stays out of git.\n*\n"),
+        text: Cow::Borrowed("# What is secret here stays out of git.\n*\n"),
     };
     let calendar = Recipe::Calendar(Calendar::new(homelab, lock));
     derivations.extend([
@@ -194,7 +194,6 @@ fn public(path: OutputPath, recipe: Recipe) -> Derivation {
     }
 }
 
-/// What people are given.
 struct People<'h> {
     derivations: Vec<Derivation>,
     /// The files of each device that has a certificate.
@@ -334,7 +333,7 @@ fn as_recorded<S: serde::Serializer>(issued: &Issued, serializer: S) -> Result<S
 }
 
 fn as_base64<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&data_encoding::BASE64.encode(bytes))
+    serializer.collect_str(&data_encoding::BASE64.encode_display(bytes))
 }
 
 fn as_word<S: serde::Serializer>(

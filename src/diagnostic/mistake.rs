@@ -50,14 +50,12 @@ impl Mistake {
         }
     }
 
-    /// Adds a place.
     pub(crate) fn at(mut self, span: Span, label: String) -> Mistake {
         let label = LabeledSpan::new_with_span(Some(bounded(label)), span);
         self.labels.push(label);
         self
     }
 
-    /// Says what to do.
     pub(crate) fn help(self, help: impl Into<Option<String>>) -> Mistake {
         let help = help.into().map(bounded);
         Mistake { help, ..self }

@@ -5,10 +5,12 @@
 //! do what was asked, whoever finds out.
 
 mod failure;
+mod listed;
 mod meant;
 mod mistake;
 
 pub(crate) use failure::{Failure, Fault};
+pub(crate) use listed::{joined, listed};
 pub(crate) use meant::{closest, did_you_mean};
 pub(crate) use mistake::Mistake;
 pub(crate) use mistake::mistake;

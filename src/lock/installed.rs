@@ -24,7 +24,6 @@ pub(super) const MOST_REMOVED: usize = 256;
 pub struct Installed {
     /// The device that was declared with it last.
     pub device: DeviceId,
-    /// The certificate's.
     pub fingerprint: Fingerprint,
     /// Since when it is not declared; none as long as it is, for all that the lock has learnt.
     pub removed: Option<Timestamp>,

@@ -11,12 +11,10 @@ const TOLD: usize = 12;
 pub(crate) struct Lines(Vec<usize>);
 
 impl Lines {
-    /// One line.
     pub(crate) fn of(number: usize) -> Lines {
         Lines(vec![number])
     }
 
-    /// The first of them.
     pub(crate) fn first(&self) -> usize {
         self.0[0]
     }

@@ -84,7 +84,6 @@ pub struct Authority {
     pub root: RootId,
     /// The domain that its devices belong to; a derived one's name says it.
     pub domain: Domain,
-    /// Its certificate's validity.
     pub validity: Validity,
     /// SHA-256 of its public key (SubjectPublicKeyInfo): another root would give another.
     pub key: KeyFingerprint,
@@ -166,17 +165,13 @@ pub struct Issued {
     pub id: IssuanceId,
     /// The authority that signed it.
     pub authority: IssuanceId,
-    /// The address in it.
     pub email: Email,
-    /// When it is valid.
     pub validity: Validity,
-    /// Its serial number.
     pub serial: Serial,
     /// The kind of its key, where that was made here; P-256 where it was not.
     pub made: MadeKey,
     /// The certificate itself, where the device has made its key: no root secret gives it again.
     pub own_key: Option<Certificate>,
-    /// SHA-256 of the certificate.
     pub fingerprint: Fingerprint,
     /// Whether it is let in.
     pub state: State,
@@ -185,7 +180,6 @@ pub struct Issued {
 /// Whether a certificate is let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// It is let in.
     Active,
     /// Its device has a newer one; until that is installed, this one is let in too.
     Superseded {

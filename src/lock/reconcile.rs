@@ -45,7 +45,6 @@ pub(crate) struct NewDevice {
 pub(crate) enum NewKey {
     /// One of that kind, to be derived from the root secret.
     Derived(MadeKey),
-    /// The device's own.
     Own(PublicKey),
 }
 

@@ -11,13 +11,14 @@ use serde::{Deserialize, Serialize};
 
 use super::CLOCK_ALLOWANCE_HOURS;
 use super::{Lock, PublishedCrl};
-use crate::pki::{CrlNumber, Fingerprint};
+use crate::model::DeviceId;
+use crate::pki::{CrlNumber, Fingerprint, Serial};
+use crate::root::{IssuanceId, RootId};
 
 /// What locks before have said, as far as a later one may not take it back. Plain data: it stands in files.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Remembered {
-    /// The latest epoch.
     #[serde(skip_serializing_if = "is_zero")]
     pub epoch: u64,
     /// The certificates that were shut out, by their SHA-256 in hexadecimal.
@@ -25,41 +26,37 @@ pub struct Remembered {
     pub certificates: BTreeMap<Fingerprint, ShutOut>,
     /// The authorities, by the ids that they were issued under.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub authorities: BTreeMap<String, KnownAuthority>,
+    pub authorities: BTreeMap<IssuanceId, KnownAuthority>,
     /// The root secrets that were let go of.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub roots: BTreeSet<String>,
+    pub roots: BTreeSet<RootId>,
 }
 
 /// A certificate that was shut out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShutOut {
     /// Whose it was.
-    pub device: String,
+    pub device: DeviceId,
     /// Its serial number, as revocation lists have it.
-    pub serial: String,
+    pub serial: Serial,
     /// The authority that signed it.
-    pub authority: String,
-    /// When it ends.
+    pub authority: IssuanceId,
     pub until: Timestamp,
 }
 
 /// An authority of a lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownAuthority {
-    /// What it is called.
     pub name: String,
     /// Whether it was trusted still.
     pub trusted: bool,
-    /// When it ends.
     pub until: Timestamp,
 }
 
 /// A certificate that was shut out, and of which the lock knows nothing any more.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Forgotten {
-    /// This device's.
-    Of(String),
+    Of(DeviceId),
     /// One of that serial number, which stands on the list of that number; nothing more is known of it.
     Listed(String, CrlNumber),
 }
@@ -74,7 +71,7 @@ pub enum Lost {
     /// It does not have the authority of that name.
     Authority(String),
     /// It believes a root secret that had been let go of.
-    Root(String),
+    Root(RootId),
 }
 
 fn is_zero(epoch: &u64) -> bool {
@@ -93,9 +90,9 @@ impl Remembered {
         let out = { lock.certificates.iter() }.filter(|issued| issued.revoked().is_some());
         let certificates = out.map(|issued| {
             let shut_out = ShutOut {
-                device: issued.device.to_string(),
-                serial: issued.serial.to_hex(),
-                authority: issued.authority.to_string(),
+                device: issued.device.clone(),
+                serial: issued.serial,
+                authority: issued.authority,
                 until: issued.validity.not_after(),
             };
             (issued.fingerprint, shut_out)
@@ -106,7 +103,7 @@ impl Remembered {
                 trusted: authority.is_trusted(),
                 until: authority.validity.not_after(),
             };
-            (authority.id.to_string(), known)
+            (authority.id, known)
         });
         let roots = lock.roots();
         let left = lock.authorities.iter().map(|authority| authority.root);
@@ -115,7 +112,7 @@ impl Remembered {
             epoch: lock.epoch,
             certificates: certificates.collect(),
             authorities: authorities.collect(),
-            roots: left.map(|root| root.to_string()).collect(),
+            roots: left.collect(),
         }
     }
 
@@ -142,17 +139,18 @@ impl Remembered {
         });
     }
 
-    /// Takes it back where the lock says otherwise, and somebody has said that it may: of these devices, and, with `order`,
-    /// of everything else.
-    pub fn accept(&mut self, lock: &Lock, devices: &[String], order: bool) {
+    /// Forgets that these devices were shut out: somebody has said that they may come back.
+    pub fn accept_devices(&mut self, devices: &[DeviceId]) {
         self.certificates
             .retain(|_, out| !devices.contains(&out.device));
-        if order {
-            let now = Remembered::of(lock);
-            self.epoch = now.epoch;
-            self.authorities = now.authorities;
-            self.roots = now.roots;
-        }
+    }
+
+    /// Takes the steps of this lock for the last ones: somebody has said that it may be behind what was remembered.
+    pub fn accept_order(&mut self, lock: &Lock) {
+        let now = Remembered::of(lock);
+        self.epoch = now.epoch;
+        self.authorities = now.authorities;
+        self.roots = now.roots;
     }
 }
 
@@ -165,7 +163,7 @@ impl Lock {
         published: &[PublishedCrl],
         now: Timestamp,
     ) -> BTreeSet<Forgotten> {
-        let trusted: BTreeSet<String> = self.trusted().map(|a| a.id.to_string()).collect();
+        let trusted: BTreeSet<IssuanceId> = self.trusted().map(|a| a.id).collect();
         let known = self.certificates.iter().map(|issued| issued.fingerprint);
         let known: BTreeSet<Fingerprint> = known.collect();
         let mut forgotten = BTreeSet::new();
@@ -176,24 +174,20 @@ impl Lock {
             }
         }
         let told = remembered.certificates.values();
-        let told: BTreeSet<(&str, &str)> = told
-            .map(|out| (out.authority.as_str(), out.serial.as_str()))
-            .collect();
+        let told = told.map(|out| (out.authority, out.serial));
         let own = self.certificates.iter();
-        let own: BTreeSet<(String, String)> = own
-            .map(|issued| (issued.authority.to_string(), issued.serial.to_hex()))
-            .collect();
+        let own = own.map(|issued| (issued.authority, issued.serial));
+        let known: BTreeSet<(IssuanceId, Serial)> = told.chain(own).collect();
         for PublishedCrl {
             authority, list, ..
         } in published
         {
-            let authority = authority.to_string();
-            if !trusted.contains(&authority) {
+            if !trusted.contains(authority) {
                 continue;
             }
             for serial in list.revoked.keys() {
-                let is_told = told.contains(&(authority.as_str(), serial.as_str()));
-                if !is_told && !own.contains(&(authority.clone(), serial.clone())) {
+                let of_ours = serial.parse().map(|serial| (*authority, serial));
+                if !of_ours.is_ok_and(|certificate| known.contains(&certificate)) {
                     forgotten.insert(Forgotten::Listed(serial.clone(), list.number));
                 }
             }
@@ -211,7 +205,7 @@ impl Lock {
             if has_ended(known.until, now) {
                 continue;
             }
-            let authority = { self.authorities.iter() }.find(|a| a.id.to_string() == *id);
+            let authority = { self.authorities.iter() }.find(|authority| authority.id == *id);
             match authority {
                 None => lost.push(Lost::Authority(known.name.clone())),
                 Some(authority) if authority.is_trusted() && !known.trusted => {
@@ -221,12 +215,8 @@ impl Lock {
             }
         }
         let believed = [&self.root].into_iter().chain(self.former.keys());
-        let believed = believed.map(ToString::to_string);
-        lost.extend(
-            believed
-                .filter(|id| remembered.roots.contains(id))
-                .map(Lost::Root),
-        );
+        let believed = believed.filter(|id| remembered.roots.contains(id));
+        lost.extend(believed.copied().map(Lost::Root));
         lost
     }
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::model::MadeKey;
 use crate::pki::Fault;
-use crate::record::Record;
+use crate::record::RecordWriter;
 use crate::root::{RootId, RootKey};
 
 const HEADER: &str =
@@ -24,14 +24,11 @@ impl Lock {
         let Some(key) = self.key else {
             return Ok(None);
         };
-        let records: Vec<String> = self
-            .records(&key)
-            .map(|record| record.to_string())
-            .collect();
+        let records: Vec<String> = self.records(&key).map(RecordWriter::into_text).collect();
         let Some(signatures) = signatures.of(&self.root, &records)? else {
             return Ok(None);
         };
-        let version = Record::new("homelab-lock").property("version", VERSION.to_string());
+        let version = RecordWriter::new("homelab-lock").property("version", VERSION);
         let mut text = format!("{HEADER}\n{version}\n");
         for (record, signature) in records.iter().zip(signatures) {
             let signed = format!("{record} signed=\"{signature}\"");
@@ -43,7 +40,7 @@ impl Lock {
     }
 
     /// Its records in the order of their lines.
-    fn records<'l>(&'l self, key: &'l RootKey) -> impl Iterator<Item = Record<'static>> + 'l {
+    fn records<'l>(&'l self, key: &'l RootKey) -> impl Iterator<Item = RecordWriter> + 'l {
         let root = std::iter::once_with(|| self.root_record(key));
         // Between two lines that stay as they are: git takes a change beside one that another
         // branch made for a conflict, and `union` would keep both forms of this line.
@@ -58,45 +55,43 @@ impl Lock {
         issued.chain(installed)
     }
 
-    fn root_record(&self, key: &RootKey) -> Record<'static> {
-        let record = Record::new("root")
-            .argument(self.root.to_string())
-            .property("key", key.to_string());
+    fn root_record(&self, key: &RootKey) -> RecordWriter {
+        let record = RecordWriter::new("root")
+            .argument(self.root)
+            .property("key", key);
         let former = self.former.iter().map(|(id, key)| format!("{id}:{key}"));
-        let former: Vec<String> = former.collect();
-        let record = match former.as_slice() {
-            [] => record,
-            former => record.property("former", former.join(" ")),
+        let record = if self.former.is_empty() {
+            record
+        } else {
+            record.list("former", former)
         };
         let record = match self.epoch {
             0 => record,
-            epoch => record.property("epoch", epoch.to_string()),
+            epoch => record.property("epoch", epoch),
         };
-        let predecessors: Vec<String> = { self.predecessors.iter() }
-            .map(ToString::to_string)
-            .collect();
-        match predecessors.as_slice() {
-            [] => record,
-            predecessors => record.property("succeeds", predecessors.join(" ")),
+        if self.predecessors.is_empty() {
+            record
+        } else {
+            record.list("succeeds", &self.predecessors)
         }
     }
 }
 
-fn authority_record(authority: &Authority, root: &RootId) -> Record<'static> {
-    let record = Record::new("authority").argument(authority.id.to_string());
+fn authority_record(authority: &Authority, root: &RootId) -> RecordWriter {
+    let record = RecordWriter::new("authority").argument(authority.id);
     let record = if authority.root == *root {
         record
     } else {
-        record.property("root", authority.root.to_string())
+        record.property("root", authority.root)
     };
     let record = record
-        .property("domain", authority.domain.to_string())
-        .property("not-before", authority.validity.not_before().to_string())
-        .property("not-after", authority.validity.not_after().to_string())
-        .property("key", authority.key.to_string())
+        .property("domain", &authority.domain)
+        .property("not-before", authority.validity.not_before())
+        .property("not-after", authority.validity.not_after())
+        .property("key", authority.key)
         .property(
             "certificate",
-            data_encoding::BASE64.encode(authority.certificate.der()),
+            data_encoding::BASE64.encode_display(authority.certificate.der()),
         );
     let record = match authority.origin {
         Origin::Derived => record,
@@ -108,33 +103,33 @@ fn authority_record(authority: &Authority, root: &RootId) -> Record<'static> {
         AuthorityState::Superseded => record.property("state", "replaced"),
         AuthorityState::Retired { since } => record
             .property("state", "retired")
-            .property("retired", since.to_string()),
+            .property("retired", since),
     }
 }
 
-fn crl_record(crl: &SignedCrl) -> Record<'static> {
-    Record::new("crl")
-        .property("authority", crl.authority.to_string())
-        .property("number", crl.number.to_string())
-        .property("updated", crl.updated.to_string())
-        .property("signature", crl.signature.to_string())
+fn crl_record(crl: &SignedCrl) -> RecordWriter {
+    RecordWriter::new("crl")
+        .property("authority", crl.authority)
+        .property("number", crl.number)
+        .property("updated", crl.updated)
+        .property("signature", &crl.signature)
 }
 
-fn certificate_record(issued: &Issued) -> Record<'static> {
-    let record = Record::new("certificate")
-        .argument(issued.device.to_string())
-        .property("id", issued.id.to_string())
-        .property("authority", issued.authority.to_string())
-        .property("email", issued.email.to_string())
-        .property("not-before", issued.validity.not_before().to_string())
-        .property("not-after", issued.validity.not_after().to_string())
-        .property("serial", issued.serial.to_hex())
-        .property("fingerprint", issued.fingerprint.to_string())
+fn certificate_record(issued: &Issued) -> RecordWriter {
+    let record = RecordWriter::new("certificate")
+        .argument(&issued.device)
+        .property("id", issued.id)
+        .property("authority", issued.authority)
+        .property("email", &issued.email)
+        .property("not-before", issued.validity.not_before())
+        .property("not-after", issued.validity.not_after())
+        .property("serial", issued.serial)
+        .property("fingerprint", issued.fingerprint)
         .property("profile", profile(issued.made));
     let record = match &issued.own_key {
         Some(certificate) => record.property(
             "certificate",
-            data_encoding::BASE64.encode(certificate.der()),
+            data_encoding::BASE64.encode_display(certificate.der()),
         ),
         None => record,
     };
@@ -142,23 +137,23 @@ fn certificate_record(issued: &Issued) -> Record<'static> {
         State::Active => record.property("state", "active"),
         State::Superseded { until } => record
             .property("state", "replaced")
-            .property("until", until.to_string()),
+            .property("until", until),
         State::Blocked { since } => record
             .property("state", "barred")
-            .property("retired", since.to_string()),
+            .property("retired", since),
         State::Revoked { since } => record
             .property("state", "retired")
-            .property("retired", since.to_string()),
+            .property("retired", since),
     }
 }
 
-fn installed_record(installed: &Installed) -> Record<'static> {
-    let record = Record::new("installed")
-        .argument(installed.device.to_string())
-        .property("fingerprint", installed.fingerprint.to_string());
+fn installed_record(installed: &Installed) -> RecordWriter {
+    let record = RecordWriter::new("installed")
+        .argument(&installed.device)
+        .property("fingerprint", installed.fingerprint);
     match installed.removed {
         None => record,
-        Some(since) => record.property("removed", since.to_string()),
+        Some(since) => record.property("removed", since),
     }
 }
 

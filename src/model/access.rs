@@ -14,10 +14,7 @@ pub enum Access {
     /// Everyone, from anywhere, without a certificate.
     Everyone,
     /// Whoever is on the LAN, without a certificate; from outside only the public paths.
-    Lan {
-        /// Paths open to everyone.
-        public: Vec<PublicPath>,
-    },
+    Lan { public: Vec<PublicPath> },
     /// The devices of these people.
     Certificate(Allowed),
 }
@@ -30,7 +27,6 @@ pub struct Allowed {
     pub people: Arc<BTreeSet<Name>>,
     /// Whether the LAN needs no certificate.
     pub lan: bool,
-    /// Paths open to everyone.
     pub public: Vec<PublicPath>,
     /// What the TLS handshake asks of a visitor.
     pub certificate: CertificateMode,
@@ -101,6 +97,5 @@ pub enum Admission {
         /// Whether the LAN needs no certificate.
         lan: bool,
     },
-    /// Not at all.
     Nowhere,
 }

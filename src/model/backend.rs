@@ -13,7 +13,6 @@ use super::upstream::{Trust, Upstreams};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Backend {
-    /// Passes it on.
     Proxy(Proxy),
     /// Answers it from files.
     Files(Files),
@@ -55,7 +54,6 @@ pub struct Proxy {
     pub upstreams: Upstreams,
 }
 
-/// Answers from files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Files {
     /// The directory on the Caddy host.
@@ -64,7 +62,6 @@ pub struct Files {
     pub browse: bool,
 }
 
-/// Sends visitors elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Redirect {
     /// Where to; without its path where `same_path`.
@@ -129,7 +126,6 @@ impl HostPath {
         Ok(HostPath(text.to_owned()))
     }
 
-    /// The path as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -137,13 +133,16 @@ impl HostPath {
 
 impl Files {
     /// Takes a directory whose own path has no part that begins with a dot: below such a directory,
-    /// as Caddy reads it, everything is hidden. Otherwise says why not.
-    pub fn new(root: &str, browse: bool) -> Result<Files, &'static str> {
+    /// as Caddy reads it, everything is hidden. Its listing is not shown. Otherwise says why not.
+    pub fn new(root: &str) -> Result<Files, &'static str> {
         let root = HostPath::new(root)?;
         if root.as_str().contains("/.") {
             return Err("a part of it begins with a dot, and such are hidden with all below them");
         }
-        Ok(Files { root, browse })
+        Ok(Files {
+            root,
+            browse: false,
+        })
     }
 }
 
@@ -165,7 +164,6 @@ impl Timeout {
 }
 
 impl Timeout {
-    /// The length as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -335,8 +333,8 @@ mod tests {
 
     #[test]
     fn paths_of_the_host_are_absolute() {
-        assert!(Files::new("/srv/www", true).is_ok());
-        assert!(Files::new("/home/alice/.www", true).is_err());
+        assert!(Files::new("/srv/www").is_ok());
+        assert!(Files::new("/home/alice/.www").is_err());
         assert!(HostPath::new("/srv/it's www").is_ok());
         for bad in ["", "srv", "./srv", "/srv/../etc", "/srv/{env.X}", "/srv\\"] {
             assert!(HostPath::new(bad).is_err(), "{bad}");

@@ -23,7 +23,6 @@ pub enum MadeKey {
 }
 
 impl MadeKey {
-    /// Every kind.
     pub const ALL: [MadeKey; 2] = [MadeKey::P256, MadeKey::Rsa];
 
     /// The word for it in a declaration.
@@ -63,7 +62,6 @@ impl RequestPath {
         }
     }
 
-    /// The path.
     pub fn as_str(&self) -> &str {
         &self.0
     }

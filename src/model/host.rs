@@ -88,7 +88,6 @@ impl Domain {
         Ok(Domain(text.to_owned()))
     }
 
-    /// The domain as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -117,7 +116,6 @@ impl fmt::Display for Domain {
 pub struct Host(String);
 
 impl Host {
-    /// The host as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -26,14 +26,12 @@ impl Language {
         (is_primary && subtags.all(is_subtag)).then(|| Language(tag.to_owned()))
     }
 
-    /// The tag.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl Default for Language {
-    /// English.
     fn default() -> Language {
         Language(Language::ENGLISH.to_owned())
     }

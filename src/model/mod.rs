@@ -48,7 +48,6 @@ pub struct Homelab {
     pub domain: Domain,
     /// How long certificates are valid.
     pub validity: ValidityPolicy,
-    /// The edge's own settings.
     pub edge: Edge,
     pub people: BTreeMap<Name, Person>,
     pub services: BTreeMap<Name, Service>,
@@ -95,7 +94,6 @@ pub struct ValidityPolicy {
 pub struct Person {
     /// The name that everything else refers to.
     pub name: Name,
-    /// The name to show.
     pub display_name: DisplayName,
     /// The person's address; it stands in the certificates.
     pub email: Email,
@@ -111,7 +109,6 @@ pub struct Person {
 #[derive(Debug)]
 pub struct Device {
     pub id: DeviceId,
-    /// What it runs.
     pub platform: Platform,
     /// The platform's major version, where the declaration says it.
     pub version: Option<u32>,
@@ -142,13 +139,11 @@ impl Device {
 /// Something behind the edge.
 #[derive(Debug)]
 pub struct Service {
-    /// The service's name.
     pub name: Name,
     /// The name to show: its own title, its app's, or its name.
     pub title: String,
     /// The hosts it answers to; at least one.
     pub hosts: Vec<Host>,
-    /// Who may reach it.
     pub access: Access,
     /// What it does with a request that is let in.
     pub backend: Backend,

@@ -5,7 +5,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
+
+use crate::record::serde_as_text;
 
 /// The name of a person, device, group or service: `[a-z0-9-]{1,63}` without a hyphen at an edge.
 ///
@@ -48,7 +50,6 @@ impl Name {
         Ok(Name(text.into()))
     }
 
-    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -96,11 +97,7 @@ impl fmt::Display for DeviceId {
     }
 }
 
-impl Serialize for DeviceId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
+serde_as_text!(DeviceId);
 
 impl FromStr for DeviceId {
     type Err = NotADeviceId;

@@ -31,7 +31,6 @@ impl DisplayName {
         Ok(DisplayName(text.to_owned()))
     }
 
-    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -90,7 +89,6 @@ impl Email {
         Ok(Email(text.to_owned()))
     }
 
-    /// The address as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -11,7 +11,6 @@ use crate::source::{Span, Spanned};
 /// Text and where it was written.
 pub(crate) type Text = Spanned<String>;
 
-/// A whole `homelab.kdl`.
 #[derive(Debug, Default)]
 pub(crate) struct Declaration {
     /// `domain "home.example.com"`.

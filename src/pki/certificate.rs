@@ -3,19 +3,24 @@
 use std::fmt;
 
 use cms::cert::x509;
+use der::oid::ObjectIdentifier;
 use der::{Decode, Encode};
 use thiserror::Error;
 
 use super::pem::pem;
-use super::{Fingerprint, KeyFingerprint, PublicKey};
+use super::{Fingerprint, KeyFingerprint, PublicKey, oid};
 use crate::source::{is_invisible, visible};
 
 /// id-at-commonName (RFC 5280 appendix A.1).
-const COMMON_NAME: &str = "2.5.4.3";
+const COMMON_NAME: ObjectIdentifier = oid("2.5.4.3");
 
 /// The attributes of a name that browsers can be told to look for, in the order of their use:
 /// id-at-commonName, id-at-organizationName, id-at-organizationalUnitName (RFC 5280 appendix A.1).
-const TELLING: [(&str, &str); 3] = [(COMMON_NAME, "CN"), ("2.5.4.10", "O"), ("2.5.4.11", "OU")];
+const TELLING: [(ObjectIdentifier, &str); 3] = [
+    (COMMON_NAME, "CN"),
+    (oid("2.5.4.10"), "O"),
+    (oid("2.5.4.11"), "OU"),
+];
 
 /// An attribute of a subject's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +48,6 @@ impl Certificate {
         Ok(Certificate { der })
     }
 
-    /// The DER encoding.
     pub fn der(&self) -> &[u8] {
         &self.der
     }
@@ -63,7 +67,7 @@ impl Certificate {
     pub fn subject_title(&self) -> String {
         let read = x509::Certificate::from_der(&self.der).expect("it was read when it was made");
         let subject = read.tbs_certificate().subject();
-        let names = subject.iter().filter(|a| a.oid.to_string() == COMMON_NAME);
+        let names = subject.iter().filter(|a| a.oid == COMMON_NAME);
         let name = names
             .filter_map(|a| str::from_utf8(a.value.value()).ok())
             .find(|name| !name.is_empty() && !name.chars().any(is_invisible));
@@ -75,7 +79,7 @@ impl Certificate {
         let read = x509::Certificate::from_der(&self.der).expect("it was read when it was made");
         let subject = read.tbs_certificate().subject();
         TELLING.into_iter().find_map(|(oid, name)| {
-            let values = subject.iter().filter(|a| a.oid.to_string() == oid);
+            let values = subject.iter().filter(|a| a.oid == oid);
             let value = values
                 .filter_map(|a| str::from_utf8(a.value.value()).ok())
                 .find(|value| !value.is_empty() && !value.chars().any(is_invisible))?;

@@ -3,6 +3,7 @@
 //! What is signed is a pure function of a [`CrlProfile`], so whoever knows that and the signature
 //! can write the whole list to the last byte, without the key ([`replay_crl`]).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU64;
@@ -44,7 +45,6 @@ pub struct Crl {
 }
 
 impl Crl {
-    /// The DER encoding.
     pub fn der(&self) -> &[u8] {
         &self.der
     }
@@ -69,10 +69,10 @@ pub(crate) fn sign_crl(
         CrlError::Signature => CrlError::Fault(Fault),
         other => other,
     })?;
-    let unreadable = |error: der::Error| CrlError::Encoding(error.to_string());
+    let unreadable = |error: der::Error| CrlError::Encoding(error.to_string().into());
     let read: CertificateList = CertificateList::from_der(&crl.der).map_err(unreadable)?;
     let signature = CrlSignature::from_der(&key.public_key(), read.signature.raw_bytes());
-    let signature = signature.ok_or_else(|| CrlError::Encoding(String::from("no signature")))?;
+    let signature = signature.ok_or_else(|| CrlError::Encoding("no signature".into()))?;
     Ok((crl, signature))
 }
 
@@ -132,7 +132,7 @@ fn encode(profile: &CrlProfile, signer: &impl rcgen::SigningKey) -> Result<Crl, 
     let signed = params.signed_by(&profile.issuer.signing(signer));
     let crl = signed.map_err(|error| match error {
         rcgen::Error::RemoteKeyError => CrlError::Signature,
-        other => CrlError::Encoding(other.to_string()),
+        other => CrlError::Encoding(other.to_string().into()),
     })?;
     Ok(Crl {
         der: crl.der().to_vec(),
@@ -165,7 +165,7 @@ pub struct ReadCrl {
 /// # Errors
 /// [`CrlError::Signature`] if it has not, and [`CrlError::Encoding`] if it is no list.
 pub(crate) fn read_crl(der: &[u8], authority: &Certificate) -> Result<ReadCrl, CrlError> {
-    let unreadable = |error: der::Error| CrlError::Encoding(error.to_string());
+    let unreadable = |error: der::Error| CrlError::Encoding(error.to_string().into());
     let list: CertificateList = CertificateList::from_der(der).map_err(unreadable)?;
     let signed = list.tbs_cert_list.to_der().map_err(unreadable)?;
     let scheme = Scheme::of(&list.signature_algorithm).map_err(|_| CrlError::Signature)?;
@@ -195,13 +195,13 @@ pub(crate) fn read_crl(der: &[u8], authority: &Certificate) -> Result<ReadCrl, C
 const CRL_NUMBER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.20");
 
 fn no_number() -> CrlError {
-    CrlError::Encoding(String::from("it has no number"))
+    CrlError::Encoding("it has no number".into())
 }
 
 fn moment(time: Time) -> Result<Timestamp, CrlError> {
     let seconds = i64::try_from(time.to_unix_duration().as_secs()).ok();
     let moment = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
-    moment.ok_or_else(|| CrlError::Encoding(String::from("a date is none")))
+    moment.ok_or_else(|| CrlError::Encoding("a date is none".into()))
 }
 
 /// The lists in a file, each in DER: one as it is, or any number in PEM. Whether they are any good, they say
@@ -338,7 +338,7 @@ pub(crate) enum CrlError {
     Fault(#[from] Fault),
     /// The encoder refused the fields or wrote something that is no list.
     #[error("revocation list cannot be encoded: {0}")]
-    Encoding(String),
+    Encoding(Cow<'static, str>),
 }
 
 #[cfg(test)]

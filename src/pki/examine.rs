@@ -38,16 +38,13 @@ pub struct CertificateFields {
 /// Whether an authority has signed a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signed {
-    /// It has.
     Yes,
-    /// It has not.
     No,
     /// Its key is of a kind that is not verified here.
     Unknown,
 }
 
 impl Certificate {
-    /// What it says.
     pub fn fields(&self) -> CertificateFields {
         let read = self.read();
         let tbs = read.tbs_certificate();

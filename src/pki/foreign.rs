@@ -111,7 +111,7 @@ fn form(block: &Pem) -> Result<Form, ForeignKeyError> {
         "PRIVATE KEY" => Ok(Form::Pkcs8),
         "ENCRYPTED PRIVATE KEY" => Ok(Form::EncryptedPkcs8),
         other => {
-            let kind = UnusableKey::Kind(format!("the kind of a {}", other.to_lowercase()));
+            let kind = UnusableKey::Kind(format!("the kind of a {}", other.to_lowercase()).into());
             Err(ForeignKeyError::Unusable(kind))
         }
     }
@@ -160,7 +160,6 @@ impl From<DecryptError> for ForeignKeyError {
 /// Why a private key cannot be taken.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ForeignKeyError {
-    /// The file holds none.
     #[error("it holds no private key in PEM")]
     NoKey,
     /// The key is there, but not whole.

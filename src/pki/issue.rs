@@ -19,7 +19,6 @@ use super::{Certificate, Fault, IssuerName, PrivateKey, PublicKey, Serial, Valid
 pub(crate) struct AuthorityProfile {
     /// The whole of its subject name; unique among the authorities that a client may meet.
     pub common_name: String,
-    /// Its serial number.
     pub serial: Serial,
     /// When it may be relied on.
     pub validity: Validity,
@@ -32,7 +31,6 @@ pub(crate) struct LeafProfile {
     pub common_name: String,
     /// What the subject belongs to.
     pub organization: String,
-    /// The subject's email address.
     pub email: String,
     /// Its serial number, unique to its issuer.
     pub serial: Serial,
@@ -43,7 +41,6 @@ pub(crate) struct LeafProfile {
 /// An authority that signs leaves.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Issuer<'a> {
-    /// The authority's key.
     pub key: &'a PrivateKey,
     /// How its own certificate names it.
     pub name: &'a IssuerName,

@@ -37,7 +37,6 @@ impl IssuerName {
         })
     }
 
-    /// The key identifier.
     pub fn key_id(&self) -> &[u8] {
         &self.key_id
     }

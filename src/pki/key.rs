@@ -101,7 +101,7 @@ impl PrivateKey {
         }
         match p384::SecretKey::from_sec1_der(der) {
             Ok(secret) => Ok(PrivateKey::p384(&secret)),
-            Err(_) => Err(UnusableKey::Kind(String::from("another curve"))),
+            Err(_) => Err(UnusableKey::Kind("another curve".into())),
         }
     }
 
@@ -110,7 +110,7 @@ impl PrivateKey {
     /// # Errors
     /// An [`UnusableKey`] if it cannot be signed with.
     pub fn from_pkcs1_der(der: &[u8]) -> Result<PrivateKey, UnusableKey> {
-        let key = RsaKey::from_pkcs1(der).map_err(|why| UnusableKey::Kind(why.to_owned()))?;
+        let key = RsaKey::from_pkcs1(der).map_err(|why| UnusableKey::Kind(why.into()))?;
         let public = key.public_key();
         let secret = Secret::Rsa(Box::new(key));
         Ok(PrivateKey { secret, public })
@@ -158,7 +158,6 @@ impl PrivateKey {
         }
     }
 
-    /// The same in PEM.
     pub fn to_pkcs8_pem(&self) -> Zeroizing<String> {
         // RFC 7468 §10.
         Zeroizing::new(pem("PRIVATE KEY", &self.to_pkcs8_der()))

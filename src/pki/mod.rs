@@ -34,10 +34,12 @@ mod validity;
 #[cfg(test)]
 mod golden;
 
+use der::oid::ObjectIdentifier;
+
 pub use authority::read_authority;
 pub(crate) use authority::{NotAnAuthority, can_sign_for};
 pub(crate) use bundle::{
-    BundleContent, BundleError, BundleProfile, BundledCertificate, OpenError, OpenedBundle,
+    BundleContent, BundleError, BundleProfile, BundledCertificate, KeyBag, OpenError, OpenedBundle,
     SealedBundle, bundle, read_with_another,
 };
 pub(crate) use certificate::SubjectAttribute;
@@ -59,3 +61,8 @@ pub(crate) use request::RequestError;
 pub use request::requested_key;
 pub(crate) use serial::Serial;
 pub(crate) use validity::{Validity, ValidityError};
+
+/// An object identifier as it is written in standards.
+const fn oid(text: &str) -> ObjectIdentifier {
+    ObjectIdentifier::new_unwrap(text)
+}

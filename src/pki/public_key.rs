@@ -1,5 +1,6 @@
 //! Public keys as certificates and requests hold them, of the kinds that every Caddy verifies.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use cms::cert::x509::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
@@ -12,8 +13,8 @@ use rcgen::PublicKeyData;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::KeyFingerprint;
 use super::signature::{Hash, Scheme};
+use super::{KeyFingerprint, oid};
 
 /// id-ecPublicKey and the curves secp256r1 and secp384r1 (RFC 5480 §2.1.1).
 pub(super) const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
@@ -25,20 +26,23 @@ pub(super) const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.1
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
 /// Kinds of keys that are known by name only, so that people are told what they have.
-const NAMED: [(&str, &str); 13] = [
-    ("1.2.840.10040.4.1", "DSA"),
-    ("1.2.840.10045.3.1.1", "P-192"),
-    ("1.2.840.113549.1.1.10", "RSA for PSS alone (id-RSASSA-PSS)"),
-    ("1.3.101.110", "X25519, which cannot sign"),
-    ("1.3.101.112", "Ed25519"),
-    ("1.3.101.113", "Ed448"),
-    ("1.3.132.0.10", "secp256k1"),
-    ("1.3.132.0.33", "P-224"),
-    ("1.3.132.0.35", "P-521"),
-    ("1.3.36.3.3.2.8.1.1.7", "brainpoolP256r1"),
-    ("1.3.36.3.3.2.8.1.1.11", "brainpoolP384r1"),
-    ("1.3.36.3.3.2.8.1.1.13", "brainpoolP512r1"),
-    ("1.2.156.10197.1.301", "SM2"),
+const NAMED: [(ObjectIdentifier, &str); 13] = [
+    (oid("1.2.840.10040.4.1"), "DSA"),
+    (oid("1.2.840.10045.3.1.1"), "P-192"),
+    (
+        oid("1.2.840.113549.1.1.10"),
+        "RSA for PSS alone (id-RSASSA-PSS)",
+    ),
+    (oid("1.3.101.110"), "X25519, which cannot sign"),
+    (oid("1.3.101.112"), "Ed25519"),
+    (oid("1.3.101.113"), "Ed448"),
+    (oid("1.3.132.0.10"), "secp256k1"),
+    (oid("1.3.132.0.33"), "P-224"),
+    (oid("1.3.132.0.35"), "P-521"),
+    (oid("1.3.36.3.3.2.8.1.1.7"), "brainpoolP256r1"),
+    (oid("1.3.36.3.3.2.8.1.1.11"), "brainpoolP384r1"),
+    (oid("1.3.36.3.3.2.8.1.1.13"), "brainpoolP512r1"),
+    (oid("1.2.156.10197.1.301"), "SM2"),
 ];
 
 /// Bits of an RSA key: fewer can be broken, and a TLS server of Go's refuses more (crypto/tls since 1.20.7).
@@ -238,7 +242,7 @@ pub enum UnusableKey {
     Damaged,
     /// Another kind or curve than Caddy, or the devices' programs, take.
     #[error("its key is of {0}")]
-    Kind(String),
+    Kind(Cow<'static, str>),
     /// RFC 5480 §2.1.1 forbids it, and Go cannot read it.
     #[error("its key spells its curve out in numbers instead of naming it")]
     ExplicitCurve,
@@ -268,11 +272,10 @@ impl UnusableKey {
     }
 
     pub(super) fn named(oid: ObjectIdentifier) -> UnusableKey {
-        let text = oid.to_string();
-        let name = NAMED.iter().find(|(known, _)| *known == text);
+        let name = NAMED.iter().find(|(known, _)| *known == oid);
         UnusableKey::Kind(match name {
-            Some((_, name)) => (*name).to_owned(),
-            None => format!("a kind that is not known here ({text})"),
+            Some((_, name)) => Cow::Borrowed(*name),
+            None => format!("a kind that is not known here ({oid})").into(),
         })
     }
 }

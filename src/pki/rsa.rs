@@ -46,7 +46,6 @@ impl RsaKey {
         PublicKey::new(KeyKind::Rsa, self.pair.public_key().as_ref().to_vec())
     }
 
-    /// The signature of `message`.
     pub(super) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Fault> {
         let mut signature = vec![0; self.pair.public().modulus_len()];
         // RFC 8017 §9.2: this padding takes no randomness, and ring draws none for it.

@@ -20,7 +20,6 @@ const PRIME_OCTETS: usize = BITS as usize / 16;
 
 const PERSONALIZATION: &[u8] = b"det RSA key gen";
 
-/// The public exponent.
 const EXPONENT: u32 = 65537;
 
 type Secret = Zeroizing<BoxedUint>;

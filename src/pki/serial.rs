@@ -6,6 +6,8 @@ use std::str::FromStr;
 use data_encoding::HEXLOWER;
 use thiserror::Error;
 
+use crate::record::serde_as_text;
+
 /// A certificate's serial number: positive, and 20 octets long in DER without a padding octet.
 ///
 /// It is written as 40 lower-case hexadecimal digits, by [`Display`](fmt::Display) and read by
@@ -37,7 +39,7 @@ impl Serial {
 
 impl fmt::Display for Serial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.to_hex())
+        HEXLOWER.encode_write(&self.0, f)
     }
 }
 
@@ -63,6 +65,8 @@ impl FromStr for Serial {
         }
     }
 }
+
+serde_as_text!(Serial);
 
 /// A text that is not a serial number as [`Serial`] writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]

@@ -1,5 +1,7 @@
 //! Signatures that others made, verified whichever way they are made.
 
+use std::borrow::Cow;
+
 use cms::cert::x509::spki::AlgorithmIdentifierOwned;
 use der::Sequence;
 use der::asn1::{Any, ObjectIdentifier};
@@ -12,9 +14,8 @@ use ring::signature::{
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 use thiserror::Error;
 
-use super::{KeyKind, PublicKey};
+use super::{KeyKind, PublicKey, oid};
 
-/// How something is signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scheme {
     /// RFC 5758 §3.2.
@@ -37,35 +38,35 @@ pub(super) enum Hash {
 }
 
 /// What signature algorithms are called by. RFC 5758 §3.2, RFC 8017 §A.2.4, RFC 8410 §3.
-const SCHEMES: [(&str, Scheme); 8] = [
-    ("1.2.840.10045.4.3.1", Scheme::Ecdsa(Hash::Sha224)),
-    ("1.2.840.10045.4.3.2", Scheme::Ecdsa(Hash::Sha256)),
-    ("1.2.840.10045.4.3.3", Scheme::Ecdsa(Hash::Sha384)),
-    ("1.2.840.10045.4.3.4", Scheme::Ecdsa(Hash::Sha512)),
-    ("1.2.840.113549.1.1.11", Scheme::Pkcs1(Hash::Sha256)),
-    ("1.2.840.113549.1.1.12", Scheme::Pkcs1(Hash::Sha384)),
-    ("1.2.840.113549.1.1.13", Scheme::Pkcs1(Hash::Sha512)),
-    ("1.3.101.112", Scheme::Ed25519),
+const SCHEMES: [(ObjectIdentifier, Scheme); 8] = [
+    (oid("1.2.840.10045.4.3.1"), Scheme::Ecdsa(Hash::Sha224)),
+    (oid("1.2.840.10045.4.3.2"), Scheme::Ecdsa(Hash::Sha256)),
+    (oid("1.2.840.10045.4.3.3"), Scheme::Ecdsa(Hash::Sha384)),
+    (oid("1.2.840.10045.4.3.4"), Scheme::Ecdsa(Hash::Sha512)),
+    (oid("1.2.840.113549.1.1.11"), Scheme::Pkcs1(Hash::Sha256)),
+    (oid("1.2.840.113549.1.1.12"), Scheme::Pkcs1(Hash::Sha384)),
+    (oid("1.2.840.113549.1.1.13"), Scheme::Pkcs1(Hash::Sha512)),
+    (oid("1.3.101.112"), Scheme::Ed25519),
 ];
 
 /// Those that are known by name only, so that people are told what they have.
-const NAMED: [(&str, &str); 7] = [
-    ("1.2.840.10045.4.1", "SHA-1, which can be forged"),
-    ("1.2.840.113549.1.1.4", "MD5, which can be forged"),
-    ("1.2.840.113549.1.1.5", "SHA-1, which can be forged"),
-    ("1.2.840.113549.1.1.14", "SHA-224 of RSA"),
-    ("1.2.840.113549.1.1.15", "SHA-512/224 of RSA"),
-    ("1.2.840.113549.1.1.16", "SHA-512/256 of RSA"),
-    ("1.3.101.113", "Ed448"),
+const NAMED: [(ObjectIdentifier, &str); 7] = [
+    (oid("1.2.840.10045.4.1"), "SHA-1, which can be forged"),
+    (oid("1.2.840.113549.1.1.4"), "MD5, which can be forged"),
+    (oid("1.2.840.113549.1.1.5"), "SHA-1, which can be forged"),
+    (oid("1.2.840.113549.1.1.14"), "SHA-224 of RSA"),
+    (oid("1.2.840.113549.1.1.15"), "SHA-512/224 of RSA"),
+    (oid("1.2.840.113549.1.1.16"), "SHA-512/256 of RSA"),
+    (oid("1.3.101.113"), "Ed448"),
 ];
 
 /// id-RSASSA-PSS and id-mgf1 (RFC 8017 §A.2.3), and the hashes (RFC 5754 §2).
-const PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
-const MGF1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.8");
-const HASHES: [(&str, Hash, u32); 3] = [
-    ("2.16.840.1.101.3.4.2.1", Hash::Sha256, 32),
-    ("2.16.840.1.101.3.4.2.2", Hash::Sha384, 48),
-    ("2.16.840.1.101.3.4.2.3", Hash::Sha512, 64),
+const PSS: ObjectIdentifier = oid("1.2.840.113549.1.1.10");
+const MGF1: ObjectIdentifier = oid("1.2.840.113549.1.1.8");
+const HASHES: [(ObjectIdentifier, Hash, u32); 3] = [
+    (oid("2.16.840.1.101.3.4.2.1"), Hash::Sha256, 32),
+    (oid("2.16.840.1.101.3.4.2.2"), Hash::Sha384, 48),
+    (oid("2.16.840.1.101.3.4.2.3"), Hash::Sha512, 64),
 ];
 
 /// RFC 8017 §A.2.3.
@@ -90,20 +91,20 @@ impl Scheme {
         if algorithm.oid == PSS {
             return pss(algorithm);
         }
-        let oid = algorithm.oid.to_string();
+        let oid = algorithm.oid;
         if let Some((_, scheme)) = SCHEMES.iter().find(|(known, _)| *known == oid) {
             return if scheme.takes(algorithm.parameters.as_ref()) {
                 Ok(*scheme)
             } else {
-                Err(UnknownScheme(String::from(
-                    "parameters that do not belong to its algorithm",
-                )))
+                Err(UnknownScheme(
+                    "parameters that do not belong to its algorithm".into(),
+                ))
             };
         }
         let named = NAMED.iter().find(|(known, _)| *known == oid);
         Err(UnknownScheme(match named {
-            Some((_, name)) => (*name).to_owned(),
-            None => format!("an algorithm that is not known here ({oid})"),
+            Some((_, name)) => Cow::Borrowed(*name),
+            None => format!("an algorithm that is not known here ({oid})").into(),
         }))
     }
 
@@ -127,20 +128,18 @@ impl Scheme {
 }
 
 fn pss(algorithm: &AlgorithmIdentifierOwned) -> Result<Scheme, UnknownScheme> {
-    let unknown = |what: &str| UnknownScheme(format!("RSA-PSS with {what}"));
+    let unknown = |what: &str| UnknownScheme(format!("RSA-PSS with {what}").into());
     let parameters = algorithm.parameters.as_ref();
     let parameters = parameters.and_then(|found| found.decode_as::<PssParameters>().ok());
     let parameters = parameters.ok_or_else(|| unknown("parameters that cannot be read"))?;
     // RFC 4055 §2.1: the parameters of a hash are NULL, or else left out.
     let plain = |found: &AlgorithmIdentifierOwned| {
         let is_plain = found.parameters.as_ref().is_none_or(Any::is_null);
-        is_plain.then(|| found.oid.to_string())
+        is_plain.then_some(found.oid)
     };
     // RFC 8017 §A.2.3: SHA-1 where nothing is said.
     let hash = parameters.hash.as_ref().and_then(plain);
-    let known = HASHES
-        .iter()
-        .find(|(known, ..)| hash.as_deref() == Some(*known));
+    let known = HASHES.iter().find(|(known, ..)| hash == Some(*known));
     let (name, hash, octets) = known.ok_or_else(|| unknown("another hash than SHA-2"))?;
     let mask = parameters.mask.filter(|mask| mask.oid == MGF1);
     let mask = mask.and_then(|mask| {
@@ -148,7 +147,7 @@ fn pss(algorithm: &AlgorithmIdentifierOwned) -> Result<Scheme, UnknownScheme> {
             .decode_as::<AlgorithmIdentifierOwned>()
             .ok()
     });
-    if mask.as_ref().and_then(plain).as_deref() != Some(*name) || parameters.trailer.is_some() {
+    if mask.as_ref().and_then(plain) != Some(*name) || parameters.trailer.is_some() {
         return Err(unknown("two different hashes"));
     }
     if parameters.salt == Some(*octets) {
@@ -237,4 +236,4 @@ impl Hash {
 /// A way of signing that is not verified here.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("it is signed with {0}")]
-pub struct UnknownScheme(String);
+pub struct UnknownScheme(Cow<'static, str>);

@@ -77,23 +77,15 @@ pub enum ValidityError {
     /// It ends before, or when, it begins.
     #[error("validity ends at {not_after}, not after it begins at {not_before}")]
     Reversed {
-        /// When it would begin.
         not_before: Timestamp,
-        /// When it would end.
         not_after: Timestamp,
     },
     /// X.509 writes whole seconds only.
     #[error("validity date {instant} is not a whole second")]
-    PartOfSecond {
-        /// The date.
-        instant: Timestamp,
-    },
+    PartOfSecond { instant: Timestamp },
     /// It is too early to be read back.
     #[error("validity date {instant} is before the year 1970")]
-    Year {
-        /// The date.
-        instant: Timestamp,
-    },
+    Year { instant: Timestamp },
 }
 
 #[cfg(test)]

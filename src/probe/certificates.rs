@@ -24,7 +24,6 @@ const STRANGER_SEED: [u8; 32] = *b"a stranger's, whom nobody trusts";
 pub(crate) struct ClientCertificate<'l> {
     pub issued: &'l Issued,
     pub standing: Standing,
-    /// What it is called.
     pub name: String,
     pub(super) identity: ClientIdentity,
 }
@@ -32,7 +31,6 @@ pub(crate) struct ClientCertificate<'l> {
 /// A certificate that is not tried.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct NotTried {
-    /// What it is called.
     pub certificate: String,
     pub why: WhyNotTried,
 }

@@ -26,7 +26,6 @@ use crate::verify::{Answer, Unreached};
 /// request is sent all the same: three times what the handshake took, in these bounds. Caddy says it at once.
 const VERDICT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
 
-/// Makes connections.
 pub(super) struct Client {
     provider: Arc<CryptoProvider>,
     roots: Option<Arc<WebPkiServerVerifier>>,

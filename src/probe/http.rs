@@ -14,7 +14,6 @@ const MOST_ANNOUNCED: usize = 8;
 /// Headers of an answer, at the most.
 const MOST_HEADERS: usize = 200;
 
-/// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Response {
     Http(Reply),

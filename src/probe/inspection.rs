@@ -12,7 +12,6 @@ use crate::model::SiteCertificates;
 use crate::pki::{Certificate, CertificateFields};
 use crate::verify::Site;
 
-/// A server's certificate.
 #[derive(Debug, Clone)]
 pub(super) struct ServerCertificate {
     /// None where it cannot be read.

@@ -12,11 +12,9 @@ use super::inspection::ServerCertificateFault;
 use crate::dates;
 use crate::verify::{Age, Judgement, Place, Unreached, Verdict};
 
-/// What is served.
 #[derive(Debug, Serialize)]
 pub(crate) struct LiveReport {
     pub now: Timestamp,
-    /// The declared hosts.
     pub hosts: Vec<HostReport>,
     /// The servers that they are at, as wholes.
     pub servers: Vec<HostReport>,
@@ -57,7 +55,6 @@ pub(crate) struct ServedReport {
 /// A request, and what came of it.
 #[derive(Debug, Serialize)]
 pub(crate) struct RequestReport {
-    /// Who made it.
     pub visitor: String,
     /// The path, behind the method where that is not `GET`; a URL where it was asked without TLS.
     pub path: String,
@@ -65,7 +62,6 @@ pub(crate) struct RequestReport {
     pub server_name: Option<String>,
     /// What was to come of it.
     pub expected: String,
-    /// What came.
     pub got: String,
     #[serde(flatten)]
     pub judgement: Judgement,

@@ -79,7 +79,6 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// The request in HTTP/1.1.
     pub(super) fn to_http1(self) -> Vec<u8> {
         let mut text = Vec::new();
         let mut put = |words: &[&str]| words.iter().for_each(|word| text.extend(word.bytes()));

@@ -107,7 +107,7 @@ fn written(
     top.set("PayloadIdentifier", &*labels.identifier);
     top.set("PayloadDisplayName", title);
     top.set("PayloadDescription", describes);
-    top.set("PayloadOrganization", &*labels.domain);
+    top.set("PayloadOrganization", labels.domain.as_str());
     // On a Mac the user's own keychain and preferences, not everybody's.
     top.set("PayloadScope", "User");
     let payloads = payloads.into_iter().map(|mut payload| {

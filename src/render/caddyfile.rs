@@ -1,5 +1,6 @@
 //! The Caddyfile and the files that it imports.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde::Serialize;
@@ -44,7 +45,7 @@ struct Context<'p> {
 /// A page in its place in the file.
 #[derive(Serialize)]
 struct Page {
-    name: String,
+    name: Cow<'static, str>,
     /// The page on one line.
     html: String,
 }
@@ -61,7 +62,7 @@ struct PageContext<'p> {
 /// path of the Caddy host, which nobody knows here.
 pub(super) fn render_pages(pages: &Pages, templates: &Templates) -> Result<Artifact, Mistake> {
     let mut used = BTreeSet::new();
-    let mut page = |name: String, template: &str, links: &[Link]| {
+    let mut page = |name: Cow<'static, str>, template: &str, links: &[Link]| {
         let context = PageContext {
             domain: &pages.domain,
             email: &pages.email,
@@ -76,14 +77,18 @@ pub(super) fn render_pages(pages: &Pages, templates: &Templates) -> Result<Artif
     };
     let mut rendered = Vec::new();
     for kind in KINDS {
-        rendered.push(page(kind.to_owned(), kind, &[])?);
+        rendered.push(page(Cow::Borrowed(kind), kind, &[])?);
     }
     if let Some(landing) = &pages.landing {
         for (number, links) in (1..).zip(&landing.visitors) {
-            rendered.push(page(format!("visitors-{number}"), "landing", links)?);
+            rendered.push(page(
+                Cow::Owned(format!("visitors-{number}")),
+                "landing",
+                links,
+            )?);
         }
         if !landing.home.is_empty() {
-            rendered.push(page(String::from("at-home"), "landing", &landing.home)?);
+            rendered.push(page(Cow::Borrowed("at-home"), "landing", &landing.home)?);
         }
     }
     let context = Context {

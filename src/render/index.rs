@@ -1,5 +1,6 @@
 //! The admin's page, and the timeline in it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::tz::Offset;
@@ -7,7 +8,7 @@ use jiff::{Span, Timestamp};
 use serde::Serialize;
 
 use super::Artifact;
-use crate::dates;
+use crate::dates::{self, Shown};
 use crate::derive::{Index, Term};
 use crate::diagnostic::Mistake;
 use crate::pki::Validity;
@@ -18,18 +19,18 @@ use crate::template::Templates;
 struct Context<'i> {
     #[serde(flatten)]
     index: &'i Index,
-    timeline: Option<Timeline>,
+    timeline: Option<Timeline<'i>>,
     /// The services with paths that are open: to look through all of them for each service would take as long as both, multiplied.
     opened: BTreeMap<&'i str, bool>,
 }
 
 /// Dates as places between 0 and 100. It knows no present: the page is the same on every day.
 #[derive(Serialize)]
-struct Timeline {
+struct Timeline<'i> {
     /// Days to mark, with what to write there.
     ticks: Vec<Tick>,
     /// A row for each device that has a certificate, then one for each authority.
-    rows: Vec<Row>,
+    rows: Vec<Row<'i>>,
 }
 
 #[derive(Serialize)]
@@ -39,13 +40,13 @@ struct Tick {
 }
 
 #[derive(Serialize)]
-struct Row {
-    name: String,
+struct Row<'i> {
+    name: Cow<'i, str>,
     is_authority: bool,
     /// The certificate's bar, and those of older ones.
     bars: Vec<Bar>,
-    renew_from: Option<String>,
-    until: String,
+    renew_from: Option<Shown>,
+    until: End,
 }
 
 #[derive(Serialize)]
@@ -59,7 +60,6 @@ struct Bar {
     goes_on: bool,
 }
 
-/// Renders the admin's page.
 pub(super) fn render(index: &Index, templates: &Templates) -> Result<Artifact, Mistake> {
     let context = context(index);
     Ok(templates.render("index.html.j2", &context)?.into())
@@ -77,7 +77,7 @@ fn context(index: &Index) -> Context<'_> {
     }
 }
 
-fn timeline(index: &Index) -> Option<Timeline> {
+fn timeline(index: &Index) -> Option<Timeline<'_>> {
     let devices = || index.people.iter().flat_map(|person| &person.devices);
     let terms = || devices().flat_map(|device| device.term.iter().chain(&device.older));
     let scale = Scale {
@@ -88,22 +88,22 @@ fn timeline(index: &Index) -> Option<Timeline> {
     for person in &index.people {
         for device in &person.devices {
             let Some(term) = &device.term else { continue };
-            let mut bars = vec![scale.bar(term, false)];
-            bars.extend(device.older.iter().map(|older| scale.bar(older, true)));
+            let older = device.older.iter().map(|older| scale.older_bar(older));
+            let bars = [scale.bar(term)].into_iter().chain(older).collect();
             rows.push(Row {
-                name: format!("{}/{}", person.name, device.name),
+                name: Cow::Owned(format!("{}/{}", person.name, device.name)),
                 is_authority: false,
                 bars,
-                renew_from: term.renew_from.map(|at| dates::day(at).to_string()),
+                renew_from: term.renew_from.map(dates::day),
                 until: ends(term),
             });
         }
     }
     for authority in &index.authorities {
         rows.push(Row {
-            name: authority.name.clone(),
+            name: Cow::Borrowed(&authority.name),
             is_authority: true,
-            bars: vec![scale.bar(authority, false)],
+            bars: vec![scale.bar(authority)],
             renew_from: None,
             until: ends(authority),
         });
@@ -114,11 +114,19 @@ fn timeline(index: &Index) -> Option<Timeline> {
     })
 }
 
-fn ends(term: &Term) -> String {
+#[derive(Serialize)]
+#[serde(untagged)]
+enum End {
+    At(Shown),
+    Never(&'static str),
+}
+
+fn ends(term: &Term) -> End {
     if term.until == Validity::NO_END {
-        return String::from("no end");
+        End::Never("no end")
+    } else {
+        End::At(dates::end(term.from, term.until))
     }
-    dates::end(term.from, term.until).to_string()
 }
 
 struct Scale {
@@ -136,12 +144,19 @@ impl Scale {
         hundredths as f64 / 100.0
     }
 
-    fn bar(&self, term: &Term, is_older: bool) -> Bar {
+    fn older_bar(&self, term: &Term) -> Bar {
+        Bar {
+            is_older: true,
+            ..self.bar(term)
+        }
+    }
+
+    fn bar(&self, term: &Term) -> Bar {
         Bar {
             from: self.at(term.from),
             renew: self.at(term.renew_from.unwrap_or(term.until)),
             until: self.at(term.until),
-            is_older,
+            is_older: false,
             goes_on: term.until > self.until,
         }
     }
@@ -197,6 +212,7 @@ impl Scale {
 mod tests {
     use super::*;
     use crate::derive::{IndexDevice, IndexOpening, IndexPerson, IndexService};
+    use crate::model::{DisplayName, Domain, Email, Language, Name};
     use std::sync::Arc;
 
     fn labels(from: &str, until: &str) -> Vec<String> {
@@ -241,13 +257,13 @@ mod tests {
             until: "2027-01-01T00:00:00Z".parse().unwrap(),
         };
         let person = |number: usize| IndexPerson {
-            name: format!("p{number}"),
-            display_name: format!("Person {number}"),
-            email: format!("p{number}@example.com"),
+            name: Name::new(&format!("p{number}")).unwrap(),
+            display_name: DisplayName::new(&format!("Person {number}")).unwrap(),
+            email: Email::new(&format!("p{number}@example.com")).unwrap(),
             guide: None,
-            language: String::from("en"),
+            language: Language::default(),
             devices: vec![IndexDevice {
-                name: String::from("d"),
+                name: Name::new("d").unwrap(),
                 platform: "Android",
                 folder: String::new(),
                 files: Arc::default(),
@@ -256,7 +272,7 @@ mod tests {
             }],
         };
         let service = |number: usize| IndexService {
-            name: format!("s{number}"),
+            name: Name::new(&format!("s{number}")).unwrap(),
             title: format!("S{number}"),
             addresses: vec![format!("https://s{number}.example.com/")],
             everyone: false,
@@ -272,7 +288,7 @@ mod tests {
         };
         let names = (0..people).map(|number| format!("p{number}"));
         Index {
-            domain: String::from("example.com"),
+            domain: Domain::new("example.com").unwrap(),
             people: (0..people).map(person).collect(),
             services: (0..services).map(service).collect(),
             audiences: [(String::from("s0"), names.collect())].into(),

@@ -12,8 +12,9 @@ pub(super) fn render(installer: &Installer, templates: &Templates) -> Result<Art
     let mut artifact = Artifact::from(rendered);
     if installer.script == Script::Windows {
         let text = String::from_utf8(artifact.bytes).expect("templates render texts");
-        let lines = text.lines().map(|line| format!("{line}\r\n"));
-        artifact.bytes = format!("\u{feff}{}", lines.collect::<String>()).into_bytes();
+        let lines = text.lines().flat_map(|line| [line, "\r\n"]);
+        let text: String = ["\u{feff}"].into_iter().chain(lines).collect();
+        artifact.bytes = text.into_bytes();
     }
     Ok(artifact)
 }

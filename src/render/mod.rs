@@ -7,6 +7,8 @@ mod calendar;
 mod index;
 mod installer;
 mod policy;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -132,7 +134,7 @@ pub(crate) fn render<'r>(
 ) -> Result<Artifact, RenderError> {
     match recipe {
         Recipe::Text { text } => Ok(Artifact {
-            bytes: text.clone().into_bytes(),
+            bytes: text.as_bytes().to_vec(),
             templates: Vec::new(),
         }),
         Recipe::Bytes { bytes } => Ok(Artifact {
@@ -161,7 +163,7 @@ pub(crate) fn render<'r>(
         }),
         Recipe::Exposure(exposure) => Ok(templates.render("exposure.md.j2", &**exposure)?.into()),
         Recipe::Guide(guide) => {
-            let rendered = templates.render_in(&guide.language, "guide.html.j2", guide)?;
+            let rendered = templates.render_in(guide.language.as_str(), "guide.html.j2", guide)?;
             Ok(rendered.into())
         }
         Recipe::EdgeState(published) => Ok(Artifact {

@@ -82,7 +82,8 @@ impl Resolver<'_> {
 
     fn files(&mut self, line: &FilesLine) -> Option<Files> {
         let browse = line.browse.as_ref().is_some_and(|browse| browse.value);
-        self.host_path(&line.root, |root| Files::new(root, browse))
+        let files = self.host_path(&line.root, Files::new)?;
+        Some(Files { browse, ..files })
     }
 
     /// A path on the Caddy host, as a reader such as `HostPath::new` takes it.

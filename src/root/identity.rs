@@ -89,7 +89,6 @@ impl fmt::Display for Recipient {
 /// A text that is no X25519 recipient of age's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotARecipient {
-    /// Nothing that is known.
     #[error("expected a recipient as `age-keygen -y` prints it, which begins with `age1`")]
     Unknown,
     /// The private half.
@@ -105,7 +104,6 @@ pub enum NotARecipient {
 /// Why a file's identities cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotIdentities {
-    /// There is none.
     #[error("it holds no identity")]
     Nothing,
     /// A line is none, and nothing else that is known.

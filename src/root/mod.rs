@@ -28,6 +28,7 @@ pub(crate) use signer::{RecordSignature, RootKey};
 
 use crate::model::{DeviceId, MadeKey};
 use crate::pki::{Fault, PrivateKey, Serial};
+use crate::record::serde_as_text;
 
 /// The version of the derivation; part of every label.
 const VERSION: &str = "homelab derivation v1";
@@ -201,7 +202,7 @@ macro_rules! hexadecimal {
     ($type:ident) => {
         impl fmt::Display for $type {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
+                data_encoding::HEXLOWER.encode_write(&self.0, f)
             }
         }
 
@@ -218,6 +219,8 @@ macro_rules! hexadecimal {
 }
 hexadecimal!(RootId);
 hexadecimal!(IssuanceId);
+serde_as_text!(RootId);
+serde_as_text!(IssuanceId);
 
 /// A text that is not 32 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

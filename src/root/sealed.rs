@@ -135,7 +135,6 @@ pub(crate) fn is_sealed_with_passphrase(sealed: &[u8]) -> Result<bool, SealError
     Ok(decryptor(sealed)?.is_scrypt())
 }
 
-/// Opens a sealed keyring.
 pub(crate) fn unseal(sealed: &[u8], key: &Key<'_>) -> Result<Keyring, SealError> {
     let decryptor = decryptor(sealed)?;
     let plain = match (key, decryptor.is_scrypt()) {

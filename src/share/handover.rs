@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::File;
 use crate::build::{self, Stale, Staleness};
 use crate::dates;
-use crate::derive::{Derivation, Guide, Recipe};
+use crate::derive::{Derivation, DeviceFile, Guide, Recipe};
 use crate::diagnostic::Failure;
 use crate::lock::{Issued, Lock};
 use crate::model::DeviceId;
@@ -92,9 +92,9 @@ impl Handover {
             derivations,
         } = Planned::of(device, planned);
         refuse_others(view, derivations, templates, unlock)?;
-        let part = { guide.devices.iter() }.find(|part| part.name == device.device.as_str());
+        let part = { guide.devices.iter() }.find(|part| part.name == device.device);
         let part = part.expect("a device with a certificate has a part of the guide");
-        let files = { part.files.iter() }.map(|file| as_it_stands(view, &folder, &file.name));
+        let files = { part.files.iter() }.map(|file| as_it_stands(view, &folder, file));
         let files = files.collect::<Result<_, Failure>>()?;
         Ok(Handover { guide, files })
     }
@@ -172,14 +172,14 @@ fn refuse_others(
 }
 
 /// A file with the bytes that were hashed.
-fn as_it_stands(view: &View, folder: &str, name: &str) -> Result<File, Failure> {
-    let path = OutputPath::new(&format!("{folder}/{name}"));
+fn as_it_stands(view: &View, folder: &str, file: &DeviceFile) -> Result<File, Failure> {
+    let path = OutputPath::new(&format!("{folder}/{}", file.name));
     let path = path.expect("the program's own paths are paths");
     let contents = view.read(&path).map_err(Failure::environment)?;
     let recorded = view.entry(&path).map(|entry| entry.content);
     match contents.map(|contents| contents.bytes) {
         Some(bytes) if Some(blake3::hash(&bytes)) == recorded => Ok(File {
-            name: name.to_owned(),
+            name: file.name.clone(),
             bytes,
         }),
         _ => Err(altered_file(view, &path)),

@@ -19,6 +19,7 @@ pub(crate) use qr::Qr;
 pub(crate) use serve::Server;
 pub(crate) use session::{End, Event, Limits};
 
+use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
 use std::net::SocketAddr;
 
@@ -27,7 +28,6 @@ use data_encoding::Specification;
 /// What is handed over, and where.
 #[derive(Debug)]
 pub(crate) struct Offer {
-    /// Where it is listened.
     pub address: SocketAddr,
     /// What a visitor has to know.
     pub path: SecretPath,
@@ -41,7 +41,7 @@ pub(crate) struct Offer {
 #[derive(Debug)]
 pub(crate) struct File {
     /// Its name: `[A-Za-z0-9._-]`, as the output tree's are.
-    pub name: String,
+    pub name: Cow<'static, str>,
     pub bytes: Vec<u8>,
 }
 

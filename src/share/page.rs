@@ -1,22 +1,23 @@
 //! What the page says, as data for `share.html.j2`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::SecretPath;
 use crate::derive::{DevicePart, Guide, ServiceLink};
+use crate::model::{DisplayName, Domain, Email, Language, Name};
 
 /// The page that a visitor sees.
 #[derive(Debug, Serialize)]
 pub(crate) struct Page {
-    /// The language's tag.
-    pub language: String,
-    pub domain: String,
+    pub language: Language,
+    pub domain: Domain,
     /// The name of the person whose device it is.
-    pub display_name: String,
+    pub display_name: DisplayName,
     /// Whom to ask: the edge's address, where one is declared.
-    pub admin: Option<String>,
+    pub admin: Option<Email>,
     /// The guide's part about the device.
     pub device: DevicePart,
     /// The device's files, in the order of `device.files`.
@@ -25,19 +26,17 @@ pub(crate) struct Page {
     pub services: Vec<Arc<ServiceLink>>,
 }
 
-/// A button.
 #[derive(Debug, Serialize)]
 pub(crate) struct Download {
-    /// The file's name.
-    pub name: String,
+    pub name: Cow<'static, str>,
     pub href: String,
 }
 
 impl Page {
     /// The page for the device of that name in a person's guide, behind `path`.
-    pub(crate) fn new(guide: Guide, device: &str, path: &SecretPath) -> Option<Page> {
+    pub(crate) fn new(guide: Guide, device: &Name, path: &SecretPath) -> Option<Page> {
         let mut devices = guide.devices.into_iter();
-        let device = devices.find(|part| part.name == device)?;
+        let device = devices.find(|part| part.name == *device)?;
         let downloads = device.files.iter().map(|file| Download {
             name: file.name.clone(),
             href: path.file(&file.name),

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, TcpListener};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::session::{Answer, End, Event, Limits, Seen, Session};
+use super::session::{Answer, Arrival, End, Event, Limits, Seen, Session};
 use super::{File, Offer};
 
 /// Bytes of a request's head, at the most.
@@ -92,7 +92,6 @@ impl Server {
     }
 }
 
-/// What all connections share.
 struct Shared {
     limits: Limits,
     began: Instant,
@@ -136,22 +135,9 @@ async fn run(
             }
             () = sleep_until(shared.began + closing) => {}
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
-            accepted = listener.accept() => match accepted {
-                Ok((stream, from)) => {
-                    if connections.len() < limits.connections || shared.drop_one() {
-                        let visit = visit(stream, from.ip(), number, Arc::clone(&shared));
-                        let handle = connections.spawn(visit);
-                        shared.waiting().insert(number, (network(from.ip()), handle));
-                    }
-                    // Who has come is heard before others are let in.
-                    tokio::task::yield_now().await;
-                }
-                // Somebody who is gone again, or no descriptor is free.
-                Err(_) => {
-                    shared.drop_one();
-                    sleep(NO_DESCRIPTORS).await;
-                }
-            },
+            accepted = listener.accept() => {
+                admit(accepted, number, &shared, &mut connections).await;
+            }
         }
         let (events, end) = {
             let mut session = shared.session();
@@ -163,6 +149,29 @@ async fn run(
         }
     }
     unreachable!("u64 does not run out of connections")
+}
+
+/// Begins a connection with whoever has come, where there may be one more.
+async fn admit(
+    accepted: io::Result<(TcpStream, SocketAddr)>,
+    number: u64,
+    shared: &Arc<Shared>,
+    connections: &mut JoinSet<()>,
+) {
+    // Somebody who is gone again, or no descriptor is free.
+    let Ok((stream, from)) = accepted else {
+        shared.drop_one();
+        sleep(NO_DESCRIPTORS).await;
+        return;
+    };
+    if connections.len() < shared.limits.connections || shared.drop_one() {
+        let visit = visit(stream, from.ip(), number, Arc::clone(shared));
+        let handle = connections.spawn(visit);
+        let from = network(from.ip());
+        shared.waiting().insert(number, (from, handle));
+    }
+    // Who has come is heard before others are let in.
+    tokio::task::yield_now().await;
 }
 
 impl Shared {
@@ -216,9 +225,9 @@ async fn visit(stream: TcpStream, from: IpAddr, number: u64, shared: Arc<Shared>
     let arrived = timeout(shared.limits.connection, conversation).await;
     shared.waiting().remove(&number);
     if let Some(file) = sent.get() {
-        let arrived = arrived.unwrap_or(false);
+        let arrival = arrived.unwrap_or(Arrival::Unknown);
         let now = shared.began.elapsed();
-        shared.session().sent(*file, from, arrived, now);
+        shared.session().sent(*file, from, arrival, now);
     }
 }
 
@@ -229,7 +238,7 @@ async fn converse(
     number: u64,
     shared: &Shared,
     sent: &OnceLock<usize>,
-) -> bool {
+) -> Arrival {
     let service = service_fn(|request: Request<Incoming>| {
         let answer = answer(&request, from, shared);
         if matches!(answer, Answer::Page | Answer::File(_)) {
@@ -252,11 +261,11 @@ async fn converse(
         .without_shutdown()
         .await;
     let Ok(parts) = answered else {
-        return false;
+        return Arrival::Unknown;
     };
     let mut stream = parts.io.into_inner();
     if stream.shutdown().await.is_err() {
-        return false;
+        return Arrival::Unknown;
     }
     // All is in the kernel's hands. A visitor that has read it all closes in its turn, one that went away before is
     // told by a reset; one that does neither may have read nothing.
@@ -265,7 +274,10 @@ async fn converse(
         None => shared.limits.confirmation.min(Duration::from_secs(1)),
     };
     let closed = timeout(patience, until_closed(&mut stream)).await;
-    closed.is_ok_and(|closed| closed.is_ok())
+    match closed {
+        Ok(Ok(())) => Arrival::Confirmed,
+        Ok(Err(_)) | Err(_) => Arrival::Unknown,
+    }
 }
 
 async fn until_closed(stream: &mut TcpStream) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! What is answered to whom. Pure: time is what the caller says has passed since the beginning.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -65,7 +66,6 @@ pub(crate) enum Answer {
     File(usize),
     /// Somebody else has the file already.
     Gone,
-    /// Nothing is here.
     NotFound,
     /// That host is not here.
     Misdirected,
@@ -73,17 +73,29 @@ pub(crate) enum Answer {
     NotAllowed,
 }
 
-/// What has happened.
+/// Whether what was sent has arrived whole, as far as the visitor's closing of the connection tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    Confirmed,
+    Unknown,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Event {
     /// The page was opened, the first time by this visitor.
     Opened { from: IpAddr },
     /// A file has arrived whole.
-    Fetched { name: String, from: IpAddr },
+    Fetched {
+        name: Cow<'static, str>,
+        from: IpAddr,
+    },
     /// The certificate has arrived for the first time: it ends so much later.
     Closing { after: Duration },
     /// A file was sent, but not known to have arrived.
-    Undelivered { name: String, from: IpAddr },
+    Undelivered {
+        name: Cow<'static, str>,
+        from: IpAddr,
+    },
     /// Somebody came who is not the one who was first.
     Refused { from: IpAddr, holder: IpAddr },
     /// A wrong path or host.
@@ -100,10 +112,7 @@ pub(crate) enum End {
     /// Somebody tries to guess.
     WrongTries,
     /// Ctrl-C; whether the certificate had been delivered.
-    Interrupted {
-        /// It had.
-        delivered: bool,
-    },
+    Interrupted { delivered: bool },
 }
 
 /// An offer, and what has become of it.
@@ -125,14 +134,13 @@ pub(crate) struct Session {
 
 #[derive(Debug)]
 struct Offered {
-    name: String,
+    name: Cow<'static, str>,
     path: String,
     is_certificate: bool,
     delivered: bool,
 }
 
 impl Session {
-    /// Begins.
     pub(crate) fn new(offer: &Offer, limits: Limits) -> Session {
         let files = offer.files.iter().enumerate().map(|(place, file)| Offered {
             name: file.name.clone(),
@@ -154,7 +162,6 @@ impl Session {
         }
     }
 
-    /// Answers a request.
     pub(crate) fn answer(&mut self, seen: &Seen<'_>) -> Answer {
         if self.gives_up() {
             return Answer::NotFound;
@@ -192,11 +199,11 @@ impl Session {
         wanted
     }
 
-    /// Takes note that a file was sent; `arrived` says whether it is known to have arrived whole.
-    pub(crate) fn sent(&mut self, file: usize, from: IpAddr, arrived: bool, now: Duration) {
+    /// Takes note that a file was sent, and of what is known of its arrival.
+    pub(crate) fn sent(&mut self, file: usize, from: IpAddr, arrival: Arrival, now: Duration) {
         let offered = &mut self.files[file];
         let name = offered.name.clone();
-        if !arrived {
+        if arrival == Arrival::Unknown {
             self.events.push(Event::Undelivered { name, from });
             return;
         }

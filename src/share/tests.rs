@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use super::session::{Answer, Seen, Session};
+use super::session::{Answer, Arrival, Seen, Session};
 use super::*;
 
 const PHONE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 1, 20));
@@ -15,7 +15,7 @@ const HOST: &str = "192.168.1.2:8080";
 
 fn offer(address: &str, names: &[&str]) -> Offer {
     let file = |name: &&str| File {
-        name: (*name).to_owned(),
+        name: (*name).to_owned().into(),
         bytes: name.as_bytes().to_vec(),
     };
     Offer {
@@ -88,14 +88,14 @@ fn it_ends_a_grace_after_the_first_delivery_and_each_other_file_s() {
         get(&mut session, OTHER, &at("policy.json")),
         Answer::File(1)
     );
-    session.sent(1, OTHER, true, seconds(5));
+    session.sent(1, OTHER, Arrival::Confirmed, seconds(5));
     assert!(!session.is_delivered());
     assert_eq!(get(&mut session, PHONE, &at("a.p12")), Answer::File(0));
-    session.sent(0, PHONE, true, seconds(10));
+    session.sent(0, PHONE, Arrival::Confirmed, seconds(10));
     assert_eq!(session.end(seconds(39)), None);
     assert_eq!(session.end(seconds(40)), Some(End::Delivered));
     // Again the same: no longer for that.
-    session.sent(0, PHONE, true, seconds(35));
+    session.sent(0, PHONE, Arrival::Confirmed, seconds(35));
     assert_eq!(session.closing(), seconds(40));
     assert_eq!(get(&mut session, OTHER, &at("policy.json")), Answer::Gone);
 }
@@ -103,10 +103,10 @@ fn it_ends_a_grace_after_the_first_delivery_and_each_other_file_s() {
 #[test]
 fn a_file_that_is_new_to_whoever_has_the_certificate_prolongs_the_grace_up_to_the_whole() {
     let mut session = session(&["a.mobileconfig", "a.p12", "policy.json"]);
-    session.sent(0, PHONE, true, seconds(10));
-    session.sent(2, PHONE, true, seconds(20));
+    session.sent(0, PHONE, Arrival::Confirmed, seconds(10));
+    session.sent(2, PHONE, Arrival::Confirmed, seconds(20));
     assert_eq!(session.closing(), seconds(50));
-    session.sent(1, PHONE, true, seconds(590));
+    session.sent(1, PHONE, Arrival::Confirmed, seconds(590));
     assert_eq!(session.closing(), seconds(600));
     assert_eq!(session.end(seconds(600)), Some(End::Delivered));
 }
@@ -115,7 +115,7 @@ fn a_file_that_is_new_to_whoever_has_the_certificate_prolongs_the_grace_up_to_th
 fn what_has_not_arrived_ends_nothing_but_is_nobody_else_s() {
     let mut session = session(&["a.p12"]);
     assert_eq!(get(&mut session, PHONE, &at("a.p12")), Answer::File(0));
-    session.sent(0, PHONE, false, seconds(10));
+    session.sent(0, PHONE, Arrival::Unknown, seconds(10));
     assert_eq!(session.end(seconds(599)), None);
     assert_eq!(get(&mut session, OTHER, &at("a.p12")), Answer::Gone);
     assert_eq!(get(&mut session, PHONE, &at("a.p12")), Answer::File(0));
@@ -198,7 +198,7 @@ fn files_are_taken_as_what_they_are() {
         ),
     ] {
         let file = File {
-            name: name.to_owned(),
+            name: name.into(),
             bytes: Vec::new(),
         };
         assert_eq!(file.content_type(), content_type);

@@ -14,7 +14,7 @@ macro_rules! builtin {
 }
 
 /// Every built-in template, by name.
-pub(super) const TEMPLATES: &[(&str, &str)] = &[
+pub(crate) const TEMPLATES: &[(&str, &str)] = &[
     builtin!("Caddyfile.j2"),
     builtin!("globals.caddyfile.j2"),
     builtin!("sites.caddyfile.j2"),

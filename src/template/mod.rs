@@ -25,6 +25,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use minijinja::value::Serde;
 use serde::Serialize;
 
+#[cfg(test)]
+pub(crate) use builtin::TEMPLATES;
 pub use builtin::built_in_languages;
 pub(crate) use caddyfile::{one_line, tidy};
 pub(crate) use messages::language_of;

@@ -20,9 +20,7 @@ pub(crate) struct Staged {
 pub(crate) enum Wanted {
     /// The one that the manifest has.
     Keep(OutputPath),
-    /// A new one.
     Put {
-        /// Its bytes and mode.
         staged: Staged,
         /// The hash of all that it was made from.
         input: Hash,
@@ -34,7 +32,6 @@ pub(crate) enum Wanted {
 /// Which part of the tree a commit is about. What lies outside is not looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// The whole tree.
     All,
     /// What is below this directory.
     Below(OutputPath),

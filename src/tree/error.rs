@@ -1,5 +1,6 @@
 //! What can go wrong with the output tree, each with its remedy.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use rustix::fs::FileType;
 use thiserror::Error;
 
 use super::holder::Holder;
+use super::manifest::ManifestState;
 
 /// Why the output tree could not be read, or not be made what it should be.
 ///
@@ -22,10 +24,7 @@ pub(crate) enum TreeError {
         code("tree::link-in-the-way"),
         help("remove the link `{}`, then build again; what it leads to is left alone", path.display())
     )]
-    LinkInTheWay {
-        /// The link.
-        path: PathBuf,
-    },
+    LinkInTheWay { path: PathBuf },
 
     /// Something else stands there, such as a directory where a file should be.
     #[error("`{path}` is {found}, where homelab keeps {expected}")]
@@ -47,14 +46,12 @@ pub(crate) enum TreeError {
         "not written by homelab, and in the way of what it would write:{}",
         lines(paths)
     )]
-    #[diagnostic(code("tree::not-ours"), help("{}", remedy_for_foreign(directory, *damaged)))]
+    #[diagnostic(code("tree::not-ours"), help("{}", remedy_for_foreign(directory, *manifest)))]
     NotOurs {
-        /// The output directory.
         directory: PathBuf,
-        /// All such files.
         paths: Vec<PathBuf>,
-        /// Whether the manifest could not be read, so that they may well be homelab's.
-        damaged: bool,
+        /// Where it is damaged, they may well be homelab's.
+        manifest: ManifestState,
     },
 
     /// A link that stands for a file of ours leads to nothing: nobody knows whether that is lost, or on a disk that is
@@ -64,12 +61,7 @@ pub(crate) enum TreeError {
         code("tree::link-to-nothing"),
         help("bring back what it leads to; or remove the link, if nothing was ever there")
     )]
-    LinkToNothing {
-        /// The link.
-        path: PathBuf,
-        /// What it leads to.
-        target: PathBuf,
-    },
+    LinkToNothing { path: PathBuf, target: PathBuf },
 
     /// A link leads back to itself.
     #[error("`{path}` is a link that leads in a circle")]
@@ -77,20 +69,15 @@ pub(crate) enum TreeError {
         code("tree::link-in-circle"),
         help("remove the link `{}`, and bring the file there", path.display())
     )]
-    LinkInCircle {
-        /// The link.
-        path: PathBuf,
-    },
+    LinkInCircle { path: PathBuf },
 
     /// Another process holds the output directory.
     #[error("{} holds `{directory}`; waited {} s for it", named(holder.as_ref()), patience.as_secs_f32())]
     #[diagnostic(code("tree::locked"), help("{}", remedy_for_held(holder.as_ref())))]
     Locked {
-        /// The output directory.
         directory: PathBuf,
         /// Who holds it, where that is known.
         holder: Option<Holder>,
-        /// How long was waited.
         patience: Duration,
     },
 
@@ -103,9 +90,7 @@ pub(crate) enum TreeError {
         )
     )]
     CannotLock {
-        /// The output directory.
         directory: PathBuf,
-        /// What the system said.
         source: io::Error,
     },
 
@@ -116,9 +101,7 @@ pub(crate) enum TreeError {
         help("build with the newer homelab that wrote it, or choose another output directory")
     )]
     NewerManifest {
-        /// The manifest.
         path: PathBuf,
-        /// Its version.
         found: u64,
         /// The newest version known here.
         known: u64,
@@ -131,7 +114,6 @@ pub(crate) enum TreeError {
         help("choose another output directory, or move `{}` away and run the same command again: it is rebuilt whole", directory.display())
     )]
     AnotherHomelab {
-        /// The output directory.
         directory: PathBuf,
         /// Whose output it is.
         found: String,
@@ -145,38 +127,22 @@ pub(crate) enum TreeError {
         code("tree::other-file-system"),
         help("unmount it, or mount the whole output directory rather than a part of it")
     )]
-    OtherFileSystem {
-        /// The directory.
-        path: PathBuf,
-    },
+    OtherFileSystem { path: PathBuf },
 
     /// A file that should be new is there already.
     #[error("`{path}` is there already")]
     #[diagnostic(code("tree::exists"), help("move `{}` away if it is no longer needed", path.display()))]
-    Exists {
-        /// The file.
-        path: PathBuf,
-    },
+    Exists { path: PathBuf },
 
     /// The system did not let a file or directory be read.
     #[error("cannot read `{path}`")]
     #[diagnostic(code("tree::cannot-read"), help("{}", remedy(source)))]
-    CannotRead {
-        /// The file or directory.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    CannotRead { path: PathBuf, source: io::Error },
 
     /// The system did not let a file or directory be written, or not be made durable.
     #[error("cannot write `{path}`")]
     #[diagnostic(code("tree::cannot-write"), help("{}", remedy(source)))]
-    CannotWrite {
-        /// The file or directory.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    CannotWrite { path: PathBuf, source: io::Error },
 }
 
 /// Who holds a directory, as a message names it.
@@ -249,15 +215,16 @@ fn lines(paths: &[PathBuf]) -> String {
     })
 }
 
-fn remedy_for_foreign(directory: &Path, damaged: bool) -> String {
-    if damaged {
-        let directory = directory.display();
-        return format!(
-            "the manifest is damaged, so homelab cannot tell its own files from others: move `{directory}` away and \
-             build again; it can be rebuilt whole"
-        );
+fn remedy_for_foreign(directory: &Path, manifest: ManifestState) -> Cow<'static, str> {
+    match manifest {
+        ManifestState::Sound => "move them away, then build again; nothing was changed".into(),
+        ManifestState::Damaged => format!(
+            "the manifest is damaged, so homelab cannot tell its own files from others: move `{}` away and \
+             build again; it can be rebuilt whole",
+            directory.display()
+        )
+        .into(),
     }
-    "move them away, then build again; nothing was changed".to_owned()
 }
 
 fn remedy(error: &io::Error) -> &'static str {

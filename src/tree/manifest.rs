@@ -20,7 +20,7 @@ use rayon::prelude::*;
 use rustix::fs::Mode as FileMode;
 
 use super::path::OutputPath;
-use crate::record::{Record, before_end_mark, end_mark};
+use crate::record::{Record, RecordWriter, before_end_mark, end_mark};
 use crate::source::normal_form;
 
 /// The manifest's name in homelab's own directory.
@@ -80,6 +80,15 @@ pub(super) enum Reading {
     Foreign(String),
 }
 
+/// Whether the manifest that is there tells which files are ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ManifestState {
+    /// It does, or there is none.
+    Sound,
+    /// It cannot be read: nothing is known of what stands in the directory.
+    Damaged,
+}
+
 impl Mode {
     /// The permissions of such a file, as `chmod` takes them.
     pub(crate) fn permissions(self) -> u32 {
@@ -119,18 +128,17 @@ impl Mode {
 
 /// Writes the manifest of `owner`; `entries` are in the order of their paths.
 pub(super) fn render(entries: &[&ManifestEntry], owner: &str) -> String {
-    let version = VERSION.to_string();
-    let header = Record::new("homelab-manifest")
-        .property("version", version)
+    let header = RecordWriter::new("homelab-manifest")
+        .property("version", VERSION)
         .property("owner", owner);
     let mut text = format!("{COMMENT}\n{header}\n");
     for entry in entries {
-        let line = Record::new("file")
-            .argument(entry.path.as_str())
+        let line = RecordWriter::new("file")
+            .argument(&entry.path)
             .property("mode", entry.mode.as_written())
-            .property("content", entry.content.to_hex().as_str().to_owned())
-            .property("input", entry.input.to_hex().as_str().to_owned())
-            .property("templates", entry.templates.join(" "));
+            .property("content", entry.content.to_hex())
+            .property("input", entry.input.to_hex())
+            .list("templates", &entry.templates);
         writeln!(text, "{line}").expect("writing to a String cannot fail");
     }
     let end = end_mark(&text);

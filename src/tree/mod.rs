@@ -67,10 +67,8 @@ pub(crate) struct Tree {
     staged: AtomicUsize,
 }
 
-/// What a commit did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Outcome {
-    /// Files that were written.
     pub written: Vec<OutputPath>,
     /// Files that the manifest did not have, and that turned out to be just what was wanted.
     pub adopted: Vec<OutputPath>,
@@ -163,7 +161,7 @@ impl Tree {
         let (root, owner) = (self.root(), &self.view.owner.present);
         let change = Change::between(&self.view.entries, wanted, scope);
         let folders = change.folders();
-        let survey = survey::survey(root, &self.view.modes, &change, &folders, self.damaged())?;
+        let survey = survey::survey(root, &self.view.modes, &change, &folders, self.view.state)?;
         let doubted = self.view.doubted || self.view.was_former;
         let stale = self.damaged() || doubted || survey.manifest_altered;
         if !stale && !change.alters_manifest() && !survey.finds_work() {

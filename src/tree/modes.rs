@@ -23,7 +23,6 @@ pub(super) struct Modes(OnceLock<Kept>);
 /// What became of a mode that was set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kept {
-    /// It is there.
     Yes,
     /// The file has another one.
     No {

@@ -19,7 +19,6 @@ pub(crate) struct OutputPath(Arc<str>);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{path}` is not a path in the output tree: {reason}")]
 pub(crate) struct InvalidPath {
-    /// The text.
     pub path: String,
     /// What is wrong with it.
     pub reason: &'static str,
@@ -37,7 +36,6 @@ impl OutputPath {
         }
     }
 
-    /// The path as text.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }

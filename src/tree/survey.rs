@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use super::change::{Change, Folder, Put, folder_of};
 use super::directory::{Directory, Standing, kind};
 use super::error::{TreeError, cannot_read, directory_in_the_way, in_the_way};
-use super::manifest::{self, Mode};
+use super::manifest::{self, ManifestState, Mode};
 use super::modes::Modes;
 use super::path::OWN;
 
@@ -38,7 +38,7 @@ pub(super) fn survey<'c>(
     modes: &Modes,
     change: &'c Change<'_>,
     folders: &[Folder<'c>],
-    damaged: bool,
+    manifest: ManifestState,
 ) -> Result<Survey<'c>, TreeError> {
     let mut survey = Survey::default();
     let whole = root
@@ -73,11 +73,11 @@ pub(super) fn survey<'c>(
         return Err(TreeError::NotOurs {
             directory: root.named("."),
             paths: survey.foreign,
-            damaged,
+            manifest,
         });
     }
-    let manifest = root.status(&format!("{OWN}/{}", manifest::FILE))?;
-    survey.manifest_altered = manifest.is_some_and(|status| {
+    let status = root.status(&format!("{OWN}/{}", manifest::FILE))?;
+    survey.manifest_altered = status.is_some_and(|status| {
         let mode = FileMode::from_raw_mode(status.st_mode);
         !modes.is_as_given(root, mode, Mode::Secret.of_file())
     });

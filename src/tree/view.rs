@@ -14,7 +14,7 @@ use super::directory::{Directory, LARGEST, Standing, kind};
 use super::error::{TreeError, cannot_read, describe, directory_in_the_way};
 use super::hold::{Access, hold};
 use super::holder::Holder;
-use super::manifest::{self, ManifestEntry, Mode, Reading};
+use super::manifest::{self, ManifestEntry, ManifestState, Mode, Reading};
 use super::modes::Modes;
 use super::path::{OWN, OutputPath};
 use super::survey;
@@ -31,7 +31,7 @@ pub(crate) struct View {
     /// Whether the manifest is of a former owner: the next build writes it anew.
     pub(super) was_former: bool,
     pub(super) entries: Vec<ManifestEntry>,
-    damaged: bool,
+    pub(super) state: ManifestState,
     /// The hash of the manifest's text, where there is one; ends of lines and a byte-order mark are git's affair.
     manifest: Option<Hash>,
     pub(super) doubted: bool,
@@ -67,7 +67,6 @@ impl From<&str> for Owner {
 /// How what stands on the disk at a path compares with the manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// Nothing is there.
     Missing,
     /// The manifest has it, and its bytes and mode are as recorded.
     Intact,
@@ -80,7 +79,6 @@ pub(crate) enum Found {
 /// A file that stands in the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Contents {
-    /// What it holds.
     pub bytes: Vec<u8>,
     /// Its permissions: the last twelve bits of its mode.
     pub mode: u32,
@@ -151,7 +149,7 @@ impl View {
         let kept = paths.filter(|path| scope.contains(path) && wanted(path));
         let kept = kept.map(|path| Wanted::Keep(path.clone())).collect();
         let change = Change::between(&entries, kept, scope);
-        let survey = survey::survey(root, &self.modes, &change, &change.folders(), self.damaged)?;
+        let survey = survey::survey(root, &self.modes, &change, &change.folders(), self.state)?;
         let altered = survey.altered.iter();
         Ok(altered.map(|folder| root.named(folder.path)).collect())
     }
@@ -172,7 +170,7 @@ impl View {
             owner,
             was_former: false,
             entries: Vec::new(),
-            damaged: false,
+            state: ManifestState::Sound,
             manifest: None,
             doubted: false,
             busy: None,
@@ -189,7 +187,7 @@ impl View {
 
     /// Whether there is a manifest that cannot be read, so that nothing is known of what stands in the directory.
     pub(crate) fn damaged(&self) -> bool {
-        self.damaged
+        self.state == ManifestState::Damaged
     }
 
     /// Holds the manifest against those that are known to have been `written`. Any other only says which files are ours:
@@ -294,7 +292,7 @@ impl View {
         }
         match reading {
             Reading::Whole(entries) => self.entries = entries,
-            Reading::Damaged => self.damaged = true,
+            Reading::Damaged => self.state = ManifestState::Damaged,
             Reading::Newer(found) => {
                 let known = manifest::VERSION;
                 return Err(TreeError::NewerManifest { path, found, known });

@@ -6,7 +6,6 @@ use thiserror::Error;
 
 use super::{BundleFault, TreeFault};
 
-/// Something that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Finding {
     pub severity: Severity,

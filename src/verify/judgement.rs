@@ -9,14 +9,12 @@ use super::{Answer, EchoFault, Expected, Outcome, Pages, Place, Unreached, print
 /// What is thought of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Judgement {
-    /// As declared.
     Fine,
     /// It is as declared for one place, and where this was asked from cannot be told.
     Either(OnePlace),
     Unreached(Unreached),
     /// Not as declared by homelab.kdl; templates of the user's own may declare more.
     Tolerable(AnswerFault),
-    /// Not as declared.
     Wrong(AnswerFault),
 }
 

@@ -34,7 +34,6 @@ impl Pages {
 /// What can come of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// The service answers.
     Admitted,
     /// The edge answers that it does not let in.
     Forbidden,

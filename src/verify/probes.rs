@@ -4,7 +4,6 @@ use super::{Expected, Guard, Outcome, Site, Standing};
 use crate::lock::Issued;
 use crate::model::Name;
 
-/// Who visits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Visitor {
     /// Somebody without a certificate.
@@ -32,7 +31,6 @@ pub(crate) enum Manner {
     Plain,
     /// The same over HTTP/2, as browsers ask.
     AsBrowsers,
-    /// `OPTIONS`.
     Options,
     /// `GET`, with headers by which a proxy would say that the visitor is at home.
     FromHome,
@@ -50,11 +48,9 @@ impl Manner {
 /// A request to be made.
 #[derive(Debug, Clone)]
 pub(crate) struct Probe {
-    /// Who makes it.
     pub visitor: Visitor,
     /// The name in the handshake.
     pub name: NameShown,
-    /// How it is made.
     pub manner: Manner,
     pub path: String,
     /// What is to come of it.

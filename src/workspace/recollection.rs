@@ -102,10 +102,11 @@ impl Recollection {
         accepted: Accepted<'_>,
         now: Timestamp,
     ) {
-        let returns: Vec<String> = accepted.returns.iter().map(ToString::to_string).collect();
-        self.memory
-            .remembered
-            .accept(lock, &returns, accepted.order);
+        let remembered = &mut self.memory.remembered;
+        remembered.accept_devices(accepted.returns);
+        if accepted.order {
+            remembered.accept_order(lock);
+        }
         self.memory.learn(lock, handed_out, now);
     }
 

@@ -16,7 +16,6 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::support::caddy::Version;
-use super::support::outcome;
 use super::support::port::Port;
 use super::support::tools;
 
@@ -35,27 +34,7 @@ impl Asked {
     pub fn start(version: Version) -> Self {
         let place = tempfile::tempdir().expect("a temporary directory can be made");
         let (admin, https) = (Port::reserve(), Port::reserve());
-        let mut openssl = tools::command("openssl");
-        openssl.current_dir(place.path()).args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-days",
-            "9",
-            "-subj",
-            "/CN=caddy",
-            "-addext",
-            "subjectAltName=DNS:*.example.com",
-            "-keyout",
-            "site.key",
-            "-out",
-            "site.pem",
-        ]);
-        outcome::run(&mut openssl, b"").succeeds();
+        tools::site_certificate(place.path(), "*.example.com");
         let config = json!({"admin": {"listen": format!("127.0.0.1:{}", admin.number())}});
         fs::write(place.path().join("first.json"), config.to_string()).expect("it can be written");
         let log = File::create(place.path().join("log")).expect("it can be written");

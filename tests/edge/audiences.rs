@@ -432,8 +432,7 @@ fn what_a_home_of_ten_devices_shares_stands_in_each_site() {
             let told = if service > "b" { "identity; " } else { "" };
             writeln!(text, "service \"{service}\" {{ upstream \"http://127.0.0.1:9\"; {told}allow \"alice\"; }}").unwrap();
         }
-        let lab = Lab::new().declare(&text);
-        lab.command(["build"]).run().succeeds();
+        let lab = Lab::built(&text);
         (
             lab.read("out/edge/sites.caddyfile"),
             lab.read("out/edge/exposure.md"),

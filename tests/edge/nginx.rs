@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use crate::family::{Bundle, bundle};
 use crate::support::curl::{Answer, Curl};
 use crate::support::lab::Lab;
-use crate::support::outcome;
 use crate::support::port::Port;
 use crate::support::recipe::{P256, Recipe};
 use crate::support::tools;
@@ -36,27 +35,7 @@ impl Nginx {
     fn start(lines: &str) -> Self {
         let place = tempfile::tempdir().expect("a temporary directory can be made");
         let port = Port::reserve();
-        let mut openssl = tools::command("openssl");
-        openssl.current_dir(place.path()).args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-days",
-            "9",
-            "-subj",
-            "/CN=nginx",
-            "-addext",
-            "subjectAltName=DNS:it.home.example.com",
-            "-keyout",
-            "site.key",
-            "-out",
-            "site.pem",
-        ]);
-        outcome::run(&mut openssl, b"").succeeds();
+        tools::site_certificate(place.path(), "it.home.example.com");
         let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
         let paths: String = paths
             .map(|path| format!("{path}_temp_path temp;\n"))
@@ -136,8 +115,7 @@ fn documented(edge: &Path) -> String {
 
 #[test]
 fn nginx_refuses_who_is_on_the_list_and_nobody_else() {
-    let lab = Lab::new().declare(DECLARATION);
-    lab.command(["build"]).run().succeeds();
+    let lab = Lab::built(DECLARATION);
     let (laptop, phone) = (
         bundle(&lab, "alice", "laptop"),
         bundle(&lab, "alice", "phone"),

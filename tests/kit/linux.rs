@@ -311,7 +311,7 @@ fn shellcheck_finds_nothing_and_values_stay_words() {
         fingerprint: hostile.to_owned(),
         fingerprint_hex: hostile.to_owned(),
         hosts: [hostile.into()].into(),
-        policy: Some(hostile.to_owned()),
+        policy: Some(hostile.into()),
         values: [].into(),
     };
     let templates = Templates::new(BTreeMap::new()).expect("there is no override");

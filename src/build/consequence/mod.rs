@@ -4,6 +4,8 @@
 mod access;
 mod people;
 mod previous;
+mod reach;
+mod service;
 #[cfg(test)]
 mod tests;
 

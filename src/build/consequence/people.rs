@@ -1,6 +1,7 @@
 //! What a change means for people, in sentences.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Display, Write};
 
 use jiff::{Timestamp, ToSpan};
 use serde::Serialize;
@@ -16,7 +17,6 @@ use crate::pki::Fingerprint;
 /// One thing that a change means for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Consequence {
-    /// What kind of thing.
     pub kind: Kind,
     /// The device, person, service, authority or domain that it is about.
     pub about: String,
@@ -56,15 +56,31 @@ pub(crate) enum Kind {
 }
 
 impl Consequence {
-    pub(super) fn new(kind: Kind, about: &str, text: String) -> Consequence {
-        // What a tree holds comes from a file; nothing in it shall speak to a terminal.
-        let shown = |text: &str| text.chars().filter(|c| !c.is_control()).collect();
+    pub(super) fn new(kind: Kind, about: &str, text: impl Display) -> Consequence {
         Consequence {
             kind,
-            about: shown(about),
-            text: shown(&text),
+            about: Printable::of(about),
+            text: Printable::of(text),
             until: None,
         }
+    }
+}
+
+/// What a tree holds comes from a file; nothing in it shall speak to a terminal.
+struct Printable(String);
+
+impl Printable {
+    fn of(text: impl Display) -> String {
+        let mut printable = Printable(String::new());
+        write!(printable, "{text}").expect("a String takes all");
+        printable.0
+    }
+}
+
+impl Write for Printable {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.extend(text.chars().filter(|c| !c.is_control()));
+        Ok(())
     }
 }
 
@@ -110,22 +126,15 @@ fn of_device(
     is: &DeviceAccess,
     known: &Known<'_>,
 ) -> Option<Consequence> {
-    let tell = |kind, text| Some(Consequence::new(kind, device, text));
-    let had_any = was.fingerprint.is_some() || !was.older.is_empty();
-    let has_any = is.fingerprint.is_some() || !is.older.is_empty();
-    let loses_some = {
-        let mut certificates = was.fingerprints();
-        certificates.any(|fingerprint| !is.has(fingerprint))
+    let tell = |kind, text: fmt::Arguments<'_>| Some(Consequence::new(kind, device, text));
+    let loses_some = was.fingerprints().any(|fingerprint| !is.has(fingerprint));
+    let is_back = { is.fingerprints() }.any(|it| known.shut_out.contains(it) && !was.has(it));
+    let was_older = |fingerprint| {
+        let mut older = was.older.iter();
+        older.any(|older| older.fingerprint == fingerprint)
     };
-    let is_back = is
-        .fingerprints()
-        .any(|it| known.shut_out.contains(it) && !was.has(it));
-    let is_older = is.fingerprint.as_ref().is_some_and(|fingerprint| {
-        was.older
-            .iter()
-            .any(|older| older.fingerprint == *fingerprint)
-    });
-    match (had_any, has_any) {
+    let is_older = is.fingerprint.is_some_and(was_older);
+    match (was.lets_in(), is.lets_in()) {
         (false, false) => None,
         (_, true) if is_back => {
             let newer = if loses_some {
@@ -133,44 +142,44 @@ fn of_device(
             } else {
                 ""
             };
-            let text =
-                format!("lets {device} in again with a certificate that was shut out{newer}");
-            tell(Kind::Gains, text)
+            tell(
+                Kind::Gains,
+                format_args!("lets {device} in again with a certificate that was shut out{newer}"),
+            )
         }
         (true, true) if is_older => tell(
             Kind::LocksOut,
-            format!(
+            format_args!(
                 "locks out {device} where its newer file is installed, and lets in the older one"
             ),
         ),
-        (true, false) => tell(Kind::LocksOut, format!("locks out {device}")),
-        (false, true) if is.installed => tell(
-            Kind::Gains,
-            format!("{device} is let in with the certificate that it has"),
-        ),
+        (true, false) => tell(Kind::LocksOut, format_args!("locks out {device}")),
+        (false, true) => Some(of_new_device(device, is, known)),
         (true, true) if is.installed && !was.installed => tell(
             Kind::LocksOut,
-            format!(
+            format_args!(
                 "{device} is let in with the certificate that it had before, and not with what was issued to it"
             ),
         ),
-        (false, true) if known.devices.contains(device) => tell(
-            Kind::FirstFile,
-            format!("{device} is let in again, with a new file"),
+        (true, true) if was.fingerprint != is.fingerprint => Some(of_new_file(device, was, is)),
+        (true, true) if loses_some => tell(
+            Kind::LocksOut,
+            format_args!("locks out {device}, if its new file is not installed by now"),
         ),
-        (false, true) => tell(Kind::FirstFile, format!("{device} gets its first file")),
-        (true, true) if was.fingerprint == is.fingerprint => {
-            if loses_some {
-                tell(
-                    Kind::LocksOut,
-                    format!("locks out {device}, if its new file is not installed by now"),
-                )
-            } else {
-                None
-            }
-        }
-        (true, true) => Some(of_new_file(device, was, is)),
+        (true, true) => None,
     }
+}
+
+/// What it means that a device is let in that was not.
+fn of_new_device(device: &str, is: &DeviceAccess, known: &Known<'_>) -> Consequence {
+    let (kind, what) = if is.installed {
+        (Kind::Gains, "is let in with the certificate that it has")
+    } else if known.devices.contains(device) {
+        (Kind::FirstFile, "is let in again, with a new file")
+    } else {
+        (Kind::FirstFile, "gets its first file")
+    };
+    Consequence::new(kind, device, format_args!("{device} {what}"))
 }
 
 /// What it means that a device has another file now.
@@ -180,13 +189,11 @@ fn of_new_file(device: &str, was: &DeviceAccess, is: &DeviceAccess) -> Consequen
         None => None,
     };
     let Some(until) = until.map(|older| older.until) else {
-        let text = format!("locks out {device} until it installs its new file");
+        let text = format_args!("locks out {device} until it installs its new file");
         return Consequence::new(Kind::LocksOut, device, text);
     };
-    let text = format!(
-        "{device} must install a new file by {}",
-        dates::in_words(until)
-    );
+    let by = dates::in_words(until);
+    let text = format_args!("{device} must install a new file by {by}");
     Consequence {
         until: Some(until),
         ..Consequence::new(Kind::NewFile, device, text)
@@ -196,7 +203,7 @@ fn of_new_file(device: &str, was: &DeviceAccess, is: &DeviceAccess) -> Consequen
 fn authorities(before: &EdgeState, after: &EdgeState, found: &mut Vec<Consequence>) {
     for new in &after.authorities {
         if !before.authorities.contains(new) {
-            let text = format!(
+            let text = format_args!(
                 "certificates of the authority `{}` are believed from now on, where they are declared or issued here",
                 new.name
             );
@@ -205,7 +212,7 @@ fn authorities(before: &EdgeState, after: &EdgeState, found: &mut Vec<Consequenc
     }
     for old in &before.authorities {
         if !after.authorities.contains(old) {
-            let text = format!(
+            let text = format_args!(
                 "certificates of the authority `{}` are no longer believed",
                 old.name
             );
@@ -219,7 +226,7 @@ fn authorities(before: &EdgeState, after: &EdgeState, found: &mut Vec<Consequenc
         } else {
             ""
         };
-        let text = format!("the domain becomes {is}; it was {was}{stays}");
+        let text = format_args!("the domain becomes {is}; it was {was}{stays}");
         found.push(Consequence::new(Kind::Edge, is, text));
     }
 }

@@ -143,7 +143,12 @@ impl Site {
             Access::Lan { .. } | Access::Certificate(_) => {
                 let audience = audience.map(|place| (place, &audiences[place]));
                 let by_certificate = audience.into_iter().flat_map(|(place, audience)| {
-                    by_certificate(place, audience, Told::of(identity, audience), people)
+                    let told = if identity {
+                        Told::who_of(audience)
+                    } else {
+                        Told::Nothing
+                    };
+                    by_certificate(place, audience, told, people)
                 });
                 let lan = Handler::lan(Answer::Backend { person: None });
                 let lan = access.is_open_at_home().then_some(lan);
@@ -244,11 +249,12 @@ enum Told {
 }
 
 impl Told {
-    fn of(identity: bool, audience: &Audience) -> Told {
-        match (identity, audience.shared.contains(&Shared::Identity)) {
-            (false, _) => Told::Nothing,
-            (true, false) => Told::ByEach,
-            (true, true) => Told::Once,
+    /// How an upstream is told that is told at all.
+    fn who_of(audience: &Audience) -> Told {
+        if audience.shared.contains(&Shared::Identity) {
+            Told::Once
+        } else {
+            Told::ByEach
         }
     }
 }

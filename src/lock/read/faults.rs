@@ -15,7 +15,6 @@ pub(super) enum Fault {
     /// It is one of git's marks of a conflict.
     Conflict,
     Damaged(Damage),
-    /// It has no signature.
     Unsigned,
     /// It has one, of somebody else's key or of something else.
     OtherKey,

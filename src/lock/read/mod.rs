@@ -124,7 +124,6 @@ struct Reading<'a> {
     installed: BTreeMap<Fingerprint, Installed>,
     /// Every record and its signature.
     signed: Vec<(&'a str, RecordSignature)>,
-    /// Where those are.
     places: Vec<usize>,
     faults: Faults,
 }

@@ -36,25 +36,11 @@ pub(super) fn judge(mut extensions: Reader) -> Result<(), NotAnAuthority> {
     let malformed = || NotAnAuthority::Encoding("extensions");
     let (mut said, mut seen) = (Said::default(), BTreeSet::new());
     while !extensions.is_empty() {
-        let mut extension = extensions.enter(SEQUENCE).ok_or_else(malformed)?;
-        let object = extension.object().ok_or_else(malformed)?;
-        let critical = if extension.is_at(BOOLEAN) {
-            extension.boolean().ok_or_else(malformed)?
-        } else {
-            false
-        };
-        let value = extension.take(OCTET_STRING).ok_or_else(malformed)?;
-        if !extension.is_empty() {
-            return Err(malformed());
+        let extension = Extension::read(&mut extensions).ok_or_else(malformed)?;
+        if !seen.insert(extension.object) {
+            return Err(extension.refused("is there twice"));
         }
-        if !seen.insert(object) {
-            let why = "is there twice";
-            return Err(NotAnAuthority::Extension {
-                object: dotted(object),
-                why,
-            });
-        }
-        said.hear(object, critical, value)?;
+        said.hear(&extension)?;
     }
     if !said.ca || said.signs_certificates == Some(false) {
         return Err(NotAnAuthority::NotCa);
@@ -72,21 +58,53 @@ pub(super) fn judge(mut extensions: Reader) -> Result<(), NotAnAuthority> {
     }
 }
 
-impl Said {
-    fn hear(&mut self, object: &[u8], critical: bool, value: &[u8]) -> Result<(), NotAnAuthority> {
-        let refused = |why| NotAnAuthority::Extension {
-            object: dotted(object),
-            why,
+/// One of them (RFC 5280 §4.1).
+struct Extension<'a> {
+    object: &'a [u8],
+    critical: bool,
+    value: &'a [u8],
+}
+
+impl<'a> Extension<'a> {
+    fn read(extensions: &mut Reader<'a>) -> Option<Extension<'a>> {
+        let mut extension = extensions.enter(SEQUENCE)?;
+        let object = extension.object()?;
+        let critical = if extension.is_at(BOOLEAN) {
+            extension.boolean()?
+        } else {
+            false
         };
-        let malformed = || refused("cannot be read");
-        let unknown = || Err(NotAnAuthority::Critical(dotted(object)));
-        let mut outer = Reader::new(value);
-        match object {
+        let value = extension.take(OCTET_STRING)?;
+        extension.is_empty().then_some(Extension {
+            object,
+            critical,
+            value,
+        })
+    }
+
+    fn refused(&self, why: &'static str) -> NotAnAuthority {
+        NotAnAuthority::Extension {
+            object: dotted(self.object),
+            why,
+        }
+    }
+
+    /// Nobody can judge it by what Go knows.
+    fn unknown(&self) -> Result<(), NotAnAuthority> {
+        Err(NotAnAuthority::Critical(dotted(self.object)))
+    }
+}
+
+impl Said {
+    fn hear(&mut self, extension: &Extension<'_>) -> Result<(), NotAnAuthority> {
+        let critical = extension.critical;
+        let malformed = || extension.refused("cannot be read");
+        let mut outer = Reader::new(extension.value);
+        match extension.object {
             // RFC 5280 §4.2.1.1, §4.2.1.2 and §4.2.2.1: never critical, and the newer Go insists on it.
             [0x55, 0x1d, 14 | 35] | INFORMATION if critical => {
-                return Err(refused("is critical, which it must not be"));
+                return Err(extension.refused("is critical, which it must not be"));
             }
-            [0x55, 0x1d, 14] => drop(outer.take(OCTET_STRING).ok_or_else(malformed)?),
             [0x55, 0x1d, 15] => {
                 let usage = outer.bits().ok_or_else(malformed)?;
                 self.signs_certificates = Some(usage.has(KEY_CERT_SIGN));
@@ -95,38 +113,26 @@ impl Said {
                 let list = outer.enter(SEQUENCE).ok_or_else(malformed)?;
                 self.names = names::alternative(list)?;
                 if critical && !self.names {
-                    return unknown();
+                    return extension.unknown();
                 }
             }
             [0x55, 0x1d, 19] => self.ca = basic(&mut outer).ok_or_else(malformed)?,
             [0x55, 0x1d, 30] => {
                 self.constraints = true;
                 if !constraints(&mut outer)? && critical {
-                    return unknown();
-                }
-            }
-            [0x55, 0x1d, 31] => distribution_points(&mut outer).ok_or_else(malformed)?,
-            [0x55, 0x1d, 32] => policies(&mut outer).ok_or_else(malformed)?,
-            // The older Go does not know these three; the newer one has to be able to read them.
-            [0x55, 0x1d, 33 | 36 | 54] if critical => return unknown(),
-            [0x55, 0x1d, 33] => policy_mappings(&mut outer).ok_or_else(malformed)?,
-            [0x55, 0x1d, 36] => policy_constraints(&mut outer).ok_or_else(malformed)?,
-            [0x55, 0x1d, 54] => {
-                let skipped = outer.integer().ok_or_else(malformed)?;
-                number(skipped).ok_or_else(malformed)?;
-            }
-            [0x55, 0x1d, 35] => {
-                let mut identifier = outer.enter(SEQUENCE).ok_or_else(malformed)?;
-                if identifier.is_at(context(0)) {
-                    identifier.next().ok_or_else(malformed)?;
+                    return extension.unknown();
                 }
             }
             [0x55, 0x1d, 37] => {
                 self.for_clients = Some(purposes(&mut outer).ok_or_else(malformed)?);
             }
-            INFORMATION => information(&mut outer).ok_or_else(malformed)?,
-            _ if critical => return unknown(),
-            _ => return Ok(()),
+            // The older Go does not know these three; the newer one has to be able to read them.
+            [0x55, 0x1d, 33 | 36 | 54] if critical => return extension.unknown(),
+            object => match form_of(object) {
+                Some(read) => read(&mut outer).ok_or_else(malformed)?,
+                None if critical => return extension.unknown(),
+                None => return Ok(()),
+            },
         }
         if outer.is_empty() {
             Ok(())
@@ -134,6 +140,21 @@ impl Said {
             Err(malformed())
         }
     }
+}
+
+/// How Go reads an extension of which nothing but its form is asked for; none where it reads none.
+fn form_of(object: &[u8]) -> Option<fn(&mut Reader) -> Option<()>> {
+    Some(match object {
+        [0x55, 0x1d, 14] => |outer| outer.take(OCTET_STRING).map(drop),
+        [0x55, 0x1d, 31] => distribution_points,
+        [0x55, 0x1d, 32] => policies,
+        [0x55, 0x1d, 33] => policy_mappings,
+        [0x55, 0x1d, 35] => key_identifier,
+        [0x55, 0x1d, 36] => policy_constraints,
+        [0x55, 0x1d, 54] => |outer| number(outer.integer()?),
+        INFORMATION => information,
+        _ => return None,
+    })
 }
 
 /// RFC 5280 §4.2.1.9: whether it is an authority's.
@@ -174,6 +195,15 @@ fn constraints(outer: &mut Reader) -> Result<bool, NotAnAuthority> {
     } else {
         Err(malformed())
     }
+}
+
+/// RFC 5280 §4.2.1.1.
+fn key_identifier(outer: &mut Reader) -> Option<()> {
+    let mut identifier = outer.enter(SEQUENCE)?;
+    if identifier.is_at(context(0)) {
+        identifier.next()?;
+    }
+    Some(())
 }
 
 /// RFC 5280 §4.2.1.12: whether clients are among them.

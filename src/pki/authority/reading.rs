@@ -9,7 +9,6 @@ pub(super) struct Reader<'a> {
     rest: &'a [u8],
 }
 
-/// One element of DER.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Element<'a> {
     pub(super) tag: u8,
@@ -148,7 +147,6 @@ pub(super) fn is_shortest(integer: &[u8]) -> bool {
     }
 }
 
-/// A string of bits.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bits<'a> {
     pub(super) octets: &'a [u8],

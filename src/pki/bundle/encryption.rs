@@ -37,7 +37,6 @@ pub(in crate::pki) const HMAC_WITH_SHA256: ObjectIdentifier =
 pub(in crate::pki) const AES256_CBC: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.1.42");
 
-/// What encrypts a bundle.
 pub(super) struct Encryption<'a> {
     pub(super) profile: BundleProfile,
     /// Those of a password that is not empty, and printable ASCII.

@@ -33,7 +33,7 @@ use thiserror::Error;
 
 use self::encryption::Encryption;
 pub(super) use self::encryption::{AES256_CBC, HMAC_WITH_SHA256, PBES2, PBKDF2};
-pub(crate) use self::open::{BundledCertificate, OpenError, OpenedBundle, SealedBundle};
+pub(crate) use self::open::{BundledCertificate, KeyBag, OpenError, OpenedBundle, SealedBundle};
 pub(crate) use self::profile::BundleProfile;
 use super::password_based::DerivedKeys;
 use super::{Certificate, PrivateKey};
@@ -50,7 +50,6 @@ const LOCAL_KEY_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113
 /// pkcs-9-ub-friendlyName (RFC 2985 appendix A): 255 characters.
 const LONGEST_FRIENDLY_NAME: usize = 255;
 
-/// What a bundle holds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BundleContent<'a> {
     pub key: &'a PrivateKey,

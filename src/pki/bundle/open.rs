@@ -3,7 +3,8 @@
 //! What a file asks for is bounded before it is done: key derivations by the iterations of all of them
 //! together, everything else by the size of the file. Nothing here is nested without end.
 
-use std::fmt;
+mod error;
+mod opened;
 
 use cms::cert::x509::attr::Attributes;
 use cms::cert::x509::spki::AlgorithmIdentifierOwned;
@@ -21,18 +22,20 @@ use pkcs12::{
 };
 use sha1::Sha1;
 use sha2::{Sha256, Sha384, Sha512};
-use thiserror::Error;
 use zeroize::Zeroizing;
+
+pub(crate) use error::OpenError;
+pub(crate) use opened::{BundledCertificate, BundledKey, KeyBag, OpenedBundle};
 
 use super::definite::definite;
 use super::encryption::ITERATIONS;
 use super::mac::{SHA1, SHA256};
-use super::{BundleProfile, DATA, ENCRYPTED_DATA, FRIENDLY_NAME, LOCAL_KEY_ID};
+use super::{DATA, ENCRYPTED_DATA, FRIENDLY_NAME, LOCAL_KEY_ID};
+use crate::pki::Certificate;
 use crate::pki::password_based::{
-    Cipher, DecryptError, Derivation, DerivedKeys, Function, Hash, Protection, Purpose, Scheme,
-    Work, count, decrypt,
+    DecryptError, Derivation, DerivedKeys, Function, Hash, Protection, Purpose, Scheme, Work,
+    count, decrypt,
 };
-use crate::pki::{Certificate, PrivateKey};
 
 /// id-sha384 and id-sha512 (RFC 5754 §2.2).
 const SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.2");
@@ -42,53 +45,6 @@ const PBMAC1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.
 
 /// Bags in a bundle, at the most.
 const MOST_BAGS: usize = 64;
-
-/// A bundle that its password has opened.
-#[derive(Debug)]
-pub(crate) struct OpenedBundle {
-    /// The private keys, in the order of the file.
-    pub keys: Vec<BundledKey>,
-    /// The certificates, in the order of the file.
-    pub certificates: Vec<BundledCertificate>,
-    /// How many other bags there are.
-    pub others: usize,
-    /// How its parts are encrypted, the certificates' first where the file has them first.
-    pub encryption: Vec<Protection>,
-    /// How it is sealed as a whole; none where it is not.
-    pub mac: Option<Protection>,
-}
-
-/// A private key in a bundle.
-pub(crate) struct BundledKey {
-    pub pkcs8: Zeroizing<Vec<u8>>,
-    /// Whether it is encrypted by itself: importers pass over one that only its surroundings protect.
-    pub shrouded: bool,
-    /// The identifier that pairs it with its certificate.
-    pub local_key_id: Option<Vec<u8>>,
-    pub friendly_name: Option<String>,
-}
-
-impl BundledKey {
-    /// The key; none where it is not one of P-256, P-384 or RSA from 2048 to 4096 bits.
-    pub(crate) fn key(&self) -> Option<PrivateKey> {
-        PrivateKey::from_pkcs8_der(&self.pkcs8).ok()
-    }
-}
-
-impl fmt::Debug for BundledKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BundledKey").finish_non_exhaustive()
-    }
-}
-
-/// A certificate in a bundle.
-#[derive(Debug)]
-pub(crate) struct BundledCertificate {
-    pub certificate: Certificate,
-    /// The identifier that pairs it with its key.
-    pub local_key_id: Option<Vec<u8>>,
-    pub friendly_name: Option<String>,
-}
 
 /// A bundle that has not been opened yet.
 #[derive(Debug)]
@@ -105,9 +61,9 @@ impl SealedBundle {
     pub(crate) fn from_der(file: &[u8]) -> Result<SealedBundle, OpenError> {
         let pfx: Pfx = read(file).ok_or(OpenError::NotABundle)?;
         if pfx.auth_safe.content_type != DATA {
-            return Err(OpenError::Unknown(String::from(
-                "a public key rather than a password",
-            )));
+            return Err(OpenError::Unknown(
+                "a public key rather than a password".into(),
+            ));
         }
         Ok(SealedBundle {
             content: octets(&pfx.auth_safe.content)?,
@@ -190,9 +146,9 @@ impl Opening<'_> {
                 self.decrypt(&info.content_enc_alg, ciphertext.as_bytes())?
             }
             _ => {
-                return Err(OpenError::Unknown(String::from(
-                    "a public key rather than a password",
-                )));
+                return Err(OpenError::Unknown(
+                    "a public key rather than a password".into(),
+                ));
             }
         };
         let bags: Vec<SafeBag> = read(&bags).ok_or_else(|| self.unreadable())?;
@@ -234,9 +190,7 @@ impl Opening<'_> {
             PKCS_12_CERT_BAG_OID => {
                 let bag: CertBag = value.value.decode_as().map_err(damaged)?;
                 if bag.cert_id != PKCS_12_X509_CERT_OID {
-                    return Err(OpenError::Unknown(String::from(
-                        "a certificate not of X.509",
-                    )));
+                    return Err(OpenError::Unknown("a certificate not of X.509".into()));
                 }
                 let certificate = Certificate::from_der(bag.cert_value.as_bytes());
                 self.bundle.certificates.push(BundledCertificate {
@@ -251,14 +205,14 @@ impl Opening<'_> {
                 let pkcs8 = self.decrypt(&shrouded.encryption_algorithm, ciphertext)?;
                 self.bundle.keys.push(BundledKey {
                     pkcs8,
-                    shrouded: true,
+                    bag: KeyBag::Shrouded,
                     local_key_id,
                     friendly_name,
                 });
             }
             PKCS_12_KEY_BAG_OID => self.bundle.keys.push(BundledKey {
                 pkcs8: Zeroizing::new(value.value.to_der().map_err(damaged)?),
-                shrouded: false,
+                bag: KeyBag::Plain,
                 local_key_id,
                 friendly_name,
             }),
@@ -275,9 +229,9 @@ impl Opening<'_> {
         ciphertext: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         if algorithm.oid == PKCS_12_PBEWITH_SHAAND40_BIT_RC2_CBC {
-            return Err(OpenError::Unknown(String::from(
-                "RC2 of 40 bits, which current importers refuse too",
-            )));
+            return Err(OpenError::Unknown(
+                "RC2 of 40 bits, which current importers refuse too".into(),
+            ));
         }
         match decrypt(algorithm, ciphertext, &mut self.keys, &mut self.work) {
             Ok((plain, protection)) => {
@@ -287,45 +241,6 @@ impl Opening<'_> {
             Err(DecryptError::WrongPassword) => Err(self.unreadable()),
             Err(other) => Err(other.into()),
         }
-    }
-}
-
-impl OpenedBundle {
-    /// The profile that it follows in all its parts; none where importers were not tried with the
-    /// like.
-    pub(crate) fn profile(&self) -> Option<BundleProfile> {
-        let all = |encryption: Scheme, mac: Scheme| {
-            !self.encryption.is_empty()
-                && self.encryption.iter().all(|part| part.scheme == encryption)
-                && self.mac.as_ref().is_some_and(|sealed| sealed.scheme == mac)
-                && self.keys.iter().all(|key| key.shrouded)
-        };
-        if all(Scheme::TripleDes, Scheme::Hmac(Hash::Sha1)) {
-            Some(BundleProfile::Compat)
-        } else if all(
-            Scheme::Pbes2(Cipher::Aes256, Hash::Sha256, true),
-            Scheme::Hmac(Hash::Sha256),
-        ) {
-            Some(BundleProfile::Modern)
-        } else {
-            None
-        }
-    }
-
-    /// How it is protected, for people.
-    pub(crate) fn protection(&self) -> String {
-        let mut told: Vec<String> = Vec::new();
-        for part in &self.encryption {
-            let part = part.to_string();
-            if !told.contains(&part) {
-                told.push(part);
-            }
-        }
-        told.push(match &self.mac {
-            Some(mac) => mac.to_string(),
-            None => String::from("no MAC"),
-        });
-        told.join("; ")
     }
 }
 
@@ -342,11 +257,11 @@ fn verify_mac(
         SHA384 => Hash::Sha384,
         SHA512 => Hash::Sha512,
         PBMAC1 => {
-            return Err(OpenError::Unknown(String::from(
-                "a MAC of the kind PBMAC1, which importers refuse too",
-            )));
+            return Err(OpenError::Unknown(
+                "a MAC of the kind PBMAC1, which importers refuse too".into(),
+            ));
         }
-        other => return Err(OpenError::Unknown(format!("the digest {other}"))),
+        other => return Err(OpenError::Unknown(format!("the digest {other}").into())),
     };
     let iterations = count(mac.iterations)?;
     work.add(iterations)?;
@@ -399,37 +314,6 @@ where
 
 fn damaged(_: der::Error) -> OpenError {
     OpenError::Damaged
-}
-
-impl From<DecryptError> for OpenError {
-    fn from(error: DecryptError) -> OpenError {
-        match error {
-            DecryptError::Damaged => OpenError::Damaged,
-            DecryptError::WrongPassword => OpenError::WrongPassword,
-            DecryptError::Unknown(cipher) => OpenError::Unknown(cipher.name),
-            DecryptError::TooMuchWork => OpenError::TooMuchWork,
-        }
-    }
-}
-
-/// Why a bundle does not open.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub(crate) enum OpenError {
-    /// The file is something else.
-    #[error("it is not a PKCS#12 file, or it is cut short")]
-    NotABundle,
-    /// It is one, but some part of it cannot be read.
-    #[error("it is damaged")]
-    Damaged,
-    /// It has another password.
-    #[error("the password is wrong, or the file is damaged")]
-    WrongPassword,
-    /// It is protected in a way that is not known.
-    #[error("it is protected with {0}, which is not known here")]
-    Unknown(String),
-    /// It would keep the machine busy for long.
-    #[error("it asks for more work than any honest file does")]
-    TooMuchWork,
 }
 
 #[cfg(test)]

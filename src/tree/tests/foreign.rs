@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 
 use super::*;
+use crate::tree::manifest::ManifestState;
 
 #[test]
 fn what_is_not_ours_stays_and_keeps_its_directory() {
@@ -77,14 +78,17 @@ fn files_that_are_not_ours_are_all_named_and_nothing_is_changed() {
         .build(&[FIRST[0], FIRST[2], FIRST[3]])
         .expect_err("files in the way");
     assert_eq!(code(&error), "tree::not-ours");
-    let TreeError::NotOurs { paths, damaged, .. } = &error else {
+    let TreeError::NotOurs {
+        paths, manifest, ..
+    } = &error
+    else {
         unreachable!("by its code")
     };
     assert_eq!(
         *paths,
         [FIRST[0], FIRST[2], FIRST[3]].map(|(name, ..)| lab.at(name))
     );
-    assert!(!damaged);
+    assert_eq!(*manifest, ManifestState::Sound);
     for path in paths {
         assert!(error.to_string().contains(&path.display().to_string()));
     }

@@ -10,8 +10,8 @@ use super::Finding;
 use crate::lock::{Authority, Installed, Issued, Lock, State};
 use crate::model::{Device, DeviceId, Homelab};
 use crate::pki::{
-    BundleProfile, BundledCertificate, Certificate, CertificateFields, Fingerprint, OpenedBundle,
-    Signed,
+    BundleProfile, BundledCertificate, Certificate, CertificateFields, Fingerprint, KeyBag,
+    OpenedBundle, Signed,
 };
 
 pub(crate) use fault::BundleFault;
@@ -265,7 +265,7 @@ fn examine_protection(
     if opened.mac.is_none() {
         findings.wrong(BundleFault::NoMac);
     }
-    if opened.keys.iter().any(|key| !key.shrouded) {
+    if opened.keys.iter().any(|key| key.bag == KeyBag::Plain) {
         findings.wrong(BundleFault::BareKey);
     }
     match (opened.profile(), wanted) {

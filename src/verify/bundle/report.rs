@@ -16,7 +16,6 @@ pub(crate) struct BundleReport {
     pub of: WhoseFile,
     /// None where it has no certificate.
     pub certificate: Option<CertificateReport>,
-    /// How it is encrypted.
     pub protection: String,
     #[serde(serialize_with = "profile_word")]
     pub profile: Option<BundleProfile>,
@@ -29,7 +28,6 @@ pub(crate) struct BundleReport {
     pub findings: Vec<Finding>,
 }
 
-/// Whose a bundle is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "known", rename_all = "kebab-case")]
 pub(crate) enum WhoseFile {
@@ -48,10 +46,7 @@ pub(crate) enum WhoseFile {
         since: Option<Timestamp>,
     },
     /// One of the lock's authorities has signed it, and the lock does not record it.
-    Unrecorded {
-        /// The authority's name.
-        authority: String,
-    },
+    Unrecorded { authority: String },
     /// This homelab does not know it.
     Unknown,
     /// There is no homelab to ask.

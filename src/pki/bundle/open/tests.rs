@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::pki::golden;
+use crate::pki::{BundleProfile, golden};
 
 const PROFILES: [BundleProfile; 2] = [BundleProfile::Compat, BundleProfile::Modern];
 
@@ -23,7 +23,7 @@ fn what_is_written_here_opens_and_has_its_profile() {
         let public = key.key().map(|key| key.public_key());
         assert_eq!(public, certificate.certificate.public_key());
         assert_eq!(key.local_key_id, certificate.local_key_id);
-        assert!(key.shrouded);
+        assert_eq!(key.bag, KeyBag::Shrouded);
         let sealed = SealedBundle::from_der(&golden::bundle(profile)).unwrap();
         assert_eq!(sealed.takes(golden::PASSWORD), Ok(Some(true)));
         for wrong in ["", "wrong", "\u{1f511}"] {

@@ -1,0 +1,215 @@
+//! What it means for people that a service comes, goes, or is reached in another way.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::reach::{Reach, shown};
+use super::{Consequence, Kind};
+use crate::derive::{OpenFrom, Opening};
+use crate::diagnostic::{joined, listed};
+use crate::model::CertificateMode;
+
+/// One service, of which differences are told.
+struct Service<'f> {
+    service: &'f str,
+    /// What it is called.
+    name: &'f str,
+    found: &'f mut Vec<Consequence>,
+}
+
+/// Tells every difference between the ways to a service.
+pub(super) fn compare_service(
+    service: &str,
+    was: &Reach<'_>,
+    is: &Reach<'_>,
+    found: &mut Vec<Consequence>,
+) {
+    let name = shown(service);
+    let mut service = Service {
+        service,
+        name,
+        found,
+    };
+    service.compare_hosts(was, is);
+    for opening in is.openings.iter().filter(|opening| !was.covers(opening)) {
+        service.opens(opening);
+    }
+    if was.is_open(OpenFrom::Everywhere) && !is.is_open(OpenFrom::Everywhere) {
+        service.closes_to_everyone(is);
+    } else {
+        for opening in was.openings.iter().filter(|opening| !is.covers(opening)) {
+            service.closes(opening);
+        }
+    }
+    service.compare_certificates(was, is);
+}
+
+impl Service<'_> {
+    fn tell(&mut self, kind: Kind, text: impl Display) {
+        self.found.push(Consequence::new(kind, self.service, text));
+    }
+
+    fn compare_hosts(&mut self, was: &Reach<'_>, is: &Reach<'_>) {
+        let name = self.name;
+        if !is.hosts.is_subset(&was.hosts) {
+            let hosts = listed(is.hosts.difference(&was.hosts));
+            let text = format_args!("{name} answers at {hosts} from now on");
+            self.tell(Kind::Service, text);
+        }
+        if !was.hosts.is_subset(&is.hosts) {
+            let hosts = listed(was.hosts.difference(&is.hosts));
+            self.tell(
+                Kind::Service,
+                format_args!("{name} no longer answers at {hosts}"),
+            );
+        }
+    }
+
+    fn opens(&mut self, opening: &Opening) {
+        let (name, place) = (self.name, place(opening));
+        let without = "without a certificate";
+        match (opening.is_whole(), opening.from) {
+            (true, OpenFrom::Lan) => {
+                let text = format_args!("{name} becomes open on the LAN, {without}");
+                self.tell(Kind::Opens, text);
+            }
+            (true, OpenFrom::Everywhere) => {
+                let text = format_args!("{name} becomes open to everyone, {without}");
+                self.tell(Kind::Opens, text);
+            }
+            _ => {
+                let text = format_args!("{name} becomes reachable {without} at {place}");
+                self.tell(Kind::Opens, text);
+            }
+        }
+    }
+
+    fn closes(&mut self, opening: &Opening) {
+        let (name, place) = (self.name, place(opening));
+        if opening.is_whole() && opening.from == OpenFrom::Lan {
+            let text = format_args!("{name} is no longer open on the LAN without a certificate");
+            self.tell(Kind::Closes, text);
+        } else {
+            let text =
+                format_args!("{name} is no longer reachable without a certificate at {place}");
+            self.tell(Kind::Closes, text);
+        }
+    }
+
+    /// What stays open would seem to be closed too, so it is told.
+    fn closes_to_everyone(&mut self, is: &Reach<'_>) {
+        let (name, left) = (self.name, openings(is));
+        let left = fmt::from_fn(|f| match (left.is_empty(), is.certificate) {
+            (false, _) => write!(f, ": without a certificate only {}", listed(&left)),
+            (true, Some(_)) => write!(f, ": only {}", with_certificate(is)),
+            (true, None) => Ok(()),
+        });
+        let text = format_args!("{name} is no longer open to everyone{left}");
+        self.tell(Kind::Closes, text);
+    }
+
+    fn compare_certificates(&mut self, was: &Reach<'_>, is: &Reach<'_>) {
+        let name = self.name;
+        let (Some(before), Some(now)) = (was.certificate, is.certificate) else {
+            return;
+        };
+        if before != now {
+            let change = match now {
+                CertificateMode::Required => {
+                    "refuses the connection of who has no certificate, where a page was shown"
+                }
+                CertificateMode::Asked => {
+                    "shows a page to who has no certificate, where the connection was refused"
+                }
+            };
+            self.tell(Kind::Service, format_args!("{name} {change}"));
+        }
+        if was.identity != is.identity {
+            let is_told = if is.identity { "is" } else { "is no longer" };
+            self.tell(
+                Kind::Service,
+                format_args!("{name} {is_told} told who comes"),
+            );
+        }
+    }
+}
+
+pub(super) fn appears(service: &str, is: &Reach<'_>) -> Consequence {
+    let ways = openings(is);
+    let kind = if ways.is_empty() {
+        Kind::Service
+    } else {
+        Kind::Opens
+    };
+    let certificate = is.certificate.map(|_| with_certificate(is));
+    let ways = ways.iter().map(|way| way as &dyn Display);
+    let ways = ways.chain(certificate.iter().map(|way| way as &dyn Display));
+    let (name, hosts, ways) = (shown(service), listed(&is.hosts), joined(ways, "; "));
+    let text = format_args!("{name} is new, at {hosts}: {ways}");
+    Consequence::new(kind, service, text)
+}
+
+pub(super) fn disappears(service: &str, was: &Reach<'_>) -> Consequence {
+    let (name, hosts) = (shown(service), listed(&was.hosts));
+    let text = format_args!("{name} is gone: nothing answers at {hosts} any more");
+    Consequence::new(Kind::Service, service, text)
+}
+
+/// Paths of share links that are told one by one, at the most.
+const FEW: usize = 3;
+
+/// Who gets to a service without a certificate. An app's share links are told by how many they are: `homelab exposure`
+/// lists them.
+fn openings<'r>(reach: &'r Reach<'_>) -> Vec<Way<'r>> {
+    let is_link = |opening: &Opening| opening.share_link && opening.from == OpenFrom::Everywhere;
+    let links = { reach.openings.iter() }.filter(|opening| is_link(opening));
+    let links = links.count();
+    let told = { reach.openings.iter() }.filter(|opening| links <= FEW || !is_link(opening));
+    let told = told.map(|opening| Way::Opening(opening));
+    told.chain((links > FEW).then_some(Way::Links(links)))
+        .collect()
+}
+
+/// A way to a service without a certificate.
+enum Way<'r> {
+    Opening(&'r Opening),
+    /// So many paths of share links.
+    Links(usize),
+}
+
+impl Display for Way<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Way::Links(links) => write!(f, "everyone at {links} share-link paths"),
+            Way::Opening(opening) => match (opening.is_whole(), opening.from) {
+                (true, OpenFrom::Lan) => f.write_str("open on the LAN"),
+                (true, OpenFrom::Everywhere) => f.write_str("open to everyone"),
+                _ => write!(f, "everyone at {}", place(opening)),
+            },
+        }
+    }
+}
+
+fn with_certificate(reach: &Reach<'_>) -> impl Display {
+    fmt::from_fn(|f| {
+        if reach.people.is_empty() {
+            f.write_str("nobody has a certificate for it")
+        } else {
+            write!(f, "{} with a certificate", listed(&*reach.people))
+        }
+    })
+}
+
+/// `/share/* (GET, HEAD)`.
+fn place(opening: &Opening) -> impl Display {
+    let from = match opening.from {
+        OpenFrom::Lan => " on the LAN",
+        OpenFrom::Everywhere => "",
+    };
+    fmt::from_fn(move |f| {
+        write!(f, "{}{from}", opening.path)?;
+        match opening.methods.as_slice() {
+            [] => Ok(()),
+            methods => write!(f, " ({})", listed(methods)),
+        }
+    })
+}

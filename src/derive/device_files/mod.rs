@@ -1,0 +1,202 @@
+//! What stands in a device's folder: its .p12, and what saves its owner work with it, as data.
+//!
+//! Which files there are follows from the platform, and from whether any site asks this person for a
+//! certificate. Nothing here holds a password; what holds the .p12 is as secret as that is.
+
+mod content;
+mod policy;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::guide::{DeviceFile, FileKind};
+use super::{Bundle, Derivation, Recipe, bundle_file, path};
+use crate::lock::Issued;
+use crate::model::{Device, Person, Platform};
+use crate::pki::Certificate;
+use crate::tree::Mode;
+
+pub(super) use content::Hosts;
+pub(crate) use content::{
+    AppleBrowserPolicy, AppleLabels, AppleProfile, ChromiumPolicy, Installer, Script, WindowsPolicy,
+};
+pub use content::{InstallerContext, RegistryValue};
+pub(crate) use policy::CommonParts;
+use policy::{IssuerFilter, Policy};
+
+/// The line that has Firefox choose the certificate by itself, with what is to be known of it.
+const FIREFOX_PREFERENCE: &str = "\
+// Firefox shows a certificate by itself wherever one is asked for, to any site that names its authority or none.
+// For exactly your own sites there is no such setting: leave this out where you would rather be asked.
+user_pref(\"security.default_personal_cert\", \"Select Automatically\");
+";
+
+/// A device with the certificate that it has now, and all that its files are made from.
+pub(crate) struct DeviceFiles<'p> {
+    pub common: &'p CommonParts<'p>,
+    pub person: &'p Person,
+    pub device: &'p Device,
+    pub issued: &'p Issued,
+    /// The older ones that are let in still.
+    pub older: &'p [&'p Issued],
+    /// The hosts that ask the person for a certificate.
+    pub hosts: &'p Hosts,
+}
+
+impl DeviceFiles<'_> {
+    /// What stands in the folder, the one to open first, each file with its derivation.
+    pub(crate) fn derive(&self) -> impl Iterator<Item = (DeviceFile, Derivation)> {
+        self.kinds().into_iter().map(|kind| {
+            let name = self.name(kind);
+            let derivation = self.derivation(kind, &name);
+            (DeviceFile { name, kind }, derivation)
+        })
+    }
+
+    fn kinds(&self) -> Vec<FileKind> {
+        use FileKind::*;
+        let first = match self.issued.own_key {
+            Some(_) => Certificate,
+            None => Bundle,
+        };
+        let mut kinds = vec![first];
+        kinds.extend(match self.device.platform {
+            Platform::Ios | Platform::Ipados => &[AppleProfile][..],
+            Platform::Macos => &[
+                AppleProfile,
+                MacosInstaller,
+                AppleBrowserPolicy,
+                FirefoxPreference,
+            ],
+            Platform::Windows => &[WindowsInstaller, WindowsPolicy, FirefoxPreference],
+            Platform::Linux => &[LinuxInstaller, ChromiumPolicy, FirefoxPreference],
+            Platform::Firefox => &[FirefoxPreference],
+            Platform::Android | Platform::Chromeos | Platform::Wearos | Platform::Other => &[],
+        });
+        if self.hosts.is_empty() {
+            kinds.retain(|kind| !kind.saves_choosing());
+        }
+        // There is no key here to install.
+        if self.issued.own_key.is_some() {
+            kinds.retain(|kind| *kind == Certificate || kind.saves_choosing());
+        }
+        kinds
+    }
+
+    fn name(&self, kind: FileKind) -> Cow<'static, str> {
+        let of_device = |end| Cow::Owned(format!("{}{end}", self.device.id.common_name()));
+        match kind {
+            FileKind::Bundle => Cow::Owned(bundle_file(&self.device.id)),
+            FileKind::Certificate => of_device(".crt"),
+            FileKind::AppleProfile => of_device(".mobileconfig"),
+            FileKind::AppleBrowserPolicy => of_device("-browsers.mobileconfig"),
+            FileKind::ChromiumPolicy => of_device("-browsers.json"),
+            FileKind::WindowsPolicy => of_device("-browsers.reg"),
+            FileKind::FirefoxPreference => Cow::Borrowed("user.js"),
+            FileKind::LinuxInstaller | FileKind::MacosInstaller => Cow::Borrowed("install.sh"),
+            FileKind::WindowsInstaller => Cow::Borrowed("install.ps1"),
+        }
+    }
+
+    fn derivation(&self, kind: FileKind, name: &str) -> Derivation {
+        let id = &self.device.id;
+        let recipe = match kind {
+            FileKind::Bundle => Recipe::Bundle(Box::new(self.bundle())),
+            FileKind::Certificate => Recipe::Text {
+                text: Cow::Owned(self.own_certificate()),
+            },
+            FileKind::AppleProfile => Recipe::AppleProfile(Box::new(AppleProfile {
+                bundle: self.bundle(),
+                bundle_file: bundle_file(&self.device.id),
+                labels: self.labels(""),
+                hosts: match self.device.platform {
+                    Platform::Macos => Arc::clone(self.hosts),
+                    _ => Arc::default(),
+                },
+            })),
+            FileKind::AppleBrowserPolicy => Recipe::AppleBrowserPolicy(AppleBrowserPolicy {
+                labels: self.labels(".browsers"),
+                entries: self.policy().entries,
+            }),
+            FileKind::ChromiumPolicy => Recipe::ChromiumPolicy(ChromiumPolicy {
+                entries: self.policy().entries,
+            }),
+            FileKind::WindowsPolicy => Recipe::WindowsPolicy(WindowsPolicy {
+                values: self.policy().values,
+            }),
+            FileKind::FirefoxPreference => Recipe::Text {
+                text: Cow::Borrowed(FIREFOX_PREFERENCE),
+            },
+            FileKind::LinuxInstaller => self.installer(Script::Linux, FileKind::ChromiumPolicy),
+            FileKind::MacosInstaller => self.installer(Script::Macos, FileKind::AppleBrowserPolicy),
+            FileKind::WindowsInstaller => self.installer(Script::Windows, FileKind::WindowsPolicy),
+        };
+        Derivation {
+            path: path(&format!("people/{}/{}/{name}", id.person, id.device)),
+            mode: if kind.holds_key() {
+                Mode::Secret
+            } else {
+                Mode::Public
+            },
+            recipe,
+        }
+    }
+
+    fn bundle(&self) -> Bundle {
+        Bundle {
+            issued: self.issued.clone(),
+            profile: self.device.platform.bundle_profile(self.device.version),
+            friendly_name: self.device.id.common_name(),
+            sealed_root: self.common.sealed_root,
+        }
+    }
+
+    /// The certificate of a device that has made its key.
+    fn own_certificate(&self) -> String {
+        let own = self.issued.own_key.as_ref();
+        own.map(Certificate::pem).unwrap_or_default()
+    }
+
+    fn labels(&self, suffix: &str) -> AppleLabels {
+        let domain = &self.common.homelab.domain;
+        let reversed: Vec<&str> = domain.as_str().rsplit('.').collect();
+        let id = &self.device.id;
+        let (person, device) = (&id.person, &id.device);
+        AppleLabels {
+            identifier: format!("{}.devices.{person}.{device}{suffix}", reversed.join(".")),
+            domain: domain.clone(),
+            common_name: id.common_name(),
+            display_name: self.person.display_name.clone(),
+        }
+    }
+
+    fn installer(&self, script: Script, policy: FileKind) -> Recipe {
+        Recipe::Installer(Box::new(Installer {
+            script,
+            context: InstallerContext {
+                domain: self.common.homelab.domain.to_string(),
+                common_name: self.device.id.common_name(),
+                bundle: bundle_file(&self.device.id),
+                fingerprint: self.issued.fingerprint.in_pairs(":"),
+                fingerprint_hex: self.issued.fingerprint.in_pairs(""),
+                hosts: Arc::clone(self.hosts),
+                policy: (!self.hosts.is_empty()).then(|| self.name(policy)),
+                values: match script {
+                    Script::Windows => self.policy().values,
+                    Script::Linux | Script::Macos => Arc::default(),
+                },
+            },
+        }))
+    }
+
+    fn policy(&self) -> Policy {
+        let mut issuers: Vec<&IssuerFilter> = Vec::new();
+        // Older and newer certificates may be of two authorities: each is to be found.
+        for issued in std::iter::once(&self.issued).chain(self.older) {
+            let issuer = self.common.issuers.get(&issued.authority);
+            issuers.extend(issuer.filter(|issuer| !issuers.contains(issuer)));
+        }
+        let issuers = issuers.into_iter().cloned();
+        self.common.policy(self.hosts, issuers.collect())
+    }
+}

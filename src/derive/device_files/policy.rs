@@ -1,0 +1,154 @@
+//! How browsers are told to choose a certificate by themselves: `AutoSelectCertificateForUrls`, as the hosts that ask for one
+//! and the authorities have it.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::content::{Hosts, RegistryValue};
+use crate::derive::once::Once;
+use crate::lock::{Authority, Lock};
+use crate::model::{Access, Admission, Homelab, Person};
+use crate::pki::SubjectAttribute;
+use crate::root::IssuanceId;
+
+/// What tells an authority's certificates from others in a policy: the name of an attribute, and its value.
+pub(super) type IssuerFilter = BTreeMap<&'static str, String>;
+
+/// What the files of all devices are made from, and what many of them say alike, held once.
+pub(crate) struct CommonParts<'p> {
+    pub(super) homelab: &'p Homelab,
+    /// How each authority that is trusted is told in a policy.
+    pub(super) issuers: BTreeMap<IssuanceId, IssuerFilter>,
+    pub(super) sealed_root: Option<blake3::Hash>,
+    /// The hosts of each service behind certificates.
+    hosts: Vec<(&'p Access, Vec<Arc<str>>)>,
+    lists: RefCell<Once<[Arc<str>]>>,
+    entries: RefCell<Once<str>>,
+    policies: RefCell<BTreeMap<(Hosts, Vec<IssuerFilter>), Policy>>,
+}
+
+/// The entries of a policy, and the same as values of the registry.
+#[derive(Clone)]
+pub(super) struct Policy {
+    pub entries: Arc<[Arc<str>]>,
+    pub values: Arc<[RegistryValue]>,
+}
+
+impl<'p> CommonParts<'p> {
+    /// Those of a homelab with this lock.
+    pub(crate) fn new(
+        homelab: &'p Homelab,
+        lock: &Lock,
+        sealed_root: Option<blake3::Hash>,
+    ) -> CommonParts<'p> {
+        let issuer = |authority: &Authority| {
+            let told = authority.certificate.subject_attribute();
+            (authority.id, issuer_filter(told))
+        };
+        let services = homelab.services.values();
+        let guarded = services.filter(|s| matches!(s.access, Access::Certificate(_)));
+        let hosts = guarded.map(|service| {
+            let hosts = service.hosts.iter().map(|host| host.as_str().into());
+            (&service.access, hosts.collect())
+        });
+        CommonParts {
+            homelab,
+            issuers: lock.trusted().map(issuer).collect(),
+            sealed_root,
+            hosts: hosts.collect(),
+            lists: RefCell::new(Once::new()),
+            entries: RefCell::new(Once::new()),
+            policies: RefCell::default(),
+        }
+    }
+
+    /// The hosts that ask this person for a certificate, sorted: those of services behind certificates
+    /// that the person may use, be it at home only, and of the landing page.
+    pub(crate) fn asking(&self, person: &Person) -> Hosts {
+        let services = { self.hosts.iter() }
+            .filter(|(access, _)| access.admits(&person.name) != Admission::Nowhere);
+        let mut hosts: Vec<Arc<str>> = services.flat_map(|(_, hosts)| hosts.clone()).collect();
+        if self.homelab.edge.landing {
+            hosts.push(self.homelab.domain.as_str().into());
+        }
+        hosts.sort();
+        hosts.dedup();
+        self.lists.borrow_mut().the(hosts)
+    }
+
+    /// The policy for certificates of these issuers at these hosts.
+    pub(super) fn policy(&self, hosts: &Hosts, issuers: Vec<IssuerFilter>) -> Policy {
+        let mut policies = self.policies.borrow_mut();
+        let policy = policies.entry((Arc::clone(hosts), issuers));
+        let made = policy.or_insert_with_key(|(hosts, issuers)| {
+            let mut known = self.entries.borrow_mut();
+            let texts = entries(hosts, issuers).map(|entry| known.the(entry));
+            let entries: Arc<[Arc<str>]> = texts.collect();
+            Policy {
+                values: numbered(&entries),
+                entries,
+            }
+        });
+        made.clone()
+    }
+}
+
+/// An entry of `AutoSelectCertificateForUrls` for each host and issuer: entries for one host add up.
+fn entries(hosts: &[Arc<str>], issuers: &[IssuerFilter]) -> impl Iterator<Item = String> {
+    hosts.iter().flat_map(move |host| {
+        issuers.iter().map(move |issuer| {
+            serde_json::to_string(&Entry {
+                pattern: format_args!("https://{host}"),
+                filter: Filter { issuer },
+            })
+            .expect("texts with texts for keys are JSON")
+        })
+    })
+}
+
+/// An entry of `AutoSelectCertificateForUrls`.
+#[derive(Serialize)]
+struct Entry<'k> {
+    pattern: fmt::Arguments<'k>,
+    filter: Filter<'k>,
+}
+
+#[derive(Serialize)]
+struct Filter<'k> {
+    #[serde(rename = "ISSUER")]
+    issuer: &'k IssuerFilter,
+}
+
+/// What an issuer is told by: Chromium compares the common name, the organization, the organizational
+/// unit and the locality. One that has none of them is told by nothing: then every certificate is taken
+/// that the site says it takes.
+fn issuer_filter(attribute: Option<SubjectAttribute>) -> IssuerFilter {
+    let attribute = attribute.into_iter();
+    attribute.map(|told| (told.name, told.value)).collect()
+}
+
+/// Entries as values of the registry, each under a number of its own that stays the same as long as the
+/// entry does: applied twice it is there once, and what an administrator has numbered 1, 2, 3 stays.
+fn numbered(entries: &[Arc<str>]) -> Arc<[RegistryValue]> {
+    const FIRST: u32 = 1_000_000;
+    const COUNT: u32 = 1_000_000_000;
+    let mut values: BTreeMap<u32, &Arc<str>> = BTreeMap::new();
+    for text in entries {
+        let hash = blake3::hash(text.as_bytes());
+        let [a, b, c, d, ..] = *hash.as_bytes();
+        let mut number = u32::from_be_bytes([a, b, c, d]) % COUNT;
+        while values.contains_key(&(FIRST + number)) {
+            number = (number + 1) % COUNT;
+        }
+        values.insert(FIRST + number, text);
+    }
+    let value = |(name, text): (u32, &Arc<str>)| RegistryValue {
+        name,
+        text: Arc::clone(text),
+    };
+    values.into_iter().map(value).collect()
+}
