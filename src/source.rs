@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use miette::{NamedSource, SourceSpan};
+use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 
 /// Bytes of a [`Source`]: an offset and a length.
 pub(crate) type Span = SourceSpan;
@@ -32,10 +32,56 @@ impl Source {
     pub fn text(&self) -> &str {
         &self.text
     }
+}
 
-    /// The form in which miette takes a text to draw from.
-    pub fn to_named(&self) -> NamedSource<Arc<str>> {
-        NamedSource::new(&self.name, Arc::clone(&self.text))
+/// Bytes of one place that is drawn, at the most.
+const DRAWN: usize = 4096;
+/// Bytes that are drawn before and behind a place, with the lines around it, unless it is more.
+const BESIDE: usize = 512;
+/// Bytes that are drawn there of longer lines.
+const OF_A_LONG_LINE: usize = 80;
+
+/// What a diagnostic draws from it: the lines of a place and those around it. Of a line that is very long it is what stands
+/// beside the place, and places far from each other are drawn apart.
+impl SourceCode for Source {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        context_lines_before: usize,
+        context_lines_after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let text: &str = &self.text;
+        let lines = text.read_span(span, context_lines_before, context_lines_after)?;
+        let (mut from, mut line, mut column) =
+            (lines.span().offset(), lines.line(), lines.column());
+        let mut until = from + lines.span().len();
+        if context_lines_before > 0 {
+            if span.len() > DRAWN {
+                return Err(MietteError::OutOfBounds);
+            }
+            let (start, end) = (span.offset(), span.offset() + span.len());
+            if start - from > BESIDE {
+                let cut = text.floor_char_boundary(start - OF_A_LONG_LINE);
+                let skipped = &text[from..cut];
+                line += skipped.matches('\n').count();
+                column = match skipped.rfind('\n') {
+                    Some(at) => skipped.len() - at - 1,
+                    None => column + skipped.len(),
+                };
+                from = cut;
+            }
+            if until.saturating_sub(end) > BESIDE {
+                until = text.ceil_char_boundary(end + OF_A_LONG_LINE);
+            }
+        }
+        Ok(Box::new(MietteSpanContents::new_named(
+            self.name.clone(),
+            &text.as_bytes()[from..until],
+            SourceSpan::from((from, until - from)),
+            line,
+            column,
+            lines.line_count(),
+        )))
     }
 }
 

@@ -2,6 +2,9 @@
 
 mod support;
 
+#[path = "bounds/limits.rs"]
+mod limits;
+
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::Path;

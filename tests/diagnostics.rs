@@ -240,7 +240,7 @@ fn codes_after<'t>(mark: &str, phase: &str, text: &'t str) -> impl Iterator<Item
 
 #[test]
 fn a_declaration_with_too_many_statements_is_refused() {
-    let many = Source::new("homelab.kdl", "a\n".repeat(100_002));
+    let many = Source::new("homelab.kdl", "a\n".repeat(200_001));
     let refused = compile(&many).expect_err("there are too many");
     assert_eq!(refused.codes(), ["parse::too-many-statements"]);
 }

@@ -345,7 +345,7 @@ fn the_catalogue_in_the_documentation_is_the_one_that_is_built_in() {
     let (introduction, _) = written
         .split_once("\n## ")
         .expect("an introduction, then apps");
-    let apps = homelab::internals::apps().iter().map(described);
+    let apps = homelab::internals::apps().map(described);
     let catalogue: String = apps.collect();
     let expected = format!("{}\n{catalogue}", introduction.trim_end());
     if std::env::var_os("HOMELAB_UPDATE_GOLDEN").is_some() && written != expected {

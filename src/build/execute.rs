@@ -186,3 +186,33 @@ fn difference(
         what,
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::derive::Recipe;
+    use crate::tree::Mode;
+
+    #[test]
+    fn what_stands_in_one_devices_folder_is_made_together_and_nothing_else() {
+        let derivations = [
+            "edge/Caddyfile",
+            "edge/sites.caddyfile",
+            "index.html",
+            "people/a/guide.html",
+            "people/a/mac/a-mac.mobileconfig",
+            "people/a/mac/a-mac.p12",
+            "people/a/pixel/a-pixel.p12",
+            "people/b/guide.html",
+            "people/b/mac/b-mac.p12",
+        ]
+        .map(|path| Derivation {
+            path: OutputPath::new(path).unwrap(),
+            mode: Mode::Public,
+            recipe: Recipe::Text { text: "".into() },
+        });
+        let together = derivations.chunk_by(are_made_together);
+        let sizes: Vec<usize> = together.map(<[Derivation]>::len).collect();
+        assert_eq!(sizes, [1, 1, 1, 1, 2, 1, 1, 1]);
+    }
+}

@@ -5,9 +5,9 @@
 
 use std::fmt;
 
-use miette::{Diagnostic, LabeledSpan, NamedSource, Report, Severity, SourceCode, SourceSpan};
+use miette::{Diagnostic, LabeledSpan, Report, Severity, SourceCode, SourceSpan};
 
-use crate::source::is_invisible;
+use crate::source::{Source, is_invisible};
 
 /// A diagnostic with its words and its source made visible.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(super) struct Shown {
     code: Option<String>,
     help: Option<String>,
     severity: Option<Severity>,
-    source: Option<NamedSource<String>>,
+    source: Option<Source>,
     labels: Vec<LabeledSpan>,
     cause: Option<Box<Cause>>,
 }
@@ -60,7 +60,7 @@ impl Shown {
                 .iter()
                 .map(|label| moved(label, source.unwrap_or_default()))
                 .collect(),
-            source: text.map(|(name, text)| NamedSource::new(visible(&name), visible(&text))),
+            source: text.map(|(name, text)| Source::new(visible(&name), visible(&text))),
             cause: causes.iter().rev().fold(None, |cause, message| {
                 let message = visible(message);
                 Some(Box::new(Cause { message, cause }))
@@ -69,20 +69,30 @@ impl Shown {
     }
 }
 
-/// Whether a source can be drawn as it is: its name, and the lines that labels stand in with one before and one behind. All of a
-/// text is not looked at for that, which would take as long as the text is, for each diagnostic.
+/// Whether a source can be drawn as it is: its name, and the lines that labels stand in with one before and one behind, those of
+/// several labels together where miette can draw them together. All of a text is not looked at for that, which would take as long
+/// as the text is, for each diagnostic.
 fn is_plain(source: &dyn SourceCode, labels: &[LabeledSpan]) -> bool {
-    let starts = labels.iter().map(LabeledSpan::offset);
-    let ends = labels.iter().map(|label| label.offset() + label.len());
-    let (Some(start), Some(end)) = (starts.min(), ends.max()) else {
-        return true;
+    let mut places: Vec<_> = { labels.iter() }
+        .map(|label| (label.offset(), label.offset() + label.len()))
+        .collect();
+    places.sort();
+    let runs =
+        (0..places.len()).flat_map(|first| (first + 1..=places.len()).map(move |end| (first, end)));
+    let is_plain = |run: &[(usize, usize)]| {
+        let start = run.first().map_or(0, |(start, _)| *start);
+        let end = run.iter().map(|(_, end)| *end).max().unwrap_or(start);
+        match source.read_span(&SourceSpan::from((start, end - start)), 1, 1) {
+            // Too far from each other, they are drawn apart.
+            Err(_) => run.len() > 1,
+            Ok(drawn) => {
+                let name = drawn.name().unwrap_or_default();
+                let text = str::from_utf8(drawn.data());
+                name == visible(name) && text.is_ok_and(|text| text == visible(text))
+            }
+        }
     };
-    let drawn = source.read_span(&SourceSpan::from((start, end - start)), 1, 1);
-    drawn.is_ok_and(|drawn| {
-        let name = drawn.name().unwrap_or_default();
-        let text = str::from_utf8(drawn.data());
-        name == visible(name) && text.is_ok_and(|text| text == visible(text))
-    })
+    { runs }.all(|(first, end)| is_plain(&places[first..end]))
 }
 
 /// A source's name and all of its text.

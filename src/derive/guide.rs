@@ -280,7 +280,7 @@ mod tests {
     /// A kind of device that is not known here would be shown to everybody.
     #[test]
     fn the_notes_of_the_catalogue_say_what_they_are_about_in_known_words() {
-        let notes = crate::catalogue::apps().iter().flat_map(|app| &app.clients);
+        let notes = crate::catalogue::apps().flat_map(|app| &app.clients);
         let about_all: Vec<&str> = notes
             .map(|note| note.value.as_str())
             .filter(|note| {

@@ -161,12 +161,11 @@ fn services(homelab: &Homelab, exposure: Option<&Exposure>) -> Vec<IndexService>
     let without = exposure.map_or(&[][..], |exposure| &exposure.without_certificate);
     let with = exposure.map_or(&[][..], |exposure| &exposure.with_certificate);
     let with: BTreeMap<&str, _> = with.iter().map(|with| (&*with.service, with)).collect();
+    let open = without.iter().filter(|opening| opening.is_whole());
+    let open: BTreeSet<(&str, OpenFrom)> = open.map(|o| (&*o.service, o.from)).collect();
     let services = homelab.services.values().map(|service| {
         let name = service.name.as_str();
-        let whole = |from: OpenFrom| {
-            let mut openings = without.iter();
-            openings.any(|o| o.service == name && o.is_whole() && o.from == from)
-        };
+        let whole = |from: OpenFrom| open.contains(&(name, from));
         let guarded = with.get(name);
         IndexService {
             name: service.name.clone(),

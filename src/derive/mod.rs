@@ -33,6 +33,8 @@ pub(crate) use exposure::{ALL, Exposure, LANDING, OpenFrom, Opening, UncheckedKi
 pub(crate) use guide::FileKind;
 pub(crate) use guide::{DeviceFile, DevicePart, Guide, Guides, ServiceLink};
 pub(crate) use index::{Index, Term};
+#[cfg(test)]
+pub(crate) use index::{IndexDevice, IndexOpening, IndexPerson, IndexService};
 
 use crate::lock::{Authority, Issued, Lock, State};
 use crate::model::{DeviceId, Domain, Homelab, Service};

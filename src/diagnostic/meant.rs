@@ -2,12 +2,18 @@
 
 /// The word of `known` that a misspelt `word` was probably meant to be.
 pub(crate) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.len() > LONGEST {
+        return None;
+    }
     known
         .into_iter()
         .filter_map(|candidate| Some((distance(word, candidate)?, candidate)))
         .min()
         .map(|(_, candidate)| candidate)
 }
+
+/// Bytes of a word that may be a misspelt one, at the most: comparing takes as long as both are, multiplied.
+const LONGEST: usize = 128;
 
 /// How far a word is from one that is known; none where it is another word. Each part of a path is a word: `alice/nope` is
 /// not nearly `alice/iphone`.

@@ -1,9 +1,8 @@
 //! One mistake, and the macro that makes it.
 
 use std::fmt::{self, Display, Formatter};
-use std::sync::Arc;
 
-use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
+use miette::{Diagnostic, LabeledSpan, SourceCode};
 
 use crate::source::{Source, Span};
 
@@ -15,7 +14,7 @@ pub struct Mistake {
     labels: Vec<LabeledSpan>,
     help: Option<String>,
     /// The text that it points into, where it does not come with others of the same.
-    source: Option<Box<NamedSource<Arc<str>>>>,
+    source: Option<Box<Source>>,
 }
 
 /// Makes a [`Mistake`] where the rule stands: its code `<phase>::<slug>`, its message, the places with what is
@@ -34,12 +33,17 @@ macro_rules! mistake {
 }
 pub(crate) use mistake;
 
+/// Bytes of a text that is said, at the most: a user's word in it may be as long as a file.
+const SAID: usize = 4096;
+/// Bytes of a place that is shown, at the most: a statement may be as long as a file.
+const SHOWN: usize = 256;
+
 impl Mistake {
     /// For `mistake!` alone, so that every code is found by it.
     pub(crate) fn new(code: &'static str, message: String) -> Mistake {
         Mistake {
             code,
-            message,
+            message: bounded(message),
             labels: Vec::new(),
             help: None,
             source: None,
@@ -47,20 +51,31 @@ impl Mistake {
     }
 
     pub(crate) fn at(mut self, span: Span, label: String) -> Mistake {
-        let label = LabeledSpan::new_with_span(Some(label), span);
+        let label = LabeledSpan::new_with_span(Some(bounded(label)), span);
         self.labels.push(label);
         self
     }
 
     pub(crate) fn help(self, help: impl Into<Option<String>>) -> Mistake {
-        let help = help.into();
+        let help = help.into().map(bounded);
         Mistake { help, ..self }
     }
 
     /// The same, with the text that it points into.
-    pub(crate) fn within(self, source: &Source) -> Mistake {
-        let source = Some(Box::new(source.to_named()));
+    pub(crate) fn within(mut self, source: &Source) -> Mistake {
+        self.shorten(source);
+        let source = Some(Box::new(source.clone()));
         Mistake { source, ..self }
+    }
+
+    /// Of places in that text that are too long to be shown, keeps the start.
+    pub(super) fn shorten(&mut self, source: &Source) {
+        for label in self.labels.iter_mut().filter(|label| label.len() > SHOWN) {
+            let start = label.offset();
+            let end = source.text().floor_char_boundary(start + SHOWN);
+            let words = label.label().map(str::to_owned);
+            *label = LabeledSpan::new_with_span(words, (start, end.saturating_sub(start)));
+        }
     }
 
     /// Its code, such as `resolve::unknown-person`.
@@ -74,10 +89,20 @@ impl Mistake {
     }
 
     /// Where it points first; one without a place comes before all others.
-    pub(super) fn offset(&self) -> usize {
+    pub(crate) fn offset(&self) -> usize {
         let offsets = self.labels.iter().map(LabeledSpan::offset);
         offsets.min().unwrap_or(0)
     }
+}
+
+/// A text, or its start and its end.
+fn bounded(text: String) -> String {
+    if text.len() <= SAID {
+        return text;
+    }
+    let start = text.floor_char_boundary(SAID / 2);
+    let end = text.ceil_char_boundary(text.len() - SAID / 2);
+    format!("{} … {}", &text[..start], &text[end..])
 }
 
 impl Display for Mistake {

@@ -28,7 +28,7 @@ pub struct Mistakes {
 }
 
 /// Mistakes that are told in one run; more would only be scrolled past.
-const TOLD: usize = 100;
+pub(crate) const TOLD: usize = 100;
 
 /// What stands behind the mistakes that are told, where there are more.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -45,6 +45,9 @@ impl Mistakes {
         mistakes.sort_by_key(Mistake::offset);
         let untold = mistakes.len().saturating_sub(TOLD);
         mistakes.truncate(TOLD);
+        for mistake in &mut mistakes {
+            mistake.shorten(source);
+        }
         Mistakes {
             untold,
             source: source.clone(),
@@ -60,7 +63,7 @@ impl Mistakes {
 
     /// The reports to draw, one per mistake, each with the source it points into.
     pub fn into_reports(self) -> impl Iterator<Item = miette::Report> {
-        let source = self.source.to_named();
+        let source = self.source;
         let untold = self.untold;
         let more = (untold > 0).then(|| miette::Report::new(Untold { untold }));
         self.mistakes

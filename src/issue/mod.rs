@@ -6,6 +6,8 @@
 
 mod error;
 mod stand_in;
+#[cfg(test)]
+mod tests;
 mod upgrade;
 
 use jiff::{Timestamp, ToSpan};

@@ -73,16 +73,19 @@ impl Email {
             return Err("it has no `@`");
         };
         let is_local = |b: u8| b.is_ascii_alphanumeric() || b".!#$%&'*+-/=?^_`|~".contains(&b);
-        if local.is_empty() || local.len() > 64 || !local.bytes().all(is_local) {
+        if local.len() > 64 {
+            return Err("what stands before the `@` has more than 64 characters");
+        }
+        if local.is_empty() || !local.bytes().all(is_local) {
             return Err("what stands before the `@` is not plain");
         }
         if local.starts_with('.') || local.ends_with('.') || local.contains("..") {
             return Err("a dot stands at an edge or beside another before the `@`");
         }
-        super::host::is_host(domain).map_err(|_| "what follows the `@` is no domain")?;
         if text.len() > 254 {
             return Err("it has more than 254 characters");
         }
+        super::host::is_host(domain).map_err(|_| "what follows the `@` is no domain")?;
         Ok(Email(text.to_owned()))
     }
 

@@ -19,9 +19,15 @@ impl<'a> Cursor<'a> {
         Cursor { text, at }
     }
 
-    /// One string, raw string, or character of anything else.
+    /// One string, raw string, run of plain characters, or one of any other.
     pub(super) fn word(&mut self) -> Result<(), Mistake> {
         let start = self.at;
+        self.at += run(self.rest(), |b| {
+            b.is_ascii_alphanumeric() || b"-_.".contains(&b)
+        });
+        if self.at > start {
+            return Ok(());
+        }
         let hashes = self.rest().bytes().take_while(|byte| *byte == b'#').count();
         if !self.rest()[hashes..].starts_with('"') {
             self.at += match hashes {
@@ -45,7 +51,10 @@ impl<'a> Cursor<'a> {
                 Some('\n' | '\r') if quotes.len() == 1 => {
                     return Err(self.unclosed("a string", &closing, start, hashes + 1));
                 }
-                Some(character) => self.at += character.len_utf8(),
+                Some(character) => {
+                    self.at += character.len_utf8();
+                    self.at += run(self.rest(), |b| !b"\"\\\n\r".contains(&b));
+                }
                 None => {
                     return Err(self.unclosed("a string", &closing, start, hashes + quotes.len()));
                 }
@@ -186,6 +195,11 @@ impl<'a> Cursor<'a> {
             help("add the closing `{closing}`"),
         )
     }
+}
+
+/// How many bytes at the start of a text are such as these; it takes or refuses all that are not ASCII.
+fn run(text: &str, is_such: impl Fn(u8) -> bool) -> usize {
+    text.bytes().take_while(|byte| is_such(*byte)).count()
 }
 
 /// What the grammar of KDL does not have.

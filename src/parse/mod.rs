@@ -9,6 +9,7 @@ mod document;
 mod fields;
 mod known;
 pub(crate) mod messages;
+mod plain;
 mod reader;
 mod scan;
 mod service;

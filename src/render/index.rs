@@ -1,6 +1,7 @@
 //! The admin's page, and the timeline in it.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use jiff::tz::Offset;
 use jiff::{Span, Timestamp};
@@ -19,6 +20,8 @@ struct Context<'i> {
     #[serde(flatten)]
     index: &'i Index,
     timeline: Option<Timeline<'i>>,
+    /// The services with paths that are open: to look through all of them for each service would take as long as both, multiplied.
+    opened: BTreeMap<&'i str, bool>,
 }
 
 /// Dates as places between 0 and 100. It knows no present: the page is the same on every day.
@@ -58,11 +61,20 @@ struct Bar {
 }
 
 pub(super) fn render(index: &Index, templates: &Templates) -> Result<Artifact, Mistake> {
-    let context = Context {
+    let context = context(index);
+    Ok(templates.render("index.html.j2", &context)?.into())
+}
+
+fn context(index: &Index) -> Context<'_> {
+    let opened = index
+        .openings
+        .iter()
+        .map(|opening| (&*opening.service, true));
+    Context {
         index,
         timeline: timeline(index),
-    };
-    Ok(templates.render("index.html.j2", &context)?.into())
+        opened: opened.collect(),
+    }
 }
 
 fn timeline(index: &Index) -> Option<Timeline<'_>> {
@@ -199,6 +211,9 @@ impl Scale {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::derive::{IndexDevice, IndexOpening, IndexPerson, IndexService};
+    use crate::model::{DisplayName, Domain, Email, Language, Name};
+    use std::sync::Arc;
 
     fn labels(from: &str, until: &str) -> Vec<String> {
         let scale = Scale {
@@ -231,5 +246,85 @@ mod tests {
         assert_eq!(scale.at(scale.from), 0.0);
         assert_eq!(scale.at("2026-07-02T12:00:00Z".parse().unwrap()), 50.0);
         assert_eq!(scale.at("2036-01-01T00:00:00Z".parse().unwrap()), 100.0);
+    }
+
+    /// So many people, and so many services that let in all of them and open a path.
+    fn index(people: usize, services: usize) -> Index {
+        let term = |name: String| Term {
+            name,
+            from: "2026-01-01T00:00:00Z".parse().unwrap(),
+            renew_from: None,
+            until: "2027-01-01T00:00:00Z".parse().unwrap(),
+        };
+        let person = |number: usize| IndexPerson {
+            name: Name::new(&format!("p{number}")).unwrap(),
+            display_name: DisplayName::new(&format!("Person {number}")).unwrap(),
+            email: Email::new(&format!("p{number}@example.com")).unwrap(),
+            guide: None,
+            language: Language::default(),
+            devices: vec![IndexDevice {
+                name: Name::new("d").unwrap(),
+                platform: "Android",
+                folder: String::new(),
+                files: Arc::default(),
+                term: Some(term(format!("p{number}-d"))),
+                older: Vec::new(),
+            }],
+        };
+        let service = |number: usize| IndexService {
+            name: Name::new(&format!("s{number}")).unwrap(),
+            title: format!("S{number}"),
+            addresses: vec![format!("https://s{number}.example.com/")],
+            everyone: false,
+            at_home: false,
+            certificate_required: true,
+            audience: Some(String::from("s0")),
+        };
+        let opening = |number: usize| IndexOpening {
+            service: format!("s{number}"),
+            path: String::from("/a"),
+            methods: Vec::new(),
+            share_link: false,
+        };
+        let names = (0..people).map(|number| format!("p{number}"));
+        Index {
+            domain: Domain::new("example.com").unwrap(),
+            people: (0..people).map(person).collect(),
+            services: (0..services).map(service).collect(),
+            audiences: [(String::from("s0"), names.collect())].into(),
+            openings: (0..services).map(opening).collect(),
+            unchecked: Default::default(),
+            authorities: Vec::new(),
+        }
+    }
+
+    /// Without a clock: steps grow with people and with services, and not with pairs of them.
+    #[test]
+    fn a_page_takes_steps_for_people_and_for_services_and_not_for_pairs() {
+        let templates = Templates::new(BTreeMap::new()).unwrap();
+        let steps = |people, services| {
+            let index = index(people, services);
+            templates.steps("index.html.j2", &context(&index))
+        };
+        let (few, people) = (steps(100, 100), steps(200, 100));
+        let (services, both) = (steps(100, 200), steps(200, 200));
+        assert!(people > few + 100 && services > few + 100);
+        assert_eq!(both - people, services - few);
+    }
+
+    #[test]
+    fn a_service_with_open_paths_says_so() {
+        let mut index = index(40, 2);
+        index.openings.remove(0);
+        let templates = Templates::new(BTreeMap::new()).unwrap();
+        let Artifact { bytes, .. } = render(&index, &templates).unwrap();
+        let page = String::from_utf8(bytes).unwrap();
+        let row = |title: &str| {
+            let (_, row) = page
+                .split_once(&format!("<bdi>{title}</bdi></strong>"))
+                .unwrap();
+            row.split("</tr>").next().unwrap().contains("some paths")
+        };
+        assert_eq!((row("S0"), row("S1")), (false, true));
     }
 }

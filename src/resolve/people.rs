@@ -176,8 +176,8 @@ impl Resolver<'_> {
     fn refuse_unknown_person(&mut self, item: &Text, resolved: &People) {
         let name = &item.value;
         let help = match resolved.group_names.place(name) {
-            Some(_) => "list the people: a group cannot hold another".into(),
-            None => did_you_mean(name, resolved.person_names.names()),
+            Some(_) => Some("list the people: a group cannot hold another".into()),
+            None => self.meant(name, item.span, resolved.person_names.names()),
         };
         self.refuse(mistake!(
             "resolve::unknown-person",
@@ -199,14 +199,53 @@ impl Resolver<'_> {
             } else if all.group_names.place(&item.value).is_none() {
                 let name = &item.value;
                 let known = all.person_names.names().chain(all.group_names.names());
+                let help = self.meant(name, item.span, known);
                 self.refuse(mistake!(
                     "resolve::unknown-member",
                     "there is no person or group `{name}`",
                     at(item.span, "not declared"),
-                    help(did_you_mean(name, known)),
+                    help(help),
                 ));
             }
         }
         members
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::source::Source;
+    use miette::Diagnostic;
+    use std::collections::BinaryHeap;
+
+    /// Without a clock: what was meant is looked for no more often than it is told.
+    #[test]
+    fn what_was_meant_is_looked_for_where_it_is_told() {
+        let people: Vec<String> = (0..300).map(|n| format!("person \"p{n}\"\n")).collect();
+        let called: Vec<String> = (0..300).map(|n| format!(" \"q{n}\"")).collect();
+        let text = format!(
+            "domain \"home.example.com\"\n{}group \"g\"{}\nservice \"s\" {{ allow{}; }}\n",
+            people.concat(),
+            called.concat(),
+            called.concat(),
+        );
+        let source = Source::new("homelab.kdl", text);
+        let declaration = crate::parse::parse(&source).unwrap();
+        let mut resolver = super::Resolver {
+            languages: &[],
+            mistakes: Vec::new(),
+            first: BinaryHeap::new(),
+        };
+        resolver.homelab(&declaration);
+        let unknown = resolver.mistakes.iter().filter(|mistake| {
+            ["resolve::unknown-person", "resolve::unknown-member"].contains(&mistake.slug())
+        });
+        assert_eq!(unknown.clone().count(), 600);
+        // The names of a list are not gone through in the order of their places: some are told for a while only.
+        let helped = unknown.filter(|mistake| mistake.help().is_some());
+        assert!((100..200).contains(&helped.count()));
+        let told = crate::diagnostic::Mistakes::new(&source, resolver.mistakes);
+        let told: Vec<_> = told.into_reports().collect();
+        assert!(told.iter().all(|report| report.help().is_some()));
     }
 }

@@ -97,7 +97,7 @@ impl Resolver<'_> {
                     "write at least `\"1h\"`; a month is `1mo`, for `1m` is a minute",
                 ),
                 NotALifetime::TooShort => ("is less than an hour", units),
-                NotALifetime::TooLong => ("is more than a century", units),
+                NotALifetime::TooLong => ("is more than a century, 36600 days", units),
             };
             mistake!(
                 "resolve::bad-duration",

@@ -1,13 +1,16 @@
 //! What guides say, in the language of whom they are for.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use minijinja::value::{Kwargs, Value};
 use minijinja::{Error, ErrorKind, HtmlEscape};
 
 use super::message::Message;
 use crate::model::Language;
-use crate::parse::messages::MessageFile;
+use crate::parse::messages::{MessageFile, messages};
+use crate::source::Source;
 
 /// The folder of message files.
 const FOLDER: &str = "messages/";
@@ -22,14 +25,39 @@ pub(super) fn file_of(language: &str) -> String {
     format!("{FOLDER}{language}.kdl")
 }
 
-/// One file of messages, taken apart.
+/// One file of messages.
 #[derive(Debug)]
 pub(super) struct Layer {
     is_fallback: bool,
     right_to_left: bool,
-    messages: BTreeMap<String, Message>,
-    notes: BTreeMap<String, Message>,
+    messages: Entries,
+    notes: Entries,
 }
+
+/// Messages by their keys, or notes by their English words.
+type Entries = BTreeMap<Cow<'static, str>, Entry>;
+
+/// A message that is taken apart when it is asked for first: a page says some of a file, and many pages say the same.
+#[derive(Debug)]
+struct Entry {
+    /// Its statement, where it is built in.
+    written: &'static str,
+    message: OnceLock<Message>,
+}
+
+impl Entry {
+    fn message(&self) -> &Message {
+        self.message.get_or_init(|| {
+            let source = Source::new("messages", self.written);
+            let mut file = messages(&source).expect(BUILT_IN);
+            let text = { file.messages.pop_first() }.or_else(|| file.notes.pop_first());
+            let (_, text) = text.expect(BUILT_IN);
+            Message::new(&text.value).expect(BUILT_IN)
+        })
+    }
+}
+
+const BUILT_IN: &str = "a test reads every built-in message";
 
 /// What is wrong with a message, by its key.
 pub(super) struct Wrong {
@@ -44,8 +72,8 @@ impl Layer {
         let mut layer = Layer {
             is_fallback: false,
             right_to_left: file.right_to_left,
-            messages: BTreeMap::new(),
-            notes: BTreeMap::new(),
+            messages: Entries::new(),
+            notes: Entries::new(),
         };
         for (from, to) in [
             (&file.messages, &mut layer.messages),
@@ -56,10 +84,41 @@ impl Layer {
                     key: key.clone(),
                     why,
                 })?;
-                to.insert(key.clone(), message);
+                let entry = Entry {
+                    written: "",
+                    message: OnceLock::from(message),
+                };
+                to.insert(key.clone().into(), entry);
             }
         }
         Ok(layer)
+    }
+
+    /// Those of a built-in file, none of which has been read: it has one statement on each line, plainly written.
+    pub(super) fn built_in(text: &'static str) -> Layer {
+        let mut layer = Layer {
+            is_fallback: false,
+            right_to_left: false,
+            messages: Entries::new(),
+            notes: Entries::new(),
+        };
+        let is_statement = |line: &&str| !line.is_empty() && !line.starts_with("//");
+        for written in text.lines().filter(is_statement) {
+            let entry = Entry {
+                written,
+                message: OnceLock::new(),
+            };
+            let (key, texts) = written.split_once(' ').unwrap_or((written, ""));
+            match key {
+                "right-to-left" => layer.right_to_left = true,
+                "note" => {
+                    let english = texts.split('"').nth(1).unwrap_or_default();
+                    layer.notes.insert(english.into(), entry);
+                }
+                key => drop(layer.messages.insert(key.into(), entry)),
+            }
+        }
+        layer
     }
 
     /// The same, for who has no message of the own language.
@@ -73,11 +132,11 @@ impl Layer {
     /// The messages by key, sorted.
     pub(super) fn messages(&self) -> impl Iterator<Item = (&str, &Message)> + Clone {
         let messages = self.messages.iter();
-        messages.map(|(key, message)| (key.as_str(), message))
+        messages.map(|(key, entry)| (&**key, entry.message()))
     }
 
     pub(super) fn message(&self, key: &str) -> Option<&Message> {
-        self.messages.get(key)
+        self.messages.get(key).map(Entry::message)
     }
 }
 
@@ -125,7 +184,10 @@ impl Messages {
     /// What the catalogue says in English, translated where that has been done.
     pub(super) fn note(&self, english: &str) -> Result<Value, Error> {
         let own = self.layers.iter().filter(|layer| !layer.is_fallback);
-        let found = own.clone().find_map(|layer| layer.notes.get(english));
+        let found = own
+            .clone()
+            .find_map(|layer| layer.notes.get(english))
+            .map(Entry::message);
         let is_english = own.clone().next().is_none();
         let none = Kwargs::from_iter(std::iter::empty::<(&str, Value)>());
         let html = match found {
@@ -191,4 +253,51 @@ fn marked(layer: &Layer, html: String) -> String {
 
 fn in_english(html: &str) -> String {
     format!("<span lang=\"en\" dir=\"ltr\">{html}</span>")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::template::builtin::{TEMPLATES, text};
+
+    fn read_so_far(layer: &Layer) -> usize {
+        let entries = layer.messages.values().chain(layer.notes.values());
+        entries
+            .filter(|entry| entry.message.get().is_some())
+            .count()
+    }
+
+    /// Each is found where reading the file whole finds it, and can be read.
+    #[test]
+    fn what_is_built_in_is_what_reading_it_whole_gives() {
+        let files = TEMPLATES
+            .iter()
+            .filter(|(name, _)| language_of(name).is_some());
+        for (name, text) in files {
+            let whole = messages(&Source::new(*name, *text)).expect("it can be read");
+            let whole = Layer::new(&whole)
+                .map_err(|wrong| wrong.key)
+                .expect("it can be read");
+            let layer = Layer::built_in(text);
+            assert_eq!(layer.right_to_left, whole.right_to_left, "{name}");
+            let said = |entries: &Entries| {
+                let said = entries
+                    .iter()
+                    .map(|(key, entry)| (key.clone(), entry.message().clone()));
+                said.collect::<Vec<_>>()
+            };
+            assert_eq!(said(&layer.messages), said(&whole.messages), "{name}");
+            assert_eq!(said(&layer.notes), said(&whole.notes), "{name}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_said_is_read() {
+        let english = text(&file_of("en")).expect("it is built in");
+        let messages = Messages::new(vec![Layer::built_in(english)]);
+        assert_eq!(read_so_far(&messages.layers[0]), 0);
+        assert!(messages.has("month-3"));
+        messages.date("2027-03-01").expect("it is a day");
+        assert_eq!(read_so_far(&messages.layers[0]), 2);
+    }
 }

@@ -36,7 +36,7 @@ use crate::model::Language;
 use builtin::BUILTIN;
 use environment::fuel;
 use escape::Escape;
-use messages::{Messages, file_of};
+use messages::{Layer, Messages, file_of};
 
 /// The built-in templates under a user's overrides.
 #[derive(Debug, Clone)]
@@ -126,6 +126,18 @@ impl Templates {
         })
     }
 
+    /// How many steps a rendering takes.
+    #[cfg(test)]
+    pub(crate) fn steps(&self, name: &str, context: &impl Serialize) -> u64 {
+        let (mut environment, used) = self.environment();
+        environment.set_fuel(Some(fuel(context)));
+        self.add_messages(&mut environment, Language::ENGLISH, &used);
+        let template = environment.get_template(name).expect("it can be read");
+        let rendered = template.render_captured(Serde(context));
+        let rendered = rendered.expect("it can be rendered");
+        rendered.state().fuel_levels().expect("there is fuel").0
+    }
+
     /// The files that a language's messages come from, the first before the others.
     fn message_files(&self, language: &str) -> Vec<String> {
         let mut files = Vec::new();
@@ -154,7 +166,10 @@ impl Templates {
         let own = [file_of(language), format!("{BUILTIN}{}", file_of(language))];
         let files = self.message_files(language);
         let layers = files.iter().filter_map(|name| {
-            let layer = check::layer(name, self.text(name)?).ok()?;
+            let layer = match self.overrides.get(name) {
+                Some(text) => check::layer(name, text).ok()?,
+                None => Layer::built_in(self.built_in(name)?),
+            };
             let is_own = own.contains(name) || language == Language::ENGLISH;
             Some(if is_own { layer } else { layer.into_fallback() })
         });
@@ -167,6 +182,10 @@ impl Templates {
         if let Some(text) = self.overrides.get(name) {
             return Some(text);
         }
+        self.built_in(name)
+    }
+
+    fn built_in(&self, name: &str) -> Option<&'static str> {
         builtin::text(name.strip_prefix(BUILTIN).unwrap_or(name))
     }
 }
