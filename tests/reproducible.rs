@@ -4,11 +4,11 @@ mod support;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use support::files::{changed, copy, snapshot, stamps};
 use support::lab::Lab;
-use support::outcome::{self, Outcome};
+use support::outcome::Outcome;
 
 const EXAMPLE: &str = include_str!("../examples/family/homelab.kdl");
 
@@ -95,28 +95,6 @@ mod purity {
             .run()
             .succeeds();
         same_tree(&lab, &other);
-    }
-
-    /// `tests/run` builds it just before; the tests themselves run the unoptimised one.
-    #[test]
-    fn the_optimised_program_makes_the_same_tree() {
-        let lab = Lab::built_on(ISSUED, EXAMPLE);
-        let inputs = inputs_of(&lab);
-        let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-        let target = target.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"));
-        let program = target.join("release/homelab");
-        assert!(
-            program.exists(),
-            "run tests/run: it builds {}",
-            program.display()
-        );
-        let mut command = std::process::Command::new(program);
-        command
-            .args(["build", "--locked"])
-            .current_dir(inputs.path());
-        command.env_clear().env("HOME", inputs.home());
-        outcome::run(&mut command, b"").succeeds();
-        same_tree(&lab, &inputs.path().join("out"));
     }
 
     #[test]
