@@ -37,6 +37,7 @@ mod once;
 mod parse;
 mod pki;
 mod probe;
+mod progress;
 mod random;
 mod record;
 mod render;

@@ -9,6 +9,8 @@
 //! | `crashes` | a command that is killed at a system call, each kind counted by itself, and the one after it |
 //! | `disks` | a disk that is full or read-only |
 //! | `merging` | the lock after git has merged it |
+//! | `progress` | the bar on a terminal, and many paths in few lines |
+//! | `resuming` | what a build that was killed had made |
 //! | `revoking` | the revocation list: when it is signed anew, by whom, and what is done where nobody can |
 //! | `surroundings` | what stands around a homelab: pipes, other programs' files, outputs that take nothing |
 
@@ -24,6 +26,10 @@ mod home;
 mod incrementality;
 #[path = "builds/merging.rs"]
 mod merging;
+#[path = "builds/progress.rs"]
+mod progress;
+#[path = "builds/resuming.rs"]
+mod resuming;
 #[path = "builds/revoking.rs"]
 mod revoking;
 #[path = "builds/surroundings.rs"]

@@ -7,8 +7,10 @@ use miette::Diagnostic;
 use rayon::prelude::*;
 use thiserror::Error;
 
+use super::resume::Resumption;
 use super::staleness::{Stale, input_hash};
 use crate::derive::Derivation;
+use crate::progress::{Progress, Work};
 use crate::render::{Artifact, Bundles, RenderError, Secrets, render};
 use crate::template::Templates;
 use crate::tree::{OutputPath, Scope, Tree, TreeError, View, Wanted};
@@ -41,32 +43,38 @@ pub(crate) struct Built {
     pub shows_secrets: bool,
 }
 
+/// What artifacts are rendered with, and who is told how far that has come.
+#[derive(Clone, Copy)]
+pub(crate) struct Rendering<'a> {
+    pub templates: &'a Templates,
+    /// Needed where a recipe takes the root secret.
+    pub secrets: Option<&'a Secrets>,
+    pub progress: &'a dyn Progress,
+}
+
 /// Renders what is stale, and commits the whole. `tell` is given the hashes of manifests before they are written.
 pub(crate) fn execute(
     tree: Tree,
     derivations: &[Derivation],
     stale: &[Stale<'_>],
     scope: &Scope,
-    templates: &Templates,
-    secrets: Option<&Secrets>,
+    rendering: Rendering<'_>,
     tell: impl FnOnce(&[blake3::Hash]),
 ) -> Result<Built, ExecuteError> {
-    let folders = stale.par_chunk_by(|(one, _), (other, _)| are_made_together(one, other));
-    let staged = folders.map(|folder| {
-        let mut bundles = Bundles::new(secrets);
-        let staged = folder.iter().map(|(derivation, _)| {
-            let artifact = render(&derivation.recipe, templates, &mut bundles)?;
-            let staged = tree.stage(&derivation.path, derivation.mode, &artifact.bytes)?;
-            Ok(Wanted::Put {
-                staged,
-                input: input_hash(derivation, &artifact.templates, templates),
-                templates: artifact.templates,
-            })
-        });
-        staged.collect::<Result<Vec<Wanted>, ExecuteError>>()
-    });
-    let staged = staged.collect::<Result<Vec<_>, ExecuteError>>()?;
-    let mut wanted: Vec<Wanted> = staged.into_iter().flatten().collect();
+    let resumption = rendering.secrets;
+    let resumption = resumption.and_then(|secrets| Resumption::of(&tree, secrets));
+    let to_make: Vec<&Derivation> = stale.iter().map(|(derivation, _)| *derivation).collect();
+    let staged = rendering.each(
+        Work::Making,
+        &to_make,
+        |derivation, bundles| match &resumption {
+            Some(resumption) if derivation.recipe.needs_secrets() => {
+                rendering.stage_secret(derivation, bundles, resumption)
+            }
+            _ => rendering.stage(derivation, bundles, &tree),
+        },
+    );
+    let mut wanted = staged?;
     // Both lists are sorted by path, as the derivations are.
     let mut stale_paths = stale
         .iter()
@@ -78,7 +86,7 @@ pub(crate) fn execute(
             None => wanted.push(Wanted::Keep(derivation.path.clone())),
         }
     }
-    let outcome = tree.commit_telling(wanted, scope, tell)?;
+    let outcome = tree.commit_telling(wanted, scope, rendering.progress, tell)?;
     let altered = |path: &OutputPath| {
         let place = stale.binary_search_by(|(derivation, _)| derivation.path.cmp(path));
         place.is_ok_and(|place| stale[place].1.is_repair())
@@ -92,6 +100,70 @@ pub(crate) fn execute(
         unchanged: outcome.unchanged + outcome.adopted.len(),
         shows_secrets: outcome.shows_secrets,
     })
+}
+
+impl<'a> Rendering<'a> {
+    /// Does the same with many derivations, in parallel but for those of one folder, and tells how far that has come.
+    fn each<'d, R: Send>(
+        &self,
+        work: Work,
+        derivations: &[&'d Derivation],
+        piece: impl Fn(&'d Derivation, &mut Bundles<'d>) -> Result<R, ExecuteError> + Sync,
+    ) -> Result<Vec<R>, ExecuteError>
+    where
+        'a: 'd,
+    {
+        self.progress.begin(work, derivations.len());
+        let folders = derivations.par_chunk_by(|one, other| are_made_together(one, other));
+        let done = folders.map(|folder| {
+            let mut bundles = Bundles::new(self.secrets);
+            let done = folder.iter().map(|derivation| {
+                let done = piece(derivation, &mut bundles)?;
+                self.progress.advance();
+                Ok(done)
+            });
+            done.collect::<Result<Vec<R>, ExecuteError>>()
+        });
+        let done: Result<Vec<Vec<R>>, ExecuteError> = done.collect();
+        self.progress.end();
+        Ok(done?.into_iter().flatten().collect())
+    }
+
+    fn stage<'d>(
+        &self,
+        derivation: &'d Derivation,
+        bundles: &mut Bundles<'d>,
+        tree: &Tree,
+    ) -> Result<Wanted, ExecuteError> {
+        let artifact = render(&derivation.recipe, self.templates, bundles)?;
+        Ok(Wanted::Put {
+            staged: tree.stage(&derivation.path, derivation.mode, &artifact.bytes)?,
+            input: input_hash(derivation, &artifact.templates, self.templates),
+            templates: artifact.templates,
+        })
+    }
+
+    /// What takes the secret takes long, and no template: what a killed build has made of it is taken up.
+    fn stage_secret<'d>(
+        &self,
+        derivation: &'d Derivation,
+        bundles: &mut Bundles<'d>,
+        resumption: &Resumption<'_>,
+    ) -> Result<Wanted, ExecuteError> {
+        let input = input_hash(derivation, &[], self.templates);
+        let staged = match resumption.take_up(derivation, &input)? {
+            Some(staged) => staged,
+            None => {
+                let artifact = render(&derivation.recipe, self.templates, bundles)?;
+                resumption.stage(derivation, &input, &artifact.bytes)?
+            }
+        };
+        Ok(Wanted::Put {
+            staged,
+            input,
+            templates: Vec::new(),
+        })
+    }
 }
 
 /// Whether one thread makes both, one after the other: what stands in a device's folder has one .p12.
@@ -110,20 +182,14 @@ fn device_folder(derivation: &Derivation) -> Option<&str> {
 pub(crate) fn differences(
     view: &View,
     derivations: &[Derivation],
-    templates: &Templates,
-    secrets: Option<&Secrets>,
+    rendering: Rendering<'_>,
 ) -> Result<Vec<Difference>, ExecuteError> {
-    let folders = derivations.par_chunk_by(are_made_together);
-    let compared = folders.map(|folder| {
-        let mut bundles = Bundles::new(secrets);
-        let compared = folder.iter().map(|derivation| {
-            let artifact = render(&derivation.recipe, templates, &mut bundles)?;
-            difference(view, derivation, &artifact)
-        });
-        compared.collect::<Result<Vec<_>, ExecuteError>>()
+    let all: Vec<&Derivation> = derivations.iter().collect();
+    let compared = rendering.each(Work::Comparing, &all, |derivation, bundles| {
+        let artifact = render(&derivation.recipe, rendering.templates, bundles)?;
+        difference(view, derivation, &artifact)
     });
-    let compared: Result<Vec<_>, ExecuteError> = compared.collect();
-    let mut differences: Vec<Difference> = compared?.into_iter().flatten().flatten().collect();
+    let mut differences: Vec<Difference> = compared?.into_iter().flatten().collect();
     for entry in view.entries() {
         let planned = derivations.binary_search_by(|derivation| derivation.path.cmp(&entry.path));
         if planned.is_err() {
@@ -145,7 +211,7 @@ pub(crate) struct Difference {
 }
 
 /// What an artifact in the tree is not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Mismatch {
     Missing,
     Content,

@@ -22,6 +22,7 @@ mod operation;
 mod prepare;
 mod renewal;
 mod requests;
+mod resume;
 mod revocation;
 mod rotation;
 mod said;
@@ -39,7 +40,9 @@ pub(crate) use believed::{
 pub(crate) use caddy::notes as notes_of_caddy;
 pub(crate) use clock::{Clock, ClockSource};
 pub(crate) use consequence::{Consequence, Kind};
-pub(crate) use execute::{Built, Difference, ExecuteError, Mismatch, differences, execute};
+pub(crate) use execute::{
+    Built, Difference, ExecuteError, Mismatch, Rendering, differences, execute,
+};
 pub(crate) use forecast::{TreeForecast, consequences, forecast};
 pub(crate) use history::{Accepted, FoundList, History, LISTS, Remains};
 pub(crate) use named::{Purpose, is_enrolled};

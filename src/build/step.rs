@@ -54,11 +54,12 @@ impl Verb {
     }
 }
 
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Reason::ToBeIssued(device) => return write!(f, "{device} is to be issued"),
-            Reason::ToBeRetired(device) => return write!(f, "{device} is to be retired"),
+impl Reason {
+    /// The same of many paths at once, whichever devices they are of.
+    pub(crate) fn of_many(&self) -> &'static str {
+        match self {
+            Reason::ToBeIssued(_) => "of devices that are to be issued",
+            Reason::ToBeRetired(_) => "of devices that are to be retired",
             Reason::New => "new",
             Reason::Changed => "what it is made from has changed",
             Reason::Template => "its template has changed",
@@ -70,7 +71,17 @@ impl fmt::Display for Reason {
             Reason::NobodyMakesIt => "nothing makes it any more",
             Reason::InTheWay => "there is a file already that is not homelab's",
             Reason::DirectoryMode => "its mode was changed",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::ToBeIssued(device) => write!(f, "{device} is to be issued"),
+            Reason::ToBeRetired(device) => write!(f, "{device} is to be retired"),
+            other => f.write_str(other.of_many()),
+        }
     }
 }
 

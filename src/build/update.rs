@@ -15,6 +15,7 @@ use crate::lock::{
 };
 use crate::model::{DeviceId, Homelab};
 use crate::pki::Fingerprint;
+use crate::progress::Progress;
 use crate::root::{IssuanceId, IssuanceIds, Keyring};
 
 /// Who makes what only the root secret can make.
@@ -23,6 +24,7 @@ pub(crate) enum Keys<'k> {
     Secret {
         keyring: &'k Keyring,
         ids: &'k mut IssuanceIds,
+        progress: &'k dyn Progress,
     },
     /// Nobody: what stands in its place in the lock is thrown away, and lists are left unsigned.
     StandIn,
@@ -178,7 +180,7 @@ impl Keys<'_> {
     ) -> Result<Authority, CredentialError> {
         let (domain, lifetime) = (&homelab.domain, &homelab.validity.authority);
         match self {
-            Keys::Secret { keyring, ids } => {
+            Keys::Secret { keyring, ids, .. } => {
                 let root = keyring.root(&lock.root);
                 let root = root.expect("it has been held against the lock");
                 new_authority(root, ids.draw(), domain, lifetime, now)
@@ -204,11 +206,15 @@ impl Keys<'_> {
             return Ok(Vec::new());
         }
         match self {
-            Keys::Secret { keyring, ids } => {
+            Keys::Secret {
+                keyring,
+                ids,
+                progress,
+            } => {
                 let devices: Vec<(IssuanceId, NewDevice)> = { devices.into_iter() }
                     .map(|new| (ids.draw(), new))
                     .collect();
-                new_certificates(keyring, authority, &devices, now)
+                new_certificates(keyring, authority, &devices, now, *progress)
             }
             Keys::StandIn => {
                 refuse_expired(authority, now)?;

@@ -143,7 +143,10 @@ pub(super) struct Plan {
     /// homelab.lock went back to before that; may be repeated
     #[arg(long, value_name = "PERSON/DEVICE")]
     pub accept_return_of: Vec<DeviceId>,
-    /// Print one JSON object, for scripts
+    /// Name each file that would be made or removed; without it more than 50 are summed up
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// Print one JSON object, for scripts; it names each file
     #[arg(long)]
     pub json: bool,
     /// Exit with 4 if anything would change
@@ -162,6 +165,9 @@ pub(super) struct Make {
     /// How many files to make at once, 1 to 256 [default: one per processor]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,
+    /// Name each file that is made or removed; without it more than 50 are summed up
+    #[arg(short, long)]
+    pub verbose: bool,
     #[command(flatten)]
     pub secret: Secret,
 }
@@ -271,6 +277,9 @@ pub(super) struct Rotate {
     /// How many files to make at once, 1 to 256 [default: one per processor]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,
+    /// Name each file that is made or removed; without it more than 50 are summed up
+    #[arg(short, long)]
+    pub verbose: bool,
     /// The age identity that opens homelab.age [default: $HOMELAB_IDENTITY, or
     /// $XDG_CONFIG_HOME/homelab/identity.txt]
     // Without a file it is what `--reseal` was called before.
@@ -338,6 +347,7 @@ impl Rotate {
             },
             out: self.out.clone(),
             jobs: self.jobs,
+            verbose: self.verbose,
             secret: Secret {
                 identity,
                 root_command,

@@ -6,10 +6,12 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::arguments::{Build, Make};
+use super::progress::BAR;
+use super::summed::{self, Line, Listing};
 use super::{clock, report};
 use crate::build::{
-    self, Accepted, Built, Consent, Difference, ExecuteError, LockOperation, Mode, Prepared,
-    Refusal, SIGN, Situation, Stop, owner,
+    self, Accepted, Built, Consent, ExecuteError, LockOperation, Mismatch, Mode, Prepared, Refusal,
+    Rendering, SIGN, Situation, Stop, owner,
 };
 use crate::derive::Derivation;
 use crate::diagnostic::{Failure, Fault};
@@ -58,7 +60,7 @@ pub(super) fn build(arguments: &Build) -> Result<(), Failure> {
         Mode::Update
     };
     threads(make)?.install(|| match mode {
-        Mode::Edge => build_edge(&inputs, consent),
+        Mode::Edge => build_edge(&inputs, make, consent),
         Mode::Update | Mode::Locked => build_all(&inputs, make, &Operation::Nothing, mode, consent),
     })
 }
@@ -133,6 +135,7 @@ fn build_all(
         prepared: &prepared,
         lock: &lock,
         derivations: &derivations,
+        listing: Listing::of(make.verbose),
     };
     making.make(|| updating.secrets(&lock))?;
     if mode == Mode::Update {
@@ -220,7 +223,7 @@ fn warn_of_tracked(out: &Path) {
 }
 
 /// Makes what needs no secret, from what the lock records.
-fn build_edge(inputs: &Inputs<Held>, consent: Consent<'_>) -> Result<(), Failure> {
+fn build_edge(inputs: &Inputs<Held>, make: &Make, consent: Consent<'_>) -> Result<(), Failure> {
     warn_of_tracked(&inputs.out);
     let lock = inputs.workspace.lock()?;
     let was_stale = lock.as_ref().is_some_and(Lock::has_stale_crl);
@@ -234,6 +237,7 @@ fn build_edge(inputs: &Inputs<Held>, consent: Consent<'_>) -> Result<(), Failure
         prepared: &prepared,
         lock,
         derivations: &derivations,
+        listing: Listing::of(make.verbose),
     };
     making.make(|| unreachable!("nothing below edge/ needs a secret"))?;
     if lock.has_stale_crl() {
@@ -269,7 +273,15 @@ fn check_tree(inputs: &Inputs<Still>, make: &Make, consent: Consent<'_>) -> Resu
     let secrets = Secrets::of(opened.keyring, lock).map_err(Failure::environment)?;
     let derivations = prepared.derivations();
     let view = View::open(out, owner(lock), PATIENCE).map_err(Failure::environment)?;
-    let differences = build::differences(&view, &derivations, templates, Some(&secrets));
+    let differences = build::differences(
+        &view,
+        &derivations,
+        Rendering {
+            templates,
+            secrets: Some(&secrets),
+            progress: &BAR,
+        },
+    );
     let differences = differences.map_err(execute_failure)?;
     let folders = view.altered_folders().map_err(Failure::environment)?;
     if view.shows_secrets() {
@@ -279,9 +291,13 @@ fn check_tree(inputs: &Inputs<Still>, make: &Make, consent: Consent<'_>) -> Resu
         report::result(format_args!("{} unchanged", derivations.len()));
         return Ok(());
     }
-    let named = |found: &Difference| {
-        let path = out.join(found.path.as_str());
-        format!("{} {}", path.display(), found.what)
+    let found: Vec<(&str, Mismatch)> = { differences.iter() }
+        .map(|difference| (difference.path.as_str(), difference.what))
+        .collect();
+    let found = summed::lines(&found, Listing::of(make.verbose)).into_iter();
+    let named = |(line, what): (Line, Mismatch)| match line.count {
+        Some(_) => format!("{}: each {what}", line.below(out)),
+        None => format!("{} {what}", line.below(out)),
     };
     let folders = folders.iter();
     let folders = folders.map(|folder| format!("{} has another mode", folder.display()));
@@ -289,7 +305,7 @@ fn check_tree(inputs: &Inputs<Still>, make: &Make, consent: Consent<'_>) -> Resu
         Fault::Difference,
         Differs {
             out: out.display().to_string(),
-            differences: differences.iter().map(named).chain(folders).collect(),
+            differences: found.map(named).chain(folders).collect(),
         },
     ))
 }
@@ -301,6 +317,7 @@ struct Making<'a> {
     /// Brought up to date.
     lock: &'a Lock,
     derivations: &'a [Derivation],
+    listing: Listing,
 }
 
 impl Making<'_> {
@@ -333,13 +350,16 @@ impl Making<'_> {
             self.derivations,
             &stale,
             &self.prepared.scope(),
-            templates,
-            secrets.as_ref(),
+            Rendering {
+                templates,
+                secrets: secrets.as_ref(),
+                progress: &BAR,
+            },
             |manifests| recollection.write_manifests(out, manifests),
         );
         recollection.keep();
         let built = built.map_err(execute_failure)?;
-        tell(out, &built);
+        tell(out, &built, self.listing);
         if built.shows_secrets && needs_secrets(self.derivations) {
             report::note(shown_secrets(out));
         }
@@ -413,16 +433,18 @@ pub(super) fn execute_failure(error: ExecuteError) -> Failure {
     }
 }
 
-/// Says what a build did: each path that changed, and the sum.
-fn tell(out: &Path, built: &Built) {
-    for (verb, paths) in [
+/// Says what a build did: each path that changed, or how many of each kind, and the sum.
+fn tell(out: &Path, built: &Built, listing: Listing) {
+    let told = [
         ("built", &built.built),
         ("restored", &built.restored),
         ("removed", &built.removed),
-    ] {
-        for path in paths {
-            report::result(format_args!("{verb} {}", out.join(path.as_str()).display()));
-        }
+    ];
+    let told = { told.into_iter() }
+        .flat_map(|(verb, paths)| paths.iter().map(move |path| (path.as_str(), verb)));
+    let told: Vec<(&str, &str)> = told.collect();
+    for (line, verb) in summed::lines(&told, listing) {
+        report::result(format_args!("{verb} {}", line.below(out)));
     }
     for directory in &built.modes_restored {
         let directory = directory.display();

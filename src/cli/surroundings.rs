@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::arguments::{Declaration, Make, Secret};
+use super::progress::BAR;
 use super::{passphrase, report};
 use crate::diagnostic::Failure;
 use crate::keyring::{IdentityPlace, Means};
@@ -36,6 +37,7 @@ impl Declaration {
             listener: Listener {
                 result: |line| report::result(line),
                 note: |line| report::note(line),
+                progress: &BAR,
             },
         }
     }

@@ -22,6 +22,7 @@ use crate::pki::{
     AuthorityProfile, Certificate, CrlNumber, Issuer, IssuerName, LeafProfile, PrivateKey,
     PublicKey, Serial, Validity, issue, self_sign, sign_crl,
 };
+use crate::progress::{Progress, Work};
 use crate::root::{IssuanceId, Keyring, RootId, RootSecret};
 
 pub(crate) use error::CredentialError;
@@ -246,6 +247,7 @@ pub(crate) fn new_certificates(
     authority: &Authority,
     devices: &[(IssuanceId, NewDevice)],
     now: Timestamp,
+    progress: &dyn Progress,
 ) -> Result<Vec<Issued>, CredentialError> {
     if devices.is_empty() {
         return Ok(Vec::new());
@@ -266,6 +268,7 @@ pub(crate) fn new_certificates(
                 (certificate, *kind)
             }
         };
+        progress.advance();
         Ok(Issued {
             device: new.device.clone(),
             id: *id,
@@ -279,7 +282,10 @@ pub(crate) fn new_certificates(
             state: State::Active,
         })
     };
-    devices.par_iter().map(issue).collect()
+    progress.begin(Work::Issuing, devices.len());
+    let issued = devices.par_iter().map(issue).collect();
+    progress.end();
+    issued
 }
 
 /// Fails where nothing can be signed at `now` that would be valid.

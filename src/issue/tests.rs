@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::model::Domain;
+use crate::progress::Unseen;
 
 fn issued(kind: MadeKey) -> (Keyring, Authority, Vec<Issued>) {
     let root = RootSecret::new([7; 32]);
@@ -19,7 +20,7 @@ fn issued(kind: MadeKey) -> (Keyring, Authority, Vec<Issued>) {
     });
     let ids = [2, 3].map(|id| IssuanceId::new([id; 16]));
     let devices: Vec<(IssuanceId, NewDevice)> = ids.into_iter().zip(devices).collect();
-    let certificates = new_certificates(&keyring, &authority, &devices, now).unwrap();
+    let certificates = new_certificates(&keyring, &authority, &devices, now, &Unseen).unwrap();
     (keyring, authority, certificates)
 }
 

@@ -14,6 +14,7 @@ use crate::diagnostic::Failure;
 use crate::issue::{new_authority, unconfirmed};
 use crate::lock::{Authority, AuthorityState, Lock, Origin};
 use crate::model::Homelab;
+use crate::progress::Progress;
 use crate::random;
 use crate::render::Secrets;
 use crate::root::{Identity, IssuanceId, Keyring};
@@ -34,6 +35,7 @@ struct Facts<'a> {
     homelab: &'a Homelab,
     requested: &'a Requested,
     history: &'a History,
+    progress: &'a dyn Progress,
 }
 
 impl<'a> Updating<'a> {
@@ -52,6 +54,7 @@ impl<'a> Updating<'a> {
                 homelab: &inputs.homelab,
                 requested: &inputs.requested,
                 history,
+                progress: inputs.workspace.listener().progress,
             },
             opened: None,
         }
@@ -109,6 +112,7 @@ impl<'a> Updating<'a> {
             homelab,
             requested,
             history,
+            ..
         } = self.facts;
         let update = Update::of(lock, homelab, requested, &history.installed, taken);
         let mut updated = if update.is_settled() {
@@ -324,6 +328,7 @@ impl Facts<'_> {
         let keys = Keys::Secret {
             keyring,
             ids: &mut ids,
+            progress: self.progress,
         };
         let handed_out = &self.history.handed_out;
         let updated = update.complete(self.homelab, handed_out, now, keys);

@@ -28,6 +28,7 @@ use rayon::prelude::*;
 
 use crate::lock::Lock;
 use crate::model::Homelab;
+use crate::progress::{Progress, Work};
 use crate::verify::{Pages, Site};
 use client::Client;
 use tls::ClientIdentity;
@@ -65,6 +66,7 @@ pub(crate) struct Task<'a> {
     /// How long each connection may take.
     pub timeout: Duration,
     pub echoes: &'a [EchoAt],
+    pub progress: &'a dyn Progress,
 }
 
 struct Prober<'a> {
@@ -110,15 +112,21 @@ pub(crate) fn probe(
         client: Client::new(task.roots.store, task.now, task.timeout),
     };
     let ask = || -> Vec<_> {
-        let ask = |site: &&Site| prober.host(site, &resolve(&site.host, prober.ports.https));
+        let ask = |site: &&Site| {
+            let answers = prober.host(site, &resolve(&site.host, prober.ports.https));
+            task.progress.advance();
+            answers
+        };
         wanted.par_iter().map(ask).collect()
     };
+    task.progress.begin(Work::Asking, wanted.len());
     let pool = rayon::ThreadPoolBuilder::new().num_threads(AT_ONCE).build();
     let hosts = match pool {
         Ok(pool) => pool.install(ask),
         // Without threads of their own they are asked by those that there are.
         Err(_) => ask(),
     };
+    task.progress.end();
     let servers = prober.servers(&hosts);
     LiveReport {
         now: task.now,

@@ -58,6 +58,12 @@ impl Secrets {
         })
     }
 
+    /// The key that seals what is staged; none where there is no authority, and so nothing that takes the secret.
+    pub(crate) fn staging_key(&self) -> Option<Zeroizing<[u8; 32]>> {
+        let (root, _) = self.signers.values().next()?;
+        Some(self.keyring.root(root)?.staging_key())
+    }
+
     /// A device's key and certificate, and the password and the source of nonces of its .p12.
     pub(crate) fn credential(&self, issued: &Issued) -> Result<Unsealed, CredentialError> {
         let not_as_recorded = || CredentialError::NotAsRecorded {

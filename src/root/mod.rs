@@ -122,6 +122,11 @@ impl RootSecret {
         Zeroizing::new(self.derive("bundle nonces", &device_fields(id, device)))
     }
 
+    /// The key that seals what a build has made and not yet put to its place, so that the next one believes it.
+    pub fn staging_key(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.derive("staging key", &[]))
+    }
+
     /// HKDF-SHA256 without a salt; info is the version, the label and the fields, each behind its
     /// length in four big-endian bytes, so that no two lists of fields read alike.
     fn derive<const N: usize>(&self, label: &str, fields: &[&[u8]]) -> [u8; N] {

@@ -8,12 +8,13 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::File;
-use crate::build::{self, Stale, Staleness};
+use crate::build::{self, Rendering, Stale, Staleness};
 use crate::dates;
 use crate::derive::{Derivation, DeviceFile, Guide, Recipe};
 use crate::diagnostic::Failure;
 use crate::lock::{Issued, Lock};
 use crate::model::DeviceId;
+use crate::progress::Unseen;
 use crate::render::Secrets;
 use crate::template::Templates;
 use crate::tree::{OutputPath, View};
@@ -162,7 +163,15 @@ fn refuse_others(
         .into_iter()
         .filter(|derivation| secrets.is_some() || !derivation.recipe.needs_secrets())
         .collect();
-    let differences = build::differences(view, &public, templates, secrets.as_ref());
+    let differences = build::differences(
+        view,
+        &public,
+        Rendering {
+            templates,
+            secrets: secrets.as_ref(),
+            progress: &Unseen,
+        },
+    );
     let differences = differences.map_err(Failure::environment)?;
     let is_public = |path: &OutputPath| public.iter().any(|made| made.path == *path);
     match differences.iter().find(|found| is_public(&found.path)) {

@@ -8,10 +8,12 @@ use super::durable::{
     Existing, flush_directories, flush_directory, flush_files, place, temporary_name,
 };
 use super::error::TreeError;
+use super::label::Label;
 use super::manifest::{self, ManifestEntry, Mode};
 use super::modes::TRIAL;
 use super::path::{OWN, split};
 use super::survey::Survey;
+use crate::progress::Progress;
 
 /// Where in homelab's own directory files are until they are moved to their places.
 ///
@@ -64,6 +66,7 @@ pub(super) fn move_into_place(
     staging: &Directory,
     root: &Directory,
     moves: &[&Put<'_>],
+    progress: &dyn Progress,
 ) -> Result<(), TreeError> {
     // Files of one directory mostly follow each other.
     let mut last: Option<(&str, Directory)> = None;
@@ -75,6 +78,7 @@ pub(super) fn move_into_place(
             _ => last.insert((folder, root.enter(folder)?)),
         };
         staging.rename(&put.staged, directory, path.name())?;
+        progress.advance();
     }
     Ok(())
 }
@@ -134,7 +138,12 @@ pub(super) fn make_names_durable(
 ///
 /// That its staging directory is still there tells of it. What it moved stands in its place already, so no later commit
 /// would see that it may not be durable yet.
-pub(super) fn recover(root: &Directory, entries: &[ManifestEntry]) -> Result<(), TreeError> {
+///
+/// What it staged under labels stays, and is given in order: whoever knows the labels may take it up.
+pub(super) fn recover(
+    root: &Directory,
+    entries: &[ManifestEntry],
+) -> Result<Vec<Label>, TreeError> {
     if root.status(&format!("{OWN}/{STAGING}"))?.is_some() {
         let change = Change::between(entries, Vec::new(), &Scope::All);
         let folders = change.folders();
@@ -144,7 +153,27 @@ pub(super) fn recover(root: &Directory, entries: &[ManifestEntry]) -> Result<(),
             .collect();
         flush_directories(root, &touched)?;
     }
-    remove_leftovers(root)
+    let labels = labels(root)?;
+    if labels.is_empty() {
+        remove_leftovers(root)?;
+    }
+    Ok(labels)
+}
+
+/// The labels of what is staged, sorted; nothing else stays there.
+fn labels(root: &Directory) -> Result<Vec<Label>, TreeError> {
+    let Some(staging) = root.descend(&format!("{OWN}/{STAGING}"))? else {
+        return Ok(Vec::new());
+    };
+    let mut labels = Vec::new();
+    for name in staging.names()? {
+        match Label::from_name(&name) {
+            Some(label) => labels.push(label),
+            None => staging.remove_file(&name)?,
+        }
+    }
+    labels.sort();
+    Ok(labels)
 }
 
 /// Removes what was staged, and what a build that was killed has left behind.

@@ -21,6 +21,7 @@ mod durable;
 mod error;
 mod hold;
 mod holder;
+mod label;
 mod links;
 mod manifest;
 mod modes;
@@ -45,16 +46,21 @@ pub(crate) use durable::{
 };
 pub(crate) use error::{TreeError, named as named_holder, remedy_for_held};
 pub(crate) use holder::{Holder, holder};
+pub(crate) use label::Label;
 pub(crate) use links::linked_file;
 pub(crate) use manifest::{ManifestEntry, Mode};
 pub(crate) use path::OutputPath;
 pub(crate) use view::{Found, Owner, View};
 
 use change::{Change, Put};
-use directory::Directory;
+use directory::{Directory, Standing};
 use error::cannot_write;
 use hold::Access;
 use survey::Survey;
+
+#[cfg(test)]
+use crate::progress::Unseen;
+use crate::progress::{Progress, Work};
 
 /// An output directory that this process alone holds, to be built in.
 ///
@@ -65,6 +71,8 @@ pub(crate) struct Tree {
     /// Made when the first file is staged, so that a build with nothing to do writes nothing.
     staging: Mutex<Option<Arc<Directory>>>,
     staged: AtomicUsize,
+    /// What a killed build staged under labels.
+    left: Vec<Label>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -85,18 +93,20 @@ pub(crate) struct Outcome {
 impl Tree {
     /// Opens `directory`, the output of `owner`, to be built in, making it and those above it if they are absent.
     ///
-    /// Waits as long as `patience` for another build to end, and removes what a killed one has left.
+    /// Waits as long as `patience` for another build to end, and removes what a killed one has left, but for what it staged
+    /// under labels.
     pub(crate) fn open(
         directory: &Path,
         owner: impl Into<Owner>,
         patience: Duration,
     ) -> Result<Tree, TreeError> {
-        let tree = Tree {
+        let mut tree = Tree {
             view: View::open_as(Access::Alone, directory, owner.into(), patience)?,
             staging: Mutex::new(None),
             staged: AtomicUsize::new(0),
+            left: Vec::new(),
         };
-        apply::recover(tree.root(), &tree.view.entries)?;
+        tree.left = apply::recover(tree.root(), &tree.view.entries)?;
         Ok(tree)
     }
 
@@ -109,8 +119,65 @@ impl Tree {
         mode: Mode,
         bytes: &[u8],
     ) -> Result<Staged, TreeError> {
-        let staging = self.staging()?;
         let name = self.staged.fetch_add(1, Ordering::Relaxed).to_string();
+        self.stage_as(path, mode, bytes, name)
+    }
+
+    /// The same, under a label by which a later build knows the file if this one is killed.
+    pub(crate) fn stage_labelled(
+        &self,
+        path: &OutputPath,
+        mode: Mode,
+        bytes: &[u8],
+        label: &Label,
+    ) -> Result<Staged, TreeError> {
+        let name = label.to_string();
+        if self.left.binary_search(label).is_ok() {
+            // It was not taken up.
+            self.staging()?.remove_file(&name)?;
+        }
+        self.stage_as(path, mode, bytes, name)
+    }
+
+    /// What a killed build has staged under labels.
+    pub(crate) fn left(&self) -> &[Label] {
+        &self.left
+    }
+
+    /// Takes up what a killed build has staged for `path`, where it has that mode and `is_ours` says so of its bytes' hash.
+    pub(crate) fn take_up(
+        &self,
+        path: &OutputPath,
+        mode: Mode,
+        label: &Label,
+        is_ours: impl FnOnce(&Hash) -> bool,
+    ) -> Result<Option<Staged>, TreeError> {
+        let name = label.to_string();
+        let Standing::File {
+            content,
+            mode: found,
+        } = self.staging()?.examine(&name)?
+        else {
+            return Ok(None);
+        };
+        let modes = &self.view.modes;
+        let is_whole = is_ours(&content) && modes.is_as_given(self.root(), found, mode.of_file());
+        Ok(is_whole.then(|| Staged {
+            path: path.clone(),
+            mode,
+            content,
+            name,
+        }))
+    }
+
+    fn stage_as(
+        &self,
+        path: &OutputPath,
+        mode: Mode,
+        bytes: &[u8],
+        name: String,
+    ) -> Result<Staged, TreeError> {
+        let staging = self.staging()?;
         match durable::write_new(&staging, &name, mode, bytes) {
             Ok((_, kept)) => {
                 self.view.modes.learn(self.root(), kept);
@@ -132,7 +199,7 @@ impl Tree {
     /// Commits, and tells nobody of manifests.
     #[cfg(test)]
     pub(crate) fn commit(self, wanted: Vec<Wanted>, scope: &Scope) -> Result<Outcome, TreeError> {
-        self.commit_telling(wanted, scope, |_| ())
+        self.commit_telling(wanted, scope, &Unseen, |_| ())
     }
 
     /// Makes the tree hold exactly what is `wanted`, in the part of it that `scope` says.
@@ -149,6 +216,7 @@ impl Tree {
         mut self,
         wanted: Vec<Wanted>,
         scope: &Scope,
+        progress: &dyn Progress,
         tell: impl FnOnce(&[Hash]),
     ) -> Result<Outcome, TreeError> {
         if self.view.doubted {
@@ -165,6 +233,9 @@ impl Tree {
         let doubted = self.view.doubted || self.view.was_former;
         let stale = self.damaged() || doubted || survey.manifest_altered;
         if !stale && !change.alters_manifest() && !survey.finds_work() {
+            if !self.left.is_empty() {
+                apply::remove_leftovers(root)?;
+            }
             return Ok(self.outcome(&change, &survey));
         }
 
@@ -174,6 +245,7 @@ impl Tree {
 
         // From here on what is staged stays if this fails: it tells the next build that this one is not complete.
         let staging = self.take_staging()?;
+        progress.begin(Work::Writing, survey.moves.len());
         apply::make_staged_durable(&staging, &survey.moves)?;
         if stale || change.adds_to_manifest() {
             apply::write_manifest(root, &meanwhile)?;
@@ -182,13 +254,14 @@ impl Tree {
             apply::remove_orphans(root, &change, &folders)?;
         }
         apply::make_folders(root, &survey)?;
-        apply::move_into_place(&staging, root, &survey.moves)?;
+        apply::move_into_place(&staging, root, &survey.moves, progress)?;
         apply::remove_orphans(root, &change, &folders)?;
         apply::make_names_durable(root, &change, &survey, &folders)?;
         if !change.orphans.is_empty() {
             apply::write_manifest(root, &afterwards)?;
         }
         apply::remove_leftovers(root)?;
+        progress.end();
         Ok(self.outcome(&change, &survey))
     }
 

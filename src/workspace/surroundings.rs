@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fmt::Arguments;
 use std::path::PathBuf;
 
+use crate::progress::Progress;
 use crate::root::RootKey;
 
 /// What the command line and the environment say of a workspace.
@@ -26,6 +27,8 @@ pub(crate) struct Listener {
     pub result: fn(Arguments<'_>),
     /// Hears what there is to know besides.
     pub note: fn(Arguments<'_>),
+    /// Sees how far long work has come.
+    pub progress: &'static dyn Progress,
 }
 
 impl Listener {

@@ -1,5 +1,6 @@
 //! A plan as people read it.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -8,9 +9,10 @@ use anstyle::{AnsiColor, Style};
 use super::{LockPlan, Plan};
 use crate::build::{Kind, Step, Verb};
 use crate::cli::build::MEANS;
+use crate::cli::summed::{self, Listing};
 
 /// For people: what stops it first, then the artifacts, the lock, and what it means.
-pub(super) fn shown(plan: &Plan, out: &Path) -> String {
+pub(super) fn shown(plan: &Plan, out: &Path, listing: Listing) -> String {
     let mut parts = Vec::new();
     let mut stops = String::new();
     for stop in &plan.stops {
@@ -19,7 +21,7 @@ pub(super) fn shown(plan: &Plan, out: &Path) -> String {
         line(&mut stops, Style::new(), &format!("  {}", stop.help));
     }
     parts.push(stops);
-    parts.push(artifacts(plan, out));
+    parts.push(artifacts(plan, out, listing));
     parts.push(lock_lines(&plan.lock));
     let mut people = String::new();
     let bold = Style::new().bold();
@@ -52,19 +54,34 @@ fn line(text: &mut String, style: Style, words: &str) {
     writeln!(text, "{style}{words}{style:#}").expect("a String takes all");
 }
 
-fn artifacts(plan: &Plan, out: &Path) -> String {
-    let shown = |step: &Step| format!("{}", out.join(&step.path).display());
-    let width = plan.artifacts.iter().map(|step| shown(step).len()).max();
+fn artifacts(plan: &Plan, out: &Path, listing: Listing) -> String {
+    let has_each = listing.has_each(plan.artifacts.len());
+    let reasons: Vec<Cow<'_, str>> = { plan.artifacts.iter() }
+        .map(|step| {
+            if has_each {
+                step.reason.to_string().into()
+            } else {
+                step.reason.of_many().into()
+            }
+        })
+        .collect();
+    let steps: Vec<(&str, (Verb, &str))> = { plan.artifacts.iter().zip(&reasons) }
+        .map(|(step, reason)| (step.path.as_str(), (step.verb, &**reason)))
+        .collect();
+    let lines: Vec<(String, Verb, &str)> = { summed::lines(&steps, listing).into_iter() }
+        .map(|(line, (verb, reason))| (line.below(out), verb, reason))
+        .collect();
+    let width = lines.iter().map(|(shown, ..)| shown.len()).max();
     let width = width.unwrap_or(0);
     let mut text = String::new();
-    for step in &plan.artifacts {
-        let style = match step.verb {
+    for (shown, verb, reason) in &lines {
+        let style = match verb {
             Verb::Build => AnsiColor::Green.on_default(),
             Verb::Restore => AnsiColor::Yellow.on_default(),
             Verb::Remove => AnsiColor::Red.on_default(),
         };
-        let (verb, path) = (step.verb.as_str(), shown(step));
-        let words = format!("{style}{verb:7}{style:#}  {path:width$}  {}", step.reason);
+        let verb = verb.as_str();
+        let words = format!("{style}{verb:7}{style:#}  {shown:width$}  {reason}");
         line(&mut text, Style::new(), &words);
     }
     text

@@ -11,6 +11,7 @@ use super::options::addresses;
 use super::{Ending, VerifyError, counted, drawing, keyring};
 use crate::build;
 use crate::cli::arguments::Verify;
+use crate::cli::progress::BAR;
 use crate::cli::{clock, report};
 use crate::diagnostic::did_you_mean;
 use crate::diagnostic::{Failure, Fault};
@@ -93,6 +94,7 @@ pub(super) fn verify(arguments: &Verify) -> Result<(), Failure> {
         roots: roots(arguments)?,
         timeout: Duration::from_secs(arguments.timeout.into()),
         echoes: &arguments.echo,
+        progress: &BAR,
     };
     let (keyring, reports) = if wanted.iter().any(|site| site.asks()) {
         keyring(arguments, &workspace, &lock)

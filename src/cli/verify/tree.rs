@@ -6,6 +6,7 @@ use super::{VerifyError, conclude, counted, keyring, listed};
 use crate::build::{self, owner};
 use crate::cli::arguments::Verify;
 use crate::cli::build::shown_secrets;
+use crate::cli::progress::BAR;
 use crate::cli::{clock, report};
 use crate::diagnostic::Failure;
 use crate::tree::View;
@@ -36,6 +37,7 @@ pub(super) fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Fai
         lock: &lock,
         templates: &templates,
         now,
+        progress: &BAR,
     };
     let check = TreeCheck::of_public(&view, against).map_err(Failure::environment)?;
     let (keyring, reports) = if check.has_secrets() {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::compile;
 use crate::model::Homelab;
+use crate::progress::Unseen;
 use crate::root::RootSecret;
 
 /// The people of the fixture with these devices alone, each as it is declared.
@@ -97,7 +98,7 @@ fn a_key_that_was_shut_out_is_told_of_whoever_asks_with_it() {
     let new = reconcile(&homelab, &lock, &keys).issue.into_iter();
     let new: Vec<_> = new.map(|new| (IssuanceId::new([2; 16]), new)).collect();
     let keyring = Keyring::of(RootSecret::new([9; 32]));
-    let issued = crate::issue::new_certificates(&keyring, &lock.authorities[0], &new, now);
+    let issued = crate::issue::new_certificates(&keyring, &lock.authorities[0], &new, now, &Unseen);
     lock.add(issued.unwrap(), now);
     assert!(reconcile(&homelab, &lock, &keys).is_empty());
 

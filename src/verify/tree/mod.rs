@@ -14,12 +14,13 @@ use thiserror::Error;
 use walkdir::WalkDir;
 
 use super::{BundleFault, Context, Finding, Severity, Strictness, bundle_password, examine};
-use crate::build::{self, Difference, ExecuteError, Mismatch};
+use crate::build::{self, Difference, ExecuteError, Mismatch, Rendering};
 use crate::derive::{self, Derivation, Recipe};
 use crate::issue::CredentialError;
 use crate::lock::{Issued, Lock};
 use crate::model::Homelab;
 use crate::pki::{SealedBundle, read_crl};
+use crate::progress::{Progress, Work};
 use crate::render::Secrets;
 use crate::root::Keyring;
 use crate::template::Templates;
@@ -58,6 +59,7 @@ pub(crate) struct Against<'a> {
     pub lock: &'a Lock,
     pub templates: &'a Templates,
     pub now: Timestamp,
+    pub progress: &'a dyn Progress,
 }
 
 /// A tree of which all has been looked at that takes no secret.
@@ -105,6 +107,14 @@ impl<'a> TreeCheck<'a> {
         Ok(check)
     }
 
+    fn rendering<'s>(&'s self, secrets: Option<&'s Secrets>) -> Rendering<'s> {
+        Rendering {
+            templates: self.against.templates,
+            secrets,
+            progress: self.against.progress,
+        }
+    }
+
     /// Whether anything in it takes a secret to be looked at.
     pub(crate) fn has_secrets(&self) -> bool {
         !self.bundles.is_empty() || !self.profiles.is_empty()
@@ -112,11 +122,15 @@ impl<'a> TreeCheck<'a> {
 
     /// Looks at the rest, as far as the keyring goes, and tells what was found.
     pub(crate) fn report(mut self, keyring: Option<Keyring>) -> Result<TreeReport, TreeCheckError> {
-        let examined: Result<Vec<Examined>, TreeCheckError> = self
-            .bundles
-            .par_iter()
-            .map(|derivation| self.bundle(derivation, keyring.as_ref()))
-            .collect();
+        let progress = self.against.progress;
+        progress.begin(Work::Opening, self.bundles.len());
+        let examined = self.bundles.par_iter().map(|derivation| {
+            let examined = self.bundle(derivation, keyring.as_ref())?;
+            progress.advance();
+            Ok(examined)
+        });
+        let examined: Result<Vec<Examined>, TreeCheckError> = examined.collect();
+        progress.end();
         let (mut opened, mut not_opened) = (0, 0);
         for examined in examined? {
             match examined {
@@ -149,7 +163,7 @@ impl<'a> TreeCheck<'a> {
     }
 
     fn compare_public(&mut self, public: &[Derivation]) -> Result<(), TreeCheckError> {
-        let (lock, templates) = (self.against.lock, self.against.templates);
+        let lock = self.against.lock;
         let stale_lists = if lock.has_stale_crl() {
             derive::crl_paths(lock)
         } else {
@@ -160,7 +174,7 @@ impl<'a> TreeCheck<'a> {
             let unsigned = Finding::wrong(&about, TreeFault::UnsignedCrl);
             self.findings.push(unsigned);
         }
-        for difference in build::differences(self.view, public, templates, None)? {
+        for difference in build::differences(self.view, public, self.rendering(None))? {
             let path = &difference.path;
             let about = shown(self.view, path);
             let is_secret = is_of(&self.bundles, path) || is_of(&self.profiles, path);
@@ -174,8 +188,8 @@ impl<'a> TreeCheck<'a> {
     }
 
     fn compare_profiles(&mut self, secrets: &Secrets) -> Result<(), TreeCheckError> {
-        let templates = self.against.templates;
-        let differences = build::differences(self.view, &self.profiles, templates, Some(secrets))?;
+        let differences =
+            build::differences(self.view, &self.profiles, self.rendering(Some(secrets)))?;
         for difference in differences {
             let about = shown(self.view, &difference.path);
             if is_of(&self.profiles, &difference.path) && !self.known.contains(&about) {

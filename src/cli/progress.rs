@@ -1,0 +1,81 @@
+//! The bar that shows long work, on a terminal alone.
+
+use std::io::IsTerminal;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::progress::{Progress, Work};
+
+/// From when on work counts as long. What is done sooner shows nothing.
+const LONG: Duration = Duration::from_secs(1);
+
+/// A bar on stderr, where that is a terminal; on a pipe, in a file and where `TERM` is `dumb` there is none.
+///
+/// It is gone as soon as the work has ended: what a command says is the same with it and without.
+#[derive(Debug)]
+pub(super) struct Bar {
+    drawn: Mutex<Option<Drawn>>,
+}
+
+#[derive(Debug)]
+struct Drawn {
+    bar: ProgressBar,
+    since: Instant,
+    is_hidden: bool,
+}
+
+/// The only one: there is one terminal.
+pub(super) static BAR: Bar = Bar {
+    drawn: Mutex::new(None),
+};
+
+impl Bar {
+    fn drawn(&self) -> MutexGuard<'_, Option<Drawn>> {
+        self.drawn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Progress for Bar {
+    fn begin(&self, work: Work, pieces: usize) {
+        self.end();
+        if !std::io::stderr().is_terminal() {
+            return;
+        }
+        let target = ProgressDrawTarget::hidden();
+        let bar =
+            ProgressBar::with_draw_target(Some(pieces as u64), target).with_style(style(work));
+        *self.drawn() = Some(Drawn {
+            bar,
+            since: Instant::now(),
+            is_hidden: true,
+        });
+    }
+
+    fn advance(&self) {
+        if let Some(drawn) = &mut *self.drawn() {
+            if drawn.is_hidden && drawn.since.elapsed() >= LONG {
+                drawn.bar.set_draw_target(ProgressDrawTarget::stderr());
+                drawn.is_hidden = false;
+            }
+            drawn.bar.inc(1);
+        }
+    }
+
+    fn end(&self) {
+        if let Some(drawn) = self.drawn().take() {
+            drawn.bar.finish_and_clear();
+        }
+    }
+}
+
+fn style(work: Work) -> ProgressStyle {
+    let template = format!(
+        "{work:>9} [{{bar:30}}] {{human_pos}} of {{human_len}} {}, {{eta}} left",
+        work.unit()
+    );
+    let style =
+        ProgressStyle::with_template(&template).expect("the template is a constant but for words");
+    style.progress_chars("=> ")
+}

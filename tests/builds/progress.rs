@@ -1,0 +1,88 @@
+//! What a long build shows of itself, and what it says where it has much to say.
+
+use super::support::lab::Lab;
+
+/// So many devices of one person.
+fn declaration(devices: usize) -> String {
+    let devices: String = (0..devices)
+        .map(|at| format!("    device \"d{at:03}\" platform=\"linux\"\n"))
+        .collect();
+    format!(
+        "domain \"home.example.com\"\nperson \"alice\" {{\n{devices}}}\nservice \"photos\" {{ upstream \"http://127.0.0.1:1\"; allow \"alice\"; }}\n"
+    )
+}
+
+/// Has the command run on a terminal, which is what `script` makes.
+const TERMINAL: [&str; 4] = [
+    "sh",
+    "-c",
+    r#"exec script --quiet --return --command "$*" /dev/null"#,
+    "sh",
+];
+
+#[test]
+fn a_long_build_shows_a_bar_on_a_terminal_alone() {
+    // Each file takes a moment, so that the whole takes more than a second on any machine.
+    let slow = "inject=fchmod:delay_enter=20000";
+    let on_a_terminal = |lab: &Lab| {
+        let command = lab.command(["build", "--jobs", "1"]).env("TERM", "xterm");
+        command.tampered(slow).through(TERMINAL).run()
+    };
+    let lab = Lab::new().declare(&declaration(25));
+    let shown = on_a_terminal(&lab);
+    shown.succeeds().stdout_contains("making [=");
+    shown.stdout_contains(" files, ");
+
+    let piped = Lab::new().declare(&declaration(25));
+    let piped = piped.command(["build", "--jobs", "1"]).env("TERM", "xterm");
+    let piped = piped.tampered(slow).run();
+    piped
+        .succeeds()
+        .stdout_lacks("making")
+        .stderr_lacks("making");
+
+    // What is done in less than a second shows none.
+    let short = Lab::new().declare(&declaration(1));
+    let short = short.command(["build"]).env("TERM", "xterm");
+    short.through(TERMINAL).run().succeeds().stdout_lacks("[=");
+}
+
+#[test]
+fn more_than_fifty_paths_are_summed_up_unless_each_is_asked_for() {
+    let lab = Lab::new().declare(&declaration(30));
+    let planned = lab.command(["plan"]).run();
+    planned
+        .succeeds()
+        .stdout_contains("out/people/**/*.p12 (30 files)");
+    let planned = lab.command(["plan", "-v"]).run();
+    planned
+        .succeeds()
+        .stdout_contains("out/people/alice/d029/alice-d029.p12");
+    let each = lab.copy();
+
+    let built = lab.command(["build"]).run();
+    built
+        .succeeds()
+        .stdout_contains("built out/people/**/*.p12 (30 files)\n")
+        .stdout_contains("built out/edge/*.caddyfile (3 files)\n")
+        .stdout_contains("built out/edge/exposure.md\n")
+        .stdout_lacks("alice-d029.p12");
+    let built = each.command(["build", "--verbose"]).run();
+    built
+        .succeeds()
+        .stdout_contains("built out/people/alice/d029/alice-d029.p12\n")
+        .stdout_lacks("files)");
+
+    std::fs::remove_dir_all(lab.path().join("out/people")).expect("it is there");
+    let checked = lab.command(["build", "--check"]).run();
+    let expected = "out/people/**/*.p12 (30 files): each is missing";
+    checked.fails_with(4).stderr_contains(expected);
+    let checked = lab.command(["build", "--check", "-v"]).run();
+    checked
+        .fails_with(4)
+        .stderr_contains("alice-d029.p12 is missing");
+    let built = lab.command(["build"]).run();
+    built
+        .succeeds()
+        .stdout_contains("restored out/people/**/*.p12 (30 files)\n");
+}
