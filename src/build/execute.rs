@@ -11,7 +11,7 @@ use super::staleness::{Stale, input_hash};
 use crate::derive::Derivation;
 use crate::render::{Artifact, Bundles, RenderError, Secrets, render};
 use crate::template::Templates;
-use crate::tree::{OutputPath, Scope, Tree, TreeError, View, Wanted};
+use crate::tree::{OutputPath, PackedIndex, Scope, Tree, TreeError, View, Wanted};
 
 /// Why the tree could not be made.
 #[derive(Debug, Error, Diagnostic)]
@@ -39,6 +39,8 @@ pub(crate) struct Built {
     pub unchanged: usize,
     /// Whether the file system lets others read what is meant for the owner alone.
     pub shows_secrets: bool,
+    /// What is known of the tree as it stands now.
+    pub index: Option<PackedIndex>,
 }
 
 /// Renders what is stale, and commits the whole. `tell` is given the hashes of manifests before they are written.
@@ -91,6 +93,7 @@ pub(crate) fn execute(
         modes_restored: outcome.modes_restored,
         unchanged: outcome.unchanged + outcome.adopted.len(),
         shows_secrets: outcome.shows_secrets,
+        index: outcome.index,
     })
 }
 

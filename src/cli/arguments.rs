@@ -162,6 +162,9 @@ pub(super) struct Make {
     /// How many files to make at once, 1 to 256 [default: one per processor]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,
+    /// Read every file of the output again, and do not go by its size and times
+    #[arg(long)]
+    pub no_index: bool,
     #[command(flatten)]
     pub secret: Secret,
 }
@@ -338,6 +341,7 @@ impl Rotate {
             },
             out: self.out.clone(),
             jobs: self.jobs,
+            no_index: false,
             secret: Secret {
                 identity,
                 root_command,
