@@ -34,6 +34,7 @@ mod lock;
 mod memory;
 mod model;
 mod once;
+mod packed;
 mod parse;
 mod pki;
 mod probe;

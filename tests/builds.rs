@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `home` | the small homelab that the tests start from |
 //! | `incrementality` | what changes when something is declared, edited, deleted, and what is said of it |
+//! | `index` | a build that knows at once that it has nothing to do, held against one that reads everything |
 //! | `crashes` | a command that is killed at a system call, each kind counted by itself, and the one after it |
 //! | `disks` | a disk that is full or read-only |
 //! | `merging` | the lock after git has merged it |
@@ -24,6 +25,8 @@ mod disks;
 mod home;
 #[path = "builds/incrementality.rs"]
 mod incrementality;
+#[path = "builds/index.rs"]
+mod index;
 #[path = "builds/merging.rs"]
 mod merging;
 #[path = "builds/progress.rs"]

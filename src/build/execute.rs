@@ -13,7 +13,7 @@ use crate::derive::Derivation;
 use crate::progress::{Progress, Work};
 use crate::render::{Artifact, Bundles, RenderError, Secrets, render};
 use crate::template::Templates;
-use crate::tree::{OutputPath, Scope, Tree, TreeError, View, Wanted};
+use crate::tree::{OutputPath, PackedIndex, Scope, Tree, TreeError, View, Wanted};
 
 /// Why the tree could not be made.
 #[derive(Debug, Error, Diagnostic)]
@@ -41,6 +41,8 @@ pub(crate) struct Built {
     pub unchanged: usize,
     /// Whether the file system lets others read what is meant for the owner alone.
     pub shows_secrets: bool,
+    /// What is known of the tree as it stands now.
+    pub index: Option<PackedIndex>,
 }
 
 /// What artifacts are rendered with, and who is told how far that has come.
@@ -99,6 +101,7 @@ pub(crate) fn execute(
         modes_restored: outcome.modes_restored,
         unchanged: outcome.unchanged + outcome.adopted.len(),
         shows_secrets: outcome.shows_secrets,
+        index: outcome.index,
     })
 }
 

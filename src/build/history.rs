@@ -158,6 +158,14 @@ impl History {
         told.push(file.path.clone());
     }
 
+    /// When what is remembered ends.
+    pub(super) fn ends(&self) -> impl Iterator<Item = Timestamp> {
+        let certificates = self.remembered.certificates.values();
+        let authorities = self.remembered.authorities.values();
+        let certificates = certificates.map(|shut_out| shut_out.until);
+        certificates.chain(authorities.map(|known| known.until))
+    }
+
     /// The lists from which it cannot be told whom they shut out.
     pub(crate) fn notes(&self) -> Vec<String> {
         let unreadable = self.unreadable.iter().map(|path| {

@@ -168,6 +168,9 @@ pub(super) struct Make {
     /// Name each file that is made or removed; without it more than 50 are summed up
     #[arg(short, long)]
     pub verbose: bool,
+    /// Read every file of the output again, and do not go by its size and times
+    #[arg(long)]
+    pub no_index: bool,
     #[command(flatten)]
     pub secret: Secret,
 }
@@ -348,6 +351,7 @@ impl Rotate {
             out: self.out.clone(),
             jobs: self.jobs,
             verbose: self.verbose,
+            no_index: false,
             secret: Secret {
                 identity,
                 root_command,

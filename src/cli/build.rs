@@ -2,16 +2,18 @@
 
 use std::path::Path;
 
+use blake3::Hash;
 use miette::Diagnostic;
 use thiserror::Error;
 
 use super::arguments::{Build, Make};
 use super::progress::BAR;
+use super::settled::{Kept, Options, Seen};
 use super::summed::{self, Line, Listing};
 use super::{clock, report};
 use crate::build::{
     self, Accepted, Built, Consent, ExecuteError, LockOperation, Mismatch, Mode, Prepared, Refusal,
-    Rendering, SIGN, Situation, Stop, owner,
+    Rendering, SIGN, Situation, Span, Stop, owner,
 };
 use crate::derive::Derivation;
 use crate::diagnostic::{Failure, Fault};
@@ -19,7 +21,7 @@ use crate::keyring::{self, SealedRoot, Updating, Wanted};
 use crate::lock::Lock;
 use crate::model::DeviceId;
 use crate::render::Secrets;
-use crate::tree::{Tree, View, sync_name};
+use crate::tree::{PackedIndex, Tree, View, sync_name};
 use crate::workspace::{Held, Inputs, PATIENCE, Recollection, Still, Workspace, git, git_files};
 
 /// What a command does to the lock; whom homelab.age is sealed to then, the command line says.
@@ -51,7 +53,6 @@ pub(super) fn build(arguments: &Build) -> Result<(), Failure> {
         let inputs = Inputs::read(make.declaration.still()?, make.out.as_deref())?;
         return threads(make)?.install(|| check_tree(&inputs, make, consent));
     }
-    let inputs = make.held()?;
     let mode = if arguments.edge {
         Mode::Edge
     } else if arguments.locked {
@@ -59,6 +60,23 @@ pub(super) fn build(arguments: &Build) -> Result<(), Failure> {
     } else {
         Mode::Update
     };
+    let held = make.declaration.held()?;
+    // Whom it has waited for.
+    report::forget_said();
+    if mode != Mode::Edge {
+        let options = Options {
+            make,
+            mode,
+            consent,
+        };
+        if let Some(settled) = Kept::for_build(&held, make).answer(&held, &options) {
+            for (stream, line) in settled.said {
+                report::say(stream, line);
+            }
+            return Ok(());
+        }
+    }
+    let inputs = Inputs::read(held, make.out.as_deref())?;
     threads(make)?.install(|| match mode {
         Mode::Edge => build_edge(&inputs, make, consent),
         Mode::Update | Mode::Locked => build_all(&inputs, make, &Operation::Nothing, mode, consent),
@@ -102,7 +120,10 @@ fn build_all(
     consent: Consent<'_>,
 ) -> Result<(), Failure> {
     let Inputs { workspace, out, .. } = inputs;
-    warn_of_tracked(out);
+    if warn_of_tracked(out) {
+        // What git says of the output is asked anew each time.
+        workspace.journal().spoil();
+    }
     let sealed = match make.secret.root_command {
         Some(_) => SealedRoot::Elsewhere,
         None => SealedRoot::Needed,
@@ -132,12 +153,13 @@ fn build_all(
     }
     let making = Making {
         inputs,
+        make,
         prepared: &prepared,
         lock: &lock,
         derivations: &derivations,
         listing: Listing::of(make.verbose),
     };
-    making.make(|| updating.secrets(&lock))?;
+    let made = making.make(|| updating.secrets(&lock))?;
     if mode == Mode::Update {
         tell_git(workspace, &prepared)?;
         report::notes(build::ended(&inputs.homelab, &lock, clock));
@@ -148,7 +170,35 @@ fn build_all(
             out.join("index.html").display()
         ));
     }
+    let options = Options {
+        make,
+        mode,
+        consent,
+    };
+    let seen = seen(inputs, &options, &prepared, &made).filter(|_| order.is_nothing());
+    made.keep(workspace, seen);
     Ok(())
+}
+
+/// What a build has seen, if it has said nothing that it would not say again.
+fn seen<'a>(
+    inputs: &'a Inputs<Held>,
+    options: &'a Options<'a>,
+    prepared: &Prepared<'_>,
+    made: &Made,
+) -> Option<Seen<'a>> {
+    let Situation { clock, history, .. } = &prepared.situation;
+    let before = prepared.before.as_ref()?;
+    let memory = inputs.workspace.recollection().hash()?;
+    // A note of a clock that is wrong says what time it is.
+    let is_lasting = made.memory == Some(memory) && clock.note(before).is_none();
+    is_lasting.then(|| Seen {
+        options,
+        out: &inputs.out,
+        clock: *clock,
+        span: Span::around(clock.now, before, history),
+        memory,
+    })
 }
 
 /// What `init` tells git, a first build does too, for who has begun without it. Later ones add what has come since, where git is used;
@@ -213,13 +263,15 @@ fn needs_secrets(derivations: &[Derivation]) -> bool {
 }
 
 /// Tells where git writes what lies in the output. A build believes nothing of it, and makes it anew.
-fn warn_of_tracked(out: &Path) {
-    if let git::Tracks::File(tracked) = git::tracks(out) {
+fn warn_of_tracked(out: &Path) -> bool {
+    let tracks = git::tracks(out);
+    if let git::Tracks::File(tracked) = &tracks {
         let (tracked, out) = (tracked.display(), out.display());
         report::note(format_args!(
             "git keeps `{tracked}`: whoever can push writes what lies in `{out}`. A build makes it anew and compares; deploy nothing of it before one has succeeded, and take it out of git, `git rm -r --cached {out}`."
         ));
     }
+    matches!(tracks, git::Tracks::File(_))
 }
 
 /// Makes what needs no secret, from what the lock records.
@@ -234,6 +286,7 @@ fn build_edge(inputs: &Inputs<Held>, make: &Make, consent: Consent<'_>) -> Resul
     let derivations = prepared.derivations();
     let making = Making {
         inputs,
+        make,
         prepared: &prepared,
         lock,
         derivations: &derivations,
@@ -313,6 +366,7 @@ fn check_tree(inputs: &Inputs<Still>, make: &Make, consent: Consent<'_>) -> Resu
 /// A tree that is about to be made.
 struct Making<'a> {
     inputs: &'a Inputs<Held>,
+    make: &'a Make,
     prepared: &'a Prepared<'a>,
     /// Brought up to date.
     lock: &'a Lock,
@@ -320,10 +374,27 @@ struct Making<'a> {
     listing: Listing,
 }
 
+/// What there is to know of a tree that was made.
+struct Made {
+    kept: Kept,
+    index: Option<PackedIndex>,
+    /// The hash of what this machine remembers by now.
+    memory: Option<Hash>,
+}
+
+impl Made {
+    /// Keeps it for the next build: last of all, when everything that it tells of is on the disk.
+    fn keep(self, workspace: &Held, seen: Option<Seen<'_>>) {
+        if let Some(index) = self.index {
+            self.kept.keep(workspace, index, seen);
+        }
+    }
+}
+
 impl Making<'_> {
     /// Makes the tree what the derivations say, and tells what was done. The secrets are unlocked only if some artifact
     /// that needs them is not up to date.
-    fn make(self, unlock: impl FnOnce() -> Result<Secrets, Failure>) -> Result<(), Failure> {
+    fn make(self, unlock: impl FnOnce() -> Result<Secrets, Failure>) -> Result<Made, Failure> {
         let Inputs {
             workspace,
             out,
@@ -331,7 +402,11 @@ impl Making<'_> {
             ..
         } = self.inputs;
         let mut recollection = self.recollection();
-        let tree = self.open(&recollection)?;
+        let mut tree = self.open(&recollection)?;
+        let kept = Kept::for_build(workspace, self.make);
+        if !self.make.no_index {
+            tree.know(kept.index().as_ref());
+        }
         let stale = build::stale(self.derivations, &tree, templates);
         let stale = stale.map_err(Failure::environment)?;
         if !stale.is_empty() {
@@ -369,7 +444,11 @@ impl Making<'_> {
                 report::result(format_args!("  {}", consequence.text));
             }
         }
-        Ok(())
+        Ok(Made {
+            kept,
+            index: built.index,
+            memory: recollection.hash(),
+        })
     }
 
     /// What this machine remembers, with what this build goes by.

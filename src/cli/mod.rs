@@ -21,6 +21,7 @@ mod renew;
 mod report;
 mod revoke;
 mod rotate;
+mod settled;
 mod share;
 mod shown;
 mod status;

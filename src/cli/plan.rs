@@ -13,6 +13,7 @@ use drawing::{shown, summary};
 
 use super::arguments::Plan as Arguments;
 use super::build::{Operation, refusal, shown_secrets};
+use super::settled::Kept;
 use super::summed::Listing;
 use super::{clock, report};
 use crate::build::{
@@ -184,6 +185,9 @@ impl<'a> Foreseen<'a> {
         let owner = owner(prepared.before.as_ref().unwrap_or(&prepared.lock));
         let mut view = View::glance(out, owner).map_err(Failure::environment)?;
         view.believe_only(workspace.recollection().manifests(out));
+        if let Some(index) = Kept::of(workspace).index() {
+            view.know(&index);
+        }
         let tree = build::forecast(&prepared, &view).map_err(Failure::environment)?;
         Ok(Foreseen {
             inputs,

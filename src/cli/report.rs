@@ -2,12 +2,14 @@
 
 use std::fmt::{Arguments, Display};
 use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anstyle::{Ansi256Color, Color, Style};
 use miette::{MietteHandlerOpts, Report};
 use serde::Serialize;
 
 use super::shown::Shown;
+use crate::build::Stream;
 use crate::diagnostic::Failure;
 use crate::share::Qr;
 
@@ -24,9 +26,35 @@ pub(super) fn set_up() {
     }));
 }
 
+/// What has been said so far. A build that has nothing to do says what the one before said.
+static SAID: Mutex<Vec<(Stream, String)>> = Mutex::new(Vec::new());
+
+fn all_said() -> MutexGuard<'static, Vec<(Stream, String)>> {
+    SAID.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What has been said so far, of results and notes.
+pub(super) fn said() -> Vec<(Stream, String)> {
+    all_said().clone()
+}
+
+/// Forgets what was said of the moment: the next build has no reason to repeat it.
+pub(super) fn forget_said() {
+    all_said().clear();
+}
+
+/// Says a line, and takes note of it.
+pub(super) fn say(stream: Stream, line: String) {
+    let _ = match stream {
+        Stream::Result => writeln!(std::io::stdout(), "{line}"),
+        Stream::Note => writeln!(std::io::stderr(), "{line}"),
+    };
+    all_said().push((stream, line));
+}
+
 /// A result, on stdout.
 pub(super) fn result(line: impl Display) {
-    let _ = writeln!(std::io::stdout(), "{line}");
+    say(Stream::Result, line.to_string());
 }
 
 /// A styled result that the command is of no use without: the styles stay where stdout is a terminal
@@ -93,7 +121,7 @@ struct CannotPrint {
 
 /// What the user should know besides, on stderr.
 pub(super) fn note(line: impl Display) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    say(Stream::Note, line.to_string());
 }
 
 /// Several of these.

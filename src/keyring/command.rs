@@ -19,7 +19,7 @@ use crate::workspace::{SEALED_LIMIT, Workspace};
 const SEALED_VARIABLE: &str = "HOMELAB_AGE";
 
 /// Where a file that a command has sealed lies while another tries to open it.
-pub(super) const TRIED: &str = ".homelab.age.tried";
+pub(crate) const TRIED: &str = ".homelab.age.tried";
 
 #[derive(Debug, Error, Diagnostic)]
 enum CommandError {

@@ -17,6 +17,7 @@ mod standing;
 mod told;
 mod update;
 
+pub(crate) use command::TRIED;
 pub(crate) use create::{CreatedRoot, create, create_for_identity, establish};
 pub(crate) use identity::IdentityPlace;
 pub(crate) use open::Means;

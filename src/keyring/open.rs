@@ -101,6 +101,8 @@ impl Means<'_> {
         lock: &Lock,
         expected: &[RootId],
     ) -> Result<Opened, Failure> {
+        // It may depend on a command, on somebody at a terminal, on files elsewhere.
+        workspace.journal().spoil();
         let opened = match self.root_command {
             Some(command) => {
                 let path = workspace.path("homelab.age");

@@ -176,6 +176,14 @@ fn labels(root: &Directory) -> Result<Vec<Label>, TreeError> {
     Ok(labels)
 }
 
+/// Whether there is anything for [`recover`] to do, as far as that can be told.
+pub(super) fn is_unfinished(root: &Directory) -> bool {
+    let manifest = format!("{OWN}/{}", temporary_name(manifest::FILE));
+    let staging = format!("{OWN}/{STAGING}");
+    let left = [TRIAL, &manifest, &staging];
+    { left.iter() }.any(|path| !matches!(root.status(path), Ok(None)))
+}
+
 /// Removes what was staged, and what a build that was killed has left behind.
 pub(super) fn remove_leftovers(root: &Directory) -> Result<(), TreeError> {
     root.remove_file(TRIAL)?;

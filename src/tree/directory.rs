@@ -14,6 +14,7 @@ use rustix::io::{Errno, retry_on_intr};
 
 use super::beneath::open_beneath;
 use super::error::{TreeError, cannot_read, cannot_write, directory_in_the_way, in_the_way};
+use super::index::Identity;
 use super::modes;
 
 /// Bytes of a file in an output tree, at the most: a larger one is nobody's that is written here, and is not read.
@@ -35,7 +36,8 @@ pub(super) enum Standing {
     Nothing,
     File {
         content: Hash,
-        mode: FileMode,
+        /// As it stood before it was read.
+        identity: Identity,
     },
     /// Something else, or a file that may not be read or is too large.
     Other(FileType),
@@ -120,7 +122,7 @@ impl Directory {
             }
             Ok(Standing::File {
                 content: hash(&descriptor)?,
-                mode: FileMode::from_raw_mode(status.st_mode),
+                identity: Identity::of(&status),
             })
         };
         read().map_err(|errno| cannot_read(&self.named(below), errno))

@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use rustix::fs::{AtFlags, Mode as FileMode};
 use rustix::io::{Errno, retry_on_intr};
 
@@ -319,11 +320,16 @@ pub(super) fn flush_files(staging: &Directory, names: &[&str]) -> Result<(), Tre
     if names.len() >= MANY {
         return flush_file_system(staging);
     }
-    for name in names {
+    // Side by side: a disk writes several large files faster than one after the other, and their names in one step.
+    let flushed = names.par_iter().map(|name| {
         let file = staging.file(name)?;
         let file = file.ok_or_else(|| cannot_write(&staging.named(name), Errno::NOENT))?;
-        flush_weakly(&file).map_err(|errno| cannot_write(&staging.named(name), errno))?;
-    }
+        flush_weakly(&file).map_err(|errno| cannot_write(&staging.named(name), errno))
+    });
+    // The first error in order is the one reported.
+    { flushed.collect::<Vec<_>>() }
+        .into_iter()
+        .collect::<Result<(), _>>()?;
     flush_drive(staging)
 }
 

@@ -25,6 +25,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub(super) enum Access {
     Shared,
     Alone,
+    /// The same, and nothing is made.
+    AloneIfThere,
 }
 
 /// Opens and locks the directory, which only [`Access::Alone`] makes if it is absent.
@@ -39,7 +41,7 @@ pub(super) fn hold(
         }
         let directory = match Directory::at(path)? {
             Some(directory) => directory,
-            None if access == Access::Shared => return Ok(None),
+            None if access != Access::Alone => return Ok(None),
             // A link that leads nowhere.
             None => return Err(cannot_write(path, Errno::NOENT)),
         };
@@ -83,7 +85,7 @@ fn lock(
 ) -> Result<(), TreeError> {
     let operation = match access {
         Access::Shared => FlockOperation::NonBlockingLockShared,
-        Access::Alone => FlockOperation::NonBlockingLockExclusive,
+        Access::Alone | Access::AloneIfThere => FlockOperation::NonBlockingLockExclusive,
     };
     let mut waited = Duration::ZERO;
     loop {

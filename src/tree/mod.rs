@@ -21,6 +21,7 @@ mod durable;
 mod error;
 mod hold;
 mod holder;
+mod index;
 mod label;
 mod links;
 mod manifest;
@@ -46,6 +47,7 @@ pub(crate) use durable::{
 };
 pub(crate) use error::{TreeError, named as named_holder, remedy_for_held};
 pub(crate) use holder::{Holder, holder};
+pub(crate) use index::{Index, PackedIndex};
 pub(crate) use label::Label;
 pub(crate) use links::linked_file;
 pub(crate) use manifest::{ManifestEntry, Mode};
@@ -55,7 +57,8 @@ pub(crate) use view::{Found, Owner, View};
 use change::{Change, Put};
 use directory::{Directory, Standing};
 use error::cannot_write;
-use hold::Access;
+use hold::{Access, hold};
+use index::{FolderIdentity, Identity, Looked, MANIFEST, Tick};
 use survey::Survey;
 
 #[cfg(test)]
@@ -73,6 +76,8 @@ pub(crate) struct Tree {
     staged: AtomicUsize,
     /// What a killed build staged under labels.
     left: Vec<Label>,
+    /// Before anything in it was looked at.
+    tick: Option<Tick>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -88,6 +93,8 @@ pub(crate) struct Outcome {
     pub unchanged: usize,
     /// Whether the file system lets others read what is meant for the owner alone.
     pub shows_secrets: bool,
+    /// What is known of the tree as it stands now, where that was asked for.
+    pub index: Option<PackedIndex>,
 }
 
 impl Tree {
@@ -100,14 +107,25 @@ impl Tree {
         owner: impl Into<Owner>,
         patience: Duration,
     ) -> Result<Tree, TreeError> {
+        let root = hold(Access::Alone, directory, patience)?;
+        let tick = root.as_ref().and_then(Tick::of);
         let mut tree = Tree {
-            view: View::open_as(Access::Alone, directory, owner.into(), patience)?,
+            view: View::of(root, directory, owner.into())?,
             staging: Mutex::new(None),
             staged: AtomicUsize::new(0),
+            tick,
             left: Vec::new(),
         };
         tree.left = apply::recover(tree.root(), &tree.view.entries)?;
         Ok(tree)
+    }
+
+    /// Goes by an index, if there is one, and has [`Tree::commit_telling`] make another.
+    pub(crate) fn know(&mut self, index: Option<&Index<'_>>) {
+        self.view.sightings = self.view.unseen();
+        if let Some(index) = index {
+            self.view.know(index);
+        }
     }
 
     /// Writes `bytes` to a new file in the staging directory, with its final mode.
@@ -153,15 +171,12 @@ impl Tree {
         is_ours: impl FnOnce(&Hash) -> bool,
     ) -> Result<Option<Staged>, TreeError> {
         let name = label.to_string();
-        let Standing::File {
-            content,
-            mode: found,
-        } = self.staging()?.examine(&name)?
-        else {
+        let Standing::File { content, identity } = self.staging()?.examine(&name)? else {
             return Ok(None);
         };
         let modes = &self.view.modes;
-        let is_whole = is_ours(&content) && modes.is_as_given(self.root(), found, mode.of_file());
+        let is_whole = is_ours(&content)
+            && modes.is_as_given(self.root(), identity.file_mode(), mode.of_file());
         Ok(is_whole.then(|| Staged {
             path: path.clone(),
             mode,
@@ -236,12 +251,17 @@ impl Tree {
             if !self.left.is_empty() {
                 apply::remove_leftovers(root)?;
             }
-            return Ok(self.outcome(&change, &survey));
+            let index = self.index_as_it_is(&survey, folders.len());
+            return Ok(self.outcome(&change, &survey, index));
         }
 
         let meanwhile = manifest::render(&change.entries_meanwhile(), owner);
-        let afterwards = manifest::render(&change.entries_afterwards(), owner);
-        tell(&[&meanwhile, &afterwards].map(|text| blake3::hash(text.as_bytes())));
+        // Where nothing goes, the one is the other.
+        let afterwards = (!change.orphans.is_empty())
+            .then(|| manifest::render(&change.entries_afterwards(), owner));
+        let last = afterwards.as_ref().unwrap_or(&meanwhile);
+        let manifests = [&meanwhile, last].map(|text| blake3::hash(text.as_bytes()));
+        tell(&manifests);
 
         // From here on what is staged stays if this fails: it tells the next build that this one is not complete.
         let staging = self.take_staging()?;
@@ -257,15 +277,98 @@ impl Tree {
         apply::move_into_place(&staging, root, &survey.moves, progress)?;
         apply::remove_orphans(root, &change, &folders)?;
         apply::make_names_durable(root, &change, &survey, &folders)?;
-        if !change.orphans.is_empty() {
-            apply::write_manifest(root, &afterwards)?;
+        if let Some(afterwards) = &afterwards {
+            apply::write_manifest(root, afterwards)?;
         }
         apply::remove_leftovers(root)?;
         progress.end();
-        Ok(self.outcome(&change, &survey))
+        let index = self.index_afterwards(&change, &survey, manifests[1], scope);
+        Ok(self.outcome(&change, &survey, index))
     }
 
-    fn outcome(&self, change: &Change<'_>, survey: &Survey<'_>) -> Outcome {
+    /// What is known of a tree that was left as it is, with so many directories.
+    fn index_as_it_is(&self, survey: &Survey<'_>, folders: usize) -> Option<PackedIndex> {
+        let View {
+            manifest_sighting,
+            manifest,
+            entries,
+            ..
+        } = &self.view;
+        let kept = self.sighted(entries.iter());
+        let own = manifest_sighting.map(|(identity, hash)| (MANIFEST, identity, hash));
+        // With homelab's own directory.
+        let is_whole =
+            kept.len() == entries.len() && survey.fine.len() == folders + 1 && own.is_some();
+        self.index((*manifest)?, survey, own.into_iter().chain(kept), is_whole)
+    }
+
+    /// What is known of a tree that has another manifest by now: of what was made, nobody has seen that it stands there.
+    fn index_afterwards(
+        &self,
+        change: &Change<'_>,
+        survey: &Survey<'_>,
+        manifest: Hash,
+        scope: &Scope,
+    ) -> Option<PackedIndex> {
+        if *scope != Scope::All {
+            return None;
+        }
+        let is_made = |entry: &&ManifestEntry| {
+            let puts = &change.puts;
+            puts.binary_search_by(|put| put.entry.path.cmp(&entry.path))
+                .is_ok()
+        };
+        let kept = change.entries_afterwards().into_iter();
+        let kept = self.sighted(kept.filter(|entry| !is_made(entry)));
+        self.index(manifest, survey, kept, false)
+    }
+
+    fn sighted<'e>(
+        &self,
+        entries: impl Iterator<Item = &'e ManifestEntry>,
+    ) -> Vec<(&'e str, Identity, Hash)> {
+        let sighted = entries.filter_map(|entry| {
+            let sighting = self.view.sighting(&entry.path)?;
+            Some((entry.path.as_str(), sighting.identity, entry.content))
+        });
+        sighted.collect()
+    }
+
+    /// Makes an index, once all that it tells of is on the disk: a loss of power must not undo what it vouches for.
+    fn index<'e>(
+        &self,
+        manifest: Hash,
+        survey: &'e Survey<'_>,
+        files: impl IntoIterator<Item = (&'e str, Identity, Hash)>,
+        is_whole: bool,
+    ) -> Option<PackedIndex> {
+        let tick = self.tick.filter(|_| !self.view.sightings.is_empty())?;
+        let root = self.root();
+        let new = { self.entries() }.filter(|entry| {
+            let sighting = self.view.sighting(&entry.path);
+            sighting.is_some_and(|sighting| sighting.is_new)
+        });
+        let new: Vec<&str> = new.map(|entry| entry.path.as_str()).collect();
+        if !new.is_empty() {
+            durable::flush_files(root, &new).ok()?;
+        }
+        let looked = Looked {
+            manifest,
+            root: FolderIdentity::of(&root.status(".").ok()??),
+            tick,
+            folders: survey.fine.clone(),
+            files: files.into_iter().collect(),
+            is_whole,
+        };
+        Some(looked.pack())
+    }
+
+    fn outcome(
+        &self,
+        change: &Change<'_>,
+        survey: &Survey<'_>,
+        index: Option<PackedIndex>,
+    ) -> Outcome {
         let paths = |puts: &[&Put]| {
             puts.iter()
                 .map(|put| put.entry.path.clone())
@@ -289,6 +392,7 @@ impl Tree {
             written,
             adopted,
             shows_secrets: self.view.shows_secrets(),
+            index,
         }
     }
 

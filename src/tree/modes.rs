@@ -91,7 +91,8 @@ fn try_out(root: &Directory) -> Kept {
     }
 }
 
-fn trial(root: &Directory) -> Option<File> {
+/// A file that nobody sees, or only for a moment.
+pub(super) fn trial(root: &Directory) -> Option<File> {
     #[cfg(target_os = "linux")]
     {
         use rustix::fs::OFlags;

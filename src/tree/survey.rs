@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use super::change::{Change, Folder, Put, folder_of};
 use super::directory::{Directory, Standing, kind};
 use super::error::{TreeError, cannot_read, directory_in_the_way, in_the_way};
+use super::index::FolderIdentity;
 use super::manifest::{self, ManifestState, Mode};
 use super::modes::Modes;
 use super::path::OWN;
@@ -27,6 +28,8 @@ pub(super) struct Survey<'c> {
     pub moves: Vec<&'c Put<'c>>,
     /// Files that are not in the manifest, and are just what is wanted.
     pub adopted: Vec<&'c Put<'c>>,
+    /// Directories that are as they should be, in the order of their paths; homelab's own is the first.
+    pub fine: Vec<(&'c str, FolderIdentity)>,
     /// Whether the manifest's own mode is another than it should be.
     pub manifest_altered: bool,
     foreign: Vec<PathBuf>,
@@ -50,8 +53,10 @@ pub(super) fn survey<'c>(
         path: OWN,
         mode: Some(Mode::Secret),
     };
-    if condition(root, modes, &whole, change, &own)? == Condition::Altered {
-        survey.altered.push(own);
+    match condition(root, modes, &whole, change, &own)? {
+        Condition::Altered => survey.altered.push(own),
+        Condition::Fine(identity) => survey.fine.push((OWN, identity)),
+        Condition::Absent => {}
     }
     // In parallel, since a large tree has a directory for each device; the first error in order is the one reported.
     let conditions: Vec<_> = folders
@@ -63,7 +68,8 @@ pub(super) fn survey<'c>(
         match condition? {
             Condition::Absent if folder.mode.is_some() => survey.absent.push(*folder),
             Condition::Altered => survey.altered.push(*folder),
-            Condition::Absent | Condition::Fine => {}
+            Condition::Fine(identity) => survey.fine.push((folder.path, identity)),
+            Condition::Absent => {}
         }
     }
     for put in &change.puts {
@@ -84,12 +90,11 @@ pub(super) fn survey<'c>(
     Ok(survey)
 }
 
-#[derive(PartialEq, Eq)]
 enum Condition {
     Absent,
     /// Its mode is another than it should be.
     Altered,
-    Fine,
+    Fine(FolderIdentity),
 }
 
 fn condition(
@@ -115,7 +120,7 @@ fn condition(
             Ok(if altered {
                 Condition::Altered
             } else {
-                Condition::Fine
+                Condition::Fine(FolderIdentity::of(&status))
             })
         }
         FileType::Symlink => Err(in_the_way(path, FileType::Symlink)),
@@ -147,13 +152,14 @@ impl<'c> Survey<'c> {
         }
         match root.examine(path)? {
             Standing::Nothing => self.moves.push(put),
-            Standing::File { content, mode }
+            Standing::File { content, identity }
                 if put.known.is_some() || content == put.entry.content =>
             {
                 if put.known.is_none() {
                     self.adopted.push(put);
                 }
                 let wanted = put.entry.mode.of_file();
+                let mode = identity.file_mode();
                 if content != put.entry.content || !modes.is_as_given(root, mode, wanted) {
                     self.moves.push(put);
                 }

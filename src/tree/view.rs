@@ -1,8 +1,10 @@
 //! The output tree as it stands, to be looked at.
 
+use std::borrow::Cow;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use blake3::Hash;
@@ -14,6 +16,7 @@ use super::directory::{Directory, LARGEST, Standing, kind};
 use super::error::{TreeError, cannot_read, describe, directory_in_the_way};
 use super::hold::{Access, hold};
 use super::holder::Holder;
+use super::index::{Identity, Index, Sighting};
 use super::manifest::{self, ManifestEntry, ManifestState, Mode, Reading};
 use super::modes::Modes;
 use super::path::{OWN, OutputPath};
@@ -33,8 +36,12 @@ pub(crate) struct View {
     pub(super) entries: Vec<ManifestEntry>,
     pub(super) state: ManifestState,
     /// The hash of the manifest's text, where there is one; ends of lines and a byte-order mark are git's affair.
-    manifest: Option<Hash>,
+    pub(super) manifest: Option<Hash>,
     pub(super) doubted: bool,
+    /// How the manifest stood before it was read, and the hash of its very bytes.
+    pub(super) manifest_sighting: Option<(Identity, Hash)>,
+    /// How files stood that were found as the manifest has them, one for each entry.
+    pub(super) sightings: Vec<OnceLock<Sighting>>,
     busy: Option<Busy>,
     pub(super) modes: Modes,
 }
@@ -163,7 +170,11 @@ impl View {
         View::of(hold(access, directory, patience)?, directory, owner)
     }
 
-    fn of(root: Option<Directory>, directory: &Path, owner: Owner) -> Result<View, TreeError> {
+    pub(super) fn of(
+        root: Option<Directory>,
+        directory: &Path,
+        owner: Owner,
+    ) -> Result<View, TreeError> {
         let mut view = View {
             root,
             directory: directory.to_owned(),
@@ -173,6 +184,8 @@ impl View {
             state: ManifestState::Sound,
             manifest: None,
             doubted: false,
+            manifest_sighting: None,
+            sightings: Vec::new(),
             busy: None,
             modes: Modes::default(),
         };
@@ -210,16 +223,61 @@ impl View {
 
     /// What the manifest has at `path`.
     pub(crate) fn entry(&self, path: &OutputPath) -> Option<&ManifestEntry> {
-        let place = self.entries.binary_search_by(|entry| entry.path.cmp(path));
-        place.ok().map(|at| &self.entries[at])
+        self.place_of(path.as_str()).map(|at| &self.entries[at])
     }
 
-    /// Compares what stands on the disk at `path` with the manifest; reads the file to its end.
+    /// The place of an entry in the manifest.
+    fn place_of(&self, path: &str) -> Option<usize> {
+        let place = self
+            .entries
+            .binary_search_by(|entry| entry.path.as_str().cmp(path));
+        place.ok()
+    }
+
+    /// Takes files for what the manifest has that stand as they did when this index was made, without reading them. One that is of
+    /// another tree or of another manifest is of no use.
+    pub(crate) fn know(&mut self, index: &Index<'_>) {
+        let Some(root) = { self.root.as_ref() }.filter(|root| index.is_of(root, self.manifest))
+        else {
+            return;
+        };
+        let sightings: Vec<OnceLock<Sighting>> = self.unseen();
+        for (path, identity) in index.standing(root) {
+            let Some(at) = self.place_of(&path) else {
+                continue;
+            };
+            // Where the file system keeps no modes, that is to be learned even so.
+            let wanted = self.entries[at].mode.of_file();
+            if self.modes.is_as_given(root, identity.file_mode(), wanted) {
+                let is_new = false;
+                let _ = sightings[at].set(Sighting { identity, is_new });
+            }
+        }
+        self.sightings = sightings;
+    }
+
+    /// How the file at `path` stood, if it was found as the manifest has it.
+    pub(super) fn sighting(&self, path: &OutputPath) -> Option<Sighting> {
+        let at = self.place_of(path.as_str())?;
+        self.sightings.get(at)?.get().copied()
+    }
+
+    /// Room for how each file of the manifest stands.
+    pub(super) fn unseen(&self) -> Vec<OnceLock<Sighting>> {
+        self.entries.iter().map(|_| OnceLock::new()).collect()
+    }
+
+    /// Compares what stands on the disk at `path` with the manifest; reads the file to its end, unless it is known.
     pub(crate) fn inspect(&self, path: &OutputPath) -> Result<Found, TreeError> {
         let Some(root) = &self.root else {
             return Ok(Found::Missing);
         };
-        let Some(entry) = self.entry(path) else {
+        let place = self.place_of(path.as_str());
+        let sighting = place.and_then(|at| self.sightings.get(at));
+        if sighting.is_some_and(|sighting| sighting.get().is_some()) {
+            return Ok(Found::Intact);
+        }
+        let Some(entry) = place.map(|at| &self.entries[at]) else {
             let there = root.examine(path.as_str())? != Standing::Nothing;
             return Ok(if there {
                 Found::Unowned
@@ -229,10 +287,16 @@ impl View {
         };
         Ok(match root.examine(path.as_str())? {
             Standing::Nothing => Found::Missing,
-            Standing::File { content, mode }
+            Standing::File { content, identity }
                 if content == entry.content
-                    && self.modes.is_as_given(root, mode, entry.mode.of_file()) =>
+                    && self
+                        .modes
+                        .is_as_given(root, identity.file_mode(), entry.mode.of_file()) =>
             {
+                if let Some(sighting) = sighting {
+                    let is_new = true;
+                    let _ = sighting.set(Sighting { identity, is_new });
+                }
                 Found::Intact
             }
             Standing::File { .. } | Standing::Other(_) => Found::Altered,
@@ -268,11 +332,14 @@ impl View {
             return Ok(());
         };
         let path = own.named(manifest::FILE);
-        match own.status(manifest::FILE)?.map(|status| kind(&status)) {
-            None => return Ok(()),
-            Some(FileType::RegularFile) => {}
-            Some(FileType::Symlink) => return Err(TreeError::LinkInTheWay { path }),
-            Some(other) => {
+        let status = own.status(manifest::FILE)?;
+        let Some(status) = status else {
+            return Ok(());
+        };
+        match kind(&status) {
+            FileType::RegularFile => {}
+            FileType::Symlink => return Err(TreeError::LinkInTheWay { path }),
+            other => {
                 return Err(TreeError::SomethingInTheWay {
                     path,
                     found: describe(other),
@@ -282,7 +349,12 @@ impl View {
         }
         let contents =
             read(&own, manifest::FILE)?.ok_or_else(|| cannot_read(&path, Errno::FBIG))?;
-        self.manifest = Some(blake3::hash(&normal_form(&contents.bytes)));
+        let hash = blake3::hash(&contents.bytes);
+        self.manifest_sighting = Some((Identity::of(&status), hash));
+        self.manifest = Some(match normal_form(&contents.bytes) {
+            Cow::Borrowed(_) => hash,
+            Cow::Owned(normal) => blake3::hash(&normal),
+        });
         let mut reading = manifest::read(&contents.bytes, &self.owner.present);
         if let Reading::Foreign(found) = &reading
             && self.owner.former.contains(found)

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use blake3::{Hash, Hasher};
 use rustix::fs::{FileType, Mode, OFlags};
 
 /// A file's bytes.
@@ -33,6 +34,17 @@ pub(crate) fn start(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or_default());
     file.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// The hash of a file's first bytes, at most as many.
+pub(super) fn hash_of_start(path: &Path, most: u64) -> io::Result<Hash> {
+    let (file, kind) = open(path)?;
+    if kind != FileType::RegularFile {
+        return Err(io::Error::other("it is no file"));
+    }
+    let mut hasher = Hasher::new();
+    hasher.update_reader(file.take(most))?;
+    Ok(hasher.finalize())
 }
 
 /// Opens what is at a path, whatever it is, without waiting for anybody.

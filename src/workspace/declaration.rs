@@ -24,6 +24,7 @@ impl Workspace {
         let wrong = |mistakes| mistaken(&self.declaration, Fault::Declaration, mistakes);
         let source = parse::source(name, bytes).map_err(wrong)?;
         let languages = self.languages()?;
+        self.languages_were_listed(&languages);
         crate::compile_with(&source, &languages).map_err(wrong)
     }
 

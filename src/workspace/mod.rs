@@ -12,6 +12,7 @@ pub(crate) mod git_files;
 mod history;
 mod hold;
 mod inputs;
+mod journal;
 mod lock_file;
 mod recollection;
 mod surroundings;
@@ -20,7 +21,7 @@ mod templates;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 pub(crate) use bounded::{open, whole};
 pub(crate) use error::WorkspaceError;
@@ -30,6 +31,7 @@ pub(crate) use lock_file::Written;
 pub(crate) use recollection::Recollection;
 pub(crate) use surroundings::{Listener, Surroundings};
 
+use crate::build::Journal;
 use crate::diagnostic::{Failure, Fault};
 use crate::lock::Lock;
 use crate::root::is_armoured;
@@ -49,6 +51,7 @@ pub(crate) struct Workspace {
     surroundings: Surroundings,
     /// Read when it is asked for first: who holds the directory does so by then.
     recollection: OnceLock<Recollection>,
+    journal: Mutex<Journal>,
 }
 
 impl Workspace {
@@ -59,6 +62,7 @@ impl Workspace {
             declaration: declaration.to_owned(),
             surroundings,
             recollection: OnceLock::new(),
+            journal: Mutex::default(),
         }
     }
 
@@ -141,12 +145,17 @@ impl Workspace {
 
     /// A file's bytes; `None` if there is none. An error where it has more than `limit`, or is no file.
     pub(crate) fn read(&self, path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Failure> {
-        found(path, bounded::whole(path, limit))
+        let found = found(path, bounded::whole(path, limit));
+        // One more byte tells that there are more.
+        self.was_read(path, limit.saturating_add(1), found.as_ref().ok());
+        found
     }
 
     /// A file's first bytes, at most as many; `None` if there is none.
     pub(crate) fn read_start(&self, path: &Path, most: u64) -> Result<Option<Vec<u8>>, Failure> {
-        found(path, bounded::start(path, most))
+        let found = found(path, bounded::start(path, most));
+        self.was_read(path, most, found.as_ref().ok());
+        found
     }
 }
 
@@ -183,6 +192,7 @@ impl Held {
 
     fn put(&self, name: &str, bytes: &[u8], existing: Existing) -> Result<(), Failure> {
         let path = self.path(name);
+        self.journal().spoil();
         if std::fs::metadata(&path).is_ok_and(|there| there.nlink() > 1) {
             // A file that is replaced whole can keep only one of its names; backups go by that.
             self.listener().note(format_args!(

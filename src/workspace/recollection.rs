@@ -37,19 +37,25 @@ struct Place {
 /// Why nothing can be remembered.
 const NO_PLACE: &str = "neither $XDG_STATE_HOME nor $HOME names a directory";
 
+/// Where that is, and the homelab's directory; none where there is no such place.
+fn place_of(workspace: &Workspace) -> Option<(PathBuf, PathBuf)> {
+    let directory = workspace.directory().canonicalize().ok()?;
+    let state = workspace.surroundings().state.as_ref()?;
+    let file = state.join("homelab").join(file_name(&directory));
+    Some((file, directory))
+}
+
 impl Recollection {
     /// What is remembered of the homelab in that directory.
     pub(crate) fn of(workspace: &Workspace) -> Recollection {
         let listener = workspace.listener();
-        let state = &workspace.surroundings().state;
-        let (Some(state), Ok(directory)) = (state, workspace.directory().canonicalize()) else {
+        let Some((file, directory)) = place_of(workspace) else {
             return Recollection {
                 memory: Memory::default(),
                 place: None,
                 listener,
             };
         };
-        let file = state.join("homelab").join(file_name(&directory));
         let read = bounded::whole(&file, LIMIT);
         let (memory, present) = match read.map(String::from_utf8) {
             Ok(Ok(text)) => (Memory::from_text(&text), text),
@@ -74,6 +80,24 @@ impl Recollection {
             }),
             listener,
         }
+    }
+
+    /// Where this machine keeps the index of the tree that was built last.
+    pub(crate) fn place_of_index(workspace: &Workspace) -> Option<PathBuf> {
+        let (memory, _) = place_of(workspace)?;
+        Some(memory.with_extension("index"))
+    }
+
+    /// The hash of what is remembered at the moment, which is not read for it.
+    pub(crate) fn hash_of_present(workspace: &Workspace) -> Option<Hash> {
+        let (memory, _) = place_of(workspace)?;
+        bounded::hash_of_start(&memory, LIMIT).ok()
+    }
+
+    /// The hash of the file, as it was read or written last.
+    pub(crate) fn hash(&self) -> Option<Hash> {
+        let place = self.place.as_ref()?;
+        Some(blake3::hash(place.present.as_bytes()))
     }
 
     /// Forgets the homelab that was in that directory, where another one begins.

@@ -22,6 +22,13 @@ pub(crate) const MOST_TEMPLATES: usize = 4096;
 impl Workspace {
     /// The built-in templates under those in `templates/`.
     pub(crate) fn templates(&self) -> Result<Templates, Failure> {
+        let overrides = self.overrides()?;
+        self.templates_were_read(&overrides);
+        Templates::new(overrides).map_err(|error| Failure::new(Fault::Declaration, error))
+    }
+
+    /// Those in `templates/`, by name.
+    pub(super) fn overrides(&self) -> Result<BTreeMap<String, String>, Failure> {
         let root = self.path("templates");
         let mut overrides = BTreeMap::new();
         let too_many = || {
@@ -61,7 +68,7 @@ impl Workspace {
                 }
             }
         }
-        Templates::new(overrides).map_err(|error| Failure::new(Fault::Declaration, error))
+        Ok(overrides)
     }
 
     /// The override in a file below `templates/`; other files there are the user's own affair.

@@ -53,6 +53,13 @@ fn a_build_that_adds_and_is_killed_is_completed() {
     sweep(|| first.copy(), "build", &kinds);
 }
 
+/// The second build writes nothing but what it knows of the tree by then.
+#[test]
+fn a_build_with_nothing_to_do_that_is_killed_leaves_nothing_that_lies() {
+    let first = built();
+    sweep(|| first.copy(), "build", &["write", "renameat"]);
+}
+
 #[test]
 fn a_build_that_removes_and_is_killed_is_completed() {
     let first = built();

@@ -4,8 +4,8 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
 use super::home::{
-    self, FILES, add_device, authority, build, built, certificate, crl, everything, field, place,
-    remove_device,
+    self, FILES, add_device, authority, build, built, certificate, crl, everything, field,
+    remove_device, traces,
 };
 use super::support::files::{changed, stamps};
 use super::support::lab::Lab;
@@ -63,12 +63,12 @@ fn build_after(lab: &Lab, change: impl FnOnce(&Lab)) -> (Vec<String>, String) {
 #[track_caller]
 fn changes_nothing(lab: &Lab, change: impl FnOnce(&Lab)) {
     change(lab);
-    let before = (everything(lab), stamps(&place(lab)));
+    let before = (everything(lab), traces(lab));
     build(lab)
         .succeeds()
         .stderr_is("")
         .stdout_is(&format!("{} unchanged\n", FILES.len()));
-    let after = (everything(lab), stamps(&place(lab)));
+    let after = (everything(lab), traces(lab));
     assert_eq!(changed(&before.0, &after.0), [""; 0]);
     assert_eq!(before.1, after.1, "something was written");
 }

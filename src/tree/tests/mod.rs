@@ -2,6 +2,7 @@
 
 mod building;
 mod foreign;
+mod index;
 mod mending;
 mod opening;
 
@@ -39,7 +40,11 @@ type Stand = (char, u32, Vec<u8>);
 
 impl Lab {
     fn new() -> Lab {
-        let around = TempDir::new().expect("a temporary directory");
+        Lab::within(&std::env::temp_dir())
+    }
+
+    fn within(place: &Path) -> Lab {
+        let around = TempDir::new_in(place).expect("a temporary directory");
         let out = around.path().join("out");
         Lab {
             _around: around,

@@ -1,0 +1,176 @@
+//! Knowing at once that there is nothing to build, from what the last build that had nothing to do went by and saw.
+//!
+//! What it went by is looked at again: small files are read, the tree is not (`tree/index.rs`). Whatever is otherwise, or cannot be
+//! looked at, is a reason to build as if nothing were known, and to say there what the matter is.
+
+use std::env;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use blake3::{Hash, Hasher};
+
+use super::arguments::Make;
+use super::{clock, report};
+use crate::build::{Clock, Consent, Mode, Settled, Span};
+use crate::keyring::TRIED;
+use crate::packed::{Packer, Unpacker};
+use crate::tree::{Existing, Index, Mode as FileMode, PackedIndex, write_durably};
+use crate::workspace::{Held, PENDING, Recollection, Workspace, git, whole};
+
+/// The kind of file that this is kept in, and its version.
+const CONTEXT: &str = "homelab index v1";
+
+/// Bytes of it, at the most: more than a million files.
+const LIMIT: u64 = 256 << 20;
+
+/// What was kept of the last build.
+#[derive(Default)]
+pub(super) struct Kept(Vec<u8>);
+
+/// What there is to know beside files, for the question whether a build would do the same.
+pub(super) struct Options<'a> {
+    pub make: &'a Make,
+    pub mode: Mode,
+    pub consent: Consent<'a>,
+}
+
+/// What a build has seen that has written nothing.
+pub(super) struct Seen<'a> {
+    pub options: &'a Options<'a>,
+    pub out: &'a Path,
+    pub clock: Clock,
+    /// The time in which it would see the same.
+    pub span: Span,
+    /// What this machine remembers, before and after.
+    pub memory: Hash,
+}
+
+impl Kept {
+    /// The same for a build, which may have been told to read everything.
+    pub(super) fn for_build(workspace: &Workspace, make: &Make) -> Kept {
+        match make.no_index {
+            true => Kept::default(),
+            false => Kept::of(workspace),
+        }
+    }
+
+    /// Reads it; what is not as it was written counts as nothing.
+    pub(super) fn of(workspace: &Workspace) -> Kept {
+        let place = Recollection::place_of_index(workspace);
+        let bytes = place.and_then(|place| whole(&place, LIMIT).ok());
+        Kept(bytes.unwrap_or_default())
+    }
+
+    fn unpacked(&self) -> Option<(Unpacker<'_>, Index<'_>)> {
+        let mut unpacker = Unpacker::of(&self.0, CONTEXT)?;
+        let index = unpacker.bytes()?;
+        Some((unpacker, Index::of(index)?))
+    }
+
+    /// What is known of the tree that was built last.
+    pub(super) fn index(&self) -> Option<Index<'_>> {
+        self.unpacked().map(|(_, index)| index)
+    }
+
+    /// What a build would say that has nothing to do, if that is certain.
+    pub(super) fn answer(&self, workspace: &Held, options: &Options<'_>) -> Option<Settled> {
+        let (mut unpacker, index) = self.unpacked()?;
+        let settled = Settled::unpack(unpacker.bytes()?)?;
+        let clock = clock::read().ok()?;
+        if !settled.span.contains(clock.now) || is_unfinished(workspace) {
+            return None;
+        }
+        let out = workspace.out(options.make.out.as_deref()).ok()?;
+        let memory = Recollection::hash_of_present(workspace)?;
+        let lists = workspace.lists().ok()?;
+        let now = circumstances(workspace, options, &out, clock, memory, lists)?;
+        let is_same = now == settled.circumstances
+            && { settled.files.iter() }.all(|(path, read)| workspace.reads_the_same(path, read))
+            && !matches!(git::tracks(&out), git::Tracks::File(_))
+            && index.holds(&out);
+        is_same.then_some(settled)
+    }
+
+    /// Keeps what is known of a tree, and, of a build that has written nothing, what it has seen. Nothing fails for want of it.
+    pub(super) fn keep(self, workspace: &Held, index: PackedIndex, seen: Option<Seen<'_>>) {
+        let Some(place) = Recollection::place_of_index(workspace) else {
+            return;
+        };
+        let settled = seen.filter(|_| index.is_whole);
+        let settled = settled.and_then(|seen| seen.settled(workspace));
+        let mut packer = Packer::default();
+        packer.bytes(&index.bytes);
+        if let Some(settled) = settled {
+            packer.bytes(&settled.pack());
+        }
+        let bytes = packer.sealed(CONTEXT);
+        if bytes != self.0 {
+            // The directory is there, for the memory lies in it; where it does not, there is no index either.
+            let _ = write_durably(&place, FileMode::Secret, &bytes, Existing::ReplaceHere);
+        }
+    }
+}
+
+impl Seen<'_> {
+    fn settled(self, workspace: &Held) -> Option<Settled> {
+        let journal = workspace.journal();
+        let Seen {
+            options,
+            out,
+            clock,
+            span,
+            memory,
+        } = self;
+        let lists = journal.lists();
+        let circumstances = circumstances(workspace, options, out, clock, memory, lists)?;
+        Settled::of(circumstances, span, &journal, report::said())
+    }
+}
+
+/// What an interrupted command has left beside the declaration is completed by a build.
+fn is_unfinished(workspace: &Workspace) -> bool {
+    let left = [PENDING, TRIED];
+    { left.iter() }.any(|name| workspace.path(name).symlink_metadata().is_ok())
+}
+
+/// The hash of all that a build goes by but for files and the time.
+fn circumstances(
+    workspace: &Workspace,
+    Options {
+        make,
+        mode,
+        consent,
+    }: &Options<'_>,
+    out: &Path,
+    clock: Clock,
+    memory: Hash,
+    lists: impl IntoIterator<Item = (&'static str, Hash)>,
+) -> Option<Hash> {
+    let program = env::current_exe().and_then(|path| path.metadata()).ok()?;
+    let user = rustix::process::geteuid().as_raw();
+    let lists: Vec<_> = lists.into_iter().collect();
+    let all = format!(
+        "{make:?} {mode:?} {consent:?} {pinned:?} {source:?} {out:?} {user} {memory} {lists:?} {git} {version} {program:?}",
+        pinned = workspace.pinned().ok()?,
+        source = clock.source,
+        out = out.canonicalize().ok()?,
+        git = git::is_in_work_tree(workspace.directory()),
+        version = env!("CARGO_PKG_VERSION"),
+        program = identity(&program),
+    );
+    Some(Hasher::new().update(all.as_bytes()).finalize())
+}
+
+/// What tells a program's file from any other, as `tree/index.rs` does.
+fn identity(file: &Metadata) -> [i64; 7] {
+    [
+        file.dev().cast_signed(),
+        file.ino().cast_signed(),
+        file.size().cast_signed(),
+        file.mtime(),
+        file.mtime_nsec(),
+        file.ctime(),
+        file.ctime_nsec(),
+    ]
+}

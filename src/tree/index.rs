@@ -1,0 +1,450 @@
+//! What is known of a tree without reading it: how each file stood when it was last read and found as the manifest has it.
+//!
+//! In the manner of git's index: a file whose inode, size, mode and times are as they were has the bytes that it had. Its time of
+//! change is the kernel's, which nobody sets but by setting the clock. What was changed in the same tick in which somebody looked is
+//! not to be told from what was not ("racy", in git's words): such a file is *unsettled*, and is read again.
+//!
+//! An index is good for this machine and this very tree. It is never in the tree, where git could put another one; where it lies
+//! is `cli`'s affair.
+
+use std::path::Path;
+use std::time::Duration;
+
+use blake3::Hash;
+use rayon::prelude::*;
+use rustix::fs::{Mode as FileMode, Stat};
+
+use super::apply::is_unfinished;
+use super::directory::{Directory, Standing};
+use super::hold::{Access, hold};
+use super::modes::{TRIAL, trial};
+use super::path::is_below;
+use crate::packed::{Packer, Unpacker};
+
+/// The manifest, from the root.
+pub(super) const MANIFEST: &str = ".homelab/manifest.kdl";
+
+/// How many entries stand in a row, to be looked at by one thread.
+const ROW: usize = 4096;
+
+/// Files that are read again though everything stands as it did, at the most. With more, an index is made anew.
+const MOST_UNSETTLED: usize = 64;
+
+/// What tells a file from any other, and from itself before it was written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    inode: Inode,
+    /// Kind and permissions.
+    mode: u32,
+    size: u64,
+    /// Seconds and nanoseconds, of its content and of the inode.
+    modified: (i64, u64),
+    changed: (i64, u64),
+}
+
+/// What tells a directory from any other. What else lies in it is nobody's concern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FolderIdentity {
+    inode: Inode,
+    mode: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Inode {
+    device: u64,
+    number: u64,
+}
+
+/// The time by the clock of a tree's file system, as far as that tells it: what is written from now on is no older.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tick(i64, u64);
+
+/// How a file stood that is as the manifest has it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sighting {
+    pub identity: Identity,
+    /// Whether it was read now, and perhaps is not on the disk yet.
+    pub is_new: bool,
+}
+
+impl Inode {
+    // The types differ from system to system.
+    #[allow(clippy::unnecessary_cast)]
+    fn of(status: &Stat) -> Inode {
+        Inode {
+            device: status.st_dev as u64,
+            number: status.st_ino as u64,
+        }
+    }
+}
+
+impl Identity {
+    #[allow(clippy::unnecessary_cast)]
+    pub(super) fn of(status: &Stat) -> Identity {
+        Identity {
+            inode: Inode::of(status),
+            mode: status.st_mode as u32,
+            size: status.st_size as u64,
+            modified: (status.st_mtime as i64, status.st_mtime_nsec as u64),
+            changed: (status.st_ctime as i64, status.st_ctime_nsec as u64),
+        }
+    }
+
+    /// Its permissions.
+    pub(super) fn file_mode(&self) -> FileMode {
+        FileMode::from_raw_mode(self.mode as _)
+    }
+
+    /// Whether it could be written to in the tick that it was last written in, and look as it does. Where a file system keeps no
+    /// time of change, that of the content has to do.
+    fn is_settled(&self, before: Tick) -> bool {
+        self.changed.max(self.modified) < (before.0, before.1)
+    }
+}
+
+impl FolderIdentity {
+    #[allow(clippy::unnecessary_cast)]
+    pub(super) fn of(status: &Stat) -> FolderIdentity {
+        FolderIdentity {
+            inode: Inode::of(status),
+            mode: status.st_mode as u32,
+        }
+    }
+}
+
+impl Tick {
+    /// The present one; none where nothing can be written.
+    pub(super) fn of(root: &Directory) -> Option<Tick> {
+        // What a killed run left is older.
+        root.remove_file(TRIAL).ok()?;
+        let file = trial(root)?;
+        let status = rustix::fs::fstat(&file);
+        let _ = root.remove_file(TRIAL);
+        let Identity { changed, .. } = Identity::of(&status.ok()?);
+        Some(Tick(changed.0, changed.1))
+    }
+}
+
+/// What an index says of one path.
+enum Recorded {
+    Folder(FolderIdentity),
+    Settled(Identity),
+    /// Read again each time, for what it has to hold.
+    Unsettled(Identity, Hash),
+}
+
+const FOLDER: u64 = 0;
+const SETTLED: u64 = 1;
+const UNSETTLED: u64 = 2;
+
+/// A tree that was looked at.
+pub(super) struct Looked<'t> {
+    /// The hash of the manifest.
+    pub manifest: Hash,
+    pub root: FolderIdentity,
+    /// Before the first look.
+    pub tick: Tick,
+    /// Directories that are as they should be.
+    pub folders: Vec<(&'t str, FolderIdentity)>,
+    /// Files that are as the manifest has them, and what they hold.
+    pub files: Vec<(&'t str, Identity, Hash)>,
+    /// Whether that is everything, down to the manifest itself.
+    pub is_whole: bool,
+}
+
+/// An index, as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PackedIndex {
+    pub bytes: Vec<u8>,
+    /// Whether it tells of the whole tree: what stands so needs nothing.
+    pub is_whole: bool,
+}
+
+impl Looked<'_> {
+    /// As it is written. A file is in it if all directories above it are, on the one file system.
+    pub(super) fn pack(mut self) -> PackedIndex {
+        let device = self.root.inode.device;
+        let (folders, files) = (self.folders.len(), self.files.len());
+        self.folders
+            .retain(|(_, folder)| folder.inode.device == device);
+        self.files
+            .retain(|(_, file, _)| file.inode.device == device);
+        self.is_whole &= (folders, files) == (self.folders.len(), self.files.len());
+        self.folders.sort_by_key(|(path, _)| *path);
+        let folder = |path: &str| {
+            self.folders
+                .binary_search_by(|known| known.0.cmp(path))
+                .is_ok()
+        };
+        let is_reached = |path: &str| {
+            let mut above = path.match_indices('/').map(|(at, _)| &path[..at]);
+            above.all(folder)
+        };
+        let folders = { self.folders.iter() }
+            .filter(|(path, _)| is_reached(path))
+            .map(|(path, identity)| (*path, Recorded::Folder(*identity)));
+        let files = { self.files.iter() }
+            .filter(|(path, ..)| is_reached(path))
+            .map(|(path, identity, content)| {
+                let recorded = match identity.is_settled(self.tick) {
+                    true => Recorded::Settled(*identity),
+                    false => Recorded::Unsettled(*identity, *content),
+                };
+                (*path, recorded)
+            });
+        let mut entries: Vec<(&str, Recorded)> = folders.chain(files).collect();
+        entries.sort_by_key(|(path, _)| *path);
+        let mut packer = Packer::default();
+        packer.hash(&self.manifest);
+        packer.number(u64::from(self.is_whole));
+        packer.number(self.root.inode.device);
+        packer.number(self.root.inode.number);
+        for row in entries.chunks(ROW) {
+            packer.bytes(&pack_row(row));
+        }
+        PackedIndex {
+            bytes: packer.unsealed(),
+            is_whole: self.is_whole,
+        }
+    }
+}
+
+/// Each path is told by how much of it is that of the one before.
+fn pack_row(row: &[(&str, Recorded)]) -> Vec<u8> {
+    let mut packer = Packer::default();
+    let mut before = "";
+    for (path, recorded) in row {
+        let shared = { path.bytes().zip(before.bytes()) }.take_while(|(a, b)| a == b);
+        let shared = shared.count();
+        packer.number(shared as u64);
+        packer.bytes(&path.as_bytes()[shared..]);
+        match recorded {
+            Recorded::Folder(folder) => {
+                packer.number(FOLDER);
+                packer.number(folder.inode.number);
+                packer.number(u64::from(folder.mode));
+            }
+            Recorded::Settled(identity) => {
+                packer.number(SETTLED);
+                pack_identity(&mut packer, identity);
+            }
+            Recorded::Unsettled(identity, content) => {
+                packer.number(UNSETTLED);
+                pack_identity(&mut packer, identity);
+                packer.hash(content);
+            }
+        }
+        before = path;
+    }
+    packer.unsealed()
+}
+
+fn pack_identity(packer: &mut Packer, identity: &Identity) {
+    packer.number(identity.inode.number);
+    packer.number(u64::from(identity.mode));
+    packer.number(identity.size);
+    for (seconds, nanoseconds) in [identity.modified, identity.changed] {
+        packer.number(seconds.cast_unsigned());
+        packer.number(nanoseconds);
+    }
+}
+
+/// An index that was read.
+#[derive(Debug)]
+pub(crate) struct Index<'b> {
+    manifest: Hash,
+    is_whole: bool,
+    root: Inode,
+    rows: Vec<&'b [u8]>,
+}
+
+/// What stands as an index has it.
+#[derive(Default)]
+pub(super) struct Standings {
+    files: Vec<(String, Identity)>,
+    /// Directories that are others by now, or stand no more.
+    altered: Vec<String>,
+}
+
+impl<'b> Index<'b> {
+    /// What [`PackedIndex`] has.
+    pub(crate) fn of(bytes: &'b [u8]) -> Option<Index<'b>> {
+        let mut unpacker = Unpacker::inside(bytes);
+        let mut index = Index {
+            manifest: unpacker.hash()?,
+            is_whole: unpacker.number()? == 1,
+            root: Inode {
+                device: unpacker.number()?,
+                number: unpacker.number()?,
+            },
+            rows: Vec::new(),
+        };
+        while !unpacker.is_at_its_end() {
+            index.rows.push(unpacker.bytes()?);
+        }
+        Some(index)
+    }
+
+    /// Whether the tree in `directory` stands, to the last file, as it did when this was made, and nobody builds in it. What is there
+    /// besides is not ours.
+    pub(crate) fn holds(&self, directory: &Path) -> bool {
+        if !self.is_whole {
+            return false;
+        }
+        // It is held as a build holds it, and not waited for: a build waits.
+        match hold(Access::AloneIfThere, directory, Duration::ZERO) {
+            Ok(Some(root)) => self.is_root(&root) && !is_unfinished(&root) && self.stands(&root),
+            Ok(None) | Err(_) => false,
+        }
+    }
+
+    fn is_root(&self, root: &Directory) -> bool {
+        rustix::fs::fstat(root).is_ok_and(|status| Inode::of(&status) == self.root)
+    }
+
+    fn stands(&self, root: &Directory) -> bool {
+        let look = |row: &&[u8]| -> Option<usize> {
+            let mut entries = self.entries(row);
+            let mut unsettled = 0;
+            while let Some((path, recorded)) = entries.next()? {
+                let status = root.status(path).ok()??;
+                match recorded {
+                    Recorded::Folder(folder) => {
+                        (FolderIdentity::of(&status) == folder).then_some(())?;
+                    }
+                    Recorded::Settled(identity) => {
+                        (Identity::of(&status) == identity).then_some(())?;
+                    }
+                    Recorded::Unsettled(identity, content) => {
+                        unsettled += 1;
+                        let is_same = unsettled <= MOST_UNSETTLED
+                            && holds_still(root, path, &identity, &content);
+                        is_same.then_some(())?;
+                    }
+                }
+            }
+            Some(unsettled)
+        };
+        let unsettled = match self.rows.as_slice() {
+            // Threads would cost more than they save.
+            [row] => look(row),
+            rows => { rows.par_iter().map(look) }.try_reduce(|| 0, |a, b| Some(a + b)),
+        };
+        unsettled.is_some_and(|unsettled| unsettled <= MOST_UNSETTLED)
+    }
+
+    /// Whether this tells of the tree in `root` that has this manifest.
+    pub(super) fn is_of(&self, root: &Directory, manifest: Option<Hash>) -> bool {
+        manifest == Some(self.manifest) && self.is_root(root)
+    }
+
+    /// The files that stand as they did: their directories too, so that no link leads to them.
+    pub(super) fn standing(&self, root: &Directory) -> impl Iterator<Item = (String, Identity)> {
+        let rows = self.rows.par_iter().map(|row| self.standings(row, root));
+        let rows: Vec<Standings> = rows.collect();
+        let (files, altered): (Vec<_>, Vec<_>) = { rows.into_iter() }
+            .map(|row| (row.files, row.altered))
+            .unzip();
+        let altered: Vec<String> = altered.into_iter().flatten().collect();
+        let is_reached = move |path: &str| !altered.iter().any(|folder| is_below(path, folder));
+        let files = files.into_iter().flatten();
+        files.filter(move |(path, _)| is_reached(path))
+    }
+
+    fn standings(&self, row: &[u8], root: &Directory) -> Standings {
+        let mut standings = Standings::default();
+        let mut entries = self.entries(row);
+        while let Some(Some((path, recorded))) = entries.next() {
+            let status = root.status(path).ok().flatten();
+            match recorded {
+                Recorded::Folder(folder) => {
+                    if status.is_none_or(|status| FolderIdentity::of(&status) != folder) {
+                        standings.altered.push(path.to_owned());
+                    }
+                }
+                Recorded::Settled(identity) => {
+                    if status.is_some_and(|status| Identity::of(&status) == identity) {
+                        standings.files.push((path.to_owned(), identity));
+                    }
+                }
+                Recorded::Unsettled(..) => {}
+            }
+        }
+        standings
+    }
+
+    fn entries<'i>(&self, row: &'i [u8]) -> Entries<'i> {
+        Entries {
+            device: self.root.device,
+            unpacker: Unpacker::inside(row),
+            path: String::new(),
+        }
+    }
+}
+
+/// Whether a file that may have been written to unseen has the bytes that it had.
+fn holds_still(root: &Directory, path: &str, as_it_was: &Identity, bytes: &Hash) -> bool {
+    matches!(
+        root.examine(path),
+        Ok(Standing::File { content, identity }) if content == *bytes && identity == *as_it_was
+    )
+}
+
+/// The entries of a row, one after the other.
+struct Entries<'i> {
+    device: u64,
+    unpacker: Unpacker<'i>,
+    path: String,
+}
+
+impl Entries<'_> {
+    /// The next one, or none at the end; nothing where this is no index.
+    fn next(&mut self) -> Option<Option<(&str, Recorded)>> {
+        if self.unpacker.is_at_its_end() {
+            return Some(None);
+        }
+        let shared = usize::try_from(self.unpacker.number()?).ok()?;
+        let rest = self.unpacker.text()?;
+        self.path.is_char_boundary(shared).then_some(())?;
+        self.path.truncate(shared);
+        self.path.push_str(rest);
+        let recorded = match self.unpacker.number()? {
+            FOLDER => Recorded::Folder(FolderIdentity {
+                inode: self.inode()?,
+                mode: self.mode()?,
+            }),
+            SETTLED => Recorded::Settled(self.identity()?),
+            UNSETTLED => Recorded::Unsettled(self.identity()?, self.unpacker.hash()?),
+            _ => return None,
+        };
+        Some(Some((&self.path, recorded)))
+    }
+
+    fn identity(&mut self) -> Option<Identity> {
+        Some(Identity {
+            inode: self.inode()?,
+            mode: self.mode()?,
+            size: self.unpacker.number()?,
+            modified: self.moment()?,
+            changed: self.moment()?,
+        })
+    }
+
+    fn inode(&mut self) -> Option<Inode> {
+        Some(Inode {
+            device: self.device,
+            number: self.unpacker.number()?,
+        })
+    }
+
+    fn mode(&mut self) -> Option<u32> {
+        u32::try_from(self.unpacker.number()?).ok()
+    }
+
+    fn moment(&mut self) -> Option<(i64, u64)> {
+        Some((
+            self.unpacker.number()?.cast_signed(),
+            self.unpacker.number()?,
+        ))
+    }
+}
