@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::summed::Listing;
 use super::verify::Resolve;
 use crate::model::DeviceId;
 use crate::probe::EchoAt;
@@ -143,15 +144,32 @@ pub(super) struct Plan {
     /// homelab.lock went back to before that; may be repeated
     #[arg(long, value_name = "PERSON/DEVICE")]
     pub accept_return_of: Vec<DeviceId>,
-    /// Name each file that would be made or removed; without it more than 50 are summed up
-    #[arg(short, long)]
-    pub verbose: bool,
+    #[command(flatten)]
+    pub verbosity: Verbosity,
     /// Print one JSON object, for scripts; it names each file
     #[arg(long)]
     pub json: bool,
     /// Exit with 4 if anything would change
     #[arg(long)]
     pub expect_no_changes: bool,
+}
+
+/// How much is told of many files.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct Verbosity {
+    /// Name each file, however many they are; without it more than 50 are summed up
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+impl Verbosity {
+    pub(super) fn listing(self) -> Listing {
+        if self.verbose {
+            Listing::Each
+        } else {
+            Listing::Short
+        }
+    }
 }
 
 /// What an output tree is made from, and where.
@@ -165,9 +183,8 @@ pub(super) struct Make {
     /// How many files to make at once, 1 to 256 [default: one per processor]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,
-    /// Name each file that is made or removed; without it more than 50 are summed up
-    #[arg(short, long)]
-    pub verbose: bool,
+    #[command(flatten)]
+    pub verbosity: Verbosity,
     /// Read every file of the output again, and do not go by its size and times
     #[arg(long)]
     pub no_index: bool,
@@ -280,9 +297,8 @@ pub(super) struct Rotate {
     /// How many files to make at once, 1 to 256 [default: one per processor]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,
-    /// Name each file that is made or removed; without it more than 50 are summed up
-    #[arg(short, long)]
-    pub verbose: bool,
+    #[command(flatten)]
+    pub verbosity: Verbosity,
     /// The age identity that opens homelab.age [default: $HOMELAB_IDENTITY, or
     /// $XDG_CONFIG_HOME/homelab/identity.txt]
     // Without a file it is what `--reseal` was called before.
@@ -350,7 +366,7 @@ impl Rotate {
             },
             out: self.out.clone(),
             jobs: self.jobs,
-            verbose: self.verbose,
+            verbosity: self.verbosity,
             no_index: false,
             secret: Secret {
                 identity,

@@ -157,7 +157,7 @@ fn build_all(
         prepared: &prepared,
         lock: &lock,
         derivations: &derivations,
-        listing: Listing::of(make.verbose),
+        listing: make.verbosity.listing(),
     };
     let made = making.make(|| updating.secrets(&lock))?;
     if mode == Mode::Update {
@@ -290,7 +290,7 @@ fn build_edge(inputs: &Inputs<Held>, make: &Make, consent: Consent<'_>) -> Resul
         prepared: &prepared,
         lock,
         derivations: &derivations,
-        listing: Listing::of(make.verbose),
+        listing: make.verbosity.listing(),
     };
     making.make(|| unreachable!("nothing below edge/ needs a secret"))?;
     if lock.has_stale_crl() {
@@ -347,7 +347,7 @@ fn check_tree(inputs: &Inputs<Still>, make: &Make, consent: Consent<'_>) -> Resu
     let found: Vec<(&str, Mismatch)> = { differences.iter() }
         .map(|difference| (difference.path.as_str(), difference.what))
         .collect();
-    let found = summed::lines(&found, Listing::of(make.verbose)).into_iter();
+    let found = summed::lines(&found, make.verbosity.listing()).into_iter();
     let named = |(line, what): (Line, Mismatch)| match line.count {
         Some(_) => format!("{}: each {what}", line.below(out)),
         None => format!("{} {what}", line.below(out)),

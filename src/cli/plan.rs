@@ -14,7 +14,6 @@ use drawing::{shown, summary};
 use super::arguments::Plan as Arguments;
 use super::build::{Operation, refusal, shown_secrets};
 use super::settled::Kept;
-use super::summed::Listing;
 use super::{clock, report};
 use crate::build::{
     self, Consent, Consequence, LockChanges, Mode, Prepared, Step, Stop, TreeForecast, owner,
@@ -94,7 +93,7 @@ pub(super) fn plan(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.json {
         report::json(&plan)?;
     } else {
-        report::table(&shown(&plan, &out, Listing::of(arguments.verbose)))?;
+        report::table(&shown(&plan, &out, arguments.verbosity.listing()))?;
     }
     if arguments.expect_no_changes && plan.changes {
         let what = summary(&plan);

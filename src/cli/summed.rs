@@ -33,17 +33,6 @@ pub(super) enum Listing {
     Each,
 }
 
-impl Listing {
-    /// As `-v` says it.
-    pub(super) fn of(verbose: bool) -> Listing {
-        if verbose {
-            Listing::Each
-        } else {
-            Listing::Short
-        }
-    }
-}
-
 /// One line of a list: a path, or the pattern that many of a kind match.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Line {

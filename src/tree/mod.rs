@@ -80,6 +80,13 @@ pub(crate) struct Tree {
     tick: Option<Tick>,
 }
 
+/// How much of a tree an index tells of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Coverage {
+    Whole,
+    Part,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Outcome {
     pub written: Vec<OutputPath>,
@@ -299,7 +306,12 @@ impl Tree {
         // With homelab's own directory.
         let is_whole =
             kept.len() == entries.len() && survey.fine.len() == folders + 1 && own.is_some();
-        self.index((*manifest)?, survey, own.into_iter().chain(kept), is_whole)
+        let coverage = if is_whole {
+            Coverage::Whole
+        } else {
+            Coverage::Part
+        };
+        self.index((*manifest)?, survey, own.into_iter().chain(kept), coverage)
     }
 
     /// What is known of a tree that has another manifest by now: of what was made, nobody has seen that it stands there.
@@ -320,7 +332,7 @@ impl Tree {
         };
         let kept = change.entries_afterwards().into_iter();
         let kept = self.sighted(kept.filter(|entry| !is_made(entry)));
-        self.index(manifest, survey, kept, false)
+        self.index(manifest, survey, kept, Coverage::Part)
     }
 
     fn sighted<'e>(
@@ -340,7 +352,7 @@ impl Tree {
         manifest: Hash,
         survey: &'e Survey<'_>,
         files: impl IntoIterator<Item = (&'e str, Identity, Hash)>,
-        is_whole: bool,
+        coverage: Coverage,
     ) -> Option<PackedIndex> {
         let tick = self.tick.filter(|_| !self.view.sightings.is_empty())?;
         let root = self.root();
@@ -358,7 +370,7 @@ impl Tree {
             tick,
             folders: survey.fine.clone(),
             files: files.into_iter().collect(),
-            is_whole,
+            is_whole: coverage == Coverage::Whole,
         };
         Some(looked.pack())
     }
