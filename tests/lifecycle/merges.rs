@@ -779,12 +779,15 @@ impl World {
     /// Whether the Caddyfile lets in whom the model does, and the revocation lists have the others.
     fn edge_is(&self, model: &Model) -> Result<(), String> {
         let caddyfile = self.lab.read("out/edge/sites.caddyfile");
-        let lists = caddyfile
-            .lines()
-            .filter(|line| line.trim_start().starts_with("@allowed "));
+        // A long list stands apart from its site.
+        let is_list = |line: &&str| {
+            let line = line.trim_start();
+            line.starts_with("@allowed ") || line.starts_with("@audience-")
+        };
+        let lists = caddyfile.lines().filter(is_list);
         let is_fingerprint = |word: &&str| word.len() == 64;
         let let_in: BTreeSet<&str> = lists
-            .flat_map(|line| line.split(' '))
+            .flat_map(|line| line.split([' ', '\'']))
             .filter(is_fingerprint)
             .collect();
         let admitted = model.certificates.values().filter(|c| c.is_admitted());
