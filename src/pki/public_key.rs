@@ -17,13 +17,13 @@ use super::signature::{Hash, Scheme};
 use super::{KeyFingerprint, oid};
 
 /// id-ecPublicKey and the curves secp256r1 and secp384r1 (RFC 5480 §2.1.1).
-pub(super) const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
-pub(super) const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
-pub(super) const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+pub(super) const EC: ObjectIdentifier = oid("1.2.840.10045.2.1");
+pub(super) const P256: ObjectIdentifier = oid("1.2.840.10045.3.1.7");
+pub(super) const P384: ObjectIdentifier = oid("1.3.132.0.34");
 /// rsaEncryption (RFC 8017 §A.1).
-pub(super) const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+pub(super) const RSA: ObjectIdentifier = oid("1.2.840.113549.1.1.1");
 /// id-Ed25519 (RFC 8410 §3).
-const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+const ED25519: ObjectIdentifier = oid("1.3.101.112");
 
 /// Kinds of keys that are known by name only, so that people are told what they have.
 const NAMED: [(ObjectIdentifier, &str); 13] = [

@@ -3,7 +3,7 @@
 //! Caddy reads it with Go's `crypto/x509`: one that this cannot read keeps the whole Caddyfile from loading, and one that it
 //! reads but does not verify with locks out everybody of that authority. So each field is held against what Go 1.19, which
 //! Debian's Caddy 2.6 is built with, and Go 1.26 both take. What is asked beyond that is what RFC 5280 says and `der`
-//! insists on, so that the rest of the program can read the certificate as well. `tests/edge/differential.rs` asks two
+//! insists on, so that the rest of the program can read the certificate as well. `tests/authorities/differential.rs` asks two
 //! Caddys whether all this is so.
 
 mod dates;

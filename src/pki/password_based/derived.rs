@@ -81,7 +81,12 @@ impl Derivation {
                     Hash::Sha256 => {
                         iterated::pkcs12::<Sha256>(id, &password, salt, iterations, &mut key);
                     }
-                    Hash::Sha384 | Hash::Sha512 => return self.of_sha512(purpose, &password),
+                    Hash::Sha384 => {
+                        return self.by_the_crate(derive_key::<Sha384>, purpose, &password);
+                    }
+                    Hash::Sha512 => {
+                        return self.by_the_crate(derive_key::<Sha512>, purpose, &password);
+                    }
                 }
             }
             // RFC 8018 takes the password's octets as they are: no BMPString here.
@@ -103,20 +108,28 @@ impl Derivation {
     }
 
     /// RFC 7292 §B.2 with the hashes that nothing is written with here.
-    fn of_sha512(&self, purpose: Purpose, password: &[u8]) -> Zeroizing<Vec<u8>> {
-        let kind = match purpose {
+    fn by_the_crate(
+        &self,
+        derive: CrateDerivation,
+        purpose: Purpose,
+        password: &[u8],
+    ) -> Zeroizing<Vec<u8>> {
+        let rounds = i32::try_from(self.iterations).expect("more are too much work");
+        let key = derive(password, &self.salt, purpose.into(), rounds, self.octets);
+        Zeroizing::new(key)
+    }
+}
+
+/// Password, salt, purpose, rounds and octets to the octets.
+type CrateDerivation = fn(&[u8], &[u8], Pkcs12KeyType, i32, usize) -> Vec<u8>;
+
+impl From<Purpose> for Pkcs12KeyType {
+    fn from(purpose: Purpose) -> Pkcs12KeyType {
+        match purpose {
             Purpose::Encryption => Pkcs12KeyType::EncryptionKey,
             Purpose::Vector => Pkcs12KeyType::Iv,
             Purpose::Mac => Pkcs12KeyType::Mac,
-        };
-        let (salt, octets) = (&self.salt, self.octets);
-        let rounds = i32::try_from(self.iterations).expect("more are too much work");
-        Zeroizing::new(match self.function {
-            Function::Pkcs12(Hash::Sha384, _) => {
-                derive_key::<Sha384>(password, salt, kind, rounds, octets)
-            }
-            _ => derive_key::<Sha512>(password, salt, kind, rounds, octets),
-        })
+        }
     }
 }
 
@@ -165,20 +178,15 @@ mod tests {
             let utf16 = bmp(&password);
             let rounds = iterations as i32;
             for purpose in [Purpose::Encryption, Purpose::Vector, Purpose::Mac] {
-                let kind = || match purpose {
-                    Purpose::Encryption => Pkcs12KeyType::EncryptionKey,
-                    Purpose::Vector => Pkcs12KeyType::Iv,
-                    Purpose::Mac => Pkcs12KeyType::Mac,
-                };
                 let ours = |hash| {
                     let function = Function::Pkcs12(hash, purpose);
                     derived(function, &password, &salt, iterations, octets)
                 };
-                let theirs = derive_key::<Sha1>(&utf16, &salt, kind(), rounds, octets);
+                let theirs = derive_key::<Sha1>(&utf16, &salt, purpose.into(), rounds, octets);
                 prop_assert_eq!(ours(Hash::Sha1), theirs);
-                let theirs = derive_key::<Sha256>(&utf16, &salt, kind(), rounds, octets);
+                let theirs = derive_key::<Sha256>(&utf16, &salt, purpose.into(), rounds, octets);
                 prop_assert_eq!(ours(Hash::Sha256), theirs);
-                let theirs = derive_key::<Sha512>(&utf16, &salt, kind(), rounds, octets);
+                let theirs = derive_key::<Sha512>(&utf16, &salt, purpose.into(), rounds, octets);
                 prop_assert_eq!(ours(Hash::Sha512), theirs);
             }
             let ours = derived(Function::Pbkdf2(Hash::Sha256), &password, &salt, iterations, octets);

@@ -8,7 +8,7 @@ use std::slice;
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Octets of a block, of SHA-1 and of SHA-256.
 const BLOCK: usize = 64;
@@ -24,23 +24,29 @@ type Block = Zeroizing<[u8; BLOCK]>;
 
 /// A hash of which a value fits into one block together with its padding.
 pub(super) trait Iterated: Digest {
-    /// Puts the hash of what a padded block holds in its place.
-    fn rehash(block: &mut [u8; BLOCK]);
+    /// Puts the hash of what a padded block holds in its place, so often.
+    fn rehash(block: &mut [u8; BLOCK], times: u32);
 }
 
 impl Iterated for Sha1 {
-    fn rehash(block: &mut [u8; BLOCK]) {
-        let mut state = SHA1_START;
-        sha1::block_api::compress(&mut state, slice::from_ref(block));
-        write(&state, block);
+    fn rehash(block: &mut [u8; BLOCK], times: u32) {
+        let mut state = Zeroizing::new(SHA1_START);
+        for _ in 0..times {
+            *state = SHA1_START;
+            sha1::block_api::compress(&mut state, slice::from_ref(block));
+            write(&*state, block);
+        }
     }
 }
 
 impl Iterated for Sha256 {
-    fn rehash(block: &mut [u8; BLOCK]) {
-        let mut state = SHA256_START;
-        sha2::block_api::compress256(&mut state, slice::from_ref(block));
-        write(&state, block);
+    fn rehash(block: &mut [u8; BLOCK], times: u32) {
+        let mut state = Zeroizing::new(SHA256_START);
+        for _ in 0..times {
+            *state = SHA256_START;
+            sha2::block_api::compress256(&mut state, slice::from_ref(block));
+            write(&*state, block);
+        }
     }
 }
 
@@ -61,11 +67,11 @@ pub(super) fn pkcs12<H: Iterated>(
     for piece in key.chunks_mut(<H as Digest>::output_size()) {
         // Step 6, A.
         let first = H::new().chain_update([id; BLOCK]).chain_update(&*input);
-        let first = first.finalize();
+        let mut first = first.finalize();
         let mut block = padded(&first, 0);
-        for _ in 1..iterations {
-            H::rehash(&mut block);
-        }
+        // The key follows from it without the password.
+        first.as_mut_slice().zeroize();
+        H::rehash(&mut block, iterations - 1);
         piece.copy_from_slice(&block[..piece.len()]);
         // Steps 6, B and C.
         for part in input.chunks_mut(BLOCK) {
@@ -98,11 +104,12 @@ pub(super) fn pbkdf2_sha256(password: &[u8], salt: &[u8], iterations: u32, key: 
         let mut block = padded(&first.finalize().into_bytes(), BLOCK);
         let mut sum = Zeroizing::new([0_u8; 32]);
         sum.copy_from_slice(&block[..32]);
+        let mut state = Zeroizing::new([0; 8]);
         for _ in 1..iterations {
-            for state in [&inner, &outer] {
-                let mut state = **state;
+            for keyed in [&inner, &outer] {
+                *state = **keyed;
                 sha2::block_api::compress256(&mut state, slice::from_ref(&*block));
-                write(&state, &mut block);
+                write(&*state, &mut block);
             }
             for (sum, octet) in sum.iter_mut().zip(&block[..32]) {
                 *sum ^= octet;
