@@ -83,6 +83,8 @@ pub(crate) struct IndexService {
     pub everyone: bool,
     /// Whether whoever is at home may.
     pub at_home: bool,
+    /// Whether some of its paths are open to everyone.
+    pub open_paths: bool,
     /// Whether the TLS handshake insists on a certificate, so that strangers see no page.
     pub certificate_required: bool,
     /// Who may with a certificate, by the name among [`Index::audiences`]; none where nobody may.
@@ -161,8 +163,11 @@ fn services(homelab: &Homelab, exposure: Option<&Exposure>) -> Vec<IndexService>
     let without = exposure.map_or(&[][..], |exposure| &exposure.without_certificate);
     let with = exposure.map_or(&[][..], |exposure| &exposure.with_certificate);
     let with: BTreeMap<&str, _> = with.iter().map(|with| (&*with.service, with)).collect();
-    let open = without.iter().filter(|opening| opening.is_whole());
-    let open: BTreeSet<(&str, OpenFrom)> = open.map(|o| (&*o.service, o.from)).collect();
+    let (open, in_part): (Vec<_>, Vec<_>) = without.iter().partition(|o| o.is_whole());
+    let open: BTreeSet<(&str, OpenFrom)> = { open.iter() }
+        .map(|opening| (&*opening.service, opening.from))
+        .collect();
+    let in_part: BTreeSet<&str> = in_part.iter().map(|opening| &*opening.service).collect();
     let services = homelab.services.values().map(|service| {
         let name = service.name.as_str();
         let whole = |from: OpenFrom| open.contains(&(name, from));
@@ -173,6 +178,7 @@ fn services(homelab: &Homelab, exposure: Option<&Exposure>) -> Vec<IndexService>
             addresses: super::addresses(service),
             everyone: whole(OpenFrom::Everywhere),
             at_home: whole(OpenFrom::Lan),
+            open_paths: in_part.contains(name),
             certificate_required: guarded
                 .is_some_and(|g| g.certificate == CertificateMode::Required),
             audience: guarded.and_then(|guarded| guarded.audience.clone()),

@@ -18,6 +18,8 @@ impl CaddyVersion {
     pub const DEFAULT: CaddyVersion = CaddyVersion::TRUST_POOL;
     /// The first with `trust_pool`; it warns of the directive that older ones take.
     pub const TRUST_POOL: CaddyVersion = CaddyVersion::minor(8);
+    /// The first that is given named routes; Caddy has them from 2.7 on.
+    pub const NAMED_ROUTES: CaddyVersion = CaddyVersion::minor(8);
     /// The first that reads `X-Forwarded-For` from its trusted end, and the PROXY protocol.
     pub const BEHIND: CaddyVersion = CaddyVersion::minor(8);
     /// The first that uses the certificate of a wildcard site for the hosts below it.

@@ -67,8 +67,7 @@ impl fmt::Display for Forwarding {
 }
 
 /// Where the sites' own certificates come from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "from", rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SiteCertificates {
     /// From a public authority by ACME over HTTP or TLS.
     Acme,

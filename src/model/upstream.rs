@@ -109,8 +109,7 @@ pub enum Trust {
 }
 
 /// How the edge speaks to an upstream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
     /// In the clear.
     Http,

@@ -1,7 +1,6 @@
 //! The admin's page, and the timeline in it.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use jiff::tz::Offset;
 use jiff::{Span, Timestamp};
@@ -20,8 +19,6 @@ struct Context<'i> {
     #[serde(flatten)]
     index: &'i Index,
     timeline: Option<Timeline<'i>>,
-    /// The services with paths that are open: to look through all of them for each service would take as long as both, multiplied.
-    opened: BTreeMap<&'i str, bool>,
 }
 
 /// Dates as places between 0 and 100. It knows no present: the page is the same on every day.
@@ -66,14 +63,9 @@ pub(super) fn render(index: &Index, templates: &Templates) -> Result<Artifact, M
 }
 
 fn context(index: &Index) -> Context<'_> {
-    let opened = index
-        .openings
-        .iter()
-        .map(|opening| (&*opening.service, true));
     Context {
         index,
         timeline: timeline(index),
-        opened: opened.collect(),
     }
 }
 
@@ -213,6 +205,7 @@ mod tests {
     use super::*;
     use crate::derive::{IndexDevice, IndexOpening, IndexPerson, IndexService};
     use crate::model::{DisplayName, Domain, Email, Language, Name};
+    use std::collections::BTreeMap;
     use std::sync::Arc;
 
     fn labels(from: &str, until: &str) -> Vec<String> {
@@ -277,6 +270,7 @@ mod tests {
             addresses: vec![format!("https://s{number}.example.com/")],
             everyone: false,
             at_home: false,
+            open_paths: true,
             certificate_required: true,
             audience: Some(String::from("s0")),
         };
@@ -315,7 +309,7 @@ mod tests {
     #[test]
     fn a_service_with_open_paths_says_so() {
         let mut index = index(40, 2);
-        index.openings.remove(0);
+        index.services[0].open_paths = false;
         let templates = Templates::new(BTreeMap::new()).unwrap();
         let Artifact { bytes, .. } = render(&index, &templates).unwrap();
         let page = String::from_utf8(bytes).unwrap();

@@ -7,47 +7,30 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::derive::{FileKind, OpenFrom, UncheckedKind};
-use crate::model::{Forwarding, Language, Platform, Scheme, SiteCertificates};
+use crate::model::{Forwarding, Language, Platform};
 use crate::template::TEMPLATES;
 
 /// What can stand in each field that a template compares, by the field's name.
 fn words() -> BTreeMap<&'static str, BTreeSet<String>> {
-    let (provider, token_env, cert, key) = Default::default();
-    let certificates = [
-        SiteCertificates::Acme,
-        SiteCertificates::Internal,
-        SiteCertificates::Dns {
-            provider,
-            token_env,
-        },
-        SiteCertificates::Files { cert, key },
-    ];
-    let mut from = of(&[OpenFrom::Everywhere, OpenFrom::Lan]);
-    from.extend(of(&certificates));
     BTreeMap::from([
         (
             "by",
             of(&[Forwarding::XForwardedFor, Forwarding::ProxyProtocol]),
         ),
-        ("from", from),
+        ("from", of(&[OpenFrom::Everywhere, OpenFrom::Lan])),
         ("kind", of(&FileKind::ALL)),
         // What stands there where no range is declared.
         ("lan", of(&["private_ranges"])),
         ("language", of(&[Language::ENGLISH])),
         ("platform", of(&Platform::ALL)),
-        (
-            "scheme",
-            of(&[Scheme::Http, Scheme::Https, Scheme::H2c, Scheme::Unix]),
-        ),
         ("what", of(&UncheckedKind::ALL)),
     ])
 }
 
-/// The words that these serialise to; of one with fields, the one that tells it from the others.
+/// The words that these serialise to.
 fn of<T: Serialize>(values: &[T]) -> BTreeSet<String> {
     let word = |value: &T| match serde_json::to_value(value).expect("it is plain data") {
         Value::String(word) => word,
-        Value::Object(fields) => fields["from"].as_str().expect("a word").to_owned(),
         other => panic!("{other} is no word"),
     };
     values.iter().map(word).collect()

@@ -14,14 +14,18 @@ pub(crate) fn quote(text: &str) -> Result<Cow<'_, str>, &'static str> {
     if !text.is_empty() && text.bytes().all(bare) {
         return Ok(Cow::Borrowed(text));
     }
-    quoted(text).map(Cow::Owned)
+    Ok(Cow::Owned(in_quotes(text)))
 }
 
 /// Says a text as one word in quotes, whatever it is: where Caddy takes words for numbers or for truth, as `map` does, it takes
 /// none of these.
 pub(super) fn quoted(text: &str) -> Result<String, &'static str> {
     sayable(text)?;
-    Ok(format!("\"{}\"", text.replace('"', "\\\"")))
+    Ok(in_quotes(text))
+}
+
+fn in_quotes(text: &str) -> String {
+    format!("\"{}\"", text.replace('"', "\\\""))
 }
 
 /// Says as one word that a placeholder's value matches a pattern, for Caddy's `expression`.

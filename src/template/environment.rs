@@ -66,15 +66,9 @@ impl Templates {
         });
         environment.set_formatter(escape::write);
         environment.add_function("matches", |placeholder: &str, pattern: &str| {
-            let word = caddyfile::matches(placeholder, pattern);
-            let word = word.map_err(|why| Error::new(ErrorKind::BadEscape, why))?;
-            Ok::<_, Error>(Value::from_safe_string(word))
+            word(caddyfile::matches(placeholder, pattern))
         });
-        environment.add_function("quoted", |text: &str| {
-            let word = caddyfile::quoted(text);
-            let word = word.map_err(|why| Error::new(ErrorKind::BadEscape, why))?;
-            Ok::<_, Error>(Value::from_safe_string(word))
-        });
+        environment.add_function("quoted", |text: &str| word(caddyfile::quoted(text)));
         environment.add_function("certificates_of", certificates_of);
         (environment, used)
     }
@@ -111,6 +105,12 @@ impl Templates {
         let messages = of();
         environment.add_function("direction", move || messages.direction());
     }
+}
+
+/// A word of a Caddyfile, as it stands there.
+fn word(said: Result<String, &'static str>) -> Result<Value, Error> {
+    let word = said.map_err(|why| Error::new(ErrorKind::BadEscape, why))?;
+    Ok(Value::from_safe_string(word))
 }
 
 /// The certificates of the people at these places, each with whose it is.

@@ -358,7 +358,8 @@ fn each_site_has_one_tls_directive() {
         r#"certificates "files" cert="/a.pem" key="/a.key""#,
     ] {
         let lab = Lab::built(&with_edge(edge).replace("host \"@\" \"www\"", "host \"www\""));
-        let caddyfile = lab.read("out/edge/Caddyfile");
+        let caddyfile = lab.built_edge();
+        assert!(caddyfile.contains("client_auth {"));
         for site in caddyfile.split("\n}\n") {
             assert!(site.matches("\n\ttls ").count() <= 1, "{site}");
             assert!(site.matches("client_auth {").count() <= 1, "{site}");

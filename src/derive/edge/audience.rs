@@ -45,7 +45,7 @@ impl Listed {
     fn of(certificates: usize, sites: usize, caddy: CaddyVersion) -> Listed {
         if certificates <= SHORT {
             Listed::InSites
-        } else if sites > 1 && caddy < CaddyVersion::TRUST_POOL {
+        } else if sites > 1 && caddy < CaddyVersion::NAMED_ROUTES {
             Listed::AsValues
         } else {
             Listed::AsSet

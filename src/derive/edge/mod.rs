@@ -189,7 +189,7 @@ fn sites<'h>(
     let sites: Vec<Site> = iter::zip(services(), let_in)
         .map(|(service, audience)| Site::new(service, audience, &audiences, &people))
         .collect();
-    let has_named_routes = settings.caddy >= CaddyVersion::TRUST_POOL;
+    let has_named_routes = settings.caddy >= CaddyVersion::NAMED_ROUTES;
     let asked = sites.iter().filter_map(|site| site.certificate);
     let page_kinds = sites.iter().map(|site| site.pages);
     let authorities = lock.into_iter().flat_map(Lock::trusted);
