@@ -56,6 +56,27 @@ pub(crate) trait Progress: Sync {
     fn end(&self);
 }
 
+/// Work that is under way. It ends when this is dropped, whatever has become of it.
+pub(crate) struct Underway<'p>(&'p dyn Progress);
+
+impl<'p> Underway<'p> {
+    pub(crate) fn begin(progress: &'p dyn Progress, work: Work, pieces: usize) -> Underway<'p> {
+        progress.begin(work, pieces);
+        Underway(progress)
+    }
+
+    /// One more piece is done.
+    pub(crate) fn advance(&self) {
+        self.0.advance();
+    }
+}
+
+impl Drop for Underway<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
 /// Nobody looks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Unseen;
@@ -66,4 +87,46 @@ impl Progress for Unseen {
     fn advance(&self) {}
 
     fn end(&self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Told(Mutex<Vec<String>>);
+
+    impl Told {
+        fn tell(&self, what: String) {
+            self.0.lock().unwrap().push(what);
+        }
+    }
+
+    impl Progress for Told {
+        fn begin(&self, work: Work, pieces: usize) {
+            self.tell(format!("{work} {pieces} {}", work.unit()));
+        }
+
+        fn advance(&self) {
+            self.tell("one".into());
+        }
+
+        fn end(&self) {
+            self.tell("end".into());
+        }
+    }
+
+    #[test]
+    fn work_that_fails_has_ended() {
+        let told = Told::default();
+        let fails = || -> Result<(), &str> {
+            let underway = Underway::begin(&told, Work::Writing, 2);
+            underway.advance();
+            Err("the disk is full")
+        };
+        assert!(fails().is_err());
+        assert_eq!(*told.0.lock().unwrap(), ["writing 2 files", "one", "end"]);
+    }
 }

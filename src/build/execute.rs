@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::resume::Resumption;
 use super::staleness::{Stale, input_hash};
 use crate::derive::Derivation;
-use crate::progress::{Progress, Work};
+use crate::progress::{Progress, Underway, Work};
 use crate::render::{Artifact, Bundles, RenderError, Secrets, render};
 use crate::template::Templates;
 use crate::tree::{OutputPath, PackedIndex, Scope, Tree, TreeError, View, Wanted};
@@ -116,19 +116,18 @@ impl<'a> Rendering<'a> {
     where
         'a: 'd,
     {
-        self.progress.begin(work, derivations.len());
+        let underway = Underway::begin(self.progress, work, derivations.len());
         let folders = derivations.par_chunk_by(|one, other| are_made_together(one, other));
         let done = folders.map(|folder| {
             let mut bundles = Bundles::new(self.secrets);
             let done = folder.iter().map(|derivation| {
                 let done = piece(derivation, &mut bundles)?;
-                self.progress.advance();
+                underway.advance();
                 Ok(done)
             });
             done.collect::<Result<Vec<R>, ExecuteError>>()
         });
         let done: Result<Vec<Vec<R>>, ExecuteError> = done.collect();
-        self.progress.end();
         Ok(done?.into_iter().flatten().collect())
     }
 

@@ -22,7 +22,7 @@ use crate::pki::{
     AuthorityProfile, Certificate, CrlNumber, Issuer, IssuerName, LeafProfile, PrivateKey,
     PublicKey, Serial, Validity, issue, self_sign, sign_crl,
 };
-use crate::progress::{Progress, Work};
+use crate::progress::{Progress, Underway, Work};
 use crate::root::{IssuanceId, Keyring, RootId, RootSecret};
 
 pub(crate) use error::CredentialError;
@@ -255,6 +255,7 @@ pub(crate) fn new_certificates(
     refuse_expired(authority, now)?;
     let signer = Signer::of(keyring, authority)?;
     let root = signer.root(keyring)?;
+    let underway = Underway::begin(progress, Work::Issuing, devices.len());
     let issue = |(id, new): &(IssuanceId, NewDevice)| {
         let validity = leaf_validity(authority, new, now)?;
         let serial = root.device_serial(id, &new.device);
@@ -268,7 +269,7 @@ pub(crate) fn new_certificates(
                 (certificate, *kind)
             }
         };
-        progress.advance();
+        underway.advance();
         Ok(Issued {
             device: new.device.clone(),
             id: *id,
@@ -282,10 +283,7 @@ pub(crate) fn new_certificates(
             state: State::Active,
         })
     };
-    progress.begin(Work::Issuing, devices.len());
-    let issued = devices.par_iter().map(issue).collect();
-    progress.end();
-    issued
+    devices.par_iter().map(issue).collect()
 }
 
 /// Fails where nothing can be signed at `now` that would be valid.

@@ -28,7 +28,7 @@ use rayon::prelude::*;
 
 use crate::lock::Lock;
 use crate::model::Homelab;
-use crate::progress::{Progress, Work};
+use crate::progress::{Progress, Underway, Work};
 use crate::verify::{Pages, Site};
 use client::Client;
 use tls::ClientIdentity;
@@ -111,22 +111,22 @@ pub(crate) fn probe(
         stranger,
         client: Client::new(task.roots.store, task.now, task.timeout),
     };
+    let underway = Underway::begin(task.progress, Work::Asking, wanted.len());
     let ask = || -> Vec<_> {
         let ask = |site: &&Site| {
             let answers = prober.host(site, &resolve(&site.host, prober.ports.https));
-            task.progress.advance();
+            underway.advance();
             answers
         };
         wanted.par_iter().map(ask).collect()
     };
-    task.progress.begin(Work::Asking, wanted.len());
     let pool = rayon::ThreadPoolBuilder::new().num_threads(AT_ONCE).build();
     let hosts = match pool {
         Ok(pool) => pool.install(ask),
         // Without threads of their own they are asked by those that there are.
         Err(_) => ask(),
     };
-    task.progress.end();
+    drop(underway);
     let servers = prober.servers(&hosts);
     LiveReport {
         now: task.now,

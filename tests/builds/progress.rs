@@ -1,16 +1,7 @@
 //! What a long build shows of itself, and what it says where it has much to say.
 
+use super::home::devices;
 use super::support::lab::Lab;
-
-/// So many devices of one person.
-fn declaration(devices: usize) -> String {
-    let devices: String = (0..devices)
-        .map(|at| format!("    device \"d{at:03}\" platform=\"linux\"\n"))
-        .collect();
-    format!(
-        "domain \"home.example.com\"\nperson \"alice\" {{\n{devices}}}\nservice \"photos\" {{ upstream \"http://127.0.0.1:1\"; allow \"alice\"; }}\n"
-    )
-}
 
 /// Has the command run on a terminal, which is what `script` makes.
 const TERMINAL: [&str; 4] = [
@@ -28,12 +19,12 @@ fn a_long_build_shows_a_bar_on_a_terminal_alone() {
         let command = lab.command(["build", "--jobs", "1"]).env("TERM", "xterm");
         command.tampered(slow).through(TERMINAL).run()
     };
-    let lab = Lab::new().declare(&declaration(25));
+    let lab = Lab::new().declare(&devices(25, &["linux"]));
     let shown = on_a_terminal(&lab);
     shown.succeeds().stdout_contains("making [=");
     shown.stdout_contains(" files, ");
 
-    let piped = Lab::new().declare(&declaration(25));
+    let piped = Lab::new().declare(&devices(25, &["linux"]));
     let piped = piped.command(["build", "--jobs", "1"]).env("TERM", "xterm");
     let piped = piped.tampered(slow).run();
     piped
@@ -42,14 +33,18 @@ fn a_long_build_shows_a_bar_on_a_terminal_alone() {
         .stderr_lacks("making");
 
     // What is done in less than a second shows none.
-    let short = Lab::new().declare(&declaration(1));
+    let short = Lab::new().declare(&devices(1, &["linux"]));
     let short = short.command(["build"]).env("TERM", "xterm");
-    short.through(TERMINAL).run().succeeds().stdout_lacks("[=");
+    short
+        .through(TERMINAL)
+        .run()
+        .succeeds()
+        .stdout_lacks("making [");
 }
 
 #[test]
 fn more_than_fifty_paths_are_summed_up_unless_each_is_asked_for() {
-    let lab = Lab::new().declare(&declaration(30));
+    let lab = Lab::new().declare(&devices(30, &["linux"]));
     let planned = lab.command(["plan"]).run();
     planned
         .succeeds()

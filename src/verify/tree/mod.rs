@@ -20,7 +20,7 @@ use crate::issue::CredentialError;
 use crate::lock::{Issued, Lock};
 use crate::model::Homelab;
 use crate::pki::{SealedBundle, read_crl};
-use crate::progress::{Progress, Work};
+use crate::progress::{Progress, Underway, Work};
 use crate::render::Secrets;
 use crate::root::Keyring;
 use crate::template::Templates;
@@ -122,15 +122,14 @@ impl<'a> TreeCheck<'a> {
 
     /// Looks at the rest, as far as the keyring goes, and tells what was found.
     pub(crate) fn report(mut self, keyring: Option<Keyring>) -> Result<TreeReport, TreeCheckError> {
-        let progress = self.against.progress;
-        progress.begin(Work::Opening, self.bundles.len());
+        let underway = Underway::begin(self.against.progress, Work::Opening, self.bundles.len());
         let examined = self.bundles.par_iter().map(|derivation| {
             let examined = self.bundle(derivation, keyring.as_ref())?;
-            progress.advance();
+            underway.advance();
             Ok(examined)
         });
         let examined: Result<Vec<Examined>, TreeCheckError> = examined.collect();
-        progress.end();
+        drop(underway);
         let (mut opened, mut not_opened) = (0, 0);
         for examined in examined? {
             match examined {
