@@ -1,7 +1,7 @@
 //! Randomness, which is drawn here and nowhere else.
 //!
 //! All that a homelab makes is derived from what these functions give, so that whoever asks what is not reproducible has one
-//! file to read.
+//! file to read. What `age` draws to encrypt homelab.age is its own, and nothing is derived from it.
 
 use miette::Diagnostic;
 use thiserror::Error;

@@ -34,11 +34,11 @@ impl Source {
     }
 }
 
-/// Bytes of one place that is drawn, at the most.
+/// Bytes from the first to the last of several places that are drawn together; beyond it each is drawn by itself.
 const DRAWN: usize = 4096;
-/// Bytes that are drawn before and behind a place, with the lines around it, unless it is more.
+/// Bytes from a place to the ends of the lines around it, up to which these are drawn whole.
 const BESIDE: usize = 512;
-/// Bytes that are drawn there of longer lines.
+/// Bytes that are drawn on either side of a place where it would be more.
 const OF_A_LONG_LINE: usize = 80;
 
 /// What a diagnostic draws from it: the lines of a place and those around it. Of a line that is very long it is what stands

@@ -1,39 +1,32 @@
 //! `homelab build`.
 
+mod comparing;
+mod making;
+
 use std::path::Path;
 
-use blake3::Hash;
 use miette::Diagnostic;
 use thiserror::Error;
 
 use super::arguments::{Build, Make};
-use super::progress::BAR;
 use super::settled::{Kept, Options, Seen};
-use super::summed::{self, Line, Listing};
 use super::{clock, report};
 use crate::build::{
-    self, Accepted, Built, Consent, ExecuteError, LockOperation, Mismatch, Mode, Prepared, Refusal,
-    Rendering, SIGN, Situation, Span, Stop, owner,
+    self, Consent, ExecuteError, LockOperation, Mode, Prepared, Refusal, SIGN, Situation, Span,
+    Stop, owner,
 };
 use crate::derive::Derivation;
-use crate::diagnostic::{Failure, Fault};
+use crate::diagnostic::Failure;
 use crate::keyring::{self, SealedRoot, Updating, Wanted};
 use crate::lock::Lock;
 use crate::model::DeviceId;
-use crate::render::Secrets;
-use crate::tree::{PackedIndex, Tree, View, sync_name};
-use crate::workspace::{Held, Inputs, PATIENCE, Recollection, Still, Workspace, git, git_files};
+use crate::tree::View;
+use crate::workspace::{Held, Inputs, PATIENCE, Workspace, git, git_files};
+use comparing::check_tree;
+use making::{Made, Making};
 
 /// What a command does to the lock; whom homelab.age is sealed to then, the command line says.
 pub(super) type Operation = LockOperation<Wanted>;
-
-#[derive(Debug, Error, Diagnostic)]
-#[error("`{}` is not what homelab.kdl says:\n{}", out, differences.join("\n"))]
-#[diagnostic(code("tree::differs"), help("run `homelab build` to make it so"))]
-struct Differs {
-    out: String,
-    differences: Vec<String>,
-}
 
 #[derive(Debug, Error, Diagnostic)]
 #[error("the threads to build with cannot be started: {reason}")]
@@ -61,25 +54,28 @@ pub(super) fn build(arguments: &Build) -> Result<(), Failure> {
         Mode::Update
     };
     let held = make.declaration.held()?;
-    // Whom it has waited for.
+    // That it has waited for another command is not to be said again by a build that has nothing to do.
     report::forget_said();
-    if mode != Mode::Edge {
-        let options = Options {
+    let (kept, options) = (
+        Kept::for_build(&held, make),
+        Options {
             make,
             mode,
             consent,
-        };
-        if let Some(settled) = Kept::for_build(&held, make).answer(&held, &options) {
-            for (stream, line) in settled.said {
-                report::say(stream, line);
-            }
-            return Ok(());
+        },
+    );
+    if mode != Mode::Edge
+        && let Some(settled) = kept.answer(&held, &options)
+    {
+        for (stream, line) in settled.said {
+            report::say(stream, line);
         }
+        return Ok(());
     }
     let inputs = Inputs::read(held, make.out.as_deref())?;
     threads(make)?.install(|| match mode {
-        Mode::Edge => build_edge(&inputs, make, consent),
-        Mode::Update | Mode::Locked => build_all(&inputs, make, &Operation::Nothing, mode, consent),
+        Mode::Edge => build_edge(&inputs, &options, kept),
+        Mode::Update | Mode::Locked => build_all(&inputs, &Operation::Nothing, &options, kept),
     })
 }
 
@@ -99,8 +95,13 @@ pub(super) fn build_accepting(
     order: &Operation,
     accepted: &[DeviceId],
 ) -> Result<(), Failure> {
-    let consent = Consent::accepting(accepted);
-    threads(make)?.install(|| build_all(inputs, make, order, Mode::Update, consent))
+    let options = Options {
+        make,
+        mode: Mode::Update,
+        consent: Consent::accepting(accepted),
+    };
+    let kept = Kept::for_build(&inputs.workspace, make);
+    threads(make)?.install(|| build_all(inputs, order, &options, kept))
 }
 
 fn threads(make: &Make) -> Result<rayon::ThreadPool, Failure> {
@@ -114,23 +115,20 @@ fn threads(make: &Make) -> Result<rayon::ThreadPool, Failure> {
 /// Brings the lock up to date, where it may change, and makes the whole tree.
 fn build_all(
     inputs: &Inputs<Held>,
-    make: &Make,
     order: &Operation,
-    mode: Mode,
-    consent: Consent<'_>,
+    options: &Options<'_>,
+    kept: Kept,
 ) -> Result<(), Failure> {
     let Inputs { workspace, out, .. } = inputs;
-    if warn_of_tracked(out) {
-        // What git says of the output is asked anew each time.
-        workspace.journal().spoil();
-    }
+    let Options { make, mode, .. } = *options;
+    warn_of_tracked(workspace, out);
     let sealed = match make.secret.root_command {
         Some(_) => SealedRoot::Elsewhere,
         None => SealedRoot::Needed,
     };
     let means = make.secret.means();
     let standing = keyring::standing(workspace, out, sealed, &means.usual)?;
-    let prepared = prepare(inputs, standing, order, mode, consent)?;
+    let prepared = prepare(inputs, standing, order, mode, options.consent)?;
     let is_first = prepared.before.as_ref();
     let is_first = is_first.is_none_or(|lock| lock.signing().is_none());
     refuse_hopeless(inputs, &prepared, order)?;
@@ -154,10 +152,10 @@ fn build_all(
     let making = Making {
         inputs,
         make,
+        kept,
         prepared: &prepared,
         lock: &lock,
         derivations: &derivations,
-        listing: make.verbosity.listing(),
     };
     let made = making.make(|| updating.secrets(&lock))?;
     if mode == Mode::Update {
@@ -170,12 +168,7 @@ fn build_all(
             out.join("index.html").display()
         ));
     }
-    let options = Options {
-        make,
-        mode,
-        consent,
-    };
-    let seen = seen(inputs, &options, &prepared, &made).filter(|_| order.is_nothing());
+    let seen = seen(inputs, options, &prepared, &made).filter(|_| order.is_nothing());
     made.keep(workspace, seen);
     Ok(())
 }
@@ -263,34 +256,40 @@ fn needs_secrets(derivations: &[Derivation]) -> bool {
 }
 
 /// Tells where git writes what lies in the output. A build believes nothing of it, and makes it anew.
-fn warn_of_tracked(out: &Path) -> bool {
-    let tracks = git::tracks(out);
-    if let git::Tracks::File(tracked) = &tracks {
+fn warn_of_tracked(workspace: &Workspace, out: &Path) {
+    if let git::Tracks::File(tracked) = git::tracks(out) {
+        // What git says of the output is asked anew each time.
+        workspace.journal().spoil();
         let (tracked, out) = (tracked.display(), out.display());
         report::note(format_args!(
             "git keeps `{tracked}`: whoever can push writes what lies in `{out}`. A build makes it anew and compares; deploy nothing of it before one has succeeded, and take it out of git, `git rm -r --cached {out}`."
         ));
     }
-    matches!(tracks, git::Tracks::File(_))
 }
 
 /// Makes what needs no secret, from what the lock records.
-fn build_edge(inputs: &Inputs<Held>, make: &Make, consent: Consent<'_>) -> Result<(), Failure> {
-    warn_of_tracked(&inputs.out);
+fn build_edge(inputs: &Inputs<Held>, options: &Options<'_>, kept: Kept) -> Result<(), Failure> {
+    warn_of_tracked(&inputs.workspace, &inputs.out);
     let lock = inputs.workspace.lock()?;
     let was_stale = lock.as_ref().is_some_and(Lock::has_stale_crl);
-    let prepared = prepare(inputs, lock, &Operation::Nothing, Mode::Edge, consent)?;
+    let prepared = prepare(
+        inputs,
+        lock,
+        &Operation::Nothing,
+        Mode::Edge,
+        options.consent,
+    )?;
     report::notes(build::notes_of_caddy(&inputs.homelab));
     let lock = &prepared.lock;
     // Who is no longer declared is left out of the Caddyfile at once; the lock learns of it later.
     let derivations = prepared.derivations();
     let making = Making {
         inputs,
-        make,
+        make: options.make,
+        kept,
         prepared: &prepared,
         lock,
         derivations: &derivations,
-        listing: make.verbosity.listing(),
     };
     making.make(|| unreachable!("nothing below edge/ needs a secret"))?;
     if lock.has_stale_crl() {
@@ -305,194 +304,6 @@ fn build_edge(inputs: &Inputs<Held>, make: &Make, consent: Consent<'_>) -> Resul
     Ok(())
 }
 
-/// Makes everything anew in memory and compares; writes nothing.
-fn check_tree(inputs: &Inputs<Still>, make: &Make, consent: Consent<'_>) -> Result<(), Failure> {
-    let Inputs {
-        workspace,
-        out,
-        templates,
-        ..
-    } = inputs;
-    let lock = workspace.issued_lock()?;
-    let prepared = prepare(
-        inputs,
-        Some(lock),
-        &Operation::Nothing,
-        Mode::Locked,
-        consent,
-    )?;
-    let lock = &prepared.lock;
-    let opened = { make.secret.means() }.open(workspace, lock, &lock.roots())?;
-    let secrets = Secrets::of(opened.keyring, lock).map_err(Failure::environment)?;
-    let derivations = prepared.derivations();
-    let view = View::open(out, owner(lock), PATIENCE).map_err(Failure::environment)?;
-    let differences = build::differences(
-        &view,
-        &derivations,
-        Rendering {
-            templates,
-            secrets: Some(&secrets),
-            progress: &BAR,
-        },
-    );
-    let differences = differences.map_err(execute_failure)?;
-    let folders = view.altered_folders().map_err(Failure::environment)?;
-    if view.shows_secrets() {
-        report::note(shown_secrets(out));
-    }
-    if differences.is_empty() && folders.is_empty() {
-        report::result(format_args!("{} unchanged", derivations.len()));
-        return Ok(());
-    }
-    let found: Vec<(&str, Mismatch)> = { differences.iter() }
-        .map(|difference| (difference.path.as_str(), difference.what))
-        .collect();
-    let found = summed::lines(&found, make.verbosity.listing()).into_iter();
-    let named = |(line, what): (Line, Mismatch)| match line.count {
-        Some(_) => format!("{}: each {what}", line.below(out)),
-        None => format!("{} {what}", line.below(out)),
-    };
-    let folders = folders.iter();
-    let folders = folders.map(|folder| format!("{} has another mode", folder.display()));
-    Err(Failure::new(
-        Fault::Difference,
-        Differs {
-            out: out.display().to_string(),
-            differences: found.map(named).chain(folders).collect(),
-        },
-    ))
-}
-
-/// A tree that is about to be made.
-struct Making<'a> {
-    inputs: &'a Inputs<Held>,
-    make: &'a Make,
-    prepared: &'a Prepared<'a>,
-    /// Brought up to date.
-    lock: &'a Lock,
-    derivations: &'a [Derivation],
-    listing: Listing,
-}
-
-/// What there is to know of a tree that was made.
-struct Made {
-    kept: Kept,
-    index: Option<PackedIndex>,
-    /// The hash of what this machine remembers by now.
-    memory: Option<Hash>,
-}
-
-impl Made {
-    /// Keeps it for the next build: last of all, when everything that it tells of is on the disk.
-    fn keep(self, workspace: &Held, seen: Option<Seen<'_>>) {
-        if let Some(index) = self.index {
-            self.kept.keep(workspace, index, seen);
-        }
-    }
-}
-
-impl Making<'_> {
-    /// Makes the tree what the derivations say, and tells what was done. The secrets are unlocked only if some artifact
-    /// that needs them is not up to date.
-    fn make(self, unlock: impl FnOnce() -> Result<Secrets, Failure>) -> Result<Made, Failure> {
-        let Inputs {
-            workspace,
-            out,
-            templates,
-            ..
-        } = self.inputs;
-        let mut recollection = self.recollection();
-        let mut tree = self.open(&recollection)?;
-        let kept = Kept::for_build(workspace, self.make);
-        if !self.make.no_index {
-            tree.know(kept.index().as_ref());
-        }
-        let stale = build::stale(self.derivations, &tree, templates);
-        let stale = stale.map_err(Failure::environment)?;
-        if !stale.is_empty() {
-            // Whoever wrote the lock may have been killed before its name was on the disk.
-            sync_name(&workspace.path("homelab.lock")).map_err(Failure::environment)?;
-        }
-        let mut recipes = stale.iter().map(|(derivation, _)| &derivation.recipe);
-        let secrets = if recipes.any(|recipe| recipe.needs_secrets()) {
-            Some(unlock()?)
-        } else {
-            None
-        };
-        let meaning = build::consequences(&tree, &stale).map_err(Failure::environment)?;
-        let built = build::execute(
-            tree,
-            self.derivations,
-            &stale,
-            &self.prepared.scope(),
-            Rendering {
-                templates,
-                secrets: secrets.as_ref(),
-                progress: &BAR,
-            },
-            |manifests| recollection.write_manifests(out, manifests),
-        );
-        recollection.keep();
-        let built = built.map_err(execute_failure)?;
-        tell(out, &built, self.listing);
-        if built.shows_secrets && needs_secrets(self.derivations) {
-            report::note(shown_secrets(out));
-        }
-        if !meaning.is_empty() {
-            report::result(format_args!("\n{MEANS}"));
-            for consequence in &meaning {
-                report::result(format_args!("  {}", consequence.text));
-            }
-        }
-        Ok(Made {
-            kept,
-            index: built.index,
-            memory: recollection.hash(),
-        })
-    }
-
-    /// What this machine remembers, with what this build goes by.
-    fn recollection(&self) -> Recollection {
-        let workspace = &self.inputs.workspace;
-        let mut recollection = match self.prepared.before {
-            Some(_) => workspace.recollection().clone(),
-            // What was remembered of another homelab is forgotten by now.
-            None => Recollection::of(workspace),
-        };
-        let Situation {
-            history,
-            consent,
-            clock,
-            ..
-        } = &self.prepared.situation;
-        let accepted = Accepted {
-            order: workspace.accepts_order_of(self.lock),
-            ..consent.accepted
-        };
-        recollection.learn(self.lock, &history.handed_out, accepted, clock.now);
-        recollection
-    }
-
-    fn open(&self, recollection: &Recollection) -> Result<Tree, Failure> {
-        let out = &self.inputs.out;
-        let tree = Tree::open(out, owner(self.lock), PATIENCE);
-        let mut tree = tree.map_err(Failure::environment)?;
-        if tree.believe_only(recollection.manifests(out)) {
-            report::note(format_args!(
-                "{} is not as this machine remembers it: everything is made anew and compared.",
-                out.display()
-            ));
-        }
-        if tree.damaged() {
-            report::note(format_args!(
-                "The manifest of {} was damaged: it is written anew.",
-                out.display()
-            ));
-        }
-        Ok(tree)
-    }
-}
-
 /// What it means that a file system keeps no modes.
 pub(super) fn shown_secrets(out: &Path) -> String {
     format!(
@@ -500,9 +311,6 @@ pub(super) fn shown_secrets(out: &Path) -> String {
         out.display()
     )
 }
-
-/// What stands above the lines that tell what a change means for people.
-pub(super) const MEANS: &str = "what it means:";
 
 /// As what a build ends that cannot make its tree.
 pub(super) fn execute_failure(error: ExecuteError) -> Failure {
@@ -512,34 +320,5 @@ pub(super) fn execute_failure(error: ExecuteError) -> Failure {
     }
 }
 
-/// Says what a build did: each path that changed, or how many of each kind, and the sum.
-fn tell(out: &Path, built: &Built, listing: Listing) {
-    let told = [
-        ("built", &built.built),
-        ("restored", &built.restored),
-        ("removed", &built.removed),
-    ];
-    let told = { told.into_iter() }
-        .flat_map(|(verb, paths)| paths.iter().map(move |path| (path.as_str(), verb)));
-    let told: Vec<(&str, &str)> = told.collect();
-    for (line, verb) in summed::lines(&told, listing) {
-        report::result(format_args!("{verb} {}", line.below(out)));
-    }
-    for directory in &built.modes_restored {
-        let directory = directory.display();
-        report::result(format_args!("restored {directory}/ (its mode)"));
-    }
-    let counts = [
-        (built.built.len(), "built"),
-        (built.restored.len(), "restored"),
-        (built.unchanged, "unchanged"),
-        (built.removed.len(), "removed"),
-    ];
-    let said = counts
-        .iter()
-        .filter(|(count, verb)| *count > 0 || *verb == "unchanged");
-    let said: Vec<String> = said
-        .map(|(count, verb)| format!("{count} {verb}"))
-        .collect();
-    report::result(said.join(", "));
-}
+/// What stands above the lines that tell what a change means for people.
+pub(super) const MEANS: &str = "what it means:";

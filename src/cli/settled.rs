@@ -4,8 +4,6 @@
 //! looked at, is a reason to build as if nothing were known, and to say there what the matter is.
 
 use std::env;
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use blake3::{Hash, Hasher};
@@ -15,7 +13,7 @@ use super::{clock, report};
 use crate::build::{Clock, Consent, Mode, Settled, Span};
 use crate::keyring::TRIED;
 use crate::packed::{Packer, Unpacker};
-use crate::tree::{Existing, Index, Mode as FileMode, PackedIndex, write_durably};
+use crate::tree::{Existing, Identity, Index, Mode as FileMode, PackedIndex, write_durably};
 use crate::workspace::{Held, PENDING, Recollection, Workspace, git, whole};
 
 /// The kind of file that this is kept in, and its version.
@@ -47,19 +45,20 @@ pub(super) struct Seen<'a> {
 }
 
 impl Kept {
-    /// The same for a build, which may have been told to read everything.
-    pub(super) fn for_build(workspace: &Workspace, make: &Make) -> Kept {
-        match make.no_index {
-            true => Kept::default(),
-            false => Kept::of(workspace),
-        }
-    }
-
     /// Reads it; what is not as it was written counts as nothing.
     pub(super) fn of(workspace: &Workspace) -> Kept {
         let place = Recollection::place_of_index(workspace);
         let bytes = place.and_then(|place| whole(&place, LIMIT).ok());
         Kept(bytes.unwrap_or_default())
+    }
+
+    /// The same for a build, which may have been told to read everything.
+    pub(super) fn for_build(workspace: &Workspace, make: &Make) -> Kept {
+        if make.no_index {
+            Kept::default()
+        } else {
+            Kept::of(workspace)
+        }
     }
 
     fn unpacked(&self) -> Option<(Unpacker<'_>, Index<'_>)> {
@@ -147,7 +146,7 @@ fn circumstances(
     memory: Hash,
     lists: impl IntoIterator<Item = (&'static str, Hash)>,
 ) -> Option<Hash> {
-    let program = env::current_exe().and_then(|path| path.metadata()).ok()?;
+    let program = Identity::at(&env::current_exe().ok()?)?;
     let user = rustix::process::geteuid().as_raw();
     let lists: Vec<_> = lists.into_iter().collect();
     let all = format!(
@@ -157,20 +156,6 @@ fn circumstances(
         out = out.canonicalize().ok()?,
         git = git::is_in_work_tree(workspace.directory()),
         version = env!("CARGO_PKG_VERSION"),
-        program = identity(&program),
     );
     Some(Hasher::new().update(all.as_bytes()).finalize())
-}
-
-/// What tells a program's file from any other, as `tree/index.rs` does.
-fn identity(file: &Metadata) -> [i64; 7] {
-    [
-        file.dev().cast_signed(),
-        file.ino().cast_signed(),
-        file.size().cast_signed(),
-        file.mtime(),
-        file.mtime_nsec(),
-        file.ctime(),
-        file.ctime_nsec(),
-    ]
 }

@@ -6,6 +6,23 @@ use std::path::Path;
 /// How many paths a command lists; more are summed up by kind.
 const LISTED: usize = 50;
 
+/// How paths are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Listing {
+    /// Many are summed up.
+    Short,
+    /// Each has a line, however many there are.
+    Each,
+}
+
+/// One line of a list: a path, or the pattern that many of a kind match.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    pub pattern: String,
+    /// How many paths it stands for; nothing where it is one itself.
+    pub count: Option<usize>,
+}
+
 impl Line {
     /// With the output tree before it, and how many it stands for.
     pub(super) fn below(&self, out: &Path) -> String {
@@ -22,23 +39,6 @@ impl Line {
             count: None,
         }
     }
-}
-
-/// How paths are listed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Listing {
-    /// Many are summed up.
-    Short,
-    /// Each has a line, however many there are.
-    Each,
-}
-
-/// One line of a list: a path, or the pattern that many of a kind match.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Line {
-    pub pattern: String,
-    /// How many paths it stands for; nothing where it is one itself.
-    pub count: Option<usize>,
 }
 
 impl Listing {
@@ -78,7 +78,7 @@ pub(super) fn lines<S: Copy + Ord>(paths: &[(&str, S)], listing: Listing) -> Vec
 fn kind(path: &str) -> String {
     let (folder, rest) = path.split_once('/').unwrap_or(("", path));
     let name = rest.rsplit('/').next().unwrap_or(rest);
-    // Devices' files are named for the device, which may have a point in its name no more than a person may.
+    // No person and no device has a point in its name, so what is behind the first one is the kind of file.
     let ending = name.split_once('.').map_or("", |(_, ending)| ending);
     let name = match ending {
         "" => String::from("*"),

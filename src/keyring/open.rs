@@ -111,13 +111,9 @@ impl Means<'_> {
                     with: OpenedWith::Command,
                 }
             }
-            None => self.open_file(workspace)?,
+            None => self.open_file(workspace, &self.identity)?,
         };
-        if !expected.iter().all(|id| opened.keyring.root(id).is_some()) {
-            return Err(Failure::environment(SecretError::Foreign));
-        }
-        hold_against_secret(lock, &opened.keyring)?;
-        Ok(opened)
+        held_against(opened, lock, expected)
     }
 
     /// What the identity in the usual place opens, whatever else could. None where there is no such, or where it opens something else.
@@ -131,13 +127,8 @@ impl Means<'_> {
         if asks || self.usual.at_hand(workspace).is_empty() {
             return None;
         }
-        let by_identity = Means {
-            identity: self.usual.clone(),
-            usual: self.usual.clone(),
-            root_command: None,
-            passphrase: Box::new(|| (self.passphrase)()),
-        };
-        by_identity.open(workspace, lock, &lock.roots()).ok()
+        let opened = self.open_file(workspace, &self.usual).ok()?;
+        held_against(opened, lock, &lock.roots()).ok()
     }
 
     /// The root secret that a command prints, where nothing is pinned yet, and a lock of its own.
@@ -154,7 +145,11 @@ impl Means<'_> {
         Ok(Some((lock, Opened { keyring, with })))
     }
 
-    fn open_file(&self, workspace: &Workspace) -> Result<Opened, Failure> {
+    fn open_file(
+        &self,
+        workspace: &Workspace,
+        identity: &IdentityPlace,
+    ) -> Result<Opened, Failure> {
         let path = workspace.path("homelab.age");
         let Some(sealed) = workspace.sealed()? else {
             return Err(Failure::environment(SecretError::Missing { path }));
@@ -179,14 +174,23 @@ impl Means<'_> {
                 with: OpenedWith::Passphrase(passphrase),
             });
         }
-        let identities = self.identity.needed(workspace)?;
-        let opens_nothing = opens_nothing(self.identity.path()?);
+        let identities = identity.needed(workspace)?;
+        let opens_nothing = opens_nothing(identity.path()?);
         let (keyring, with) = open_with(&sealed, identities).map_err(|source| match source {
             SealError::WrongIdentity => cannot_open(source, &opens_nothing),
             other => cannot_open(other, restore),
         })?;
         Ok(Opened { keyring, with })
     }
+}
+
+/// Holds a keyring against what the lock pins, and the lock against it.
+fn held_against(opened: Opened, lock: &Lock, expected: &[RootId]) -> Result<Opened, Failure> {
+    if !expected.iter().all(|id| opened.keyring.root(id).is_some()) {
+        return Err(Failure::environment(SecretError::Foreign));
+    }
+    hold_against_secret(lock, &opened.keyring)?;
+    Ok(opened)
 }
 
 /// What can be done where identities open nothing.

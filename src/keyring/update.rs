@@ -119,10 +119,10 @@ impl<'a> Updating<'a> {
             // A merge may have left it in another form than the one that is written.
             update.settled()
         } else {
-            let (facts, now, listener) = (self.facts, self.clock, self.workspace.listener());
+            let (facts, clock, listener) = (self.facts, self.clock, self.workspace.listener());
             let opened = self.open(update.lock());
             let opened = opened.inspect_err(|_| tell_of_edge(listener, update.reconciliation()))?;
-            facts.complete(update, &opened.keyring, now)?
+            facts.complete(update, &opened.keyring, clock)?
         };
         self.write(&mut updated.lock)?;
         let listener = self.workspace.listener();

@@ -3,7 +3,7 @@
 use kdl::{KdlDiagnostic, KdlEntry, KdlNode, KdlValue};
 
 use super::cursor::not_kdl;
-use super::plain::{self, WORD_LIMIT};
+use super::plain::{self, KEYS_LIMIT, WORD_LIMIT};
 use super::reader::Reader;
 use super::scan::{Event, invisible, scan};
 use crate::diagnostic::{Mistake, Mistakes, mistake};
@@ -143,7 +143,7 @@ impl Reader {
             "parse::statement-too-long",
             "a statement of {size} bytes that is not plain; {STATEMENT_LIMIT} are read at the most",
             at(Span::from((start, name.len())), "begins here"),
-            help("write it plainly: a statement of names, numbers and texts in quotes, each of {WORD_LIMIT} bytes at the most, may have any length; no `/* */`, `/-`, `#\"` or `\"\"\"` in it, and no `\\` but at ends of lines and before quotes"),
+            help("write it plainly: a statement of names, whole numbers, texts in quotes and up to {KEYS_LIMIT} properties, each of {WORD_LIMIT} bytes at the most, may have any length; no `/* */`, `/-`, `#\"` or `\"\"\"` in it, and no `\\` but at ends of lines and before quotes"),
         ));
     }
 
@@ -403,7 +403,7 @@ mod tests {
             ("/*\n".repeat(4_000), "parse::too-deep"),
             ("}\n".repeat(2_000), "parse::unmatched-brace"),
             ("b =\n".repeat(50_000), "parse::syntax"),
-            ("b =\n".repeat(2 * large / 4), "parse::too-many-statements"),
+            ("b =\n".repeat(large / 2), "parse::too-many-statements"),
             ("=\n".repeat(large / 2), "parse::too-many-statements"),
             ("(\n".repeat(large / 2), "parse::too-many-statements"),
             ("a=".repeat(large / 2), "parse::statement-too-long"),

@@ -14,7 +14,7 @@ use crate::source::{Span, Spanned, is_invisible};
 pub(super) const WORD_LIMIT: usize = 4 << 10;
 
 /// Properties of one statement that is read here.
-const KEYS_LIMIT: usize = 64;
+pub(super) const KEYS_LIMIT: usize = 64;
 
 /// Reads a statement without its block, which stands at `start` of its source; none where it is not plain.
 pub(super) fn statement(text: &str, start: usize) -> Option<Node> {

@@ -114,7 +114,9 @@ impl Scanner<'_> {
                 return Err(mistake!(
                     "parse::too-many-statements",
                     "the declaration has more than {STATEMENTS_LIMIT} statements",
-                    help("see what fills it: 10,000 devices take less than a tenth of that"),
+                    help(
+                        "see what fills it: 10,000 people with two devices each take a third of that"
+                    ),
                 ));
             }
         }

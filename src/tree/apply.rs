@@ -13,7 +13,7 @@ use super::manifest::{self, ManifestEntry, Mode};
 use super::modes::TRIAL;
 use super::path::{OWN, split};
 use super::survey::Survey;
-use crate::progress::Progress;
+use crate::progress::Underway;
 
 /// Where in homelab's own directory files are until they are moved to their places.
 ///
@@ -66,7 +66,7 @@ pub(super) fn move_into_place(
     staging: &Directory,
     root: &Directory,
     moves: &[&Put<'_>],
-    progress: &dyn Progress,
+    underway: &Underway<'_>,
 ) -> Result<(), TreeError> {
     // Files of one directory mostly follow each other.
     let mut last: Option<(&str, Directory)> = None;
@@ -78,7 +78,7 @@ pub(super) fn move_into_place(
             _ => last.insert((folder, root.enter(folder)?)),
         };
         staging.rename(&put.staged, directory, path.name())?;
-        progress.advance();
+        underway.advance();
     }
     Ok(())
 }

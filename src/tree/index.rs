@@ -5,8 +5,9 @@
 //! not to be told from what was not ("racy", in git's words): such a file is *unsettled*, and is read again.
 //!
 //! An index is good for this machine and this very tree. It is never in the tree, where git could put another one; where it lies
-//! is `cli`'s affair.
+//! is `workspace`'s affair.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use super::apply::is_unfinished;
 use super::directory::{Directory, Standing};
 use super::hold::{Access, hold};
 use super::modes::{TRIAL, trial};
-use super::path::is_below;
+use super::path::folders_above;
 use crate::packed::{Packer, Unpacker};
 
 /// The manifest, from the root.
@@ -32,7 +33,7 @@ const MOST_UNSETTLED: usize = 64;
 
 /// What tells a file from any other, and from itself before it was written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Identity {
+pub(crate) struct Identity {
     inode: Inode,
     /// Kind and permissions.
     mode: u32,
@@ -88,6 +89,12 @@ impl Identity {
             modified: (status.st_mtime as i64, status.st_mtime_nsec as u64),
             changed: (status.st_ctime as i64, status.st_ctime_nsec as u64),
         }
+    }
+
+    /// That of the file that a path leads to.
+    pub(crate) fn at(path: &Path) -> Option<Identity> {
+        let status = rustix::fs::stat(path).ok()?;
+        Some(Identity::of(&status))
     }
 
     /// Its permissions.
@@ -176,19 +183,17 @@ impl Looked<'_> {
                 .binary_search_by(|known| known.0.cmp(path))
                 .is_ok()
         };
-        let is_reached = |path: &str| {
-            let mut above = path.match_indices('/').map(|(at, _)| &path[..at]);
-            above.all(folder)
-        };
+        let is_reached = |path: &str| folders_above(path).all(folder);
         let folders = { self.folders.iter() }
             .filter(|(path, _)| is_reached(path))
             .map(|(path, identity)| (*path, Recorded::Folder(*identity)));
         let files = { self.files.iter() }
             .filter(|(path, ..)| is_reached(path))
             .map(|(path, identity, content)| {
-                let recorded = match identity.is_settled(self.tick) {
-                    true => Recorded::Settled(*identity),
-                    false => Recorded::Unsettled(*identity, *content),
+                let recorded = if identity.is_settled(self.tick) {
+                    Recorded::Settled(*identity)
+                } else {
+                    Recorded::Unsettled(*identity, *content)
                 };
                 (*path, recorded)
             });
@@ -345,8 +350,9 @@ impl<'b> Index<'b> {
         let (files, altered): (Vec<_>, Vec<_>) = { rows.into_iter() }
             .map(|row| (row.files, row.altered))
             .unzip();
-        let altered: Vec<String> = altered.into_iter().flatten().collect();
-        let is_reached = move |path: &str| !altered.iter().any(|folder| is_below(path, folder));
+        let altered: BTreeSet<String> = altered.into_iter().flatten().collect();
+        let is_reached =
+            move |path: &str| !folders_above(path).any(|folder| altered.contains(folder));
         let files = files.into_iter().flatten();
         files.filter(move |(path, _)| is_reached(path))
     }

@@ -47,7 +47,7 @@ pub(crate) use durable::{
 };
 pub(crate) use error::{TreeError, named as named_holder, remedy_for_held};
 pub(crate) use holder::{Holder, holder};
-pub(crate) use index::{Index, PackedIndex};
+pub(crate) use index::{Identity, Index, PackedIndex};
 pub(crate) use label::Label;
 pub(crate) use links::linked_file;
 pub(crate) use manifest::{ManifestEntry, Mode};
@@ -58,12 +58,12 @@ use change::{Change, Put};
 use directory::{Directory, Standing};
 use error::cannot_write;
 use hold::{Access, hold};
-use index::{FolderIdentity, Identity, Looked, MANIFEST, Tick};
+use index::{FolderIdentity, Looked, MANIFEST, Tick};
 use survey::Survey;
 
 #[cfg(test)]
 use crate::progress::Unseen;
-use crate::progress::{Progress, Work};
+use crate::progress::{Progress, Underway, Work};
 
 /// An output directory that this process alone holds, to be built in.
 ///
@@ -272,7 +272,7 @@ impl Tree {
 
         // From here on what is staged stays if this fails: it tells the next build that this one is not complete.
         let staging = self.take_staging()?;
-        progress.begin(Work::Writing, survey.moves.len());
+        let underway = Underway::begin(progress, Work::Writing, survey.moves.len());
         apply::make_staged_durable(&staging, &survey.moves)?;
         if stale || change.adds_to_manifest() {
             apply::write_manifest(root, &meanwhile)?;
@@ -281,14 +281,14 @@ impl Tree {
             apply::remove_orphans(root, &change, &folders)?;
         }
         apply::make_folders(root, &survey)?;
-        apply::move_into_place(&staging, root, &survey.moves, progress)?;
+        apply::move_into_place(&staging, root, &survey.moves, &underway)?;
         apply::remove_orphans(root, &change, &folders)?;
         apply::make_names_durable(root, &change, &survey, &folders)?;
         if let Some(afterwards) = &afterwards {
             apply::write_manifest(root, afterwards)?;
         }
         apply::remove_leftovers(root)?;
-        progress.end();
+        drop(underway);
         let index = self.index_afterwards(&change, &survey, manifests[1], scope);
         Ok(self.outcome(&change, &survey, index))
     }

@@ -73,6 +73,11 @@ pub(super) fn split(path: &str) -> (Option<&str>, &str) {
     }
 }
 
+/// The directories that `path` lies in, from the first one down.
+pub(super) fn folders_above(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').map(|(at, _)| &path[..at])
+}
+
 /// Whether `path` lies below `directory`.
 pub(super) fn is_below(path: &str, directory: &str) -> bool {
     path.strip_prefix(directory)

@@ -25,10 +25,7 @@ pub(crate) fn whole(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 
 /// A file's first bytes, at most as many.
 pub(crate) fn start(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    let (file, kind) = open(path)?;
-    if kind != FileType::RegularFile {
-        return Err(io::Error::other("it is no file"));
-    }
+    let file = open_file(path)?;
     // Grown, a secret's would leave copies behind.
     let expected = file.metadata()?.len().saturating_add(1).min(most);
     let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or_default());
@@ -38,13 +35,17 @@ pub(crate) fn start(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 
 /// The hash of a file's first bytes, at most as many.
 pub(super) fn hash_of_start(path: &Path, most: u64) -> io::Result<Hash> {
-    let (file, kind) = open(path)?;
-    if kind != FileType::RegularFile {
-        return Err(io::Error::other("it is no file"));
-    }
+    let file = open_file(path)?;
     let mut hasher = Hasher::new();
     hasher.update_reader(file.take(most))?;
     Ok(hasher.finalize())
+}
+
+fn open_file(path: &Path) -> io::Result<File> {
+    match open(path)? {
+        (file, FileType::RegularFile) => Ok(file),
+        _ => Err(io::Error::other("it is no file")),
+    }
 }
 
 /// Opens what is at a path, whatever it is, without waiting for anybody.

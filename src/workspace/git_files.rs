@@ -140,13 +140,15 @@ fn text(workspace: &Held, name: &str) -> Result<Option<String>, Failure> {
     let there = workspace.path(name).symlink_metadata();
     if there.is_ok_and(|there| there.is_symlink()) {
         if is_in_work_tree(workspace.directory()) {
+            // What stands there is asked anew each time.
+            workspace.journal().spoil();
             workspace.listener().note(format_args!(
                 "`{name}` is a link, which git does not follow, and stays as it is: put a file in its place, and the next build tells git in it how homelab.lock and homelab.age are kept."
             ));
         }
         return Ok(None);
     }
-    let bytes = workspace.read(&workspace.path(name), LIMIT)?;
+    let bytes = workspace.read_start(&workspace.path(name), LIMIT + 1)?;
     let bytes = bytes.unwrap_or_default();
     if bytes.len() as u64 > LIMIT {
         return Ok(None);

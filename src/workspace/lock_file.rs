@@ -59,7 +59,7 @@ impl Workspace {
 
     /// The key that the lock has to be signed with, where one is pinned.
     pub(crate) fn pinned(&self) -> Result<Option<RootKey>, Failure> {
-        let surroundings = self.surroundings();
+        let surroundings = &self.surroundings;
         match (surroundings.root_key, &surroundings.root_key_variable) {
             (Some(named), _) => Ok(Some(named)),
             (None, None) => Ok(None),

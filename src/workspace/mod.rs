@@ -66,11 +66,6 @@ impl Workspace {
         }
     }
 
-    /// What this process knows besides the files.
-    fn surroundings(&self) -> &Surroundings {
-        &self.surroundings
-    }
-
     /// Whom to tell what happens.
     pub(crate) fn listener(&self) -> Listener {
         self.surroundings.listener

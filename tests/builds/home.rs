@@ -151,6 +151,19 @@ pub fn leftovers(lab: &Lab) -> Vec<String> {
     everything(lab).into_keys().filter(passing).collect()
 }
 
+/// A declaration of so many devices of one person, which are of these platforms in turn.
+pub fn devices(count: usize, platforms: &[&str]) -> String {
+    let devices: String = (0..count)
+        .map(|at| {
+            let platform = platforms[at % platforms.len()];
+            format!("    device \"d{at:03}\" platform=\"{platform}\"\n")
+        })
+        .collect();
+    format!(
+        "domain \"home.example.com\"\nperson \"alice\" {{\n{devices}}}\nservice \"photos\" {{ upstream \"http://127.0.0.1:1\"; allow \"alice\"; }}\n"
+    )
+}
+
 /// The line of the lock that says which authority there is; `None` where there is no lock or none in it.
 pub fn authority(lab: &Lab) -> Option<String> {
     let lock = fs::read_to_string(lab.path().join("homelab.lock")).ok()?;
@@ -213,13 +226,14 @@ pub fn differences_from_undisturbed(lab: &Lab) -> Vec<String> {
 /// Asserts that a command failed with this code, said all this, and left every file as it was: not even written anew.
 #[track_caller]
 pub fn refused(lab: &Lab, command: Invocation, code: i32, words: &[&str]) {
-    let (before, stood) = (everything(lab), traces(lab));
+    let seen = || (files::snapshot(&place(lab)), files::stamps(&place(lab)));
+    let (before, stood) = seen();
     let outcome = command.run();
     outcome.fails_with(code);
     for word in words {
         outcome.stderr_contains(word);
     }
-    let (after, stands) = (everything(lab), traces(lab));
+    let (after, stands) = seen();
     assert_eq!(files::changed(&before, &after), [""; 0], "{outcome}");
     let is_file = |name: &&String| matches!(before[*name].kind, Kind::File(_));
     let rewritten = stood

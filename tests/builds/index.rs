@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime};
 use super::home::{FILES, NOW, SMALL, build, built, homelab, small};
 use super::support::files::changed;
 use super::support::lab::Lab;
-use super::support::outcome::Outcome;
+use super::support::outcome::{Outcome, first_line};
+use super::support::random::Random;
 
 /// A homelab that is built by what is known of it, and its twin, of which everything is read each time.
 struct Twins {
@@ -72,16 +73,18 @@ fn index_of(lab: &Lab) -> PathBuf {
     lab.memory().with_extension("index")
 }
 
-/// Which files of the homelab a build opens.
+/// Which files a command opens.
 #[track_caller]
-fn opened(lab: &Lab) -> Vec<String> {
+fn opened(lab: &Lab, command: &[&str]) -> Vec<String> {
     let trace = lab.home().join("trace");
-    let words = ["strace", "-f", "-qq", "-o"].map(String::from);
-    let calls = ["-e", "trace=open,openat,openat2"].map(String::from);
-    let trace_to = trace.to_str().expect("a plain path").to_owned();
-    let words = words.into_iter().chain([trace_to]).chain(calls);
-    homelab(lab, ["build"]).through(words).run().succeeds();
-    let text = fs::read_to_string(trace).expect("strace writes its trace");
+    let to = trace.to_str().expect("a plain path");
+    let calls = "trace=open,openat,openat2";
+    lab.command(command.iter().copied())
+        .at(NOW)
+        .through(["strace", "-f", "-qq", "-o", to, "-e", calls])
+        .run()
+        .succeeds();
+    let text = fs::read_to_string(&trace).expect("strace writes its trace");
     let named = text.lines().filter_map(|line| line.split('"').nth(1));
     named.map(str::to_owned).collect()
 }
@@ -91,34 +94,21 @@ fn a_build_with_nothing_to_do_reads_no_file_of_the_tree_that_is_no_input() {
     let lab = built();
     let is_bundle = |path: &String| path.ends_with(".p12");
     assert!(
-        opened(&lab).iter().any(is_bundle),
+        opened(&lab, &["build"]).iter().any(is_bundle),
         "the second build reads what the first made"
     );
-    let third = opened(&lab);
+    let third = opened(&lab, &["build"]);
     assert!(!third.iter().any(is_bundle), "{third:?}");
     // Nor does one that only looks, or that makes something else.
-    let trace = lab.home().join("trace");
-    for command in [&["plan"][..], &["check"], &["build"]] {
+    for command in ["plan", "check", "build"] {
         lab.edit("Alice", "Alicia");
-        let words = [
-            "strace",
-            "-f",
-            "-qq",
-            "-o",
-            trace.to_str().expect("a plain path"),
-        ];
-        let words = words.into_iter().chain(["-e", "trace=open,openat,openat2"]);
-        lab.command(command.to_vec())
-            .at(NOW)
-            .through(words)
-            .run()
-            .succeeds();
-        let text = fs::read_to_string(&trace).expect("a trace");
-        assert!(!text.contains(".p12\""), "{command:?}\n{text}");
+        let opened = opened(&lab, &[command]);
+        assert!(!opened.iter().any(is_bundle), "{command}: {opened:?}");
         lab.edit("Alicia", "Alice");
     }
     // And whoever is told to read everything does.
-    homelab(&lab, ["build", "--no-index"]).run().succeeds();
+    let all = opened(&lab, &["build", "--no-index"]);
+    assert!(all.iter().any(is_bundle), "{all:?}");
 }
 
 #[test]
@@ -128,26 +118,10 @@ fn checking_and_verifying_read_every_byte() {
     let bundle = lab.path().join("out/people/bob/iphone/bob-iphone.p12");
     let before = fs::read(&bundle).expect("a bundle");
     for command in [&["build", "--check"][..], &["verify"]] {
-        let trace = lab.home().join("trace");
-        let words = [
-            "strace",
-            "-f",
-            "-qq",
-            "-o",
-            trace.to_str().expect("a plain path"),
-        ];
-        let words = words.into_iter().chain(["-e", "trace=open,openat,openat2"]);
-        lab.command(command.to_vec())
-            .at(NOW)
-            .through(words)
-            .run()
-            .succeeds();
-        let text = fs::read_to_string(&trace).expect("a trace");
+        let opened = opened(&lab, command);
         for path in FILES {
-            assert!(
-                text.contains(&format!("{path}\"")),
-                "{command:?}: {path}\n{text}"
-            );
+            let is_it = |opened: &String| opened.ends_with(path);
+            assert!(opened.iter().any(is_it), "{command:?}: {path}\n{opened:?}");
         }
     }
     assert_eq!(fs::read(&bundle).expect("a bundle"), before);
@@ -450,11 +424,29 @@ fn an_index_in_the_repository_is_read_by_nobody() {
     }
     must(fs::remove_file(&index));
     for number in 0..2 {
-        let paths = opened(&lab).into_iter();
+        let paths = opened(&lab, &["build"]).into_iter();
         let read: Vec<String> = paths.filter(|path| path.ends_with(".index")).collect();
         assert!(!read.is_empty(), "build {number}");
         assert!(read.iter().all(|path| Path::new(path) == index), "{read:?}");
     }
+}
+
+/// What a note asks for is looked at again.
+#[test]
+fn a_file_that_takes_the_place_of_a_link_is_told_what_git_is_told() {
+    let lab = built();
+    lab.git(&["init"]).succeeds();
+    let attributes = at(&lab, ".gitattributes");
+    must(fs::rename(&attributes, at(&lab, "elsewhere")));
+    must(symlink("elsewhere", &attributes));
+    for _ in 0..3 {
+        build(&lab).succeeds().stderr_contains("is a link");
+    }
+    must(fs::remove_file(&attributes));
+    must(fs::write(&attributes, ""));
+    build(&lab).succeeds();
+    let told = must(fs::read_to_string(&attributes));
+    assert!(told.contains("homelab.lock"), "{told}");
 }
 
 /// Whoever waits says so, and the next build does not.
@@ -465,13 +457,11 @@ fn what_was_said_of_the_moment_is_not_said_again() {
     build(&lab).succeeds();
     let directory = must(File::open(lab.path()));
     must(directory.lock());
-    let waiting = std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| build(&lab));
-        std::thread::sleep(Duration::from_millis(3500));
-        must(directory.unlock());
-        waiting.join().expect("it ends")
-    });
-    waiting.succeeds().stderr_contains("Waiting for");
+    let mut waiting = homelab(&lab, ["build"]).start();
+    let told = first_line(waiting.stderr.as_mut().expect("it is piped"));
+    assert!(told.starts_with("Waiting for `"), "{told}");
+    must(directory.unlock());
+    assert!(must(waiting.wait_with_output()).status.success());
     build(&lab).succeeds().stderr_is("");
 }
 
@@ -520,18 +510,6 @@ fn time_that_goes_on_is_noticed() {
     }
 }
 
-/// Numbers that look random and are the same in every run.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound as u64) as usize
-    }
-}
-
 /// Edits that can be made at any time, and leave something to be built.
 fn random_edit(lab: &Lab, number: usize, file: usize) {
     let file = FILES[file];
@@ -564,17 +542,17 @@ fn random_edit(lab: &Lab, number: usize, file: usize) {
 #[test]
 fn ten_thousand_edits_are_noticed() {
     let twins = Twins::of(&built());
-    let mut dice = Dice(0x2545_f491_4f6c_dd1d);
+    let mut random = Random(0x2545_f491_4f6c_dd1d);
     let (mut edits, mut round) = (0, 0);
     while edits < 10_000 {
         round += 1;
         let many = match round % 8 {
             0 => 2_000,
-            _ => 1 + dice.below(2),
+            _ => 1 + random.below(2),
         };
         let mut log = Vec::new();
         for _ in 0..many {
-            let (number, file) = (dice.below(14), dice.below(FILES.len()));
+            let (number, file) = (random.below(14), random.below(FILES.len()));
             for lab in twins.both() {
                 random_edit(lab, number, file);
             }

@@ -5,20 +5,13 @@ use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 
+use super::home::devices;
 use super::support::files::{changed, snapshot};
 use super::support::lab::Lab;
 
 /// Twenty devices of one person, each of which has a .p12, and half of which a profile.
 fn declaration() -> String {
-    let devices: String = (0..20)
-        .map(|at| {
-            let platform = if at % 2 == 0 { "ios" } else { "linux" };
-            format!("    device \"d{at:02}\" platform=\"{platform}\"\n")
-        })
-        .collect();
-    format!(
-        "domain \"home.example.com\"\nperson \"alice\" {{\n{devices}}}\nservice \"photos\" {{ upstream \"http://127.0.0.1:1\"; allow \"alice\"; }}\n"
-    )
+    devices(20, &["ios", "linux"])
 }
 
 fn staging(lab: &Lab) -> PathBuf {
@@ -157,12 +150,12 @@ fn what_somebody_else_staged_is_not_taken_up() {
 fn what_is_not_declared_any_more_is_not_taken_up_and_does_not_stay() {
     let (lab, _) = interrupted("SIGKILL");
     let text = declaration().replace(
-        "device \"d00\" platform=\"ios\"",
-        "device \"d00\" platform=\"android\"",
+        "device \"d000\" platform=\"ios\"",
+        "device \"d000\" platform=\"android\"",
     );
     fs::write(lab.path().join("homelab.kdl"), text).expect("it can be written");
     is_whole(&lab);
-    let devices = lab.path().join("out/people/alice/d00");
+    let devices = lab.path().join("out/people/alice/d000");
     let mut names = fs::read_dir(devices).expect("it is there").map(|entry| {
         let name = entry.expect("it can be listed").file_name();
         name.into_string().expect("it is UTF-8")
