@@ -10,21 +10,10 @@ use super::changes::{Change, changes};
 use super::keys::{Key, Keys, Kind, P256};
 use super::sketch::Sketch;
 use super::support::caddy::Version;
+use super::support::random::Random;
 
 /// Certificates with several changes at once, beside those with one.
 const COMBINED: usize = 60;
-
-/// A generator of numbers that gives the same on every machine (xorshift, by Marsaglia).
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % limit as u64) as usize
-    }
-}
 
 struct Case {
     name: String,
@@ -48,7 +37,7 @@ fn cases(changes: &[Change]) -> Vec<Case> {
         }
     };
     let mut cases: Vec<Case> = changes.iter().map(|change| case(&[change])).collect();
-    let mut numbers = Numbers(0x0bad_5eed);
+    let mut numbers = Random(0x0bad_5eed);
     for size in (2..5).cycle().take(COMBINED) {
         let chosen: Vec<&Change> = (0..size)
             .map(|_| &changes[numbers.below(changes.len())])

@@ -11,6 +11,7 @@ use crate::described::list;
 use crate::house::House;
 use crate::support::caddy::Version;
 use crate::support::lab::Lab;
+use crate::support::random::Random;
 use crate::support::upstream::Upstream;
 
 const FINGERPRINT: &str = "{http.request.tls.client.fingerprint}";
@@ -60,29 +61,16 @@ struct Home {
     services: BTreeMap<&'static str, (BTreeSet<&'static str>, bool)>,
 }
 
-/// Numbers that look like chance, the same in every run.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
-        (self.0 >> 33) % sides
-    }
-}
-
 impl Home {
     fn random(seed: u64) -> Self {
-        let mut dice = Dice(seed);
+        let mut dice = Random(seed);
         let mut declaration = String::from("domain \"home.example.com\"\n");
         let mut devices = BTreeMap::new();
         for (person, shown) in PEOPLE {
-            let own: Vec<String> = (0..=dice.roll(9))
+            let own: Vec<String> = (0..=dice.below(9))
                 .map(|_| {
                     (0..4)
-                        .map(|_| format!("{:016x}", dice.roll(1 << 31)))
+                        .map(|_| format!("{:016x}", dice.below(1 << 31)))
                         .collect()
                 })
                 .collect();
@@ -100,9 +88,9 @@ impl Home {
         }
         let mut some = || -> BTreeSet<&str> {
             let mut some: BTreeSet<&str> = { PEOPLE.into_iter().map(|(name, _)| name) }
-                .filter(|_| dice.roll(3) > 0)
+                .filter(|_| dice.below(3) > 0)
                 .collect();
-            some.insert(PEOPLE[dice.roll(13) as usize].0);
+            some.insert(PEOPLE[dice.below(13)].0);
             some
         };
         // Few, so that they are shared; and two that differ in one person.
@@ -114,8 +102,8 @@ impl Home {
         sets.push(other);
         let mut services = BTreeMap::new();
         for name in SERVICES {
-            let people = sets[dice.roll(4) as usize].clone();
-            let identity = dice.roll(2) == 0;
+            let people = sets[dice.below(4)].clone();
+            let identity = dice.below(2) == 0;
             let allow: Vec<String> = people.iter().map(|p| format!("\"{p}\"")).collect();
             let (allow, told) = (allow.join(" "), if identity { "identity; " } else { "" });
             writeln!(

@@ -84,4 +84,6 @@ fn three_thousand_in_one_service_and_twenty_lists_of_a_thousand() {
             nobody.shown(visit(service)).run().has_status(403);
         }
     }
+    // Nobody else has reached it.
+    assert_eq!(upstream.arrived(), 4 * Version::each().count());
 }

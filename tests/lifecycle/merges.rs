@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use crate::support::lab::{Lab, NEW_YEAR};
 use crate::support::outcome::Outcome;
+use crate::support::random::Random;
 
 const HOUR: i64 = 3_600;
 /// `renew` in the declaration.
@@ -446,27 +447,9 @@ impl State {
     }
 }
 
-/// The same numbers for the same seed (SplitMix64).
-struct Random(u64);
-
 impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % end as u64).expect("it is below a usize")
-    }
-
     fn between(&mut self, first: usize, end: usize) -> i64 {
         i64::try_from(first + self.below(end - first)).expect("it is small")
-    }
-
-    fn one_of<T: Clone>(&mut self, all: &[T]) -> Option<T> {
-        match all.len() {
-            0 => None,
-            count => Some(all[self.below(count)].clone()),
-        }
     }
 
     fn step(&mut self, model: &Model) -> Step {
@@ -778,20 +761,9 @@ impl World {
 
     /// Whether the Caddyfile lets in whom the model does, and the revocation lists have the others.
     fn edge_is(&self, model: &Model) -> Result<(), String> {
-        let caddyfile = self.lab.read("out/edge/sites.caddyfile");
-        // A long list stands apart from its site.
-        let is_list = |line: &&str| {
-            let line = line.trim_start();
-            line.starts_with("@allowed ") || line.starts_with("@audience-")
-        };
-        let lists = caddyfile.lines().filter(is_list);
-        let is_fingerprint = |word: &&str| word.len() == 64;
-        let let_in: BTreeSet<&str> = lists
-            .flat_map(|line| line.split([' ', '\'']))
-            .filter(is_fingerprint)
-            .collect();
+        let let_in = self.lab.let_in();
         let admitted = model.certificates.values().filter(|c| c.is_admitted());
-        let admitted: BTreeSet<&str> = admitted.map(|c| c.fingerprint.as_str()).collect();
+        let admitted: BTreeSet<String> = admitted.map(|c| c.fingerprint.clone()).collect();
         if let_in != admitted {
             return Err(format!("the edge lets in {let_in:?}\nand not {admitted:?}"));
         }

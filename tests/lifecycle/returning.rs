@@ -54,13 +54,6 @@ fn fingerprint(lock: &str, device: &str) -> String {
     rest[..64].to_owned()
 }
 
-/// Whether the Caddyfile lets a certificate in.
-fn is_let_in(lab: &Lab, fingerprint: &str) -> bool {
-    let caddyfile = lab.built_edge();
-    let mut lists = caddyfile.lines().filter(|line| line.contains("@allowed "));
-    lists.any(|line| line.contains(fingerprint))
-}
-
 /// The number of the revocation list, and how many are on it.
 fn list(lab: &Lab) -> (u32, usize) {
     let mut openssl = tools::command("openssl");
@@ -112,7 +105,7 @@ fn an_older_lock_lets_nobody_in_again() {
                 &["build", "--accept-return-of", "alice/pixel"],
             ],
         );
-        assert!(!is_let_in(&lab, &stolen));
+        assert!(!lab.let_in().contains(&stolen));
         let told = run(&lab, ["status"]);
         told.succeeds()
             .stdout_contains("was shut out: homelab.lock went back\n")
@@ -136,7 +129,10 @@ fn revoking_it_again_is_a_way_out_and_numbers_do_not_fall() {
     let (lab, before, stolen) = revoked(&[]);
     lab.write("homelab.lock", &before);
     run(&lab, ["revoke", "bob/iphone"]).succeeds();
-    assert_eq!((list(&lab), is_let_in(&lab, &stolen)), ((3, 1), false));
+    assert_eq!(
+        (list(&lab), lab.let_in().contains(&stolen)),
+        ((3, 1), false)
+    );
     for way in ["--locked", "--check", "--edge"] {
         run(&lab, ["build", way]).succeeds().stderr_is("");
     }
@@ -161,7 +157,10 @@ fn revoking_it_again_is_a_way_out_and_numbers_do_not_fall() {
         .succeeds()
         .stdout_contains("the revocation list");
     run(&lab, ["build"]).succeeds();
-    assert_eq!((list(&lab), is_let_in(&lab, &stolen)), ((4, 1), false));
+    assert_eq!(
+        (list(&lab), lab.let_in().contains(&stolen)),
+        ((4, 1), false)
+    );
 }
 
 /// A lock that went back to before something else than a revocation: its list is not handed out again either.
@@ -202,14 +201,17 @@ fn whoever_says_so_lets_it_in_again() {
         .succeeds()
         .stdout_contains(means)
         .stderr_contains("ca.crl is left as it is, for it is newer than homelab.lock");
-    assert_eq!((list(&edge), is_let_in(&edge, &stolen)), ((2, 1), true));
+    assert_eq!(
+        (list(&edge), edge.let_in().contains(&stolen)),
+        ((2, 1), true)
+    );
     refuses(&edge, &[&["build", "--edge"]]);
 
     let built = lab
         .command(["build"].iter().chain(&accepting).copied())
         .run();
     built.succeeds().stdout_contains(means);
-    assert_eq!((list(&lab), is_let_in(&lab, &stolen)), ((3, 0), true));
+    assert_eq!((list(&lab), lab.let_in().contains(&stolen)), ((3, 0), true));
     run(&lab, ["build"])
         .succeeds()
         .stdout_contains(" unchanged");
@@ -345,7 +347,7 @@ fn where_nothing_remembers_nothing_is_compared() {
     refuses(&lab, &REFUSING);
     lab.forget();
     run(&lab, ["build", "--edge"]).succeeds().stderr_is("");
-    assert!(is_let_in(&lab, &stolen));
+    assert!(lab.let_in().contains(&stolen));
 }
 
 /// The ways of git, and a branch that is merged where it belongs.
@@ -392,7 +394,7 @@ fn git_brings_nobody_back() {
     }
     run(&lab, ["check"]).succeeds().stderr_is("");
     run(&lab, ["build"]).succeeds().stderr_is("");
-    assert!(!is_let_in(&lab, &stolen));
+    assert!(!lab.let_in().contains(&stolen));
     assert_eq!(list(&lab).1, 1);
     assert_eq!(states(&lab, "alice/watch").len(), 1);
 }
@@ -540,7 +542,7 @@ fn the_command_that_is_told_settles_all_of_them() {
         let back = lab.copy();
         lab.command(revoke).run().succeeds();
         for certificate in &stolen {
-            assert!(!is_let_in(&lab, certificate), "{commands:?}");
+            assert!(!lab.let_in().contains(certificate), "{commands:?}");
         }
         for way in [
             &["build"][..],
@@ -555,7 +557,7 @@ fn the_command_that_is_told_settles_all_of_them() {
         }
         back.command(accept).run().succeeds();
         for certificate in stolen.iter().filter(|_| !out[0].starts_with("crowd")) {
-            assert!(is_let_in(&back, certificate), "{commands:?}");
+            assert!(back.let_in().contains(certificate), "{commands:?}");
         }
         run(&back, ["build"]).succeeds().stderr_is("");
     }
@@ -592,7 +594,7 @@ fn some_come_in_again_and_others_stay_out() {
         ["revoke", "bob/iphone", "--accept-return-of", "alice/laptop"]
     );
     lab.command(revoke).run().succeeds();
-    assert!(is_let_in(&lab, &laptop) && !is_let_in(&lab, &iphone));
+    assert!(lab.let_in().contains(&laptop) && !lab.let_in().contains(&iphone));
     for way in [&["build"][..], &["build", "--check"], &["check"]] {
         lab.command(way.iter().copied())
             .run()

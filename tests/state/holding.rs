@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::home::{DECLARATION, built, declare};
 use super::support::lab::Lab;
+use super::support::outcome::first_line;
 
 /// Far less than a command waits for the directory, far more than it needs.
 const SOON: Duration = Duration::from_secs(30);
@@ -49,14 +50,8 @@ fn who_waits_says_for_whom_and_goes_on() {
     for command in [&["build"][..], &["build", "--check"], &["verify"]] {
         let directory = held(&lab, ".");
         let mut waiting = lab.command(command).start();
-        let mut told = String::new();
         let expected = format!("(process {}), which holds `.`.\n", std::process::id());
-        let stderr = waiting.stderr.as_mut().expect("it is piped");
-        while !told.ends_with('\n') {
-            let mut byte = [0];
-            stderr.read_exact(&mut byte).expect("it says something");
-            told.push(byte[0].into());
-        }
+        let told = first_line(waiting.stderr.as_mut().expect("it is piped"));
         assert!(told.starts_with("Waiting for `"), "{told}");
         assert!(told.ends_with(&expected), "{told}");
         drop(directory);

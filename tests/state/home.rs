@@ -73,13 +73,6 @@ pub fn value<'l>(line: &'l str, name: &str) -> Option<&'l str> {
     line[at..].split('"').next()
 }
 
-/// Whether a certificate is on a list of those that are let in.
-pub fn is_let_in(lab: &Lab, fingerprint: &str) -> bool {
-    let caddyfile = lab.read("out/edge/Caddyfile");
-    let mut lines = caddyfile.lines().filter(|line| !line.contains("@retired"));
-    lines.any(|line| line.contains(fingerprint))
-}
-
 /// An authority that openssl has made, `ca.pem` and `ca.key` beside the declaration.
 pub fn foreign_authority(lab: &Lab) {
     let openssl = |arguments: &[&str]| {

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 
-use super::home::{DECLARATION, built, certificates, git, is_let_in};
+use super::home::{DECLARATION, built, certificates, git};
 use super::support::files::snapshot;
 use super::support::lab::Lab;
 
@@ -58,7 +58,7 @@ fn a_revocation_is_written_to_what_the_link_leads_to() {
         "out",
     ];
     lab.command(file).run().succeeds();
-    assert!(!is_let_in(&lab, lost));
+    assert!(!lab.let_in().contains(lost));
     lab.command(["rotate", "--root"]).run().succeeds();
     assert!(LINKED.iter().all(|name| is_link(&lab, name)));
     let changed = git(&lab, "repo", &["status", "--short"]);

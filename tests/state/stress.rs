@@ -6,7 +6,7 @@ use std::fs;
 use std::thread;
 
 use super::home::{Certificate, DECLARATION, built, certificates, declare, foreign_authority};
-use super::home::{is_let_in, states, value};
+use super::home::{states, value};
 use super::support::lab::Lab;
 use super::support::outcome::Outcome;
 
@@ -171,7 +171,7 @@ fn nobody_came_back(
             let state = after.get(fingerprint).map(|after| after.state.as_str());
             let is_out = matches!(state, Some("retired" | "barred"));
             assert!(is_out, "{what}: {device} is {state:?}");
-            assert!(!is_let_in(lab, fingerprint), "{what}: {device}");
+            assert!(!lab.let_in().contains(fingerprint), "{what}: {device}");
         }
     }
     if revoked[1].1 {

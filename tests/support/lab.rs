@@ -6,7 +6,7 @@
 //! assert!(lab.read("out/edge/Caddyfile").starts_with("{"));
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
@@ -113,6 +113,22 @@ impl Lab {
     #[track_caller]
     pub fn built_edge(&self) -> String {
         edge_files::joined(&self.path().join("out/edge"))
+    }
+
+    /// The fingerprints on the lists of those that are let in, in hexadecimal; a long list stands apart from its site.
+    #[track_caller]
+    pub fn let_in(&self) -> BTreeSet<String> {
+        let edge = self.built_edge();
+        let is_list = |line: &&str| {
+            let line = line.trim_start();
+            line.starts_with("@allowed ") || line.starts_with("@audience-")
+        };
+        let words = edge.lines().filter(is_list);
+        let words = words.flat_map(|line| line.split([' ', '\'']));
+        words
+            .filter(|word| word.len() == 64)
+            .map(str::to_owned)
+            .collect()
     }
 
     /// The edge's files for that Caddy: as they were built, or, for the old one, built again with the word for it.

@@ -14,6 +14,7 @@
 //! | [`curl`] | a visitor, with a certificate or without |
 //! | [`recipe`] | an authority and certificates that openssl has made, as people do by hand |
 //! | [`port`] | ports that no other test has |
+//! | [`random`] | numbers that look like chance, the same in every run |
 
 #![allow(dead_code, reason = "each test binary uses a part of these modules")]
 
@@ -25,6 +26,7 @@ pub mod lab;
 pub mod lock;
 pub mod outcome;
 pub mod port;
+pub mod random;
 pub mod recipe;
 pub mod tls_front;
 pub mod tools;

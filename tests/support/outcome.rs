@@ -1,7 +1,7 @@
 //! What a command did, and assertions that show all of it when they fail.
 
 use std::fmt;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
@@ -165,4 +165,16 @@ fn show(command: &Command) -> String {
     let mut words = vec![command.get_program().to_string_lossy()];
     words.extend(command.get_args().map(|word| word.to_string_lossy()));
     words.join(" ")
+}
+
+/// The first line that something says, and no more of it, as soon as it is said.
+#[track_caller]
+pub fn first_line(from: &mut impl Read) -> String {
+    let mut told = String::new();
+    while !told.ends_with('\n') {
+        let mut byte = [0];
+        from.read_exact(&mut byte).expect("it says something");
+        told.push(byte[0].into());
+    }
+    told
 }
