@@ -73,10 +73,7 @@ impl Report {
             texts(&line["hosts"]).contains(&host)
                 && (from == "everywhere" || from == "lan" && at_home)
                 && (methods.is_empty() || methods.contains(&attempt.method))
-                && match text(&line["path"]).strip_suffix('*') {
-                    Some(prefix) => attempt.target.starts_with(prefix),
-                    None => attempt.target == line["path"],
-                }
+                && covers(text(&line["path"]), &attempt.target)
         })
     }
 
@@ -136,6 +133,19 @@ impl Report {
         let unverified = visitor.shows == Shows::Stranger && self.guard(host).is_some();
         !unverified
             && (self.opens(host, attempt, estate.at_home) || self.admits(host, visitor).is_some())
+    }
+}
+
+/// Whether a path that is listed is that of a target, or one with another word for its `*`: `/*` at the end stands for all below.
+fn covers(path: &str, target: &str) -> bool {
+    match path.split_once('*') {
+        None => target == path,
+        Some((begin, "")) if begin.ends_with('/') => target.starts_with(begin),
+        Some((begin, end)) => {
+            let word = target.strip_prefix(begin);
+            let word = word.and_then(|word| word.strip_suffix(end));
+            word.is_some_and(|word| !word.contains('/'))
+        }
     }
 }
 
