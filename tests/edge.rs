@@ -57,6 +57,8 @@ mod lives;
 mod matrix;
 #[path = "edge/mutants.rs"]
 mod mutants;
+#[path = "edge/networks.rs"]
+mod networks;
 #[path = "edge/nginx.rs"]
 mod nginx;
 #[path = "edge/pages.rs"]

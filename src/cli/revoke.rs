@@ -8,7 +8,7 @@ use crate::dates;
 use crate::diagnostic::Failure;
 use crate::issue::was_replaced_at;
 use crate::lock::Lock;
-use crate::model::{Admission, DeviceId, Enrolment, Homelab};
+use crate::model::{DeviceId, Enrolment, Homelab};
 
 /// Shuts devices out at once, builds, and says what is to be done next, in order.
 pub(super) fn revoke(arguments: &Revoke) -> Result<(), Failure> {
@@ -98,11 +98,8 @@ fn run_book(homelab: &Homelab, revoked: &[(DeviceId, Reissue)]) -> String {
 fn reach(homelab: &Homelab, revoked: &[(DeviceId, Reissue)], it: &str) -> String {
     let services = homelab.services.values();
     let reached = services.filter(|service| {
-        let mut people = revoked.iter().map(|(device, _)| &device.person);
-        people.any(|person| {
-            let admission = service.access.admits(person);
-            matches!(admission, Admission::WithCertificate { .. })
-        })
+        let mut devices = revoked.iter().map(|(device, _)| device);
+        devices.any(|device| service.grants().any(|grant| grant.names_device(device)))
     });
     let landing = homelab.edge.landing.then_some(&homelab.domain);
     let landing = landing.map(|domain| format!("the landing page (https://{domain}/)"));

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::edge::{
-    self, Condition, Device, Edge, Guard, Handler, OpenHoles, Person, Public, Site, Sites,
+    self, Condition, Device, Edge, Guard, Matcher, OpenHoles, PathSite, Person, Public, Site, Sites,
 };
-use crate::model::{Behind, CertificateMode, Forwarding};
+use crate::model::{Behind, CertificateMode, Forwarding, Network, Origin};
 
 /// The version of the form below, for scripts. In version 1, which has no number, each service lists its people and their devices.
 pub(super) const VERSION: u32 = 2;
@@ -21,6 +21,9 @@ pub(crate) struct Exposure {
     pub domain: String,
     /// What counts as the LAN.
     pub lan: Vec<String>,
+    /// The networks that are declared by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub networks: BTreeMap<String, Vec<String>>,
     /// The proxies that are believed about whom they speak for.
     pub behind: Option<Believed>,
     /// What is reachable without a certificate, sorted by service.
@@ -32,6 +35,9 @@ pub(crate) struct Exposure {
     pub audiences: BTreeMap<String, Audience>,
     /// Who may reach each service with one, sorted by service.
     pub with_certificate: Vec<Guarded>,
+    /// The paths that have policies of their own, sorted by service.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<PathExposure>,
     /// What homelab does not check, sorted by service.
     pub unchecked: Vec<Unchecked>,
 }
@@ -55,21 +61,66 @@ pub(crate) struct Opening {
     pub methods: Vec<String>,
     /// Whether the path comes from the catalogue of apps.
     pub share_link: bool,
+    /// The pages that may ask for it, where only those may: what they ask is what they may send.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub origins: Vec<String>,
 }
 
 impl Opening {
     /// Whether it opens the whole service.
     pub(crate) fn is_whole(&self) -> bool {
-        self.path == WHOLE
+        self.path == WHOLE && self.methods.is_empty()
     }
 }
 
+/// A path that has a policy of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PathExposure {
+    pub service: String,
+    pub hosts: Vec<String>,
+    /// The path, such as `/admin/*`.
+    pub path: String,
+    pub without_certificate: Vec<PathOpening>,
+    pub with_certificate: Vec<PathGrant>,
+}
+
+/// From where a path is open, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PathOpening {
+    pub from: OpenFrom,
+    /// The methods; none where all are.
+    pub methods: Vec<String>,
+}
+
+/// Certificates that open a path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PathGrant {
+    /// By the name among [`Exposure::audiences`].
+    pub audience: Option<String>,
+    /// Single devices.
+    pub devices: Vec<String>,
+    /// The networks in which they do; empty for everywhere.
+    pub from: Vec<String>,
+}
+
 /// From where something is open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum OpenFrom {
     Everywhere,
     Lan,
+    /// A network that is declared by name.
+    #[serde(untagged)]
+    Network(String),
+}
+
+impl OpenFrom {
+    fn network(name: &str) -> OpenFrom {
+        match name {
+            Network::LAN => OpenFrom::Lan,
+            name => OpenFrom::Network(name.to_owned()),
+        }
+    }
 }
 
 /// A service, and who may reach it with a certificate.
@@ -83,6 +134,12 @@ pub(crate) struct Guarded {
     pub identity: bool,
     /// Who is let in, by the name among [`Exposure::audiences`]; none where nobody is.
     pub audience: Option<String>,
+    /// Single devices that are let in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<String>,
+    /// The networks in which they are; empty for everywhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from: Vec<String>,
 }
 
 /// People who are let in together.
@@ -147,6 +204,7 @@ impl Exposure {
             version: VERSION,
             domain: sites.domain.to_string(),
             lan: sites.lan.clone(),
+            networks: sites.networks.clone(),
             behind: sites.behind.as_ref().map(believed),
             without_certificate: Vec::new(),
             people: sites.people.iter().map(admitted).collect(),
@@ -154,6 +212,7 @@ impl Exposure {
                 .map(|audience| (audience.name.to_string(), told_of(audience, sites)))
                 .collect(),
             with_certificate: Vec::new(),
+            paths: Vec::new(),
             unchecked: unchecked_of_all(templates, holes.as_ref()),
         };
         exposure.landing(sites);
@@ -176,6 +235,7 @@ impl Exposure {
                 path: WHOLE.to_owned(),
                 methods: Vec::new(),
                 share_link: false,
+                origins: Vec::new(),
             });
         }
         // Whoever has a certificate is shown something.
@@ -199,13 +259,23 @@ impl Exposure {
             certificate: landing.certificate,
             identity: false,
             audience,
+            devices: Vec::new(),
+            from: Vec::new(),
         });
     }
 
     fn site(&mut self, site: &Site, audiences: &[edge::Audience]) {
         let service = site.service.to_string();
         let hosts: Vec<String> = site.hosts.iter().map(ToString::to_string).collect();
-        let mut open: Vec<Open<'_>> = site.handlers.iter().flat_map(open).collect();
+        let mut open: Vec<Open<'_>> = match site.policies.first() {
+            Some(all_else) => { all_else.grants.iter() }
+                .flat_map(|grant| open_by(grant.matcher.as_ref()))
+                .collect(),
+            None => { site.handlers.iter() }
+                .filter(|handler| handler.is_let_in())
+                .flat_map(|handler| open_by(handler.matcher.as_ref()))
+                .collect(),
+        };
         // What is open as a whole comes first, as `/*` comes before every other path.
         open.sort_by_key(|open| open.path);
         self.without_certificate
@@ -216,19 +286,50 @@ impl Exposure {
                 path: open.path.to_owned(),
                 methods: open.methods.iter().map(ToString::to_string).collect(),
                 share_link: open.share_link,
+                origins: open.origins.iter().map(ToString::to_string).collect(),
             }));
         self.unchecked.extend(unchecked(site));
+        let name = |place: usize| audiences[place].name.clone();
         if let Some(certificate) = site.certificate {
-            let audience = site.audience.map(|place| &audiences[place].name);
-            self.with_certificate.push(Guarded {
-                service,
-                hosts,
+            let guarded = site.admitted.iter().map(|set| Guarded {
+                service: service.clone(),
+                hosts: hosts.clone(),
                 certificate,
                 identity: site.identity,
-                audience: audience.map(ToString::to_string),
+                audience: set.audience.map(name),
+                devices: set.devices.clone(),
+                from: set.from.clone(),
             });
+            self.with_certificate.extend(guarded);
         }
+        self.paths.extend(site.paths.iter().map(|path| {
+            PathExposure {
+                service: service.clone(),
+                hosts: hosts.clone(),
+                path: path.path.as_str().to_owned(),
+                without_certificate: openings(path),
+                with_certificate: { path.admitted.iter() }
+                    .map(|set| PathGrant {
+                        audience: set.audience.map(name),
+                        devices: set.devices.clone(),
+                        from: set.from.clone(),
+                    })
+                    .collect(),
+            }
+        }));
     }
+}
+
+fn openings(path: &PathSite) -> Vec<PathOpening> {
+    let everyone = path.everyone.iter().map(|methods| PathOpening {
+        from: OpenFrom::Everywhere,
+        methods: methods.iter().map(ToString::to_string).collect(),
+    });
+    let networks = path.networks.iter().map(|network| PathOpening {
+        from: OpenFrom::network(network),
+        methods: Vec::new(),
+    });
+    everyone.chain(networks).collect()
 }
 
 /// Something of a service that is open without a certificate.
@@ -237,28 +338,49 @@ struct Open<'s> {
     path: &'s str,
     methods: &'s [Cow<'static, str>],
     share_link: bool,
+    origins: &'s [Origin],
 }
 
-/// What a handler opens without a certificate.
-fn open(handler: &Handler) -> Vec<Open<'_>> {
+/// What is opened without a certificate to whoever is matched.
+fn open_by(matcher: Option<&Matcher>) -> Vec<Open<'_>> {
+    const OPTIONS: &[Cow<'static, str>] = &[Cow::Borrowed("OPTIONS")];
     let whole = |from| Open {
         from,
         path: WHOLE,
         methods: &[],
         share_link: false,
+        origins: &[],
     };
-    match handler.matcher.as_ref().map(|matcher| &matcher.condition) {
-        None if handler.is_let_in() => vec![whole(OpenFrom::Everywhere)],
+    match matcher.map(|matcher| &matcher.condition) {
+        None => vec![whole(OpenFrom::Everywhere)],
         Some(Condition::Lan) => vec![whole(OpenFrom::Lan)],
+        Some(Condition::Network { network, .. }) => {
+            vec![whole(OpenFrom::network(network.as_str()))]
+        }
         Some(Condition::Public(Public { methods, paths, .. })) => { paths.iter() }
             .map(|public| Open {
-                from: OpenFrom::Everywhere,
                 path: public.path.as_str(),
                 methods: methods.as_slice(),
                 share_link: public.share_link,
+                ..whole(OpenFrom::Everywhere)
             })
             .collect(),
-        None | Some(Condition::Certificates { .. } | Condition::Audience { .. }) => Vec::new(),
+        Some(Condition::Preflight { origins }) => vec![Open {
+            methods: OPTIONS,
+            origins,
+            ..whole(OpenFrom::Everywhere)
+        }],
+        Some(
+            Condition::Certificates { .. }
+            | Condition::Audience { .. }
+            | Condition::Marked { .. }
+            | Condition::Devices { .. }
+            | Condition::Within { .. }
+            // Of paths it is told apart.
+            | Condition::Below { .. }
+            | Condition::Methods { .. }
+            | Condition::Granted { .. },
+        ) => Vec::new(),
     }
 }
 

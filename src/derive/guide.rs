@@ -140,6 +140,8 @@ pub(crate) struct ServiceLink {
     pub at_home: bool,
     /// Whether everyone can reach it without one.
     pub everyone: bool,
+    /// Whether it can be reached from some networks only.
+    pub in_network: bool,
     /// What is known about the app's own clients.
     pub notes: Vec<String>,
 }
@@ -236,6 +238,7 @@ fn link(service: &Service, admission: Admission, platforms: &[Platform]) -> Opti
         Admission::Everyone => (false, false, true),
         Admission::LanOnly => (false, true, false),
         Admission::WithCertificate { lan } => (true, lan, false),
+        Admission::InNetwork { certificate } => (certificate, false, false),
     };
     let app = service.app.as_ref().filter(|_| with_certificate);
     let app = app.and_then(|name| catalogue::app(name.as_str()));
@@ -245,6 +248,7 @@ fn link(service: &Service, admission: Admission, platforms: &[Platform]) -> Opti
         with_certificate,
         at_home,
         everyone,
+        in_network: matches!(admission, Admission::InNetwork { .. }),
         notes: app.map(|app| notes(app, platforms)).unwrap_or_default(),
     })
 }

@@ -164,20 +164,20 @@ fn services(homelab: &Homelab, exposure: Option<&Exposure>) -> Vec<IndexService>
     let with = exposure.map_or(&[][..], |exposure| &exposure.with_certificate);
     let with: BTreeMap<&str, _> = with.iter().map(|with| (&*with.service, with)).collect();
     let (open, in_part): (Vec<_>, Vec<_>) = without.iter().partition(|o| o.is_whole());
-    let open: BTreeSet<(&str, OpenFrom)> = { open.iter() }
-        .map(|opening| (&*opening.service, opening.from))
+    let open: BTreeSet<(&str, &OpenFrom)> = { open.iter() }
+        .map(|opening| (&*opening.service, &opening.from))
         .collect();
     let in_part: BTreeSet<&str> = in_part.iter().map(|opening| &*opening.service).collect();
     let services = homelab.services.values().map(|service| {
         let name = service.name.as_str();
-        let whole = |from: OpenFrom| open.contains(&(name, from));
+        let whole = |from: &OpenFrom| open.contains(&(name, from));
         let guarded = with.get(name);
         IndexService {
             name: service.name.clone(),
             title: service.title.clone(),
             addresses: super::addresses(service),
-            everyone: whole(OpenFrom::Everywhere),
-            at_home: whole(OpenFrom::Lan),
+            everyone: whole(&OpenFrom::Everywhere),
+            at_home: whole(&OpenFrom::Lan),
             open_paths: in_part.contains(name),
             certificate_required: guarded
                 .is_some_and(|g| g.certificate == CertificateMode::Required),

@@ -28,7 +28,9 @@ pub(crate) use device_files::{
 pub use device_files::{InstallerContext, RegistryValue};
 pub(crate) use edge::{Edge, Globals, Link, Pages, Sites};
 pub(crate) use edge_state::{DeviceAccess, EdgeState};
-pub(crate) use exposure::{ALL, Exposure, LANDING, OpenFrom, Opening, UncheckedKind};
+pub(crate) use exposure::{
+    ALL, Exposure, Guarded, LANDING, OpenFrom, Opening, PathExposure, UncheckedKind,
+};
 #[cfg(test)]
 pub(crate) use guide::FileKind;
 pub(crate) use guide::{DeviceFile, DevicePart, Guide, Guides, ServiceLink};

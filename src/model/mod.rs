@@ -13,6 +13,7 @@ mod issuance;
 mod language;
 mod lifetime;
 mod name;
+mod origin;
 mod path;
 mod platform;
 mod raw;
@@ -21,7 +22,9 @@ mod upstream;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(crate) use access::{Access, Admission, Allowed, CertificateMode};
+pub(crate) use access::{
+    Access, Admission, Allowed, CertificateMode, Grant, Network, Opened, PathPolicy,
+};
 pub(crate) use backend::{Backend, ByteSize, Files, Header, HostPath, Proxy, Redirect, Timeout};
 pub(crate) use caddy::CaddyVersion;
 pub(crate) use edge::{Behind, Edge, Forwarding, IpRange};
@@ -35,6 +38,7 @@ pub(crate) use issuance::{
 pub(crate) use language::Language;
 pub(crate) use lifetime::{Lifetime, NotALifetime};
 pub(crate) use name::{DeviceId, Name, NotAName};
+pub(crate) use origin::Origin;
 pub use path::Methods;
 pub(crate) use path::{PathPattern, PublicPath, uri_pattern};
 pub(crate) use platform::Platform;
@@ -55,6 +59,8 @@ pub struct Homelab {
     pub validity: ValidityPolicy,
     pub edge: Edge,
     pub people: BTreeMap<Name, Person>,
+    /// The networks that are declared by name.
+    pub networks: BTreeMap<Name, Vec<IpRange>>,
     pub services: BTreeMap<Name, Service>,
 }
 
@@ -150,6 +156,14 @@ pub struct Service {
     /// The hosts it answers to; at least one.
     pub hosts: Vec<Host>,
     pub access: Access,
+    /// Other policies, in the order of their paths.
+    pub paths: Vec<PathPolicy>,
+    /// The origins whose pages may ask, without a certificate, what they may send: sorted.
+    pub preflight: Vec<Origin>,
+    /// What the TLS handshake asks of a visitor; none where no certificate counts.
+    pub certificate: Option<CertificateMode>,
+    /// Whether the upstream is told who came.
+    pub identity: bool,
     /// What it does with a request that is let in.
     pub backend: Backend,
     /// The largest body that a request may have.
@@ -162,4 +176,17 @@ pub struct Service {
     pub raw: Vec<Raw>,
     /// The app behind it, by its name in the catalogue.
     pub app: Option<Name>,
+}
+
+impl Service {
+    /// Whose certificates count somewhere in it.
+    pub fn grants(&self) -> impl Iterator<Item = &Grant> {
+        let paths = self.paths.iter().flat_map(|path| &path.grants);
+        self.access.grants().iter().chain(paths)
+    }
+
+    /// Whether a certificate of a person opens something in it.
+    pub fn is_opened_by(&self, person: &Name) -> bool {
+        self.grants().any(|grant| grant.names(person))
+    }
 }

@@ -46,6 +46,22 @@ impl PathPattern {
         &self.0
     }
 
+    /// A regular expression (RE2) for what any upstream could take for a path that it covers, or for one below such a path: of a decoded
+    /// path that has no `..`, no second encoding and nothing else that is [strange](#) in it.
+    ///
+    /// Upstreams fold case, merge slashes, take `\` for one, trim spaces, drop what stands behind a `;` or a dot, and read letters of other
+    /// alphabets as those of ASCII.
+    pub fn wide_pattern(&self) -> String {
+        let path = self.0.strip_suffix("/*").unwrap_or(&self.0);
+        let segments = path.split('/').skip(1).map(wide_segment);
+        let segments: Vec<String> = segments.collect();
+        let between = format!("{ANYTHING}{SLASHES}");
+        format!(
+            "(?i)^{SLASHES}{}{ANYTHING}([/\\]|$)",
+            segments.join(&between)
+        )
+    }
+
     /// Whether it is one exact path, or all that stands below one.
     pub fn is_exact_or_below(&self) -> bool {
         !self.0.trim_end_matches("/*").contains('*')
@@ -72,6 +88,33 @@ impl PathPattern {
             (false, _) => format!("{prefix}[^/?;]*{suffix}"),
         }
     }
+}
+
+/// One slash or more, whatever is nothing between them, and spaces before what follows.
+const SLASHES: &str = r"[/\\]([\s+]*(;[^/\\]*)?[/\\])*[\s+]*";
+
+/// What is no letter of a name, and all behind it in its segment: an ending, a parameter, a stream.
+const ANYTHING: &str = r"([^a-z0-9_~/\\-][^/\\]*)?";
+
+/// Characters that some upstream takes for one of ASCII, or for none: letters with accents, in other shapes or in circles, marks, and
+/// what is unseen.
+const LIKE_ASCII: &str = r"\pC\pM\x{80}-\x{2ff}\x{393}\x{398}\x{3a3}\x{3a6}\x{3a9}\x{3b1}\x{3b4}\x{3b5}\x{3c0}\x{3c3}\x{3c4}\x{3c6}\x{115f}\x{1160}\x{17b4}\x{17b5}\x{1d00}-\x{1eff}\x{2000}-\x{218f}\x{2460}-\x{24ff}\x{3000}\x{3164}\x{3200}-\x{33ff}\x{0a720}-\x{0a7ff}\x{0ab30}-\x{0ab6f}\x{0fb00}-\x{0fb06}\x{0ff00}-\x{0ffef}\x{1d400}-\x{1d7ff}\x{1f100}-\x{1f1ff}";
+
+/// A segment as it is written, or one of its characters and of those that are taken for them.
+fn wide_segment(segment: &str) -> String {
+    let any = r"[^/\\]*";
+    let literals = segment.split('*').map(|literal| {
+        let mut letters: Vec<char> = literal.chars().filter(|c| *c != '-').collect();
+        letters.sort_unstable();
+        letters.dedup();
+        let letters: String = letters.into_iter().collect();
+        let hyphen = if literal.contains('-') { "-" } else { "" };
+        let like = format!("[{LIKE_ASCII}{letters}{hyphen}]*");
+        let literal = literal.replace('.', "\\.");
+        format!("({literal}|{like}[{LIKE_ASCII}]{like})")
+    });
+    let literals: Vec<String> = literals.collect();
+    literals.join(any)
 }
 
 /// A regular expression (RE2) for a plain URI: one of these paths, and a query.

@@ -15,7 +15,7 @@ pub struct Raw {
 const OF_DIRECTIVES: [&str; 3] = ["handle", "handle_path", "route"];
 
 /// The matchers that stand around the lines, apart from those with a number or a person's name.
-const OURS: [&str; 14] = [
+const OURS: [&str; 15] = [
     "allowed",
     "always",
     "backslash",
@@ -27,6 +27,7 @@ const OURS: [&str; 14] = [
     "no-method",
     "no-path",
     "no-websocket",
+    "one-reading",
     "overlong",
     "plain",
     "websocket",
@@ -114,6 +115,7 @@ impl Raw {
         OURS.contains(&bare)
             || ["audience-", "people-", "public"].into_iter().any(numbered)
             || bare.starts_with("person-")
+            || bare.starts_with("grant-")
     }
 
     /// The lines as Caddy formats them, each indented from `depth` on.

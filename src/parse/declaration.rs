@@ -4,7 +4,8 @@ use super::document::Node;
 use super::known::Known;
 use super::reader::Reader;
 pub(crate) use super::service::{
-    FilesLine, PublicLine, RedirectLine, ServiceBlock, TimeoutsLine, UpstreamLine,
+    AllowLine, FilesLine, OpenLine, PathBlock, PublicLine, RedirectLine, ServiceBlock,
+    TimeoutsLine, UpstreamLine,
 };
 use crate::source::{Span, Spanned};
 
@@ -22,6 +23,7 @@ pub(crate) struct Declaration {
     /// Every `person`, in the order written.
     pub people: Vec<PersonBlock>,
     pub groups: Vec<GroupLine>,
+    pub networks: Vec<NetworkLine>,
     pub services: Vec<ServiceBlock>,
 }
 
@@ -163,10 +165,18 @@ pub(crate) struct GroupLine {
     pub members: Vec<Text>,
 }
 
+/// `network "office" "203.0.113.0/24"`.
+#[derive(Debug)]
+pub(crate) struct NetworkLine {
+    pub name: Text,
+    /// At least one.
+    pub ranges: Vec<Text>,
+}
+
 const DECLARATION: Known = Known {
     place: "the declaration",
     once: &["domain", "validity", "edge"],
-    many: &["person", "group", "service"],
+    many: &["person", "group", "network", "service"],
 };
 const VALIDITY: Known = Known {
     place: "`validity`",
@@ -212,6 +222,7 @@ impl Reader {
                 "edge" => declared.edge = self.edge(node),
                 "person" => declared.people.extend(self.person(node)),
                 "group" => declared.groups.extend(self.group(node)),
+                "network" => declared.networks.extend(self.network(node)),
                 "service" => declared.services.extend(self.service(node)),
                 other => unreachable!("`{other}` is not known to the declaration"),
             }
@@ -402,6 +413,21 @@ impl Reader {
             csr,
             fingerprint,
             key,
+        })
+    }
+
+    fn network(&mut self, node: &Node) -> Option<NetworkLine> {
+        let example = "network \"office\" \"203.0.113.0/24\"";
+        let mut fields = self.fields(node);
+        let name = fields.text("a name", example);
+        let ranges = match &name {
+            Some(_) => fields.texts("a range", example),
+            None => Vec::new(),
+        };
+        fields.finish("a name and ranges");
+        Some(NetworkLine {
+            name: name?,
+            ranges,
         })
     }
 

@@ -22,10 +22,14 @@ pub(crate) struct ServiceBlock {
     pub redirect: Option<RedirectLine>,
     /// The directory that is served.
     pub files: Option<FilesLine>,
-    /// The people and groups that may use it.
-    pub allow: Vec<Text>,
+    /// The people, groups and devices that may use it.
+    pub allow: Vec<AllowLine>,
     /// `open "lan"` or `open "everyone"`.
-    pub open: Option<Text>,
+    pub open: Option<OpenLine>,
+    /// Other policies, each for a path.
+    pub paths: Vec<PathBlock>,
+    /// The pages of other origins that may ask what they may send, without a certificate.
+    pub preflight: Vec<Text>,
     /// Paths open without a certificate.
     pub public: Vec<PublicLine>,
     /// `share-links`: where it stands.
@@ -82,6 +86,32 @@ pub(crate) struct FilesLine {
     pub browse: Option<Spanned<bool>>,
 }
 
+/// `allow "family" "bob/laptop" from="office"`.
+#[derive(Debug)]
+pub(crate) struct AllowLine {
+    /// At least one.
+    pub names: Vec<Text>,
+    /// The network in which the certificate counts, where it does not count everywhere.
+    pub from: Option<Text>,
+}
+
+/// `open "lan" "office"`.
+#[derive(Debug)]
+pub(crate) struct OpenLine {
+    /// At least one.
+    pub audiences: Vec<Text>,
+    /// Within `path`, the methods that are open, where not all are.
+    pub methods: Option<Text>,
+}
+
+/// `path "/admin/*" { allow "alice"; }`.
+#[derive(Debug)]
+pub(crate) struct PathBlock {
+    pub path: Text,
+    pub allow: Vec<AllowLine>,
+    pub open: Option<OpenLine>,
+}
+
 /// `public "/hook/*" methods="POST"`.
 #[derive(Debug)]
 pub(crate) struct PublicLine {
@@ -119,6 +149,8 @@ impl ServiceBlock {
             files: None,
             allow: Vec::new(),
             open: None,
+            paths: Vec::new(),
+            preflight: Vec::new(),
             public: Vec::new(),
             share_links: None,
             certificate: None,
@@ -142,8 +174,8 @@ const SERVICE: Known = Known {
         "app",
         "redirect",
         "files",
-        "allow",
         "open",
+        "preflight",
         "share-links",
         "identity",
         "certificate",
@@ -153,7 +185,12 @@ const SERVICE: Known = Known {
         "header-underscores",
     ],
     // Several `public` lines read better than one long one; the others say more than one thing each.
-    many: &["upstream", "public", "header", "raw"],
+    many: &["upstream", "allow", "path", "public", "header", "raw"],
+};
+const PATH: Known = Known {
+    place: "`path`",
+    once: &["open"],
+    many: &["allow"],
 };
 
 impl Reader {
@@ -165,12 +202,55 @@ impl Reader {
         let unnamed = Spanned::new(String::new(), node.span);
         let mut service = ServiceBlock::named(name.clone().unwrap_or(unnamed));
         for child in self.known(&SERVICE, node.children()) {
+            if child.name.value == "path" {
+                service.paths.extend(self.path(child));
+                continue;
+            }
             let mut fields = self.fields(child);
             let takes = line(child, &mut fields, &mut service);
             fields.finish(takes);
         }
         name.map(|_| service)
     }
+
+    fn path(&mut self, node: &Node) -> Option<PathBlock> {
+        let mut fields = self.fields(node);
+        let path = fields.text("a path", "path \"/admin/*\" { allow \"alice\"; }");
+        fields.finish_before_block("one path");
+        let (mut allow, mut open) = (Vec::new(), None);
+        for child in self.known(&PATH, node.children()) {
+            let mut fields = self.fields(child);
+            let takes = match child.name.value.as_str() {
+                "allow" => {
+                    allow.extend(allowed(&mut fields));
+                    "people, groups and devices"
+                }
+                "open" => {
+                    let methods = fields.text_property("methods");
+                    open = opened(&mut fields, methods);
+                    "networks, or `everyone`"
+                }
+                other => unreachable!("`{other}` is not known to `path`"),
+            };
+            fields.finish(takes);
+        }
+        Some(PathBlock {
+            path: path?,
+            allow,
+            open,
+        })
+    }
+}
+
+fn allowed(fields: &mut Fields<'_, '_>) -> Option<AllowLine> {
+    let from = fields.text_property("from");
+    let names = fields.texts("a person or group", "allow \"family\"");
+    (!names.is_empty()).then_some(AllowLine { names, from })
+}
+
+fn opened(fields: &mut Fields<'_, '_>, methods: Option<Text>) -> Option<OpenLine> {
+    let audiences = fields.texts("to whom", "open \"lan\"");
+    (!audiences.is_empty()).then_some(OpenLine { audiences, methods })
 }
 
 /// Reads one line into the service, and says what it takes.
@@ -232,18 +312,23 @@ fn access_line(
 ) -> Option<&'static str> {
     Some(match node.name.value.as_str() {
         "allow" => {
-            service.allow = fields.texts("a person or group", "allow \"family\"");
-            "people and groups"
+            service.allow.extend(allowed(fields));
+            "people, groups and devices"
         }
         "open" => {
-            service.open = fields.text("to whom", "open \"lan\"");
-            "one value"
+            service.open = opened(fields, None);
+            "networks, or `everyone`"
         }
         "public" => {
             let paths = fields.texts("a path", "public \"/share/*\"");
             let methods = fields.text_property("methods");
             service.public.push(PublicLine { paths, methods });
             "paths"
+        }
+        "preflight" => {
+            let example = "preflight \"https://app.home.example.com\"";
+            service.preflight = fields.texts("an origin", example);
+            "origins"
         }
         "share-links" => {
             service.share_links = Some(node.span);

@@ -23,10 +23,11 @@ impl Prober<'_> {
         let Some(echo) = self.echoes.iter().find(is_it) else {
             return;
         };
-        let devices = self.certificates.iter().enumerate().filter(|(_, one)| {
-            let person = &one.issued.device.person;
-            site.admits(person, one.standing)
-        });
+        let devices = self
+            .certificates
+            .iter()
+            .enumerate()
+            .filter(|(_, one)| site.admits(&one.issued.device, one.standing));
         let devices = devices.map(|(place, _)| Visitor::Device(place));
         for visitor in [Visitor::Nobody].into_iter().chain(devices) {
             let request = self.echoed(site, &echo.path, at, visitor);

@@ -4,45 +4,63 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Resolver;
 use super::audiences::Audiences;
+use super::networks::{EVERYONE, Networks};
 use crate::catalogue::{App, SharePath};
 use crate::diagnostic::{did_you_mean, mistake};
-use crate::model::{Access, Allowed, CertificateMode, Methods, PathPattern, PublicPath};
-use crate::parse::declaration::{PublicLine, ServiceBlock, Text};
+use crate::model::{
+    Access, Allowed, CertificateMode, Grant, Methods, Name, Network, Origin, PathPattern,
+    PathPolicy, PublicPath,
+};
+use crate::parse::declaration::{AllowLine, OpenLine, PublicLine, ServiceBlock, Text};
 use crate::source::Span;
 
-/// To whom a service is open without a certificate.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Audience {
-    Lan,
+/// All that is said of who may reach a service.
+pub(super) struct Policy {
+    pub access: Access,
+    pub paths: Vec<PathPolicy>,
+    pub preflight: Vec<Origin>,
+    pub certificate: Option<CertificateMode>,
+}
+
+/// To whom something is open without a certificate.
+#[derive(Clone)]
+pub(super) enum Audience {
+    /// Never empty.
+    Networks(BTreeSet<Network>),
     Everyone,
 }
 
 impl Resolver<'_> {
-    pub(super) fn access(
+    pub(super) fn service_policy(
         &mut self,
         block: &ServiceBlock,
         app: Option<&App>,
-        audiences: &mut Audiences<'_>,
+        (audiences, networks): (&mut Audiences<'_>, &Networks),
         default_mode: CertificateMode,
-    ) -> Option<Access> {
+    ) -> Option<Policy> {
         let mode = block.certificate.as_ref();
         let mode = mode.and_then(|written| Some((self.certificate_mode(written)?, written.span)));
         let public = self.public_paths(block, app);
+        let preflight = self.preflight(&block.preflight);
+        let paths = self.path_policies(&block.paths, (audiences, networks));
         let open = match &block.open {
-            Some(written) => Some((self.audience(written)?, written.span)),
+            Some(written) => Some((self.audience(written, networks)?, first_span(written))),
             None => None,
         };
-        let members = self.members(audiences.people(), &block.allow);
-        match (open, block.allow.as_slice()) {
+        let grants = self.grants(&block.allow, (audiences, networks));
+        let asks_below = paths.iter().any(|path| !path.grants.is_empty());
+        let access = match (open.clone(), block.allow.first()) {
             (Some((Audience::Everyone, open)), _) => {
-                self.refuse_more(block, open);
-                Some(Access::Everyone)
+                self.refuse_more(block, open, asks_below);
+                Access::Everyone
             }
-            (Some((Audience::Lan, _)), []) => {
-                self.refuse_unasked(block);
-                Some(Access::Lan { public })
+            (Some((Audience::Networks(networks), _)), None) => {
+                if !asks_below {
+                    self.refuse_unasked(block);
+                }
+                Access::Networks { networks, public }
             }
-            (None, []) => {
+            (None, None) => {
                 let service = &block.name.value;
                 self.refuse(mistake!(
                     "resolve::no-access",
@@ -50,20 +68,86 @@ impl Resolver<'_> {
                     at(block.name.span, "neither `allow` nor `open`"),
                     help("add `allow \"…\"` with people or groups, or `open \"lan\"`: nothing is public by omission"),
                 ));
-                None
+                return None;
             }
-            (open, [first, ..]) => {
-                let opening = open.map(|(_, span)| ("open \"lan\"", span));
-                let opening = opening.or(first_public(block));
-                Some(Access::Certificate(Allowed {
-                    people: self.shared(audiences, members, Some(first.span)),
-                    lan: open.is_some(),
-                    public,
-                    certificate: self.mode(mode, opening, default_mode),
-                    identity: block.identity.is_some(),
-                }))
+            (open, Some(_)) => Access::Certificate(Allowed {
+                grants,
+                networks: match open {
+                    Some((Audience::Networks(networks), _)) => networks,
+                    _ => BTreeSet::new(),
+                },
+                public,
+            }),
+        };
+        let certificate = match access {
+            Access::Certificate(_) => {
+                let opening = opening(block, open.map(|(_, span)| span));
+                Some(self.mode(mode, opening, default_mode))
+            }
+            // Who has none gets in somewhere.
+            Access::Everyone | Access::Networks { .. } => {
+                asks_below.then_some(CertificateMode::Asked)
+            }
+        };
+        Some(Policy {
+            access,
+            paths,
+            preflight,
+            certificate,
+        })
+    }
+
+    /// Resolves lines of `allow`: those that count everywhere together, and those that count in the same network.
+    pub(super) fn grants(
+        &mut self,
+        lines: &[AllowLine],
+        (audiences, networks): (&mut Audiences<'_>, &Networks),
+    ) -> Vec<Grant> {
+        let mut named: BTreeMap<Option<Network>, Vec<&Text>> = BTreeMap::new();
+        for line in lines {
+            let from = match &line.from {
+                None => Some(None),
+                Some(written) => self.network(written, networks).map(Some),
+            };
+            if let Some(from) = from {
+                named.entry(from).or_default().extend(&line.names);
             }
         }
+        let mut grants = Vec::new();
+        for (from, names) in named {
+            let (members, mut devices) = self.members(audiences.people(), &names);
+            devices.retain(|device| !members.contains(&device.person));
+            let span = names.first().map(|text| text.span);
+            let people = self.shared(audiences, members, span);
+            let same = |grant: &&mut Grant| grant.people == people && grant.devices == devices;
+            match grants.iter_mut().find(same) {
+                // What counts everywhere comes first, and counts in each network.
+                Some(known) if known.from.is_empty() => {}
+                Some(known) => known.from.extend(from),
+                None => grants.push(Grant {
+                    people,
+                    devices,
+                    from: from.into_iter().collect(),
+                }),
+            }
+        }
+        grants
+    }
+
+    fn preflight(&mut self, written: &[Text]) -> Vec<Origin> {
+        let mut origins = Vec::new();
+        for text in self.each_once(written) {
+            origins.extend(self.read(text, Origin::new, |origin, why| {
+                mistake!(
+                    "resolve::bad-origin",
+                    "`{origin}` is no origin of a page",
+                    at(text.span, "{why}"),
+                    help("write it as the browser sends it, such as `preflight \"https://app.home.example.com\"`"),
+                )
+            }));
+        }
+        origins.sort();
+        origins
     }
 
     /// Whether a certificate is asked for or required, where `opening` lets some in without.
@@ -132,17 +216,10 @@ impl Resolver<'_> {
     }
 
     fn methods(&mut self, line: &PublicLine) -> Option<Methods> {
-        let Some(written) = &line.methods else {
-            return Some(Methods::reading());
-        };
-        self.read(written, Methods::new, |methods, why| {
-            mistake!(
-                "resolve::bad-methods",
-                "`{methods}` cannot be the methods of a public path",
-                at(written.span, "{why}"),
-                help("write those that are open, such as `methods=\"POST\"` or `methods=\"GET POST\"`"),
-            )
-        })
+        match &line.methods {
+            None => Some(Methods::reading()),
+            Some(written) => self.methods_of(written),
+        }
     }
 
     fn share_links(
@@ -173,32 +250,68 @@ impl Resolver<'_> {
         links
     }
 
-    fn audience(&mut self, written: &Text) -> Option<Audience> {
-        let known = |word: &str| match word {
-            "lan" => Some(Audience::Lan),
-            "everyone" => Some(Audience::Everyone),
-            _ => None,
+    /// Resolves `open "lan" "office"`, or `open "everyone"`.
+    pub(super) fn audience(&mut self, line: &OpenLine, networks: &Networks) -> Option<Audience> {
+        let mut open = BTreeSet::new();
+        let mut everyone = None;
+        let written = self.each_once(&line.audiences);
+        for word in &written {
+            let known = |word: &str| match word {
+                EVERYONE => Some(None),
+                Network::LAN => Some(Some(Network::Lan)),
+                word => {
+                    let name = Name::new(word).ok();
+                    let name = name.filter(|name| networks.contains_key(name));
+                    name.map(|name| Some(Network::Named(name)))
+                }
+            };
+            let found = self.know(word, known, |text| {
+                let names = networks.keys().map(Name::as_str);
+                let names: Vec<&str> = [Network::LAN, EVERYONE].into_iter().chain(names).collect();
+                mistake!(
+                    "resolve::unknown-audience",
+                    "`open` to `{text}`, whom nobody knows",
+                    at(word.span, "not known"),
+                    help(did_you_mean(text, names.iter().copied())),
+                )
+            })?;
+            match found {
+                None => everyone = Some(word.span),
+                Some(network) => _ = open.insert(network),
+            }
+        }
+        let Some(everyone) = everyone else {
+            return (!open.is_empty()).then_some(Audience::Networks(open));
         };
-        self.know(written, known, |word| {
-            mistake!(
-                "resolve::unknown-audience",
-                "`open` to `{word}`, whom nobody knows",
-                at(written.span, "not known"),
-                help(did_you_mean(word, ["lan", "everyone"])),
-            )
-        })
+        for more in written.iter().filter(|word| word.value != EVERYONE) {
+            let word = &more.value;
+            self.refuse(mistake!(
+                "resolve::open-and-more",
+                "open to everyone, and yet it says more about who may use it",
+                at(more.span, "`{word}` has no meaning here"),
+                at(everyone, "already open to everyone"),
+                help("remove `everyone`, or `{word}`"),
+            ));
+        }
+        Some(Audience::Everyone)
     }
 
-    /// What has no meaning where everybody is let in.
-    fn refuse_more(&mut self, block: &ServiceBlock, open: Span) {
+    /// What has no meaning where everybody is let in, but below paths that ask for a certificate.
+    fn refuse_more(&mut self, block: &ServiceBlock, open: Span, asks_below: bool) {
         let public = block.public.first().and_then(|line| line.paths.first());
         let mode = block.certificate.as_ref();
+        let allow = block.allow.first().and_then(|line| line.names.first());
+        let preflight = block.preflight.first();
         for (more, span) in [
-            ("allow", block.allow.first().map(|text| text.span)),
+            ("allow", allow.map(|text| text.span)),
             ("public", public.map(|text| text.span)),
             ("share-links", block.share_links),
             ("certificate", mode.map(|text| text.span)),
-            ("identity", block.identity),
+            ("identity", block.identity.filter(|_| !asks_below)),
+            (
+                "preflight",
+                preflight.map(|text| text.span).filter(|_| !asks_below),
+            ),
         ] {
             let Some(span) = span else { continue };
             self.refuse(mistake!(
@@ -226,6 +339,25 @@ impl Resolver<'_> {
             ));
         }
     }
+}
+
+fn first_span(line: &OpenLine) -> Span {
+    line.audiences[0].span
+}
+
+/// What lets some in without a certificate, and where it is said.
+fn opening(block: &ServiceBlock, open: Option<Span>) -> Option<(&'static str, Span)> {
+    let lan = block.open.as_ref().is_some_and(|line| {
+        let [only] = line.audiences.as_slice() else {
+            return false;
+        };
+        only.value == Network::LAN
+    });
+    let open = open.map(|span| (if lan { "open \"lan\"" } else { "open" }, span));
+    let preflight = block.preflight.first().map(|text| ("preflight", text.span));
+    let mut below = block.paths.iter().filter_map(|path| path.open.as_ref());
+    let below = below.next().map(|line| ("open", first_span(line)));
+    open.or(first_public(block)).or(preflight).or(below)
 }
 
 /// What opens a path to everyone, and where it is said first.

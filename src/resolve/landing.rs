@@ -52,7 +52,9 @@ fn page(visitor: &Person, services: &BTreeMap<Name, Service>) -> Vec<(usize, boo
             |(place, service)| match service.access.admits(&visitor.name) {
                 Admission::Nowhere => None,
                 Admission::LanOnly => Some((place, true)),
-                Admission::Everyone | Admission::WithCertificate { .. } => Some((place, false)),
+                Admission::Everyone
+                | Admission::WithCertificate { .. }
+                | Admission::InNetwork { .. } => Some((place, false)),
             },
         );
     shown.collect()

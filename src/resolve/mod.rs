@@ -11,6 +11,8 @@ mod devices;
 mod enrolment;
 mod landing;
 mod names;
+mod networks;
+mod paths;
 mod people;
 mod provider;
 mod services;
@@ -111,10 +113,11 @@ impl Resolver<'_> {
         let mode = declaration.edge.certificate.as_ref();
         let mode = mode.and_then(|written| self.certificate_mode(written));
         let people = self.people(declaration, domain.as_ref(), &validity);
+        let networks = self.networks(&declaration.networks);
         let services = self.services(
             declaration,
             domain.as_ref(),
-            &people,
+            (&people, &networks),
             mode.unwrap_or(CertificateMode::Required),
         );
         let landing = declaration.edge.landing;
@@ -127,6 +130,7 @@ impl Resolver<'_> {
             },
             edge: edge?,
             people: people.people,
+            networks,
             services,
         })
     }

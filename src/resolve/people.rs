@@ -7,7 +7,7 @@ use super::devices::Taken;
 use super::names::Declared;
 use super::settings::Validity;
 use crate::diagnostic::{did_you_mean, mistake};
-use crate::model::{DisplayName, Domain, Email, Language, Name, Person};
+use crate::model::{DeviceId, DisplayName, Domain, Email, Language, Name, Person};
 use crate::parse::Declaration;
 use crate::parse::declaration::{GroupLine, PersonBlock, Text};
 
@@ -187,10 +187,18 @@ impl Resolver<'_> {
         ));
     }
 
-    /// Resolves `allow "family" "alice"` to people.
-    pub(super) fn members(&mut self, all: &People, list: &[Text]) -> BTreeSet<Name> {
-        let mut members = BTreeSet::new();
-        for item in self.each_once(list) {
+    /// Resolves `allow "family" "alice" "bob/laptop"` to people and single devices.
+    pub(super) fn members(
+        &mut self,
+        all: &People,
+        list: &[&Text],
+    ) -> (BTreeSet<Name>, BTreeSet<DeviceId>) {
+        let (mut members, mut devices) = (BTreeSet::new(), BTreeSet::new());
+        for item in self.each_once(list.iter().copied()) {
+            if item.value.contains('/') {
+                devices.extend(self.single_device(all, item));
+                continue;
+            }
             let name = Name::new(&item.value).ok();
             if let Some(group) = name.as_ref().and_then(|name| all.groups.get(name)) {
                 merge(&mut members, group);
@@ -208,7 +216,32 @@ impl Resolver<'_> {
                 ));
             }
         }
-        members
+        (members, devices)
+    }
+
+    /// A device that is named as `bob/laptop`.
+    fn single_device(&mut self, all: &People, item: &Text) -> Option<DeviceId> {
+        let id: Option<DeviceId> = item.value.parse().ok();
+        let owner = id.as_ref().and_then(|id| all.people.get(&id.person));
+        if let (Some(id), Some(owner)) = (&id, owner)
+            && owner.devices.contains_key(&id.device)
+        {
+            return Some(id.clone());
+        }
+        // A device with a mistake in its line is not among those of its person.
+        let devices = match owner {
+            Some(owner) => owner.devices.values().collect(),
+            None => Vec::new(),
+        };
+        let devices: Vec<String> = devices.iter().map(|device| device.id.to_string()).collect();
+        let name = &item.value;
+        self.refuse(mistake!(
+            "resolve::unknown-member",
+            "there is no device `{name}`",
+            at(item.span, "not declared"),
+            help(did_you_mean(name, devices.iter().map(String::as_str))),
+        ));
+        None
     }
 }
 

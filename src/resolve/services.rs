@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Resolver;
 use super::audiences::Audiences;
 use super::names::Declared;
+use super::networks::Networks;
 use super::people::People;
 use crate::catalogue::{self, App};
 use crate::diagnostic::{did_you_mean, mistake};
@@ -23,7 +24,7 @@ impl Resolver<'_> {
         &mut self,
         declaration: &Declaration,
         domain: Option<&Domain>,
-        people: &People,
+        (people, networks): (&People, &Networks),
         default_mode: CertificateMode,
     ) -> BTreeMap<Name, Service> {
         let mut names = Declared::new("service");
@@ -35,15 +36,15 @@ impl Resolver<'_> {
             let hosts = self.hosts(block, name.as_ref(), domain, &mut hosts_taken);
             let app = block.app.as_ref().and_then(|written| self.app(written));
             let backend = self.backend(block, app);
-            let access = self.access(block, app, &mut audiences, default_mode);
+            let policy = self.service_policy(block, app, (&mut audiences, networks), default_mode);
             let title = block.title.as_ref();
             let title = title.and_then(|written| self.display_name(written));
             let max_body = block.max_body.as_ref();
             let max_body = max_body.and_then(|written| self.size(written));
             let headers = self.headers(block);
             let raw = self.raw(block);
-            let resolved = name.zip(backend).zip(access);
-            let Some(((name, backend), access)) = resolved else {
+            let resolved = name.zip(backend).zip(policy);
+            let Some(((name, backend), policy)) = resolved else {
                 continue;
             };
             let title = match (title, app) {
@@ -55,7 +56,11 @@ impl Resolver<'_> {
                 name: name.clone(),
                 title,
                 hosts,
-                access,
+                access: policy.access,
+                paths: policy.paths,
+                preflight: policy.preflight,
+                certificate: policy.certificate,
+                identity: block.identity.is_some(),
                 backend,
                 max_body,
                 header_underscores: block.header_underscores.is_some(),

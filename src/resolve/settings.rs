@@ -156,7 +156,7 @@ impl Resolver<'_> {
         })
     }
 
-    fn ranges(&mut self, list: &[Text]) -> Vec<IpRange> {
+    pub(super) fn ranges(&mut self, list: &[Text]) -> Vec<IpRange> {
         let mut ranges = Vec::new();
         for written in list {
             ranges.extend(self.read(written, IpRange::new, |range, why| {

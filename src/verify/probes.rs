@@ -2,7 +2,7 @@
 
 use super::{Expected, Guard, Outcome, Site, Standing};
 use crate::lock::Issued;
-use crate::model::Name;
+use crate::model::DeviceId;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Visitor {
@@ -71,19 +71,22 @@ pub(crate) fn undeclared(domain: &str) -> [String; 2] {
 /// What is to be asked of a site, where those are all that there are.
 pub(crate) fn probes(site: &Site, all: &[Site], domain: &str, tried: &Tried<'_>) -> Vec<Probe> {
     let nobody = |path: &str, expected| ask(Visitor::Nobody, path, expected);
-    let mut probes = vec![nobody("/", site.nobody())];
+    let mut probes = Vec::new();
+    if !site.is_networked {
+        probes.push(nobody("/", site.nobody()));
+    }
     if let Some(public) = &site.public {
         probes.push(nobody(&public.path, Expected::always(Outcome::Admitted)));
-        let lookalikes = public.lookalikes.iter();
+        let lookalikes = public.lookalikes.iter().filter(|_| !site.is_networked);
         probes.extend(lookalikes.map(|path| nobody(path, site.nobody())));
-        if !public.takes_options {
+        if !public.takes_options && !site.is_networked {
             probes.push(Probe {
                 manner: Manner::Options,
                 ..nobody(&public.path, site.nobody())
             });
         }
     }
-    if site.is_open_at_home() {
+    if site.is_open_at_home() && !site.is_networked {
         probes.extend(
             [Manner::FromHome, Manner::FromElsewhere].map(|manner| Probe {
                 manner,
@@ -96,7 +99,14 @@ pub(crate) fn probes(site: &Site, all: &[Site], domain: &str, tried: &Tried<'_>)
         let refused = Expected::always(Outcome::HandshakeRefused);
         probes.push(ask(Visitor::Stranger, "/", refused));
         for (place, (issued, standing)) in tried.iter().enumerate() {
-            let expected = site.device(&issued.device.person, *standing);
+            let device = &issued.device;
+            if *standing == Standing::Admitted
+                && !site.admits(device, *standing)
+                && site.depends_on_networks(device)
+            {
+                continue;
+            }
+            let expected = site.device(device, *standing);
             probes.push(ask(Visitor::Device(place), "/", expected));
         }
     }
@@ -145,9 +155,8 @@ fn behind_other_names(site: &Site, all: &[Site], domain: &str, tried: &Tried<'_>
             probes.push(behind(name(), Visitor::Nobody, Outcome::Misdirected));
         }
         // Who is let in there is not let in here by that.
-        let admitted = |(issued, standing): &(&Issued, Standing)| {
-            other.admits(&issued.device.person, *standing)
-        };
+        let admitted =
+            |(issued, standing): &(&Issued, Standing)| other.admits(&issued.device, *standing);
         if let Some(place) = tried.iter().position(admitted) {
             probes.push(behind(name(), Visitor::Device(place), Outcome::Misdirected));
         }
@@ -172,10 +181,10 @@ impl Site {
         }
     }
 
-    fn device(&self, person: &Name, standing: Standing) -> Expected {
+    fn device(&self, device: &DeviceId, standing: Standing) -> Expected {
         match standing {
             Standing::Untrusted => Expected::always(Outcome::HandshakeRefused),
-            _ if self.admits(person, standing) => Expected::always(Outcome::Admitted),
+            _ if self.admits(device, standing) => Expected::always(Outcome::Admitted),
             Standing::Admitted | Standing::Unlisted if self.is_open_at_home() => {
                 Expected::at_home()
             }

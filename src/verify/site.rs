@@ -8,7 +8,8 @@ use jiff::Timestamp;
 
 use crate::lock::{Issued, Lock};
 use crate::model::{
-    Access, Backend, CertificateMode, Homelab, Name, PathPattern, PublicPath, Redirect,
+    Access, Backend, CertificateMode, DeviceId, Grant, Homelab, Network, PathPattern, PublicPath,
+    Redirect,
 };
 
 /// A host, and who is let in there.
@@ -19,8 +20,10 @@ pub(crate) struct Site {
     pub host: String,
     /// What the handshake asks, and whether being at home is enough.
     pub guard: Guard,
-    /// Who is let in by certificate.
-    pub people: Arc<BTreeSet<Name>>,
+    /// Whose certificates count.
+    pub grants: Arc<[Grant]>,
+    /// Whether a network is let in without a certificate that is declared by name: nobody knows here who is in it.
+    pub is_networked: bool,
     /// A path that everybody may read.
     pub public: Option<Public>,
     /// Where who is let in is sent to, where that is all that is done.
@@ -86,9 +89,17 @@ impl Site {
         matches!(self.guard, Guard::Required | Guard::Asked { .. })
     }
 
-    /// Whether somebody of that standing is let in wherever they are.
-    pub(crate) fn admits(&self, person: &Name, standing: Standing) -> bool {
-        standing == Standing::Admitted && self.people.contains(person)
+    /// Whether a device of that standing is let in wherever it is.
+    pub(crate) fn admits(&self, device: &DeviceId, standing: Standing) -> bool {
+        let mut everywhere = self.grants.iter().filter(|grant| grant.from.is_empty());
+        standing == Standing::Admitted && everywhere.any(|grant| grant.names_device(device))
+    }
+
+    /// Whether it depends on where a device is that nobody knows here.
+    pub(crate) fn depends_on_networks(&self, device: &DeviceId) -> bool {
+        let mut grants = self.grants.iter();
+        self.is_networked
+            || grants.any(|grant| !grant.from.is_empty() && grant.names_device(device))
     }
 
     /// Whether being at home makes a difference.
@@ -102,7 +113,11 @@ pub(crate) fn sites(homelab: &Homelab, lock: &Lock) -> Vec<Site> {
     let mut sites = Vec::new();
     if homelab.edge.landing {
         let admitted = lock.admitted();
-        let people = admitted.keys().map(|device| device.person.clone());
+        let everybody = Grant {
+            people: Arc::default(),
+            devices: admitted.keys().map(|device| (*device).clone()).collect(),
+            from: BTreeSet::new(),
+        };
         let mut services = homelab.services.values();
         sites.push(Site {
             service: String::from("(landing page)"),
@@ -110,24 +125,23 @@ pub(crate) fn sites(homelab: &Homelab, lock: &Lock) -> Vec<Site> {
             guard: Guard::Asked {
                 home: services.any(|service| service.access.is_open_at_home()),
             },
-            people: Arc::new(people.collect()),
+            grants: Arc::new([everybody]),
+            is_networked: false,
             public: None,
             redirect: None,
             identity: false,
         });
     }
     for service in homelab.services.values() {
-        let (guard, people, identity) = match &service.access {
-            Access::Everyone => (Guard::Open, Arc::default(), false),
-            Access::Lan { .. } => (Guard::Home, Arc::default(), false),
-            Access::Certificate(allowed) => {
-                let guard = match allowed.certificate {
-                    CertificateMode::Required => Guard::Required,
-                    CertificateMode::Asked => Guard::Asked { home: allowed.lan },
-                };
-                (guard, allowed.people.clone(), allowed.identity)
-            }
+        let access = &service.access;
+        let home = access.is_open_at_home();
+        let guard = match (access, service.certificate) {
+            (Access::Everyone, _) => Guard::Open,
+            (Access::Networks { .. }, _) => Guard::Home,
+            (Access::Certificate(_), Some(CertificateMode::Required)) => Guard::Required,
+            (Access::Certificate(_), _) => Guard::Asked { home },
         };
+        let is_named = |network: &Network| *network != Network::Lan;
         let paths = service.access.public();
         let readable = |public: &&PublicPath| public.methods.contains("GET");
         let readable = paths.iter().find(readable);
@@ -136,13 +150,16 @@ pub(crate) fn sites(homelab: &Homelab, lock: &Lock) -> Vec<Site> {
                 service: service.name.to_string(),
                 host: host.to_string(),
                 guard,
-                people: people.clone(),
-                public: readable.map(Public::of),
+                grants: access.grants().into(),
+                is_networked: access.networks().any(is_named),
+                public: readable
+                    .filter(|_| service.paths.is_empty())
+                    .map(Public::of),
                 redirect: match &service.backend {
                     Backend::Redirect(redirect) => Some(redirect.clone()),
                     _ => None,
                 },
-                identity,
+                identity: service.identity,
             });
         }
     }

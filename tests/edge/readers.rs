@@ -7,6 +7,7 @@
 mod servers;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use crate::house::House;
 use crate::support::caddy::{Caddy, Version};
@@ -155,16 +156,18 @@ fn targets() -> Vec<String> {
 }
 
 /// Sends all targets to one host, over as few connections as the server leaves open.
-fn read(
+fn read_by(
     caddy: &Caddy,
     host: &str,
-    pem: Option<&std::path::PathBuf>,
+    (method, pem): (&str, Option<&PathBuf>),
     targets: &[String],
 ) -> Vec<Read> {
     let mut all: Vec<Read> = Vec::new();
     while all.len() < targets.len() {
         let rest = &targets[all.len()..];
-        let get = |target: &String| format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        let get = |target: &String| {
+            format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n\r\n")
+        };
         let sent: String = rest.iter().map(get).collect();
         let sent = sent + &request("GET", "/end", host);
         let reply = Wire::named(caddy, host).maybe_pem(pem).send(&sent);
@@ -199,7 +202,8 @@ fn only_what_is_public(version: Version) {
     let granted = BTreeSet::from(["share".to_owned(), "up".to_owned()]);
     let mut wrong = Vec::new();
     for (name, _) in servers.all() {
-        let reads = read(&caddy, &format!("{name}.home.example.com"), None, &targets);
+        let host = format!("{name}.home.example.com");
+        let reads = read_by(&caddy, &host, ("GET", None), &targets);
         let passed: BTreeMap<&str, &BTreeSet<String>> = { reads.iter() }
             .filter_map(|read| Some((read.target.as_str(), read.names.as_ref()?)))
             .collect();
@@ -226,4 +230,190 @@ fn no_upstream_answers_for_what_is_not_public_behind_the_old_caddy() {
 #[test]
 fn no_upstream_answers_for_what_is_not_public_behind_the_new_caddy() {
     only_what_is_public(Version::New);
+}
+
+/// Paths that no upstream takes for another one, though they look strange.
+const APART: [&str; 14] = [
+    "/",
+    "/x",
+    "/x/admin",
+    "/administrator",
+    "/admin-x/y",
+    "/x/.git/config",
+    "/.well-known/x",
+    "/a/b%2Fc/d",
+    "/a//b/",
+    "/%E6%96%87%E4%BB%B6/x",
+    "/Stra%C3%9Fe/x;y",
+    "/a/100%25",
+    "/x/a.b.c",
+    "/api/[x]",
+];
+
+/// What is plainly below `/admin/`, and what some upstream could take for it.
+const ADMIN: [&str; 26] = [
+    "/admin/x",
+    "/admin/",
+    "/admin",
+    "/ADMIN/x",
+    "/%61dmin/x",
+    "/admin;x/y",
+    "/admin.json",
+    "/admin%20/x",
+    "/admin::$INDEX_ALLOCATION/x",
+    "/;x/admin/y",
+    "/./admin/x",
+    "/x/../admin/x",
+    "/x/%2e%2e/admin",
+    "/x/..;/admin",
+    "/x/..%2fadmin",
+    "/x%5c..%5cadmin",
+    "/x/%252e%252e/admin",
+    "//x/admin",
+    "/%2fx/admin",
+    "/%5cx/admin",
+    "/%c3%a1dmin/x",
+    "/%ef%bd%81dmin/x",
+    "/adm%c4%b1n/x",
+    "/admin%00/x",
+    "/%c0%ae%c0%ae/admin",
+    "/(S(x))/admin/x",
+];
+
+/// Behind a service of which one path is narrower, and one wider for some methods.
+fn narrowed(version: Version) {
+    let servers = Servers::start();
+    let services = servers.all().map(|(name, address)| {
+        format!(
+            "service \"{name}\" {{
+                upstream \"http://{address}\"
+                open \"everyone\"
+                path \"/admin/*\" {{ allow \"alice\"; }}
+                path \"/hooks/*\" {{ open \"everyone\" methods=\"POST\"; }}
+            }}\n"
+        )
+    });
+    let house = House::new(&format!(
+        "domain \"home.example.com\"\nedge {{ caddy \"2.6\"; }}\n{PEOPLE}\n{}",
+        services.concat()
+    ));
+    let caddy = house.serve(version);
+    let [alice, bob] =
+        ["alice", "bob"].map(|person| house.bundle(person, "laptop").pem(&house.lab.home()));
+    let mut targets = targets();
+    targets.extend(APART.into_iter().chain(ADMIN).map(str::to_owned));
+    let mut wrong = Vec::new();
+    for (name, _) in servers.all() {
+        let host = format!("{name}.home.example.com");
+        for (who, pem, method) in [
+            ("nobody", None, "GET"),
+            ("nobody", None, "POST"),
+            ("bob", Some(&bob), "GET"),
+            ("alice", Some(&alice), "GET"),
+        ] {
+            // Whoever has no certificate is tried in full, for each method; the others by a part.
+            let some: Vec<String> = match who {
+                "nobody" if method == "GET" => targets.clone(),
+                _ => targets.iter().rev().take(400).cloned().collect(),
+            };
+            let reads = read_by(&caddy, &host, (method, pem), &some);
+            let mut passed = 0;
+            for read in &reads {
+                let Some(names) = &read.names else {
+                    let must = APART.contains(&&read.target[..])
+                        || who == "alice" && read.target == "/admin/x";
+                    if must {
+                        wrong.push(format!(
+                            "{who} {method} {name}: {} does not pass",
+                            read.target
+                        ));
+                    }
+                    continue;
+                };
+                passed += 1;
+                let is_granted = |name: &str| match name {
+                    "admin" => who == "alice",
+                    "hooks" => method == "POST",
+                    _ => true,
+                };
+                if !names.iter().all(|name| is_granted(name)) {
+                    wrong.push(format!(
+                        "{who} {method} {name}: {} is read as {names:?}",
+                        read.target
+                    ));
+                }
+            }
+            assert!(passed > 50, "{who} {method} {name}: {passed}");
+        }
+    }
+    crate::assert_none(&wrong);
+}
+
+/// Behind a service that is guarded, and of which one path is open.
+fn widened(version: Version) {
+    let servers = Servers::start();
+    let services = servers.all().map(|(name, address)| {
+        format!(
+            "service \"{name}\" {{ upstream \"http://{address}\"; allow \"alice\"; path \"/share/*\" {{ open \"everyone\"; }}; path \"/admin/*\" {{ allow \"bob\"; }}; }}\n"
+        )
+    });
+    let house = House::new(&format!(
+        "domain \"home.example.com\"\nedge {{ caddy \"2.6\"; }}\n{PEOPLE}\n{}",
+        services.concat()
+    ));
+    let caddy = house.serve(version);
+    let [alice, bob] =
+        ["alice", "bob"].map(|person| house.bundle(person, "laptop").pem(&house.lab.home()));
+    let mut targets = targets();
+    targets.extend(ADMIN.map(str::to_owned));
+    let mut wrong = Vec::new();
+    for (name, _) in servers.all() {
+        let host = format!("{name}.home.example.com");
+        for (who, pem, granted) in [
+            ("nobody", None, &["share"][..]),
+            ("bob", Some(&bob), &["share", "admin"]),
+            ("alice", Some(&alice), &["share", "up", "hooks", "other"]),
+        ] {
+            let reads = read_by(&caddy, &host, ("GET", pem), &targets);
+            let passed: Vec<_> = { reads.iter() }
+                .filter_map(|read| Some((&read.target, read.names.as_ref()?)))
+                .collect();
+            for (target, names) in &passed {
+                if !names.iter().all(|name| granted.contains(&&name[..])) {
+                    wrong.push(format!("{who} {name}: {target} is read as {names:?}"));
+                }
+            }
+            for plain in PLAIN.iter().filter(|plain| plain.starts_with("/share/")) {
+                if !passed.iter().any(|(target, _)| target == plain) {
+                    wrong.push(format!("{who} {name}: {plain} does not pass"));
+                }
+            }
+        }
+    }
+    crate::assert_none(&wrong);
+}
+
+const PEOPLE: &str = r#"
+person "alice" { device "laptop" platform="linux"; }
+person "bob" { device "laptop" platform="linux"; }
+"#;
+
+#[test]
+fn no_upstream_answers_for_a_narrower_path_behind_the_old_caddy() {
+    narrowed(Version::Old);
+}
+
+#[test]
+fn no_upstream_answers_for_a_narrower_path_behind_the_new_caddy() {
+    narrowed(Version::New);
+}
+
+#[test]
+fn no_upstream_answers_for_more_than_a_wider_path_behind_the_old_caddy() {
+    widened(Version::Old);
+}
+
+#[test]
+fn no_upstream_answers_for_more_than_a_wider_path_behind_the_new_caddy() {
+    widened(Version::New);
 }

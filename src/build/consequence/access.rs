@@ -44,8 +44,8 @@ impl<'e> People<'e> {
         // The landing page shows each what they may use, which is told of those services. What is or was
         // open to everyone is told of the service.
         if service == LANDING
-            || was.is_open(OpenFrom::Everywhere)
-            || is.is_open(OpenFrom::Everywhere)
+            || was.is_open(&OpenFrom::Everywhere)
+            || is.is_open(&OpenFrom::Everywhere)
         {
             return;
         }
@@ -53,7 +53,7 @@ impl<'e> People<'e> {
             self.gains.entry(person).or_default().push(service);
         }
         for person in was.people.difference(&is.people) {
-            let list = if is.is_open(OpenFrom::Lan) {
+            let list = if is.is_open(&OpenFrom::Lan) {
                 &mut self.home
             } else {
                 &mut self.loses
@@ -161,6 +161,11 @@ fn surroundings(before: &Exposure, after: &Exposure, found: &mut Vec<Consequence
         let (was, is) = (listed(&before.lan), listed(&after.lan));
         let text =
             format_args!("the LAN, where some services are open, becomes {is}; it was {was}");
+        found.push(Consequence::new(Kind::Opens, ALL, text));
+    }
+    let mut networks = after.networks.iter();
+    if networks.any(|(name, ranges)| before.networks.get(name).is_some_and(|was| was != ranges)) {
+        let text = "other addresses are in a network that is declared by name: see exposure.md";
         found.push(Consequence::new(Kind::Opens, ALL, text));
     }
     if before.behind != after.behind {

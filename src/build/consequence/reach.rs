@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::derive::{ALL, Exposure, LANDING, OpenFrom, Opening};
+use crate::derive::{ALL, Exposure, Guarded, LANDING, OpenFrom, Opening, PathExposure};
 use crate::model::CertificateMode;
 
 /// How one service can be reached.
@@ -16,6 +16,10 @@ pub(super) struct Reach<'e> {
     pub identity: bool,
     /// One set for all services that let in the same people.
     pub people: Cow<'e, BTreeSet<&'e str>>,
+    /// Whose certificates count in some networks only.
+    pub confined: Vec<&'e Guarded>,
+    /// The paths that have policies of their own.
+    pub paths: Vec<&'e PathExposure>,
 }
 
 /// The sets of people who are let in together, by name.
@@ -44,36 +48,55 @@ pub(super) fn reaches<'e>(
         reach.identity = guarded.identity;
         let name = guarded.audience.as_deref();
         if let Some(people) = name.and_then(|name| audiences.get(name)) {
-            reach.people = Cow::Borrowed(people);
+            // Mostly there is one set, which many services share.
+            if reach.people.is_empty() {
+                reach.people = Cow::Borrowed(people);
+            } else {
+                reach.people.to_mut().extend(people);
+            }
         }
+        let devices = guarded.devices.iter().map(String::as_str);
+        if !guarded.devices.is_empty() {
+            reach.people.to_mut().extend(devices);
+        }
+        if !guarded.from.is_empty() {
+            reach.confined.push(guarded);
+        }
+    }
+    for path in &exposure.paths {
+        let reach = reaches.entry(&path.service).or_default();
+        reach.paths.push(path);
     }
     reaches
 }
 
 impl Reach<'_> {
     /// Whether all of it is open from there without a certificate.
-    pub(super) fn is_open(&self, from: OpenFrom) -> bool {
+    pub(super) fn is_open(&self, from: &OpenFrom) -> bool {
         let mut openings = self.openings.iter();
-        openings.any(|opening| opening.is_whole() && covers_place(opening.from, from))
+        openings.any(|opening| opening.is_whole() && covers_place(&opening.from, from))
     }
 
     /// Whether all that an opening opens is open.
     pub(super) fn covers(&self, other: &Opening) -> bool {
         self.openings.iter().any(|opening| {
-            covers_place(opening.from, other.from)
+            covers_place(&opening.from, &other.from)
+                && opening.origins == other.origins
                 && covers_path(&opening.path, &other.path)
                 && covers_methods(opening, other)
         })
     }
 }
 
-fn covers_place(from: OpenFrom, other: OpenFrom) -> bool {
-    from == other || from == OpenFrom::Everywhere
+fn covers_place(from: &OpenFrom, other: &OpenFrom) -> bool {
+    from == other || *from == OpenFrom::Everywhere
 }
 
-/// Whether a pattern matches whatever the other does: they are whole paths, or end in `/*`.
+/// Whether a pattern matches whatever the other does, as far as that is seen: the pattern ends in `/*`.
 fn covers_path(pattern: &str, other: &str) -> bool {
-    let below = pattern.strip_suffix('*');
+    let below = pattern
+        .strip_suffix('*')
+        .filter(|below| below.ends_with('/'));
     pattern == other || below.is_some_and(|below| other.starts_with(below))
 }
 

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use super::reach::{Reach, shown};
 use super::{Consequence, Kind};
-use crate::derive::{OpenFrom, Opening};
+use crate::derive::{OpenFrom, Opening, PathExposure};
 use crate::diagnostic::{joined, listed};
 use crate::model::CertificateMode;
 
@@ -33,7 +33,7 @@ pub(super) fn compare_service(
     for opening in is.openings.iter().filter(|opening| !was.covers(opening)) {
         service.opens(opening);
     }
-    if was.is_open(OpenFrom::Everywhere) && !is.is_open(OpenFrom::Everywhere) {
+    if was.is_open(&OpenFrom::Everywhere) && !is.is_open(&OpenFrom::Everywhere) {
         service.closes_to_everyone(is);
     } else {
         for opening in was.openings.iter().filter(|opening| !is.covers(opening)) {
@@ -41,6 +41,7 @@ pub(super) fn compare_service(
         }
     }
     service.compare_certificates(was, is);
+    service.compare_paths(was, is);
 }
 
 impl Service<'_> {
@@ -67,7 +68,11 @@ impl Service<'_> {
     fn opens(&mut self, opening: &Opening) {
         let (name, place) = (self.name, place(opening));
         let without = "without a certificate";
-        match (opening.is_whole(), opening.from) {
+        match (opening.is_whole(), &opening.from) {
+            (true, OpenFrom::Network(network)) => {
+                let text = format_args!("{name} becomes open in the network {network}, {without}");
+                self.tell(Kind::Opens, text);
+            }
             (true, OpenFrom::Lan) => {
                 let text = format_args!("{name} becomes open on the LAN, {without}");
                 self.tell(Kind::Opens, text);
@@ -133,6 +138,32 @@ impl Service<'_> {
     }
 }
 
+impl Service<'_> {
+    /// A path's policy may be wider or narrower than that of all else: what changes in one is told as what opens.
+    fn compare_paths(&mut self, was: &Reach<'_>, is: &Reach<'_>) {
+        let name = self.name;
+        for path in is.paths.iter().filter(|path| !was.paths.contains(path)) {
+            let path = &path.path;
+            self.tell(
+                Kind::Opens,
+                format_args!("{path} of {name} has another policy from now on: see exposure.md"),
+            );
+        }
+        let gone = |path: &&&PathExposure| is.paths.iter().all(|now| now.path != path.path);
+        for path in was.paths.iter().filter(gone) {
+            let path = &path.path;
+            let text = format_args!("{path} of {name} has no policy of its own any more");
+            self.tell(Kind::Opens, text);
+        }
+        if was.confined != is.confined {
+            let text = format_args!(
+                "whose certificates count at {name} in which networks is changed: see exposure.md"
+            );
+            self.tell(Kind::Opens, text);
+        }
+    }
+}
+
 pub(super) fn appears(service: &str, is: &Reach<'_>) -> Consequence {
     let ways = openings(is);
     let kind = if ways.is_empty() {
@@ -180,7 +211,8 @@ impl Display for Way<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Way::Links(links) => write!(f, "everyone at {links} share-link paths"),
-            Way::Opening(opening) => match (opening.is_whole(), opening.from) {
+            Way::Opening(opening) => match (opening.is_whole(), &opening.from) {
+                (true, OpenFrom::Network(network)) => write!(f, "open in the network {network}"),
                 (true, OpenFrom::Lan) => f.write_str("open on the LAN"),
                 (true, OpenFrom::Everywhere) => f.write_str("open to everyone"),
                 _ => write!(f, "everyone at {}", place(opening)),
@@ -201,12 +233,20 @@ fn with_certificate(reach: &Reach<'_>) -> impl Display {
 
 /// `/share/* (GET, HEAD)`.
 fn place(opening: &Opening) -> impl Display {
-    let from = match opening.from {
-        OpenFrom::Lan => " on the LAN",
-        OpenFrom::Everywhere => "",
-    };
     fmt::from_fn(move |f| {
-        write!(f, "{}{from}", opening.path)?;
+        f.write_str(&opening.path)?;
+        match &opening.from {
+            OpenFrom::Lan => f.write_str(" on the LAN")?,
+            OpenFrom::Network(network) => write!(f, " in the network {network}")?,
+            OpenFrom::Everywhere => {}
+        }
+        if !opening.origins.is_empty() {
+            write!(
+                f,
+                " for what pages of {} may send",
+                listed(&opening.origins)
+            )?;
+        }
         match opening.methods.as_slice() {
             [] => Ok(()),
             methods => write!(f, " ({})", listed(methods)),

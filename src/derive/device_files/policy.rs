@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::content::{Hosts, RegistryValue};
 use crate::lock::{Authority, Lock};
-use crate::model::{Access, Admission, Homelab, Person};
+use crate::model::{Admission, Homelab, Person, Service};
 use crate::once::Once;
 use crate::pki::SubjectAttribute;
 use crate::root::IssuanceId;
@@ -25,7 +25,7 @@ pub(crate) struct CommonParts<'p> {
     pub(super) issuers: BTreeMap<IssuanceId, IssuerFilter>,
     pub(super) sealed_root: Option<blake3::Hash>,
     /// The hosts of each service behind certificates.
-    hosts: Vec<(&'p Access, Vec<Arc<str>>)>,
+    hosts: Vec<(&'p Service, Vec<Arc<str>>)>,
     lists: RefCell<Once<[Arc<str>]>>,
     entries: RefCell<Once<str>>,
     policies: RefCell<BTreeMap<(Hosts, Vec<IssuerFilter>), Policy>>,
@@ -50,10 +50,10 @@ impl<'p> CommonParts<'p> {
             (authority.id, issuer_filter(told))
         };
         let services = homelab.services.values();
-        let guarded = services.filter(|s| matches!(s.access, Access::Certificate(_)));
+        let guarded = services.filter(|service| service.certificate.is_some());
         let hosts = guarded.map(|service| {
             let hosts = service.hosts.iter().map(|host| host.as_str().into());
-            (&service.access, hosts.collect())
+            (service, hosts.collect())
         });
         CommonParts {
             homelab,
@@ -69,8 +69,10 @@ impl<'p> CommonParts<'p> {
     /// The hosts that ask this person for a certificate, sorted: those of services behind certificates
     /// that the person may use, be it at home only, and of the landing page.
     pub(crate) fn asking(&self, person: &Person) -> Hosts {
-        let services = { self.hosts.iter() }
-            .filter(|(access, _)| access.admits(&person.name) != Admission::Nowhere);
+        let services = { self.hosts.iter() }.filter(|(service, _)| {
+            let admission = service.access.admits(&person.name);
+            admission != Admission::Nowhere || service.is_opened_by(&person.name)
+        });
         let mut hosts: Vec<Arc<str>> = services.flat_map(|(_, hosts)| hosts.clone()).collect();
         if self.homelab.edge.landing {
             hosts.push(self.homelab.domain.as_str().into());

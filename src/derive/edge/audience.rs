@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::people::{Admitted, Person};
-use crate::model::{CaddyVersion, Homelab, Name, Service};
+use crate::model::{CaddyVersion, Homelab, Name};
 
 /// Certificates that a site lists itself, even where others list the same. A home of ten devices has twenty while each of them
 /// is being renewed, and is read best where each site says who gets in. That is a line of 1.3 KB; what is longer nobody reads.
@@ -15,8 +15,9 @@ pub(super) const SHORT: usize = 20;
 /// A set of people who are let in by certificate.
 #[derive(Debug, Serialize)]
 pub(crate) struct Audience {
-    /// The first service that lets in exactly these: no other set can have its name.
-    pub name: Name,
+    /// The first service that lets in exactly these, with a number behind a dot where that has let in others already: no other set can
+    /// have its name.
+    pub name: String,
     /// Who, by their places among all people, sorted.
     pub people: Arc<[usize]>,
     /// How many certificates they have.
@@ -58,6 +59,13 @@ impl Listed {
     }
 }
 
+/// What upstreams are told of who comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    Nothing,
+    Who,
+}
+
 /// How many sites go by a set, while they are gathered.
 #[derive(Default)]
 struct Uses {
@@ -71,6 +79,7 @@ pub(crate) struct Audiences<'h> {
     places: BTreeMap<&'h Name, usize>,
     by_people: BTreeMap<Arc<[usize]>, usize>,
     by_names: BTreeMap<&'h BTreeSet<Name>, Option<usize>>,
+    names: BTreeSet<String>,
     all: Vec<(Audience, Uses)>,
 }
 
@@ -90,6 +99,7 @@ impl<'h> Audiences<'h> {
             places,
             by_people: BTreeMap::new(),
             by_names: BTreeMap::new(),
+            names: BTreeSet::new(),
             all: Vec::new(),
         }
     }
@@ -99,23 +109,52 @@ impl<'h> Audiences<'h> {
         self.places.get(name).copied()
     }
 
-    /// The place of the set that a service lets in; none where nobody in it has a certificate. Services come in the order of
+    /// The place of a set that a service lets in; none where nobody in it has a certificate. Services come in the order of
     /// their names.
-    pub(crate) fn of(&mut self, service: &'h Service) -> Option<usize> {
-        let allowed = service.access.allowed()?;
-        let names = &*allowed.people;
+    pub(crate) fn of(
+        &mut self,
+        service: &Name,
+        names: &'h BTreeSet<Name>,
+        told: Told,
+    ) -> Option<usize> {
         let place = match self.by_names.get(names) {
             Some(known) => *known,
             None => {
-                let place = self.gathered(&service.name, names);
+                let place = self.gathered(service, names);
                 self.by_names.insert(names, place);
                 place
             }
         }?;
+        self.used(place, told);
+        Some(place)
+    }
+
+    /// The place of the set of everybody who is in one of these, or among those that are named here.
+    pub(crate) fn of_all(
+        &mut self,
+        service: &Name,
+        names: &BTreeSet<Name>,
+        told: Told,
+    ) -> Option<usize> {
+        let place = self.gathered(service, names)?;
+        self.used(place, told);
+        Some(place)
+    }
+
+    fn used(&mut self, place: usize, told: Told) {
         let uses = &mut self.all[place].1;
         uses.sites += 1;
-        uses.with_identity += usize::from(allowed.identity);
-        Some(place)
+        uses.with_identity += usize::from(told == Told::Who);
+    }
+
+    /// A name that no other set has.
+    fn free_name(&mut self, service: &Name) -> String {
+        let numbered = (2..).map(|number| format!("{service}.{number}"));
+        let mut names = std::iter::once(service.to_string()).chain(numbered);
+        let name = names.find(|name| !self.names.contains(name));
+        let name = name.expect("there are more numbers than sets");
+        self.names.insert(name.clone());
+        name
     }
 
     fn gathered(&mut self, service: &Name, names: &BTreeSet<Name>) -> Option<usize> {
@@ -127,9 +166,10 @@ impl<'h> Audiences<'h> {
             return Some(*known);
         }
         let devices = people.iter().map(|place| self.people[*place].devices.len());
+        let certificates = devices.sum();
         let audience = Audience {
-            name: service.clone(),
-            certificates: devices.sum(),
+            name: self.free_name(service),
+            certificates,
             people: Arc::clone(&people),
             listed: Listed::InSites,
             told: false,

@@ -97,7 +97,9 @@ fn visitors(homelab: &Homelab, audiences: &Audiences<'_>) -> BTreeMap<Vec<Link>,
             match access.admits(name) {
                 Admission::Nowhere => None,
                 Admission::LanOnly => Some(true),
-                Admission::Everyone | Admission::WithCertificate { .. } => Some(false),
+                Admission::Everyone
+                | Admission::WithCertificate { .. }
+                | Admission::InNetwork { .. } => Some(false),
             }
         });
         visitors.entry(links).or_default().push(place);

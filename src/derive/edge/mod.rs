@@ -4,12 +4,14 @@
 //! cannot tell different stories.
 
 mod audience;
+mod entrance;
 mod issuer;
 mod landing;
 mod people;
+mod policies;
 mod site;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
 
 use data_encoding::BASE64;
@@ -18,9 +20,10 @@ use serde::Serialize;
 pub(super) use audience::Audience;
 pub(crate) use landing::{Landing, LandingPages, Link};
 pub(super) use people::{Device, Person};
-pub(super) use site::{Condition, Guard, Handler, PageKind, Public, Site};
+pub(super) use site::{Condition, Guard, Matcher, PageKind, PathSite, Public, Site};
 
 use audience::Audiences;
+use entrance::{Entrances, Ways};
 use issuer::{AcmeDns, AcmeIssuer};
 
 use crate::lock::{Issued, Lock};
@@ -86,6 +89,8 @@ pub(crate) struct Sites {
     pub hsts: bool,
     /// What counts as the LAN: ranges, or `private_ranges`.
     pub lan: Vec<String>,
+    /// The networks that are declared by name.
+    pub networks: BTreeMap<String, Vec<String>>,
     /// The proxies that stand before this one.
     pub behind: Option<Behind>,
     /// As in [`Globals`].
@@ -96,6 +101,8 @@ pub(crate) struct Sites {
     pub people: Vec<Person>,
     /// The sets of people that sites let in, in the order of their names.
     pub audiences: Vec<Audience>,
+    /// Whether some site has policies for paths, for which it is asked whether a path has one reading.
+    pub path_policies: bool,
     /// Whether some site opens paths, for which a path has to be plain.
     pub plain_paths: bool,
     /// Whether some site has to keep requests from climbing.
@@ -166,10 +173,22 @@ fn sites<'h>(
     let settings = &homelab.edge;
     let services = || homelab.services.values();
     // How an audience is said depends on how many services let it in: all are gathered before any site is made.
-    let let_in: Vec<Option<usize>> = services().map(|service| audiences.of(service)).collect();
+    let ways: Vec<Ways> = services()
+        .map(|service| Ways::of(service, &mut audiences))
+        .collect();
     let (people, audiences) = audiences.finish(settings.caddy);
-    let sites: Vec<Site> = iter::zip(services(), let_in)
-        .map(|(service, audience)| Site::new(service, audience, &audiences, &people))
+    let lan = match settings.lan.as_slice() {
+        [] => vec!["private_ranges".into()],
+        ranges => ranges.iter().map(ToString::to_string).collect(),
+    };
+    let entrances = Entrances {
+        homelab,
+        audiences: &audiences,
+        people: &people,
+        lan: &lan,
+    };
+    let sites: Vec<Site> = iter::zip(services(), &ways)
+        .map(|(service, ways)| Site::new(service, ways, &entrances))
         .collect();
     let has_named_routes = settings.caddy >= CaddyVersion::NAMED_ROUTES;
     let asked = sites.iter().filter_map(|site| site.certificate);
@@ -197,12 +216,16 @@ fn sites<'h>(
         wildcard: settings.caddy >= CaddyVersion::WILDCARD
             && matches!(settings.certificates, SiteCertificates::Dns(_)),
         hsts: settings.are_public(&settings.certificates),
-        lan: match settings.lan.as_slice() {
-            [] => vec!["private_ranges".into()],
-            ranges => ranges.iter().map(ToString::to_string).collect(),
-        },
+        networks: { homelab.networks.iter() }
+            .map(|(name, ranges)| {
+                let ranges = ranges.iter().map(ToString::to_string);
+                (name.to_string(), ranges.collect())
+            })
+            .collect(),
+        lan,
         behind: settings.behind.clone(),
         retired: lock.map_or_else(Vec::new, |lock| retired(homelab, lock)),
+        path_policies: sites.iter().any(|site| !site.policies.is_empty()),
         plain_paths: sites.iter().any(|site| site.plain_path),
         no_climbing: services().any(|service| service.backend.keeps_from_climbing()),
         page_kinds: page_kinds.chain(landing.iter().map(|l| l.pages)).collect(),

@@ -1,16 +1,17 @@
 //! One site of the Caddyfile: its handlers, of which the first that matches answers a request.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::audience::Audience;
-use super::people::Person;
+use super::audience::Told;
+use super::entrance::{Entrances, Ways};
+use super::people::Device;
+use super::policies::Policy;
 use crate::model::{
-    Access, Allowed, Backend, ByteSize, CertificateMode, Header, Host, Methods, Name, PublicPath,
-    Raw, Service, uri_pattern,
+    Access, Backend, ByteSize, CertificateMode, Grant, Header, Host, Methods, Name, Network,
+    Opened, Origin, PathPattern, PublicPath, Raw, Service,
 };
 
 /// One service's site.
@@ -25,8 +26,16 @@ pub(crate) struct Site {
     pub pages: PageKind,
     /// Who is let in by certificate, by the place among [`Sites::audiences`](super::Sites::audiences); none where nobody is.
     pub audience: Option<usize>,
+    /// Whose certificates count, but for those of paths.
+    pub admitted: Vec<AdmittedSet>,
     /// Whether the upstream is told who came.
     pub identity: bool,
+    /// The audiences whose lists stand apart and are looked into before anything else, by their places.
+    pub apart: Vec<usize>,
+    /// The policies that all have to grant a request; none where no path has one of its own.
+    pub policies: Vec<Policy>,
+    /// The paths with policies of their own, as they are exposed.
+    pub paths: Vec<PathSite>,
     /// Whether a handler is for paths, which then have to be plain.
     pub plain_path: bool,
     /// The last one is for whoever no other matches.
@@ -40,6 +49,28 @@ pub(crate) struct Site {
     pub headers: Vec<Header>,
     /// Lines that stand before the backend as they are.
     pub raw: Vec<String>,
+}
+
+/// Certificates that count together.
+#[derive(Debug, Serialize)]
+pub(crate) struct AdmittedSet {
+    /// By the place among [`Sites::audiences`](super::Sites::audiences).
+    pub audience: Option<usize>,
+    /// Single devices.
+    pub devices: Vec<String>,
+    /// The networks in which they count; empty for everywhere.
+    pub from: Vec<String>,
+}
+
+/// A path with a policy of its own.
+#[derive(Debug, Serialize)]
+pub(crate) struct PathSite {
+    pub path: PathPattern,
+    pub admitted: Vec<AdmittedSet>,
+    /// The networks that need no certificate.
+    pub networks: Vec<String>,
+    /// Whether everyone is let in, by the methods that there are, or by all where there are none.
+    pub everyone: Option<Vec<Cow<'static, str>>>,
 }
 
 /// Which headers are kept from an upstream, by the name of the snippet that removes them.
@@ -92,10 +123,67 @@ pub(crate) enum Condition {
     Certificates { people: Arc<[usize]> },
     /// Their certificate is of an audience whose list stands apart from the sites.
     Audience { audience: usize },
+    /// The same, where the list has been looked into already.
+    Marked { audience: usize },
+    /// Their certificate is one of these devices'.
+    Devices { devices: Vec<Device> },
     /// They come from the LAN.
     Lan,
+    /// They come from a network that is declared by name.
+    Network { network: Name, ranges: Vec<String> },
+    /// They have such a certificate, and come from such a network.
+    Within {
+        certificate: Box<Condition>,
+        ranges: Vec<String>,
+    },
     /// They ask for a path that is open to everyone.
     Public(Public),
+    /// A browser asks for them what a page of one of these origins may send.
+    Preflight { origins: Vec<Origin> },
+    /// They ask by one of these methods.
+    Methods { methods: Methods },
+    /// They ask for what is plainly a path of another policy.
+    Below {
+        path: PathPattern,
+        uri_pattern: String,
+    },
+    /// All policies grant it, perhaps only as it was sent; and they have such a certificate.
+    Granted {
+        certificate: Option<Box<Condition>>,
+        as_sent: bool,
+        /// Their variables.
+        policies: Vec<String>,
+    },
+}
+
+impl Condition {
+    /// The same where lists that stand apart have been looked into.
+    pub(super) fn marked(self) -> Condition {
+        match self {
+            Condition::Audience { audience } => Condition::Marked { audience },
+            Condition::Within {
+                certificate,
+                ranges,
+            } => Condition::Within {
+                certificate: Box::new(certificate.marked()),
+                ranges,
+            },
+            other => other,
+        }
+    }
+
+    /// The audience whose list is to be looked into before.
+    fn looked_into(&self) -> Option<usize> {
+        match self {
+            Condition::Marked { audience } => Some(*audience),
+            Condition::Within { certificate, .. } => certificate.looked_into(),
+            Condition::Granted {
+                certificate: Some(certificate),
+                ..
+            } => certificate.looked_into(),
+            _ => None,
+        }
+    }
 }
 
 /// Paths open to everyone, for the same methods.
@@ -130,38 +218,49 @@ pub(crate) enum Answer {
 }
 
 impl Site {
-    /// The site of a service that lets in this audience, of these people.
-    pub(crate) fn new(
-        service: &Service,
-        audience: Option<usize>,
-        audiences: &[Audience],
-        people: &[Person],
-    ) -> Site {
+    /// The site of a service that lets in these sets of people.
+    pub(super) fn new(service: &Service, ways: &Ways, entrances: &Entrances<'_>) -> Site {
         let access = &service.access;
-        let allowed = access.allowed();
-        let handlers = match access {
-            Access::Everyone => vec![Handler::rest(Answer::Backend { person: None })],
-            Access::Lan { .. } | Access::Certificate(_) => {
-                let by_certificate = Option::zip(allowed, audience).map(|(allowed, place)| {
-                    by_certificate(allowed, (place, &audiences[place]), people)
-                });
-                let lan = Handler::lan(Answer::Backend { person: None });
-                let lan = access.is_open_at_home().then_some(lan);
-                { by_certificate.into_iter().flatten() }
-                    .chain(lan)
-                    .chain(public(access.public()))
-                    .chain([Handler::rest(Answer::Refusal)])
-                    .collect()
-            }
+        let mut policies = Vec::new();
+        let mut handlers = if service.paths.is_empty() {
+            let told = match service.identity {
+                true => Told::Who,
+                false => Told::Nothing,
+            };
+            entrances.of_service(service, &ways.base, told)
+        } else {
+            policies = entrances.policies(service, ways);
+            entrances.granted(&policies, ways)
         };
+        if !service.paths.is_empty() || *access != Access::Everyone {
+            handlers.push(Handler::rest(Answer::Refusal));
+        }
+        let unconfined = access
+            .grants()
+            .first()
+            .filter(|grant| grant.from.is_empty());
         Site {
             service: service.name.clone(),
             hosts: service.hosts.clone(),
-            certificate: allowed.map(|allowed| allowed.certificate),
-            pages: PageKind::of(access),
-            audience,
-            identity: allowed.is_some_and(|allowed| allowed.identity),
-            plain_path: !access.public().is_empty(),
+            certificate: service.certificate,
+            pages: PageKind::of(service),
+            audience: unconfined.and(ways.base.first().copied().flatten()),
+            admitted: admitted(access.grants(), &ways.base),
+            identity: service.identity,
+            apart: apart(&policies, &handlers),
+            plain_path: !access.public().is_empty() || !policies.is_empty(),
+            paths: std::iter::zip(&service.paths, &ways.paths)
+                .map(|(path, places)| PathSite {
+                    path: path.path.clone(),
+                    admitted: admitted(&path.grants, places),
+                    networks: path.networks.iter().map(ToString::to_string).collect(),
+                    everyone: path.everyone.as_ref().map(|opened| match opened {
+                        Opened::ByAll => Vec::new(),
+                        Opened::By(methods) => methods.as_slice().to_vec(),
+                    }),
+                })
+                .collect(),
+            policies,
             handlers,
             backend: service.backend.clone(),
             max_body: service.max_body.clone(),
@@ -176,18 +275,62 @@ impl Site {
     }
 }
 
+fn admitted(grants: &[Grant], places: &[Option<usize>]) -> Vec<AdmittedSet> {
+    let sets = std::iter::zip(grants, places).map(|(grant, place)| AdmittedSet {
+        audience: *place,
+        devices: grant.devices.iter().map(ToString::to_string).collect(),
+        from: grant.from.iter().map(ToString::to_string).collect(),
+    });
+    sets.collect()
+}
+
+/// The audiences that are looked into first, each once.
+fn apart(policies: &[Policy], handlers: &[Handler]) -> Vec<usize> {
+    let grants = policies.iter().flat_map(|policy| &policy.grants);
+    let of_grants = grants.filter_map(|grant| grant.matcher.as_ref());
+    let of_handlers = handlers
+        .iter()
+        .filter_map(|handler| handler.matcher.as_ref());
+    let matchers = of_grants.chain(of_handlers);
+    let mut apart: Vec<usize> = matchers
+        .filter_map(|matcher| matcher.condition.looked_into())
+        .collect();
+    apart.sort_unstable();
+    apart.dedup();
+    apart
+}
+
 impl PageKind {
-    fn of(access: &Access) -> PageKind {
-        match access {
-            Access::Certificate(allowed) if allowed.lan => PageKind::CertificateOrHome,
-            Access::Certificate(_) => PageKind::Certificate,
-            Access::Lan { .. } => PageKind::Home,
-            Access::Everyone => PageKind::Everyone,
+    fn of(service: &Service) -> PageKind {
+        let paths = service.paths.iter().flat_map(|path| &path.networks);
+        let mut networks = service.access.networks().chain(paths);
+        let at_home = networks.any(|network| *network == Network::Lan);
+        match (service.certificate, &service.access) {
+            (Some(_), _) if at_home => PageKind::CertificateOrHome,
+            (Some(_), _) => PageKind::Certificate,
+            (None, Access::Everyone) if service.paths.is_empty() => PageKind::Everyone,
+            (None, _) => PageKind::Home,
         }
     }
 }
 
 impl Handler {
+    /// For whoever that is.
+    pub(super) fn of(
+        name: impl Into<Cow<'static, str>>,
+        condition: Condition,
+        answer: Answer,
+    ) -> Handler {
+        Handler {
+            comment: None,
+            matcher: Some(Matcher {
+                name: name.into(),
+                condition,
+            }),
+            answer,
+        }
+    }
+
     /// For whoever comes with a certificate of these people.
     pub(crate) fn certificates(
         name: impl Into<Cow<'static, str>>,
@@ -232,69 +375,4 @@ impl Handler {
             answer,
         }
     }
-}
-
-/// The handlers of those who are let in by certificate, of an audience at its place among all.
-fn by_certificate(
-    allowed: &Allowed,
-    (place, audience): (usize, &Audience),
-    people: &[Person],
-) -> Vec<Handler> {
-    let is_apart = audience.listed.is_apart();
-    if allowed.identity && !is_apart {
-        let of_person = |place: &usize| person(*place, &people[*place].name);
-        return audience.people.iter().map(of_person).collect();
-    }
-    let condition = if is_apart {
-        Condition::Audience { audience: place }
-    } else {
-        Condition::Certificates {
-            people: Arc::clone(&audience.people),
-        }
-    };
-    vec![Handler {
-        comment: None,
-        matcher: Some(Matcher {
-            name: Cow::Borrowed("allowed"),
-            condition,
-        }),
-        answer: if allowed.identity {
-            Answer::BackendTold { audience: place }
-        } else {
-            Answer::Backend { person: None }
-        },
-    }]
-}
-
-fn person(place: usize, name: &Name) -> Handler {
-    let answer = Answer::Backend {
-        person: Some(place),
-    };
-    Handler {
-        comment: Some(name.clone()),
-        ..Handler::certificates(format!("person-{name}"), Arc::new([place]), answer)
-    }
-}
-
-/// Paths of the same methods stand together, for they share all else.
-fn public(paths: &[PublicPath]) -> impl Iterator<Item = Handler> {
-    let mut by_methods: BTreeMap<&Methods, Vec<PublicPath>> = BTreeMap::new();
-    for public in paths {
-        let group = by_methods.entry(&public.methods).or_default();
-        group.push(public.clone());
-    }
-    let groups = by_methods.into_iter().map(|(methods, paths)| Public {
-        methods: methods.clone(),
-        uri_pattern: uri_pattern(paths.iter().map(|public| &public.path)),
-        paths,
-    });
-    let groups: Vec<Public> = groups.collect();
-    (1..).zip(groups).map(|(number, public)| Handler {
-        comment: None,
-        matcher: Some(Matcher {
-            name: Cow::Owned(format!("public{number}")),
-            condition: Condition::Public(public),
-        }),
-        answer: Answer::BackendAsSent,
-    })
 }
