@@ -1,8 +1,13 @@
 //! The declaration as it was written: every node known, every value of its type, nothing resolved.
 
-use super::document::Node;
+use std::collections::BTreeSet;
+use std::mem;
+
+use super::document::{Node, Value};
+use super::habit;
 use super::known::Known;
-use super::reader::Reader;
+use super::reader::{Reader, Words};
+use super::service::SERVICE;
 pub(crate) use super::service::{
     FilesLine, PublicLine, RedirectLine, ServiceBlock, TimeoutsLine, UpstreamLine,
 };
@@ -23,6 +28,27 @@ pub(crate) struct Declaration {
     pub people: Vec<PersonBlock>,
     pub groups: Vec<GroupLine>,
     pub services: Vec<ServiceBlock>,
+    pub unread: Unread,
+}
+
+/// What could not be read of a declaration: nobody may be told that it is missing.
+#[derive(Debug, Default)]
+pub(crate) struct Unread {
+    /// Whether all statements outside of blocks were read and known.
+    pub is_whole: bool,
+    /// Blocks in which something was not read, each from its first byte to its last, in their order.
+    places: Vec<(usize, usize)>,
+    /// All the words of what was not read: any of them may be a name that is declared there.
+    pub words: Words,
+}
+
+impl Unread {
+    /// Whether a place is in a block in which something was not read.
+    pub(crate) fn is_around(&self, place: Span) -> bool {
+        let place = place.offset();
+        let before = self.places.partition_point(|(begin, _)| *begin <= place);
+        before > 0 && place <= self.places[before - 1].1
+    }
 }
 
 /// `validity { authority "10y"; device "1y"; renew "30d" }`.
@@ -115,7 +141,7 @@ pub(crate) struct GroupLine {
     pub members: Vec<Text>,
 }
 
-const DECLARATION: Known = Known {
+pub(super) const DECLARATION: Known = Known {
     place: "the declaration",
     once: &["domain", "validity", "edge"],
     many: &["person", "group", "service"],
@@ -144,15 +170,74 @@ const PERSON: Known = Known {
     many: &["device"],
 };
 
+/// What the block of a node knows.
+fn block(name: &str) -> Option<&'static Known> {
+    match name {
+        "validity" => Some(&VALIDITY),
+        "edge" => Some(&EDGE),
+        "person" => Some(&PERSON),
+        "service" => Some(&SERVICE),
+        _ => None,
+    }
+}
+
+/// Where a node stands that is known: the block, and nothing for the outside of all blocks; none where no block knows it, or several do.
+pub(super) fn home_of(word: &str) -> Option<&'static str> {
+    let knows = |known: &Known| known.once.contains(&word) || known.many.contains(&word);
+    let blocks = [
+        ("", &DECLARATION),
+        ("`edge { … }`", &EDGE),
+        ("`person \"…\" { … }`", &PERSON),
+        ("`service \"…\" { … }`", &SERVICE),
+        ("`validity { … }`", &VALIDITY),
+    ];
+    let mut homes = blocks.into_iter().filter(|(_, known)| knows(known));
+    let (home, _) = homes.next()?;
+    homes.next().is_none().then_some(home)
+}
+
+/// Whether something in a node's block could not be read.
+fn has_unread(node: &Node) -> bool {
+    { node.children().iter() }.any(|child| child.is_unread || has_unread(child))
+}
+
+/// Where a node begins, and where the last statement in it ends.
+fn reach(node: &Node) -> (usize, usize) {
+    let last = node.children().last().map(reach);
+    let end = last.map_or(node.span.offset() + node.span.len(), |(_, end)| end);
+    (node.span.offset(), end)
+}
+
 impl Reader {
     /// Reads nodes as a declaration.
-    pub(super) fn declaration(&mut self, nodes: &[Node]) -> Declaration {
+    pub(super) fn declaration(&mut self, text: &str, mut nodes: Vec<Node>) -> Declaration {
+        let names =
+            { nodes.iter() }.filter(|node| ["person", "group"].contains(&node.name.value.as_str()));
+        let names = names.filter_map(|node| match &node.arguments.first()?.value {
+            Value::String(name) => Some(name.clone()),
+            _ => None,
+        });
+        let names: BTreeSet<String> = names.collect();
+        habit::split(
+            self,
+            text,
+            &DECLARATION,
+            block,
+            &|word| names.contains(word),
+            &mut nodes,
+        );
         let mut declared = Declaration::default();
-        for node in self.known(&DECLARATION, nodes) {
+        let before = self.mistaken();
+        let known = self.known(&DECLARATION, &nodes);
+        declared.unread.is_whole =
+            self.mistaken() == before && nodes.iter().all(|node| !node.is_unread);
+        for node in known {
+            let before = self.mistaken();
             match node.name.value.as_str() {
                 "domain" => {
                     let example = "domain \"home.example.com\"";
                     declared.domain = self.only_text(node, "a domain", example);
+                    declared.unread.is_whole &= declared.domain.is_some();
                 }
                 "validity" => declared.validity = self.validity(node),
                 "edge" => declared.edge = self.edge(node),
@@ -161,7 +246,11 @@ impl Reader {
                 "service" => declared.services.extend(self.service(node)),
                 other => unreachable!("`{other}` is not known to the declaration"),
             }
+            if self.mistaken() > before || has_unread(node) {
+                declared.unread.places.push(reach(node));
+            }
         }
+        declared.unread.words = mem::take(&mut self.words_unread);
         declared
     }
 

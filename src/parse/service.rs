@@ -134,7 +134,7 @@ impl ServiceBlock {
     }
 }
 
-const SERVICE: Known = Known {
+pub(super) const SERVICE: Known = Known {
     place: "`service`",
     once: &[
         "title",

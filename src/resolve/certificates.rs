@@ -83,7 +83,7 @@ impl Resolver<'_> {
             }
             Some(value) => self.certificates_value(property, value),
             None if takes.contains(&property) => {
-                self.refuse(mistake!(
+                self.refuse_absence(mistake!(
                     "resolve::certificates-incomplete",
                     "`certificates \"{kind}\"` needs `{property}`",
                     at(span, "`{property}` is missing"),
