@@ -13,6 +13,7 @@ mod landing;
 mod meant;
 mod names;
 mod people;
+mod provider;
 mod services;
 mod settings;
 mod upstreams;

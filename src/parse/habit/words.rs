@@ -30,7 +30,14 @@ pub(in crate::parse) fn help_for_node(place: &str, word: &str) -> Option<String>
 }
 
 fn home_of_place(place: &str) -> bool {
-    ["`service`", "`person`", "`edge`", "`validity`"].contains(&place)
+    [
+        "`service`",
+        "`person`",
+        "`edge`",
+        "`validity`",
+        "`certificates`",
+    ]
+    .contains(&place)
 }
 
 fn in_the_declaration(word: &str) -> Option<&'static str> {
