@@ -175,17 +175,16 @@ impl Words<'_> {
         if let Value::String(text) = &word.value
             && word.is_bare
             && has_more
+            && let Some(key) = text.strip_suffix(':').filter(|key| is_word(key))
         {
-            if let Some(key) = text.strip_suffix(':').filter(|key| is_word(key)) {
-                let colon = word.span.offset() + key.len();
-                self.habits.push((Habit::Colon, Span::from((colon, 1))));
-                let key = Word {
-                    value: Value::String(key.to_owned()),
-                    span: Span::from((word.span.offset(), key.len())),
-                    ..word
-                };
-                return self.property(node, key);
-            }
+            let colon = word.span.offset() + key.len();
+            self.habits.push((Habit::Colon, Span::from((colon, 1))));
+            let key = Word {
+                value: Value::String(key.to_owned()),
+                span: Span::from((word.span.offset(), key.len())),
+                ..word
+            };
+            return self.property(node, key);
         }
         node.arguments.push(Spanned::new(word.value, word.span));
         Some(())

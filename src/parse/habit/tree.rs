@@ -106,10 +106,13 @@ fn items(reader: &mut Reader, nodes: &mut Vec<Node>) {
     let mut kept: Vec<Node> = Vec::with_capacity(nodes.len());
     let mut noted = Vec::new();
     for mut node in mem::take(nodes) {
+        let is_one = is_item(&node) && !kept.is_empty();
         if let Some(block) = &mut node.block {
             let is_list = !block.is_empty() && block.iter().all(is_item);
             if is_list {
-                noted.extend(block.iter().map(|item| (kept.len(), item.name.span)));
+                // Where it is an item itself, it becomes part of the one before.
+                let of = kept.len() - usize::from(is_one);
+                noted.extend(block.iter().map(|item| (of, item.name.span)));
                 let items = node.block.take().into_iter().flatten();
                 node.arguments.extend(items.flat_map(|item| item.arguments));
             } else {
