@@ -410,7 +410,8 @@ fn a_list_or_a_name_that_was_changed_is_noticed() {
         let own = &home.devices["1e3"][0];
         let told = line(&format!("\t\t{own} "));
         let other = "0".repeat(64);
-        let on_it = { listed.split(' ').skip(2) }.find(|word| word.len() == other.len());
+        let mut words = listed.split(|c: char| !c.is_ascii_alphanumeric());
+        let on_it = words.find(|word| word.len() == other.len());
         let on_it = on_it.expect("somebody is on each list");
         let mutants = [
             (
