@@ -58,7 +58,7 @@ pub use cli::main;
 #[doc(hidden)]
 pub mod internals {
     pub use crate::build::AuthorityRefusal;
-    pub use crate::catalogue::{App, apps};
+    pub use crate::catalogue::{App, DnsProvider, DnsSetting, apps, dns_providers};
     pub use crate::derive::{InstallerContext, RegistryValue};
     pub use crate::diagnostic::Mistakes;
     pub use crate::lock::read as read_lock;

@@ -15,6 +15,8 @@
 
 mod support;
 
+#[path = "edge/acme.rs"]
+mod acme;
 #[path = "edge/adoption.rs"]
 mod adoption;
 #[path = "edge/apart.rs"]

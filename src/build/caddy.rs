@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{CaddyVersion, Homelab, SiteCertificates, holes_of, is_public};
+use crate::model::{CaddyVersion, Homelab, holes_of, is_public};
 
 /// Which known holes the declared Caddy has, and which hosts it can get no certificates for. Where no version is declared nothing is
 /// known of it: `verify --live` looks at the one that runs.
@@ -16,9 +16,9 @@ pub(crate) fn notes(homelab: &Homelab) -> Vec<String> {
 
 /// Hosts for which Caddy would ask a public authority for certificates that it can never get.
 fn warning_of_names(homelab: &Homelab) -> Option<String> {
-    match homelab.edge.certificates {
-        SiteCertificates::Acme | SiteCertificates::Dns { .. } => {}
-        SiteCertificates::Internal | SiteCertificates::Files { .. } => return None,
+    // An authority that is named is asked for what it issues: it may be one's own.
+    if !homelab.edge.certificates.are_by_acme() || homelab.edge.acme.ca.is_some() {
+        return None;
     }
     let landing = homelab.edge.landing.then(|| homelab.domain.as_str());
     let services = homelab.services.values().flat_map(|service| &service.hosts);

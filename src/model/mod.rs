@@ -9,6 +9,7 @@ mod edge;
 mod enrolment;
 mod hole;
 mod host;
+mod issuance;
 mod language;
 mod lifetime;
 mod name;
@@ -23,10 +24,14 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) use access::{Access, Admission, Allowed, CertificateMode};
 pub(crate) use backend::{Backend, ByteSize, Files, Header, HostPath, Proxy, Redirect, Timeout};
 pub(crate) use caddy::CaddyVersion;
-pub(crate) use edge::{Behind, Edge, Forwarding, IpRange, SiteCertificates};
+pub(crate) use edge::{Behind, Edge, Forwarding, IpRange};
 pub(crate) use enrolment::{Enrolment, MadeKey, RequestPath};
 pub(crate) use hole::holes_of;
 pub(crate) use host::{Domain, Host, is_public};
+pub(crate) use issuance::{
+    AccountId, AcmeAuthority, DirectoryUrl, DnsChallenge, ExternalAccount, ProviderSettings,
+    Resolver as DnsResolver, Setting, SiteCertificates, Variable,
+};
 pub(crate) use language::Language;
 pub(crate) use lifetime::{Lifetime, NotALifetime};
 pub(crate) use name::{DeviceId, Name, NotAName};

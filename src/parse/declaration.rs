@@ -42,6 +42,8 @@ pub(crate) struct EdgeBlock {
     pub email: Option<Text>,
     /// Where the sites' own certificates come from.
     pub certificates: Option<CertificatesLine>,
+    /// Whom certificates are asked of.
+    pub acme: Option<AcmeLine>,
     /// What counts as the LAN.
     pub lan: Vec<Text>,
     /// The proxies that stand before this one.
@@ -75,6 +77,52 @@ pub(crate) struct CertificatesLine {
     pub cert: Option<Text>,
     /// The key's file on the Caddy host.
     pub key: Option<Text>,
+    /// The provider and all that its plugin is told.
+    pub provider_block: Option<ProviderBlock>,
+    /// The DNS servers that are asked whether a record is there.
+    pub resolvers: Vec<Text>,
+    pub propagation: Option<PropagationLine>,
+}
+
+/// `provider "ovh" { endpoint "ovh-eu"; application_key env="OVH_KEY" }`.
+#[derive(Debug)]
+pub(crate) struct ProviderBlock {
+    pub name: Text,
+    /// In the order written, each once.
+    pub settings: Vec<SettingLine>,
+}
+
+/// One setting of a provider's plugin.
+#[derive(Debug)]
+pub(crate) struct SettingLine {
+    pub name: Text,
+    pub value: Option<Text>,
+    /// The environment variable of Caddy's process that holds it.
+    pub env: Option<Text>,
+}
+
+/// `propagation timeout="5m" delay="30s"`.
+#[derive(Debug)]
+pub(crate) struct PropagationLine {
+    pub span: Span,
+    /// How long a record may take until it is seen.
+    pub timeout: Option<Text>,
+    /// How long to wait before anybody looks.
+    pub delay: Option<Text>,
+}
+
+/// `acme ca="https://…" root="/…" eab="ID" eab-key-env="EAB_KEY"`.
+#[derive(Debug)]
+pub(crate) struct AcmeLine {
+    pub span: Span,
+    /// The directory of the authority (RFC 8555 §7.1.1).
+    pub ca: Option<Text>,
+    /// The file of the root that vouches for that directory, on the Caddy host.
+    pub root: Option<Text>,
+    /// The id of the account that the authority knows already (RFC 8555 §7.3.4).
+    pub eab: Option<Text>,
+    /// The environment variable of Caddy's process that holds the key of that account.
+    pub eab_key_env: Option<Text>,
 }
 
 /// `person "alice" { … }`.
@@ -130,12 +178,18 @@ const EDGE: Known = Known {
     once: &[
         "email",
         "certificates",
+        "acme",
         "lan",
         "behind",
         "caddy",
         "certificate",
         "landing",
     ],
+    many: &[],
+};
+pub(super) const CERTIFICATES: Known = Known {
+    place: "`certificates`",
+    once: &["provider", "resolvers", "propagation"],
     many: &[],
 };
 const PERSON: Known = Known {
@@ -188,6 +242,7 @@ impl Reader {
                     block.email = self.only_text(child, "an address", example);
                 }
                 "certificates" => block.certificates = self.certificates(child),
+                "acme" => block.acme = Some(self.acme(child)),
                 "lan" => {
                     let mut fields = self.fields(child);
                     block.lan = fields.texts("a range", "lan \"192.168.0.0/16\"");
@@ -221,14 +276,82 @@ impl Reader {
         let token_env = fields.text_property("token-env");
         let cert = fields.text_property("cert");
         let key = fields.text_property("key");
-        fields.finish("one kind");
-        Some(CertificatesLine {
+        fields.finish_before_block("one kind");
+        let mut line = CertificatesLine {
             kind: kind?,
             provider,
             token_env,
             cert,
             key,
+            provider_block: None,
+            resolvers: Vec::new(),
+            propagation: None,
+        };
+        for child in self.known(&CERTIFICATES, node.children()) {
+            match child.name.value.as_str() {
+                "provider" => line.provider_block = self.provider(child),
+                "resolvers" => {
+                    let mut fields = self.fields(child);
+                    line.resolvers = fields.texts("an address", "resolvers \"1.1.1.1\"");
+                    fields.finish("addresses");
+                }
+                "propagation" => {
+                    let mut fields = self.fields(child);
+                    line.propagation = Some(PropagationLine {
+                        span: child.span,
+                        timeout: fields.text_property("timeout"),
+                        delay: fields.text_property("delay"),
+                    });
+                    fields.finish("`timeout` and `delay`");
+                }
+                other => unreachable!("`{other}` is not known to `certificates`"),
+            }
+        }
+        Some(line)
+    }
+
+    /// A provider's settings have the names that its plugin gives them: which there are is not known here.
+    fn provider(&mut self, node: &Node) -> Option<ProviderBlock> {
+        let mut fields = self.fields(node);
+        let name = fields.text("a name", "provider \"ovh\" { … }");
+        fields.finish_before_block("one name");
+        let mut settings: Vec<SettingLine> = Vec::new();
+        for child in node.children() {
+            let same = |line: &&SettingLine| line.name.value == child.name.value;
+            if let Some(first) = settings.iter().find(same) {
+                self.refuse_repeated(child, first.name.span);
+                continue;
+            }
+            let mut fields = self.fields(child);
+            let env = fields.text_property("env");
+            let value = match (&env, child.arguments.is_empty()) {
+                (Some(_), true) => None,
+                _ => fields.text("a value", "endpoint \"ovh-eu\""),
+            };
+            fields.finish("one value, or `env`");
+            settings.push(SettingLine {
+                name: child.name.clone(),
+                value,
+                env,
+            });
+        }
+        Some(ProviderBlock {
+            name: name?,
+            settings,
         })
+    }
+
+    fn acme(&mut self, node: &Node) -> AcmeLine {
+        let mut fields = self.fields(node);
+        let line = AcmeLine {
+            span: node.span,
+            ca: fields.text_property("ca"),
+            root: fields.text_property("root"),
+            eab: fields.text_property("eab"),
+            eab_key_env: fields.text_property("eab-key-env"),
+        };
+        fields.finish("`ca`, `root`, `eab` and `eab-key-env`");
+        line
     }
 
     fn person(&mut self, node: &Node) -> Option<PersonBlock> {

@@ -8,7 +8,7 @@ use super::report::{HostFault, HostReport, RequestReport};
 use super::request::{Method, Protocol, Request, Visit, Wanted, with_port};
 use super::tls::ClientIdentity;
 use crate::lock::Issued;
-use crate::model::{Forwarding, SiteCertificates};
+use crate::model::Forwarding;
 use crate::verify::{
     Answer, Judgement, Location, Manner, NOBODYS_ADDRESS, NameShown, Pages, Place, Probe, Site,
     Standing, Unreached, Visitor, judge, judge_claim, judge_redirect, judge_without_tls, probes,
@@ -264,10 +264,8 @@ impl Prober<'_> {
         if reply.offers_other {
             host.report.wrong_once(HostFault::OffersOtherProtocol);
         }
-        let is_lasting = matches!(
-            self.homelab.edge.certificates,
-            SiteCertificates::Acme | SiteCertificates::Dns { .. }
-        );
+        let edge = &self.homelab.edge;
+        let is_lasting = edge.are_public(&edge.certificates);
         // What is refused before any site is found has no headers of a site.
         let is_of_a_site = !matches!(reply.status, 400 | 421 | 431);
         if is_lasting && self.pages == Pages::BuiltIn && !reply.hsts && is_of_a_site {

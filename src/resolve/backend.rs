@@ -222,17 +222,18 @@ impl Resolver<'_> {
                 help("add `dial=\"3s\"`, how long connecting may take, or `response=\"2m\"`, until the answer begins"),
             ));
         }
-        let mut read = |written: &Option<Text>| {
-            let written = written.as_ref()?;
-            self.read(written, Timeout::new, |text, why| {
-                mistake!(
-                    "resolve::bad-timeout",
-                    "`{text}` is no timeout",
-                    at(written.span, "{why}"),
-                    help("write a number and `ms`, `s`, `m` or `h`, such as `\"30s\"`"),
-                )
-            })
-        };
+        let mut read = |written: &Option<Text>| self.timeout(written.as_ref()?);
         (read(&line.dial), read(&line.response))
+    }
+
+    pub(super) fn timeout(&mut self, written: &Text) -> Option<Timeout> {
+        self.read(written, Timeout::new, |text, why| {
+            mistake!(
+                "resolve::bad-timeout",
+                "`{text}` is no timeout",
+                at(written.span, "{why}"),
+                help("write a number and `ms`, `s`, `m` or `h`, such as `\"30s\"`"),
+            )
+        })
     }
 }

@@ -12,6 +12,7 @@ mod enrolment;
 mod landing;
 mod names;
 mod people;
+mod provider;
 mod services;
 mod settings;
 mod upstreams;

@@ -3,8 +3,8 @@
 use super::Resolver;
 use crate::diagnostic::{did_you_mean, mistake};
 use crate::model::{
-    Behind, CaddyVersion, CertificateMode, Domain, Edge, Forwarding, IpRange, Lifetime,
-    NotALifetime, SiteCertificates,
+    AcmeAuthority, Behind, CaddyVersion, CertificateMode, Domain, Edge, Forwarding, IpRange,
+    Lifetime, NotALifetime, SiteCertificates,
 };
 use crate::parse::declaration::{BehindLine, EdgeBlock, Text, ValidityBlock};
 use crate::source::Span;
@@ -115,6 +115,10 @@ impl Resolver<'_> {
             Some(line) => self.certificates(line),
             None => Some(SiteCertificates::Acme),
         };
+        let acme = match &block.acme {
+            Some(line) => self.acme_authority(line),
+            None => Some(AcmeAuthority::default()),
+        };
         let lan = self.ranges(&block.lan);
         let caddy = match &block.caddy {
             None => Some(CaddyVersion::DEFAULT),
@@ -132,6 +136,7 @@ impl Resolver<'_> {
         Some(Edge {
             email,
             certificates: certificates?,
+            acme: acme?,
             lan,
             behind,
             caddy: caddy?,

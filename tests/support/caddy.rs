@@ -226,6 +226,17 @@ impl Caddy {
     /// Starts a Caddy in `directory` with files that [`rewrite`] gave, and waits until every site answers.
     #[track_caller]
     pub fn start(version: Version, files: &str, directory: &Path) -> Self {
+        Self::start_with(version, files, directory, &[])
+    }
+
+    /// The same with these variables in its environment.
+    #[track_caller]
+    pub fn start_with(
+        version: Version,
+        files: &str,
+        directory: &Path,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let state = State::new(directory);
         state.keep_from_the_cleaner(&sites(files));
         let file = state.write_files(files);
@@ -237,6 +248,7 @@ impl Caddy {
             .command(version)
             .args(["run", "--adapter", "caddyfile", "--config"])
             .arg(file)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(both)
             .stderr(log)

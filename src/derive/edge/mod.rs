@@ -4,6 +4,7 @@
 //! cannot tell different stories.
 
 mod audience;
+mod issuer;
 mod landing;
 mod people;
 mod site;
@@ -20,6 +21,7 @@ pub(super) use people::{Device, Person};
 pub(super) use site::{Condition, Guard, Handler, PageKind, Public, Site};
 
 use audience::Audiences;
+use issuer::{AcmeDns, AcmeIssuer};
 
 use crate::lock::{Issued, Lock};
 use crate::model::{
@@ -54,19 +56,12 @@ pub(crate) struct Globals {
     pub local_certs: bool,
     /// How they come by ACME over DNS, where they do.
     pub acme_dns: Option<AcmeDns>,
+    /// Of whom they are asked and how, where more is to be said of it.
+    pub issuer: Option<AcmeIssuer>,
     /// The proxies that stand before this one.
     pub behind: Option<Behind>,
     /// Whether those say for whom they speak in `X-Forwarded-For`, and not before the connection.
     pub forwarded_for: bool,
-}
-
-/// Certificates by ACME over DNS.
-#[derive(Debug, Serialize)]
-pub(crate) struct AcmeDns {
-    /// As Caddy's plugin for it is called.
-    pub provider: String,
-    /// The environment variable of Caddy's process that holds the provider's token.
-    pub token_env: String,
 }
 
 /// The policy: who gets in where.
@@ -133,40 +128,25 @@ impl Edge {
         let audiences = Audiences::new(homelab, &admitted);
         let landing = settings.landing.then(|| Landing::new(homelab, &audiences));
         let (landing, landing_pages) = landing.unzip();
+        let (acme_dns, issuer) = issuer::of_all(settings);
         Edge {
             globals: Globals {
                 domain: domain.clone(),
                 email: email.clone(),
                 local_certs: settings.certificates == SiteCertificates::Internal,
-                acme_dns: AcmeDns::of(&settings.certificates),
+                acme_dns,
+                issuer,
                 behind: settings.behind.clone(),
                 forwarded_for: is_forwarded_for(settings.behind.as_ref()),
             },
             pages: Pages {
                 domain: domain.clone(),
                 email: email.clone(),
-                hsts: settings.certificates.are_public(),
+                hsts: settings.are_public(&settings.certificates),
                 landing: landing_pages,
             },
             sites: sites(homelab, lock, landing, audiences),
             holes: settings.promised.and_then(open_holes),
-        }
-    }
-}
-
-impl AcmeDns {
-    fn of(certificates: &SiteCertificates) -> Option<AcmeDns> {
-        match certificates {
-            SiteCertificates::Dns {
-                provider,
-                token_env,
-            } => Some(AcmeDns {
-                provider: provider.clone(),
-                token_env: token_env.clone(),
-            }),
-            SiteCertificates::Acme
-            | SiteCertificates::Internal
-            | SiteCertificates::Files { .. } => None,
         }
     }
 }
@@ -213,8 +193,8 @@ fn sites<'h>(
             _ => Vec::new(),
         },
         wildcard: settings.caddy >= CaddyVersion::WILDCARD
-            && matches!(settings.certificates, SiteCertificates::Dns { .. }),
-        hsts: settings.certificates.are_public(),
+            && matches!(settings.certificates, SiteCertificates::Dns(_)),
+        hsts: settings.are_public(&settings.certificates),
         lan: match settings.lan.as_slice() {
             [] => vec!["private_ranges".into()],
             ranges => ranges.iter().map(ToString::to_string).collect(),
