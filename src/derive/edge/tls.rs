@@ -27,7 +27,7 @@ pub(crate) struct Tls {
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub(crate) enum Issuer {
     Internal,
-    Acme(AcmeIssuer),
+    Acme(Box<AcmeIssuer>),
 }
 
 impl Tls {
@@ -54,7 +54,7 @@ impl Tls {
         };
         let issuer = match own {
             SiteCertificates::Internal => Some(Issuer::Internal),
-            own => AcmeIssuer::of(own, edge).map(Issuer::Acme),
+            own => AcmeIssuer::of(own, edge).map(|issuer| Issuer::Acme(Box::new(issuer))),
         };
         // Caddy would take the wildcard's certificate otherwise.
         let alone = (issuer.is_some() && has_wildcard(edge)).then(|| "force_automate".to_owned());
