@@ -1,16 +1,15 @@
 //! The declaration as it was written: every node known, every value of its type, nothing resolved.
 
-use std::collections::BTreeSet;
 use std::mem;
 
-use super::document::{Node, Value};
-use super::habit;
+use super::document::Node;
+use super::fields::Fields;
 use super::known::Known;
-use super::reader::{Reader, Words};
-use super::service::SERVICE;
+use super::reader::Reader;
 pub(crate) use super::service::{
     FilesLine, PublicLine, RedirectLine, ServiceBlock, TimeoutsLine, UpstreamLine,
 };
+use super::unread::{Unread, has_unread, reach};
 use crate::source::{Span, Spanned};
 
 /// Text and where it was written.
@@ -29,26 +28,6 @@ pub(crate) struct Declaration {
     pub groups: Vec<GroupLine>,
     pub services: Vec<ServiceBlock>,
     pub unread: Unread,
-}
-
-/// What could not be read of a declaration: nobody may be told that it is missing.
-#[derive(Debug, Default)]
-pub(crate) struct Unread {
-    /// Whether all statements outside of blocks were read and known.
-    pub is_whole: bool,
-    /// Blocks in which something was not read, each from its first byte to its last, in their order.
-    places: Vec<(usize, usize)>,
-    /// All the words of what was not read: any of them may be a name that is declared there.
-    pub words: Words,
-}
-
-impl Unread {
-    /// Whether a place is in a block in which something was not read.
-    pub(crate) fn is_around(&self, place: Span) -> bool {
-        let place = place.offset();
-        let before = self.places.partition_point(|(begin, _)| *begin <= place);
-        before > 0 && place <= self.places[before - 1].1
-    }
 }
 
 /// `validity { authority "10y"; device "1y"; renew "30d" }`.
@@ -70,6 +49,8 @@ pub(crate) struct EdgeBlock {
     pub certificates: Option<CertificatesLine>,
     /// Whom certificates are asked of.
     pub acme: Option<AcmeLine>,
+    /// The oldest version of TLS.
+    pub tls: Option<TlsLine>,
     /// What counts as the LAN.
     pub lan: Vec<Text>,
     /// The proxies that stand before this one.
@@ -137,6 +118,13 @@ pub(crate) struct PropagationLine {
     pub delay: Option<Text>,
 }
 
+/// `tls min="1.3"`.
+#[derive(Debug)]
+pub(crate) struct TlsLine {
+    /// The oldest version that a visitor may speak.
+    pub min: Text,
+}
+
 /// `acme ca="https://…" root="/…" eab="ID" eab-key-env="EAB_KEY"`.
 #[derive(Debug)]
 pub(crate) struct AcmeLine {
@@ -194,17 +182,18 @@ pub(super) const DECLARATION: Known = Known {
     once: &["domain", "validity", "edge"],
     many: &["person", "group", "service"],
 };
-const VALIDITY: Known = Known {
+pub(super) const VALIDITY: Known = Known {
     place: "`validity`",
     once: &["authority", "device", "renew"],
     many: &[],
 };
-const EDGE: Known = Known {
+pub(super) const EDGE: Known = Known {
     place: "`edge`",
     once: &[
         "email",
         "certificates",
         "acme",
+        "tls",
         "lan",
         "behind",
         "caddy",
@@ -218,70 +207,23 @@ pub(super) const CERTIFICATES: Known = Known {
     once: &["provider", "resolvers", "propagation"],
     many: &[],
 };
-const PERSON: Known = Known {
+pub(super) const PERSON: Known = Known {
     place: "`person`",
     once: &["name", "email", "language"],
     many: &["device"],
 };
 
-/// What the block of a node knows.
-fn block(name: &str) -> Option<&'static Known> {
-    match name {
-        "validity" => Some(&VALIDITY),
-        "edge" => Some(&EDGE),
-        "certificates" => Some(&CERTIFICATES),
-        "person" => Some(&PERSON),
-        "service" => Some(&SERVICE),
-        _ => None,
+impl TlsLine {
+    pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<TlsLine> {
+        let min = fields.needed_property("min", "tls min=\"1.3\"");
+        min.map(|min| TlsLine { min })
     }
-}
-
-/// Where a node stands that is known: the block, and nothing for the outside of all blocks; none where no block knows it, or several do.
-pub(super) fn home_of(word: &str) -> Option<&'static str> {
-    let knows = |known: &Known| known.once.contains(&word) || known.many.contains(&word);
-    let blocks = [
-        ("", &DECLARATION),
-        ("`edge { … }`", &EDGE),
-        ("`certificates \"dns\" { … }`", &CERTIFICATES),
-        ("`person \"…\" { … }`", &PERSON),
-        ("`service \"…\" { … }`", &SERVICE),
-        ("`validity { … }`", &VALIDITY),
-    ];
-    let mut homes = blocks.into_iter().filter(|(_, known)| knows(known));
-    let (home, _) = homes.next()?;
-    homes.next().is_none().then_some(home)
-}
-
-/// Whether something in a node's block could not be read.
-fn has_unread(node: &Node) -> bool {
-    { node.children().iter() }.any(|child| child.is_unread || has_unread(child))
-}
-
-/// Where a node begins, and where the last statement in it ends.
-fn reach(node: &Node) -> (usize, usize) {
-    let last = node.children().last().map(reach);
-    let end = last.map_or(node.span.offset() + node.span.len(), |(_, end)| end);
-    (node.span.offset(), end)
 }
 
 impl Reader {
     /// Reads nodes as a declaration.
     pub(super) fn declaration(&mut self, text: &str, mut nodes: Vec<Node>) -> Declaration {
-        let names =
-            { nodes.iter() }.filter(|node| ["person", "group"].contains(&node.name.value.as_str()));
-        let names = names.filter_map(|node| match &node.arguments.first()?.value {
-            Value::String(name) => Some(name.clone()),
-            _ => None,
-        });
-        let names: BTreeSet<String> = names.collect();
-        habit::split(
-            self,
-            text,
-            &DECLARATION,
-            block,
-            &|word| names.contains(word),
-            &mut nodes,
-        );
+        self.split_statements(text, &mut nodes);
         let mut declared = Declaration::default();
         let before = self.mistaken();
         let known = self.known(&DECLARATION, &nodes);
@@ -303,7 +245,7 @@ impl Reader {
                 other => unreachable!("`{other}` is not known to the declaration"),
             }
             if self.mistaken() > before || has_unread(node) {
-                declared.unread.places.push(reach(node));
+                declared.unread.note(reach(node));
             }
         }
         declared.unread.words = mem::take(&mut self.words_unread);
@@ -333,6 +275,11 @@ impl Reader {
                     block.email = self.only_text(child, "an address", example);
                 }
                 "certificates" => block.certificates = self.certificates(child),
+                "tls" => {
+                    let mut fields = self.fields(child);
+                    block.tls = TlsLine::read(&mut fields);
+                    fields.finish("`min`");
+                }
                 "acme" => block.acme = Some(self.acme(child)),
                 "lan" => {
                     let mut fields = self.fields(child);
@@ -360,7 +307,7 @@ impl Reader {
         block
     }
 
-    fn certificates(&mut self, node: &Node) -> Option<CertificatesLine> {
+    pub(super) fn certificates(&mut self, node: &Node) -> Option<CertificatesLine> {
         let mut fields = self.fields(node);
         let kind = fields.text("a kind", "certificates \"acme\"");
         let provider = fields.text_property("provider");

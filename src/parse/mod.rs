@@ -3,6 +3,7 @@
 //! [`scan`] finds statements and blocks and refuses what would hurt the parser, [`document`] reads
 //! each statement with the `kdl` crate, [`declaration`] knows which nodes there are.
 
+mod blocks;
 mod cursor;
 pub(crate) mod declaration;
 mod document;
@@ -15,6 +16,7 @@ mod plain;
 mod reader;
 mod scan;
 mod service;
+mod unread;
 
 pub(crate) use declaration::Declaration;
 pub(crate) use document::{Node, document};
@@ -22,6 +24,7 @@ pub(crate) use fields::Fields;
 pub(crate) use known::Known;
 pub(crate) use reader::Reader;
 pub use scan::SIZE_LIMIT;
+pub(crate) use unread::Unread;
 
 use crate::diagnostic::{Mistake, Mistakes};
 use crate::source::Source;

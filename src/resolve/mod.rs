@@ -22,8 +22,8 @@ use std::collections::BinaryHeap;
 
 use crate::diagnostic::{Mistake, Mistakes, TOLD, did_you_mean};
 use crate::model::{CertificateMode, Homelab, Language, ValidityPolicy};
-use crate::parse::Declaration;
-use crate::parse::declaration::{Text, Unread};
+use crate::parse::declaration::Text;
+use crate::parse::{Declaration, Unread};
 use crate::source::{Source, Span};
 
 /// Resolves a declaration that was read from `source` with these `mistakes`, or says everything that is wrong with it.

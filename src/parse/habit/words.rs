@@ -1,6 +1,7 @@
 //! Words that other tools have for what this language says in another way, or in another place.
 
-use super::super::declaration::{DECLARATION, home_of};
+use super::super::blocks::home_of;
+use super::super::declaration::DECLARATION;
 
 /// The help for a node that a block does not know; none where nothing is known of the word.
 pub(in crate::parse) fn help_for_node(place: &str, word: &str) -> Option<String> {
