@@ -59,6 +59,8 @@ mod matrix;
 mod mutants;
 #[path = "edge/nginx.rs"]
 mod nginx;
+#[path = "edge/older.rs"]
+mod older;
 #[path = "edge/pages.rs"]
 mod pages;
 #[path = "edge/policy.rs"]
