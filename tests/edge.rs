@@ -61,6 +61,8 @@ mod mutants;
 mod nginx;
 #[path = "edge/older.rs"]
 mod older;
+#[path = "edge/own.rs"]
+mod own;
 #[path = "edge/pages.rs"]
 mod pages;
 #[path = "edge/policy.rs"]

@@ -183,7 +183,7 @@ impl<'a> Cursor<'a> {
             "parse::too-deep",
             "nested more than {DEPTH_LIMIT} deep",
             at(Span::from((at, 1)), "one level too many opens here"),
-            help("close the blocks or comments before; a declaration needs two levels"),
+            help("close the blocks or comments before; a declaration needs four levels"),
         )
     }
 

@@ -1,6 +1,7 @@
 //! The declaration as it was written: every node known, every value of its type, nothing resolved.
 
 use super::document::Node;
+use super::fields::Fields;
 use super::known::Known;
 use super::reader::Reader;
 pub(crate) use super::service::{
@@ -44,6 +45,8 @@ pub(crate) struct EdgeBlock {
     pub certificates: Option<CertificatesLine>,
     /// Whom certificates are asked of.
     pub acme: Option<AcmeLine>,
+    /// The oldest version of TLS.
+    pub tls: Option<TlsLine>,
     /// What counts as the LAN.
     pub lan: Vec<Text>,
     /// The proxies that stand before this one.
@@ -109,6 +112,13 @@ pub(crate) struct PropagationLine {
     pub timeout: Option<Text>,
     /// How long to wait before anybody looks.
     pub delay: Option<Text>,
+}
+
+/// `tls min="1.3"`.
+#[derive(Debug)]
+pub(crate) struct TlsLine {
+    /// The oldest version that a visitor may speak.
+    pub min: Text,
 }
 
 /// `acme ca="https://…" root="/…" eab="ID" eab-key-env="EAB_KEY"`.
@@ -179,6 +189,7 @@ const EDGE: Known = Known {
         "email",
         "certificates",
         "acme",
+        "tls",
         "lan",
         "behind",
         "caddy",
@@ -197,6 +208,13 @@ const PERSON: Known = Known {
     once: &["name", "email", "language"],
     many: &["device"],
 };
+
+impl TlsLine {
+    pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<TlsLine> {
+        let min = fields.needed_property("min", "tls min=\"1.3\"");
+        min.map(|min| TlsLine { min })
+    }
+}
 
 impl Reader {
     /// Reads nodes as a declaration.
@@ -242,6 +260,11 @@ impl Reader {
                     block.email = self.only_text(child, "an address", example);
                 }
                 "certificates" => block.certificates = self.certificates(child),
+                "tls" => {
+                    let mut fields = self.fields(child);
+                    block.tls = TlsLine::read(&mut fields);
+                    fields.finish("`min`");
+                }
                 "acme" => block.acme = Some(self.acme(child)),
                 "lan" => {
                     let mut fields = self.fields(child);
@@ -269,7 +292,7 @@ impl Reader {
         block
     }
 
-    fn certificates(&mut self, node: &Node) -> Option<CertificatesLine> {
+    pub(super) fn certificates(&mut self, node: &Node) -> Option<CertificatesLine> {
         let mut fields = self.fields(node);
         let kind = fields.text("a kind", "certificates \"acme\"");
         let provider = fields.text_property("provider");

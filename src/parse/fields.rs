@@ -32,17 +32,34 @@ impl<'n, 'r> Fields<'n, 'r> {
 
     fn argument(&mut self, what: &str, example: &str) -> Option<&'n Spanned<Value>> {
         let Some(argument) = self.node.arguments.get(self.arguments_taken) else {
-            let node = &self.node.name.value;
-            self.reader.refuse(mistake!(
-                "parse::missing-argument",
-                "`{node}` lacks {what}",
-                at(self.node.span, "{what} is missing"),
-                help("write `{example}`"),
-            ));
+            self.refuse_missing(what, example);
             return None;
         };
         self.arguments_taken += 1;
         Some(argument)
+    }
+
+    fn refuse_missing(&mut self, what: &str, example: &str) {
+        let node = &self.node.name.value;
+        self.reader.refuse(mistake!(
+            "parse::missing-argument",
+            "`{node}` lacks {what}",
+            at(self.node.span, "{what} is missing"),
+            help("write `{example}`"),
+        ));
+    }
+
+    /// A property that must be there and be text.
+    pub(crate) fn needed_property(
+        &mut self,
+        key: &'static str,
+        example: &str,
+    ) -> Option<Spanned<String>> {
+        let value = self.property(key);
+        if value.is_none() {
+            self.refuse_missing(&format!("`{key}`"), example);
+        }
+        self.as_text(value?)
     }
 
     /// All the remaining arguments, at least one, each text.

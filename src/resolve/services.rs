@@ -40,6 +40,9 @@ impl Resolver<'_> {
             let title = title.and_then(|written| self.display_name(written));
             let max_body = block.max_body.as_ref();
             let max_body = max_body.and_then(|written| self.size(written));
+            let certificates = block.certificates.as_ref();
+            let certificates = certificates.and_then(|line| self.certificates(line));
+            let oldest_tls = block.tls.as_ref().and_then(|line| self.oldest_tls(line));
             let headers = self.headers(block);
             let raw = self.raw(block);
             let resolved = name.zip(backend).zip(access);
@@ -56,6 +59,8 @@ impl Resolver<'_> {
                 title,
                 hosts,
                 access,
+                certificates,
+                oldest_tls,
                 backend,
                 max_body,
                 header_underscores: block.header_underscores.is_some(),

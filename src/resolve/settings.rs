@@ -4,7 +4,7 @@ use super::Resolver;
 use crate::diagnostic::{did_you_mean, mistake};
 use crate::model::{
     AcmeAuthority, Behind, CaddyVersion, CertificateMode, Domain, Edge, Forwarding, IpRange,
-    Lifetime, NotALifetime, SiteCertificates,
+    Lifetime, NotALifetime, OldestTls, SiteCertificates,
 };
 use crate::parse::declaration::{BehindLine, EdgeBlock, Text, ValidityBlock};
 use crate::source::Span;
@@ -119,6 +119,10 @@ impl Resolver<'_> {
             Some(line) => self.acme_authority(line),
             None => Some(AcmeAuthority::default()),
         };
+        let oldest_tls = match &block.tls {
+            Some(line) => self.oldest_tls(line),
+            None => Some(OldestTls::default()),
+        };
         let lan = self.ranges(&block.lan);
         let caddy = match &block.caddy {
             None => Some(CaddyVersion::DEFAULT),
@@ -137,6 +141,7 @@ impl Resolver<'_> {
             email,
             certificates: certificates?,
             acme: acme?,
+            oldest_tls: oldest_tls?,
             lan,
             behind,
             caddy: caddy?,
