@@ -61,6 +61,10 @@ mod mutants;
 mod networks;
 #[path = "edge/nginx.rs"]
 mod nginx;
+#[path = "edge/older.rs"]
+mod older;
+#[path = "edge/own.rs"]
+mod own;
 #[path = "edge/pages.rs"]
 mod pages;
 #[path = "edge/policy.rs"]

@@ -114,6 +114,15 @@ impl Grant {
     }
 }
 
+impl fmt::Display for CertificateMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CertificateMode::Asked => "asked",
+            CertificateMode::Required => "required",
+        })
+    }
+}
+
 impl Access {
     /// The paths that everyone may reach where not all of it is open, sorted.
     pub fn public(&self) -> &[PublicPath] {

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::caddy::CaddyVersion;
-use super::issuance::{AcmeAuthority, SiteCertificates};
+use super::issuance::{AcmeAuthority, OldestTls, SiteCertificates};
 use super::text::Email;
 
 /// How the Caddyfile as a whole is to be.
@@ -19,6 +19,8 @@ pub struct Edge {
     pub certificates: SiteCertificates,
     /// Of whom those are asked that come by ACME.
     pub acme: AcmeAuthority,
+    /// The oldest version of TLS that visitors may speak.
+    pub oldest_tls: OldestTls,
     /// What counts as the LAN; empty for Caddy's `private_ranges`.
     pub lan: Vec<IpRange>,
     /// The proxies that stand before this one, where there are any.

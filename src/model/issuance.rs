@@ -33,6 +33,23 @@ impl SiteCertificates {
     }
 }
 
+/// The oldest version of TLS that a visitor may speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Default)]
+pub enum OldestTls {
+    #[default]
+    #[serde(rename = "tls1.2")]
+    V12,
+    #[serde(rename = "tls1.3")]
+    V13,
+}
+
+impl OldestTls {
+    /// Itself, unless it is Caddy's own choice.
+    pub fn other_than_usual(self) -> Option<OldestTls> {
+        (self != OldestTls::default()).then_some(self)
+    }
+}
+
 /// How an authority is shown, by a record in the DNS, that a host is ours (RFC 8555 §8.4).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct DnsChallenge {

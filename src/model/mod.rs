@@ -32,8 +32,8 @@ pub(crate) use enrolment::{Enrolment, MadeKey, RequestPath};
 pub(crate) use hole::holes_of;
 pub(crate) use host::{Domain, Host, is_public};
 pub(crate) use issuance::{
-    AccountId, AcmeAuthority, DirectoryUrl, DnsChallenge, ExternalAccount, ProviderSettings,
-    Resolver as DnsResolver, Setting, SiteCertificates, Variable,
+    AccountId, AcmeAuthority, DirectoryUrl, DnsChallenge, ExternalAccount, OldestTls,
+    ProviderSettings, Resolver as DnsResolver, Setting, SiteCertificates, Variable,
 };
 pub(crate) use language::Language;
 pub(crate) use lifetime::{Lifetime, NotALifetime};
@@ -164,6 +164,9 @@ pub struct Service {
     pub certificate: Option<CertificateMode>,
     /// Whether the upstream is told who came.
     pub identity: bool,
+    /// Where its own certificate comes from, and which TLS it speaks, where it says so itself.
+    pub certificates: Option<SiteCertificates>,
+    pub oldest_tls: Option<OldestTls>,
     /// What it does with a request that is let in.
     pub backend: Backend,
     /// The largest body that a request may have.
@@ -188,5 +191,16 @@ impl Service {
     /// Whether a certificate of a person opens something in it.
     pub fn is_opened_by(&self, person: &Name) -> bool {
         self.grants().any(|grant| grant.names(person))
+    }
+
+    /// Where its own certificate comes from, where that is not from where all others do.
+    pub fn own_certificates(&self, edge: &Edge) -> Option<&SiteCertificates> {
+        let own = self.certificates.as_ref();
+        own.filter(|own| **own != edge.certificates)
+    }
+
+    /// Whether its own certificate is of an authority that all browsers know.
+    pub fn is_known_to_browsers(&self, edge: &Edge) -> bool {
+        edge.are_public(self.certificates.as_ref().unwrap_or(&edge.certificates))
     }
 }

@@ -33,7 +33,7 @@ impl PathPattern {
         let folders = path[..path.len() - last.len()].trim_end_matches('/');
         let mut segments = folders.split('/').filter(|_| !folders.is_empty());
         let is_plain = segments.all(is_segment) && is_segment(&literal);
-        if !is_plain || path.contains("//") {
+        if !is_plain || text.contains("//") {
             return Err(
                 "a segment is not plain: letters, digits, `.`, `_`, `~`, `-`, and neither `.` nor `..`",
             );

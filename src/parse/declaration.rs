@@ -1,12 +1,16 @@
 //! The declaration as it was written: every node known, every value of its type, nothing resolved.
 
+use std::mem;
+
 use super::document::Node;
+use super::fields::Fields;
 use super::known::Known;
 use super::reader::Reader;
 pub(crate) use super::service::{
     AllowLine, FilesLine, OpenLine, PathBlock, PublicLine, RedirectLine, ServiceBlock,
     TimeoutsLine, UpstreamLine,
 };
+use super::unread::{Unread, has_unread, reach};
 use crate::source::{Span, Spanned};
 
 /// Text and where it was written.
@@ -25,6 +29,7 @@ pub(crate) struct Declaration {
     pub groups: Vec<GroupLine>,
     pub networks: Vec<NetworkLine>,
     pub services: Vec<ServiceBlock>,
+    pub unread: Unread,
 }
 
 /// `validity { authority "10y"; device "1y"; renew "30d" }`.
@@ -46,6 +51,8 @@ pub(crate) struct EdgeBlock {
     pub certificates: Option<CertificatesLine>,
     /// Whom certificates are asked of.
     pub acme: Option<AcmeLine>,
+    /// The oldest version of TLS.
+    pub tls: Option<TlsLine>,
     /// What counts as the LAN.
     pub lan: Vec<Text>,
     /// The proxies that stand before this one.
@@ -113,6 +120,13 @@ pub(crate) struct PropagationLine {
     pub delay: Option<Text>,
 }
 
+/// `tls min="1.3"`.
+#[derive(Debug)]
+pub(crate) struct TlsLine {
+    /// The oldest version that a visitor may speak.
+    pub min: Text,
+}
+
 /// `acme ca="https://…" root="/…" eab="ID" eab-key-env="EAB_KEY"`.
 #[derive(Debug)]
 pub(crate) struct AcmeLine {
@@ -173,22 +187,23 @@ pub(crate) struct NetworkLine {
     pub ranges: Vec<Text>,
 }
 
-const DECLARATION: Known = Known {
+pub(super) const DECLARATION: Known = Known {
     place: "the declaration",
     once: &["domain", "validity", "edge"],
     many: &["person", "group", "network", "service"],
 };
-const VALIDITY: Known = Known {
+pub(super) const VALIDITY: Known = Known {
     place: "`validity`",
     once: &["authority", "device", "renew"],
     many: &[],
 };
-const EDGE: Known = Known {
+pub(super) const EDGE: Known = Known {
     place: "`edge`",
     once: &[
         "email",
         "certificates",
         "acme",
+        "tls",
         "lan",
         "behind",
         "caddy",
@@ -202,21 +217,35 @@ pub(super) const CERTIFICATES: Known = Known {
     once: &["provider", "resolvers", "propagation"],
     many: &[],
 };
-const PERSON: Known = Known {
+pub(super) const PERSON: Known = Known {
     place: "`person`",
     once: &["name", "email", "language"],
     many: &["device"],
 };
 
+impl TlsLine {
+    pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<TlsLine> {
+        let min = fields.needed_property("min", "tls min=\"1.3\"");
+        min.map(|min| TlsLine { min })
+    }
+}
+
 impl Reader {
     /// Reads nodes as a declaration.
-    pub(super) fn declaration(&mut self, nodes: &[Node]) -> Declaration {
+    pub(super) fn declaration(&mut self, text: &str, mut nodes: Vec<Node>) -> Declaration {
+        self.split_statements(text, &mut nodes);
         let mut declared = Declaration::default();
-        for node in self.known(&DECLARATION, nodes) {
+        let before = self.mistaken();
+        let known = self.known(&DECLARATION, &nodes);
+        declared.unread.is_whole =
+            self.mistaken() == before && nodes.iter().all(|node| !node.is_unread);
+        for node in known {
+            let before = self.mistaken();
             match node.name.value.as_str() {
                 "domain" => {
                     let example = "domain \"home.example.com\"";
                     declared.domain = self.only_text(node, "a domain", example);
+                    declared.unread.is_whole &= declared.domain.is_some();
                 }
                 "validity" => declared.validity = self.validity(node),
                 "edge" => declared.edge = self.edge(node),
@@ -226,7 +255,11 @@ impl Reader {
                 "service" => declared.services.extend(self.service(node)),
                 other => unreachable!("`{other}` is not known to the declaration"),
             }
+            if self.mistaken() > before || has_unread(node) {
+                declared.unread.note(reach(node));
+            }
         }
+        declared.unread.words = mem::take(&mut self.words_unread);
         declared
     }
 
@@ -253,6 +286,11 @@ impl Reader {
                     block.email = self.only_text(child, "an address", example);
                 }
                 "certificates" => block.certificates = self.certificates(child),
+                "tls" => {
+                    let mut fields = self.fields(child);
+                    block.tls = TlsLine::read(&mut fields);
+                    fields.finish("`min`");
+                }
                 "acme" => block.acme = Some(self.acme(child)),
                 "lan" => {
                     let mut fields = self.fields(child);
@@ -280,7 +318,7 @@ impl Reader {
         block
     }
 
-    fn certificates(&mut self, node: &Node) -> Option<CertificatesLine> {
+    pub(super) fn certificates(&mut self, node: &Node) -> Option<CertificatesLine> {
         let mut fields = self.fields(node);
         let kind = fields.text("a kind", "certificates \"acme\"");
         let provider = fields.text_property("provider");
@@ -327,7 +365,7 @@ impl Reader {
         let name = fields.text("a name", "provider \"ovh\" { … }");
         fields.finish_before_block("one name");
         let mut settings: Vec<SettingLine> = Vec::new();
-        for child in node.children() {
+        for child in node.children().iter().filter(|child| !child.is_unread) {
             let same = |line: &&SettingLine| line.name.value == child.name.value;
             if let Some(first) = settings.iter().find(same) {
                 self.refuse_repeated(child, first.name.span);

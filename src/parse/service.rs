@@ -1,6 +1,6 @@
 //! `service "…" { … }` as it was written.
 
-use super::declaration::Text;
+use super::declaration::{CertificatesLine, Text, TlsLine};
 use super::document::Node;
 use super::fields::Fields;
 use super::known::Known;
@@ -36,6 +36,10 @@ pub(crate) struct ServiceBlock {
     pub share_links: Option<Span>,
     /// `certificate "asked"` or `"required"`.
     pub certificate: Option<Text>,
+    /// Where its own certificate comes from.
+    pub certificates: Option<CertificatesLine>,
+    /// The oldest version of TLS.
+    pub tls: Option<TlsLine>,
     /// `identity`: where it stands.
     pub identity: Option<Span>,
     /// The catalogue's name of the app behind it.
@@ -154,6 +158,8 @@ impl ServiceBlock {
             public: Vec::new(),
             share_links: None,
             certificate: None,
+            certificates: None,
+            tls: None,
             identity: None,
             app: None,
             timeouts: None,
@@ -166,7 +172,7 @@ impl ServiceBlock {
     }
 }
 
-const SERVICE: Known = Known {
+pub(super) const SERVICE: Known = Known {
     place: "`service`",
     once: &[
         "title",
@@ -179,6 +185,8 @@ const SERVICE: Known = Known {
         "share-links",
         "identity",
         "certificate",
+        "certificates",
+        "tls",
         "timeouts",
         "max-body",
         "stream",
@@ -204,6 +212,10 @@ impl Reader {
         for child in self.known(&SERVICE, node.children()) {
             if child.name.value == "path" {
                 service.paths.extend(self.path(child));
+                continue;
+            }
+            if child.name.value == "certificates" {
+                service.certificates = self.certificates(child);
                 continue;
             }
             let mut fields = self.fields(child);
@@ -360,6 +372,10 @@ fn answer_line(
         "host" => {
             service.hosts = fields.texts("a host", "host \"photos\"");
             "hosts"
+        }
+        "tls" => {
+            service.tls = TlsLine::read(fields);
+            "`min`"
         }
         "max-body" => {
             service.max_body = fields.text("a size", "max-body \"10GB\"");

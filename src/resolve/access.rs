@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Resolver;
 use super::audiences::Audiences;
+use super::meant::{self, Public};
 use super::networks::{EVERYONE, Networks};
 use crate::catalogue::{App, SharePath};
 use crate::diagnostic::{did_you_mean, mistake};
@@ -62,7 +63,7 @@ impl Resolver<'_> {
             }
             (None, None) => {
                 let service = &block.name.value;
-                self.refuse(mistake!(
+                self.refuse_absence(mistake!(
                     "resolve::no-access",
                     "the service `{service}` does not say who may use it",
                     at(block.name.span, "neither `allow` nor `open`"),
@@ -233,7 +234,7 @@ impl Resolver<'_> {
         let links = app.map(share_paths).unwrap_or_default();
         match app {
             // An app that nobody knows has been reported as that.
-            None if block.app.is_none() => self.refuse(mistake!(
+            None if block.app.is_none() => self.refuse_absence(mistake!(
                 "resolve::share-links-without-app",
                 "`share-links` without `app`",
                 at(span, "of which app?"),
@@ -268,11 +269,18 @@ impl Resolver<'_> {
             let found = self.know(word, known, |text| {
                 let names = networks.keys().map(Name::as_str);
                 let names: Vec<&str> = [Network::LAN, EVERYONE].into_iter().chain(names).collect();
+                let help = match meant::public(text) {
+                    Some(Public::Everyone) => {
+                        "`open \"everyone\"` is what opens it to everyone, without a certificate".into()
+                    }
+                    Some(Public::Lan) => "`open \"lan\"` is what opens it to whoever is at home".into(),
+                    None => did_you_mean(text, names.iter().copied()),
+                };
                 mistake!(
                     "resolve::unknown-audience",
                     "`open` to `{text}`, whom nobody knows",
                     at(word.span, "not known"),
-                    help(did_you_mean(text, names.iter().copied())),
+                    help(help),
                 )
             })?;
             match found {
@@ -331,7 +339,7 @@ impl Resolver<'_> {
         let mode = block.certificate.as_ref().map(|text| text.span);
         for (what, span) in [("certificate", mode), ("identity", block.identity)] {
             let Some(span) = span else { continue };
-            self.refuse(mistake!(
+            self.refuse_absence(mistake!(
                 "resolve::nobody-to-ask",
                 "`{what}` without `allow`",
                 at(span, "nobody presents a certificate here"),

@@ -3,10 +3,10 @@
 use super::Resolver;
 use crate::diagnostic::{did_you_mean, mistake};
 use crate::model::{
-    AccountId, AcmeAuthority, DirectoryUrl, DnsChallenge, ExternalAccount, HostPath,
+    AccountId, AcmeAuthority, DirectoryUrl, DnsChallenge, ExternalAccount, HostPath, OldestTls,
     ProviderSettings, SiteCertificates, Timeout, Variable, sayable,
 };
-use crate::parse::declaration::{AcmeLine, CertificatesLine, PropagationLine, Text};
+use crate::parse::declaration::{AcmeLine, CertificatesLine, PropagationLine, Text, TlsLine};
 use crate::source::Span;
 
 /// A kind of `certificates`: its name, the properties that it needs, and how it is written.
@@ -100,7 +100,7 @@ impl Resolver<'_> {
             }
             Some(value) => self.certificates_value(property, value),
             None if needs.contains(&property) => {
-                self.refuse(mistake!(
+                self.refuse_absence(mistake!(
                     "resolve::certificates-incomplete",
                     "`certificates \"{name}\"` needs `{property}`",
                     at(span, "`{property}` is missing"),
@@ -169,6 +169,23 @@ impl Resolver<'_> {
     pub(super) fn variable(&mut self, property: &str, written: &Text) -> Option<Variable> {
         self.certificates_value(property, written).then_some(())?;
         Variable::new(&written.value).ok()
+    }
+
+    /// Reads `tls min="1.3"`.
+    pub(super) fn oldest_tls(&mut self, line: &TlsLine) -> Option<OldestTls> {
+        let known = |word: &str| match word {
+            "1.2" => Some(OldestTls::V12),
+            "1.3" => Some(OldestTls::V13),
+            _ => None,
+        };
+        self.know(&line.min, known, |word| {
+            mistake!(
+                "resolve::unknown-tls",
+                "`{word}` is no version of TLS that the edge speaks",
+                at(line.min.span, "not 1.2 or 1.3"),
+                help("write `tls min=\"1.3\"`, or leave it out: the default is 1.2, and older ones are not secure"),
+            )
+        })
     }
 
     fn dns_challenge(&mut self, line: &CertificatesLine) -> Option<DnsChallenge> {

@@ -22,7 +22,7 @@ use crate::support::tools;
 use crate::support::upstream::Upstream;
 
 /// Pebble, and a DNS server for which each name is this machine; both are stopped when it is dropped.
-struct Pebble {
+pub struct Pebble {
     authority: Child,
     names: Child,
     directory: Port,
@@ -33,7 +33,7 @@ struct Pebble {
 impl Pebble {
     /// It looks for hosts at these ports, where `https` or `http` is.
     #[track_caller]
-    fn start(ports: &Ports, account: Option<(&str, &str)>) -> Self {
+    pub fn start(ports: &Ports, account: Option<(&str, &str)>) -> Self {
         let place = tempfile::tempdir().expect("a temporary directory can be made");
         let (directory, management, names_at) = (Port::reserve(), Port::reserve(), Port::reserve());
         make_server_certificate(&place);
@@ -105,7 +105,7 @@ impl Pebble {
     }
 
     /// What `acme` in `edge` is told of it.
-    fn line(&self) -> String {
+    pub fn line(&self) -> String {
         format!(
             "acme ca=\"https://127.0.0.1:{}/dir\" root=\"{}\"",
             self.directory.number(),
@@ -115,7 +115,7 @@ impl Pebble {
 
     /// The root of what it issues, which is another in each run.
     #[track_caller]
-    fn root(&self) -> PathBuf {
+    pub fn root(&self) -> PathBuf {
         let path = self.place.path().join("root.pem");
         let url = format!("https://127.0.0.1:{}/roots/0", self.management.number());
         let mut curl = tools::command("curl");
@@ -184,7 +184,7 @@ fn answers(port: &Port) -> bool {
     asked.is_ok_and(|length| length > question.len())
 }
 
-const HOST: &str = "photos.home.example.com";
+pub const HOST: &str = "photos.home.example.com";
 
 /// A home whose sites have their certificates from there.
 fn home(edge: &str, upstream: &Upstream) -> House {
@@ -197,24 +197,27 @@ fn home(edge: &str, upstream: &Upstream) -> House {
     ))
 }
 
-/// Serves it on these ports with certificates as it says; the challenge that is named is turned off.
+/// Serves it on these ports with certificates as it says, and files that were changed.
 #[track_caller]
-fn serve(house: &House, version: Version, ports: &Ports, without: &str) -> Caddy {
+pub fn serve(
+    house: &House,
+    version: Version,
+    ports: &Ports,
+    change: impl FnOnce(&str) -> String,
+) -> Caddy {
     let generated = rewrite(&house.generated(version), ports, &[]);
-    let generated = replaced(&generated, "local_certs\n", "");
-    let issuer = "cert_issuer acme {\n";
-    let generated = replaced(
-        &generated,
-        issuer,
-        &format!("{issuer}\tdisable_{without}_challenge\n"),
-    );
+    // The tests' own, which stands before the generated options.
+    let generated = change(&generated.replacen("local_certs\n", "", 1));
     let environment = [("EAB_KEY", KEY)];
-    Caddy::start_with(
-        version,
-        &generated,
-        &house.lab.path().join("out/edge"),
-        &environment,
-    )
+    let directory = house.lab.path().join("out/edge");
+    Caddy::start_with(version, &generated, &directory, &environment)
+}
+
+/// The files with that challenge turned off.
+fn without(challenge: &str, generated: &str) -> String {
+    let issuer = "cert_issuer acme {\n";
+    let off = format!("{issuer}\tdisable_{challenge}_challenge\n");
+    replaced(generated, issuer, &off)
 }
 
 #[track_caller]
@@ -232,14 +235,14 @@ fn is_served_to_alice_alone(house: &House, ports: &Ports, pebble: &Pebble) {
 #[track_caller]
 fn issued_over_both(version: Version) {
     let upstream = Upstream::start("photos");
-    for without in ["tlsalpn", "http"] {
+    for challenge in ["tlsalpn", "http"] {
         let ports = Ports::reserve();
         let pebble = Pebble::start(&ports, None);
         let house = home(&pebble.line(), &upstream);
-        let _caddy = serve(&house, version, &ports, without);
+        let _caddy = serve(&house, version, &ports, |text| without(challenge, text));
         is_served_to_alice_alone(&house, &ports, &pebble);
         let by_http = pebble.log().contains("validate w/ HTTP");
-        assert_eq!(by_http, without == "tlsalpn", "{}", pebble.log());
+        assert_eq!(by_http, challenge == "tlsalpn", "{}", pebble.log());
     }
 }
 
@@ -284,7 +287,7 @@ fn an_authority_that_knows_its_accounts_issues_to_the_one_that_is_named() {
             "{generated}"
         );
         assert!(!generated.contains(KEY));
-        let _caddy = serve(&house, version, &ports, "tlsalpn");
+        let _caddy = serve(&house, version, &ports, |text| without("tlsalpn", text));
         is_served_to_alice_alone(&house, &ports, &pebble);
     }
 }

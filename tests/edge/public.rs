@@ -174,7 +174,7 @@ const TRICKS: [&str; 118] = [
 ];
 
 /// Targets that are no path, or hold bytes that a target may not hold.
-const RAW: [&[u8]; 21] = [
+const RAW: [&[u8]; 20] = [
     b"*",
     b"share/x",
     b"api",
@@ -190,7 +190,6 @@ const RAW: [&[u8]; 21] = [
     b"/share/\xc0\xae\xc0\xae/api",
     b"/share/\xff\xfe",
     "/share/．．/api".as_bytes(),
-    "/share/é".as_bytes(),
     b"https://immich.home.example.com/api",
     b"https://immich.home.example.com/share/../api",
     b"https://immich.home.example.com/api/../share/x",
@@ -347,6 +346,8 @@ fn cases() -> Vec<Case> {
     for target in ["https://immich.home.example.com/share/x", "file:///share/x"] {
         cases.push(Case::new("GET", target, true));
     }
+    // What is no character of a URI (RFC 3986 §2) arrives in its escape.
+    cases.push(Case::new("GET", "/share/é", true));
     cases.extend(TRICKS.map(|target| Case::new("GET", target, false)));
     cases.extend(METHODS.map(|method| Case::new(method, "/share/x", false)));
     for header in OVERRIDES {

@@ -34,6 +34,7 @@ home.example.com www.home.example.com: nothing
   <failing: everyone>
 
 immich.home.example.com: verify_if_given
+  a plain path: set {"path":"plain"}
   <always>
   <always first>
   4. certificate of alice/macbook alice/pixel alice/workstation bob/desktop bob/ipad bob/iphone carol/firefox carol/old-phone

@@ -10,6 +10,7 @@ mod landing;
 mod people;
 mod policies;
 mod site;
+mod tls;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
@@ -20,16 +21,17 @@ use serde::Serialize;
 pub(super) use audience::Audience;
 pub(crate) use landing::{Landing, LandingPages, Link};
 pub(super) use people::{Device, Person};
-pub(super) use site::{Condition, Guard, Matcher, PageKind, PathSite, Public, Site};
+pub(super) use site::{Condition, Guard, Matcher, PathSite, Public, Site};
 
 use audience::Audiences;
 use entrance::{Entrances, Ways};
 use issuer::{AcmeDns, AcmeIssuer};
+use site::ErrorPages;
+use tls::{Snippets, Tls, has_wildcard};
 
 use crate::lock::{Issued, Lock};
 use crate::model::{
-    Behind, CaddyVersion, CertificateMode, Domain, Email, Forwarding, Homelab, SiteCertificates,
-    holes_of,
+    Behind, CaddyVersion, Domain, Email, Forwarding, Homelab, SiteCertificates, holes_of,
 };
 
 /// The whole edge, by the files that it stands in.
@@ -78,14 +80,14 @@ pub(crate) struct Sites {
     pub guards_once: BTreeSet<Guard>,
     /// The authorities whose certificates are verified, DER in base64.
     pub authorities: Vec<String>,
-    /// How the sites ask for certificates, sorted.
-    pub certificates: BTreeSet<CertificateMode>,
-    /// The sites' own certificate and its key, where they come from files; else nothing.
-    pub files: Vec<String>,
+    /// How the sites ask for certificates, by the names of the snippets that say it.
+    pub certificates: BTreeMap<String, Tls>,
+    /// What a site says that belongs to no service; none where that is nothing.
+    pub open_tls: Option<Tls>,
     /// Whether one certificate for all hosts right below the domain is had by a wildcard site.
     pub wildcard: bool,
     /// Whether browsers are told never to speak to these hosts in the clear (RFC 6797): only where
-    /// their certificates are of an authority that all browsers know.
+    /// their certificates are of an authority that all browsers know. Where that is so of some only, those say it themselves.
     pub hsts: bool,
     /// What counts as the LAN: ranges, or `private_ranges`.
     pub lan: Vec<String>,
@@ -110,7 +112,7 @@ pub(crate) struct Sites {
     /// What the domain itself shows visitors.
     pub landing: Option<Landing>,
     /// The kinds of pages that some site refers to, sorted.
-    pub page_kinds: BTreeSet<PageKind>,
+    pub page_kinds: BTreeSet<ErrorPages>,
     /// The sites, sorted by the service's name.
     pub sites: Vec<Site>,
 }
@@ -137,7 +139,7 @@ impl Edge {
         let audiences = Audiences::new(homelab, &admitted);
         let landing = settings.landing.then(|| Landing::new(homelab, &audiences));
         let (landing, landing_pages) = landing.unzip();
-        let (acme_dns, issuer) = issuer::of_all(settings);
+        let (acme_dns, issuer) = issuer::of_all(homelab);
         Edge {
             globals: Globals {
                 domain: domain.clone(),
@@ -151,7 +153,7 @@ impl Edge {
             pages: Pages {
                 domain: domain.clone(),
                 email: email.clone(),
-                hsts: settings.are_public(&settings.certificates),
+                hsts: is_all_known_to_browsers(homelab),
                 landing: landing_pages,
             },
             sites: sites(homelab, lock, landing, audiences),
@@ -187,12 +189,32 @@ fn sites<'h>(
         people: &people,
         lan: &lan,
     };
+    let mut snippets = Snippets::default();
+    let landing = landing.map(|landing| {
+        let tls = Tls::of_all(settings, Some(landing.certificate));
+        let tls = snippets.of(tls, settings, None);
+        let hsts =
+            !is_all_known_to_browsers(homelab) && settings.are_public(&settings.certificates);
+        Landing {
+            tls,
+            hsts,
+            ..landing
+        }
+    });
+    let hsts = is_all_known_to_browsers(homelab);
     let sites: Vec<Site> = iter::zip(services(), &ways)
-        .map(|(service, ways)| Site::new(service, ways, &entrances))
+        .map(|(service, ways)| {
+            let tls = snippets.of(Tls::of(service, homelab), settings, Some(&service.name));
+            let hsts = !hsts && service.is_known_to_browsers(settings);
+            Site {
+                tls,
+                hsts,
+                ..Site::new(service, ways, &entrances)
+            }
+        })
         .collect();
     let has_named_routes = settings.caddy >= CaddyVersion::NAMED_ROUTES;
-    let asked = sites.iter().filter_map(|site| site.certificate);
-    let page_kinds = sites.iter().map(|site| site.pages);
+    let page_kinds = sites.iter().map(Site::error_pages);
     let authorities = lock.into_iter().flat_map(Lock::trusted);
     Sites {
         domain: homelab.domain.clone(),
@@ -208,32 +230,37 @@ fn sites<'h>(
         authorities: authorities
             .map(|authority| BASE64.encode(authority.certificate.der()))
             .collect(),
-        certificates: asked.chain(landing.iter().map(|l| l.certificate)).collect(),
-        files: match &settings.certificates {
-            SiteCertificates::Files { cert, key } => vec![cert.clone(), key.clone()],
-            _ => Vec::new(),
-        },
-        wildcard: settings.caddy >= CaddyVersion::WILDCARD
-            && matches!(settings.certificates, SiteCertificates::Dns(_)),
-        hsts: settings.are_public(&settings.certificates),
         networks: { homelab.networks.iter() }
             .map(|(name, ranges)| {
                 let ranges = ranges.iter().map(ToString::to_string);
                 (name.to_string(), ranges.collect())
             })
             .collect(),
+        certificates: snippets.finish(),
+        open_tls: Some(Tls::of_all(settings, None)).filter(Tls::says_something),
+        wildcard: has_wildcard(settings),
+        hsts,
         lan,
         behind: settings.behind.clone(),
         retired: lock.map_or_else(Vec::new, |lock| retired(homelab, lock)),
         path_policies: sites.iter().any(|site| !site.policies.is_empty()),
         plain_paths: sites.iter().any(|site| site.plain_path),
         no_climbing: services().any(|service| service.backend.keeps_from_climbing()),
-        page_kinds: page_kinds.chain(landing.iter().map(|l| l.pages)).collect(),
+        page_kinds: page_kinds
+            .chain(landing.iter().map(Landing::error_pages))
+            .collect(),
         people,
         audiences,
         landing,
         sites,
     }
+}
+
+/// Whether the certificates of all sites are of authorities that browsers know.
+fn is_all_known_to_browsers(homelab: &Homelab) -> bool {
+    let edge = &homelab.edge;
+    let mut services = homelab.services.values();
+    edge.are_public(&edge.certificates) && services.all(|s| s.is_known_to_browsers(edge))
 }
 
 /// What was let in once and is not any more, as far as its authority is trusted: no certificate of another is looked at.

@@ -9,6 +9,7 @@ use super::audience::Told;
 use super::entrance::{Entrances, Ways};
 use super::people::Device;
 use super::policies::Policy;
+use super::tls::SiteTls;
 use crate::model::{
     Access, Backend, ByteSize, CertificateMode, Grant, Header, Host, Methods, Name, Network,
     Opened, Origin, PathPattern, PublicPath, Raw, Service,
@@ -22,6 +23,9 @@ pub(crate) struct Site {
     pub hosts: Vec<Host>,
     /// How a certificate is asked for; none where it is not.
     pub certificate: Option<CertificateMode>,
+    pub tls: SiteTls,
+    /// Whether it says itself that browsers are never to speak to it in the clear.
+    pub hsts: bool,
     /// What a visitor is told who is not let in.
     pub pages: PageKind,
     /// Who is let in by certificate, by the place among [`Sites::audiences`](super::Sites::audiences); none where nobody is.
@@ -95,6 +99,14 @@ pub(crate) enum PageKind {
     Home,
     /// Everybody is let in.
     Everyone,
+}
+
+/// A snippet with the pages of a site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(crate) struct ErrorPages {
+    pub kind: PageKind,
+    /// As in [`Site`].
+    pub hsts: bool,
 }
 
 /// Some visitors, and what they get.
@@ -243,6 +255,8 @@ impl Site {
             service: service.name.clone(),
             hosts: service.hosts.clone(),
             certificate: service.certificate,
+            tls: SiteTls::default(),
+            hsts: false,
             pages: PageKind::of(service),
             audience: unconfined.and(ways.base.first().copied().flatten()),
             admitted: admitted(access.grants(), &ways.base),
@@ -298,6 +312,15 @@ fn apart(policies: &[Policy], handlers: &[Handler]) -> Vec<usize> {
     apart.sort_unstable();
     apart.dedup();
     apart
+}
+
+impl Site {
+    pub(crate) fn error_pages(&self) -> ErrorPages {
+        ErrorPages {
+            kind: self.pages,
+            hsts: self.hsts,
+        }
+    }
 }
 
 impl PageKind {

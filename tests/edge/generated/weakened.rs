@@ -50,9 +50,8 @@ const SWAPPED: &str = r#"{% set swapped = {"photos": "vault", "vault": "photos"}
 {% set other = sites|selectattr("service", "eq", swapped[site.service])|list if site.service is defined and site.service in swapped else [] %}
 {{ matchers[handler.matcher.by](other[0].handlers[0] if other and handler.matcher.by == "certificates" else handler) -}}
 "#;
-const PEOPLE: &str = "{{ fingerprints_of(handler.matcher.people) }}\n";
-const EVERYBODY: &str =
-    "{% for person in people %}{{ fingerprints(person.devices) }}{% endfor %}\n\n";
+const PEOPLE: &str = "{% set listed = certificates_of(people, handler.matcher.people) %}\n";
+const EVERYBODY: &str = "{% set listed = certificates_of(people, range(people|length)) %}\n";
 
 const WEAKENINGS: [Weakening; 22] = [
     weakening("underscores", "\trequest_header -*_*\n", "", None),

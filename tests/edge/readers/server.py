@@ -24,7 +24,7 @@ STEPS = {
     "windows": lambda p: "/".join(s if s in ("", ".", "..") else s.rstrip(". ") for s in p.split("/")),
     "unseen": lambda p: re.sub("[\u00ad\u200b-\u200d\ufeff]", "", p),
     "streams": lambda p: re.sub("(?i)::?\\$[^/]*", "", p),
-    "session": lambda p: re.sub(r"/\([A-Za-z]\([^/]*\)\)", "", p),
+    "session": lambda p: re.sub(r"/\([A-Za-z]\([^/]*\)\)(?=/|$)", "", p),
     "format": lambda p: re.sub(r"(?<=[^/.])\.[a-z]+$", "", p),
     "folded": str.casefold,
     "upper": lambda p: p.upper().lower(),
