@@ -46,20 +46,18 @@ impl PathPattern {
         &self.0
     }
 
-    /// A regular expression (RE2) for what any upstream could take for a path that it covers, or for one below such a path: of a decoded
-    /// path that has no `..`, no second encoding and nothing else that is [strange](#) in it.
+    /// A regular expression (RE2) for what any upstream could take for a path that it covers, or for one below such a path. It is for a decoded path
+    /// that has one reading otherwise: no `..`, no second encoding, and nothing else of what `one-reading` in the template lists.
     ///
     /// Upstreams fold case, merge slashes, take `\` for one, trim spaces, drop what stands behind a `;` or a dot, and read letters of other
-    /// alphabets as those of ASCII.
+    /// alphabets as those of ASCII. Some have a program's name first.
     pub fn wide_pattern(&self) -> String {
         let path = self.0.strip_suffix("/*").unwrap_or(&self.0);
         let segments = path.split('/').skip(1).map(wide_segment);
         let segments: Vec<String> = segments.collect();
         let between = format!("{ANYTHING}{SLASHES}");
-        format!(
-            "(?i)^{SLASHES}{}{ANYTHING}([/\\]|$)",
-            segments.join(&between)
-        )
+        let segments = segments.join(&between);
+        format!(r"(?i)^{FRONT}{SLASHES}{segments}{ANYTHING}([/\\]|$)")
     }
 
     /// Whether it is one exact path, or all that stands below one.
@@ -90,6 +88,9 @@ impl PathPattern {
     }
 }
 
+/// A program that answers for what stands behind it: `/index.php/admin` is `/admin` to many.
+const FRONT: &str = r"(/+[^/\\]*\.(php[0-9]?|phtml|f?cgi|pl|py|rb|aspx?|jspx?|do|dll|exe))?";
+
 /// One slash or more, whatever is nothing between them, and spaces before what follows.
 const SLASHES: &str = r"[/\\]([\s+]*(;[^/\\]*)?[/\\])*[\s+]*";
 
@@ -110,7 +111,8 @@ fn wide_segment(segment: &str) -> String {
         let letters: String = letters.into_iter().collect();
         let hyphen = if literal.contains('-') { "-" } else { "" };
         let like = format!("[{LIKE_ASCII}{letters}{hyphen}]*");
-        let literal = literal.replace('.', "\\.");
+        // Some frameworks take the one for the other.
+        let literal = literal.replace('.', "\\.").replace(['-', '_'], "[_-]");
         format!("({literal}|{like}[{LIKE_ASCII}]{like})")
     });
     let literals: Vec<String> = literals.collect();
@@ -275,6 +277,18 @@ mod tests {
         ] {
             assert_eq!(uri_pattern([&path(part)]), pattern);
         }
+    }
+
+    /// What a real Caddy makes of them is asked in tests/edge/readers.rs; here, that they say what they are to.
+    #[test]
+    fn narrowing_reads_widely() {
+        let wide = |path| PathPattern::new(path).unwrap().wide_pattern();
+        assert!(wide("/a/b").contains("(a|[") && wide("/a/b").contains("(b|["));
+        assert!(wide("/a-b").contains("(a[_-]b|["));
+        assert!(wide("/*.ics").contains(r"[^/\\]*(\.ics|["));
+        assert!(wide("/x").ends_with(r"[^/\\]*)?([/\\]|$)"));
+        assert!(!wide("/admin/*").contains(['\'', '"', '`']));
+        assert_eq!(wide("/admin/*"), wide("/admin"));
     }
 
     #[test]

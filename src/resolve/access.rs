@@ -271,9 +271,12 @@ impl Resolver<'_> {
                 let names: Vec<&str> = [Network::LAN, EVERYONE].into_iter().chain(names).collect();
                 let help = match meant::public(text) {
                     Some(Public::Everyone) => {
-                        "`open \"everyone\"` is what opens it to everyone, without a certificate".into()
+                        "`open \"everyone\"` is what opens it to everyone, without a certificate"
+                            .into()
                     }
-                    Some(Public::Lan) => "`open \"lan\"` is what opens it to whoever is at home".into(),
+                    Some(Public::Lan) => {
+                        "`open \"lan\"` is what opens it to whoever is at home".into()
+                    }
                     None => did_you_mean(text, names.iter().copied()),
                 };
                 mistake!(

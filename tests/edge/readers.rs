@@ -251,7 +251,7 @@ const APART: [&str; 14] = [
 ];
 
 /// What is plainly below `/admin/`, and what some upstream could take for it.
-const ADMIN: [&str; 26] = [
+const ADMIN: [&str; 28] = [
     "/admin/x",
     "/admin/",
     "/admin",
@@ -278,6 +278,8 @@ const ADMIN: [&str; 26] = [
     "/admin%00/x",
     "/%c0%ae%c0%ae/admin",
     "/(S(x))/admin/x",
+    "/index.php/admin/x",
+    "/cgi-bin.cgi/ADMIN;x",
 ];
 
 /// Behind a service of which one path is narrower, and one wider for some methods.

@@ -42,7 +42,7 @@ const fn weakening(
 }
 
 const MODE: &str = "mode {{ modes[asked] }}\n";
-const LAN: &str = "@lan remote_ip{% for range in lan %} {{ range }}{% endfor %}\n";
+const LAN: &str = "@{{ name }} remote_ip{% for range in ranges %} {{ range }}{% endfor %}\n";
 const HANDLERS: &str = "{% for handler in site.handlers %}\n";
 const REFUSAL: &str = "{% macro refusal(site, answer) %}\n\t\terror 403\n";
 const MATCHER: &str = "{{ matchers[handler.matcher.by](handler) -}}\n";
@@ -156,7 +156,7 @@ const WEAKENINGS: [Weakening; 22] = [
     weakening(
         "the LAN",
         LAN,
-        "@lan remote_ip 127.0.0.0/8{% for range in lan %} {{ range }}{% endfor %}\n",
+        "@{{ name }} remote_ip 127.0.0.0/8{% for range in ranges %} {{ range }}{% endfor %}\n",
         Some("nobody GET films.home.example.com/: passed"),
     ),
     weakening(

@@ -26,6 +26,7 @@ STEPS = {
     "streams": lambda p: re.sub("(?i)::?\\$[^/]*", "", p),
     "session": lambda p: re.sub(r"/\([A-Za-z]\([^/]*\)\)(?=/|$)", "", p),
     "format": lambda p: re.sub(r"(?<=[^/.])\.[a-z]+$", "", p),
+    "front": lambda p: re.sub(r"(?i)^/+[^/]*\.(php|cgi)(?=/)", "", p),
     "folded": str.casefold,
     "upper": lambda p: p.upper().lower(),
 }
@@ -51,6 +52,8 @@ CHAINS = [
     ["decoded", "unseen"],
     ["decoded", "streams"],
     ["session"],
+    ["front"],
+    ["front", "parameters"],
     ["decoded", "format"],
     ["decoded", "upper"],
     ["twice", "backslashes", "parameters", "cut", "compatible", "unseen", "trimmed", "windows", "folded"],
