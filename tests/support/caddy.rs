@@ -226,6 +226,17 @@ impl Caddy {
     /// Starts a Caddy in `directory` with files that [`rewrite`] gave, and waits until every site answers.
     #[track_caller]
     pub fn start(version: Version, files: &str, directory: &Path) -> Self {
+        Self::start_trusting(version, files, directory, None)
+    }
+
+    /// The same on a machine that has these roots, if any, in the place of public ones.
+    #[track_caller]
+    pub fn start_trusting(
+        version: Version,
+        files: &str,
+        directory: &Path,
+        roots: Option<&Path>,
+    ) -> Self {
         let state = State::new(directory);
         state.keep_from_the_cleaner(&sites(files));
         let file = state.write_files(files);
@@ -235,6 +246,8 @@ impl Caddy {
             .expect("a file can be written to from two places");
         let process = state
             .command(version)
+            // Go reads the machine's roots from there.
+            .envs(roots.map(|roots| ("SSL_CERT_FILE", roots)))
             .args(["run", "--adapter", "caddyfile", "--config"])
             .arg(file)
             .stdin(Stdio::null())
