@@ -59,7 +59,7 @@ pub use cli::main;
 #[doc(hidden)]
 pub mod internals {
     pub use crate::build::AuthorityRefusal;
-    pub use crate::catalogue::{App, apps};
+    pub use crate::catalogue::{App, DnsProvider, DnsSetting, apps, dns_providers};
     pub use crate::derive::{InstallerContext, RegistryValue};
     pub use crate::diagnostic::Mistakes;
     pub use crate::lint::{FORMS, Form};
@@ -90,6 +90,6 @@ pub fn compile(source: &Source) -> Result<Homelab, Mistakes> {
 
 /// The same, where guides can be written in these languages.
 fn compile_with(source: &Source, languages: &[Language]) -> Result<Homelab, Mistakes> {
-    let declaration = parse::parse(source)?;
-    resolve::resolve(source, &declaration, languages)
+    let (declaration, mistakes) = parse::parse(source)?;
+    resolve::resolve(source, &declaration, mistakes, languages)
 }

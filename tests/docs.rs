@@ -381,6 +381,49 @@ fn the_catalogue_in_the_documentation_is_the_one_that_is_built_in() {
     assert_eq!(written, expected);
 }
 
+/// With HOMELAB_UPDATE_GOLDEN set it is written anew, and the test fails on purpose.
+#[test]
+fn the_providers_in_the_documentation_are_those_that_are_built_in() {
+    let path = root().join("docs/providers.md");
+    let written = fs::read_to_string(&path).expect("it is there");
+    let introduction = written.split("\n| ").next().expect("an introduction");
+    let rows = homelab::internals::dns_providers().map(|provider| {
+        let settings = provider.settings.iter().map(|setting| {
+            let name = format!("`{}`", setting.name);
+            let name = if setting.secret {
+                format!("**{name}**")
+            } else {
+                name
+            };
+            if setting.optional {
+                format!("[{name}]")
+            } else {
+                name
+            }
+        });
+        let settings: Vec<String> = settings.collect();
+        format!(
+            "| `{}` | `{}` | {} | {} |\n",
+            provider.name,
+            provider.module,
+            settings.join(" "),
+            provider.source
+        )
+    });
+    let table: String = rows.collect();
+    let expected = format!(
+        "{}\n\n| provider | module | settings | read in |\n|---|---|---|---|\n{table}",
+        introduction.trim_end()
+    );
+    if std::env::var_os("HOMELAB_UPDATE_GOLDEN").is_some() && written != expected {
+        fs::write(&path, expected).expect("it can be written");
+        panic!(
+            "docs/providers.md was rewritten: look at `git diff`, then run this without HOMELAB_UPDATE_GOLDEN"
+        );
+    }
+    assert_eq!(written, expected);
+}
+
 /// One app's part of the catalogue.
 fn described(app: &App) -> String {
     let mut lines = Vec::new();

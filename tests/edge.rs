@@ -15,6 +15,8 @@
 
 mod support;
 
+#[path = "edge/acme.rs"]
+mod acme;
 #[path = "edge/adoption.rs"]
 mod adoption;
 #[path = "edge/apart.rs"]
@@ -57,6 +59,10 @@ mod matrix;
 mod mutants;
 #[path = "edge/nginx.rs"]
 mod nginx;
+#[path = "edge/older.rs"]
+mod older;
+#[path = "edge/own.rs"]
+mod own;
 #[path = "edge/pages.rs"]
 mod pages;
 #[path = "edge/policy.rs"]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{CaddyVersion, Homelab, SiteCertificates, holes_of, is_public};
+use crate::model::{CaddyVersion, Homelab, holes_of, is_public};
 
 /// Which known holes the declared Caddy has, and which hosts it can get no certificates for. Where no version is declared nothing is
 /// known of it: `verify --live` looks at the one that runs.
@@ -16,13 +16,19 @@ pub(crate) fn notes(homelab: &Homelab) -> Vec<String> {
 
 /// Hosts for which Caddy would ask a public authority for certificates that it can never get.
 fn warning_of_names(homelab: &Homelab) -> Option<String> {
-    match homelab.edge.certificates {
-        SiteCertificates::Acme | SiteCertificates::Dns { .. } => {}
-        SiteCertificates::Internal | SiteCertificates::Files { .. } => return None,
+    let edge = &homelab.edge;
+    // An authority that is named is asked for what it issues: it may be one's own.
+    if edge.acme.ca.is_some() {
+        return None;
     }
-    let landing = homelab.edge.landing.then(|| homelab.domain.as_str());
-    let services = homelab.services.values().flat_map(|service| &service.hosts);
-    let hosts = services.map(|host| host.as_str()).chain(landing);
+    let landing = edge.landing.then(|| homelab.domain.as_str());
+    let landing = landing.filter(|_| edge.certificates.are_by_acme());
+    let by_acme = homelab.services.values().filter(|service| {
+        let own = service.certificates.as_ref();
+        own.unwrap_or(&edge.certificates).are_by_acme()
+    });
+    let hosts = by_acme.flat_map(|service| &service.hosts);
+    let hosts = hosts.map(|host| host.as_str()).chain(landing);
     // Nobody has a top-level domain at home.
     let is_single = |host: &str| {
         let domain = homelab.domain.as_str();

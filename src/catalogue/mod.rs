@@ -4,7 +4,11 @@
 //! The data is `apps.kdl` beside this file. Of that, an app is read when it is named first, and once; tests see to it that
 //! all of it can be read, and that docs/apps.md shows it. It is held as it was written: `resolve` knows what a path may be.
 
+mod dns;
 mod read;
+
+pub(crate) use dns::dns_provider;
+pub use dns::{DnsProvider, DnsSetting, dns_providers};
 
 use std::sync::{LazyLock, OnceLock};
 

@@ -1,6 +1,7 @@
 //! Who may reach a service, and what a visitor without a certificate meets.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,15 @@ pub enum CertificateMode {
     Asked,
     /// Without a valid certificate there is no connection.
     Required,
+}
+
+impl fmt::Display for CertificateMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CertificateMode::Asked => "asked",
+            CertificateMode::Required => "required",
+        })
+    }
 }
 
 impl Access {

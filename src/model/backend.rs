@@ -109,7 +109,7 @@ impl Redirect {
 
 /// An absolute path on the Caddy host. Caddy would resolve a relative one against its working
 /// directory, which nobody can foresee.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct HostPath(String);
 
@@ -147,7 +147,7 @@ impl Files {
 }
 
 /// A length of time as Go writes it, such as `90s`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct Timeout(String);
 

@@ -24,6 +24,9 @@ impl CaddyVersion {
     pub const BEHIND: CaddyVersion = CaddyVersion::minor(8);
     /// The first that uses the certificate of a wildcard site for the hosts below it.
     pub const WILDCARD: CaddyVersion = CaddyVersion::minor(10);
+    /// The first that takes the key of an external account from its environment at run time. Older ones can have it put in where they
+    /// read the file.
+    pub const READS_EAB: CaddyVersion = CaddyVersion::release(11, 4);
     /// The first whose known holes are all closed, by itself or by the generated file; `hole` has the
     /// table, and a test that holds the two against each other.
     pub const SAFE: CaddyVersion = CaddyVersion::release(11, 4);

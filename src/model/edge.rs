@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::caddy::CaddyVersion;
+use super::issuance::{AcmeAuthority, OldestTls, SiteCertificates};
 use super::text::Email;
 
 /// How the Caddyfile as a whole is to be.
@@ -16,6 +17,10 @@ pub struct Edge {
     pub email: Option<Email>,
     /// Where the sites' own certificates come from.
     pub certificates: SiteCertificates,
+    /// Of whom those are asked that come by ACME.
+    pub acme: AcmeAuthority,
+    /// The oldest version of TLS that visitors may speak.
+    pub oldest_tls: OldestTls,
     /// What counts as the LAN; empty for Caddy's `private_ranges`.
     pub lan: Vec<IpRange>,
     /// The proxies that stand before this one, where there are any.
@@ -29,6 +34,11 @@ pub struct Edge {
 }
 
 impl Edge {
+    /// Whether such certificates are of an authority that all browsers know.
+    pub fn are_public(&self, certificates: &SiteCertificates) -> bool {
+        certificates.are_by_acme() && self.acme.is_public()
+    }
+
     /// Some address that counts as the LAN's.
     pub fn address_at_home(&self) -> IpAddr {
         match self.lan.first() {
@@ -63,36 +73,6 @@ impl fmt::Display for Forwarding {
             Forwarding::XForwardedFor => "x-forwarded-for",
             Forwarding::ProxyProtocol => "proxy-protocol",
         })
-    }
-}
-
-/// Where the sites' own certificates come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SiteCertificates {
-    /// From a public authority by ACME over HTTP or TLS.
-    Acme,
-    /// From Caddy's own internal authority.
-    Internal,
-    /// By ACME over DNS; Caddy must be built with the provider's plugin.
-    Dns {
-        /// The provider, as Caddy's plugin for it is called.
-        provider: String,
-        /// The environment variable of Caddy's process that holds the provider's token.
-        token_env: String,
-    },
-    /// From files on the Caddy host.
-    Files {
-        /// The certificate chain, PEM.
-        cert: String,
-        /// The key, PEM.
-        key: String,
-    },
-}
-
-impl SiteCertificates {
-    /// Whether they are of an authority that all browsers know.
-    pub fn are_public(&self) -> bool {
-        matches!(self, SiteCertificates::Acme | SiteCertificates::Dns { .. })
     }
 }
 

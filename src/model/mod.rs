@@ -9,6 +9,7 @@ mod edge;
 mod enrolment;
 mod hole;
 mod host;
+mod issuance;
 mod language;
 mod lifetime;
 mod name;
@@ -23,10 +24,14 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) use access::{Access, Admission, Allowed, CertificateMode};
 pub(crate) use backend::{Backend, ByteSize, Files, Header, HostPath, Proxy, Redirect, Timeout};
 pub(crate) use caddy::CaddyVersion;
-pub(crate) use edge::{Behind, Edge, Forwarding, IpRange, SiteCertificates};
+pub(crate) use edge::{Behind, Edge, Forwarding, IpRange};
 pub(crate) use enrolment::{Enrolment, MadeKey, RequestPath};
 pub(crate) use hole::holes_of;
 pub(crate) use host::{Domain, Host, is_public};
+pub(crate) use issuance::{
+    AccountId, AcmeAuthority, DirectoryUrl, DnsChallenge, ExternalAccount, OldestTls,
+    ProviderSettings, Resolver as DnsResolver, Setting, SiteCertificates, Variable,
+};
 pub(crate) use language::Language;
 pub(crate) use lifetime::{Lifetime, NotALifetime};
 pub(crate) use name::{DeviceId, Name, NotAName};
@@ -145,6 +150,9 @@ pub struct Service {
     /// The hosts it answers to; at least one.
     pub hosts: Vec<Host>,
     pub access: Access,
+    /// Where its own certificate comes from, and which TLS it speaks, where it says so itself.
+    pub certificates: Option<SiteCertificates>,
+    pub oldest_tls: Option<OldestTls>,
     /// What it does with a request that is let in.
     pub backend: Backend,
     /// The largest body that a request may have.
@@ -157,4 +165,17 @@ pub struct Service {
     pub raw: Vec<Raw>,
     /// The app behind it, by its name in the catalogue.
     pub app: Option<Name>,
+}
+
+impl Service {
+    /// Where its own certificate comes from, where that is not from where all others do.
+    pub fn own_certificates(&self, edge: &Edge) -> Option<&SiteCertificates> {
+        let own = self.certificates.as_ref();
+        own.filter(|own| **own != edge.certificates)
+    }
+
+    /// Whether its own certificate is of an authority that all browsers know.
+    pub fn is_known_to_browsers(&self, edge: &Edge) -> bool {
+        edge.are_public(self.certificates.as_ref().unwrap_or(&edge.certificates))
+    }
 }

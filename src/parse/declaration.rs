@@ -1,11 +1,15 @@
 //! The declaration as it was written: every node known, every value of its type, nothing resolved.
 
+use std::mem;
+
 use super::document::Node;
+use super::fields::Fields;
 use super::known::Known;
 use super::reader::Reader;
 pub(crate) use super::service::{
     FilesLine, PublicLine, RedirectLine, ServiceBlock, TimeoutsLine, UpstreamLine,
 };
+use super::unread::{Unread, has_unread, reach};
 use crate::source::{Span, Spanned};
 
 /// Text and where it was written.
@@ -23,6 +27,7 @@ pub(crate) struct Declaration {
     pub people: Vec<PersonBlock>,
     pub groups: Vec<GroupLine>,
     pub services: Vec<ServiceBlock>,
+    pub unread: Unread,
 }
 
 /// `validity { authority "10y"; device "1y"; renew "30d" }`.
@@ -42,6 +47,10 @@ pub(crate) struct EdgeBlock {
     pub email: Option<Text>,
     /// Where the sites' own certificates come from.
     pub certificates: Option<CertificatesLine>,
+    /// Whom certificates are asked of.
+    pub acme: Option<AcmeLine>,
+    /// The oldest version of TLS.
+    pub tls: Option<TlsLine>,
     /// What counts as the LAN.
     pub lan: Vec<Text>,
     /// The proxies that stand before this one.
@@ -75,6 +84,59 @@ pub(crate) struct CertificatesLine {
     pub cert: Option<Text>,
     /// The key's file on the Caddy host.
     pub key: Option<Text>,
+    /// The provider and all that its plugin is told.
+    pub provider_block: Option<ProviderBlock>,
+    /// The DNS servers that are asked whether a record is there.
+    pub resolvers: Vec<Text>,
+    pub propagation: Option<PropagationLine>,
+}
+
+/// `provider "ovh" { endpoint "ovh-eu"; application_key env="OVH_KEY" }`.
+#[derive(Debug)]
+pub(crate) struct ProviderBlock {
+    pub name: Text,
+    /// In the order written, each once.
+    pub settings: Vec<SettingLine>,
+}
+
+/// One setting of a provider's plugin.
+#[derive(Debug)]
+pub(crate) struct SettingLine {
+    pub name: Text,
+    pub value: Option<Text>,
+    /// The environment variable of Caddy's process that holds it.
+    pub env: Option<Text>,
+}
+
+/// `propagation timeout="5m" delay="30s"`.
+#[derive(Debug)]
+pub(crate) struct PropagationLine {
+    pub span: Span,
+    /// How long a record may take until it is seen.
+    pub timeout: Option<Text>,
+    /// How long to wait before anybody looks.
+    pub delay: Option<Text>,
+}
+
+/// `tls min="1.3"`.
+#[derive(Debug)]
+pub(crate) struct TlsLine {
+    /// The oldest version that a visitor may speak.
+    pub min: Text,
+}
+
+/// `acme ca="https://…" root="/…" eab="ID" eab-key-env="EAB_KEY"`.
+#[derive(Debug)]
+pub(crate) struct AcmeLine {
+    pub span: Span,
+    /// The directory of the authority (RFC 8555 §7.1.1).
+    pub ca: Option<Text>,
+    /// The file of the root that vouches for that directory, on the Caddy host.
+    pub root: Option<Text>,
+    /// The id of the account that the authority knows already (RFC 8555 §7.3.4).
+    pub eab: Option<Text>,
+    /// The environment variable of Caddy's process that holds the key of that account.
+    pub eab_key_env: Option<Text>,
 }
 
 /// `person "alice" { … }`.
@@ -115,21 +177,23 @@ pub(crate) struct GroupLine {
     pub members: Vec<Text>,
 }
 
-const DECLARATION: Known = Known {
+pub(super) const DECLARATION: Known = Known {
     place: "the declaration",
     once: &["domain", "validity", "edge"],
     many: &["person", "group", "service"],
 };
-const VALIDITY: Known = Known {
+pub(super) const VALIDITY: Known = Known {
     place: "`validity`",
     once: &["authority", "device", "renew"],
     many: &[],
 };
-const EDGE: Known = Known {
+pub(super) const EDGE: Known = Known {
     place: "`edge`",
     once: &[
         "email",
         "certificates",
+        "acme",
+        "tls",
         "lan",
         "behind",
         "caddy",
@@ -138,21 +202,40 @@ const EDGE: Known = Known {
     ],
     many: &[],
 };
-const PERSON: Known = Known {
+pub(super) const CERTIFICATES: Known = Known {
+    place: "`certificates`",
+    once: &["provider", "resolvers", "propagation"],
+    many: &[],
+};
+pub(super) const PERSON: Known = Known {
     place: "`person`",
     once: &["name", "email", "language"],
     many: &["device"],
 };
 
+impl TlsLine {
+    pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<TlsLine> {
+        let min = fields.needed_property("min", "tls min=\"1.3\"");
+        min.map(|min| TlsLine { min })
+    }
+}
+
 impl Reader {
     /// Reads nodes as a declaration.
-    pub(super) fn declaration(&mut self, nodes: &[Node]) -> Declaration {
+    pub(super) fn declaration(&mut self, text: &str, mut nodes: Vec<Node>) -> Declaration {
+        self.split_statements(text, &mut nodes);
         let mut declared = Declaration::default();
-        for node in self.known(&DECLARATION, nodes) {
+        let before = self.mistaken();
+        let known = self.known(&DECLARATION, &nodes);
+        declared.unread.is_whole =
+            self.mistaken() == before && nodes.iter().all(|node| !node.is_unread);
+        for node in known {
+            let before = self.mistaken();
             match node.name.value.as_str() {
                 "domain" => {
                     let example = "domain \"home.example.com\"";
                     declared.domain = self.only_text(node, "a domain", example);
+                    declared.unread.is_whole &= declared.domain.is_some();
                 }
                 "validity" => declared.validity = self.validity(node),
                 "edge" => declared.edge = self.edge(node),
@@ -161,7 +244,11 @@ impl Reader {
                 "service" => declared.services.extend(self.service(node)),
                 other => unreachable!("`{other}` is not known to the declaration"),
             }
+            if self.mistaken() > before || has_unread(node) {
+                declared.unread.note(reach(node));
+            }
         }
+        declared.unread.words = mem::take(&mut self.words_unread);
         declared
     }
 
@@ -188,6 +275,12 @@ impl Reader {
                     block.email = self.only_text(child, "an address", example);
                 }
                 "certificates" => block.certificates = self.certificates(child),
+                "tls" => {
+                    let mut fields = self.fields(child);
+                    block.tls = TlsLine::read(&mut fields);
+                    fields.finish("`min`");
+                }
+                "acme" => block.acme = Some(self.acme(child)),
                 "lan" => {
                     let mut fields = self.fields(child);
                     block.lan = fields.texts("a range", "lan \"192.168.0.0/16\"");
@@ -214,21 +307,89 @@ impl Reader {
         block
     }
 
-    fn certificates(&mut self, node: &Node) -> Option<CertificatesLine> {
+    pub(super) fn certificates(&mut self, node: &Node) -> Option<CertificatesLine> {
         let mut fields = self.fields(node);
         let kind = fields.text("a kind", "certificates \"acme\"");
         let provider = fields.text_property("provider");
         let token_env = fields.text_property("token-env");
         let cert = fields.text_property("cert");
         let key = fields.text_property("key");
-        fields.finish("one kind");
-        Some(CertificatesLine {
+        fields.finish_before_block("one kind");
+        let mut line = CertificatesLine {
             kind: kind?,
             provider,
             token_env,
             cert,
             key,
+            provider_block: None,
+            resolvers: Vec::new(),
+            propagation: None,
+        };
+        for child in self.known(&CERTIFICATES, node.children()) {
+            match child.name.value.as_str() {
+                "provider" => line.provider_block = self.provider(child),
+                "resolvers" => {
+                    let mut fields = self.fields(child);
+                    line.resolvers = fields.texts("an address", "resolvers \"1.1.1.1\"");
+                    fields.finish("addresses");
+                }
+                "propagation" => {
+                    let mut fields = self.fields(child);
+                    line.propagation = Some(PropagationLine {
+                        span: child.span,
+                        timeout: fields.text_property("timeout"),
+                        delay: fields.text_property("delay"),
+                    });
+                    fields.finish("`timeout` and `delay`");
+                }
+                other => unreachable!("`{other}` is not known to `certificates`"),
+            }
+        }
+        Some(line)
+    }
+
+    /// A provider's settings have the names that its plugin gives them: which there are is not known here.
+    fn provider(&mut self, node: &Node) -> Option<ProviderBlock> {
+        let mut fields = self.fields(node);
+        let name = fields.text("a name", "provider \"ovh\" { … }");
+        fields.finish_before_block("one name");
+        let mut settings: Vec<SettingLine> = Vec::new();
+        for child in node.children().iter().filter(|child| !child.is_unread) {
+            let same = |line: &&SettingLine| line.name.value == child.name.value;
+            if let Some(first) = settings.iter().find(same) {
+                self.refuse_repeated(child, first.name.span);
+                continue;
+            }
+            let mut fields = self.fields(child);
+            let env = fields.text_property("env");
+            let value = match (&env, child.arguments.is_empty()) {
+                (Some(_), true) => None,
+                _ => fields.text("a value", "endpoint \"ovh-eu\""),
+            };
+            fields.finish("one value, or `env`");
+            settings.push(SettingLine {
+                name: child.name.clone(),
+                value,
+                env,
+            });
+        }
+        Some(ProviderBlock {
+            name: name?,
+            settings,
         })
+    }
+
+    fn acme(&mut self, node: &Node) -> AcmeLine {
+        let mut fields = self.fields(node);
+        let line = AcmeLine {
+            span: node.span,
+            ca: fields.text_property("ca"),
+            root: fields.text_property("root"),
+            eab: fields.text_property("eab"),
+            eab_key_env: fields.text_property("eab-key-env"),
+        };
+        fields.finish("`ca`, `root`, `eab` and `eab-key-env`");
+        line
     }
 
     fn person(&mut self, node: &Node) -> Option<PersonBlock> {

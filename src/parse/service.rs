@@ -1,6 +1,6 @@
 //! `service "…" { … }` as it was written.
 
-use super::declaration::Text;
+use super::declaration::{CertificatesLine, Text, TlsLine};
 use super::document::Node;
 use super::fields::Fields;
 use super::known::Known;
@@ -32,6 +32,10 @@ pub(crate) struct ServiceBlock {
     pub share_links: Option<Span>,
     /// `certificate "asked"` or `"required"`.
     pub certificate: Option<Text>,
+    /// Where its own certificate comes from.
+    pub certificates: Option<CertificatesLine>,
+    /// The oldest version of TLS.
+    pub tls: Option<TlsLine>,
     /// `identity`: where it stands.
     pub identity: Option<Span>,
     /// The catalogue's name of the app behind it.
@@ -122,6 +126,8 @@ impl ServiceBlock {
             public: Vec::new(),
             share_links: None,
             certificate: None,
+            certificates: None,
+            tls: None,
             identity: None,
             app: None,
             timeouts: None,
@@ -134,7 +140,7 @@ impl ServiceBlock {
     }
 }
 
-const SERVICE: Known = Known {
+pub(super) const SERVICE: Known = Known {
     place: "`service`",
     once: &[
         "title",
@@ -147,6 +153,8 @@ const SERVICE: Known = Known {
         "share-links",
         "identity",
         "certificate",
+        "certificates",
+        "tls",
         "timeouts",
         "max-body",
         "stream",
@@ -165,6 +173,10 @@ impl Reader {
         let unnamed = Spanned::new(String::new(), node.span);
         let mut service = ServiceBlock::named(name.clone().unwrap_or(unnamed));
         for child in self.known(&SERVICE, node.children()) {
+            if child.name.value == "certificates" {
+                service.certificates = self.certificates(child);
+                continue;
+            }
             let mut fields = self.fields(child);
             let takes = line(child, &mut fields, &mut service);
             fields.finish(takes);
@@ -275,6 +287,10 @@ fn answer_line(
         "host" => {
             service.hosts = fields.texts("a host", "host \"photos\"");
             "hosts"
+        }
+        "tls" => {
+            service.tls = TlsLine::read(fields);
+            "`min`"
         }
         "max-body" => {
             service.max_body = fields.text("a size", "max-body \"10GB\"");

@@ -8,10 +8,11 @@ use super::report::{HostFault, HostReport, RequestReport};
 use super::request::{Method, Protocol, Request, Visit, Wanted, with_port};
 use super::tls::ClientIdentity;
 use crate::lock::Issued;
-use crate::model::{Forwarding, SiteCertificates};
+use crate::model::Forwarding;
 use crate::verify::{
     Answer, Judgement, Location, Manner, NOBODYS_ADDRESS, NameShown, Pages, Place, Probe, Site,
-    Standing, Unreached, Visitor, judge, judge_claim, judge_redirect, judge_without_tls, probes,
+    Standing, Unreached, Visitor, Vouched, judge, judge_claim, judge_redirect, judge_without_tls,
+    probes,
 };
 
 /// A host that was asked.
@@ -85,7 +86,7 @@ impl Prober<'_> {
             if let Judgement::Unreached(why) = &judgement {
                 host.report.unreached = Some(why.clone());
             }
-            self.note_reply(&seen, host);
+            self.note_reply(site, &seen, host);
             let request = self.request_report(&probe, &seen, place, judgement);
             host.report.requests.push(request);
             if host.report.unreached.is_some() {
@@ -256,7 +257,7 @@ impl Prober<'_> {
     }
 
     /// What each answer says of the host as a whole.
-    fn note_reply(&self, seen: &Observation, host: &mut ProbedHost) {
+    fn note_reply(&self, site: &Site, seen: &Observation, host: &mut ProbedHost) {
         let Some(reply) = &seen.reply else {
             return;
         };
@@ -264,10 +265,7 @@ impl Prober<'_> {
         if reply.offers_other {
             host.report.wrong_once(HostFault::OffersOtherProtocol);
         }
-        let is_lasting = matches!(
-            self.homelab.edge.certificates,
-            SiteCertificates::Acme | SiteCertificates::Dns { .. }
-        );
+        let is_lasting = site.vouched == Vouched::Publicly;
         // What is refused before any site is found has no headers of a site.
         let is_of_a_site = !matches!(reply.status, 400 | 421 | 431);
         if is_lasting && self.pages == Pages::BuiltIn && !reply.hsts && is_of_a_site {

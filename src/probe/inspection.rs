@@ -8,9 +8,8 @@ use super::client::Observation;
 use super::report::{HostFault, HostNote, HostReport, ServedReport};
 use super::{Prober, RootSource};
 use crate::lock::Authority;
-use crate::model::SiteCertificates;
 use crate::pki::{Certificate, CertificateFields};
-use crate::verify::Site;
+use crate::verify::{Site, Vouched};
 
 #[derive(Debug, Clone)]
 pub(super) struct ServerCertificate {
@@ -42,7 +41,7 @@ impl Prober<'_> {
     pub(super) fn inspect(&self, site: &Site, seen: &Observation, told: &mut HostReport) {
         told.tls = seen.tls;
         if let Some(served) = &seen.certificate {
-            self.inspect_certificate(served, told);
+            self.inspect_certificate(site, served, told);
         }
         if seen.tls.is_none() {
             return;
@@ -79,9 +78,9 @@ impl Prober<'_> {
         }
     }
 
-    fn inspect_certificate(&self, served: &ServerCertificate, told: &mut HostReport) {
+    fn inspect_certificate(&self, site: &Site, served: &ServerCertificate, told: &mut HostReport) {
         let fields = served.certificate.as_ref().map(|one| one.fields());
-        let is_internal = self.homelab.edge.certificates == SiteCertificates::Internal;
+        let is_internal = site.vouched == Vouched::ByCaddy;
         let is_self_signed = fields.as_ref().is_some_and(|f| f.subject == f.issuer);
         match &served.fault {
             Some(ServerCertificateFault::UnknownIssuer)

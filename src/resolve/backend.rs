@@ -42,7 +42,7 @@ impl Resolver<'_> {
         match said.collect::<Vec<_>>().as_slice() {
             [] => {
                 let service = &block.name.value;
-                self.refuse(mistake!(
+                self.refuse_absence(mistake!(
                     "resolve::no-upstream",
                     "the service `{service}` does not say where its requests go",
                     at(block.name.span, "no `upstream`, `files` or `redirect`"),
@@ -161,7 +161,7 @@ impl Resolver<'_> {
         }
         if !places.contains_key(&None) {
             let service = &block.name.value;
-            self.refuse(mistake!(
+            self.refuse_absence(mistake!(
                 "resolve::no-upstream-for-the-rest",
                 "no upstream of `{service}` takes what the others leave",
                 at(block.name.span, "each of its upstreams has a `path`"),
@@ -215,24 +215,25 @@ impl Resolver<'_> {
 
     fn timeouts(&mut self, line: &TimeoutsLine) -> (Option<Timeout>, Option<Timeout>) {
         if line.dial.is_none() && line.response.is_none() {
-            self.refuse(mistake!(
+            self.refuse_absence(mistake!(
                 "resolve::empty-timeouts",
                 "`timeouts` that say none",
                 at(line.span, "neither `dial` nor `response`"),
                 help("add `dial=\"3s\"`, how long connecting may take, or `response=\"2m\"`, until the answer begins"),
             ));
         }
-        let mut read = |written: &Option<Text>| {
-            let written = written.as_ref()?;
-            self.read(written, Timeout::new, |text, why| {
-                mistake!(
-                    "resolve::bad-timeout",
-                    "`{text}` is no timeout",
-                    at(written.span, "{why}"),
-                    help("write a number and `ms`, `s`, `m` or `h`, such as `\"30s\"`"),
-                )
-            })
-        };
+        let mut read = |written: &Option<Text>| self.timeout(written.as_ref()?);
         (read(&line.dial), read(&line.response))
+    }
+
+    pub(super) fn timeout(&mut self, written: &Text) -> Option<Timeout> {
+        self.read(written, Timeout::new, |text, why| {
+            mistake!(
+                "resolve::bad-timeout",
+                "`{text}` is no timeout",
+                at(written.span, "{why}"),
+                help("write a number and `ms`, `s`, `m` or `h`, such as `\"30s\"`"),
+            )
+        })
     }
 }

@@ -17,6 +17,7 @@ macro_rules! builtin {
 pub(crate) const TEMPLATES: &[(&str, &str)] = &[
     builtin!("Caddyfile.j2"),
     builtin!("globals.caddyfile.j2"),
+    builtin!("issuers.caddyfile.j2"),
     builtin!("sites.caddyfile.j2"),
     builtin!("pages.caddyfile.j2"),
     builtin!("exposure.md.j2"),

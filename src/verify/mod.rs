@@ -30,5 +30,5 @@ pub(crate) use outcome::{Expected, Outcome, Pages, page_policy};
 pub(crate) use place::Place;
 pub(crate) use probes::{Manner, NameShown, Probe, Visitor, probes, undeclared};
 pub(crate) use redirect::{Location, judge_redirect, judge_without_tls, printable};
-pub(crate) use site::{Guard, Site, Standing, sites};
+pub(crate) use site::{Guard, Site, Standing, Vouched, sites};
 pub(crate) use tree::{Against, TreeCheck, TreeFault, TreeReport};

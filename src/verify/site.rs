@@ -8,7 +8,8 @@ use jiff::Timestamp;
 
 use crate::lock::{Issued, Lock};
 use crate::model::{
-    Access, Backend, CertificateMode, Homelab, Name, PathPattern, PublicPath, Redirect,
+    Access, Backend, CertificateMode, Edge, Homelab, Name, PathPattern, PublicPath, Redirect,
+    SiteCertificates,
 };
 
 /// A host, and who is let in there.
@@ -27,6 +28,29 @@ pub(crate) struct Site {
     pub redirect: Option<Redirect>,
     /// Whether the upstream is told who came.
     pub identity: bool,
+    /// Who vouches for the site's own certificate.
+    pub vouched: Vouched,
+}
+
+/// Who vouches for a site's own certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Vouched {
+    /// An authority that all browsers know.
+    Publicly,
+    /// Caddy's own authority.
+    ByCaddy,
+    /// Somebody else, or nobody knows.
+    Otherwise,
+}
+
+impl Vouched {
+    fn of(certificates: &SiteCertificates, edge: &Edge) -> Vouched {
+        match certificates {
+            SiteCertificates::Internal => Vouched::ByCaddy,
+            other if edge.are_public(other) => Vouched::Publicly,
+            _ => Vouched::Otherwise,
+        }
+    }
 }
 
 /// A path that everybody may read, and what is asked to see that no more is open.
@@ -114,6 +138,7 @@ pub(crate) fn sites(homelab: &Homelab, lock: &Lock) -> Vec<Site> {
             public: None,
             redirect: None,
             identity: false,
+            vouched: Vouched::of(&homelab.edge.certificates, &homelab.edge),
         });
     }
     for service in homelab.services.values() {
@@ -131,6 +156,9 @@ pub(crate) fn sites(homelab: &Homelab, lock: &Lock) -> Vec<Site> {
         let paths = service.access.public();
         let readable = |public: &&PublicPath| public.methods.as_slice().contains(&"GET");
         let readable = paths.iter().find(readable);
+        let certificates = service.certificates.as_ref();
+        let certificates = certificates.unwrap_or(&homelab.edge.certificates);
+        let vouched = Vouched::of(certificates, &homelab.edge);
         for host in &service.hosts {
             sites.push(Site {
                 service: service.name.to_string(),
@@ -143,6 +171,7 @@ pub(crate) fn sites(homelab: &Homelab, lock: &Lock) -> Vec<Site> {
                     _ => None,
                 },
                 identity,
+                vouched,
             });
         }
     }

@@ -134,8 +134,8 @@ fn is_about(line: &str, attribute: &Attribute) -> bool {
     pattern.trim_start_matches('/') == attribute.file
 }
 
-/// What such a file says; `None` where it stays as it is: where it is too large for one that somebody wrote, and where it is a link.
-/// Git follows none in a work tree (`man 5 gitignore`), and one that came with the repository may lead to any file of the user's.
+/// What such a file says; `None` where it is a link, and stays as it is: git follows none in a work tree (`man 5 gitignore`), and
+/// one that came with the repository may lead to any file of the user's.
 fn text(workspace: &Held, name: &str) -> Result<Option<String>, Failure> {
     let there = workspace.path(name).symlink_metadata();
     if there.is_ok_and(|there| there.is_symlink()) {
@@ -148,11 +148,8 @@ fn text(workspace: &Held, name: &str) -> Result<Option<String>, Failure> {
         }
         return Ok(None);
     }
-    let bytes = workspace.read_start(&workspace.path(name), LIMIT + 1)?;
+    let bytes = workspace.read(&workspace.path(name), LIMIT)?;
     let bytes = bytes.unwrap_or_default();
-    if bytes.len() as u64 > LIMIT {
-        return Ok(None);
-    }
     // Git takes names in any encoding. Each byte is a character here, so that all come out again as they were.
     Ok(Some(bytes.into_iter().map(char::from).collect()))
 }

@@ -301,12 +301,22 @@ fn tried((part, of): (usize, usize)) {
 fn served<'w>(world: &'w World, form: &str, kind: Kind, version: Version) -> Edge<'w> {
     let place = world.ours.path("");
     // What a machine takes for public authorities.
-    let roots = (form == "no-authority").then(|| world.theirs.path("ca.pem"));
+    // Go takes what is in there for the authorities that the machine trusts.
+    let roots = world.theirs.path("ca.pem");
+    let roots = [(
+        "SSL_CERT_FILE",
+        roots.to_str().expect("a test's paths are UTF-8"),
+    )];
+    let environment = if form == "no-authority" {
+        &roots[..]
+    } else {
+        &[]
+    };
     let files = match form {
         "policy-shadowed" => world.files("empty-client-auth", Kind::Good),
         _ => world.files(form, kind),
     };
-    let caddy = Caddy::start_trusting(version, &files, &place, roots.as_deref());
+    let caddy = Caddy::start_with(version, &files, &place, environment);
     let edge = Edge { world, caddy };
     if form == "policy-shadowed" {
         set_policies(&edge, &world.text(form, kind));

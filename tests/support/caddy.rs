@@ -226,16 +226,16 @@ impl Caddy {
     /// Starts a Caddy in `directory` with files that [`rewrite`] gave, and waits until every site answers.
     #[track_caller]
     pub fn start(version: Version, files: &str, directory: &Path) -> Self {
-        Self::start_trusting(version, files, directory, None)
+        Self::start_with(version, files, directory, &[])
     }
 
-    /// The same on a machine that has these roots, if any, in the place of public ones.
+    /// The same with these variables in its environment.
     #[track_caller]
-    pub fn start_trusting(
+    pub fn start_with(
         version: Version,
         files: &str,
         directory: &Path,
-        roots: Option<&Path>,
+        environment: &[(&str, &str)],
     ) -> Self {
         let state = State::new(directory);
         state.keep_from_the_cleaner(&sites(files));
@@ -246,10 +246,9 @@ impl Caddy {
             .expect("a file can be written to from two places");
         let process = state
             .command(version)
-            // Go reads the machine's roots from there.
-            .envs(roots.map(|roots| ("SSL_CERT_FILE", roots)))
             .args(["run", "--adapter", "caddyfile", "--config"])
             .arg(file)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(both)
             .stderr(log)

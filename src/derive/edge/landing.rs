@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::audience::Audiences;
-use super::site::{Answer, Condition, Handler, PageKind};
+use super::site::{Answer, Condition, ErrorPages, Handler, PageKind};
+use super::tls::SiteTls;
 use crate::model::{Access, Admission, CertificateMode, Domain, Homelab, Host, Service};
 
 /// The landing page's site: each visitor is shown another page.
@@ -15,6 +16,9 @@ pub(crate) struct Landing {
     pub host: Domain,
     /// How a certificate is asked for.
     pub certificate: CertificateMode,
+    pub tls: SiteTls,
+    /// As in [`Site`](super::Site).
+    pub hsts: bool,
     /// What a visitor is told who is shown nothing.
     pub pages: PageKind,
     /// As those of a [`Site`](super::Site): who may use the same services comes together.
@@ -59,6 +63,8 @@ impl Landing {
         let landing = Landing {
             host: homelab.domain.clone(),
             certificate: CertificateMode::Asked,
+            tls: SiteTls::default(),
+            hsts: false,
             pages: if is_shown_at_home {
                 PageKind::CertificateOrHome
             } else {
@@ -76,6 +82,13 @@ impl Landing {
         };
         let visitors = shown;
         (landing, LandingPages { visitors, home })
+    }
+
+    pub(crate) fn error_pages(&self) -> ErrorPages {
+        ErrorPages {
+            kind: self.pages,
+            hsts: self.hsts,
+        }
     }
 
     /// Whether something is shown at home without a certificate.

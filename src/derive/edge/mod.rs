@@ -4,11 +4,13 @@
 //! cannot tell different stories.
 
 mod audience;
+mod issuer;
 mod landing;
 mod people;
 mod site;
+mod tls;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
 
 use data_encoding::BASE64;
@@ -17,14 +19,16 @@ use serde::Serialize;
 pub(super) use audience::Audience;
 pub(crate) use landing::{Landing, LandingPages, Link};
 pub(super) use people::{Device, Person};
-pub(super) use site::{Condition, Guard, Handler, PageKind, Public, Site};
+pub(super) use site::{Condition, Guard, Handler, Public, Site};
 
 use audience::Audiences;
+use issuer::{AcmeDns, AcmeIssuer};
+use site::ErrorPages;
+use tls::{Snippets, Tls, has_wildcard};
 
 use crate::lock::{Issued, Lock};
 use crate::model::{
-    Behind, CaddyVersion, CertificateMode, Domain, Email, Forwarding, Homelab, SiteCertificates,
-    holes_of,
+    Behind, CaddyVersion, Domain, Email, Forwarding, Homelab, SiteCertificates, holes_of,
 };
 
 /// The whole edge, by the files that it stands in.
@@ -54,19 +58,12 @@ pub(crate) struct Globals {
     pub local_certs: bool,
     /// How they come by ACME over DNS, where they do.
     pub acme_dns: Option<AcmeDns>,
+    /// Of whom they are asked and how, where more is to be said of it.
+    pub issuer: Option<AcmeIssuer>,
     /// The proxies that stand before this one.
     pub behind: Option<Behind>,
     /// Whether those say for whom they speak in `X-Forwarded-For`, and not before the connection.
     pub forwarded_for: bool,
-}
-
-/// Certificates by ACME over DNS.
-#[derive(Debug, Serialize)]
-pub(crate) struct AcmeDns {
-    /// As Caddy's plugin for it is called.
-    pub provider: String,
-    /// The environment variable of Caddy's process that holds the provider's token.
-    pub token_env: String,
 }
 
 /// The policy: who gets in where.
@@ -80,14 +77,14 @@ pub(crate) struct Sites {
     pub guards_once: BTreeSet<Guard>,
     /// The authorities whose certificates are verified, DER in base64.
     pub authorities: Vec<String>,
-    /// How the sites ask for certificates, sorted.
-    pub certificates: BTreeSet<CertificateMode>,
-    /// The sites' own certificate and its key, where they come from files; else nothing.
-    pub files: Vec<String>,
+    /// How the sites ask for certificates, by the names of the snippets that say it.
+    pub certificates: BTreeMap<String, Tls>,
+    /// What a site says that belongs to no service; none where that is nothing.
+    pub open_tls: Option<Tls>,
     /// Whether one certificate for all hosts right below the domain is had by a wildcard site.
     pub wildcard: bool,
     /// Whether browsers are told never to speak to these hosts in the clear (RFC 6797): only where
-    /// their certificates are of an authority that all browsers know.
+    /// their certificates are of an authority that all browsers know. Where that is so of some only, those say it themselves.
     pub hsts: bool,
     /// What counts as the LAN: ranges, or `private_ranges`.
     pub lan: Vec<String>,
@@ -106,7 +103,7 @@ pub(crate) struct Sites {
     /// What the domain itself shows visitors.
     pub landing: Option<Landing>,
     /// The kinds of pages that some site refers to, sorted.
-    pub page_kinds: BTreeSet<PageKind>,
+    pub page_kinds: BTreeSet<ErrorPages>,
     /// The sites, sorted by the service's name.
     pub sites: Vec<Site>,
 }
@@ -133,40 +130,25 @@ impl Edge {
         let audiences = Audiences::new(homelab, &admitted);
         let landing = settings.landing.then(|| Landing::new(homelab, &audiences));
         let (landing, landing_pages) = landing.unzip();
+        let (acme_dns, issuer) = issuer::of_all(homelab);
         Edge {
             globals: Globals {
                 domain: domain.clone(),
                 email: email.clone(),
                 local_certs: settings.certificates == SiteCertificates::Internal,
-                acme_dns: AcmeDns::of(&settings.certificates),
+                acme_dns,
+                issuer,
                 behind: settings.behind.clone(),
                 forwarded_for: is_forwarded_for(settings.behind.as_ref()),
             },
             pages: Pages {
                 domain: domain.clone(),
                 email: email.clone(),
-                hsts: settings.certificates.are_public(),
+                hsts: is_all_known_to_browsers(homelab),
                 landing: landing_pages,
             },
             sites: sites(homelab, lock, landing, audiences),
             holes: settings.promised.and_then(open_holes),
-        }
-    }
-}
-
-impl AcmeDns {
-    fn of(certificates: &SiteCertificates) -> Option<AcmeDns> {
-        match certificates {
-            SiteCertificates::Dns {
-                provider,
-                token_env,
-            } => Some(AcmeDns {
-                provider: provider.clone(),
-                token_env: token_env.clone(),
-            }),
-            SiteCertificates::Acme
-            | SiteCertificates::Internal
-            | SiteCertificates::Files { .. } => None,
         }
     }
 }
@@ -186,12 +168,32 @@ fn sites<'h>(
     // How an audience is said depends on how many services let it in: all are gathered before any site is made.
     let let_in: Vec<Option<usize>> = services().map(|service| audiences.of(service)).collect();
     let (people, audiences) = audiences.finish(settings.caddy);
+    let mut snippets = Snippets::default();
+    let landing = landing.map(|landing| {
+        let tls = Tls::of_all(settings, Some(landing.certificate));
+        let tls = snippets.of(tls, settings, None);
+        let hsts =
+            !is_all_known_to_browsers(homelab) && settings.are_public(&settings.certificates);
+        Landing {
+            tls,
+            hsts,
+            ..landing
+        }
+    });
+    let hsts = is_all_known_to_browsers(homelab);
     let sites: Vec<Site> = iter::zip(services(), let_in)
-        .map(|(service, audience)| Site::new(service, audience, &audiences, &people))
+        .map(|(service, audience)| {
+            let tls = snippets.of(Tls::of(service, homelab), settings, Some(&service.name));
+            let hsts = !hsts && service.is_known_to_browsers(settings);
+            Site {
+                tls,
+                hsts,
+                ..Site::new(service, audience, &audiences, &people)
+            }
+        })
         .collect();
     let has_named_routes = settings.caddy >= CaddyVersion::NAMED_ROUTES;
-    let asked = sites.iter().filter_map(|site| site.certificate);
-    let page_kinds = sites.iter().map(|site| site.pages);
+    let page_kinds = sites.iter().map(Site::error_pages);
     let authorities = lock.into_iter().flat_map(Lock::trusted);
     Sites {
         domain: homelab.domain.clone(),
@@ -207,14 +209,10 @@ fn sites<'h>(
         authorities: authorities
             .map(|authority| BASE64.encode(authority.certificate.der()))
             .collect(),
-        certificates: asked.chain(landing.iter().map(|l| l.certificate)).collect(),
-        files: match &settings.certificates {
-            SiteCertificates::Files { cert, key } => vec![cert.clone(), key.clone()],
-            _ => Vec::new(),
-        },
-        wildcard: settings.caddy >= CaddyVersion::WILDCARD
-            && matches!(settings.certificates, SiteCertificates::Dns { .. }),
-        hsts: settings.certificates.are_public(),
+        certificates: snippets.finish(),
+        open_tls: Some(Tls::of_all(settings, None)).filter(Tls::says_something),
+        wildcard: has_wildcard(settings),
+        hsts,
         lan: match settings.lan.as_slice() {
             [] => vec!["private_ranges".into()],
             ranges => ranges.iter().map(ToString::to_string).collect(),
@@ -222,12 +220,21 @@ fn sites<'h>(
         behind: settings.behind.clone(),
         retired: lock.map_or_else(Vec::new, |lock| retired(homelab, lock)),
         no_climbing: services().any(|service| service.backend.keeps_from_climbing()),
-        page_kinds: page_kinds.chain(landing.iter().map(|l| l.pages)).collect(),
+        page_kinds: page_kinds
+            .chain(landing.iter().map(Landing::error_pages))
+            .collect(),
         people,
         audiences,
         landing,
         sites,
     }
+}
+
+/// Whether the certificates of all sites are of authorities that browsers know.
+fn is_all_known_to_browsers(homelab: &Homelab) -> bool {
+    let edge = &homelab.edge;
+    let mut services = homelab.services.values();
+    edge.are_public(&edge.certificates) && services.all(|s| s.is_known_to_browsers(edge))
 }
 
 /// What was let in once and is not any more, as far as its authority is trusted: no certificate of another is looked at.

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::audience::Audience;
 use super::people::Person;
+use super::tls::SiteTls;
 use crate::model::{
     Access, Allowed, Backend, ByteSize, CertificateMode, Header, Host, Methods, Name, PublicPath,
     Raw, Service, uri_pattern,
@@ -21,6 +22,9 @@ pub(crate) struct Site {
     pub hosts: Vec<Host>,
     /// How a certificate is asked for; none where it is not.
     pub certificate: Option<CertificateMode>,
+    pub tls: SiteTls,
+    /// Whether it says itself that browsers are never to speak to it in the clear.
+    pub hsts: bool,
     /// What a visitor is told who is not let in.
     pub pages: PageKind,
     /// Who is let in by certificate, by the place among [`Sites::audiences`](super::Sites::audiences); none where nobody is.
@@ -62,6 +66,14 @@ pub(crate) enum PageKind {
     Home,
     /// Everybody is let in.
     Everyone,
+}
+
+/// A snippet with the pages of a site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(crate) struct ErrorPages {
+    pub kind: PageKind,
+    /// As in [`Site`].
+    pub hsts: bool,
 }
 
 /// Some visitors, and what they get.
@@ -156,6 +168,8 @@ impl Site {
             service: service.name.clone(),
             hosts: service.hosts.clone(),
             certificate: allowed.map(|allowed| allowed.certificate),
+            tls: SiteTls::default(),
+            hsts: false,
             pages: PageKind::of(access),
             audience,
             identity: allowed.is_some_and(|allowed| allowed.identity),
@@ -169,6 +183,15 @@ impl Site {
             },
             headers: service.headers.clone(),
             raw: service.raw.iter().flat_map(Raw::lines).collect(),
+        }
+    }
+}
+
+impl Site {
+    pub(crate) fn error_pages(&self) -> ErrorPages {
+        ErrorPages {
+            kind: self.pages,
+            hsts: self.hsts,
         }
     }
 }
