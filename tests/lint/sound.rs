@@ -39,11 +39,10 @@ fn nothing_is_found_in_public_kinds() {
 #[test]
 fn nothing_is_found_in_what_is_generated() {
     let mut wrong = Vec::new();
-    let mut built = 0;
+    let mut linted = 0;
     for (name, declaration) in declarations() {
         let lab = Lab::new().declare(&declaration);
         lab.command(["build"]).run().succeeds();
-        built += 1;
         // A declaration that names a Caddy is for that one and later ones.
         let named = declaration.contains("caddy \"");
         let versions = Version::ALL
@@ -55,12 +54,20 @@ fn nothing_is_found_in_what_is_generated() {
                 lab.write(&format!("deployed/{name}"), text);
             }
             let outcome = lint(&lab, version, &["deployed/Caddyfile", "--json"]);
+            // A Caddy with a plugin, or with variables that nobody has set here.
+            let needs_more = ["not registered", "KEY-ID"];
+            if outcome.status.code() == Some(3)
+                && needs_more.iter().any(|why| outcome.stderr().contains(why))
+            {
+                continue;
+            }
+            linted += 1;
             if !outcome.status.success() || !codes(&outcome).is_empty() {
                 wrong.push(format!("{name} on {version:?}\n{outcome}"));
             }
         }
     }
-    assert!(built >= 6);
+    assert!(linted >= 12, "only {linted}");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
