@@ -140,7 +140,7 @@ impl ServiceBlock {
     }
 }
 
-const SERVICE: Known = Known {
+pub(super) const SERVICE: Known = Known {
     place: "`service`",
     once: &[
         "title",

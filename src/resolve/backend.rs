@@ -42,7 +42,7 @@ impl Resolver<'_> {
         match said.collect::<Vec<_>>().as_slice() {
             [] => {
                 let service = &block.name.value;
-                self.refuse(mistake!(
+                self.refuse_absence(mistake!(
                     "resolve::no-upstream",
                     "the service `{service}` does not say where its requests go",
                     at(block.name.span, "no `upstream`, `files` or `redirect`"),
@@ -161,7 +161,7 @@ impl Resolver<'_> {
         }
         if !places.contains_key(&None) {
             let service = &block.name.value;
-            self.refuse(mistake!(
+            self.refuse_absence(mistake!(
                 "resolve::no-upstream-for-the-rest",
                 "no upstream of `{service}` takes what the others leave",
                 at(block.name.span, "each of its upstreams has a `path`"),
@@ -201,7 +201,14 @@ impl Resolver<'_> {
     }
 
     fn upstream_path(&mut self, written: &Text) -> Option<PathPattern> {
-        self.read(written, PathPattern::new, |path, why| {
+        let reader = |text: &str| {
+            let path = PathPattern::new(text)?;
+            let is_taken = path.is_exact_or_below();
+            is_taken
+                .then_some(path)
+                .ok_or("a `*` stands elsewhere than alone at the end")
+        };
+        self.read(written, reader, |path, why| {
             mistake!(
                 "resolve::bad-upstream-path",
                 "`{path}` cannot be the path of an upstream",
@@ -215,7 +222,7 @@ impl Resolver<'_> {
 
     fn timeouts(&mut self, line: &TimeoutsLine) -> (Option<Timeout>, Option<Timeout>) {
         if line.dial.is_none() && line.response.is_none() {
-            self.refuse(mistake!(
+            self.refuse_absence(mistake!(
                 "resolve::empty-timeouts",
                 "`timeouts` that say none",
                 at(line.span, "neither `dial` nor `response`"),
