@@ -145,7 +145,7 @@ pub(crate) const HOLES: &[Hole] = &[
         fixed: Some(CaddyVersion::release(11, 4)),
         lets: "on Windows, backslashes hide a path from the checks of paths",
         closed: Closed::ByDesign(
-            "paths are public by a list of plain characters; nothing is forbidden by its path",
+            "paths are public by a list of plain characters; where a path has a narrower policy, a backslash is a slash",
         ),
         read: "CVE-2026-52844: before 2.11.4",
         measured: "not tried: no Windows",

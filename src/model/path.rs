@@ -1,6 +1,7 @@
 //! Paths below a host, as they are declared: plain, so that every Caddy and every upstream reads them alike.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
@@ -105,15 +106,15 @@ const LIKE_ASCII: &str = r"\pC\pM\x{80}-\x{2ff}\x{393}\x{398}\x{3a3}\x{3a6}\x{3a
 fn wide_segment(segment: &str) -> String {
     let any = r"[^/\\]*";
     let literals = segment.split('*').map(|literal| {
-        let mut letters: Vec<char> = literal.chars().filter(|c| *c != '-').collect();
-        letters.sort_unstable();
-        letters.dedup();
+        let cases = [literal.to_ascii_lowercase(), literal.to_ascii_uppercase()].concat();
+        let letters: BTreeSet<char> = cases.chars().filter(|c| *c != '-').collect();
         let letters: String = letters.into_iter().collect();
         let hyphen = if literal.contains('-') { "-" } else { "" };
-        let like = format!("[{LIKE_ASCII}{letters}{hyphen}]*");
+        // Where case is folded, RE2 takes `ſ` for an `s` and the sign of Kelvin for a `k`: each of those would be such a character.
+        let like = format!("(?-i:[{LIKE_ASCII}{letters}{hyphen}]*)");
         // Some frameworks take the one for the other.
         let literal = literal.replace('.', "\\.").replace(['-', '_'], "[_-]");
-        format!("({literal}|{like}[{LIKE_ASCII}]{like})")
+        format!("({literal}|{like}(?-i:[{LIKE_ASCII}]){like})")
     });
     let literals: Vec<String> = literals.collect();
     literals.join(any)
@@ -283,9 +284,9 @@ mod tests {
     #[test]
     fn narrowing_reads_widely() {
         let wide = |path| PathPattern::new(path).unwrap().wide_pattern();
-        assert!(wide("/a/b").contains("(a|[") && wide("/a/b").contains("(b|["));
-        assert!(wide("/a-b").contains("(a[_-]b|["));
-        assert!(wide("/*.ics").contains(r"[^/\\]*(\.ics|["));
+        assert!(wide("/a/b").contains("(a|(?-i:[") && wide("/a/b").contains("(b|(?-i:["));
+        assert!(wide("/a-b").contains("(a[_-]b|(?-i:["));
+        assert!(wide("/*.ics").contains(r"[^/\\]*(\.ics|(?-i:["));
         assert!(wide("/x").ends_with(r"[^/\\]*)?([/\\]|$)"));
         assert!(!wide("/admin/*").contains(['\'', '"', '`']));
         assert_eq!(wide("/admin/*"), wide("/admin"));

@@ -89,7 +89,7 @@ impl Reader {
 }
 
 /// Nodes that take any number of values.
-const LISTS: [&str; 4] = ["allow", "behind", "host", "lan"];
+const LISTS: [&str; 4] = ["behind", "host", "lan", "open"];
 
 /// How two nodes of one name become one.
 fn together(first: &Node, second: &Node) -> String {

@@ -297,8 +297,8 @@ impl Resolver<'_> {
         for more in written.iter().filter(|word| word.value != EVERYONE) {
             let word = &more.value;
             self.refuse(mistake!(
-                "resolve::open-and-more",
-                "open to everyone, and yet it says more about who may use it",
+                "resolve::everyone-and-more",
+                "open to everyone, and to `{word}` besides",
                 at(more.span, "`{word}` has no meaning here"),
                 at(everyone, "already open to everyone"),
                 help("remove `everyone`, or `{word}`"),

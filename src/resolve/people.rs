@@ -288,7 +288,7 @@ impl Resolver<'_> {
         let devices: Vec<String> = devices.iter().map(|device| device.id.to_string()).collect();
         let name = &item.value;
         self.refuse(mistake!(
-            "resolve::unknown-member",
+            "resolve::unknown-allowed-device",
             "there is no device `{name}`",
             at(item.span, "not declared"),
             help(did_you_mean(name, devices.iter().map(String::as_str))),

@@ -51,7 +51,7 @@ type Cell = (
 const NOBODY: &str = "nobody";
 
 /// What holds wherever the office is.
-const ANYWHERE: [Cell; 19] = [
+const ANYWHERE: [Cell; 20] = [
     (NOBODY, "shut", "/", None),
     ("carol/laptop", "shut", "/", None),
     ("alice/laptop", "both", "/", Some("alice")),
@@ -70,6 +70,7 @@ const ANYWHERE: [Cell; 19] = [
     ("alice/laptop", "below", "/device/x", None),
     ("bob/laptop", "below", "/DEVICE/x", Some("bob")),
     ("carol/laptop", "below", "/office/x", None),
+    ("carol/laptop", "below", "/desks/x", Some("carol")),
     (NOBODY, "below", "/", None),
 ];
 
@@ -123,8 +124,11 @@ fn holds(version: Version) {
     }
 }
 
-/// A browser's question, and whether it is one that is answered.
-const QUESTIONS: [(&str, &str, &[(&str, &str)], bool); 10] = [
+/// A browser's question, by its method, path and headers, and whether it is one that is answered.
+type Question = (&'static str, &'static str, &'static [Header], bool);
+type Header = (&'static str, &'static str);
+
+const QUESTIONS: [Question; 10] = [
     ("OPTIONS", "/", &[ORIGIN, METHOD], true),
     ("OPTIONS", "/x/y", &[ORIGIN, METHOD], true),
     (

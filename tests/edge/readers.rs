@@ -164,7 +164,9 @@ fn read_by(
 ) -> Vec<Read> {
     let mut all: Vec<Read> = Vec::new();
     while all.len() < targets.len() {
+        // A server that is slow has its time.
         let rest = &targets[all.len()..];
+        let rest = &rest[..rest.len().min(400)];
         let get = |target: &String| {
             format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n\r\n")
         };
