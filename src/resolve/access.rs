@@ -13,7 +13,7 @@ use crate::model::{
     PathPolicy, PublicPath,
 };
 use crate::parse::declaration::{AllowLine, OpenLine, PublicLine, ServiceBlock, Text};
-use crate::source::Span;
+use crate::source::{Span, Spanned};
 
 /// All that is said of who may reach a service.
 pub(super) struct Policy {
@@ -207,11 +207,20 @@ impl Resolver<'_> {
 
     fn public_path(&mut self, written: &Text) -> Option<PathPattern> {
         self.read(written, PathPattern::new, |path, why| {
+            let is_read = |path: &str| PathPattern::new(path).is_ok();
+            let with_slash = format!("/{}", path.trim_end_matches("/*").trim_end_matches('/'));
+            let help = if Methods::new(path).is_ok() {
+                format!("methods stand in one text: `methods=\"{path}\"`, several as `methods=\"GET {path}\"`")
+            } else if !path.starts_with('/') && is_read(&with_slash) {
+                format!("write `public \"{with_slash}\"` for this path alone, or `\"{with_slash}/*\"` for all below it")
+            } else {
+                "write plain segments, and at most one `*` in the last, such as `public \"/share/*\"`".into()
+            };
             mistake!(
                 "resolve::bad-public-path",
                 "`{path}` cannot be opened safely",
                 at(written.span, "{why}"),
-                help("write plain segments, and at most one `*` in the last, such as `public \"/share/*\"`"),
+                help(help),
             )
         })
     }
@@ -240,7 +249,7 @@ impl Resolver<'_> {
                 at(span, "of which app?"),
                 help("add `app \"…\"`: the catalogue knows what its share links need; or open paths with `public`"),
             )),
-            Some(App { title, .. }) if links.is_empty() => self.refuse(mistake!(
+            Some(App { title: Spanned { value: title, .. }, .. }) if links.is_empty() => self.refuse(mistake!(
                 "resolve::no-share-links",
                 "the catalogue knows no share links of {title}",
                 at(span, "would open nothing"),
