@@ -175,7 +175,7 @@ fn services(homelab: &Homelab, exposure: Option<&Exposure>) -> Vec<IndexService>
         IndexService {
             name: service.name.clone(),
             title: service.title.clone(),
-            addresses: super::addresses(service),
+            addresses: super::addresses(service, &homelab.edge),
             everyone: whole(OpenFrom::Everywhere),
             at_home: whole(OpenFrom::Lan),
             open_paths: in_part.contains(name),

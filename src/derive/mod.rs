@@ -307,8 +307,8 @@ pub(crate) fn edge(homelab: &Homelab, lock: &Lock, templates: &[String]) -> Edge
 }
 
 /// Where a service is to be opened: at least one address.
-fn addresses(service: &Service) -> Vec<String> {
-    let hosts = service.hosts.iter();
+fn addresses(service: &Service, edge: &crate::model::Edge) -> Vec<String> {
+    let hosts = service.authorities(edge);
     hosts.map(|host| format!("https://{host}/")).collect()
 }
 

@@ -6,6 +6,7 @@
 mod cursor;
 pub(crate) mod declaration;
 mod document;
+pub(crate) mod extras;
 mod fields;
 mod known;
 pub(crate) mod messages;
