@@ -88,6 +88,6 @@ pub fn compile(source: &Source) -> Result<Homelab, Mistakes> {
 
 /// The same, where guides can be written in these languages.
 fn compile_with(source: &Source, languages: &[Language]) -> Result<Homelab, Mistakes> {
-    let declaration = parse::parse(source)?;
-    resolve::resolve(source, &declaration, languages)
+    let (declaration, mistakes) = parse::parse(source)?;
+    resolve::resolve(source, &declaration, mistakes, languages)
 }

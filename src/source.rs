@@ -13,6 +13,8 @@ pub(crate) type Span = SourceSpan;
 pub struct Source {
     name: String,
     text: Arc<str>,
+    /// Where in the text a byte stood that is not UTF-8.
+    misread: Option<usize>,
 }
 
 impl Source {
@@ -21,7 +23,22 @@ impl Source {
         Source {
             name: name.into(),
             text: text.into(),
+            misread: None,
         }
+    }
+
+    /// A text whose bytes were not UTF-8, from this place in it on; it is what they would say in another encoding.
+    pub(crate) fn misread(name: impl Into<String>, text: String, at: usize) -> Source {
+        let misread = Some(at);
+        Source {
+            misread,
+            ..Source::new(name, text)
+        }
+    }
+
+    /// Where it was not UTF-8.
+    pub(crate) fn misread_at(&self) -> Option<usize> {
+        self.misread
     }
 
     /// What diagnostics call this text, usually its path.

@@ -26,6 +26,17 @@ fn resolving_tells_what_is_wrong() {
     each_fixture("resolve", |name, bytes| mistakes(declaration(name, bytes)));
 }
 
+/// Whole files as YAML, TOML, JSON or a hurry would have them: each habit has its words, and nothing that is wrong otherwise is hidden.
+#[test]
+fn habits_of_other_languages_are_known() {
+    for path in fixtures("habits") {
+        let bytes = fs::read(&path).expect("a fixture can be read");
+        let name = path.file_name().and_then(|name| name.to_str());
+        let shown = mistakes(declaration(name.expect("fixtures have plain names"), bytes));
+        snapshot(&path, shown.text);
+    }
+}
+
 #[test]
 fn a_lock_is_refused_with_a_remedy() {
     each_fixture("lock", |_, bytes| {
@@ -143,15 +154,19 @@ fn each_fixture(phase: &str, show: impl Fn(&str, Vec<u8>) -> Shown) {
         if !shown.codes.contains(&code) {
             failures.push(format!("{code} is not among {:?}", shown.codes));
         }
-        insta::with_settings!({
-            snapshot_path => path.parent().expect("it is in a directory"),
-            prepend_module_to_snapshot => false,
-            omit_expression => true,
-        }, {
-            insta::assert_snapshot!(slug, shown.text);
-        });
+        snapshot(&path, shown.text);
     }
     assert!(failures.is_empty(), "{failures:#?}");
+}
+
+fn snapshot(fixture: &Path, text: String) {
+    insta::with_settings!({
+        snapshot_path => fixture.parent().expect("it is in a directory"),
+        prepend_module_to_snapshot => false,
+        omit_expression => true,
+    }, {
+        insta::assert_snapshot!(slug(fixture), text);
+    });
 }
 
 fn declaration(name: &str, bytes: Vec<u8>) -> Result<(), Mistakes> {

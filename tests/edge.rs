@@ -59,6 +59,8 @@ mod matrix;
 mod mutants;
 #[path = "edge/nginx.rs"]
 mod nginx;
+#[path = "edge/older.rs"]
+mod older;
 #[path = "edge/own.rs"]
 mod own;
 #[path = "edge/pages.rs"]

@@ -5,6 +5,8 @@ pub(crate) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     if word.len() > LONGEST {
         return None;
     }
+    // Capitals are a mistake of their own, and none of the spelling.
+    let word = &word.to_lowercase();
     known
         .into_iter()
         .filter_map(|candidate| Some((distance(word, candidate)?, candidate)))

@@ -1,5 +1,6 @@
 //! Steps through a KDL 2 text: white space, comments, strings.
 
+use super::habit::word_length;
 use crate::diagnostic::{Mistake, mistake};
 use crate::source::Span;
 
@@ -22,6 +23,10 @@ impl<'a> Cursor<'a> {
     /// One string, raw string, run of plain characters, or one of any other.
     pub(super) fn word(&mut self) -> Result<(), Mistake> {
         let start = self.at;
+        if let Some(length) = word_length(self.rest()) {
+            self.at += length;
+            return Ok(());
+        }
         self.at += run(self.rest(), |b| {
             b.is_ascii_alphanumeric() || b"-_.".contains(&b)
         });
@@ -160,7 +165,7 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    pub(super) fn rest(&self) -> &str {
+    pub(super) fn rest(&self) -> &'a str {
         &self.text[self.at..]
     }
 

@@ -1,5 +1,7 @@
 //! The declaration as it was written: every node known, every value of its type, nothing resolved.
 
+use std::mem;
+
 use super::document::Node;
 use super::extras::FallbackLine;
 use super::fields::Fields;
@@ -8,6 +10,7 @@ use super::reader::Reader;
 pub(crate) use super::service::{
     FilesLine, PublicLine, RedirectLine, ServiceBlock, TimeoutsLine, UpstreamLine,
 };
+use super::unread::{Unread, has_unread, reach};
 use crate::source::{Span, Spanned};
 
 /// Text and where it was written.
@@ -25,6 +28,7 @@ pub(crate) struct Declaration {
     pub people: Vec<PersonBlock>,
     pub groups: Vec<GroupLine>,
     pub services: Vec<ServiceBlock>,
+    pub unread: Unread,
 }
 
 /// `validity { authority "10y"; device "1y"; renew "30d" }`.
@@ -186,17 +190,17 @@ pub(crate) struct GroupLine {
     pub members: Vec<Text>,
 }
 
-const DECLARATION: Known = Known {
+pub(super) const DECLARATION: Known = Known {
     place: "the declaration",
     once: &["domain", "validity", "edge"],
     many: &["person", "group", "service"],
 };
-const VALIDITY: Known = Known {
+pub(super) const VALIDITY: Known = Known {
     place: "`validity`",
     once: &["authority", "device", "renew"],
     many: &[],
 };
-const EDGE: Known = Known {
+pub(super) const EDGE: Known = Known {
     place: "`edge`",
     once: &[
         "email",
@@ -222,7 +226,7 @@ pub(super) const CERTIFICATES: Known = Known {
     once: &["provider", "resolvers", "propagation"],
     many: &[],
 };
-const PERSON: Known = Known {
+pub(super) const PERSON: Known = Known {
     place: "`person`",
     once: &["name", "email", "language"],
     many: &["device"],
@@ -237,13 +241,20 @@ impl TlsLine {
 
 impl Reader {
     /// Reads nodes as a declaration.
-    pub(super) fn declaration(&mut self, nodes: &[Node]) -> Declaration {
+    pub(super) fn declaration(&mut self, text: &str, mut nodes: Vec<Node>) -> Declaration {
+        self.split_statements(text, &mut nodes);
         let mut declared = Declaration::default();
-        for node in self.known(&DECLARATION, nodes) {
+        let before = self.mistaken();
+        let known = self.known(&DECLARATION, &nodes);
+        declared.unread.is_whole =
+            self.mistaken() == before && nodes.iter().all(|node| !node.is_unread);
+        for node in known {
+            let before = self.mistaken();
             match node.name.value.as_str() {
                 "domain" => {
                     let example = "domain \"home.example.com\"";
                     declared.domain = self.only_text(node, "a domain", example);
+                    declared.unread.is_whole &= declared.domain.is_some();
                 }
                 "validity" => declared.validity = self.validity(node),
                 "edge" => declared.edge = self.edge(node),
@@ -252,7 +263,11 @@ impl Reader {
                 "service" => declared.services.extend(self.service(node)),
                 other => unreachable!("`{other}` is not known to the declaration"),
             }
+            if self.mistaken() > before || has_unread(node) {
+                declared.unread.note(reach(node));
+            }
         }
+        declared.unread.words = mem::take(&mut self.words_unread);
         declared
     }
 
@@ -383,7 +398,7 @@ impl Reader {
         let name = fields.text("a name", "provider \"ovh\" { … }");
         fields.finish_before_block("one name");
         let mut settings: Vec<SettingLine> = Vec::new();
-        for child in node.children() {
+        for child in node.children().iter().filter(|child| !child.is_unread) {
             let same = |line: &&SettingLine| line.name.value == child.name.value;
             if let Some(first) = settings.iter().find(same) {
                 self.refuse_repeated(child, first.name.span);

@@ -3,14 +3,15 @@
 use kdl::{KdlDiagnostic, KdlEntry, KdlNode, KdlValue};
 
 use super::cursor::not_kdl;
+use super::habit::{self, Habit};
 use super::plain::{self, KEYS_LIMIT, WORD_LIMIT};
 use super::reader::Reader;
-use super::scan::{Event, invisible, scan};
+use super::scan::{Event, invisible, is_hidden, scan};
 use crate::diagnostic::{Mistake, Mistakes, mistake};
 use crate::source::{Source, Span, Spanned, is_invisible};
 
 /// Syntax mistakes after which reading stops: more are rarely more than echoes.
-const MISTAKES_SHOWN: usize = 20;
+pub(super) const MISTAKES_SHOWN: usize = 20;
 
 /// Bytes of one statement that the crate is given, without its block. One that is plain may have any number.
 const STATEMENT_LIMIT: usize = 16 << 10;
@@ -27,9 +28,23 @@ pub(crate) struct Node {
     pub block: Option<Vec<Node>>,
     /// The statement from its name to its last value.
     pub span: Span,
+    /// Whether it could not be read: then all of it but its place is a guess.
+    pub is_unread: bool,
 }
 
 impl Node {
+    /// One that could not be read.
+    fn unread(start: usize, length: usize) -> Node {
+        Node {
+            name: Spanned::new(String::new(), Span::from((start, 0))),
+            arguments: Vec::new(),
+            properties: Vec::new(),
+            block: None,
+            span: Span::from((start, length)),
+            is_unread: true,
+        }
+    }
+
     /// The nodes of its block; none where it has no block.
     pub(crate) fn children(&self) -> &[Node] {
         self.block.as_deref().unwrap_or_default()
@@ -60,67 +75,116 @@ impl Value {
 
 /// Reads a text into its nodes, or says everything that is wrong with it.
 pub(crate) fn document(source: &Source) -> Result<Vec<Node>, Mistakes> {
-    document_by(source, Reader::statement)
+    let mut reader = Reader::default();
+    match reader.document(source) {
+        Some(nodes) => reader.finish(source, nodes),
+        None => reader.finish(source, Vec::new()),
+    }
 }
 
-/// The same, with each statement read by this; it is given the statement's text and where that begins.
-fn document_by(
-    source: &Source,
-    mut statement: impl FnMut(&mut Reader, &str, usize) -> Node,
-) -> Result<Vec<Node>, Mistakes> {
-    let events = scan(source.text()).map_err(|mistake| Mistakes::new(source, vec![mistake]))?;
-    let mut reader = Reader::default();
-    let mut blocks: Vec<Vec<Node>> = vec![Vec::new()];
-    for event in events {
-        match event {
-            Event::Statement { start, end } | Event::Open { start, end } => {
-                let opens = matches!(event, Event::Open { .. });
-                let mut node = statement(&mut reader, &source.text()[start..end], start);
-                if reader.mistaken() >= MISTAKES_SHOWN {
-                    return reader.finish(source, Vec::new());
-                }
-                node.block = opens.then(Vec::new);
-                blocks
-                    .last_mut()
-                    .expect("the scan closes no more than it opened")
-                    .push(node);
-                if opens {
-                    blocks.push(Vec::new());
-                }
-            }
-            Event::Close => {
-                let block = blocks.pop().expect("the scan closes only what is open");
-                blocks
-                    .last_mut()
-                    .and_then(|outer| outer.last_mut())
-                    .expect("a block belongs to the statement that opened it")
-                    .block = Some(block);
-            }
-        }
-    }
-    let nodes = blocks.pop().expect("the outermost block is never closed");
-    reader.finish(source, nodes)
-}
+/// How a statement is read: its text in the whole, and where it begins.
+type Statement = fn(&mut Reader, &str, usize) -> Node;
 
 impl Reader {
+    /// Reads a text into its nodes, as far as that can be done; what is wrong is told. None where the rest of the text was not
+    /// looked at.
+    pub(super) fn document(&mut self, source: &Source) -> Option<Vec<Node>> {
+        self.document_by(source, Reader::statement)
+    }
+
+    fn document_by(&mut self, source: &Source, statement: Statement) -> Option<Vec<Node>> {
+        let text = source.text();
+        let scanned = scan(text);
+        for mistake in scanned.mistakes {
+            self.refuse(mistake);
+        }
+        for (habit, span) in scanned.habits {
+            let written = &text[span.offset()..][..span.len()];
+            let corrected = || match habit {
+                Habit::HashComment => {
+                    format!("// {}", written.trim_start_matches(['#', ' ']).trim_end())
+                }
+                _ => "}".to_owned(),
+            };
+            self.habits.note(habit, span, written, corrected);
+        }
+        if let Some(end) = scanned.end {
+            self.refuse(end);
+            return None;
+        }
+        let mut blocks: Vec<Vec<Node>> = vec![Vec::new()];
+        for event in scanned.events {
+            match event {
+                Event::Statement { start, end } | Event::Open { start, end } => {
+                    let opens = matches!(event, Event::Open { .. });
+                    let written = &text[start..end];
+                    let mut node = if scanned.has_invisible && written.contains(is_hidden) {
+                        self.words_unread.note(&written.replace(is_hidden, ""));
+                        Node::unread(start, end - start)
+                    } else {
+                        statement(self, written, start)
+                    };
+                    if self.unread >= MISTAKES_SHOWN {
+                        return None;
+                    }
+                    node.block = opens.then(Vec::new);
+                    blocks
+                        .last_mut()
+                        .expect("the scan closes no more than it opened")
+                        .push(node);
+                    if opens {
+                        blocks.push(Vec::new());
+                    }
+                }
+                Event::Close => {
+                    let block = blocks.pop().expect("the scan closes only what is open");
+                    blocks
+                        .last_mut()
+                        .and_then(|outer| outer.last_mut())
+                        .expect("a block belongs to the statement that opened it")
+                        .block = Some(block);
+                }
+            }
+        }
+        let mut nodes = blocks.pop().expect("the scan closes all that it opened");
+        habit::mend(self, text, &mut nodes);
+        Some(nodes)
+    }
+
     /// One statement, without its block.
     fn statement(&mut self, text: &str, start: usize) -> Node {
-        plain::statement(text, start).unwrap_or_else(|| self.statement_by_the_crate(text, start))
+        plain::statement(text, start).unwrap_or_else(|| self.statement_not_plain(text, start))
     }
 
     /// The same where it is not plain. A broken one is reported and stands in as an empty node, so
     /// that the statements around it are still read.
-    fn statement_by_the_crate(&mut self, text: &str, start: usize) -> Node {
+    fn statement_not_plain(&mut self, text: &str, start: usize) -> Node {
         let mut node = Node {
-            name: Spanned::new(String::new(), Span::from((start, 0))),
-            arguments: Vec::new(),
-            properties: Vec::new(),
-            block: None,
-            span: Span::from((start, text.len())),
+            is_unread: false,
+            ..Node::unread(start, text.len())
         };
         if text.len() > STATEMENT_LIMIT {
             self.refuse_long(text, start);
-            return node;
+            return self.unread(node, text);
+        }
+        if let Some(meant) = habit::statement(text, start) {
+            // Those of several lines get their words where it is known what they were to be together.
+            let end = start + text.len();
+            let is_of_lines = |(habit, span): &(Habit, Span)| match habit {
+                Habit::ListItem => true,
+                Habit::Colon => span.offset() + span.len() == end,
+                _ => false,
+            };
+            let habits = meant.habits.into_iter().filter(|habit| !is_of_lines(habit));
+            for (habit, span) in habits {
+                let written = text
+                    .get(span.offset() - start..)
+                    .and_then(|rest| rest.get(..span.len()));
+                let corrected = || meant.node.well_written();
+                self.habits
+                    .note(habit, span, written.unwrap_or_default(), corrected);
+            }
+            return meant.node;
         }
         match text.parse::<KdlNode>() {
             Ok(parsed) => self.read_statement(&parsed, start, &mut node),
@@ -131,8 +195,21 @@ impl Reader {
                     Some(first) => syntax(first, text, start),
                     None => not_kdl(UNREADABLE, "here", node.span, FORM),
                 });
+                return self.unread(node, text);
             }
         }
+        node
+    }
+
+    /// Of a statement that could not be read: its first word, which may be its name, and its words, which may be declared there.
+    fn unread(&mut self, mut node: Node, text: &str) -> Node {
+        self.unread += 1;
+        node.is_unread = true;
+        self.words_unread.note(text);
+        let name = text
+            .split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
+            .next();
+        node.name.value = name.unwrap_or_default().to_owned();
         node
     }
 
@@ -222,21 +299,8 @@ fn syntax(diagnostic: &KdlDiagnostic, text: &str, start: usize) -> Mistake {
     let length = diagnostic.span.len().min(text.len() - offset);
     let message = diagnostic.message.as_deref().unwrap_or(UNREADABLE);
     let message = lower_first(message.trim_end_matches('.'));
-    let label = diagnostic.label.as_deref().unwrap_or("here");
     let span = Span::from((start + offset, length));
-    let written = text.get(offset..offset + length).unwrap_or_default();
-    // KDL 2 writes differently from KDL 1 and from its relatives.
-    let word = written.rsplit('=').next().unwrap_or(written).trim();
-    if matches!(word, "true" | "false" | "null") {
-        let help = format!("write `#{word}`: KDL 2 marks its keywords");
-        return not_kdl(&message, label, span, &help);
-    }
-    not_kdl(
-        &message,
-        label,
-        span,
-        diagnostic.help.as_deref().unwrap_or(FORM),
-    )
+    not_kdl(&message, "here", span, FORM)
 }
 
 const UNREADABLE: &str = "this cannot be read";
@@ -325,6 +389,12 @@ mod tests {
         }
     }
 
+    fn document_by(source: &Source, statement: Statement) -> Result<Vec<Node>, Mistakes> {
+        let mut reader = Reader::default();
+        let nodes = reader.document_by(source, statement);
+        reader.finish(source, nodes.unwrap_or_default())
+    }
+
     /// What people really write, and what is wrong with it: the project's own KDL, its documentation and its fixtures.
     fn corpus() -> Vec<(String, String)> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -354,7 +424,7 @@ mod tests {
         for (name, text) in corpus {
             let source = Source::new("homelab.kdl", text);
             let ours = document(&source);
-            let by_the_crate = document_by(&source, Reader::statement_by_the_crate);
+            let by_the_crate = document_by(&source, Reader::statement_not_plain);
             assert_eq!(format!("{ours:#?}"), format!("{by_the_crate:#?}"), "{name}");
         }
     }
@@ -363,16 +433,20 @@ mod tests {
     #[test]
     fn nearly_everything_that_is_right_is_plain() {
         let counted = |text: &str| {
-            let (mut plain, mut others) = (0, Vec::new());
             let source = Source::new("homelab.kdl", text);
-            let read = document_by(&source, |reader, text, start| {
-                match plain::statement(text, start) {
+            let read = document(&source)?;
+            let (mut plain, mut others) = (0, Vec::new());
+            let mut open: Vec<&Node> = read.iter().collect();
+            while let Some(node) = open.pop() {
+                let (start, length) = (node.span.offset(), node.span.len());
+                let written = &text[start..start + length];
+                match plain::statement(written, start) {
                     Some(_) => plain += 1,
-                    None => others.push(text.to_owned()),
+                    None => others.push(written.to_owned()),
                 }
-                reader.statement(text, start)
-            });
-            read.map(|_| (plain, others))
+                open.extend(node.children());
+            }
+            Ok::<_, Mistakes>((plain, others))
         };
         let (mut all, mut not_plain) = (0, Vec::new());
         for (name, text) in corpus() {

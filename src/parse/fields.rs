@@ -1,6 +1,7 @@
 //! Takes one node apart: each value is asked for by name, and what nobody asked for is a mistake.
 
 use super::document::{Node, Value};
+use super::habit::help_for_property;
 use super::reader::Reader;
 use crate::diagnostic::{did_you_mean, mistake};
 use crate::source::{Span, Spanned};
@@ -99,7 +100,14 @@ impl<'n, 'r> Fields<'n, 'r> {
         if let Value::Boolean(truth) = value.value {
             return Some(Spanned::new(truth, value.span));
         }
-        let help = format!("write `{key}=#true` or `{key}=#false`");
+        let help = match &value.value {
+            Value::String(text) => match text.to_lowercase().as_str() {
+                "true" | "yes" | "on" | "1" => format!("write `{key}=#true`"),
+                "false" | "no" | "off" | "0" => format!("write `{key}=#false`"),
+                _ => format!("write `{key}=#true` or `{key}=#false`"),
+            },
+            _ => format!("write `{key}=#true` or `{key}=#false`"),
+        };
         self.refuse_type(value, "`#true` or `#false`", help);
         None
     }
@@ -130,12 +138,21 @@ impl<'n, 'r> Fields<'n, 'r> {
     /// Complains about every value that was not asked for. What stands in the block is read apart.
     pub(crate) fn finish_before_block(self, takes: &str) {
         let node = &self.node.name.value;
+        let asks_for = match self.properties_known.as_slice() {
+            // `timeouts 30`: it has properties alone.
+            keys @ [_, ..] if self.arguments_taken == 0 => {
+                let keys: Vec<String> = keys.iter().map(|key| format!("`{key}=\"…\"`")).collect();
+                Some(format!("say which it is: {}", keys.join(" or ")))
+            }
+            _ => None,
+        };
         for argument in self.node.arguments.iter().skip(self.arguments_taken) {
+            let help = asks_for.clone().unwrap_or_else(|| "remove it".into());
             self.reader.refuse(mistake!(
                 "parse::unexpected-argument",
                 "`{node}` takes {takes}",
                 at(argument.span, "one too many"),
-                help("remove it"),
+                help(help),
             ));
         }
         let known = self.properties_known.as_slice();
@@ -147,6 +164,7 @@ impl<'n, 'r> Fields<'n, 'r> {
                 [] => format!("`{node}` has no properties"),
                 known => did_you_mean(name, known.iter().copied()),
             };
+            let help = help_for_property(node, name).unwrap_or(help);
             self.reader.refuse(mistake!(
                 "parse::unknown-property",
                 "unknown property `{name}` on `{node}`",
@@ -166,7 +184,9 @@ impl<'n, 'r> Fields<'n, 'r> {
         let help = match &value.value {
             Value::String(text) => return Some(Spanned::new(text.clone(), value.span)),
             Value::Integer(number) => format!("put it in quotes: `\"{number}\"`"),
-            Value::Boolean(_) | Value::Other(_) => "put it in quotes".into(),
+            Value::Other("`#null`") => "leave it out: what is not said has its default".into(),
+            Value::Boolean(truth) => format!("put it in quotes: `\"{truth}\"`"),
+            Value::Other(_) => "put it in quotes".into(),
         };
         self.refuse_type(value, "a text", help);
         None

@@ -25,6 +25,7 @@ pub(super) fn statement(text: &str, start: usize) -> Option<Node> {
         properties: Vec::new(),
         block: None,
         span: Span::from((start, text.len())),
+        is_unread: false,
     };
     while words.at < text.len() {
         words.space()?;

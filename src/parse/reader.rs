@@ -1,7 +1,10 @@
 //! What is read from nodes, and what is wrong with them: all of it is told in one run.
 
-use super::document::Node;
+use std::collections::BTreeSet;
+
+use super::document::{Node, Value};
 use super::fields::Fields;
+use super::habit::Habits;
 use crate::diagnostic::{Mistake, Mistakes};
 use crate::source::Source;
 
@@ -9,6 +12,41 @@ use crate::source::Source;
 #[derive(Default)]
 pub(crate) struct Reader {
     mistakes: Vec<Mistake>,
+    pub(super) habits: Habits,
+    /// How many statements could not be read.
+    pub(super) unread: usize,
+    /// What is called so may be declared in what could not be read.
+    pub(super) words_unread: Words,
+}
+
+/// Words of what could not be read, or is not known.
+#[derive(Debug, Default)]
+pub(crate) struct Words(BTreeSet<String>);
+
+impl Words {
+    pub(super) fn note(&mut self, text: &str) {
+        let ends = |c: char| !(c.is_alphanumeric() || c == '-');
+        let words = text.split(ends).filter(|word| !word.is_empty());
+        self.0.extend(words.map(str::to_lowercase));
+    }
+
+    /// All the words of nodes and of their blocks.
+    pub(super) fn note_nodes(&mut self, nodes: &[Node]) {
+        for node in nodes {
+            self.note(&node.name.value);
+            let values = node.arguments.iter().map(|argument| &argument.value);
+            for value in values.chain(node.properties.iter().map(|(_, value)| &value.value)) {
+                if let Value::String(text) = value {
+                    self.note(text);
+                }
+            }
+            self.note_nodes(node.children());
+        }
+    }
+
+    pub(crate) fn has(&self, word: &str) -> bool {
+        !self.0.is_empty() && self.0.contains(&word.to_lowercase())
+    }
 }
 
 impl Reader {
@@ -23,15 +61,22 @@ impl Reader {
 
     /// What was read, unless something was wrong with it.
     pub(crate) fn finish<T>(self, source: &Source, read: T) -> Result<T, Mistakes> {
-        if self.mistakes.is_empty() {
+        let mistakes = self.into_mistakes(source);
+        if mistakes.is_empty() {
             Ok(read)
         } else {
-            Err(Mistakes::new(source, self.mistakes))
+            Err(Mistakes::new(source, mistakes))
         }
     }
 
-    /// How many mistakes there are so far.
-    pub(crate) fn mistaken(&self) -> usize {
+    /// All that was wrong.
+    pub(super) fn into_mistakes(self, source: &Source) -> Vec<Mistake> {
+        let habits = self.habits.into_mistakes(source.text());
+        self.mistakes.into_iter().chain(habits).collect()
+    }
+
+    /// How many mistakes there are so far, habits aside: what those were meant to say has been read.
+    pub(super) fn mistaken(&self) -> usize {
         self.mistakes.len()
     }
 }

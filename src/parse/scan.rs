@@ -8,7 +8,11 @@
 //!
 //! Follows the grammar of KDL 2.0.0 for strings, raw strings, comments, escaped line ends and `/-`.
 
-use super::cursor::{Cursor, DEPTH_LIMIT};
+use std::collections::BTreeSet;
+
+use super::cursor::{Cursor, DEPTH_LIMIT, not_kdl};
+use super::document::MISTAKES_SHOWN;
+use super::habit::{Habit, begins_comment, swallowing, unclosed};
 use crate::diagnostic::{Mistake, mistake};
 use crate::source::{Span, is_invisible};
 
@@ -28,18 +32,47 @@ pub(super) enum Event {
     Close,
 }
 
+/// What a text consists of, as far as it could be told.
+#[derive(Default)]
+pub(super) struct Scanned {
+    pub events: Vec<Event>,
+    pub mistakes: Vec<Mistake>,
+    /// Comments behind `#`, and commas behind blocks.
+    pub habits: Vec<(Habit, Span)>,
+    /// Whether there are characters that do not show, which has been told.
+    pub has_invisible: bool,
+    /// What is wrong so that the rest was not looked at.
+    pub end: Option<Mistake>,
+}
+
+/// Braces that are put in where they are missing, at the most.
+const MISSING_BRACES: usize = 8;
+
 /// Splits `text` into statements and blocks; what `/-` takes out is left out.
-pub(super) fn scan(text: &str) -> Result<Vec<Event>, Mistake> {
-    refuse_large(text.len())?;
-    refuse_invisible(text)?;
-    let mut scanner = Scanner {
-        cursor: Cursor::at_the_start(text),
-        blocks: Vec::new(),
-        taken_out: None,
-        events: Vec::new(),
-    };
-    scanner.run()?;
-    Ok(scanner.events)
+pub(super) fn scan(text: &str) -> Scanned {
+    if let Err(mistake) = refuse_large(text.len()) {
+        return Scanned {
+            end: Some(mistake),
+            ..Scanned::default()
+        };
+    }
+    let mut missing = Vec::new();
+    loop {
+        let mut scanner = Scanner::new(text, &missing);
+        let end = scanner.run().err();
+        let suspicion = scanner.suspicion.filter(|_| missing.len() < MISSING_BRACES);
+        match suspicion.filter(|_| !scanner.blocks.is_empty()) {
+            Some(place) if end.is_none() => missing.push(place),
+            _ => {
+                if end.is_none() {
+                    scanner.close_what_is_open();
+                }
+                scanner.refuse_invisible();
+                scanner.scanned.end = end;
+                return scanner.scanned;
+            }
+        }
+    }
 }
 
 /// Refuses more bytes than a declaration may have.
@@ -54,18 +87,9 @@ pub(super) fn refuse_large(size: usize) -> Result<(), Mistake> {
     ))
 }
 
-/// KDL 2 forbids these code points in its text ("disallowed literal code points"), escaped or not:
-/// a bidirectional override makes a line read as something else than it says.
-fn refuse_invisible(text: &str) -> Result<(), Mistake> {
-    for (offset, character) in text.char_indices() {
-        let marks_the_start = character == '\u{feff}' && offset == 0;
-        let is_layout = matches!(character, '\t' | '\n' | '\r');
-        if is_invisible(character) && !is_layout && !marks_the_start {
-            let span = Span::from((offset, character.len_utf8()));
-            return Err(invisible(character, span));
-        }
-    }
-    Ok(())
+/// Whether a character does not show, and is no layout either.
+pub(super) fn is_hidden(character: char) -> bool {
+    is_invisible(character) && !matches!(character, '\t' | '\n' | '\r')
 }
 
 /// A character that does not show, in the text itself or resolved from an escape.
@@ -93,24 +117,58 @@ fn nested_slashdash(inner: usize, outer: usize) -> Mistake {
 
 struct Scanner<'a> {
     cursor: Cursor<'a>,
-    /// Where each open block's brace stands.
-    blocks: Vec<usize>,
+    blocks: Vec<Block<'a>>,
     /// The innermost `/-` whose statement or block is being left out: where it stands, and how many
     /// blocks were open before it.
     taken_out: Option<(usize, usize)>,
-    events: Vec<Event>,
+    scanned: Scanned,
+    /// Before which statements a block is to be closed, though no brace does.
+    missing: &'a [usize],
+    /// The words that statements outside of all blocks begin with.
+    outermost: BTreeSet<&'a str>,
+    /// A statement that looks as if it stood outside of the block that it is in.
+    suspicion: Option<usize>,
+    /// Behind which texts a quote is missing.
+    mended: Vec<usize>,
 }
 
-impl Scanner<'_> {
+/// An open block.
+struct Block<'a> {
+    /// Where its brace stands.
+    brace: usize,
+    /// What its statement begins with; none where a brace has no statement.
+    word: Option<&'a str>,
+    /// How far the line of its statement is indented.
+    indent: usize,
+}
+
+impl<'a> Scanner<'a> {
+    fn new(text: &'a str, missing: &'a [usize]) -> Scanner<'a> {
+        Scanner {
+            cursor: Cursor::at_the_start(text),
+            blocks: Vec::new(),
+            taken_out: None,
+            scanned: Scanned::default(),
+            missing,
+            outermost: BTreeSet::new(),
+            suspicion: None,
+            mended: Vec::new(),
+        }
+    }
+
     fn run(&mut self) -> Result<(), Mistake> {
         loop {
             self.cursor.skip_between()?;
             match self.cursor.peek() {
-                None => break,
+                None => return Ok(()),
                 Some('}') => self.close()?,
-                Some(_) => self.statement()?,
+                Some('#') if begins_comment(self.cursor.rest()) => self.skip_comment(),
+                Some(_) => {
+                    self.look_at_indent();
+                    self.statement()?;
+                }
             }
-            if self.events.len() > STATEMENTS_LIMIT {
+            if self.scanned.events.len() > STATEMENTS_LIMIT {
                 return Err(mistake!(
                     "parse::too-many-statements",
                     "the declaration has more than {STATEMENTS_LIMIT} statements",
@@ -120,9 +178,90 @@ impl Scanner<'_> {
                 ));
             }
         }
-        match self.blocks.last() {
-            Some(&brace) => Err(self.cursor.unclosed("a block", "}", brace, 1)),
-            None => Ok(()),
+    }
+
+    fn refuse(&mut self, mistake: Mistake) {
+        if self.scanned.mistakes.len() < MISTAKES_SHOWN {
+            self.scanned.mistakes.push(mistake);
+        }
+    }
+
+    /// What shells take for a comment.
+    fn skip_comment(&mut self) {
+        let rest = self.cursor.rest();
+        let length = rest.find(['\n', '\r']).unwrap_or(rest.len());
+        let span = Span::from((self.cursor.at, length));
+        self.scanned.habits.push((Habit::HashComment, span));
+        self.cursor.at += length;
+    }
+
+    /// A statement at the start of a line that is indented no further than the one that opened its block, and begins with
+    /// the same word, or one that stands outside of all blocks: between the two a brace is missing.
+    fn look_at_indent(&mut self) {
+        let (at, text) = (self.cursor.at, self.cursor.text);
+        let indent = indent_before(text, at);
+        let word = first_word(&text[at..]);
+        if self.missing.contains(&at) {
+            let open =
+                { self.blocks.iter() }.rposition(|block| indent.is_some_and(|i| i <= block.indent));
+            while open.is_some_and(|open| self.blocks.len() > open) {
+                self.close_missing(Some(at));
+            }
+        } else if let Some(block) = self.blocks.last() {
+            let is_outside = indent.is_some_and(|indent| indent <= block.indent)
+                && (Some(word) == block.word || self.outermost.contains(word));
+            if is_outside && self.suspicion.is_none() {
+                self.suspicion = Some(at);
+            }
+        }
+        if self.blocks.is_empty() {
+            self.outermost.insert(word);
+        }
+    }
+
+    /// Closes a block that no brace closes; `before` is where one was to stand.
+    fn close_missing(&mut self, before: Option<usize>) {
+        let Some(block) = self.blocks.pop() else {
+            return;
+        };
+        let mut mistake = self.cursor.unclosed("a block", "}", block.brace, 1);
+        if let Some(before) = before {
+            let length = first_word(&self.cursor.text[before..]).len();
+            mistake = mistake.at(
+                Span::from((before, length)),
+                "before this, as it is indented".into(),
+            );
+        }
+        self.refuse(mistake);
+        self.leave(block.word.is_some());
+    }
+
+    /// KDL 2 forbids these code points in its text ("disallowed literal code points"), escaped or not:
+    /// a bidirectional override makes a line read as something else than it says.
+    fn refuse_invisible(&mut self) {
+        for (offset, character) in self.cursor.text.char_indices() {
+            let marks_the_start = character == '\u{feff}' && offset == 0;
+            if is_hidden(character) && !marks_the_start {
+                let span = Span::from((offset, character.len_utf8()));
+                self.scanned.has_invisible = true;
+                self.refuse(invisible(character, span));
+            }
+        }
+    }
+
+    fn close_what_is_open(&mut self) {
+        while !self.blocks.is_empty() {
+            self.close_missing(None);
+        }
+    }
+
+    /// A block that was open has been closed.
+    fn leave(&mut self, had_statement: bool) {
+        match self.taken_out {
+            Some((_, depth)) if depth >= self.blocks.len() => self.taken_out = None,
+            Some(_) => {}
+            None if had_statement => self.scanned.events.push(Event::Close),
+            None => {}
         }
     }
 
@@ -138,9 +277,15 @@ impl Scanner<'_> {
             self.cursor.skip_within()?;
             match self.cursor.peek() {
                 None | Some('\n' | '\r' | ';' | '}') => {
-                    return self.finish(start, end, Event::Statement { start, end });
+                    self.finish(start, end, Event::Statement { start, end });
+                    return Ok(());
                 }
                 Some('{') => return self.open(start, end),
+                Some('#') if self.is_comment() => self.skip_comment(),
+                Some('[') if end > start => {
+                    self.skip_brackets();
+                    end = self.cursor.at;
+                }
                 Some('/') if self.cursor.rest().starts_with("/-") => {
                     let slashdash = self.cursor.at;
                     self.cursor.at += 2;
@@ -158,11 +303,49 @@ impl Scanner<'_> {
                     }
                 }
                 Some(_) => {
-                    self.cursor.word()?;
+                    self.word(start)?;
                     end = self.cursor.at;
                 }
             }
         }
+    }
+
+    /// Whether a `#` here was to begin a comment: at a line's start, or behind white space.
+    fn is_comment(&self) -> bool {
+        let before = &self.cursor.text[..self.cursor.at];
+        before.ends_with(char::is_whitespace) && begins_comment(self.cursor.rest())
+    }
+
+    /// One word. A text in quotes that is not closed on its line ends where it was meant to.
+    fn word(&mut self, statement: usize) -> Result<(), Mistake> {
+        let start = self.cursor.at;
+        let text = self.cursor.text;
+        let Err(mistake) = self.cursor.word() else {
+            return Ok(());
+        };
+        let is_on_one_line = text[start..].starts_with('"') && !text[start..].starts_with("\"\"\"");
+        if !is_on_one_line || self.mended.len() == MENDED_QUOTES {
+            return Err(mistake);
+        }
+        let line = text[statement..start]
+            .rfind('\n')
+            .map_or(statement, |at| statement + at + 1);
+        let line = self.mended.last().copied().unwrap_or(0).max(line);
+        let open = swallowing(&text[line..start]).map_or(start, |at| line + at);
+        self.cursor.at = open + unclosed(&text[open..]).whole;
+        self.mended.push(self.cursor.at);
+        Ok(())
+    }
+
+    /// A list as other languages write it, over the ends of lines; only its bracket where it is not closed.
+    fn skip_brackets(&mut self) {
+        let rest = self.cursor.rest();
+        let mut near = rest.bytes().take(BRACKETS_LIMIT);
+        let end = near.position(|byte| b"]{};".contains(&byte));
+        self.cursor.at += match end {
+            Some(end) if rest[end..].starts_with(']') => end + 1,
+            _ => 1,
+        };
     }
 
     /// What may follow `node /-{ … }`: more of the same, the real block, or the statement's end.
@@ -181,28 +364,29 @@ impl Scanner<'_> {
                     self.skip_block(slashdash)?;
                 }
                 None | Some('\n' | '\r' | ';' | '}') => {
-                    return self.finish(start, end, Event::Statement { start, end });
+                    self.finish(start, end, Event::Statement { start, end });
+                    return Ok(());
                 }
                 Some(_) => return Err(self.after_block()),
             }
         }
     }
 
-    fn finish(&mut self, start: usize, end: usize, event: Event) -> Result<(), Mistake> {
+    fn finish(&mut self, start: usize, end: usize, event: Event) {
         if end == start {
-            return Err(self
+            let nameless = self
                 .cursor
-                .syntax("a statement without a name", "a name was expected here"));
+                .syntax("a statement without a name", "a name was expected here");
+            self.refuse(nameless);
         }
         self.skip_semicolon();
         if let Some((_, depth)) = self.taken_out {
             if depth == self.blocks.len() {
                 self.taken_out = None;
             }
-        } else {
-            self.events.push(event);
+        } else if end > start {
+            self.scanned.events.push(event);
         }
-        Ok(())
     }
 
     /// A `/-` before a statement: everything up to that statement's end is left out.
@@ -221,37 +405,44 @@ impl Scanner<'_> {
     }
 
     fn open(&mut self, start: usize, end: usize) -> Result<(), Mistake> {
-        if end == start {
-            return Err(self
-                .cursor
-                .syntax("a block without a name", "a name was expected before this"));
+        let has_statement = end > start;
+        if !has_statement {
+            self.refuse(not_kdl(
+                "a block without a name",
+                "a name was expected before this",
+                Span::from((self.cursor.at, 1)),
+                "is this JSON? Remove the braces around the whole: a block stands behind a statement, as in `person \"alice\" { … }`",
+            ));
         }
         if self.blocks.len() == DEPTH_LIMIT {
             return Err(self.cursor.too_deep(self.cursor.at));
         }
-        self.blocks.push(self.cursor.at);
+        let text = self.cursor.text;
+        self.blocks.push(Block {
+            brace: self.cursor.at,
+            word: has_statement.then(|| first_word(&text[start..])),
+            indent: indent_of_line(text, start),
+        });
         self.cursor.at += 1;
-        if self.taken_out.is_none() {
-            self.events.push(Event::Open { start, end });
+        if self.taken_out.is_none() && has_statement {
+            self.scanned.events.push(Event::Open { start, end });
         }
         Ok(())
     }
 
     fn close(&mut self) -> Result<(), Mistake> {
-        if self.blocks.pop().is_none() {
-            return Err(mistake!(
+        let Some(block) = self.blocks.pop() else {
+            self.refuse(mistake!(
                 "parse::unmatched-brace",
                 "a `}}` that closes nothing",
                 at(Span::from((self.cursor.at, 1)), "no block is open here"),
                 help("remove it, or add the `{{` that it was to close"),
             ));
-        }
+            self.cursor.at += 1;
+            return Ok(());
+        };
         self.cursor.at += 1;
-        match self.taken_out {
-            Some((_, depth)) if depth == self.blocks.len() => self.taken_out = None,
-            Some(_) => {}
-            None => self.events.push(Event::Close),
-        }
+        self.leave(block.word.is_some());
         loop {
             self.cursor.skip_within()?;
             match self.cursor.peek() {
@@ -259,6 +450,7 @@ impl Scanner<'_> {
                     self.skip_semicolon();
                     return Ok(());
                 }
+                Some('#') if self.is_comment() => self.skip_comment(),
                 Some('/') if self.cursor.rest().starts_with("/-") => {
                     let slashdash = self.cursor.at;
                     self.cursor.at += 2;
@@ -268,7 +460,17 @@ impl Scanner<'_> {
                     }
                     self.skip_block(slashdash)?;
                 }
-                Some(_) => return Err(self.after_block()),
+                Some(',') => {
+                    let span = Span::from((self.cursor.at, 1));
+                    self.scanned.habits.push((Habit::Comma, span));
+                    self.cursor.at += 1;
+                }
+                Some(_) => {
+                    // The next statement, as if it stood on a line of its own.
+                    let more = self.after_block();
+                    self.refuse(more);
+                    return Ok(());
+                }
             }
         }
     }
@@ -313,9 +515,41 @@ impl Scanner<'_> {
     }
 
     fn after_block(&self) -> Mistake {
-        self.cursor.syntax(
+        let word = first_word(self.cursor.rest()).len().max(1);
+        not_kdl(
             "a statement goes on after its block",
-            "a new line or `;` was expected here",
+            "a new line or `;` was expected before this",
+            Span::from((self.cursor.at, word.min(self.cursor.rest().len()))),
+            "begin a new line here, or write `;` behind the `}`",
         )
     }
+}
+
+/// Texts that are closed where a quote is missing, at the most: each takes as long as its line.
+const MENDED_QUOTES: usize = 64;
+
+/// Bytes of a list in brackets, at the most.
+const BRACKETS_LIMIT: usize = 1024;
+
+/// The word that a text begins with.
+fn first_word(text: &str) -> &str {
+    let ends = |c: char| !(c.is_alphanumeric() || "-_".contains(c));
+    &text[..text
+        .find(ends)
+        .unwrap_or(text.len())
+        .min(text.floor_char_boundary(64))]
+}
+
+/// How far the line in which `at` stands is indented.
+fn indent_of_line(text: &str, at: usize) -> usize {
+    let line = text[..at].rfind('\n').map_or(0, |end| end + 1);
+    let line = &text[line..];
+    line.len() - line.trim_start_matches([' ', '\t']).len()
+}
+
+/// How far `at` is indented, where nothing stands before it on its line.
+fn indent_before(text: &str, at: usize) -> Option<usize> {
+    let before = &text[..at];
+    let line = &before[before.rfind('\n').map_or(0, |end| end + 1)..];
+    line.chars().all(char::is_whitespace).then_some(line.len())
 }

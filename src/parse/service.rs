@@ -162,7 +162,7 @@ impl ServiceBlock {
     }
 }
 
-const SERVICE: Known = Known {
+pub(super) const SERVICE: Known = Known {
     place: "`service`",
     once: &[
         "title",

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Resolver;
 use super::audiences::Audiences;
+use super::meant::{self, Public};
 use crate::catalogue::{App, SharePath};
 use crate::diagnostic::{did_you_mean, mistake};
 use crate::model::{Access, Allowed, CertificateMode, Methods, PathPattern, PublicPath};
@@ -44,7 +45,7 @@ impl Resolver<'_> {
             }
             (None, []) => {
                 let service = &block.name.value;
-                self.refuse(mistake!(
+                self.refuse_absence(mistake!(
                     "resolve::no-access",
                     "the service `{service}` does not say who may use it",
                     at(block.name.span, "neither `allow` nor `open`"),
@@ -156,7 +157,7 @@ impl Resolver<'_> {
         let links = app.map(share_paths).unwrap_or_default();
         match app {
             // An app that nobody knows has been reported as that.
-            None if block.app.is_none() => self.refuse(mistake!(
+            None if block.app.is_none() => self.refuse_absence(mistake!(
                 "resolve::share-links-without-app",
                 "`share-links` without `app`",
                 at(span, "of which app?"),
@@ -180,11 +181,18 @@ impl Resolver<'_> {
             _ => None,
         };
         self.know(written, known, |word| {
+            let help = match meant::public(word) {
+                Some(Public::Everyone) => {
+                    "`open \"everyone\"` is what opens it to everyone, without a certificate".into()
+                }
+                Some(Public::Lan) => "`open \"lan\"` is what opens it to whoever is at home".into(),
+                None => did_you_mean(word, ["lan", "everyone"]),
+            };
             mistake!(
                 "resolve::unknown-audience",
                 "`open` to `{word}`, whom nobody knows",
                 at(written.span, "not known"),
-                help(did_you_mean(word, ["lan", "everyone"])),
+                help(help),
             )
         })
     }
@@ -218,7 +226,7 @@ impl Resolver<'_> {
         let mode = block.certificate.as_ref().map(|text| text.span);
         for (what, span) in [("certificate", mode), ("identity", block.identity)] {
             let Some(span) = span else { continue };
-            self.refuse(mistake!(
+            self.refuse_absence(mistake!(
                 "resolve::nobody-to-ask",
                 "`{what}` without `allow`",
                 at(span, "nobody presents a certificate here"),

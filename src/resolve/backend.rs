@@ -45,7 +45,7 @@ impl Resolver<'_> {
         match said.collect::<Vec<_>>().as_slice() {
             [] => {
                 let service = &block.name.value;
-                self.refuse(mistake!(
+                self.refuse_absence(mistake!(
                     "resolve::no-upstream",
                     "the service `{service}` does not say where its requests go",
                     at(block.name.span, "no `upstream`, `files`, `redirect` or `respond`"),
@@ -162,7 +162,7 @@ impl Resolver<'_> {
         }
         if !places.contains_key(&None) {
             let service = &block.name.value;
-            self.refuse(mistake!(
+            self.refuse_absence(mistake!(
                 "resolve::no-upstream-for-the-rest",
                 "no upstream of `{service}` takes what the others leave",
                 at(block.name.span, "each of its upstreams has a `path`"),
@@ -221,7 +221,7 @@ impl Resolver<'_> {
 
     fn timeouts(&mut self, line: &TimeoutsLine) -> (Option<Timeout>, Option<Timeout>) {
         if line.dial.is_none() && line.response.is_none() {
-            self.refuse(mistake!(
+            self.refuse_absence(mistake!(
                 "resolve::empty-timeouts",
                 "`timeouts` that say none",
                 at(line.span, "neither `dial` nor `response`"),

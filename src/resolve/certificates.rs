@@ -100,7 +100,7 @@ impl Resolver<'_> {
             }
             Some(value) => self.certificates_value(property, value),
             None if needs.contains(&property) => {
-                self.refuse(mistake!(
+                self.refuse_absence(mistake!(
                     "resolve::certificates-incomplete",
                     "`certificates \"{name}\"` needs `{property}`",
                     at(span, "`{property}` is missing"),

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::Resolver;
 use super::enrolment::Fingerprints;
 use super::settings::Validity;
+use super::{Resolver, meant};
 use crate::diagnostic::{did_you_mean, mistake};
 use crate::model::{Device, DeviceId, Name, Platform};
 use crate::parse::declaration::DeviceLine;
@@ -85,11 +85,15 @@ impl Resolver<'_> {
         let words = Platform::ALL.iter().map(|platform| platform.as_str());
         if let Some(written) = &line.platform {
             return self.know(written, Platform::from_word, |word| {
+                let help = match meant::platform(word) {
+                    Some(platform) => format!("write `platform=\"{}\"`", platform.as_str()),
+                    None => did_you_mean(word, words),
+                };
                 mistake!(
                     "resolve::unknown-platform",
                     "there is no platform `{word}`",
                     at(written.span, "not known"),
-                    help(did_you_mean(word, words)),
+                    help(help),
                 )
             });
         }
@@ -100,7 +104,7 @@ impl Resolver<'_> {
         let device = &line.name.value;
         let known: Vec<String> = words.map(|word| format!("`{word}`")).collect();
         let known = known.join(", ");
-        self.refuse(mistake!(
+        self.refuse_absence(mistake!(
             "resolve::no-platform",
             "the device `{device}` says no platform",
             at(line.name.span, "which platform?"),

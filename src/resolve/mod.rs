@@ -11,6 +11,7 @@ mod devices;
 mod enrolment;
 mod extras;
 mod landing;
+mod meant;
 mod names;
 mod people;
 mod provider;
@@ -22,22 +23,27 @@ use std::collections::BinaryHeap;
 
 use crate::diagnostic::{Mistake, Mistakes, TOLD, did_you_mean};
 use crate::model::{CertificateMode, Homelab, Language, ValidityPolicy};
-use crate::parse::Declaration;
 use crate::parse::declaration::Text;
+use crate::parse::{Declaration, Unread};
 use crate::source::{Source, Span};
 
-/// Resolves a declaration that was read from `source`, or says everything that is wrong with it.
+/// Resolves a declaration that was read from `source` with these `mistakes`, or says everything that is wrong with it.
 /// Guides can be written in these `languages`.
 pub(crate) fn resolve(
     source: &Source,
     declaration: &Declaration,
+    mistakes: Vec<Mistake>,
     languages: &[Language],
 ) -> Result<Homelab, Mistakes> {
     let mut resolver = Resolver {
         languages,
+        unread: &declaration.unread,
         mistakes: Vec::new(),
         first: BinaryHeap::new(),
     };
+    for mistake in mistakes {
+        resolver.refuse(mistake);
+    }
     match resolver.homelab(declaration) {
         Some(homelab) if resolver.mistakes.is_empty() => Ok(homelab),
         _ => Err(Mistakes::new(source, resolver.mistakes)),
@@ -47,6 +53,7 @@ pub(crate) fn resolve(
 /// What every rule of this room has at hand. A rule that is broken is told to it and gives nothing.
 struct Resolver<'l> {
     languages: &'l [Language],
+    unread: &'l Unread,
     mistakes: Vec<Mistake>,
     /// Where those of them stand that are told, so far.
     first: BinaryHeap<usize>,
@@ -61,6 +68,14 @@ impl Resolver<'_> {
         self.mistakes.push(mistake);
     }
 
+    /// The same of something that is not there; where something around it could not be read, that may be it.
+    fn refuse_absence(&mut self, mistake: Mistake) {
+        let place = mistake.place();
+        if !place.is_some_and(|place| self.unread.is_around(place)) {
+            self.refuse(mistake);
+        }
+    }
+
     /// The help for an unknown word, where it is told. To look for what was meant takes as long as there is to choose
     /// from: for each of 10,000 people who are called otherwise it would take minutes.
     fn meant<'a>(
@@ -71,6 +86,9 @@ impl Resolver<'_> {
     ) -> Option<String> {
         let last = self.first.peek().filter(|_| self.first.len() == TOLD);
         let is_told = last.is_none_or(|last| span.offset() < *last);
+        // Where none is known, some may be in what could not be read.
+        let is_told =
+            is_told && (self.unread.is_whole || known.clone().into_iter().next().is_some());
         is_told.then(|| did_you_mean(word, known))
     }
 

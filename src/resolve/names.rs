@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Resolver;
+use super::{Resolver, meant};
 use crate::diagnostic::{Mistake, mistake};
 use crate::model::{Name, NotAName};
 use crate::parse::declaration::Text;
@@ -38,8 +38,17 @@ impl Resolver<'_> {
     /// Declares a name; one that is invalid or declared already is a mistake.
     pub(super) fn declare(&mut self, declared: &mut Declared, written: &Text) -> Option<Name> {
         let kind = declared.kind;
-        let wrong = |name: &str, why| bad_name(kind, name, written.span, why);
-        let name = self.read(written, Name::new, wrong)?;
+        let name = match Name::new(&written.value) {
+            Ok(name) => name,
+            Err(why) => {
+                let meant = meant::name(&written.value);
+                self.refuse(bad_name(kind, written, why, meant.as_ref()));
+                // It stands in, so that who names it well is not told that it is missing.
+                let name = meant.filter(|name| !declared.places.contains_key(name))?;
+                declared.places.insert(name.clone(), written.span);
+                return Some(name);
+            }
+        };
         if let Some(first) = declared.places.get(&name) {
             self.refuse(mistake!(
                 "resolve::duplicate-name",
@@ -78,7 +87,9 @@ impl Resolver<'_> {
     }
 }
 
-fn bad_name(kind: &str, written: &str, span: Span, why: NotAName) -> Mistake {
+fn bad_name(kind: &str, written: &Text, why: NotAName, meant: Option<&Name>) -> Mistake {
+    let span = written.span;
+    let written = written.value.as_str();
     let why = match why {
         NotAName::Reserved => {
             return mistake!(
@@ -96,12 +107,25 @@ fn bad_name(kind: &str, written: &str, span: Span, why: NotAName) -> Mistake {
         NotAName::Character(capital) if capital.is_ascii_uppercase() => {
             format!("it has the capital `{capital}`")
         }
+        NotAName::Character(' ') => "it has a space".into(),
         NotAName::Character(other) => format!("it has `{other}` (U+{:04X})", u32::from(other)),
+    };
+    let is_to_show = written.contains(|c: char| c.is_uppercase() || c == ' ' || !c.is_ascii());
+    let help = match (meant, kind) {
+        (Some(meant), _) if !is_to_show => format!("write `{kind} \"{meant}\"`"),
+        (Some(meant), "person") => format!(
+            "write `person \"{meant}\"`, and in its block `name \"{written}\"`: that is what people are shown"
+        ),
+        (Some(meant), "service") => format!(
+            "write `service \"{meant}\"`, and in its block `title \"{written}\"`: that is what people are shown"
+        ),
+        (Some(meant), kind) => format!("write `{kind} \"{meant}\"`"),
+        (None, _) => "use 1 to 63 of `a`–`z`, `0`–`9` and `-`, no hyphen at an edge".into(),
     };
     mistake!(
         "resolve::bad-name",
         "`{written}` cannot be the name of a {kind}",
         at(span, "{why}"),
-        help("use 1 to 63 of `a`–`z`, `0`–`9` and `-`, no hyphen at an edge"),
+        help(help),
     )
 }

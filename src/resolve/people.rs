@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Resolver;
 use super::devices::Taken;
+use super::meant::{self, Public};
 use super::names::Declared;
 use super::settings::Validity;
 use crate::diagnostic::{did_you_mean, mistake};
@@ -27,6 +28,27 @@ fn merge(members: &mut BTreeSet<Name>, group: &BTreeSet<Name>) {
     } else {
         members.extend(group.iter().cloned());
     }
+}
+
+/// A name as names are spelt, where it was written as people are called.
+fn spelt(name: &str) -> String {
+    meant::name(name).map_or_else(|| name.to_owned(), |name| name.to_string())
+}
+
+/// The help for `"alice, bob"`.
+fn help_for_several(node: &str, written: &str) -> Option<String> {
+    let parts = written
+        .split([',', ' ', ';'])
+        .filter(|part| !part.is_empty());
+    let parts: Option<Vec<String>> = parts
+        .map(|part| Some(format!(" \"{}\"", Name::new(part).ok()?)))
+        .collect();
+    let parts = parts.filter(|parts| parts.len() > 1)?;
+    let first = if node == "group" { " \"…\"" } else { "" };
+    Some(format!(
+        "put each name in quotes of its own: `{node}{first}{}`",
+        parts.concat()
+    ))
 }
 
 impl Resolver<'_> {
@@ -175,9 +197,13 @@ impl Resolver<'_> {
 
     fn refuse_unknown_person(&mut self, item: &Text, resolved: &People) {
         let name = &item.value;
+        if self.unread.words.has(name) {
+            return;
+        }
         let help = match resolved.group_names.place(name) {
             Some(_) => Some("list the people: a group cannot hold another".into()),
-            None => self.meant(name, item.span, resolved.person_names.names()),
+            None => help_for_several("group", name)
+                .or_else(|| self.meant(&spelt(name), item.span, resolved.person_names.names())),
         };
         self.refuse(mistake!(
             "resolve::unknown-person",
@@ -185,6 +211,31 @@ impl Resolver<'_> {
             at(item.span, "not declared"),
             help(help),
         ));
+    }
+
+    fn help_for_member(&self, all: &People, item: &Text) -> Option<String> {
+        let name = &item.value;
+        match meant::public(name) {
+            Some(Public::Lan) => {
+                return Some(
+                    "`open \"lan\"` is what lets in whoever is at home, without a certificate"
+                        .into(),
+                );
+            }
+            Some(Public::Everyone) => {
+                let people: Vec<String> = { all.person_names.names() }
+                    .take(4)
+                    .map(|name| format!(" \"{name}\""))
+                    .collect();
+                return Some(format!(
+                    "`open \"everyone\"` is what opens it, to everyone and without a certificate; for all who have one, name them: `group \"everybody\"{}`",
+                    people.concat()
+                ));
+            }
+            None => {}
+        }
+        let known = all.person_names.names().chain(all.group_names.names());
+        help_for_several("allow", name).or_else(|| self.meant(&spelt(name), item.span, known))
     }
 
     /// Resolves `allow "family" "alice"` to people.
@@ -196,10 +247,11 @@ impl Resolver<'_> {
                 merge(&mut members, group);
             } else if all.person_names.place(&item.value).is_some() {
                 members.extend(name);
-            } else if all.group_names.place(&item.value).is_none() {
+            } else if all.group_names.place(&item.value).is_none()
+                && !self.unread.words.has(&item.value)
+            {
                 let name = &item.value;
-                let known = all.person_names.names().chain(all.group_names.names());
-                let help = self.meant(name, item.span, known);
+                let help = self.help_for_member(all, item);
                 self.refuse(mistake!(
                     "resolve::unknown-member",
                     "there is no person or group `{name}`",
@@ -230,9 +282,10 @@ mod tests {
             called.concat(),
         );
         let source = Source::new("homelab.kdl", text);
-        let declaration = crate::parse::parse(&source).unwrap();
+        let (declaration, _) = crate::parse::parse(&source).unwrap();
         let mut resolver = super::Resolver {
             languages: &[],
+            unread: &declaration.unread,
             mistakes: Vec::new(),
             first: BinaryHeap::new(),
         };

@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Resolver;
 use super::audiences::Audiences;
 use super::names::Declared;
 use super::people::People;
+use super::{Resolver, meant};
 use crate::catalogue::{self, App};
 use crate::diagnostic::{did_you_mean, mistake};
 use crate::model::{ByteSize, CertificateMode, Domain, Header, Host, Name, Raw, Service};
 use crate::parse::Declaration;
 use crate::parse::declaration::{ServiceBlock, Text};
-use crate::source::Span;
+use crate::source::{Span, Spanned};
 
 /// What a service calls its app by.
 fn name_of(app: &App) -> Name {
@@ -114,9 +114,10 @@ impl Resolver<'_> {
         let Some(domain) = domain else {
             return Vec::new();
         };
+        let own = name.map(|name| Spanned::new(name.to_string(), block.name.span));
         let written = match block.hosts.as_slice() {
             // The service's name is its host; a bad name has been reported as a name.
-            [] => name.map(|_| &block.name).into_iter().collect(),
+            [] => own.iter().collect(),
             hosts => self.each_once(hosts),
         };
         let mut hosts = Vec::new();
@@ -134,11 +135,18 @@ impl Resolver<'_> {
     ) -> Option<Host> {
         let reader = |label: &str| domain.host(label);
         let host = self.read(text, reader, |written, why| {
+            let meant = meant::host(written);
+            let why = meant.as_ref().map_or(why, |meant| meant.why);
+            let help = match meant.map(|meant| meant.host) {
+                Some(Some(host)) => format!("write `host \"{host}\"`"),
+                Some(None) => format!("leave `host` out, or write a label such as `\"stats\"`, which is found at `stats.{domain}`"),
+                None => "write a label such as `\"stats\"`, `\"@\"` for the domain itself, or a full name".into(),
+            };
             mistake!(
                 "resolve::bad-host",
                 "`{written}` cannot be a host",
                 at(text.span, "{why}"),
-                help("write a label such as `\"stats\"`, `\"@\"` for the domain itself, or a full name"),
+                help(help),
             )
         })?;
         if let Some(first) = taken.get(&host) {
@@ -168,11 +176,15 @@ impl Resolver<'_> {
 
     fn size(&mut self, written: &Text) -> Option<ByteSize> {
         self.read(written, ByteSize::new, |text, why| {
+            let help = match meant::size(text) {
+                Some(meant) => format!("write `\"{meant}\"`"),
+                None => "write a number and a unit, such as `\"10GB\"` or `\"512MiB\"`".into(),
+            };
             mistake!(
                 "resolve::bad-size",
                 "`{text}` is no size",
                 at(written.span, "{why}"),
-                help("write a number and a unit, such as `\"10GB\"` or `\"512MiB\"`"),
+                help(help),
             )
         })
     }

@@ -1,6 +1,6 @@
 //! The settings of the whole: domain, validity, edge.
 
-use super::Resolver;
+use super::{Resolver, meant};
 use crate::diagnostic::{did_you_mean, mistake};
 use crate::model::{
     AcmeAuthority, Admin, Behind, CaddyVersion, CertificateMode, Domain, Edge, Forwarding, IpRange,
@@ -21,6 +21,9 @@ pub(super) struct Validity {
 impl Resolver<'_> {
     pub(super) fn domain(&mut self, written: Option<&Text>) -> Option<Domain> {
         let Some(written) = written else {
+            if !self.unread.is_whole {
+                return None;
+            }
             self.refuse(mistake!(
                 "resolve::no-domain",
                 "no domain is declared",
@@ -30,11 +33,26 @@ impl Resolver<'_> {
             return None;
         };
         self.read(written, Domain::new, |domain, why| {
+            let meant = meant::host(domain);
+            let why = match &meant {
+                Some(_) if domain.starts_with('*') => "the hosts below it are meant anyway",
+                Some(meant) if meant.why.contains("port") => {
+                    "it has a port: only the name stands here"
+                }
+                Some(meant) => meant.why,
+                None => why,
+            };
+            let help = match meant.and_then(|meant| meant.host) {
+                Some(host) => format!("write `domain \"{host}\"`"),
+                None => {
+                    "write it as a browser shows it, such as `domain \"home.example.com\"`".into()
+                }
+            };
             mistake!(
                 "resolve::bad-domain",
                 "`{domain}` cannot be the domain",
                 at(written.span, "{why}"),
-                help("write it as a browser shows it, such as `domain \"home.example.com\"`"),
+                help(help),
             )
         })
     }
@@ -90,7 +108,10 @@ impl Resolver<'_> {
     pub(super) fn lifetime(&mut self, written: &Text) -> Option<Lifetime> {
         let units = "write a number and `y`, `mo`, `w`, `d` or `h`, such as `\"1y\"`";
         self.read(written, Lifetime::new, |text, problem| {
-            let (why, help) = match problem {
+            let (why, mut help) = match problem {
+                NotALifetime::Unreadable if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                    ("a number without its unit", units)
+                }
                 NotALifetime::Unreadable => ("cannot be read", units),
                 NotALifetime::TooFine => (
                     "has minutes or less",
@@ -99,6 +120,12 @@ impl Resolver<'_> {
                 NotALifetime::TooShort => ("is less than an hour", units),
                 NotALifetime::TooLong => ("is more than a century, 36600 days", units),
             };
+            let meant = meant::lifetime(text).map(|meant| format!("write `\"{meant}\"`"));
+            if let Some(meant) = &meant
+                && matches!(problem, NotALifetime::Unreadable)
+            {
+                help = meant;
+            }
             mistake!(
                 "resolve::bad-duration",
                 "`{text}` is no length of time that a certificate can have",

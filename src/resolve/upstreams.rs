@@ -1,6 +1,6 @@
 //! The addresses of an `upstream`, and how they are chosen and verified.
 
-use super::Resolver;
+use super::{Resolver, meant};
 use crate::diagnostic::{did_you_mean, mistake};
 use crate::model::{
     Address, HostPath, POLICIES, Scheme, Transport, Trust, UpstreamTls, Upstreams, is_upstream_host,
@@ -51,11 +51,19 @@ impl Resolver<'_> {
     fn address(&mut self, written: &Text, port: Option<u16>) -> Option<Address> {
         let reader = |address: &str| Address::new(address, port);
         self.read(written, reader, |address, why| {
+            let (why, help) = match meant::upstream(address) {
+                _ if address.contains(['{', '$']) => (
+                    "there are no variables here",
+                    "write the address itself, such as `upstream \"http://10.0.0.7:2283\"`".to_owned(),
+                ),
+                Some(meant) => (why, format!("write `upstream \"{meant}\"`")),
+                None => (why, "write `upstream \"http://HOST:PORT\"`, or `\"https://HOST:PORT\"`, `\"h2c://HOST:PORT\"`, `\"unix//run/app.sock\"`".to_owned()),
+            };
             mistake!(
                 "resolve::bad-upstream",
                 "`{address}` cannot be an upstream",
                 at(written.span, "{why}"),
-                help("write `upstream \"http://HOST:PORT\"`, or `\"https://HOST:PORT\"`, `\"h2c://HOST:PORT\"`, `\"unix//run/app.sock\"`"),
+                help(help),
             )
         })
     }

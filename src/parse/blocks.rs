@@ -1,0 +1,53 @@
+//! Which block knows which statements, over the whole language.
+
+use std::collections::BTreeSet;
+
+use super::declaration::{CERTIFICATES, DECLARATION, EDGE, PERSON, VALIDITY};
+use super::document::{Node, Value};
+use super::habit;
+use super::known::Known;
+use super::reader::Reader;
+use super::service::SERVICE;
+
+/// What the block of a node knows.
+fn block(name: &str) -> Option<&'static Known> {
+    match name {
+        "validity" => Some(&VALIDITY),
+        "edge" => Some(&EDGE),
+        "certificates" => Some(&CERTIFICATES),
+        "person" => Some(&PERSON),
+        "service" => Some(&SERVICE),
+        _ => None,
+    }
+}
+
+/// Where a node stands that is known: the block, and nothing for the outside of all blocks; none where no block knows it, or several do.
+pub(super) fn home_of(word: &str) -> Option<&'static str> {
+    let knows = |known: &Known| known.once.contains(&word) || known.many.contains(&word);
+    let blocks = [
+        ("", &DECLARATION),
+        ("`edge { … }`", &EDGE),
+        ("`certificates \"dns\" { … }`", &CERTIFICATES),
+        ("`person \"…\" { … }`", &PERSON),
+        ("`service \"…\" { … }`", &SERVICE),
+        ("`validity { … }`", &VALIDITY),
+    ];
+    let mut homes = blocks.into_iter().filter(|(_, known)| knows(known));
+    let (home, _) = homes.next()?;
+    homes.next().is_none().then_some(home)
+}
+
+impl Reader {
+    /// Takes statements apart that have a second one in them.
+    pub(super) fn split_statements(&mut self, text: &str, nodes: &mut Vec<Node>) {
+        let declares = |node: &&Node| ["person", "group"].contains(&node.name.value.as_str());
+        let names = nodes.iter().filter(declares);
+        let names = names.filter_map(|node| match &node.arguments.first()?.value {
+            Value::String(name) => Some(name.clone()),
+            _ => None,
+        });
+        let names: BTreeSet<String> = names.collect();
+        let is_declared = |word: &str| names.contains(word);
+        habit::split(self, text, &DECLARATION, block, &is_declared, nodes);
+    }
+}

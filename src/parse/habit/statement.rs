@@ -1,0 +1,405 @@
+//! A statement with habits in it, read as it was meant.
+
+use super::super::document::{Node, Value};
+use super::Habit;
+use super::word::{Unclosed, quoted, swallows, unclosed, word_length};
+use crate::source::{Span, Spanned, is_invisible};
+
+/// What a statement was meant to say, and the habits by which it does not.
+pub(in crate::parse) struct Meant {
+    pub node: Node,
+    pub habits: Vec<(Habit, Span)>,
+}
+
+/// Reads a statement without its block, which stands at `start` of its source; none where no habit is in it, or more is wrong.
+pub(in crate::parse) fn statement(text: &str, start: usize) -> Option<Meant> {
+    let mut reader = Words {
+        text,
+        at: 0,
+        start,
+        habits: Vec::new(),
+    };
+    let mut node = reader.section().or_else(|| reader.statement())?;
+    let habits = reader.habits;
+    node.is_unread = { habits.iter() }.any(|(habit, _)| *habit == Habit::Null);
+    let mut keys: Vec<&str> = node
+        .properties
+        .iter()
+        .map(|(key, _)| key.value.as_str())
+        .collect();
+    let all = keys.len();
+    keys.sort_unstable();
+    keys.dedup();
+    // Several of one name are several statements, which are taken apart later.
+    (!habits.is_empty() || keys.len() < all).then_some(Meant { node, habits })
+}
+
+/// A word, and whether it is one without quotes.
+struct Word {
+    value: Value,
+    is_bare: bool,
+    span: Span,
+}
+
+struct Words<'a> {
+    text: &'a str,
+    at: usize,
+    /// Where the statement begins in its source.
+    start: usize,
+    habits: Vec<(Habit, Span)>,
+}
+
+impl Words<'_> {
+    /// `[edge]`, `[person.alice]`, `[[service]]`.
+    fn section(&mut self) -> Option<Node> {
+        let inside = self.text.trim_end().strip_prefix('[')?.strip_suffix(']')?;
+        let inside = inside.trim_matches(['[', ']', ' ']);
+        let mut parts = inside
+            .split('.')
+            .map(|part| part.trim_matches(['"', '\'', ' ']));
+        let name = parts.next().filter(|name| !name.is_empty())?;
+        let whole = self.span(0);
+        let span = Span::from((whole.offset(), self.text.len()));
+        self.at = self.text.len();
+        self.habits.push((Habit::Section, span));
+        let argument = |part: &str| Spanned::new(Value::String(part.to_owned()), span);
+        Some(Node {
+            arguments: parts.map(argument).collect(),
+            ..self.empty(Spanned::new(name.to_owned(), span))
+        })
+    }
+
+    fn statement(&mut self) -> Option<Node> {
+        let name = self.name()?;
+        let mut node = self.empty(name);
+        self.space()?;
+        if self.rest().starts_with('=') || self.rest().starts_with(": ") {
+            let habit = if self.rest().starts_with('=') {
+                Habit::Equals
+            } else {
+                Habit::Colon
+            };
+            self.take(habit, 1);
+            self.space()?;
+            if self.at == self.text.len() && habit == Habit::Equals {
+                return None;
+            }
+        }
+        loop {
+            self.space()?;
+            match self.rest().chars().next() {
+                None => return Some(node),
+                Some(',') => self.take(Habit::Comma, 1),
+                Some('[' | ']') => self.take(Habit::Brackets, 1),
+                Some(_) => self.entry(&mut node)?,
+            }
+        }
+    }
+
+    fn empty(&self, name: Spanned<String>) -> Node {
+        Node {
+            name,
+            arguments: Vec::new(),
+            properties: Vec::new(),
+            block: None,
+            span: Span::from((self.start, self.text.len())),
+            is_unread: false,
+        }
+    }
+
+    fn name(&mut self) -> Option<Spanned<String>> {
+        if let Some(item) = self.text.strip_prefix('-')
+            && (item.is_empty() || item.starts_with(' '))
+        {
+            self.take(Habit::ListItem, 1);
+            let span = Span::from((self.start, 1));
+            return Some(Spanned::new("-".into(), span));
+        }
+        let begin = self.at;
+        let word = self.word()?;
+        let Value::String(mut name) = word.value else {
+            return None;
+        };
+        if !word.is_bare {
+            if self.rest().starts_with(':') {
+                self.take(Habit::Colon, 1);
+            }
+        } else if let Some((before, _)) = name.split_once(':')
+            && is_word(before)
+        {
+            // `domain: x`, and `domain:x`, of which the rest is read again.
+            let colon = begin + before.len();
+            name.truncate(before.len());
+            self.at = colon;
+            self.take(Habit::Colon, 1);
+        }
+        let span = Span::from((self.start + begin, name.len().min(word.span.len())));
+        Some(Spanned::new(name, span))
+    }
+
+    /// A value, or a property.
+    fn entry(&mut self, node: &mut Node) -> Option<()> {
+        let word = self.word()?;
+        let key_ends = self.at;
+        self.space()?;
+        let has_more = self.at < self.text.len();
+        if self.rest().starts_with('=') {
+            self.at += 1;
+            self.space()?;
+            return self.property(node, word);
+        }
+        if !word.is_bare && self.rest().starts_with(':') && key_ends == self.at {
+            self.take(Habit::Colon, 1);
+            self.space()?;
+            if self.at == self.text.len() {
+                node.arguments.push(Spanned::new(word.value, word.span));
+                return Some(());
+            }
+            return self.property(node, word);
+        }
+        if let Value::String(text) = &word.value
+            && word.is_bare
+            && !has_more
+            && let Some(name) = text.strip_suffix(':').filter(|name| is_word(name))
+            && node.arguments.is_empty()
+            && ["person", "service", "group", "device"].contains(&node.name.value.as_str())
+        {
+            // `person alice:`, and what is indented below it.
+            let colon = word.span.offset() + name.len();
+            self.habits.push((Habit::Colon, Span::from((colon, 1))));
+            let span = Span::from((word.span.offset(), name.len()));
+            node.arguments
+                .push(Spanned::new(Value::String(name.to_owned()), span));
+            return Some(());
+        }
+        if let Value::String(text) = &word.value
+            && word.is_bare
+            && has_more
+            && let Some(key) = text.strip_suffix(':').filter(|key| is_word(key))
+        {
+            let colon = word.span.offset() + key.len();
+            self.habits.push((Habit::Colon, Span::from((colon, 1))));
+            let key = Word {
+                value: Value::String(key.to_owned()),
+                span: Span::from((word.span.offset(), key.len())),
+                ..word
+            };
+            return self.property(node, key);
+        }
+        node.arguments.push(Spanned::new(word.value, word.span));
+        Some(())
+    }
+
+    fn property(&mut self, node: &mut Node, key: Word) -> Option<()> {
+        let Value::String(name) = key.value else {
+            return None;
+        };
+        let value = self.word()?;
+        let mut known = node.properties.iter().map(|(key, _)| key);
+        if let Some(first) = known.find(|known| known.value == name)
+            && !self.begins_again(node, first.span)
+        {
+            return None;
+        }
+        let key = Spanned::new(name, key.span);
+        let value = Spanned::new(value.value, value.span);
+        node.properties.push((key, value));
+        Some(())
+    }
+
+    /// Whether a node's own name stands among its values behind this place: `device "a" platform="ios" device "b" platform="ios"`.
+    fn begins_again(&self, node: &Node, behind: Span) -> bool {
+        node.arguments.iter().any(|argument| {
+            let is_name =
+                matches!(&argument.value, Value::String(text) if *text == node.name.value);
+            let is_bare = argument.span.len() == node.name.value.len();
+            is_name && is_bare && argument.span.offset() > behind.offset()
+        })
+    }
+
+    fn word(&mut self) -> Option<Word> {
+        let begin = self.at;
+        let rest = &self.text[begin..];
+        let (value, is_bare) = match rest.chars().next()? {
+            '"' => (Value::String(self.text_in_quotes()?), false),
+            '#' => (self.marked()?, false),
+            'r' if rest[1..].trim_start_matches('#').starts_with('"') => {
+                self.at += 1;
+                let value = self.raw()?;
+                self.habits.push((Habit::OldRawString, self.span(begin)));
+                (value, false)
+            }
+            _ => {
+                if let Some((length, inside)) = quoted(rest) {
+                    self.take(Habit::OtherQuotes, length);
+                    (Value::String(inside.to_owned()), false)
+                } else if let Some(length) = word_length(rest) {
+                    self.take(Habit::Unquoted, length);
+                    (Value::String(rest[..length].to_owned()), false)
+                } else {
+                    (self.bare()?, true)
+                }
+            }
+        };
+        let span = self.span(begin);
+        Some(Word {
+            value,
+            is_bare,
+            span,
+        })
+    }
+
+    /// `#true` and its kin, or a raw text.
+    fn marked(&mut self) -> Option<Value> {
+        let rest = self.rest();
+        if rest.trim_start_matches('#').starts_with('"') {
+            return self.raw();
+        }
+        let length = rest.find(ends_word).unwrap_or(rest.len());
+        let value = match &rest[..length] {
+            "#true" => Value::Boolean(true),
+            "#false" => Value::Boolean(false),
+            "#null" => Value::Other("`#null`"),
+            _ => return None,
+        };
+        self.at += length;
+        Some(value)
+    }
+
+    /// `#"…"#`, on one line.
+    fn raw(&mut self) -> Option<Value> {
+        let rest = self.rest();
+        let hashes = rest.len() - rest.trim_start_matches('#').len();
+        let inside = rest[hashes..].strip_prefix('"')?;
+        let closing = format!("\"{}", "#".repeat(hashes));
+        let length = inside.find(&closing)?;
+        let text = &inside[..length];
+        if text.contains(is_invisible) || inside.starts_with("\"\"") {
+            return None;
+        }
+        let value = Value::String(text.to_owned());
+        self.at += hashes + 1 + length + closing.len();
+        Some(value)
+    }
+
+    /// A text in quotes; one that is not closed ends where it was meant to.
+    fn text_in_quotes(&mut self) -> Option<String> {
+        let begin = self.at;
+        let inside = &self.text[begin + 1..];
+        let mut text = String::new();
+        let mut characters = inside.char_indices();
+        loop {
+            match characters.next() {
+                Some((at, '"')) => {
+                    let after = inside[at + 1..].chars().next();
+                    if after.is_some_and(|c| !ends_value(c)) && swallows(&inside[..at]) {
+                        break;
+                    }
+                    let is_of_lines = at == 0 && after == Some('"');
+                    self.at += at + 2;
+                    return (!is_of_lines).then_some(text);
+                }
+                Some((_, '\\')) => match characters.next() {
+                    Some((_, c @ ('"' | '\\' | '/'))) => text.push(c),
+                    _ => return None,
+                },
+                Some((_, '\n' | '\r')) | None => break,
+                Some((_, c)) if is_invisible(c) => return None,
+                Some((_, c)) => text.push(c),
+            }
+        }
+        let Unclosed { inside, whole } = unclosed(&self.text[begin..]);
+        self.take(Habit::UnclosedText, whole);
+        Some(inside.to_owned())
+    }
+
+    /// A word without quotes: a number, a keyword, or text.
+    fn bare(&mut self) -> Option<Value> {
+        let begin = self.at;
+        let rest = self.rest();
+        let mut length = rest.find(ends_word).unwrap_or(rest.len());
+        // `alice, bob`: the last of a statement may really be called so.
+        if !rest[length..].trim_start().is_empty() {
+            length = rest[..length].trim_end_matches(',').len();
+        }
+        let word = rest[..length].to_owned();
+        if word.is_empty() || word.starts_with('/') || word.contains(is_invisible) {
+            return None;
+        }
+        self.at += length;
+        if let Ok(number) = word.parse::<i128>() {
+            return Some(Value::Integer(number));
+        }
+        Some(match word.as_str() {
+            "true" | "false" => {
+                self.habits.push((Habit::BareKeyword, self.span(begin)));
+                Value::Boolean(word == "true")
+            }
+            "null" => {
+                self.habits.push((Habit::Null, self.span(begin)));
+                Value::Other("`#null`")
+            }
+            _ if word.starts_with(|c: char| c.is_ascii_digit()) => {
+                if word.parse::<f64>().is_ok() {
+                    return Some(Value::Other("a fraction"));
+                }
+                self.habits.push((Habit::Unquoted, self.span(begin)));
+                Value::String(word)
+            }
+            _ => Value::String(word),
+        })
+    }
+
+    /// White space, line ends that a list or a `\` goes over, and comments there.
+    fn space(&mut self) -> Option<()> {
+        loop {
+            let rest = &self.text[self.at..];
+            let trimmed = rest.trim_start();
+            self.at += rest.len() - trimmed.len();
+            if let Some(after) = trimmed.strip_prefix('\\') {
+                let (line, _) = after.split_once('\n')?;
+                let line = line.trim();
+                (line.is_empty() || line.starts_with("//")).then_some(())?;
+                self.at += 1 + after.find('\n')?;
+            } else if trimmed.starts_with("//")
+                || trimmed.starts_with("/*")
+                || trimmed.starts_with("/-")
+            {
+                // For who knows KDL: the crate's.
+                return None;
+            } else {
+                return Some(());
+            }
+        }
+    }
+
+    /// Goes over what a habit has brought.
+    fn take(&mut self, habit: Habit, length: usize) {
+        let begin = self.at;
+        self.at += length;
+        self.habits.push((habit, self.span(begin)));
+    }
+
+    fn rest(&self) -> &str {
+        &self.text[self.at..]
+    }
+
+    fn span(&self, begin: usize) -> Span {
+        Span::from((self.start + begin, self.at - begin))
+    }
+}
+
+fn ends_value(c: char) -> bool {
+    c.is_whitespace() || "=:,[]()#\\;{}".contains(c)
+}
+
+fn ends_word(c: char) -> bool {
+    c.is_whitespace() || "\"=[]()#\\;{}".contains(c)
+}
+
+/// Whether this is a word as nodes and properties are called by.
+fn is_word(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    bytes.next().is_some_and(|b| b.is_ascii_alphabetic())
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+}

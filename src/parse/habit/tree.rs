@@ -1,0 +1,272 @@
+//! Statements that only together say what was meant: indented ones, items of a list, sections, two on one line.
+
+use std::mem;
+
+use super::super::cursor::DEPTH_LIMIT;
+use super::super::document::{Node, Value};
+use super::super::known::Known;
+use super::super::reader::Reader;
+use super::Habit;
+use crate::source::{Span, Spanned};
+
+/// Puts nodes where they were meant to stand, in this block and in those below it.
+pub(in crate::parse) fn mend(reader: &mut Reader, text: &str, nodes: &mut Vec<Node>) {
+    for node in nodes.iter_mut() {
+        if let Some(block) = &mut node.block {
+            mend(reader, text, block);
+        }
+    }
+    let is_odd = |node: &Node| is_item(node) || is_section(text, node) || is_indenting(text, node);
+    if nodes.iter().any(is_odd) {
+        let flat = mem::take(nodes);
+        *nodes = nested(text, flat, 0);
+        items(reader, nodes);
+        colons(reader, text, nodes);
+    }
+}
+
+/// Notes the colons at the ends of statements, now that it is known what was to stand behind them.
+fn colons(reader: &mut Reader, text: &str, nodes: &[Node]) {
+    for node in nodes.iter().filter(|node| ends_in_colon(text, node)) {
+        let colon = node.span.offset() + node.span.len() - 1;
+        let corrected = || match node.block {
+            Some(_) => format!("{} {{ … }}", node.well_written()),
+            None => node.well_written(),
+        };
+        reader
+            .habits
+            .note(Habit::Colon, Span::from((colon, 1)), ":", corrected);
+        colons(reader, text, node.children());
+    }
+}
+
+/// `- alice`.
+fn is_item(node: &Node) -> bool {
+    node.name.value == "-"
+}
+
+/// `[edge]`.
+fn is_section(text: &str, node: &Node) -> bool {
+    text[node.span.offset()..].starts_with('[')
+}
+
+/// `edge:` or `person alice:`, with nothing behind it.
+fn is_indenting(text: &str, node: &Node) -> bool {
+    node.block.is_none() && ends_in_colon(text, node)
+}
+
+fn ends_in_colon(text: &str, node: &Node) -> bool {
+    let end = node.span.offset() + node.span.len();
+    // The reading of the statement has taken the colon off, where it knew it for one.
+    let mut spans = node
+        .arguments
+        .iter()
+        .map(|value| value.span)
+        .chain([node.name.span]);
+    text[..end].ends_with(':')
+        && !node.is_unread
+        && node.properties.is_empty()
+        && spans.all(|span| span.offset() + span.len() < end)
+}
+
+fn column(text: &str, node: &Node) -> usize {
+    let before = &text[..node.span.offset()];
+    before.len() - before.rfind('\n').map_or(0, |end| end + 1)
+}
+
+/// The nodes with those below a section, or indented below a `name:`, in its block.
+fn nested(text: &str, flat: Vec<Node>, depth: usize) -> Vec<Node> {
+    if depth == DEPTH_LIMIT {
+        return flat;
+    }
+    let mut nodes: Vec<Node> = Vec::new();
+    let mut rest = flat.into_iter().peekable();
+    while let Some(mut node) = rest.next() {
+        let mut below = Vec::new();
+        if is_section(text, &node) && node.block.is_none() {
+            while let Some(next) = rest.next_if(|next| !is_section(text, next)) {
+                below.push(next);
+            }
+        } else if is_indenting(text, &node) {
+            let column_of_it = column(text, &node);
+            while let Some(next) = rest.next_if(|next| column(text, next) > column_of_it) {
+                below.push(next);
+            }
+        }
+        if !below.is_empty() {
+            node.block = Some(nested(text, below, depth + 1));
+        }
+        nodes.push(node);
+    }
+    nodes
+}
+
+/// Gives the items of lists to the node before them, or to the one that has them in its block.
+fn items(reader: &mut Reader, nodes: &mut Vec<Node>) {
+    let mut kept: Vec<Node> = Vec::with_capacity(nodes.len());
+    let mut noted = Vec::new();
+    for mut node in mem::take(nodes) {
+        let is_one = is_item(&node) && !kept.is_empty();
+        if let Some(block) = &mut node.block {
+            let is_list = !block.is_empty() && block.iter().all(is_item);
+            if is_list {
+                // Where it is an item itself, it becomes part of the one before.
+                let of = kept.len() - usize::from(is_one);
+                noted.extend(block.iter().map(|item| (of, item.name.span)));
+                let items = node.block.take().into_iter().flatten();
+                node.arguments.extend(items.flat_map(|item| item.arguments));
+            } else {
+                self::items(reader, block);
+            }
+        }
+        match kept.last_mut() {
+            Some(before) if is_item(&node) => {
+                before.arguments.extend(node.arguments);
+                noted.push((kept.len() - 1, node.name.span));
+            }
+            _ => kept.push(node),
+        }
+    }
+    for (of, span) in noted {
+        reader
+            .habits
+            .note(Habit::ListItem, span, "-", || as_declared(&kept[of]));
+    }
+    *nodes = kept;
+}
+
+/// How the items of a list are declared.
+fn as_declared(list: &Node) -> String {
+    let first = list.arguments.first().map(|item| &item.value);
+    let singular = match list.name.value.as_str() {
+        "persons" | "people" | "users" => "person",
+        "services" | "apps" => "service",
+        "devices" => "device",
+        _ => return list.well_written(),
+    };
+    match first {
+        Some(Value::String(name)) => format!("{singular} \"{name}\" {{ … }}"),
+        _ => list.well_written(),
+    }
+}
+
+/// What a block of the declaration knows, by the name of its node.
+pub(in crate::parse) type Blocks = fn(&str) -> Option<&'static Known>;
+
+/// Takes statements apart in which a second one begins: `upstream "…" allow "bob"`. It does so only where the first could not be
+/// meant so, and `is_declared` tells of a word whether somebody is called by it.
+pub(in crate::parse) fn split(
+    reader: &mut Reader,
+    text: &str,
+    known: &Known,
+    blocks: Blocks,
+    is_declared: &dyn Fn(&str) -> bool,
+    nodes: &mut Vec<Node>,
+) {
+    let words: Vec<&str> = known.once.iter().chain(known.many).copied().collect();
+    let has_access = has_any(nodes, &["allow", "open"]);
+    let has_backend = has_any(nodes, &["upstream", "files", "redirect"]);
+    let may_begin = |node: &Node, at: usize, word: &str| {
+        if at == 0 && !TAKES_NOTHING.contains(&node.name.value.as_str()) {
+            return false;
+        }
+        match (node.name.value.as_str(), word) {
+            ("host", "allow" | "open") => !has_access,
+            ("host", "upstream" | "files" | "redirect") => !has_backend,
+            ("host", _) => false,
+            ("allow" | "group", word) => !is_declared(word),
+            _ => true,
+        }
+    };
+    let mut apart = Vec::with_capacity(nodes.len());
+    for mut node in mem::take(nodes) {
+        reader.read_misspelt(known, &mut node);
+        let mut seconds = Vec::new();
+        while words.contains(&node.name.value.as_str())
+            && let Some((at, span)) = second(text, &node, &words, &may_begin)
+        {
+            let rest = cut(&mut node, at, span);
+            seconds.push(span);
+            apart.push(mem::replace(&mut node, rest));
+        }
+        apart.push(node);
+        let first = apart.len() - 1 - seconds.len();
+        for span in seconds {
+            let written = &text[span.offset()..][..span.len()];
+            let corrected = || {
+                let statements: Vec<String> =
+                    apart[first..].iter().map(Node::well_written).collect();
+                statements.join("; ")
+            };
+            reader
+                .habits
+                .note(Habit::TwoStatements, span, written, corrected);
+        }
+    }
+    for node in &mut apart {
+        let known = blocks(&node.name.value);
+        if let (Some(known), Some(block)) = (known, &mut node.block) {
+            split(reader, text, known, blocks, is_declared, block);
+        }
+    }
+    *nodes = apart;
+}
+
+/// Statements that have no value.
+const TAKES_NOTHING: [&str; 8] = [
+    "compress",
+    "header-underscores",
+    "identity",
+    "landing",
+    "metrics",
+    "share-links",
+    "sign-in",
+    "stream",
+];
+
+fn has_any(nodes: &[Node], names: &[&str]) -> bool {
+    { nodes.iter() }.any(|node| names.contains(&node.name.value.as_str()))
+}
+
+/// The first value of a node that is a word without quotes which begins a statement.
+fn second(
+    text: &str,
+    node: &Node,
+    words: &[&str],
+    may_begin: &dyn Fn(&Node, usize, &str) -> bool,
+) -> Option<(usize, Span)> {
+    let mut arguments = node.arguments.iter().enumerate();
+    arguments.find_map(|(at, argument)| {
+        let Value::String(word) = &argument.value else {
+            return None;
+        };
+        let span = argument.span;
+        let is_bare = text.get(span.offset()..span.offset() + span.len()) == Some(word);
+        let begins = is_bare && words.contains(&word.as_str()) && may_begin(node, at, word);
+        begins.then_some((at, span))
+    })
+}
+
+/// Cuts a node before the value that is the name of the next one, which is returned.
+fn cut(node: &mut Node, at: usize, span: Span) -> Node {
+    let mut arguments = node.arguments.split_off(at).into_iter();
+    let name = match arguments.next().map(|argument| argument.value) {
+        Some(Value::String(name)) => name,
+        _ => unreachable!("it is a word"),
+    };
+    let is_before = |(key, _): &(Spanned<String>, _)| key.span.offset() < span.offset();
+    let (before, behind) = mem::take(&mut node.properties)
+        .into_iter()
+        .partition(is_before);
+    node.properties = before;
+    let end = node.span.offset() + node.span.len();
+    node.span = Span::from((node.span.offset(), span.offset() - node.span.offset()));
+    Node {
+        name: Spanned::new(name, span),
+        arguments: arguments.collect(),
+        properties: behind,
+        block: node.block.take(),
+        span: Span::from((span.offset(), end - span.offset())),
+        is_unread: false,
+    }
+}
