@@ -27,7 +27,7 @@ pub struct Upstreams {
     /// Whether they are told their own host in place of the visitor's word.
     pub own_host: bool,
     /// How they are asked whether they are well.
-    pub health: Option<Health>,
+    pub health: Option<Box<Health>>,
     /// How connections to them are made, as the lines of a `transport` block; none where all is as Caddy does by itself.
     #[serde(serialize_with = "lines_unless_usual")]
     pub transport: Transport,

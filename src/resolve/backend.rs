@@ -181,7 +181,7 @@ impl Resolver<'_> {
         for upstreams in by_path.values_mut().chain([&mut rest]) {
             upstreams.stream = block.stream.is_some();
             upstreams.own_host = own_host.flatten().unwrap_or_default();
-            upstreams.health = health.clone().flatten();
+            upstreams.health = health.clone().flatten().map(Box::new);
             let transport = &mut upstreams.transport;
             transport.dial_timeout.clone_from(&dial_timeout);
             transport.response_timeout.clone_from(&response_timeout);
