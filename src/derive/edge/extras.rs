@@ -8,66 +8,57 @@ use crate::model::{
     Admin, Backend, CaddyVersion, Edge, Fallback, HostPath, LogTarget, Service, Setting,
 };
 
-/// Caddy's admin endpoint.
+/// Caddy's admin endpoint; there is none where neither is said.
 #[derive(Debug, Serialize)]
-#[serde(tag = "at", rename_all = "kebab-case")]
-pub(crate) enum AdminEndpoint {
+pub(crate) struct AdminEndpoint {
     /// Where browsers could reach it too.
-    Local {
-        address: String,
-    },
-    Socket {
-        path: HostPath,
-    },
-    Off,
+    pub address: Option<String>,
+    pub socket: Option<HostPath>,
 }
 
 impl AdminEndpoint {
     pub(super) fn of(admin: &Admin) -> AdminEndpoint {
-        match admin {
-            Admin::Local { host, port } => AdminEndpoint::Local {
-                address: format!("{host}:{port}"),
-            },
-            Admin::Socket(path) => AdminEndpoint::Socket { path: path.clone() },
-            Admin::Off => AdminEndpoint::Off,
-        }
+        let (address, socket) = match admin {
+            Admin::Local { host, port } => (Some(format!("{host}:{port}")), None),
+            Admin::Socket(path) => (None, Some(path.clone())),
+            Admin::Off => (None, None),
+        };
+        AdminEndpoint { address, socket }
     }
 }
 
-/// Where that Caddy takes the word for its metrics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Metrics {
-    Off,
+/// Where that Caddy takes the word for its metrics: at most in one place.
+#[derive(Debug, Serialize)]
+pub(crate) struct Metrics {
+    pub of_all: bool,
     /// Among the options of a server, as older ones do.
-    OfServers,
-    OfAll,
+    pub of_servers: bool,
 }
 
 impl Metrics {
     pub(super) fn of(edge: &Edge) -> Metrics {
-        match edge.metrics {
-            false => Metrics::Off,
-            true if edge.caddy >= CaddyVersion::METRICS => Metrics::OfAll,
-            true => Metrics::OfServers,
+        let is_new = edge.caddy >= CaddyVersion::METRICS;
+        Metrics {
+            of_all: edge.metrics && is_new,
+            of_servers: edge.metrics && !is_new,
         }
     }
 }
 
 /// Where a site's requests are written down.
 #[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Log {
-    Stderr,
-    File(HostPath),
+pub(crate) struct Log {
+    /// None for the standard error of Caddy's process.
+    pub file: Option<HostPath>,
 }
 
 impl Log {
     pub(super) fn of(target: &LogTarget) -> Log {
-        match target {
-            LogTarget::Stderr => Log::Stderr,
-            LogTarget::File(path) => Log::File(path.clone()),
-        }
+        let file = match target {
+            LogTarget::Stderr => None,
+            LogTarget::File(path) => Some(path.clone()),
+        };
+        Log { file }
     }
 }
 
