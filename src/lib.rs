@@ -30,6 +30,7 @@ mod derive;
 mod diagnostic;
 mod issue;
 mod keyring;
+mod lint;
 mod lock;
 mod memory;
 mod model;
@@ -61,6 +62,7 @@ pub mod internals {
     pub use crate::catalogue::{App, DnsProvider, DnsSetting, apps, dns_providers};
     pub use crate::derive::{InstallerContext, RegistryValue};
     pub use crate::diagnostic::Mistakes;
+    pub use crate::lint::{FORMS, Form};
     pub use crate::lock::read as read_lock;
     pub use crate::memory::file_name as memory_file_name;
     pub use crate::model::Methods;

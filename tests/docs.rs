@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use homelab::internals::App;
+use homelab::internals::FORMS;
 use homelab::internals::Methods;
 use homelab::internals::Source;
 use support::caddy::{Ports, Version};
@@ -88,6 +89,22 @@ fn the_declaration_that_init_writes_compiles_with_and_without_what_is_taken_out(
         if let Err(mistakes) = homelab::internals::compile(&source) {
             panic!("{:?}\n{text}", mistakes.codes());
         }
+    }
+}
+
+/// The table of docs/lint.md says of each form what the command says, and of no other.
+#[test]
+fn every_form_that_is_linted_stands_in_the_documentation() {
+    let document = fs::read_to_string(root().join("docs/lint.md")).expect("it is there");
+    let rows = document
+        .lines()
+        .filter(|line| line.starts_with("| `lint::"));
+    let rows: Vec<&str> = rows.collect();
+    assert_eq!(rows.len(), FORMS.len());
+    for (row, form) in rows.iter().zip(FORMS) {
+        let said = format!("| {} | {} |", form.why, form.instead);
+        assert!(row.starts_with(&format!("| `{}` | ", form.code)), "{row}");
+        assert!(row.ends_with(&said), "{row}\n{said}");
     }
 }
 

@@ -71,6 +71,8 @@ mod policy;
 mod public;
 #[path = "edge/radicale.rs"]
 mod radicale;
+#[path = "edge/readers.rs"]
+mod readers;
 #[path = "edge/rotation.rs"]
 mod rotation;
 #[path = "edge/routes.rs"]

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{CaddyVersion, Homelab, holes_of, is_public};
+use crate::model::{CaddyVersion, Forwarding, Homelab, SiteCertificates, holes_of, is_public};
 
 /// Which known holes the declared Caddy has, and which hosts it can get no certificates for. Where no version is declared nothing is
 /// known of it: `verify --live` looks at the one that runs.
 pub(crate) fn notes(homelab: &Homelab) -> Vec<String> {
     let of_version = homelab.edge.promised.map(warnings).unwrap_or_default();
-    warning_of_names(homelab)
-        .into_iter()
+    { warning_of_names(homelab).into_iter() }
+        .chain(warning_of_front(homelab).map(str::to_owned))
         .chain(of_version)
         .collect()
 }
@@ -45,6 +45,19 @@ fn warning_of_names(homelab: &Homelab) -> Option<String> {
     Some(format!(
         "No public authority issues certificates for {first}{others}: the name is one for local use. Say `certificates \"internal\"` in `edge`, or take a domain of your own."
     ))
+}
+
+/// A proxy in front that ends TLS, where Caddy has to be reached to get its certificates.
+fn warning_of_front(homelab: &Homelab) -> Option<&'static str> {
+    let edge = &homelab.edge;
+    let ends_tls = edge.behind.as_ref()?.by == Forwarding::XForwardedFor;
+    let mut all = { homelab.services.values() }
+        .filter_map(|service| service.certificates.as_ref())
+        .chain([&edge.certificates]);
+    let needs_a_way_in = all.any(|certificates| *certificates == SiteCertificates::Acme);
+    (ends_tls && needs_a_way_in).then_some(
+        "The proxy in `behind` ends TLS, so an authority that asks for this Caddy by TLS reaches that proxy, and by HTTP too unless it passes on port 80. Say `certificates \"dns\"`, which needs no way in, or `\"internal\"` if the proxy is told to trust it.",
+    )
 }
 
 fn warnings(version: CaddyVersion) -> Vec<String> {
@@ -101,6 +114,29 @@ mod tests {
         assert!(said("2.6").starts_with("Some Caddy 2.6 has "));
         for safe in ["2.11.4", "2.11.7", "2.12"] {
             assert_eq!(said(safe), "", "{safe}");
+        }
+    }
+
+    #[test]
+    fn a_front_that_ends_tls_is_told_where_a_certificate_would_need_a_way_in() {
+        let is_told = |edge: &str, service: &str| {
+            let text = format!(
+                "domain \"home.example.com\"\nservice \"notes\" {{ upstream \"http://127.0.0.1:1\"; open \"everyone\"; {service} }}\nedge {{ {edge} }}\n"
+            );
+            let homelab = crate::compile(&Source::new("homelab.kdl", text)).expect("it is right");
+            warning_of_front(&homelab).is_some()
+        };
+        let front = "behind \"10.0.0.2\"";
+        let dns = "certificates \"dns\" provider=\"cloudflare\" token-env=\"TOKEN\"";
+        assert!(is_told(front, ""));
+        assert!(is_told(&format!("{front}; {dns}"), "certificates \"acme\""));
+        for (edge, service) in [
+            ("", ""),
+            ("behind \"10.0.0.2\" by=\"proxy-protocol\"", ""),
+            (&format!("{front}; {dns}"), ""),
+            (&format!("{front}; certificates \"internal\""), ""),
+        ] {
+            assert!(!is_told(edge, service), "{edge} {service}");
         }
     }
 

@@ -9,7 +9,8 @@ use clap::{Args, Parser, Subcommand};
 
 use super::summed::Listing;
 use super::verify::Resolve;
-use crate::model::DeviceId;
+use crate::lint;
+use crate::model::{CaddyVersion, DeviceId};
 use crate::probe::EchoAt;
 use crate::root::{Recipient, RootKey};
 
@@ -54,6 +55,8 @@ pub(super) enum Command {
     Share(Share),
     /// Check out/, a .p12, or the live server (`--live`)
     Verify(Verify),
+    /// Say where any Caddyfile lets somebody in whom it was to keep out; changes nothing
+    Lint(Lint),
 }
 
 /// The declaration that a command is about.
@@ -592,4 +595,22 @@ pub(super) struct Verify {
     pub declaration: Declaration,
     #[command(flatten)]
     pub secret: Secret,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Lint {
+    /// A Caddyfile, which the `caddy` of the PATH reads, or what `caddy adapt` prints, as a .json file;
+    /// `-` for standard input
+    #[arg(value_name = "CADDYFILE")]
+    pub configuration: PathBuf,
+    /// Do not tell of this form, such as `open-elsewhere`; may be repeated
+    #[arg(long, value_name = "FORM")]
+    pub allow: Vec<&'static lint::Form>,
+    /// The version of the Caddy that will run it, such as 2.8.4 [default: that of the `caddy` that
+    /// reads it; with JSON, one without known holes]
+    #[arg(long, value_name = "VERSION", value_parser = CaddyVersion::new)]
+    pub caddy: Option<CaddyVersion>,
+    /// Print one JSON object, for scripts
+    #[arg(long)]
+    pub json: bool,
 }

@@ -13,6 +13,7 @@ mod export;
 mod exposure;
 mod first_line;
 mod init;
+mod lint;
 mod passphrase;
 mod password;
 mod plan;
@@ -71,6 +72,7 @@ pub fn main() -> ExitCode {
         Command::Export(arguments) => export::export(&arguments),
         Command::Share(arguments) => share::share(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
+        Command::Lint(arguments) => lint::run(&arguments),
     };
     match done {
         Ok(()) => Exit::Done.into(),

@@ -1,5 +1,6 @@
 //! What can be reached, and by whom: read off the edge's own data.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -264,7 +265,7 @@ impl Exposure {
 struct Open<'s> {
     from: OpenFrom,
     path: &'s str,
-    methods: &'s [&'static str],
+    methods: &'s [Cow<'static, str>],
     share_link: bool,
 }
 

@@ -15,7 +15,7 @@ pub struct Raw {
 const OF_DIRECTIVES: [&str; 3] = ["handle", "handle_path", "route"];
 
 /// The matchers that stand around the lines, apart from those with a number or a person's name.
-const OURS: [&str; 13] = [
+const OURS: [&str; 14] = [
     "allowed",
     "always",
     "backslash",
@@ -28,6 +28,7 @@ const OURS: [&str; 13] = [
     "no-path",
     "no-websocket",
     "overlong",
+    "plain",
     "websocket",
 ];
 

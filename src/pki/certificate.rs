@@ -13,12 +13,14 @@ use crate::source::{is_invisible, visible};
 
 /// id-at-commonName (RFC 5280 appendix A.1).
 const COMMON_NAME: ObjectIdentifier = oid("2.5.4.3");
+/// id-at-organizationName (RFC 5280 appendix A.1).
+const ORGANIZATION: ObjectIdentifier = oid("2.5.4.10");
 
 /// The attributes of a name that browsers can be told to look for, in the order of their use:
 /// id-at-commonName, id-at-organizationName, id-at-organizationalUnitName (RFC 5280 appendix A.1).
 const TELLING: [(ObjectIdentifier, &str); 3] = [
     (COMMON_NAME, "CN"),
-    (oid("2.5.4.10"), "O"),
+    (ORGANIZATION, "O"),
     (oid("2.5.4.11"), "OU"),
 ];
 
@@ -86,6 +88,14 @@ impl Certificate {
             let value = value.to_owned();
             Some(SubjectAttribute { name, value })
         })
+    }
+
+    /// The organization that it says it is of.
+    pub fn subject_organization(&self) -> Option<String> {
+        let read = x509::Certificate::from_der(&self.der).expect("it was read when it was made");
+        let mut attributes = read.tbs_certificate().subject().iter();
+        let value = attributes.find(|a| a.oid == ORGANIZATION)?.value.value();
+        str::from_utf8(value).ok().map(str::to_owned)
     }
 
     /// The key that it certifies; none if that is of no kind that is known here, or in another form than is

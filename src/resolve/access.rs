@@ -127,7 +127,7 @@ impl Resolver<'_> {
                 "resolve::bad-public-path",
                 "`{path}` cannot be opened safely",
                 at(written.span, "{why}"),
-                help("write plain segments, and at most `/*` at the end, such as `public \"/share/*\"`"),
+                help("write plain segments, and at most one `*` in the last, such as `public \"/share/*\"`"),
             )
         })
     }

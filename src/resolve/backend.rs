@@ -207,7 +207,14 @@ impl Resolver<'_> {
     }
 
     fn upstream_path(&mut self, written: &Text) -> Option<PathPattern> {
-        self.read(written, PathPattern::new, |path, why| {
+        let reader = |text: &str| {
+            let path = PathPattern::new(text)?;
+            let is_taken = path.is_exact_or_below();
+            is_taken
+                .then_some(path)
+                .ok_or("a `*` stands elsewhere than alone at the end")
+        };
+        self.read(written, reader, |path, why| {
             mistake!(
                 "resolve::bad-upstream-path",
                 "`{path}` cannot be the path of an upstream",

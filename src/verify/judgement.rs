@@ -36,6 +36,11 @@ pub(crate) enum AnswerFault {
     ServiceReached {
         expected: Outcome,
     },
+    /// What is for visitors who are elsewhere than this one.
+    OfOtherPlace {
+        expected: Outcome,
+        place: OnePlace,
+    },
     /// What a visitor says of where they are makes a difference.
     ClaimBelieved {
         unclaimed: Answer,
@@ -117,12 +122,30 @@ pub(crate) fn judge(expected: Expected, answer: &Answer, place: Place, pages: Pa
     }
     let at = |outcome| mismatch(outcome, answer, pages);
     match expected.at(place) {
-        Some(outcome) => at(outcome).map_or(Judgement::Fine, Judgement::Wrong),
+        Some(outcome) => at(outcome).map_or(Judgement::Fine, |fault| {
+            let other = expected.elsewhere_than(place);
+            let other = other.filter(|(outcome, _)| at(*outcome).is_none());
+            Judgement::Wrong(other.map_or(fault, |(_, place)| AnswerFault::OfOtherPlace {
+                expected: outcome,
+                place,
+            }))
+        }),
         None => match (at(expected.home), at(expected.outside)) {
             (Some(_), Some(fault)) => Judgement::Wrong(fault),
             (None, _) => Judgement::Either(OnePlace::Lan),
             (Some(_), None) => Judgement::Either(OnePlace::Elsewhere),
         },
+    }
+}
+
+impl Expected {
+    /// What is to come of it at the other place.
+    fn elsewhere_than(self, place: Place) -> Option<(Outcome, OnePlace)> {
+        match place {
+            Place::Home => Some((self.outside, OnePlace::Elsewhere)),
+            Place::Outside => Some((self.home, OnePlace::Lan)),
+            Place::Unknown => None,
+        }
     }
 }
 
@@ -197,6 +220,20 @@ impl fmt::Display for AnswerFault {
                 f,
                 "should be {expected}, got 403, but not from the edge: the service was reached"
             ),
+            AnswerFault::OfOtherPlace {
+                expected,
+                place: OnePlace::Lan,
+            } => write!(
+                f,
+                "should be {expected}, got what is for visitors at home: Caddy does not see this visitor's address, and may take everybody to be at home (docs/language.md, \"lan and behind\", says what hides it)"
+            ),
+            AnswerFault::OfOtherPlace {
+                expected,
+                place: OnePlace::Elsewhere,
+            } => write!(
+                f,
+                "should be {expected}, got what is for visitors elsewhere: the address that Caddy sees is not in `lan`"
+            ),
             AnswerFault::ClaimBelieved { unclaimed, claimed } => write!(
                 f,
                 "what a visitor says of where they are is believed: got {claimed}, and without it {unclaimed}"
@@ -238,6 +275,51 @@ mod tests {
 
     fn http(status: u16, own_page: bool) -> Answer {
         Answer::Http { status, own_page }
+    }
+
+    #[test]
+    fn what_is_for_another_place_is_told_from_what_is_for_nobody() {
+        let at_home = Expected::at_home();
+        let (refused, admitted) = (http(403, true), http(200, false));
+        let judged = |answer, place| judge(at_home, answer, place, Pages::BuiltIn);
+        let of_other =
+            |expected, place| Judgement::Wrong(AnswerFault::OfOtherPlace { expected, place });
+        use Outcome::{Admitted, Forbidden};
+        for (answer, place, judgement) in [
+            (
+                &admitted,
+                Place::Outside,
+                of_other(Forbidden, OnePlace::Lan),
+            ),
+            (
+                &refused,
+                Place::Home,
+                of_other(Admitted, OnePlace::Elsewhere),
+            ),
+            (&refused, Place::Outside, Judgement::Fine),
+            (&admitted, Place::Home, Judgement::Fine),
+            (&admitted, Place::Unknown, Judgement::Either(OnePlace::Lan)),
+        ] {
+            assert_eq!(judged(answer, place), judgement, "{answer:?} {place:?}");
+        }
+        let closed = Answer::HandshakeFailed(String::from("x"));
+        for place in [Place::Home, Place::Outside] {
+            let judged = judged(&closed, place);
+            assert!(
+                matches!(judged, Judgement::Wrong(AnswerFault::Other { .. })),
+                "{judged:?}"
+            );
+        }
+        let always = judge(
+            Expected::always(Forbidden),
+            &admitted,
+            Place::Outside,
+            Pages::BuiltIn,
+        );
+        assert!(
+            matches!(always, Judgement::Wrong(AnswerFault::Other { .. })),
+            "{always:?}"
+        );
     }
 
     #[test]

@@ -157,7 +157,7 @@ pub(crate) fn sites(homelab: &Homelab, lock: &Lock) -> Vec<Site> {
             }
         };
         let paths = service.access.public();
-        let readable = |public: &&PublicPath| public.methods.as_slice().contains(&"GET");
+        let readable = |public: &&PublicPath| public.methods.contains("GET");
         let readable = paths.iter().find(readable);
         let certificates = service.certificates.as_ref();
         let certificates = certificates.unwrap_or(&homelab.edge.certificates);
@@ -187,16 +187,13 @@ impl Public {
         Public {
             path: example(&public.path),
             lookalikes: lookalikes(&public.path),
-            takes_options: public.methods.as_slice().contains(&"OPTIONS"),
+            takes_options: public.methods.contains("OPTIONS"),
         }
     }
 }
 
 fn example(pattern: &PathPattern) -> String {
-    match pattern.as_str().strip_suffix('*') {
-        Some(folder) => format!("{folder}homelab-verify"),
-        None => pattern.as_str().to_owned(),
-    }
+    pattern.example("homelab-verify")
 }
 
 /// Each is open where one of the conditions of a public path is missing, or is wider than declared.

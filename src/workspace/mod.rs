@@ -5,6 +5,7 @@
 //! environment and who listens, it is told ([`Surroundings`]); what fails is a [`Failure`], and `cli` ends with that.
 
 mod bounded;
+pub(crate) mod caddy;
 mod declaration;
 mod error;
 pub(crate) mod git;

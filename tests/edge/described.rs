@@ -316,6 +316,7 @@ fn conditions(route: &Value, devices: &BTreeMap<String, String>) -> Option<Strin
             let statuses = list(&value[STATUS]).iter().map(string);
             format!("status {}", statuses.collect::<Vec<_>>().join(" "))
         }
+        "vars" if *value == json!({ "path": ["plain"] }) => "plain".to_owned(),
         "vars" => {
             assert_eq!(keys(value), [FINGERPRINT]);
             let fingerprints = list(&value[FINGERPRINT]).iter().map(string);
@@ -364,6 +365,15 @@ fn expression(text: &str) -> String {
     };
     if let Some(pattern) = matching("{http.request.orig_uri}") {
         return format!("sent uri {pattern}");
+    }
+    if let Some((path, deceptive)) = text.split_once("') && !{http.request.uri.path}.matches(r'")
+        && let Some(path) = path.strip_prefix("{http.request.uri}.matches(r'")
+    {
+        assert!(
+            path.starts_with("^(?i:(/(") && deceptive.ends_with("]')"),
+            "{text}"
+        );
+        return "a plain path".to_owned();
     }
     match text {
         "!{http.request.uri}.startsWith('/')" => "no path".to_owned(),

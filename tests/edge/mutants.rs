@@ -63,6 +63,9 @@ fn openings() -> Vec<(&'static str, Change)> {
         ("no raw pattern", |text| {
             without_lines(text, "\t\texpression \"{http.request.uri}")
         }),
+        ("paths that are not plain", |text| {
+            without_lines(text, "\t\tvars path plain")
+        }),
         ("no method", |text| without_lines(text, "method GET HEAD")),
         ("one method more", |text| {
             replaced(text, "method GET HEAD", "method GET HEAD POST")
@@ -189,7 +192,8 @@ fn hosts_notices() {
 fn public_notices() {
     let family = Family::new();
     for (what, tell_tale) in [
-        ("no raw pattern", "/share/%252e%252e/api"),
+        ("no raw pattern", "/SHARE/x"),
+        ("paths that are not plain", "/share/%252e%252e/api"),
         ("no method", "DELETE"),
     ] {
         let (_, open) = openings()

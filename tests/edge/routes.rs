@@ -34,11 +34,12 @@ home.example.com www.home.example.com: nothing
   <failing: everyone>
 
 immich.home.example.com: verify_if_given
+  a plain path: set {"path":"plain"}
   <always>
   <always first>
   4. certificate of alice/macbook alice/pixel alice/workstation bob/desktop bob/ipad bob/iphone carol/firefox carol/old-phone
        proxy 127.0.0.1:2283
-  5. uri ^(/_app/immutable/([A-Za-z0-9_~-][A-Za-z0-9._~-]*/?)*|/share/([A-Za-z0-9_~-][A-Za-z0-9._~-]*/?)*)(\?.*)?$, method ["GET","HEAD"], path ["/_app/immutable/*","/share/*"]
+  5. uri ^(/_app/immutable/([^./?][^/?]*/?)*|/share/([^./?][^/?]*/?)*)(\?.*)?$, method ["GET","HEAD"], path ["/_app/immutable/*","/share/*"], plain
        <as sent>
        proxy 127.0.0.1:2283
   6. error 403

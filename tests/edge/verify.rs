@@ -184,6 +184,35 @@ fn all_is_well_at_home_on_the_new_caddy() {
     all_is_well(Version::New, "127.0.0.0/8");
 }
 
+/// As behind a container's proxy, a tunnel, or a router that puts its own address as the sender.
+#[test]
+fn an_edge_that_takes_everybody_to_be_at_home_is_noticed() {
+    let upstream = Upstream::start("films");
+    let house = house(&upstream, "127.0.0.0/8");
+    let caddy = house.serve(Version::New);
+    let at_home = "at home: Caddy does not see this visitor's address";
+    let elsewhere = "elsewhere: the address that Caddy sees is not in `lan`";
+    house.lab.edit("127.0.0.0/8", ELSEWHERE);
+    for service in ["films", "wiki"] {
+        verify(&house, &caddy, &[service])
+            .fails_with(4)
+            .stdout_contains("nobody at /: should be refused with 403, got what is for visitors")
+            .stdout_contains(at_home);
+    }
+    // What everybody may have is no sign of it, and who needs a certificate is refused as ever.
+    for service in ["site", "it"] {
+        verify(&house, &caddy, &[service]).succeeds();
+    }
+    let mut caddy = caddy;
+    house.command_at(now(), ["build"]);
+    house.reload(&mut caddy);
+    house.lab.edit(ELSEWHERE, "127.0.0.0/8");
+    verify(&house, &caddy, &["films"])
+        .fails_with(4)
+        .stdout_contains(elsewhere)
+        .stdout_lacks(at_home);
+}
+
 #[test]
 fn what_was_built_and_not_deployed_is_noticed() {
     let upstream = Upstream::start("it");

@@ -107,6 +107,8 @@ pub(crate) struct Sites {
     pub people: Vec<Person>,
     /// The sets of people that sites let in, in the order of their names.
     pub audiences: Vec<Audience>,
+    /// Whether some site opens paths, for which a path has to be plain.
+    pub plain_paths: bool,
     /// Whether some site has to keep requests from climbing.
     pub no_climbing: bool,
     /// What the domain itself shows visitors.
@@ -235,6 +237,7 @@ fn sites<'h>(
         },
         behind: settings.behind.clone(),
         retired: lock.map_or_else(Vec::new, |lock| retired(homelab, lock)),
+        plain_paths: sites.iter().any(|site| site.plain_path),
         no_climbing: services().any(|service| service.backend.keeps_from_climbing()),
         page_kinds: page_kinds
             .chain(landing.iter().map(Landing::error_pages))

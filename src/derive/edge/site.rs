@@ -33,6 +33,8 @@ pub(crate) struct Site {
     pub audience: Option<usize>,
     /// Whether the upstream is told who came.
     pub identity: bool,
+    /// Whether a handler is for paths, which then have to be plain.
+    pub plain_path: bool,
     /// The last one is for whoever no other matches.
     pub handlers: Vec<Handler>,
     /// What is done with a request that is let in.
@@ -176,6 +178,7 @@ impl Site {
             pages: PageKind::of(access),
             audience,
             identity: allowed.is_some_and(|allowed| allowed.identity),
+            plain_path: !access.public().is_empty(),
             handlers,
             backend: service.backend.clone(),
             max_body: service.max_body.clone(),

@@ -112,17 +112,57 @@ pub fn expected(
 /// Whether a public path is what a target means to everybody.
 fn covers(path: &str, target: &str) -> bool {
     let sent = target.split('?').next().unwrap_or_default();
-    let Some(prefix) = path.strip_suffix('*') else {
+    let Some((begin, end)) = path.split_once('*') else {
         return sent == path;
     };
-    let Some(rest) = sent.strip_prefix(prefix) else {
+    let rest = sent.strip_prefix(begin);
+    let Some(rest) = rest.and_then(|rest| rest.strip_suffix(end)) else {
         return false;
     };
-    let plain = |segment: &str| {
-        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"._~-".contains(&b);
-        !segment.is_empty() && !segment.starts_with('.') && segment.bytes().all(allowed)
+    match (begin.ends_with('/'), end) {
+        (true, "") => {
+            rest.is_empty()
+                || rest
+                    .strip_suffix('/')
+                    .unwrap_or(rest)
+                    .split('/')
+                    .all(is_plain)
+        }
+        (false, "") => is_plain(&format!("x{rest}")),
+        (true, _) => is_plain(rest) && !rest.contains(';'),
+        (false, _) => is_plain(&format!("x{rest}")) && !rest.contains(';'),
+    }
+}
+
+/// Whether everybody reads a segment alike: it is text, as what it says, and what is left of it is neither `.` nor `..`.
+fn is_plain(segment: &str) -> bool {
+    let bytes = segment.as_bytes();
+    let (mut decoded, mut at) = (Vec::new(), 0);
+    while at < bytes.len() {
+        match bytes[at] {
+            b'%' => {
+                let digits = segment.get(at + 1..at + 3);
+                let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+                match byte {
+                    Some(byte) if !b"#%./;?\\".contains(&byte) => decoded.push(byte),
+                    _ => return false,
+                }
+                at += 3;
+            }
+            byte if byte.is_ascii_alphanumeric() || b"._~!$&'()*+,;=:@-".contains(&byte) => {
+                decoded.push(byte);
+                at += 1;
+            }
+            _ => return false,
+        }
+    }
+    let Ok(text) = String::from_utf8(decoded) else {
+        return false;
     };
-    rest.is_empty() || rest.strip_suffix('/').unwrap_or(rest).split('/').all(plain)
+    let first = text.trim_start_matches([' ', '+']).chars().next();
+    !text.contains(char::is_control)
+        && !text.contains(['\u{ff0f}', '\u{ff3c}', '\u{ff05}'])
+        && first.is_some_and(|first| !first.is_whitespace() && !".;\u{ff0e}".contains(first))
 }
 
 fn page(status: u16, title: &str, attempt: &Try) -> Answer {

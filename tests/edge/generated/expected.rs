@@ -69,7 +69,12 @@ pub fn meaning(declared: &Declaration) -> Meaning {
 fn site(declared: &Declaration, service: &Service) -> String {
     let mut hosts = declared.hosts(service);
     hosts.sort();
-    let mut steps = first(declared);
+    // Variables with a condition come after those without.
+    let mut steps = kept(declared);
+    if !service.public().is_empty() {
+        steps.push(line("a plain path: set {\"path\":\"plain\"}"));
+    }
+    steps.extend(insisting(declared));
     let headers: BTreeMap<String, &String> = service
         .headers
         .iter()
@@ -201,7 +206,9 @@ fn policy(declared: &Declaration, service: &Service) -> Step {
 
 /// The conditions of public paths, those of the same methods in one.
 fn public(service: &Service) -> Vec<String> {
-    const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    const METHODS: [&str; 9] = [
+        "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "REPORT",
+    ];
     let mut by_methods: BTreeMap<Vec<&str>, Vec<&str>> = BTreeMap::new();
     for (path, methods) in service.public() {
         let methods = METHODS
@@ -211,9 +218,17 @@ fn public(service: &Service) -> Vec<String> {
         by_methods.entry(methods).or_default().push(path);
     }
     let condition = |(methods, paths): (Vec<&str>, Vec<&str>)| {
-        let pattern = |path: &&str| match path.strip_suffix('*') {
-            Some(prefix) => prefix.replace('.', "\\.") + "([A-Za-z0-9_~-][A-Za-z0-9._~-]*/?)*",
-            None => path.replace('.', "\\."),
+        let pattern = |path: &&str| {
+            let text = path.replace('.', "\\.");
+            match (text.split_once('*'), path.ends_with("/*")) {
+                (None, _) => text,
+                (Some((below, _)), true) => format!("{below}([^./?][^/?]*/?)*"),
+                (Some((begin, "")), false) => format!("{begin}[^/?]*"),
+                (Some((begin, end)), _) if begin.ends_with('/') => {
+                    format!("{begin}[^./?;][^/?;]*{end}")
+                }
+                (Some((begin, end)), _) => format!("{begin}[^/?;]*{end}"),
+            }
         };
         let patterns: Vec<String> = paths.iter().map(pattern).collect();
         let any = match &patterns[..] {
@@ -221,7 +236,7 @@ fn public(service: &Service) -> Vec<String> {
             several => format!("({})", several.join("|")),
         };
         format!(
-            "uri ^{any}(\\?.*)?$, method {}, path {}",
+            "uri ^{any}(\\?.*)?$, method {}, path {}, plain",
             json!(methods),
             json!(paths)
         )

@@ -5,7 +5,7 @@ use super::declaration::{App, Methods, Raw};
 const READ: &[&str] = &["GET", "HEAD"];
 const READ_AND_POST: &[&str] = &["GET", "HEAD", "POST"];
 
-pub const METHODS: [Methods; 7] = [
+pub const METHODS: [Methods; 8] = [
     Methods {
         written: None,
         opened: READ,
@@ -33,6 +33,10 @@ pub const METHODS: [Methods; 7] = [
     Methods {
         written: Some("OPTIONS PATCH PATCH"),
         opened: &["PATCH", "OPTIONS"],
+    },
+    Methods {
+        written: Some("REPORT PROPFIND OPTIONS"),
+        opened: &["OPTIONS", "PROPFIND", "REPORT"],
     },
 ];
 

@@ -71,7 +71,11 @@ fn services(root: &str) -> Vec<Service> {
             Access::Certificate {
                 allow: vec!["family".into()],
                 lan: false,
-                openings: open(&[(&["/share/*", "/s"], &METHODS[0]), (&["/hook/*"], post)]),
+                openings: open(&[
+                    (&["/share/*", "/s", "/*.ics", "/c/a*.b"], &METHODS[0]),
+                    (&["/hook/*", "/up*"], post),
+                    (&["/.well-known/x/*"], methods("REPORT PROPFIND OPTIONS")),
+                ]),
                 asked: None,
                 identity: false,
             },

@@ -19,7 +19,7 @@ const SERVICES: [&str; 8] = [
     "0x10", "handle", "immich", "map", "nan", "off", "stats", "tls",
 ];
 /// Some are also what an app's share links need.
-const PATHS: [&str; 8] = [
+const PATHS: [&str; 13] = [
     "/a",
     "/a/*",
     "/hook/*",
@@ -28,6 +28,11 @@ const PATHS: [&str; 8] = [
     "/share/x.y~z/*",
     "/static/bundle.js",
     "/v1.2/_x",
+    "/.well-known/matrix/*",
+    "/.x",
+    "/up*",
+    "/*.ics",
+    "/a/c*.x",
 ];
 const HEADERS: [&str; 5] = [
     "Content-Type",

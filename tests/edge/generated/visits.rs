@@ -5,10 +5,12 @@ use super::estate::{Estate, FILE, Shows, Visitor};
 use crate::support::caddy::{Caddy, Version};
 use crate::wire::{Exchange, Wire, exchange};
 
-pub const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"];
+pub const METHODS: [&str; 7] = [
+    "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PROPFIND",
+];
 
 /// Targets that mean, or seem to mean, one of the paths that are public somewhere, or that a part of a service answers for.
-const TARGETS: [&str; 45] = [
+const TARGETS: [&str; 65] = [
     "/",
     "/x",
     "/x/y?z=1",
@@ -55,6 +57,28 @@ const TARGETS: [&str; 45] = [
     "/share%2fx",
     "/%73hare/x",
     "/share/x;y",
+    // What everybody reads alike.
+    "/share/%78",
+    "/share/My%20Photos/IMG%201.jpg",
+    "/share/%C3%BC/%e2%82%ac",
+    "/share/%21room/@bob:other.org/",
+    "/share/!$&'()*+,=:@",
+    "/share/a%7B%7d",
+    "/share/%20x",
+    "/x.ics",
+    "/x%20y.ics?z",
+    "/c/ax.b",
+    "/c/a.b",
+    // And what not everybody does.
+    "/share/%20..",
+    "/share/;x",
+    "/share/%ff",
+    "/share/%C2%85",
+    "/share/%EF%BC%8E%EF%BC%8E/api",
+    "/x;y.ics",
+    "/.ics",
+    "/x/y.ics",
+    "/c/a/b.b",
 ];
 
 /// What targets are put together of.
@@ -80,6 +104,10 @@ pub fn tries() -> Vec<Try> {
             "/share/../hook/x",
             "/api/v1/x",
             "/v1.2/x",
+            "/upX",
+            "/up/x",
+            "/.well-known/x/y",
+            "/.well-known/x/.y",
             FILE.0,
         ] {
             tries.push(attempt(method, target));

@@ -50,11 +50,10 @@ const SWAPPED: &str = r#"{% set swapped = {"photos": "vault", "vault": "photos"}
 {% set other = sites|selectattr("service", "eq", swapped[site.service])|list if site.service is defined and site.service in swapped else [] %}
 {{ matchers[handler.matcher.by](other[0].handlers[0] if other and handler.matcher.by == "certificates" else handler) -}}
 "#;
-const PEOPLE: &str = "{{ fingerprints_of(handler.matcher.people) }}\n";
-const EVERYBODY: &str =
-    "{% for person in people %}{{ fingerprints(person.devices) }}{% endfor %}\n\n";
+const PEOPLE: &str = "{% set listed = certificates_of(people, handler.matcher.people) %}\n";
+const EVERYBODY: &str = "{% set listed = certificates_of(people, range(people|length)) %}\n";
 
-const WEAKENINGS: [Weakening; 21] = [
+const WEAKENINGS: [Weakening; 22] = [
     weakening("underscores", "\trequest_header -*_*\n", "", None),
     weakening(
         "headers of other proxies",
@@ -73,13 +72,19 @@ const WEAKENINGS: [Weakening; 21] = [
         "raw pattern",
         "expression {{ matches(\"http.request.uri\", public.uri_pattern) }}\n",
         "\n",
+        Some("nobody GET photos.home.example.com/SHARE/x: passed"),
+    ),
+    weakening(
+        "plain paths",
+        "\t\tvars path plain\n",
+        "",
         Some("nobody GET photos.home.example.com/share/%252e%252e/api: passed"),
     ),
     weakening(
         "pattern's end",
         "public.uri_pattern) }}",
         r#"public.uri_pattern|replace("(\\?.*)?$", "")) }}"#,
-        Some("nobody GET photos.home.example.com/share//x: passed"),
+        Some("nobody GET photos.home.example.com/share/.hidden: passed"),
     ),
     weakening(
         "claims",

@@ -1,0 +1,46 @@
+//! What was found.
+
+use serde::Serialize;
+
+use super::forms::Form;
+use super::place::Found;
+
+/// A form, at one place.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Finding {
+    /// Such as `lint::negative-check`.
+    pub code: &'static str,
+    /// The hosts, or the server where it is about more.
+    pub at: String,
+    /// Where it stands in Caddy's JSON.
+    pub path: String,
+    pub what: String,
+    pub why: &'static str,
+    pub instead: &'static str,
+}
+
+/// All of them.
+#[derive(Debug, Default, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Findings(pub Vec<Finding>);
+
+impl Finding {
+    pub(super) fn of(form: &'static Form, found: Found) -> Finding {
+        Finding {
+            code: form.code,
+            at: found.place.at,
+            path: found.place.path,
+            what: found.what,
+            why: form.why,
+            instead: form.instead,
+        }
+    }
+}
+
+impl Findings {
+    /// Without those of the forms that somebody has looked at and means, by code.
+    pub(crate) fn but_for(self, allowed: &[&'static Form]) -> Findings {
+        let is_left = |finding: &Finding| !allowed.iter().any(|form| form.code == finding.code);
+        Findings(self.0.into_iter().filter(is_left).collect())
+    }
+}

@@ -1,0 +1,154 @@
+//! Caddyfiles in which nothing is to be found: whoever is told of a hole that is none stops reading.
+//!
+//! Those of `tests/lint/sound/` stand for kinds of public Caddyfiles, in words of our own; each names repositories of its kind.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::fixtures::{World, codes, lint};
+use crate::support::caddy::Version;
+use crate::support::edge_files::parts;
+use crate::support::lab::Lab;
+
+#[test]
+fn nothing_is_found_in_public_kinds() {
+    let world = World::new();
+    let lab = Lab::new();
+    let mut wrong = Vec::new();
+    let shapes = shapes();
+    assert!(shapes.len() >= 15);
+    for path in shapes {
+        lab.write("Caddyfile", world.filled(&path));
+        for version in Version::ALL {
+            // What the admin endpoint of an old Caddy takes is so with every Caddyfile of this kind.
+            let allowed = ["Caddyfile", "--json", "--allow", "admin-for-any-page"];
+            let arguments = match version {
+                Version::Old => &allowed[..],
+                _ => &allowed[..2],
+            };
+            let outcome = lint(&lab, version, arguments);
+            if !outcome.status.success() {
+                wrong.push(format!("{} on {version:?}\n{outcome}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What homelab makes has none of the forms, on either Caddy.
+#[test]
+fn nothing_is_found_in_what_is_generated() {
+    let mut wrong = Vec::new();
+    let mut linted = 0;
+    for (name, declaration) in declarations() {
+        let lab = Lab::new().declare(&declaration);
+        lab.command(["build"]).run().succeeds();
+        // A declaration that names a Caddy is for that one and later ones.
+        let named = declaration.contains("caddy \"");
+        let versions = Version::ALL
+            .into_iter()
+            .filter(|version| !named || *version == Version::New);
+        for version in versions {
+            let files = without_plugins(&lab.edge(version));
+            for (name, text) in parts(&files) {
+                lab.write(&format!("deployed/{name}"), text);
+            }
+            let outcome = lint(&lab, version, &["deployed/Caddyfile", "--json"]);
+            // A Caddy with a plugin, or with variables that nobody has set here.
+            let needs_more = ["not registered", "KEY-ID"];
+            if outcome.status.code() == Some(3)
+                && needs_more.iter().any(|why| outcome.stderr().contains(why))
+            {
+                continue;
+            }
+            linted += 1;
+            if !outcome.status.success() || !codes(&outcome).is_empty() {
+                wrong.push(format!("{name} on {version:?}\n{outcome}"));
+            }
+        }
+    }
+    assert!(linted >= 12, "only {linted}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The files without what takes a Caddy that is built with a DNS provider.
+fn without_plugins(files: &str) -> String {
+    let lines = files.lines().filter(|line| !line.starts_with("acme_dns "));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+fn shapes() -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lint/sound");
+    let entries = fs::read_dir(directory).expect("there are some");
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("it can be listed").path())
+        .collect();
+    paths.sort();
+    paths
+}
+
+/// Each declaration of the documentation and of the examples, and one of what they do not say.
+fn declarations() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &Path| {
+        fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    };
+    let mut declarations: Vec<(String, String)> = vec![
+        (
+            String::from("family"),
+            read(&root.join("examples/family/homelab.kdl")),
+        ),
+        (
+            String::from("init"),
+            read(&root.join("src/cli/init.kdl")).replace("/-", ""),
+        ),
+        (String::from("every kind"), String::from(EVERY_KIND)),
+        (String::from("long lists"), long_lists()),
+    ];
+    let documents = fs::read_dir(root.join("docs")).expect("there are some");
+    let documents = documents.map(|entry| entry.expect("it can be listed").path());
+    for path in documents.chain([root.join("README.md")]) {
+        let text = read(&path);
+        let blocks = text
+            .split("```kdl\n")
+            .skip(1)
+            .filter_map(|rest| rest.split("```").next());
+        let name = path.display();
+        declarations.extend(
+            blocks
+                .enumerate()
+                .map(|(at, block)| (format!("{name} {at}"), block.to_owned())),
+        );
+    }
+    declarations.retain(|(_, text)| text.contains("domain \""));
+    // Of a device's request there is only the name.
+    let without_requests = |text: &str| {
+        let lines = text.lines().filter(|line| !line.contains("csr="));
+        lines.map(|line| format!("{line}\n")).collect()
+    };
+    { declarations.into_iter() }
+        .map(|(name, text)| (name, without_requests(&text)))
+        .collect()
+}
+
+const EVERY_KIND: &str = r#"
+domain "home.example.com"
+edge { certificates "dns" provider="cloudflare" token-env="TOKEN"; lan "192.168.0.0/16"; landing; }
+person "alice" { device "pixel" platform="android"; device "laptop" platform="linux"; }
+person "bob" { device "phone" platform="ios"; }
+service "notes" { upstream "http://127.0.0.1:9000"; allow "alice"; public "/share/*"; identity; }
+service "films" { upstream "http://127.0.0.1:9001"; open "lan"; allow "bob"; certificate "asked"; }
+service "site" { upstream "http://127.0.0.1:9002"; open "everyone"; }
+service "moved" { redirect "https://new.example.com"; allow "alice"; }
+"#;
+
+/// More than twenty devices, so that the list stands apart.
+fn long_lists() -> String {
+    let devices = (0..22).map(|number| format!("device \"d{number}\" platform=\"linux\"; "));
+    let devices: String = devices.collect();
+    format!(
+        "domain \"home.example.com\"\nperson \"alice\" {{ {devices} }}\n\
+         service \"notes\" {{ upstream \"http://127.0.0.1:9000\"; allow \"alice\"; identity; public \"/share/*\"; }}\n\
+         service \"wiki\" {{ upstream \"http://127.0.0.1:9001\"; allow \"alice\"; certificate \"asked\"; }}\n"
+    )
+}
