@@ -68,7 +68,7 @@ pub(crate) enum Recipe {
     Caddyfile {
         domain: Domain,
     },
-    Globals(Globals),
+    Globals(Box<Globals>),
     /// The policy.
     Sites(Box<Sites>),
     /// What visitors are shown in place of a service.
@@ -278,7 +278,7 @@ pub(crate) fn edge(homelab: &Homelab, lock: &Lock, templates: &[String]) -> Edge
         ),
         public(
             path("edge/globals.caddyfile"),
-            Recipe::Globals(edge.globals),
+            Recipe::Globals(Box::new(edge.globals)),
         ),
         public(path("edge/pages.caddyfile"), Recipe::Pages(edge.pages)),
         public(
