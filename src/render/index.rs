@@ -273,6 +273,8 @@ mod tests {
             open_paths: true,
             certificate_required: true,
             audience: Some(String::from("s0")),
+            tell: Vec::new(),
+            links: None,
         };
         let opening = |number: usize| IndexOpening {
             service: format!("s{number}"),

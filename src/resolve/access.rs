@@ -9,7 +9,7 @@ use crate::catalogue::{App, SharePath};
 use crate::diagnostic::{did_you_mean, mistake};
 use crate::model::{Access, Allowed, CertificateMode, Methods, PathPattern, PublicPath};
 use crate::parse::declaration::{PublicLine, ServiceBlock, Text};
-use crate::source::Span;
+use crate::source::{Span, Spanned};
 
 /// To whom a service is open without a certificate.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -163,7 +163,7 @@ impl Resolver<'_> {
                 at(span, "of which app?"),
                 help("add `app \"…\"`: the catalogue knows what its share links need; or open paths with `public`"),
             )),
-            Some(App { title, .. }) if links.is_empty() => self.refuse(mistake!(
+            Some(App { title: Spanned { value: title, .. }, .. }) if links.is_empty() => self.refuse(mistake!(
                 "resolve::no-share-links",
                 "the catalogue knows no share links of {title}",
                 at(span, "would open nothing"),

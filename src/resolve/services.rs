@@ -15,7 +15,7 @@ use crate::source::{Span, Spanned};
 
 /// What a service calls its app by.
 fn name_of(app: &App) -> Name {
-    Name::new(&app.name).expect("a test reads every name of the catalogue")
+    Name::new(&app.name.value).expect("a test reads every name of the catalogue")
 }
 
 impl Resolver<'_> {
@@ -55,7 +55,7 @@ impl Resolver<'_> {
             };
             let title = match (title, app) {
                 (Some(title), _) => title.to_string(),
-                (None, Some(app)) => app.title.clone(),
+                (None, Some(app)) => app.title.value.clone(),
                 (None, None) => name.to_string(),
             };
             let service = Service {
@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn every_app_can_be_named_by_a_service() {
         for app in catalogue::apps() {
-            assert_eq!(name_of(app).as_str(), app.name);
+            assert_eq!(name_of(app).as_str(), app.name.value);
         }
     }
 }
