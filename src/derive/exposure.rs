@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::edge::{
-    self, Condition, Device, Edge, Guard, Matcher, OpenHoles, PathSite, Person, Public, Site, Sites,
+    self, Condition, Device, Edge, Extras, Guard, Matcher, OpenHoles, PathSite, Person, Public,
+    Site, Sites,
 };
 use crate::model::{Behind, CertificateMode, Forwarding, Network, Origin};
 
@@ -195,6 +196,16 @@ pub(crate) const ALL: &str = "(all)";
 /// What the landing page is called where services have their names. No service is called so.
 pub(crate) const LANDING: &str = "(landing page)";
 
+/// What hosts are called that nobody declares. No service is called so.
+pub(crate) const FALLBACK: &str = "(fallback)";
+
+fn with_port(host: impl std::fmt::Display, extras: &Extras) -> String {
+    match extras.port {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_string(),
+    }
+}
+
 impl Exposure {
     /// What this edge exposes, where its files are made with these templates of the user's own.
     pub(crate) fn of(edge: &Edge, templates: &[String]) -> Exposure {
@@ -216,6 +227,7 @@ impl Exposure {
             unchecked: unchecked_of_all(templates, holes.as_ref()),
         };
         exposure.landing(sites);
+        exposure.fallback(sites);
         for site in &sites.sites {
             exposure.site(site, &sites.audiences);
         }
@@ -226,7 +238,7 @@ impl Exposure {
         let Some(landing) = &edge.landing else {
             return;
         };
-        let hosts = vec![landing.host.to_string()];
+        let hosts = vec![with_port(&landing.host, &landing.extras)];
         if landing.is_shown_at_home() {
             self.without_certificate.push(Opening {
                 service: LANDING.to_owned(),
@@ -264,9 +276,29 @@ impl Exposure {
         });
     }
 
+    /// What is answered for hosts that nobody declares is open to everybody.
+    fn fallback(&mut self, edge: &Sites) {
+        let Some(undeclared) = &edge.undeclared else {
+            return;
+        };
+        if undeclared.answer.is_some() {
+            let all = format!("*.{}", edge.domain);
+            self.without_certificate.push(Opening {
+                service: FALLBACK.to_owned(),
+                hosts: vec![with_port(all, &undeclared.extras)],
+                from: OpenFrom::Everywhere,
+                path: WHOLE.to_owned(),
+                methods: Vec::new(),
+                share_link: false,
+                origins: Vec::new(),
+            });
+        }
+    }
+
     fn site(&mut self, site: &Site, audiences: &[edge::Audience]) {
         let service = site.service.to_string();
-        let hosts: Vec<String> = site.hosts.iter().map(ToString::to_string).collect();
+        let hosts = site.hosts.iter();
+        let hosts: Vec<String> = hosts.map(|host| with_port(host, &site.extras)).collect();
         let mut open: Vec<Open<'_>> = match site.policies.first() {
             Some(all_else) => { all_else.grants.iter() }
                 .flat_map(|grant| open_by(grant.matcher.as_ref()))

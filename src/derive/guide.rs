@@ -10,8 +10,8 @@ use crate::catalogue::{self, App, ClientKind};
 use crate::dates::{self, Shown};
 use crate::lock::{Issued, State};
 use crate::model::{
-    Admission, Device, DisplayName, Domain, Email, Homelab, Language, LastDay, Lifetime, MadeKey,
-    Name, Person, Platform, Service,
+    Admission, Device, DisplayName, Domain, Edge, Email, Homelab, Language, LastDay, Lifetime,
+    MadeKey, Name, Person, Platform, Service,
 };
 use crate::pki::Validity;
 use crate::status::due_from;
@@ -220,7 +220,7 @@ impl<'h> Guides<'h> {
             if let Some(known) = self.links.get(&key) {
                 return Some(Arc::clone(known));
             }
-            let link = Arc::new(link(service, admission, &key.2)?);
+            let link = Arc::new(link(service, &homelab.edge, admission, &key.2)?);
             self.links.insert(key, Arc::clone(&link));
             Some(link)
         });
@@ -236,7 +236,12 @@ impl<'h> Guides<'h> {
 }
 
 /// What is said of a service to those who may use it so, from devices of these platforms.
-fn link(service: &Service, admission: Admission, platforms: &[Platform]) -> Option<ServiceLink> {
+fn link(
+    service: &Service,
+    edge: &Edge,
+    admission: Admission,
+    platforms: &[Platform],
+) -> Option<ServiceLink> {
     let (with_certificate, at_home, everyone) = match admission {
         Admission::Nowhere => return None,
         Admission::Everyone => (false, false, true),
@@ -248,7 +253,7 @@ fn link(service: &Service, admission: Admission, platforms: &[Platform]) -> Opti
     let app = app.and_then(|name| catalogue::app(name.as_str()));
     Some(ServiceLink {
         title: service.title.clone(),
-        addresses: super::addresses(service),
+        addresses: super::addresses(service, edge),
         with_certificate,
         at_home,
         everyone,

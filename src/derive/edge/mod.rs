@@ -5,6 +5,7 @@
 
 mod audience;
 mod entrance;
+mod extras;
 mod issuer;
 mod landing;
 mod people;
@@ -19,15 +20,17 @@ use data_encoding::BASE64;
 use serde::Serialize;
 
 pub(super) use audience::Audience;
+pub(super) use extras::Extras;
 pub(crate) use landing::{Landing, LandingPages, Link};
 pub(super) use people::{Device, Person};
 pub(super) use site::{Condition, Guard, Matcher, PathSite, Public, Site};
 
 use audience::Audiences;
 use entrance::{Entrances, Ways};
+use extras::{AdminEndpoint, Metrics, Undeclared};
 use issuer::{AcmeDns, AcmeIssuer};
 use site::ErrorPages;
-use tls::{Snippets, Tls, has_wildcard};
+use tls::{Snippets, Tls};
 
 use crate::lock::{Issued, Lock};
 use crate::model::{
@@ -63,6 +66,8 @@ pub(crate) struct Globals {
     pub acme_dns: Option<AcmeDns>,
     /// Of whom they are asked and how, where more is to be said of it.
     pub issuer: Option<AcmeIssuer>,
+    pub admin: AdminEndpoint,
+    pub metrics: Metrics,
     /// The proxies that stand before this one.
     pub behind: Option<Behind>,
     /// Whether those say for whom they speak in `X-Forwarded-For`, and not before the connection.
@@ -84,8 +89,12 @@ pub(crate) struct Sites {
     pub certificates: BTreeMap<String, Tls>,
     /// What a site says that belongs to no service; none where that is nothing.
     pub open_tls: Option<Tls>,
-    /// Whether one certificate for all hosts right below the domain is had by a wildcard site.
-    pub wildcard: bool,
+    /// What is said of all hosts right below the domain that are not declared.
+    pub undeclared: Option<Undeclared>,
+    /// Whether what is written down of requests has names for certificates.
+    pub named_in_logs: bool,
+    /// Whether some site makes files smaller on the way.
+    pub compress: bool,
     /// Whether browsers are told never to speak to these hosts in the clear (RFC 6797): only where
     /// their certificates are of an authority that all browsers know. Where that is so of some only, those say it themselves.
     pub hsts: bool,
@@ -145,6 +154,8 @@ impl Edge {
                 domain: domain.clone(),
                 email: email.clone(),
                 local_certs: settings.certificates == SiteCertificates::Internal,
+                admin: AdminEndpoint::of(&settings.admin),
+                metrics: Metrics::of(settings),
                 acme_dns,
                 issuer,
                 behind: settings.behind.clone(),
@@ -198,6 +209,7 @@ fn sites<'h>(
         Landing {
             tls,
             hsts,
+            extras: Extras::of_landing(settings),
             ..landing
         }
     });
@@ -209,12 +221,14 @@ fn sites<'h>(
             Site {
                 tls,
                 hsts,
+                extras: Extras::of(service, settings),
                 ..Site::new(service, ways, &entrances)
             }
         })
         .collect();
     let has_named_routes = settings.caddy >= CaddyVersion::NAMED_ROUTES;
     let page_kinds = sites.iter().map(Site::error_pages);
+    let others: Vec<&Extras> = landing.iter().map(|landing| &landing.extras).collect();
     let authorities = lock.into_iter().flat_map(Lock::trusted);
     Sites {
         domain: homelab.domain.clone(),
@@ -238,7 +252,9 @@ fn sites<'h>(
             .collect(),
         certificates: snippets.finish(),
         open_tls: Some(Tls::of_all(settings, None)).filter(Tls::says_something),
-        wildcard: has_wildcard(settings),
+        named_in_logs: extras::are_named(&sites, &others, &people),
+        compress: sites.iter().any(|site| site.extras.compress),
+        undeclared: Undeclared::of(settings),
         hsts,
         lan,
         behind: settings.behind.clone(),

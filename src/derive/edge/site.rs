@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::audience::Told;
 use super::entrance::{Entrances, Ways};
+use super::extras::Extras;
 use super::people::Device;
 use super::policies::Policy;
 use super::tls::SiteTls;
@@ -24,6 +25,7 @@ pub(crate) struct Site {
     /// How a certificate is asked for; none where it is not.
     pub certificate: Option<CertificateMode>,
     pub tls: SiteTls,
+    pub extras: Extras,
     /// Whether it says itself that browsers are never to speak to it in the clear.
     pub hsts: bool,
     /// What a visitor is told who is not let in.
@@ -257,6 +259,7 @@ impl Site {
             certificate: service.certificate,
             tls: SiteTls::default(),
             hsts: false,
+            extras: Extras::default(),
             pages: PageKind::of(service),
             audience: unconfined.and(ways.base.first().copied().flatten()),
             admitted: admitted(access.grants(), &ways.base),
