@@ -6,7 +6,7 @@ use super::forms::Form;
 use super::place::Found;
 
 /// A form, at one place.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Finding {
     /// Such as `lint::negative-check`.
     pub code: &'static str,
@@ -37,10 +37,26 @@ impl Finding {
     }
 }
 
+impl Finding {
+    /// The form's name, as `--allow` takes it.
+    pub(crate) fn name(&self) -> &'static str {
+        self.code.strip_prefix("lint::").unwrap_or(self.code)
+    }
+}
+
 impl Findings {
     /// Without those of the forms that somebody has looked at and means, by code.
     pub(crate) fn but_for(self, allowed: &[&'static Form]) -> Findings {
         let is_left = |finding: &Finding| !allowed.iter().any(|form| form.code == finding.code);
         Findings(self.0.into_iter().filter(is_left).collect())
+    }
+
+    /// Those that this has and another has not: what a user's own templates have brought in.
+    pub(crate) fn beyond(self, other: &Findings) -> Findings {
+        let is_new = |finding: &Finding| {
+            let told = |finding: &Finding| (finding.code, finding.at.clone(), finding.what.clone());
+            !other.0.iter().any(|known| told(known) == told(finding))
+        };
+        Findings(self.0.into_iter().filter(is_new).collect())
     }
 }

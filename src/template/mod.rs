@@ -83,6 +83,22 @@ impl Templates {
         names.filter(is_caddyfile).cloned().collect()
     }
 
+    /// The texts of those.
+    pub(crate) fn texts_of_the_edge(&self) -> impl Iterator<Item = &str> {
+        let own = self.overrides.iter();
+        let of_the_edge = own.filter(|(name, _)| Escape::of(name) == Some(Escape::Caddyfile));
+        of_the_edge.map(|(_, text)| text.as_str())
+    }
+
+    /// The built-in ones alone.
+    pub(crate) fn without_overrides(&self) -> Templates {
+        Templates {
+            overrides: Arc::default(),
+            messages: Arc::default(),
+            digests: Arc::default(),
+        }
+    }
+
     /// What `name` stands for now; another hash for each text, and one for none.
     pub fn digest(&self, name: &str) -> blake3::Hash {
         let mut made = self.digests.lock().unwrap_or_else(PoisonError::into_inner);
