@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::catalogue::{self, App, ClientKind};
+use crate::catalogue::{App, ClientKind};
 use crate::dates::{self, Shown};
 use crate::lock::{Issued, State};
 use crate::model::{
@@ -214,7 +214,7 @@ impl<'h> Guides<'h> {
             if let Some(known) = self.links.get(&key) {
                 return Some(Arc::clone(known));
             }
-            let link = Arc::new(link(service, admission, &key.2)?);
+            let link = Arc::new(link(homelab, service, admission, &key.2)?);
             self.links.insert(key, Arc::clone(&link));
             Some(link)
         });
@@ -230,7 +230,12 @@ impl<'h> Guides<'h> {
 }
 
 /// What is said of a service to those who may use it so, from devices of these platforms.
-fn link(service: &Service, admission: Admission, platforms: &[Platform]) -> Option<ServiceLink> {
+fn link(
+    homelab: &Homelab,
+    service: &Service,
+    admission: Admission,
+    platforms: &[Platform],
+) -> Option<ServiceLink> {
     let (with_certificate, at_home, everyone) = match admission {
         Admission::Nowhere => return None,
         Admission::Everyone => (false, false, true),
@@ -238,7 +243,7 @@ fn link(service: &Service, admission: Admission, platforms: &[Platform]) -> Opti
         Admission::WithCertificate { lan } => (true, lan, false),
     };
     let app = service.app.as_ref().filter(|_| with_certificate);
-    let app = app.and_then(|name| catalogue::app(name.as_str()));
+    let app = app.and_then(|name| homelab.catalogue.app(name.as_str()));
     Some(ServiceLink {
         title: service.title.clone(),
         addresses: super::addresses(service),
@@ -275,7 +280,7 @@ mod tests {
 
     #[test]
     fn people_are_told_of_the_devices_that_they_have() {
-        let app = catalogue::app("home-assistant").unwrap();
+        let app = crate::catalogue::app("home-assistant").unwrap();
         let said = |platform| notes(app, &[platform]).concat();
         assert!(said(Platform::Android).contains("Android:"));
         assert!(!said(Platform::Android).contains("iPhone"));

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{DeviceFile, Exposure, OpenFrom, UncheckedKind};
-use crate::catalogue::{self, App};
+use crate::catalogue::App;
 use crate::lock::{Authority, Issued, Lock, State};
 use crate::model::{
     CertificateMode, Device, DeviceId, DisplayName, Domain, Email, Homelab, Language, Name, Service,
@@ -194,7 +194,7 @@ fn services(homelab: &Homelab, exposure: Option<&Exposure>) -> Vec<IndexService>
         let whole = |from: OpenFrom| open.contains(&(name, from));
         let guarded = with.get(name);
         let app = service.app.as_ref();
-        let app = app.and_then(|name| catalogue::app(name.as_str()));
+        let app = app.and_then(|name| homelab.catalogue.app(name.as_str()));
         let said = app.and_then(|app| app.links.as_ref());
         let said = said.filter(|_| links.contains(name));
         IndexService {

@@ -20,6 +20,7 @@ mod text;
 mod upstream;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 pub(crate) use access::{Access, Admission, Allowed, CertificateMode};
 pub(crate) use backend::{Backend, ByteSize, Files, Header, HostPath, Proxy, Redirect, Timeout};
@@ -44,6 +45,7 @@ pub(crate) use upstream::{
     Address, POLICIES, Scheme, Transport, Trust, UpstreamTls, Upstreams, is_upstream_host,
 };
 
+use crate::catalogue::Catalogue;
 use crate::pki::Fingerprint;
 
 /// All that a declaration says.
@@ -56,6 +58,8 @@ pub struct Homelab {
     pub edge: Edge,
     pub people: BTreeMap<Name, Person>,
     pub services: BTreeMap<Name, Service>,
+    /// The apps that services name, the user's own among them.
+    pub catalogue: Arc<Catalogue>,
 }
 
 impl Homelab {

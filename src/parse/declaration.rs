@@ -7,7 +7,7 @@ use super::fields::Fields;
 use super::known::Known;
 use super::reader::Reader;
 pub(crate) use super::service::{
-    FilesLine, PublicLine, RedirectLine, ServiceBlock, TimeoutsLine, UpstreamLine,
+    FilesLine, RedirectLine, ServiceBlock, TimeoutsLine, UpstreamLine,
 };
 use super::unread::{Unread, has_unread, reach};
 use crate::source::{Span, Spanned};

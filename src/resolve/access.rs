@@ -8,7 +8,7 @@ use super::meant::{self, Public};
 use crate::catalogue::{App, SharePath};
 use crate::diagnostic::{did_you_mean, mistake};
 use crate::model::{Access, Allowed, CertificateMode, Methods, PathPattern, PublicPath};
-use crate::parse::declaration::{PublicLine, ServiceBlock, Text};
+use crate::parse::declaration::{ServiceBlock, Text};
 use crate::source::{Span, Spanned};
 
 /// To whom a service is open without a certificate.
@@ -97,7 +97,7 @@ impl Resolver<'_> {
             .map(|text| text.span)
             .collect();
         for line in &block.public {
-            let methods = self.methods(line);
+            let methods = self.methods(line.methods.as_ref());
             for written in line.paths.iter().filter(|path| once.contains(&path.span)) {
                 let path = self.public_path(written);
                 if let Some((path, methods)) = path.zip(methods.clone()) {
@@ -121,7 +121,7 @@ impl Resolver<'_> {
         paths.into_values().collect()
     }
 
-    fn public_path(&mut self, written: &Text) -> Option<PathPattern> {
+    pub(super) fn public_path(&mut self, written: &Text) -> Option<PathPattern> {
         self.read(written, PathPattern::new, |path, why| {
             mistake!(
                 "resolve::bad-public-path",
@@ -132,8 +132,8 @@ impl Resolver<'_> {
         })
     }
 
-    fn methods(&mut self, line: &PublicLine) -> Option<Methods> {
-        let Some(written) = &line.methods else {
+    pub(super) fn methods(&mut self, written: Option<&Text>) -> Option<Methods> {
+        let Some(written) = written else {
             return Some(Methods::reading());
         };
         self.read(written, Methods::new, |methods, why| {
@@ -260,7 +260,7 @@ fn share_paths(app: &App) -> Vec<(PathPattern, Methods)> {
     share.chain(manifest).collect()
 }
 
-const READ: &str = "a test reads every path of the catalogue";
+const READ: &str = "a test reads every path that is built in, and `apps` those of one's own";
 
 #[cfg(test)]
 mod tests {

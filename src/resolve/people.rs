@@ -284,6 +284,7 @@ mod tests {
         let source = Source::new("homelab.kdl", text);
         let (declaration, _) = crate::parse::parse(&source).unwrap();
         let mut resolver = super::Resolver {
+            catalogue: &std::sync::Arc::default(),
             languages: &[],
             unread: &declaration.unread,
             mistakes: Vec::new(),
