@@ -10,8 +10,8 @@ use crate::catalogue::{App, ClientKind};
 use crate::dates::{self, Shown};
 use crate::lock::{Issued, State};
 use crate::model::{
-    Admission, Device, DisplayName, Domain, Email, Homelab, Language, Lifetime, MadeKey, Name,
-    Person, Platform, Service,
+    Admission, Device, DisplayName, Domain, Email, Homelab, Language, LastDay, Lifetime, MadeKey,
+    Name, Person, Platform, Service,
 };
 use crate::pki::Validity;
 use crate::status::due_from;
@@ -45,6 +45,9 @@ pub(crate) struct DevicePart {
     pub expires: Shown,
     /// From when on it is to be renewed.
     pub renew_from: Shown,
+    /// Its last day, where it is not to be renewed beyond it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_day: Option<LastDay>,
     /// The certificates that it replaces and that go on working for a while, the newest first.
     pub older: Vec<OlderPart>,
     /// SHA-256 of the certificate, in hexadecimal pairs as certificate viewers show it.
@@ -175,6 +178,7 @@ impl DevicePart {
             issued: dates::day(issued.validity.not_before()),
             expires: end(&issued.validity),
             renew_from: dates::day(due_from(&issued.validity, renew)),
+            last_day: device.last_day_of(issued.validity.not_after()),
             older: older.collect(),
             fingerprint: issued.fingerprint.in_pairs(":"),
             rsa: issued.made_key() == Some(MadeKey::Rsa),

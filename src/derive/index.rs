@@ -71,6 +71,9 @@ pub(crate) struct Term {
     pub renew_from: Option<Timestamp>,
     /// Until when it is let in.
     pub until: Timestamp,
+    /// Whether that is its last day, as it is declared.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_last_day: bool,
 }
 
 /// A service on the admin's page.
@@ -243,6 +246,7 @@ fn index_device(
             from: issued.validity.not_before(),
             renew_from: None,
             until: until.min(issued.validity.not_after()),
+            is_last_day: false,
         }),
         State::Active | State::Revoked { .. } | State::Blocked { .. } => None,
     });
@@ -254,8 +258,10 @@ fn index_device(
         term: active.map(|issued| Term {
             name: issued.device.common_name(),
             from: issued.validity.not_before(),
-            renew_from: Some(due_from(&issued.validity, &homelab.validity.renew)),
+            renew_from: (device.last_day_of(issued.validity.not_after()).is_none())
+                .then(|| due_from(&issued.validity, &homelab.validity.renew)),
             until: issued.validity.not_after(),
+            is_last_day: device.last_day_of(issued.validity.not_after()).is_some(),
         }),
         older: older.collect(),
     }
@@ -267,5 +273,6 @@ fn authority(authority: &Authority) -> Term {
         from: authority.validity.not_before(),
         renew_from: None,
         until: authority.validity.not_after(),
+        is_last_day: false,
     }
 }

@@ -106,6 +106,29 @@ impl IpRange {
         }
     }
 
+    /// The range that was probably meant by a single address that ends as networks do: `192.168.0.0` is no visitor's.
+    pub(crate) fn meant(&self) -> Option<IpNet> {
+        if self.0.prefix_len() < self.0.max_prefix_len() {
+            return None;
+        }
+        let prefix = match self.0.addr() {
+            IpAddr::V4(address) => match address.octets() {
+                [_, 0, 0, 0] => 8,
+                [_, _, 0, 0] => 16,
+                [_, _, _, 0] => 24,
+                _ => return None,
+            },
+            IpAddr::V6(address) => match address.segments() {
+                [_, 0, 0, 0, 0, 0, 0, 0] => 8,
+                [_, _, 0, 0, 0, 0, 0, 0] => 32,
+                [_, _, _, 0, 0, 0, 0, 0] => 48,
+                [_, _, _, _, 0, 0, 0, 0] => 64,
+                _ => return None,
+            },
+        };
+        IpNet::new(self.0.addr(), prefix).ok()
+    }
+
     /// Whether an address is one of them.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address)

@@ -11,6 +11,7 @@ mod hole;
 mod host;
 mod issuance;
 mod language;
+mod last_day;
 mod lifetime;
 mod name;
 mod path;
@@ -34,6 +35,7 @@ pub(crate) use issuance::{
     ProviderSettings, Resolver as DnsResolver, Setting, SiteCertificates, Variable,
 };
 pub(crate) use language::Language;
+pub(crate) use last_day::LastDay;
 pub(crate) use lifetime::{Lifetime, NotALifetime};
 pub(crate) use name::{DeviceId, Name, NotAName};
 pub use path::Methods;
@@ -44,6 +46,8 @@ pub(crate) use text::{DisplayName, Email, sayable};
 pub(crate) use upstream::{
     Address, POLICIES, Scheme, Transport, Trust, UpstreamTls, Upstreams, is_upstream_host,
 };
+
+use jiff::Timestamp;
 
 use crate::catalogue::Catalogue;
 use crate::pki::Fingerprint;
@@ -125,9 +129,27 @@ pub struct Device {
     pub enrolment: Enrolment,
     /// How long a certificate issued to it is valid.
     pub validity: Lifetime,
+    /// The day with which its certificate ends at the latest; none where it is renewed as long as it is declared.
+    pub until: Option<LastDay>,
 }
 
 impl Device {
+    /// Whether its last day is over.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| until.is_over(now))
+    }
+
+    /// When a certificate ends that is issued to it at a moment; none beyond the year 9999.
+    pub fn end_from(&self, now: Timestamp) -> Option<Timestamp> {
+        let end = self.validity.after(now)?;
+        Some(self.until.map_or(end, |until| end.min(until.end())))
+    }
+
+    /// Its last day, where a certificate that ends then reaches it: no renewal makes it longer.
+    pub fn last_day_of(&self, not_after: Timestamp) -> Option<LastDay> {
+        self.until.filter(|until| not_after >= until.end())
+    }
+
     /// The certificate that it has already, where nothing is issued to it.
     pub fn installed(&self) -> Option<&Fingerprint> {
         match &self.enrolment {

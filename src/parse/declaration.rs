@@ -162,6 +162,8 @@ pub(crate) struct DeviceLine {
     pub version: Option<Spanned<i128>>,
     /// How long its certificate is valid.
     pub validity: Option<Text>,
+    /// The day with which its certificate ends at the latest.
+    pub until: Option<Text>,
     /// The file that asks for a certificate of its own key.
     pub csr: Option<Text>,
     /// The certificate that it has already.
@@ -428,6 +430,7 @@ impl Reader {
         let platform = fields.text_property("platform");
         let version = fields.integer_property("version");
         let validity = fields.text_property("validity");
+        let until = fields.text_property("until");
         let csr = fields.text_property("csr");
         let fingerprint = fields.text_property("fingerprint");
         let key = fields.text_property("key");
@@ -437,6 +440,7 @@ impl Reader {
             platform,
             version,
             validity,
+            until,
             csr,
             fingerprint,
             key,

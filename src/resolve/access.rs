@@ -123,11 +123,20 @@ impl Resolver<'_> {
 
     pub(super) fn public_path(&mut self, written: &Text) -> Option<PathPattern> {
         self.read(written, PathPattern::new, |path, why| {
+            let is_read = |path: &str| PathPattern::new(path).is_ok();
+            let with_slash = format!("/{}", path.trim_end_matches("/*").trim_end_matches('/'));
+            let help = if Methods::new(path).is_ok() {
+                format!("methods stand in one text: `methods=\"{path}\"`, several as `methods=\"GET {path}\"`")
+            } else if !path.starts_with('/') && is_read(&with_slash) {
+                format!("write `public \"{with_slash}\"` for this path alone, or `\"{with_slash}/*\"` for all below it")
+            } else {
+                "write plain segments, and at most one `*` in the last, such as `public \"/share/*\"`".into()
+            };
             mistake!(
                 "resolve::bad-public-path",
                 "`{path}` cannot be opened safely",
                 at(written.span, "{why}"),
-                help("write plain segments, and at most one `*` in the last, such as `public \"/share/*\"`"),
+                help(help),
             )
         })
     }

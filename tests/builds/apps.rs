@@ -40,7 +40,7 @@ fn an_app_of_one_s_own_is_as_good_as_a_built_in_one() {
     assert!(!edge.contains("/_app/*"), "{edge}");
     let exposure = lab.read("out/edge/exposure.md");
     assert!(
-        exposure.contains("`/shared/*` (share links) | GET POST"),
+        exposure.contains("`/shared/*` (share links) | GET HEAD POST"),
         "{exposure}"
     );
     // What is text stays text, and is in no Caddyfile.
