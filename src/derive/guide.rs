@@ -250,7 +250,7 @@ fn link(
     let app = app.and_then(|name| homelab.catalogue.app(name.as_str()));
     Some(ServiceLink {
         title: service.title.clone(),
-        addresses: super::addresses(service),
+        addresses: super::addresses(service, &homelab.edge),
         with_certificate,
         at_home,
         everyone,

@@ -11,7 +11,8 @@ use super::{DeviceFile, Exposure, OpenFrom, UncheckedKind};
 use crate::catalogue::App;
 use crate::lock::{Authority, Issued, Lock, State};
 use crate::model::{
-    CertificateMode, Device, DeviceId, DisplayName, Domain, Email, Homelab, Language, Name, Service,
+    CertificateMode, Device, DeviceId, DisplayName, Domain, Edge, Email, Homelab, Language, Name,
+    Service,
 };
 use crate::status::due_from;
 
@@ -203,14 +204,16 @@ fn services(homelab: &Homelab, exposure: Option<&Exposure>) -> Vec<IndexService>
         IndexService {
             name: service.name.clone(),
             title: service.title.clone(),
-            addresses: super::addresses(service),
+            addresses: super::addresses(service, &homelab.edge),
             everyone: whole(OpenFrom::Everywhere),
             at_home: whole(OpenFrom::Lan),
             open_paths: in_part.contains(name),
             certificate_required: guarded
                 .is_some_and(|g| g.certificate == CertificateMode::Required),
             audience: guarded.and_then(|guarded| guarded.audience.clone()),
-            tell: app.map(|app| told(app, service)).unwrap_or_default(),
+            tell: app
+                .map(|app| told(app, service, &homelab.edge))
+                .unwrap_or_default(),
             links: said.map(|links| links.value.clone()),
         }
     });
@@ -218,8 +221,8 @@ fn services(homelab: &Homelab, exposure: Option<&Exposure>) -> Vec<IndexService>
 }
 
 /// What an app must be told that is served at this service's first address.
-fn told(app: &App, service: &Service) -> Vec<IndexTell> {
-    let addresses = super::addresses(service);
+fn told(app: &App, service: &Service, edge: &Edge) -> Vec<IndexTell> {
+    let addresses = super::addresses(service, edge);
     let address = addresses.first().map_or("", String::as_str);
     let host = address.trim_start_matches("https://").trim_end_matches('/');
     let tell = app.tell.iter().map(|claim| &claim.value);

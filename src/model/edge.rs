@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::caddy::CaddyVersion;
+use super::extras::{Admin, Fallback, LogTarget, Port};
 use super::issuance::{AcmeAuthority, OldestTls, SiteCertificates};
 use super::text::Email;
 
@@ -31,6 +32,18 @@ pub struct Edge {
     pub promised: Option<CaddyVersion>,
     /// Whether the domain itself shows visitors what they may use.
     pub landing: bool,
+    /// The port of HTTPS.
+    pub port: Port,
+    /// Where requests are written down.
+    pub log: Option<LogTarget>,
+    /// Whether files are made smaller on the way.
+    pub compress: bool,
+    /// Where Caddy's admin endpoint is.
+    pub admin: Admin,
+    /// Whether Caddy counts its requests.
+    pub metrics: bool,
+    /// What visitors of hosts get that nobody declares.
+    pub fallback: Option<Fallback>,
 }
 
 impl Edge {

@@ -7,6 +7,7 @@ mod backend;
 mod caddy;
 mod edge;
 mod enrolment;
+mod extras;
 mod hole;
 mod host;
 mod issuance;
@@ -28,6 +29,9 @@ pub(crate) use backend::{Backend, ByteSize, Files, Header, HostPath, Proxy, Redi
 pub(crate) use caddy::CaddyVersion;
 pub(crate) use edge::{Behind, Edge, Forwarding, IpRange};
 pub(crate) use enrolment::{Enrolment, MadeKey, RequestPath};
+pub(crate) use extras::{
+    Admin, Fallback, Health, HealthUri, LogTarget, Port, RequestHeader, Respond, ServiceLog,
+};
 pub(crate) use hole::holes_of;
 pub(crate) use host::{Domain, Host, is_public};
 pub(crate) use issuance::{
@@ -179,6 +183,14 @@ pub struct Service {
     /// Where its own certificate comes from, and which TLS it speaks, where it says so itself.
     pub certificates: Option<SiteCertificates>,
     pub oldest_tls: Option<OldestTls>,
+    /// The port of HTTPS, where it says so itself.
+    pub port: Option<Port>,
+    /// Where its requests are written down, where it says so itself.
+    pub log: Option<ServiceLog>,
+    /// Whether its files are made smaller on the way, where it says so itself.
+    pub compress: bool,
+    /// Headers that upstreams are told, in the order written.
+    pub request_headers: Vec<RequestHeader>,
     /// What it does with a request that is let in.
     pub backend: Backend,
     /// The largest body that a request may have.
@@ -194,6 +206,25 @@ pub struct Service {
 }
 
 impl Service {
+    pub fn port(&self, edge: &Edge) -> Port {
+        self.port.unwrap_or(edge.port)
+    }
+
+    /// Its hosts as they stand in an address, with the port where that has to be said.
+    pub fn authorities(&self, edge: &Edge) -> impl Iterator<Item = String> {
+        let port = self.port(edge);
+        self.hosts.iter().map(move |host| port.of(host))
+    }
+
+    /// Where its requests are written down.
+    pub fn log<'s>(&'s self, edge: &'s Edge) -> Option<&'s LogTarget> {
+        match &self.log {
+            None => edge.log.as_ref(),
+            Some(ServiceLog::Off) => None,
+            Some(ServiceLog::To(target)) => Some(target),
+        }
+    }
+
     /// Where its own certificate comes from, where that is not from where all others do.
     pub fn own_certificates(&self, edge: &Edge) -> Option<&SiteCertificates> {
         let own = self.certificates.as_ref();

@@ -5,7 +5,7 @@ use super::document::{Node, Value};
 use super::habit::help_for_property;
 use super::reader::Reader;
 use crate::diagnostic::{did_you_mean, mistake};
-use crate::source::Spanned;
+use crate::source::{Span, Spanned};
 
 /// A node being taken apart. Call [`Fields::finish`], or [`Fields::finish_before_block`], when all that may be there
 /// has been asked for.
@@ -62,6 +62,18 @@ impl<'n, 'r> Fields<'n, 'r> {
             self.refuse_missing(&format!("`{key}`"), example);
         }
         self.as_text(value?)
+    }
+
+    /// The next argument, if there is one, which must be text.
+    pub(crate) fn optional_text(&mut self) -> Option<Spanned<String>> {
+        let argument = self.node.arguments.get(self.arguments_taken)?;
+        self.arguments_taken += 1;
+        self.as_text(argument)
+    }
+
+    /// Where the node stands.
+    pub(crate) fn span(&self) -> Span {
+        self.node.span
     }
 
     /// All the remaining arguments, at least one, each text.

@@ -10,6 +10,7 @@ mod backend;
 mod certificates;
 mod devices;
 mod enrolment;
+mod extras;
 mod landing;
 mod meant;
 mod names;

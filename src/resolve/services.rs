@@ -44,6 +44,10 @@ impl<'l> Resolver<'l> {
             let certificates = block.certificates.as_ref();
             let certificates = certificates.and_then(|line| self.certificates(line));
             let oldest_tls = block.tls.as_ref().and_then(|line| self.oldest_tls(line));
+            let port = block.port.as_ref().and_then(|written| self.port(written));
+            let log = block.log.as_ref();
+            let log = log.and_then(|written| self.service_log(written));
+            let request_headers = self.request_headers(block);
             let headers = self.headers(block);
             let raw = self.raw(block);
             let resolved = name.zip(backend).zip(access);
@@ -62,6 +66,10 @@ impl<'l> Resolver<'l> {
                 access,
                 certificates,
                 oldest_tls,
+                port,
+                log,
+                compress: block.compress.is_some(),
+                request_headers,
                 backend,
                 max_body,
                 header_underscores: block.header_underscores.is_some(),
