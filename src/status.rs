@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::lock::{self, Authority, Issued, Lock};
-use crate::model::{Device, DeviceId, Homelab, Lifetime, Name, Platform};
+use crate::model::{Device, DeviceId, Homelab, LastDay, Lifetime, Name, Platform};
 use crate::pki::{Fingerprint, Serial, Validity};
 
 #[derive(Debug, Serialize)]
@@ -60,6 +60,12 @@ pub(crate) struct DeviceStatus {
     pub state: State,
     /// Whether a revocation list that was published shuts out what the lock lets in: it is an older lock.
     pub went_back: bool,
+    /// Its last day, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<LastDay>,
+    /// Whether its certificate goes beyond that day: a build shuts it out then, and `renew` makes one that ends by itself.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub outlives_until: bool,
     /// Whether its certificate is of another kind of key than the declaration asks for: no build changes that, and
     /// `renew` does.
     pub other_key: bool,
@@ -89,6 +95,8 @@ pub(crate) enum State {
     /// It is not valid yet: a clock is wrong.
     Early,
     Expired,
+    /// Its last day is over.
+    Ended,
     /// The device is declared and has none yet.
     Unissued,
     /// It was not made here, and what is known of it is its fingerprint alone.
@@ -106,7 +114,10 @@ pub(crate) enum State {
 impl State {
     /// Whether somebody has to do something.
     pub(crate) fn needs_action(self) -> bool {
-        !matches!(self, State::Valid | State::Installed | State::Revoked)
+        !matches!(
+            self,
+            State::Valid | State::Installed | State::Revoked | State::Ended
+        )
     }
 
     pub(crate) fn as_str(self) -> &'static str {
@@ -115,6 +126,7 @@ impl State {
             State::Due => "due",
             State::Early => "not valid yet",
             State::Expired => "expired",
+            State::Ended => "ended",
             State::Unissued => "not issued",
             State::Installed => "installed",
             State::Unrecorded => "not recorded",
@@ -188,10 +200,12 @@ impl Status {
         let devices = self.devices.iter().map(|device| device.state);
         let went_back = self.devices.iter().any(|device| device.went_back);
         let other_key = self.devices.iter().any(|device| device.other_key);
+        let outlives = self.devices.iter().any(|device| device.outlives_until);
         !authority.chain(devices).any(State::needs_action)
             && self.overdue().next().is_none()
             && !went_back
             && !other_key
+            && !outlives
     }
 
     /// The devices whose older certificate is let in still, though its time is over: a build shuts
@@ -213,6 +227,10 @@ fn devices(now: Timestamp, homelab: &Homelab, lock: Option<&Lock>) -> Vec<Device
             platform: Some(device.platform),
             state: recorded.state(device, issued, &homelab.validity.renew, now),
             other_key: issued.is_some_and(|issued| issued.made_key() != device.made_key()),
+            until: device.until,
+            outlives_until: issued
+                .zip(device.until)
+                .is_some_and(|(issued, until)| issued.validity.not_after() > until.end()),
             older_until: recorded.older_until(&device.id),
             certificate: issued.map(certificate),
             ..DeviceStatus::undeclared(&device.id)
@@ -269,7 +287,17 @@ impl<'l> Recorded<'l> {
         now: Timestamp,
     ) -> State {
         match (device.installed(), issued, self.lock) {
-            (None, Some(issued), _) => state(&issued.validity, renew, now),
+            (None, issued, _) if device.is_over(now) => match issued {
+                // It was issued for longer, and is let in until the next build.
+                Some(issued) if issued.validity.not_after() > now => State::Undeclared,
+                _ => State::Ended,
+            },
+            (None, Some(issued), _) => match state(&issued.validity, renew, now) {
+                State::Due if device.last_day_of(issued.validity.not_after()).is_some() => {
+                    State::Valid
+                }
+                state => state,
+            },
             (None, None, _) if self.blocked.contains(&device.id) => State::Revoked,
             (None, None, _) => State::Unissued,
             (Some(fingerprint), _, Some(lock)) if lock.vouches_for_installed() => {
@@ -293,6 +321,8 @@ impl DeviceStatus {
             platform: None,
             state: State::Undeclared,
             went_back: false,
+            until: None,
+            outlives_until: false,
             other_key: false,
             older_until: None,
             certificate: None,
@@ -304,7 +334,7 @@ impl DeviceStatus {
 fn devices_outlive(homelab: &Homelab, authority: &Validity, now: Timestamp) -> bool {
     let mut ends = homelab
         .enrolled()
-        .filter_map(|(_, device)| device.validity.after(now));
+        .filter_map(|(_, device)| device.end_from(now));
     ends.any(|end| end > authority.not_after())
 }
 

@@ -424,24 +424,40 @@ fn the_providers_in_the_documentation_are_those_that_are_built_in() {
     assert_eq!(written, expected);
 }
 
-/// One app's part of the catalogue.
+/// One app's part of the catalogue: what it must be told, in a block that can be copied, and a list of all else.
 fn described(app: &App) -> String {
+    let mut told = String::new();
+    for tell in &app.tell {
+        let (tell, read) = (&tell.value, read(&tell.source, tell.checked));
+        let place = tell.place.as_deref().unwrap_or("its settings");
+        let setting = tell.setting("HOST");
+        told.push_str(&format!(
+            "Tell it, in {place}:\n\n```text\n{setting}\n```\n\n"
+        ));
+        let why = tell.why.as_deref().unwrap_or("it asks for it");
+        let answers = tell.answers.map(|status| format!(", and answers {status}"));
+        let answers = answers.unwrap_or_default();
+        told.push_str(&format!("Else {why}{answers} ({read}).\n\n"));
+    }
     let mut lines = Vec::new();
     if let Some(port) = &app.port {
-        lines.push(format!("listens on port {} ({})", port.value, port.source));
+        let read = read(&port.source, port.checked);
+        lines.push(format!("listens on port {} ({read})", port.value));
     }
     if let Some(uploads) = &app.uploads {
-        let (size, source) = (&uploads.value, &uploads.source);
+        let (size, read) = (&uploads.value.value, read(&uploads.source, uploads.checked));
         lines.push(format!(
-            "wants request bodies of {size} let through ({source})"
+            "wants request bodies of {size} let through ({read})"
         ));
     }
     if let Some(websockets) = &app.websockets {
-        lines.push(format!("needs websockets ({})", websockets.source));
+        let read = read(&websockets.source, websockets.checked);
+        lines.push(format!("needs websockets ({read})"));
     }
     if let Some(manifest) = &app.manifest {
-        let (path, source) = (&manifest.value.value, &manifest.source);
-        lines.push(format!("has its web app manifest at `{path}` ({source})"));
+        let path = &manifest.value.value;
+        let read = read(&manifest.source, manifest.checked);
+        lines.push(format!("has its web app manifest at `{path}` ({read})"));
     }
     for share in &app.share {
         let path = &share.value.path.value;
@@ -449,21 +465,32 @@ fn described(app: &App) -> String {
             Some(written) => Methods::new(&written.value).expect("another test resolves them"),
             None => Methods::reading(),
         };
-        lines.push(format!(
-            "share links need `{path}` for {methods} ({})",
-            share.source
-        ));
+        let read = read(&share.source, share.checked);
+        lines.push(format!("share links need `{path}` for {methods} ({read})"));
     }
     if app.share.is_empty() {
         lines.push(String::from(
             "`share-links` is an error: no paths are known that could be opened",
         ));
     }
+    if let Some(links) = &app.links {
+        let read = read(&links.source, links.checked);
+        lines.push(format!("share links: {} ({read})", links.value));
+    }
     for note in &app.clients {
-        lines.push(format!("{} ({})", note.value, note.source));
+        let read = read(&note.source, note.checked);
+        lines.push(format!("{} ({read})", note.value.text));
     }
     let lines: String = lines.iter().map(|line| format!("- {line}\n")).collect();
-    format!("\n## {}: `app \"{}\"`\n\n{lines}", app.title, app.name)
+    let (title, name) = (&app.title.value, &app.name.value);
+    format!("\n## {title}: `app \"{name}\"`\n\n{told}{lines}")
+}
+
+/// Where a line was read, and on which day.
+fn read(source: &Option<String>, checked: Option<jiff::civil::Date>) -> String {
+    let source = source.as_deref().expect("another test says so");
+    let checked = checked.expect("another test says so");
+    format!("{source}, {checked}")
 }
 
 fn root() -> &'static Path {

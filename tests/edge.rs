@@ -93,6 +93,8 @@ mod weakenings;
 mod wildcard;
 #[path = "edge/wire.rs"]
 mod wire;
+#[path = "edge/words.rs"]
+mod words;
 
 /// Fails with all the lines where there is any.
 #[track_caller]

@@ -10,6 +10,8 @@ mod agreement;
 mod brake;
 #[path = "lifecycle/fingerprints.rs"]
 mod fingerprints;
+#[path = "lifecycle/guests.rs"]
+mod guests;
 #[path = "lifecycle/kinds.rs"]
 mod kinds;
 #[path = "lifecycle/merges.rs"]

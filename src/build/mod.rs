@@ -50,7 +50,7 @@ pub(crate) use named::{Purpose, is_enrolled};
 pub(crate) use notes::{SIGN, ended, of_authority};
 pub(crate) use operation::{Adoption, LockOperation, Reissue, Rotation, Taken};
 pub(crate) use prepare::{Prepared, Refusal, owner, prepare};
-pub(crate) use renewal::{due, finish, finish_all};
+pub(crate) use renewal::{due, finish, finish_all, guests, refuse_over};
 pub(crate) use requests::{RequestFile, Requested};
 pub(crate) use revocation::Revocation;
 pub(crate) use rotation::refuse_depended_on;

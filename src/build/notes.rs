@@ -7,7 +7,7 @@ use super::consequence::outdated_authority;
 use crate::dates;
 use crate::diagnostic::listed;
 use crate::lock::{Lock, Reconciliation};
-use crate::model::{DeviceId, Homelab};
+use crate::model::{DeviceId, Homelab, Name};
 use crate::status::{State, Status};
 
 /// How a revocation list comes to be what it should be.
@@ -60,6 +60,61 @@ pub(super) fn unvouched(homelab: &Homelab, lock: &Lock) -> Vec<String> {
         )
     });
     unvouched.collect()
+}
+
+/// What counts as home and is one address only, though it ends as a network does.
+pub(super) fn single_addresses(homelab: &Homelab) -> impl Iterator<Item = String> {
+    homelab.edge.lan.iter().filter_map(|range| {
+        let meant = range.meant()?;
+        let written = meant.addr();
+        Some(format!(
+            "`lan \"{written}\"` is one address, which nobody has: write `lan \"{meant}\"` for the network."
+        ))
+    })
+}
+
+/// Devices among which renamed ones are looked for, at the most: each is held against each.
+const RENAMED: usize = 100;
+
+/// Devices that go and come in one build, and look like the same under another name.
+pub(super) fn renamed(homelab: &Homelab, reconciliation: &Reconciliation) -> Vec<String> {
+    let Reconciliation {
+        shut_out, issue, ..
+    } = reconciliation;
+    // Of so many it is no renaming that anybody has to be told of.
+    if shut_out.len() > RENAMED || issue.len() > RENAMED {
+        return Vec::new();
+    }
+    let only_of = |person: &Name| {
+        let gone = shut_out
+            .iter()
+            .filter(|gone| gone.person == *person)
+            .count();
+        let new = issue
+            .iter()
+            .filter(|new| new.device.person == *person)
+            .count();
+        (gone, new) == (1, 1)
+    };
+    let is_renamed = |gone: &DeviceId, new: &DeviceId| {
+        let of_person = gone.person == new.person && only_of(&gone.person);
+        let is_gone = !homelab.people.contains_key(&gone.person);
+        of_person || is_gone && gone.device == new.device
+    };
+    let pairs = shut_out.iter().filter_map(|gone| {
+        let mut alike = issue
+            .iter()
+            .map(|new| &new.device)
+            .filter(|new| is_renamed(gone, new));
+        let first = alike.next()?;
+        alike.next().is_none().then_some((gone, first))
+    });
+    let told = pairs.map(|(gone, new)| {
+        format!(
+            "{new} was {gone}? A device's name stands in its certificate, so {new} needs its new file, and the old one is let in no longer. For a time with both, declare {gone} beside it until the new file is installed."
+        )
+    });
+    told.collect()
 }
 
 /// What is to be known of an authority that was made when the declaration said otherwise.

@@ -93,6 +93,7 @@ impl<S> LockOperation<S> {
                 taken.revoked.extend(out);
             }
         }
+        taken.revoked.extend(lock.keep_last_days(homelab, now));
         taken
     }
 

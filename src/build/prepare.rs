@@ -67,7 +67,8 @@ pub(crate) fn prepare<'a, S>(
         warnings,
     } = begin(&situation, lock, operation, mode)?;
     let keys = situation.requested.keys();
-    let reconciliation = reconcile(situation.homelab, &before, keys);
+    let now = situation.clock.now;
+    let reconciliation = reconcile(situation.homelab, &before, keys, now);
     let mut stops = stops(&situation, &before, &reconciliation, mode);
     let updated = match update {
         Some(update) => foresee(update, &situation),
@@ -138,8 +139,16 @@ fn begin<S>(
         warnings.extend(history.notes_of_others());
     }
     stops.extend(issued_elsewhere(homelab, &before));
-    let update = after
-        .map(|(after, taken)| Update::of(after, homelab, requested, &history.installed, taken));
+    let update = after.map(|(after, taken)| {
+        Update::of(
+            after,
+            homelab,
+            requested,
+            &history.installed,
+            taken,
+            clock.now,
+        )
+    });
     let reconciliations = update.iter().map(Update::reconciliation);
     stops.extend(reconciliations.flat_map(reused_keys));
     if !stops.is_empty() {
@@ -184,7 +193,9 @@ fn first(situation: Situation<'_>, mode: Mode) -> Result<Prepared<'_>, Refusal> 
         Mode::Edge => return Err(nothing_issued().into()),
     }
     let lock = Lock::new(&nobodys_secret());
-    let reconciliation = reconcile(situation.homelab, &lock, situation.requested.keys());
+    let keys = situation.requested.keys();
+    let now = situation.clock.now;
+    let reconciliation = reconcile(situation.homelab, &lock, keys, now);
     let Situation {
         homelab,
         requested,
@@ -197,6 +208,7 @@ fn first(situation: Situation<'_>, mode: Mode) -> Result<Prepared<'_>, Refusal> 
         requested,
         &history.installed,
         Taken::default(),
+        now,
     );
     let Updated { lock, changes } = foresee(update, &situation)?;
     let mut prepared = Prepared {
@@ -356,6 +368,8 @@ impl<'a> Prepared<'a> {
         } = self.situation;
         let mut warnings = requested.notes(homelab, lock);
         warnings.extend(notes::unvouched(homelab, lock));
+        warnings.extend(notes::single_addresses(homelab));
+        warnings.extend(notes::renamed(homelab, &self.reconciliation));
         warnings
     }
 

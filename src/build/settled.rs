@@ -14,6 +14,7 @@ use jiff::{Timestamp, ToSpan};
 
 use super::history::History;
 use crate::lock::{CLOCK_ALLOWANCE_HOURS, Lock, State};
+use crate::model::{Homelab, LastDay};
 use crate::packed::{Packer, Unpacker};
 
 /// What has been read so far, of files and of lists of files.
@@ -161,7 +162,12 @@ impl Span {
     /// The span around `now` in which nothing begins or ends that a build looks at: a certificate, an authority, a revocation list,
     /// the time of a superseded certificate, and what is remembered of others. Wherever it asks for the time, it asks which of two
     /// moments is earlier, and a moment belongs to what it begins.
-    pub(crate) fn around(now: Timestamp, lock: &Lock, history: &History) -> Span {
+    pub(crate) fn around(
+        now: Timestamp,
+        homelab: &Homelab,
+        lock: &Lock,
+        history: &History,
+    ) -> Span {
         let authorities = lock.authorities.iter().map(|authority| authority.validity);
         let certificates = lock.certificates.iter().map(|issued| issued.validity);
         let validities = authorities.chain(certificates);
@@ -171,7 +177,9 @@ impl Span {
             State::Active | State::Revoked { .. } | State::Blocked { .. } => None,
         });
         let lists = lock.crls.iter().map(|list| list.updated);
-        let moments = validities.chain(superseded).chain(lists);
+        let last_days = homelab.enrolled().filter_map(|(_, device)| device.until);
+        let last_days = last_days.map(LastDay::end);
+        let moments = validities.chain(superseded).chain(lists).chain(last_days);
         Span::between(now, moments.chain(history.ends()))
     }
 

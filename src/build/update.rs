@@ -1,6 +1,8 @@
 //! The lock brought up to date with the declaration: for good, with the keyring, or as a foresight, with stand-ins for what
 //! only the secret can make.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -13,7 +15,7 @@ use crate::issue::{
 use crate::lock::{
     Authority, HandedOut, Issued, Lock, NewDevice, Reconciliation, SignedCrl, reconcile,
 };
-use crate::model::{DeviceId, Homelab};
+use crate::model::{DeviceId, Homelab, LastDay};
 use crate::pki::Fingerprint;
 use crate::progress::Progress;
 use crate::root::{IssuanceId, IssuanceIds, Keyring};
@@ -51,6 +53,9 @@ pub(crate) struct LockChanges {
     /// The devices that are issued a certificate.
     #[serde(rename = "issue")]
     pub issued: Vec<DeviceId>,
+    /// The last days of those of them whose certificates end with it.
+    #[serde(rename = "until", skip_serializing_if = "BTreeMap::is_empty")]
+    pub last_days: BTreeMap<DeviceId, LastDay>,
     /// The devices that are shut out, for they are no longer declared.
     #[serde(rename = "retire")]
     pub revoked: Vec<DeviceId>,
@@ -88,11 +93,14 @@ impl Update {
         requested: &Requested,
         let_in: &[(DeviceId, Fingerprint)],
         mut taken: Taken,
+        now: Timestamp,
     ) -> Update {
         taken.closed.sort();
         taken.closed.dedup();
+        taken.revoked.sort();
+        taken.revoked.dedup();
         lock.learn(homelab, let_in);
-        let reconciliation = reconcile(homelab, &lock, requested.keys());
+        let reconciliation = reconcile(homelab, &lock, requested.keys(), now);
         Update {
             lock,
             reconciliation,
@@ -149,6 +157,12 @@ impl Update {
             .map(|new| new.device.clone())
             .collect();
         let certificates = keys.certificates(&lock, reconciliation.issue, now)?;
+        let last_days = certificates.iter().filter_map(|issued| {
+            let day = homelab.device(&issued.device)?;
+            let day = day.last_day_of(issued.validity.not_after())?;
+            Some((issued.device.clone(), day))
+        });
+        let last_days = last_days.collect();
         if !certificates.is_empty() {
             lock.add(certificates, now);
         }
@@ -161,6 +175,7 @@ impl Update {
             changes: LockChanges {
                 authority: is_first,
                 issued,
+                last_days,
                 revoked,
                 closed: taken.closed,
                 recorded: reconciliation.record,

@@ -1,54 +1,25 @@
-//! The apps that homelab knows: where they listen, what their share links need, whether their own
-//! clients can present a certificate.
+//! The apps that homelab knows: where they listen, what their share links need, what they must be told behind a proxy,
+//! whether their own clients can present a certificate.
 //!
 //! The data is `apps.kdl` beside this file. Of that, an app is read when it is named first, and once; tests see to it that
 //! all of it can be read, and that docs/apps.md shows it. It is held as it was written: `resolve` knows what a path may be.
 
+mod app;
 mod dns;
+mod own;
 mod read;
+
+pub use app::App;
+pub(crate) use app::{ClientKind, SharePath};
 
 pub(crate) use dns::dns_provider;
 pub use dns::{DnsProvider, DnsSetting, dns_providers};
+pub use own::Catalogue;
+pub(crate) use read::apps as read;
 
 use std::sync::{LazyLock, OnceLock};
 
-use crate::parse::declaration::Text;
 use crate::source::Source;
-
-#[derive(Debug, PartialEq, Eq)]
-pub struct App {
-    /// Its name in a declaration.
-    pub name: String,
-    /// Its name as its makers write it.
-    pub title: String,
-    /// The port that it listens on unless it is told otherwise.
-    pub port: Option<Claim<u16>>,
-    /// The largest body that it wants a proxy to let through.
-    pub uploads: Option<Claim<String>>,
-    pub websockets: Option<Claim<()>>,
-    /// The manifest of its web app, which browsers fetch without a certificate.
-    pub manifest: Option<Claim<Text>>,
-    /// What has to be open for its share links to work.
-    pub share: Vec<Claim<SharePath>>,
-    /// What a user needs to know about its own clients and certificates.
-    pub clients: Vec<Claim<String>>,
-}
-
-/// Something said of an app.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Claim<T> {
-    pub value: T,
-    /// Where it is documented or reported.
-    pub source: String,
-}
-
-/// A path that share links need.
-#[derive(Debug, PartialEq, Eq)]
-pub struct SharePath {
-    pub path: Text,
-    /// The methods, where not GET and HEAD.
-    pub methods: Option<Text>,
-}
 
 const TEXT: &str = include_str!("apps.kdl");
 
@@ -108,7 +79,7 @@ mod tests {
     #[test]
     fn the_built_in_catalogue_can_be_read() {
         let immich = app("immich").unwrap();
-        assert_eq!(immich.title, "Immich");
+        assert_eq!(immich.title.value, "Immich");
         assert!(names().is_sorted());
         assert_eq!(app("nothing"), None);
     }
@@ -119,13 +90,13 @@ mod tests {
         let said = |app: &App| {
             let shares = app.share.iter().map(|share| &share.value.path.value);
             (
-                app.name.clone(),
-                app.title.clone(),
+                app.name.value.clone(),
+                app.title.value.clone(),
                 shares.cloned().collect::<Vec<_>>(),
             )
         };
         assert!(apps().map(said).eq(whole.iter().map(said)));
-        assert!(names().eq(whole.iter().map(|app| &*app.name)));
+        assert!(names().eq(whole.iter().map(|app| &*app.name.value)));
     }
 
     #[test]
@@ -133,7 +104,7 @@ mod tests {
         let entries = entries(TEXT);
         assert!(entries.iter().all(|entry| entry.read.get().is_none()));
         let named = entries.iter().find(|entry| entry.name == "immich");
-        assert_eq!(named.unwrap().app().title, "Immich");
+        assert_eq!(named.unwrap().app().title.value, "Immich");
         let read = entries.iter().filter(|entry| entry.read.get().is_some());
         assert_eq!(read.count(), 1);
     }
@@ -161,6 +132,59 @@ mod tests {
             read(|app| usize::from(app.manifest.is_some()))
         );
         assert_eq!(written("share"), read(|app| app.share.len()));
+        assert_eq!(
+            written("links"),
+            read(|app| usize::from(app.links.is_some()))
+        );
+        assert_eq!(written("tell"), read(|app| app.tell.len()));
         assert_eq!(written("clients"), read(|app| app.clients.len()));
+    }
+
+    /// Nobody could check a line that does not say where it was read, or know how old it is.
+    #[test]
+    fn every_line_says_its_source_and_when_it_was_read() {
+        let mut lines = 0;
+        for app in apps() {
+            let mut said = |source: &Option<String>, checked: Option<jiff::civil::Date>| {
+                lines += 1;
+                assert!(source.is_some(), "{}", app.name.value);
+                assert!(checked.is_some(), "{}", app.name.value);
+            };
+            app.port.iter().for_each(|c| said(&c.source, c.checked));
+            app.uploads.iter().for_each(|c| said(&c.source, c.checked));
+            app.websockets
+                .iter()
+                .for_each(|c| said(&c.source, c.checked));
+            app.manifest.iter().for_each(|c| said(&c.source, c.checked));
+            app.links.iter().for_each(|c| said(&c.source, c.checked));
+            app.share.iter().for_each(|c| said(&c.source, c.checked));
+            app.tell.iter().for_each(|c| said(&c.source, c.checked));
+            app.clients.iter().for_each(|c| said(&c.source, c.checked));
+        }
+        assert!(lines > 200, "{lines}");
+    }
+
+    /// A guide shows a note where it concerns somebody, among others: the note says itself what it is about.
+    #[test]
+    fn a_note_begins_with_what_it_is_about() {
+        for note in apps().flat_map(|app| &app.clients) {
+            let note = &note.value;
+            let title = note.on.map(ClientKind::title);
+            let begins = |title: &str| {
+                let rest = note.text.strip_prefix(title);
+                rest.is_some_and(|rest| rest.starts_with([':', ',']))
+            };
+            match title {
+                Some(title) => assert!(begins(title), "{}", note.text),
+                None => {
+                    let named = ClientKind::WORDS.map(|word| ClientKind::from_word(word).unwrap());
+                    assert!(
+                        !named.iter().any(|kind| begins(kind.title())),
+                        "{}",
+                        note.text
+                    );
+                }
+            }
+        }
     }
 }

@@ -568,15 +568,15 @@ pub(super) struct Verify {
     /// Connect to this address for a host, as in curl; `*` for any host; may be repeated
     #[arg(long, value_name = "HOST:PORT:ADDR", requires = "live")]
     pub resolve: Vec<Resolve>,
-    /// The port of HTTPS
-    #[arg(long, value_name = "N", default_value = "443", value_parser = clap::value_parser!(u16).range(1..))]
-    pub port: u16,
+    /// The port of HTTPS [default: as declared, 443 unless `port` says another]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
     /// The port of HTTP, where only redirects may answer
     #[arg(long, value_name = "N", default_value = "80", value_parser = clap::value_parser!(u16).range(1..))]
     pub http_port: u16,
-    /// The port of Caddy's admin endpoint, which may answer on loopback only
-    #[arg(long, value_name = "N", default_value = "2019", value_parser = clap::value_parser!(u16).range(1..))]
-    pub admin_port: u16,
+    /// The port of Caddy's admin endpoint, which may answer on loopback only [default: as declared, 2019 unless `admin` says another]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub admin_port: Option<u16>,
     /// A service that answers with the headers it got, as traefik/whoami does: check what it is told
     /// about visitors [default path: /]
     #[arg(long, value_name = "SERVICE[=PATH]", requires = "live")]

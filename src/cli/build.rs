@@ -189,7 +189,7 @@ fn seen<'a>(
         options,
         out: &inputs.out,
         clock: *clock,
-        span: Span::around(clock.now, before, history),
+        span: Span::around(clock.now, &inputs.homelab, before, history),
         memory,
     })
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::arguments::Exposure as Arguments;
-use super::report;
+use super::{clock, report};
 use crate::build;
 use crate::derive::{Edge, Exposure, Recipe};
 use crate::diagnostic::{Failure, Fault};
@@ -25,7 +25,11 @@ pub(super) fn exposure(arguments: &Arguments) -> Result<(), Failure> {
     let active = lock.as_ref().map(Lock::active).unwrap_or_default();
     for (_, device) in homelab.enrolled() {
         let id = &device.id;
-        if !active.contains_key(id) {
+        let is_over = match device.until {
+            Some(until) => until.is_over(clock::read()?.now),
+            None => false,
+        };
+        if !active.contains_key(id) && !is_over {
             report::note(format_args!(
                 "{id} has no certificate yet, and is left out: the next build issues one."
             ));

@@ -26,11 +26,29 @@ pub(super) fn renew(arguments: &Renew) -> Result<(), Failure> {
         }
         return Ok(());
     }
+    let now = clock::now_to_issue()?;
+    for device in &arguments.devices {
+        build::refuse_over(homelab, device, now)?;
+    }
     let devices: Vec<DeviceId> = match (arguments.all, arguments.due) {
-        (true, _) => lock.active().into_keys().cloned().collect(),
-        (_, true) => build::due(homelab, &lock, clock::now_to_issue()?),
+        (true, _) => {
+            let is_over = |id: &&DeviceId| homelab.device(id).is_some_and(|d| d.is_over(now));
+            let all = lock.active().into_keys().filter(|id| !is_over(id));
+            all.cloned().collect()
+        }
+        (_, true) => build::due(homelab, &lock, now),
         _ => arguments.devices.clone(),
     };
+    if arguments.all || arguments.due {
+        for (guest, until) in build::guests(homelab, &lock, now) {
+            let is_left = !devices.contains(&guest);
+            if is_left {
+                report::result(format_args!(
+                    "left {guest} as it is: its last day is {until}, as `until` says"
+                ));
+            }
+        }
+    }
     if devices.is_empty() {
         report::result("nothing is due");
         return build_after(&inputs, &arguments.make, &LockOperation::Nothing);

@@ -183,10 +183,27 @@ fn row(status: &Status, device: &DeviceStatus) -> [String; 5] {
             let until = dates::moment(until);
             format!("install the new file by {until}; the older one works until then")
         }
+        (State::Valid | State::Due, _) if device.outlives_until => match device.until {
+            Some(until) => format!("{} makes it end on {until}", renew()),
+            None => renew(),
+        },
         (State::Valid, None) if device.other_key => {
             format!("{} makes the kind of key that is declared", renew())
         }
-        (State::Valid, None) => String::new(),
+        (State::Valid, None) => {
+            let ends = device
+                .certificate
+                .as_ref()
+                .map(|certificate| certificate.not_after);
+            let last = device.until.filter(|until| ends >= Some(until.end()));
+            last.map_or_else(String::new, |until| {
+                format!("its last day is {until}: it is not renewed")
+            })
+        }
+        (State::Ended, _) => match device.until {
+            Some(until) => format!("its last day was {until}: delete its line"),
+            None => String::new(),
+        },
         (State::Early, _) => {
             let authority = status.authority.as_ref().map(|authority| authority.state);
             let remedy = match authority {
@@ -214,7 +231,7 @@ fn row(status: &Status, device: &DeviceStatus) -> [String; 5] {
 
 fn style(state: State) -> Style {
     match state {
-        State::Valid | State::Installed | State::Revoked => Style::new(),
+        State::Valid | State::Installed | State::Revoked | State::Ended => Style::new(),
         State::Due | State::Unissued | State::Unrecorded | State::Undeclared => {
             AnsiColor::Yellow.on_default()
         }
@@ -233,6 +250,7 @@ fn summary(status: &Status) -> String {
         State::Due,
         State::Early,
         State::Expired,
+        State::Ended,
         State::Unissued,
         State::Revoked,
         State::Undeclared,
@@ -249,6 +267,10 @@ fn summary(status: &Status) -> String {
     let other = status.devices.iter().filter(|d| d.other_key).count();
     if other > 0 {
         counted.push(format!("{other} with another kind of key than declared"));
+    }
+    let outlives = status.devices.iter().filter(|d| d.outlives_until).count();
+    if outlives > 0 {
+        counted.push(format!("{outlives} with a certificate beyond the last day"));
     }
     let devices = match counted.as_slice() {
         [] => String::from("no devices"),

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::lock::{Authority, Issued, Lock};
-use crate::model::{Domain, Homelab};
+use crate::model::{Device, Domain, Homelab};
 use crate::status::due_from;
 
 #[derive(Debug, Serialize)]
@@ -32,8 +32,10 @@ impl Calendar {
     /// The reminders of a homelab's certificates.
     pub(crate) fn new(homelab: &Homelab, lock: &Lock) -> Calendar {
         let active = lock.active();
-        let devices = homelab.devices().filter_map(|(_, d)| active.get(&d.id));
-        let of_device = |issued: &&Issued| device(issued, homelab);
+        let devices = homelab
+            .devices()
+            .filter_map(|(_, d)| Some((d, active.get(&d.id)?)));
+        let of_device = |(known, issued): (&Device, &&Issued)| device(known, issued, homelab);
         let mut events: Vec<Event> = devices.flat_map(of_device).collect();
         events.extend(lock.trusted().filter_map(|found| authority(found, homelab)));
         events.sort_by(|a, b| (a.start, &a.uid).cmp(&(b.start, &b.uid)));
@@ -44,7 +46,7 @@ impl Calendar {
     }
 }
 
-fn device(issued: &Issued, homelab: &Homelab) -> [Event; 2] {
+fn device(device: &Device, issued: &Issued, homelab: &Homelab) -> Vec<Event> {
     let (domain, renew) = (&homelab.domain, &homelab.validity.renew);
     let (name, validity, id) = (&issued.device, issued.validity, issued.id);
     let event = |what: &str, start, summary, description| Event {
@@ -54,7 +56,14 @@ fn device(issued: &Issued, homelab: &Homelab) -> [Event; 2] {
         summary,
         description,
     };
-    [
+    if let Some(last_day) = device.last_day_of(validity.not_after()) {
+        let description = format!(
+            "Its last day, {last_day}, is over. Delete its line in homelab.kdl, build, and deploy out/edge/."
+        );
+        let summary = format!("{name}: its certificate ends");
+        return vec![event("end", validity.not_after(), summary, description)];
+    }
+    vec![
         event(
             "due",
             due_from(&validity, renew),

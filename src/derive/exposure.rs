@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::edge::{
-    self, Condition, Device, Edge, Guard, Handler, OpenHoles, Person, Public, Site, Sites,
+    self, Condition, Device, Edge, Extras, Guard, Handler, OpenHoles, Person, Public, Site, Sites,
 };
 use crate::model::{Behind, CertificateMode, Forwarding};
 
@@ -138,6 +138,16 @@ pub(crate) const ALL: &str = "(all)";
 /// What the landing page is called where services have their names. No service is called so.
 pub(crate) const LANDING: &str = "(landing page)";
 
+/// What hosts are called that nobody declares. No service is called so.
+pub(crate) const FALLBACK: &str = "(fallback)";
+
+fn with_port(host: impl std::fmt::Display, extras: &Extras) -> String {
+    match extras.port {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_string(),
+    }
+}
+
 impl Exposure {
     /// What this edge exposes, where its files are made with these templates of the user's own.
     pub(crate) fn of(edge: &Edge, templates: &[String]) -> Exposure {
@@ -157,6 +167,7 @@ impl Exposure {
             unchecked: unchecked_of_all(templates, holes.as_ref()),
         };
         exposure.landing(sites);
+        exposure.fallback(sites);
         for site in &sites.sites {
             exposure.site(site, &sites.audiences);
         }
@@ -167,7 +178,7 @@ impl Exposure {
         let Some(landing) = &edge.landing else {
             return;
         };
-        let hosts = vec![landing.host.to_string()];
+        let hosts = vec![with_port(&landing.host, &landing.extras)];
         if landing.is_shown_at_home() {
             self.without_certificate.push(Opening {
                 service: LANDING.to_owned(),
@@ -202,9 +213,28 @@ impl Exposure {
         });
     }
 
+    /// What is answered for hosts that nobody declares is open to everybody.
+    fn fallback(&mut self, edge: &Sites) {
+        let Some(undeclared) = &edge.undeclared else {
+            return;
+        };
+        if undeclared.answer.is_some() {
+            let all = format!("*.{}", edge.domain);
+            self.without_certificate.push(Opening {
+                service: FALLBACK.to_owned(),
+                hosts: vec![with_port(all, &undeclared.extras)],
+                from: OpenFrom::Everywhere,
+                path: WHOLE.to_owned(),
+                methods: Vec::new(),
+                share_link: false,
+            });
+        }
+    }
+
     fn site(&mut self, site: &Site, audiences: &[edge::Audience]) {
         let service = site.service.to_string();
-        let hosts: Vec<String> = site.hosts.iter().map(ToString::to_string).collect();
+        let hosts = site.hosts.iter();
+        let hosts: Vec<String> = hosts.map(|host| with_port(host, &site.extras)).collect();
         let mut open: Vec<Open<'_>> = site.handlers.iter().flat_map(open).collect();
         // What is open as a whole comes first, as `/*` comes before every other path.
         open.sort_by_key(|open| open.path);

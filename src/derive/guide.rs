@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::catalogue::{self, App, Claim};
+use crate::catalogue::{App, ClientKind};
 use crate::dates::{self, Shown};
 use crate::lock::{Issued, State};
 use crate::model::{
-    Admission, Device, DisplayName, Domain, Email, Homelab, Language, Lifetime, MadeKey, Name,
-    Person, Platform, Service,
+    Admission, Device, DisplayName, Domain, Email, Homelab, Language, LastDay, Lifetime, MadeKey,
+    Name, Person, Platform, Service,
 };
 use crate::pki::Validity;
 use crate::status::due_from;
@@ -45,6 +45,9 @@ pub(crate) struct DevicePart {
     pub expires: Shown,
     /// From when on it is to be renewed.
     pub renew_from: Shown,
+    /// Its last day, where it is not to be renewed beyond it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_day: Option<LastDay>,
     /// The certificates that it replaces and that go on working for a while, the newest first.
     pub older: Vec<OlderPart>,
     /// SHA-256 of the certificate, in hexadecimal pairs as certificate viewers show it.
@@ -175,6 +178,7 @@ impl DevicePart {
             issued: dates::day(issued.validity.not_before()),
             expires: end(&issued.validity),
             renew_from: dates::day(due_from(&issued.validity, renew)),
+            last_day: device.last_day_of(issued.validity.not_after()),
             older: older.collect(),
             fingerprint: issued.fingerprint.in_pairs(":"),
             rsa: issued.made_key() == Some(MadeKey::Rsa),
@@ -214,7 +218,7 @@ impl<'h> Guides<'h> {
             if let Some(known) = self.links.get(&key) {
                 return Some(Arc::clone(known));
             }
-            let link = Arc::new(link(service, admission, &key.2)?);
+            let link = Arc::new(link(homelab, service, admission, &key.2)?);
             self.links.insert(key, Arc::clone(&link));
             Some(link)
         });
@@ -230,7 +234,12 @@ impl<'h> Guides<'h> {
 }
 
 /// What is said of a service to those who may use it so, from devices of these platforms.
-fn link(service: &Service, admission: Admission, platforms: &[Platform]) -> Option<ServiceLink> {
+fn link(
+    homelab: &Homelab,
+    service: &Service,
+    admission: Admission,
+    platforms: &[Platform],
+) -> Option<ServiceLink> {
     let (with_certificate, at_home, everyone) = match admission {
         Admission::Nowhere => return None,
         Admission::Everyone => (false, false, true),
@@ -238,10 +247,10 @@ fn link(service: &Service, admission: Admission, platforms: &[Platform]) -> Opti
         Admission::WithCertificate { lan } => (true, lan, false),
     };
     let app = service.app.as_ref().filter(|_| with_certificate);
-    let app = app.and_then(|name| catalogue::app(name.as_str()));
+    let app = app.and_then(|name| homelab.catalogue.app(name.as_str()));
     Some(ServiceLink {
         title: service.title.clone(),
-        addresses: super::addresses(service),
+        addresses: super::addresses(service, &homelab.edge),
         with_certificate,
         at_home,
         everyone,
@@ -251,50 +260,36 @@ fn link(service: &Service, admission: Admission, platforms: &[Platform]) -> Opti
 
 /// What is known about an app's own clients, as far as it concerns one of these platforms.
 fn notes(app: &App, platforms: &[Platform]) -> Vec<String> {
-    let concerns = |note: &&Claim<String>| platforms.iter().any(|p| is_about(&note.value, *p));
-    let notes = app.clients.iter().filter(concerns);
-    notes.map(|note| note.value.clone()).collect()
+    let concerns = |on: ClientKind| platforms.iter().any(|p| is_about(on, *p));
+    let notes = app.clients.iter().map(|note| &note.value);
+    let notes = notes.filter(|note| note.on.is_none_or(concerns));
+    notes.map(|note| note.text.clone()).collect()
 }
 
-/// Whether a note of the catalogue is about a platform: it begins with the name of the kind of device
-/// that it is about, or is about all.
-fn is_about(note: &str, platform: Platform) -> bool {
+/// Whether what is said of a kind of device concerns a platform.
+fn is_about(on: ClientKind, platform: Platform) -> bool {
     use Platform::{Android, Chromeos, Firefox, Ios, Ipados, Linux, Macos, Other, Wearos, Windows};
-    let kinds: [(&str, &[Platform]); 4] = [
-        ("Android", &[Android]),
-        ("iPhone and iPad", &[Ios, Ipados]),
-        ("Wear OS", &[Wearos]),
-        ("Computers", &[Macos, Windows, Linux, Chromeos, Firefox]),
-    ];
-    let kind = kinds.iter().find(|(kind, _)| {
-        let rest = note.strip_prefix(kind);
-        rest.is_some_and(|rest| rest.starts_with([':', ',']))
-    });
-    platform == Other || kind.is_none_or(|(_, of)| of.contains(&platform))
+    match platform {
+        Android => on == ClientKind::Android,
+        Ios | Ipados => on == ClientKind::Ios,
+        Wearos => on == ClientKind::WearOs,
+        Macos | Windows | Linux | Chromeos | Firefox => on == ClientKind::Computers,
+        Other => true,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A kind of device that is not known here would be shown to everybody.
     #[test]
-    fn the_notes_of_the_catalogue_say_what_they_are_about_in_known_words() {
-        let notes = crate::catalogue::apps().flat_map(|app| &app.clients);
-        let about_all: Vec<&str> = notes
-            .map(|note| note.value.as_str())
-            .filter(|note| {
-                Platform::ALL
-                    .iter()
-                    .all(|platform| is_about(note, *platform))
-            })
-            .collect();
-        let with_colon = about_all
-            .iter()
-            .filter(|note| note.find(':').is_some_and(|at| at < 20));
-        assert_eq!(with_colon.collect::<Vec<_>>(), [&""; 0]);
-        assert!(!is_about("Android: x", Platform::Ios));
-        assert!(is_about("Android, calendars: x", Platform::Android));
-        assert!(is_about("Android: x", Platform::Other));
+    fn people_are_told_of_the_devices_that_they_have() {
+        let app = crate::catalogue::app("home-assistant").unwrap();
+        let said = |platform| notes(app, &[platform]).concat();
+        assert!(said(Platform::Android).contains("Android:"));
+        assert!(!said(Platform::Android).contains("iPhone"));
+        assert!(said(Platform::Ipados).starts_with("iPhone and iPad:"));
+        assert!(said(Platform::Other).contains("Android:"));
+        assert!(said(Platform::Other).contains("Wear OS:"));
     }
 }

@@ -8,9 +8,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{DeviceFile, Exposure, OpenFrom, UncheckedKind};
+use crate::catalogue::App;
 use crate::lock::{Authority, Issued, Lock, State};
 use crate::model::{
-    CertificateMode, Device, DeviceId, DisplayName, Domain, Email, Homelab, Language, Name,
+    CertificateMode, Device, DeviceId, DisplayName, Domain, Edge, Email, Homelab, Language, Name,
+    Service,
 };
 use crate::status::due_from;
 
@@ -70,6 +72,9 @@ pub(crate) struct Term {
     pub renew_from: Option<Timestamp>,
     /// Until when it is let in.
     pub until: Timestamp,
+    /// Whether that is its last day, as it is declared.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_last_day: bool,
 }
 
 /// A service on the admin's page.
@@ -89,6 +94,22 @@ pub(crate) struct IndexService {
     pub certificate_required: bool,
     /// Who may with a certificate, by the name among [`Index::audiences`]; none where nobody may.
     pub audience: Option<String>,
+    /// What its app itself must be told.
+    pub tell: Vec<IndexTell>,
+    /// What the share links that are open do and do not, where that is not all.
+    pub links: Option<String>,
+}
+
+/// A setting of an app.
+#[derive(Debug, Serialize)]
+pub(crate) struct IndexTell {
+    pub setting: String,
+    /// Where it is set; none where the catalogue does not say.
+    pub place: Option<String>,
+    /// What is the matter without it.
+    pub why: Option<String>,
+    /// What the app answers without it.
+    pub answers: Option<u16>,
 }
 
 /// A path that is open to everyone.
@@ -167,24 +188,51 @@ fn services(homelab: &Homelab, exposure: Option<&Exposure>) -> Vec<IndexService>
     let open: BTreeSet<(&str, OpenFrom)> = { open.iter() }
         .map(|opening| (&*opening.service, opening.from))
         .collect();
+    let links: BTreeSet<&str> = { without.iter() }
+        .filter(|opening| opening.share_link)
+        .map(|opening| &*opening.service)
+        .collect();
     let in_part: BTreeSet<&str> = in_part.iter().map(|opening| &*opening.service).collect();
     let services = homelab.services.values().map(|service| {
         let name = service.name.as_str();
         let whole = |from: OpenFrom| open.contains(&(name, from));
         let guarded = with.get(name);
+        let app = service.app.as_ref();
+        let app = app.and_then(|name| homelab.catalogue.app(name.as_str()));
+        let said = app.and_then(|app| app.links.as_ref());
+        let said = said.filter(|_| links.contains(name));
         IndexService {
             name: service.name.clone(),
             title: service.title.clone(),
-            addresses: super::addresses(service),
+            addresses: super::addresses(service, &homelab.edge),
             everyone: whole(OpenFrom::Everywhere),
             at_home: whole(OpenFrom::Lan),
             open_paths: in_part.contains(name),
             certificate_required: guarded
                 .is_some_and(|g| g.certificate == CertificateMode::Required),
             audience: guarded.and_then(|guarded| guarded.audience.clone()),
+            tell: app
+                .map(|app| told(app, service, &homelab.edge))
+                .unwrap_or_default(),
+            links: said.map(|links| links.value.clone()),
         }
     });
     services.collect()
+}
+
+/// What an app must be told that is served at this service's first address.
+fn told(app: &App, service: &Service, edge: &Edge) -> Vec<IndexTell> {
+    let addresses = super::addresses(service, edge);
+    let address = addresses.first().map_or("", String::as_str);
+    let host = address.trim_start_matches("https://").trim_end_matches('/');
+    let tell = app.tell.iter().map(|claim| &claim.value);
+    let tell = tell.map(|tell| IndexTell {
+        setting: tell.setting(host),
+        place: tell.place.clone(),
+        why: tell.why.clone(),
+        answers: tell.answers,
+    });
+    tell.collect()
 }
 
 fn index_device(
@@ -201,6 +249,7 @@ fn index_device(
             from: issued.validity.not_before(),
             renew_from: None,
             until: until.min(issued.validity.not_after()),
+            is_last_day: false,
         }),
         State::Active | State::Revoked { .. } | State::Blocked { .. } => None,
     });
@@ -212,8 +261,10 @@ fn index_device(
         term: active.map(|issued| Term {
             name: issued.device.common_name(),
             from: issued.validity.not_before(),
-            renew_from: Some(due_from(&issued.validity, &homelab.validity.renew)),
+            renew_from: (device.last_day_of(issued.validity.not_after()).is_none())
+                .then(|| due_from(&issued.validity, &homelab.validity.renew)),
             until: issued.validity.not_after(),
+            is_last_day: device.last_day_of(issued.validity.not_after()).is_some(),
         }),
         older: older.collect(),
     }
@@ -225,5 +276,6 @@ fn authority(authority: &Authority) -> Term {
         from: authority.validity.not_before(),
         renew_from: None,
         until: authority.validity.not_after(),
+        is_last_day: false,
     }
 }

@@ -68,7 +68,7 @@ pub(crate) enum Recipe {
     Caddyfile {
         domain: Domain,
     },
-    Globals(Globals),
+    Globals(Box<Globals>),
     /// The policy.
     Sites(Box<Sites>),
     /// What visitors are shown in place of a service.
@@ -278,7 +278,7 @@ pub(crate) fn edge(homelab: &Homelab, lock: &Lock, templates: &[String]) -> Edge
         ),
         public(
             path("edge/globals.caddyfile"),
-            Recipe::Globals(edge.globals),
+            Recipe::Globals(Box::new(edge.globals)),
         ),
         public(path("edge/pages.caddyfile"), Recipe::Pages(edge.pages)),
         public(
@@ -307,8 +307,8 @@ pub(crate) fn edge(homelab: &Homelab, lock: &Lock, templates: &[String]) -> Edge
 }
 
 /// Where a service is to be opened: at least one address.
-fn addresses(service: &Service) -> Vec<String> {
-    let hosts = service.hosts.iter();
+fn addresses(service: &Service, edge: &crate::model::Edge) -> Vec<String> {
+    let hosts = service.authorities(edge);
     hosts.map(|host| format!("https://{host}/")).collect()
 }
 

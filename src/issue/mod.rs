@@ -306,6 +306,7 @@ fn leaf_validity(
     now: Timestamp,
 ) -> Result<Validity, CredentialError> {
     let ends = end(&new.validity, now)?.min(authority.validity.not_after());
+    let ends = new.until.map_or(ends, |until| ends.min(until.end()));
     // An authority that was made elsewhere may have begun just now.
     let begins = begin(now).max(authority.validity.not_before());
     validity(&new.device.to_string(), begins, ends)

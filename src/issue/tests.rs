@@ -13,6 +13,7 @@ fn issued(kind: MadeKey) -> (Keyring, Authority, Vec<Issued>) {
     let authority = new_authority(&root, id, &domain, &Lifetime::new("10y").unwrap(), now).unwrap();
     let keyring = Keyring::of(root);
     let devices = ["alice/pixel", "bob/iphone"].map(|device| NewDevice {
+        until: None,
         device: device.parse().unwrap(),
         email: Email::new("alice@home.example.com").unwrap(),
         validity: lifetime.clone(),

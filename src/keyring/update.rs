@@ -73,7 +73,9 @@ impl<'a> Updating<'a> {
                 let changes = LockChanges::default();
                 return Ok(Updated { lock, changes });
             }
-            let update = Update::of(lock, facts.homelab, facts.requested, &[], Taken::default());
+            let taken = Taken::default();
+            let now = clock.now;
+            let update = Update::of(lock, facts.homelab, facts.requested, &[], taken, now);
             facts.complete(update, keyring, clock)
         };
         let (updated, opened) = match self.means.first_from_command(self.workspace)? {
@@ -114,7 +116,8 @@ impl<'a> Updating<'a> {
             history,
             ..
         } = self.facts;
-        let update = Update::of(lock, homelab, requested, &history.installed, taken);
+        let now = self.clock.now;
+        let update = Update::of(lock, homelab, requested, &history.installed, taken, now);
         let mut updated = if update.is_settled() {
             // A merge may have left it in another form than the one that is written.
             update.settled()
@@ -154,15 +157,12 @@ impl<'a> Updating<'a> {
         unconfirmed.map(Some).map_err(Failure::environment)
     }
 
-    /// Does to the lock what was ordered, and shuts out older certificates whose time is over.
+    /// Does to the lock what was ordered, and shuts out older certificates whose time is over, and devices whose last day is.
     fn carry_out(
         &mut self,
         operation: &LockOperation<Wanted>,
         lock: &mut Lock,
     ) -> Result<Taken, Failure> {
-        if operation.is_nothing() && !lock.has_superseded() {
-            return Ok(Taken::default());
-        }
         let now = if operation.is_nothing() {
             // It writes no dates, and a late end of an older certificate is made up for by the next build.
             self.clock.now

@@ -6,7 +6,7 @@ use std::slice;
 use jiff::Timestamp;
 
 use super::{Issued, Lock, State};
-use crate::model::{DeviceId, Email, Homelab, Lifetime, MadeKey};
+use crate::model::{DeviceId, Email, Homelab, LastDay, Lifetime, MadeKey};
 use crate::pki::PublicKey;
 
 /// The keys that devices have made, by device.
@@ -37,6 +37,8 @@ pub(crate) struct NewDevice {
     pub device: DeviceId,
     pub email: Email,
     pub validity: Lifetime,
+    /// Its last day, beyond which no certificate of it goes.
+    pub until: Option<LastDay>,
     pub key: NewKey,
 }
 
@@ -78,9 +80,14 @@ impl Reconciliation {
 }
 
 /// Compares what is declared with what has been issued. `own_keys` has the key of each device that is declared to have
-/// made its own.
-pub(crate) fn reconcile(homelab: &Homelab, lock: &Lock, own_keys: &OwnKeys) -> Reconciliation {
-    let issue = lock.unissued(homelab, own_keys);
+/// made its own. At `now` nothing is issued to a device whose last day is over.
+pub(crate) fn reconcile(
+    homelab: &Homelab,
+    lock: &Lock,
+    own_keys: &OwnKeys,
+    now: Timestamp,
+) -> Reconciliation {
+    let issue = lock.unissued(homelab, own_keys, now);
     let revoke = lock.undeclared(homelab);
     let admitted = lock.admitted();
     let loses = |id: &&DeviceId| admitted.contains_key(id);
@@ -96,14 +103,16 @@ pub(crate) fn reconcile(homelab: &Homelab, lock: &Lock, own_keys: &OwnKeys) -> R
 }
 
 impl Lock {
-    fn unissued(&self, homelab: &Homelab, own_keys: &OwnKeys) -> Vec<NewDevice> {
+    fn unissued(&self, homelab: &Homelab, own_keys: &OwnKeys, now: Timestamp) -> Vec<NewDevice> {
         let (active, blocked) = (self.active(), self.blocked());
         let is_new = |id: &DeviceId| !active.contains_key(id) && !blocked.contains(id);
-        let new = homelab.enrolled().filter(|(_, device)| is_new(&device.id));
+        let new = homelab.enrolled();
+        let new = new.filter(|(_, device)| is_new(&device.id) && !device.is_over(now));
         new.map(|(person, device)| NewDevice {
             device: device.id.clone(),
             email: person.email.clone(),
             validity: device.validity.clone(),
+            until: device.until,
             key: match device.made_key() {
                 Some(kind) => NewKey::Derived(kind),
                 None => NewKey::Own(
@@ -221,6 +230,37 @@ impl Lock {
         }
     }
 
+    /// Holds the certificates of devices to their last days, which may have been declared after they were issued: those that
+    /// would go on are shut out once it is over, and older ones are let in no longer than that. Gives whose were shut out.
+    pub fn keep_last_days(&mut self, homelab: &Homelab, now: Timestamp) -> Vec<DeviceId> {
+        let days = homelab.enrolled();
+        let days = days.filter_map(|(_, device)| Some((&device.id, device.until?)));
+        let days: BTreeMap<&DeviceId, LastDay> = days.collect();
+        let mut over = Vec::new();
+        for issued in &mut self.certificates {
+            let Some(day) = days.get(&issued.device) else {
+                continue;
+            };
+            let (begin, end) = (issued.validity.not_before(), issued.validity.not_after());
+            match issued.state {
+                State::Active | State::Superseded { .. } if day.is_over(now) && end > day.end() => {
+                    issued.state = State::Revoked {
+                        since: now.max(begin),
+                    };
+                    over.push(issued.device.clone());
+                }
+                State::Superseded { until } if until > day.end() => {
+                    issued.state = State::Superseded {
+                        until: day.end().max(begin),
+                    };
+                }
+                _ => {}
+            }
+        }
+        over.dedup();
+        over
+    }
+
     /// Shuts out what these devices have newer certificates of.
     pub fn finish(&mut self, devices: &[DeviceId], now: Timestamp) {
         self.close(now, |issued, _| devices.contains(&issued.device));
@@ -249,12 +289,6 @@ impl Lock {
             }
         }
         devices
-    }
-
-    /// Whether some certificate is let in beside a newer one.
-    pub fn has_superseded(&self) -> bool {
-        let mut states = self.certificates.iter().map(|issued| issued.state);
-        states.any(|state| matches!(state, State::Superseded { .. }))
     }
 
     /// Adds what has been issued, and drops retired certificates that have expired by `now`.

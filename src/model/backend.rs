@@ -5,6 +5,7 @@ use std::fmt;
 use http::Uri;
 use serde::Serialize;
 
+use super::extras::Respond;
 use super::path::PathPattern;
 use super::text::sayable;
 use super::upstream::{Trust, Upstreams};
@@ -18,6 +19,8 @@ pub enum Backend {
     Files(Files),
     /// Sends the visitor elsewhere.
     Redirect(Redirect),
+    /// Answers it by itself.
+    Respond(Respond),
 }
 
 impl Backend {
@@ -40,7 +43,7 @@ impl Backend {
             Backend::Proxy(Proxy { by_path, upstreams }) => {
                 is_so(upstreams) || by_path.iter().any(|(_, upstreams)| is_so(upstreams))
             }
-            Backend::Files(_) | Backend::Redirect(_) => false,
+            Backend::Files(_) | Backend::Redirect(_) | Backend::Respond(_) => false,
         }
     }
 }

@@ -27,6 +27,8 @@ impl CaddyVersion {
     /// The first that takes the key of an external account from its environment at run time. Older ones can have it put in where they
     /// read the file.
     pub const READS_EAB: CaddyVersion = CaddyVersion::release(11, 4);
+    /// The first that is asked for metrics among the options for all; Caddy takes them there from 2.9 on.
+    pub const METRICS: CaddyVersion = CaddyVersion::minor(10);
     /// The first whose known holes are all closed, by itself or by the generated file; `hole` has the
     /// table, and a test that holds the two against each other.
     pub const SAFE: CaddyVersion = CaddyVersion::release(11, 4);

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::caddy::CaddyVersion;
+use super::extras::{Admin, Fallback, LogTarget, Port};
 use super::issuance::{AcmeAuthority, OldestTls, SiteCertificates};
 use super::text::Email;
 
@@ -31,6 +32,18 @@ pub struct Edge {
     pub promised: Option<CaddyVersion>,
     /// Whether the domain itself shows visitors what they may use.
     pub landing: bool,
+    /// The port of HTTPS.
+    pub port: Port,
+    /// Where requests are written down.
+    pub log: Option<LogTarget>,
+    /// Whether files are made smaller on the way.
+    pub compress: bool,
+    /// Where Caddy's admin endpoint is.
+    pub admin: Admin,
+    /// Whether Caddy counts its requests.
+    pub metrics: bool,
+    /// What visitors of hosts get that nobody declares.
+    pub fallback: Option<Fallback>,
 }
 
 impl Edge {
@@ -104,6 +117,29 @@ impl IpRange {
             Ok(_) if prefix == 0 => Err("it covers every address"),
             Ok(range) => Ok(IpRange(range)),
         }
+    }
+
+    /// The range that was probably meant by a single address that ends as networks do: `192.168.0.0` is no visitor's.
+    pub(crate) fn meant(&self) -> Option<IpNet> {
+        if self.0.prefix_len() < self.0.max_prefix_len() {
+            return None;
+        }
+        let prefix = match self.0.addr() {
+            IpAddr::V4(address) => match address.octets() {
+                [_, 0, 0, 0] => 8,
+                [_, _, 0, 0] => 16,
+                [_, _, _, 0] => 24,
+                _ => return None,
+            },
+            IpAddr::V6(address) => match address.segments() {
+                [_, 0, 0, 0, 0, 0, 0, 0] => 8,
+                [_, _, 0, 0, 0, 0, 0, 0] => 32,
+                [_, _, _, 0, 0, 0, 0, 0] => 48,
+                [_, _, _, _, 0, 0, 0, 0] => 64,
+                _ => return None,
+            },
+        };
+        IpNet::new(self.0.addr(), prefix).ok()
     }
 
     /// Whether an address is one of them.

@@ -7,10 +7,12 @@ mod backend;
 mod caddy;
 mod edge;
 mod enrolment;
+mod extras;
 mod hole;
 mod host;
 mod issuance;
 mod language;
+mod last_day;
 mod lifetime;
 mod name;
 mod path;
@@ -20,12 +22,16 @@ mod text;
 mod upstream;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 pub(crate) use access::{Access, Admission, Allowed, CertificateMode};
 pub(crate) use backend::{Backend, ByteSize, Files, Header, HostPath, Proxy, Redirect, Timeout};
 pub(crate) use caddy::CaddyVersion;
 pub(crate) use edge::{Behind, Edge, Forwarding, IpRange};
 pub(crate) use enrolment::{Enrolment, MadeKey, RequestPath};
+pub(crate) use extras::{
+    Admin, Fallback, Health, HealthUri, LogTarget, Port, RequestHeader, Respond, ServiceLog,
+};
 pub(crate) use hole::holes_of;
 pub(crate) use host::{Domain, Host, is_public};
 pub(crate) use issuance::{
@@ -33,6 +39,7 @@ pub(crate) use issuance::{
     ProviderSettings, Resolver as DnsResolver, Setting, SiteCertificates, Variable,
 };
 pub(crate) use language::Language;
+pub(crate) use last_day::LastDay;
 pub(crate) use lifetime::{Lifetime, NotALifetime};
 pub(crate) use name::{DeviceId, Name, NotAName};
 pub use path::Methods;
@@ -44,6 +51,9 @@ pub(crate) use upstream::{
     Address, POLICIES, Scheme, Transport, Trust, UpstreamTls, Upstreams, is_upstream_host,
 };
 
+use jiff::Timestamp;
+
+use crate::catalogue::Catalogue;
 use crate::pki::Fingerprint;
 
 /// All that a declaration says.
@@ -56,6 +66,8 @@ pub struct Homelab {
     pub edge: Edge,
     pub people: BTreeMap<Name, Person>,
     pub services: BTreeMap<Name, Service>,
+    /// The apps that services name, the user's own among them.
+    pub catalogue: Arc<Catalogue>,
 }
 
 impl Homelab {
@@ -121,9 +133,27 @@ pub struct Device {
     pub enrolment: Enrolment,
     /// How long a certificate issued to it is valid.
     pub validity: Lifetime,
+    /// The day with which its certificate ends at the latest; none where it is renewed as long as it is declared.
+    pub until: Option<LastDay>,
 }
 
 impl Device {
+    /// Whether its last day is over.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| until.is_over(now))
+    }
+
+    /// When a certificate ends that is issued to it at a moment; none beyond the year 9999.
+    pub fn end_from(&self, now: Timestamp) -> Option<Timestamp> {
+        let end = self.validity.after(now)?;
+        Some(self.until.map_or(end, |until| end.min(until.end())))
+    }
+
+    /// Its last day, where a certificate that ends then reaches it: no renewal makes it longer.
+    pub fn last_day_of(&self, not_after: Timestamp) -> Option<LastDay> {
+        self.until.filter(|until| not_after >= until.end())
+    }
+
     /// The certificate that it has already, where nothing is issued to it.
     pub fn installed(&self) -> Option<&Fingerprint> {
         match &self.enrolment {
@@ -153,6 +183,14 @@ pub struct Service {
     /// Where its own certificate comes from, and which TLS it speaks, where it says so itself.
     pub certificates: Option<SiteCertificates>,
     pub oldest_tls: Option<OldestTls>,
+    /// The port of HTTPS, where it says so itself.
+    pub port: Option<Port>,
+    /// Where its requests are written down, where it says so itself.
+    pub log: Option<ServiceLog>,
+    /// Whether its files are made smaller on the way, where it says so itself.
+    pub compress: bool,
+    /// Headers that upstreams are told, in the order written.
+    pub request_headers: Vec<RequestHeader>,
     /// What it does with a request that is let in.
     pub backend: Backend,
     /// The largest body that a request may have.
@@ -168,6 +206,25 @@ pub struct Service {
 }
 
 impl Service {
+    pub fn port(&self, edge: &Edge) -> Port {
+        self.port.unwrap_or(edge.port)
+    }
+
+    /// Its hosts as they stand in an address, with the port where that has to be said.
+    pub fn authorities(&self, edge: &Edge) -> impl Iterator<Item = String> {
+        let port = self.port(edge);
+        self.hosts.iter().map(move |host| port.of(host))
+    }
+
+    /// Where its requests are written down.
+    pub fn log<'s>(&'s self, edge: &'s Edge) -> Option<&'s LogTarget> {
+        match &self.log {
+            None => edge.log.as_ref(),
+            Some(ServiceLog::Off) => None,
+            Some(ServiceLog::To(target)) => Some(target),
+        }
+    }
+
     /// Where its own certificate comes from, where that is not from where all others do.
     pub fn own_certificates(&self, edge: &Edge) -> Option<&SiteCertificates> {
         let own = self.certificates.as_ref();

@@ -7,6 +7,7 @@ use http::Uri;
 use serde::{Serialize, Serializer};
 
 use super::backend::{HostPath, Timeout};
+use super::extras::Health;
 use super::path::is_plain_prefix;
 
 /// Servers that answer alike, behind the edge.
@@ -23,6 +24,10 @@ pub struct Upstreams {
     pub policy: Option<&'static str>,
     /// Whether each part of an answer is passed on as it comes.
     pub stream: bool,
+    /// Whether they are told their own host in place of the visitor's word.
+    pub own_host: bool,
+    /// How they are asked whether they are well.
+    pub health: Option<Box<Health>>,
     /// How connections to them are made, as the lines of a `transport` block; none where all is as Caddy does by itself.
     #[serde(serialize_with = "lines_unless_usual")]
     pub transport: Transport,

@@ -10,7 +10,7 @@ use super::reader::Reader;
 use super::service::SERVICE;
 
 /// What the block of a node knows.
-fn block(name: &str) -> Option<&'static Known> {
+pub(super) fn block(name: &str) -> Option<&'static Known> {
     match name {
         "validity" => Some(&VALIDITY),
         "edge" => Some(&EDGE),

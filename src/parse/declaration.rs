@@ -3,11 +3,12 @@
 use std::mem;
 
 use super::document::Node;
+use super::extras::FallbackLine;
 use super::fields::Fields;
 use super::known::Known;
 use super::reader::Reader;
 pub(crate) use super::service::{
-    FilesLine, PublicLine, RedirectLine, ServiceBlock, TimeoutsLine, UpstreamLine,
+    FilesLine, RedirectLine, ServiceBlock, TimeoutsLine, UpstreamLine,
 };
 use super::unread::{Unread, has_unread, reach};
 use crate::source::{Span, Spanned};
@@ -61,6 +62,18 @@ pub(crate) struct EdgeBlock {
     pub certificate: Option<Text>,
     /// `landing`: where it stands.
     pub landing: Option<Span>,
+    /// The port of HTTPS.
+    pub port: Option<Spanned<i128>>,
+    /// Where requests are written down.
+    pub log: Option<Text>,
+    /// `compress`: where it stands.
+    pub compress: Option<Span>,
+    /// Where Caddy's admin endpoint is.
+    pub admin: Option<Text>,
+    /// `metrics`: where it stands.
+    pub metrics: Option<Span>,
+    /// What visitors of undeclared hosts get.
+    pub fallback: Option<FallbackLine>,
 }
 
 /// `behind "10.0.0.2" by="proxy-protocol"`.
@@ -162,6 +175,8 @@ pub(crate) struct DeviceLine {
     pub version: Option<Spanned<i128>>,
     /// How long its certificate is valid.
     pub validity: Option<Text>,
+    /// The day with which its certificate ends at the latest.
+    pub until: Option<Text>,
     /// The file that asks for a certificate of its own key.
     pub csr: Option<Text>,
     /// The certificate that it has already.
@@ -199,6 +214,12 @@ pub(super) const EDGE: Known = Known {
         "caddy",
         "certificate",
         "landing",
+        "port",
+        "log",
+        "compress",
+        "admin",
+        "metrics",
+        "fallback",
     ],
     many: &[],
 };
@@ -292,6 +313,31 @@ impl Reader {
                     let by = fields.text_property("by");
                     fields.finish("addresses");
                     block.behind = Some(BehindLine { proxies, by });
+                }
+                "port" => {
+                    let mut fields = self.fields(child);
+                    block.port = fields.integer("a port", "port 8443");
+                    fields.finish("one port");
+                }
+                "log" => {
+                    block.log = self.only_text(child, "where to", "log \"stderr\"");
+                }
+                "compress" => {
+                    self.fields(child).finish("nothing");
+                    block.compress = Some(child.span);
+                }
+                "admin" => {
+                    let example = "admin \"unix//run/caddy/admin.sock\"";
+                    block.admin = self.only_text(child, "an address", example);
+                }
+                "metrics" => {
+                    self.fields(child).finish("nothing");
+                    block.metrics = Some(child.span);
+                }
+                "fallback" => {
+                    let mut fields = self.fields(child);
+                    block.fallback = Some(FallbackLine::read(&mut fields));
+                    fields.finish("one text");
                 }
                 "landing" => {
                     self.fields(child).finish("nothing");
@@ -428,6 +474,7 @@ impl Reader {
         let platform = fields.text_property("platform");
         let version = fields.integer_property("version");
         let validity = fields.text_property("validity");
+        let until = fields.text_property("until");
         let csr = fields.text_property("csr");
         let fingerprint = fields.text_property("fingerprint");
         let key = fields.text_property("key");
@@ -437,6 +484,7 @@ impl Reader {
             platform,
             version,
             validity,
+            until,
             csr,
             fingerprint,
             key,

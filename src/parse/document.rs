@@ -33,6 +33,15 @@ pub(crate) struct Node {
 }
 
 impl Node {
+    /// One with no values.
+    pub(super) fn named(name: &Spanned<String>) -> Node {
+        Node {
+            name: name.clone(),
+            is_unread: false,
+            ..Node::unread(name.span.offset(), name.span.len())
+        }
+    }
+
     /// One that could not be read.
     fn unread(start: usize, length: usize) -> Node {
         Node {

@@ -1,10 +1,11 @@
 //! Takes one node apart: each value is asked for by name, and what nobody asked for is a mistake.
 
+use super::blocks::block;
 use super::document::{Node, Value};
 use super::habit::help_for_property;
 use super::reader::Reader;
 use crate::diagnostic::{did_you_mean, mistake};
-use crate::source::Spanned;
+use crate::source::{Span, Spanned};
 
 /// A node being taken apart. Call [`Fields::finish`], or [`Fields::finish_before_block`], when all that may be there
 /// has been asked for.
@@ -63,6 +64,18 @@ impl<'n, 'r> Fields<'n, 'r> {
         self.as_text(value?)
     }
 
+    /// The next argument, if there is one, which must be text.
+    pub(crate) fn optional_text(&mut self) -> Option<Spanned<String>> {
+        let argument = self.node.arguments.get(self.arguments_taken)?;
+        self.arguments_taken += 1;
+        self.as_text(argument)
+    }
+
+    /// Where the node stands.
+    pub(crate) fn span(&self) -> Span {
+        self.node.span
+    }
+
     /// All the remaining arguments, at least one, each text.
     pub(crate) fn texts(&mut self, what: &str, example: &str) -> Vec<Spanned<String>> {
         let mut texts: Vec<_> = self.text(what, example).into_iter().collect();
@@ -113,14 +126,38 @@ impl<'n, 'r> Fields<'n, 'r> {
         } = self.node;
         if block.is_some() {
             let node = &name.value;
+            let help = match self.as_properties() {
+                Some(written) => format!("these are properties: write `{written}`"),
+                None => "remove the braces and what is in them".into(),
+            };
             self.reader.refuse(mistake!(
                 "parse::unexpected-block",
                 "`{node}` has no block",
                 at(*span, "has one here"),
-                help("remove the braces and what is in them"),
+                help(help),
             ));
         }
         self.finish_before_block(takes);
+    }
+
+    /// The node with what stands in its block as the properties that it knows; none where there is anything else.
+    fn as_properties(&self) -> Option<String> {
+        let mut written = self.node.well_written();
+        for child in self.node.children() {
+            let known = self.properties_known.contains(&child.name.value.as_str());
+            let [value] = child.arguments.as_slice() else {
+                return None;
+            };
+            known.then_some(())?;
+            let child = Node {
+                properties: vec![(child.name.clone(), value.clone())],
+                ..Node::named(&child.name)
+            };
+            let property = child.well_written();
+            let (_, property) = property.split_once(' ')?;
+            written = format!("{written} {property}");
+        }
+        (!self.node.children().is_empty()).then_some(written)
     }
 
     /// Complains about every value that was not asked for. What stands in the block is read apart.
@@ -149,6 +186,9 @@ impl<'n, 'r> Fields<'n, 'r> {
         for (key, _) in properties.filter(|(key, _)| !is_known(&key.value)) {
             let name = &key.value;
             let help = match known {
+                [] if block(node).is_some_and(|block| block.words().any(|word| word == name)) => {
+                    format!("it is a line of its block: `{node} \"…\" {{ {name} \"…\"; }}`")
+                }
                 [] => format!("`{node}` has no properties"),
                 known => did_you_mean(name, known.iter().copied()),
             };

@@ -8,6 +8,7 @@ mod cursor;
 pub(crate) mod declaration;
 mod document;
 mod encoding;
+pub(crate) mod extras;
 mod fields;
 mod habit;
 mod known;

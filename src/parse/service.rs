@@ -2,6 +2,7 @@
 
 use super::declaration::{CertificatesLine, Text, TlsLine};
 use super::document::Node;
+use super::extras::{HealthLine, RequestHeaderLine, RespondLine};
 use super::fields::Fields;
 use super::known::Known;
 use super::reader::Reader;
@@ -52,6 +53,20 @@ pub(crate) struct ServiceBlock {
     pub headers: Vec<HeaderLine>,
     /// Lines of a Caddyfile, taken as they are.
     pub raw: Vec<Text>,
+    /// The port of HTTPS.
+    pub port: Option<Spanned<i128>>,
+    /// Where its requests are written down.
+    pub log: Option<Text>,
+    /// `compress`: where it stands.
+    pub compress: Option<Span>,
+    /// What the edge answers by itself.
+    pub respond: Option<RespondLine>,
+    /// How upstreams are asked whether they are well.
+    pub health: Option<HealthLine>,
+    /// Which host upstreams are told.
+    pub host_header: Option<Text>,
+    /// Headers that upstreams are told.
+    pub request_headers: Vec<RequestHeaderLine>,
 }
 
 /// `upstream "https://10.0.0.7:3000" verify=#false`.
@@ -136,6 +151,13 @@ impl ServiceBlock {
             header_underscores: None,
             headers: Vec::new(),
             raw: Vec::new(),
+            port: None,
+            log: None,
+            compress: None,
+            respond: None,
+            health: None,
+            host_header: None,
+            request_headers: Vec::new(),
         }
     }
 }
@@ -159,9 +181,15 @@ pub(super) const SERVICE: Known = Known {
         "max-body",
         "stream",
         "header-underscores",
+        "port",
+        "log",
+        "compress",
+        "respond",
+        "health",
+        "host-header",
     ],
     // Several `public` lines read better than one long one; the others say more than one thing each.
-    many: &["upstream", "public", "header", "raw"],
+    many: &["upstream", "public", "header", "request-header", "raw"],
 };
 
 impl Reader {
@@ -228,6 +256,23 @@ fn backend_line(
             });
             "`dial` and `response`"
         }
+        "respond" => {
+            service.respond = RespondLine::read(fields);
+            "one text"
+        }
+        "health" => {
+            service.health = HealthLine::read(fields);
+            "one path"
+        }
+        "host-header" => {
+            service.host_header = fields.text("whose", "host-header \"upstream\"");
+            "one value"
+        }
+        "request-header" => {
+            let line = RequestHeaderLine::read(fields);
+            service.request_headers.extend(line);
+            "a name and a value"
+        }
         "stream" => {
             service.stream = Some(node.span);
             "nothing"
@@ -291,6 +336,18 @@ fn answer_line(
         "tls" => {
             service.tls = TlsLine::read(fields);
             "`min`"
+        }
+        "port" => {
+            service.port = fields.integer("a port", "port 8448");
+            "one port"
+        }
+        "log" => {
+            service.log = fields.text("where to", "log \"stderr\"");
+            "one value"
+        }
+        "compress" => {
+            service.compress = Some(node.span);
+            "nothing"
         }
         "max-body" => {
             service.max_body = fields.text("a size", "max-body \"10GB\"");

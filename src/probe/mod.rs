@@ -48,7 +48,8 @@ const AT_ONCE: usize = 8;
 /// The ports at which the edge is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ports {
-    pub https: u16,
+    /// Where it is another than declared.
+    pub https: Option<u16>,
     pub http: u16,
     pub admin: u16,
 }
@@ -114,7 +115,10 @@ pub(crate) fn probe(
     let underway = Underway::begin(task.progress, Work::Asking, wanted.len());
     let ask = || -> Vec<_> {
         let ask = |site: &&Site| {
-            let answers = prober.host(site, &resolve(&site.host, prober.ports.https));
+            let answers = prober.host(
+                site,
+                &resolve(&site.host, prober.ports.https.unwrap_or(site.port)),
+            );
             underway.advance();
             answers
         };

@@ -48,7 +48,14 @@ impl Prober<'_> {
                 let request = self.undeclared(at, server_name, &name, outcome);
                 told.requests.push(request);
             };
-            ask(Some(name.as_str()), Outcome::Unserved);
+            let domain = self.homelab.domain.as_str();
+            let is_answered = self.homelab.edge.fallback.is_some()
+                && name.split_once('.').is_some_and(|(_, rest)| rest == domain);
+            let outcome = match is_answered {
+                true => Outcome::Admitted,
+                false => Outcome::Unserved,
+            };
+            ask(Some(name.as_str()), outcome);
             ask(None, Outcome::Unserved);
             if let Some(site) = before_certificates {
                 ask(Some(&site.host), Outcome::Misdirected);

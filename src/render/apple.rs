@@ -34,10 +34,12 @@ pub(super) fn profile(recipe: &AppleProfile, bundle: Vec<u8>) -> Artifact {
     let mut payloads = vec![payload];
     for host in recipe.hosts.iter() {
         let uuid = uuid(&[&issuance, "service", host]);
+        // It is for all ports of a host.
+        let host = host.split_once(':').map_or(&**host, |(host, _)| host);
         let name = format!("service.{host}");
         let mut payload = Payload::new("com.apple.security.identitypreference", &name, &uuid);
         payload.set("PayloadDisplayName", format!("Certificate for {host}"));
-        payload.set("Name", &**host);
+        payload.set("Name", host);
         payload.set("PayloadCertificateUUID", &*certificate);
         payloads.push(payload);
     }

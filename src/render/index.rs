@@ -43,6 +43,7 @@ struct Row<'i> {
     /// The certificate's bar, and those of older ones.
     bars: Vec<Bar>,
     renew_from: Option<Shown>,
+    is_last_day: bool,
     until: End,
 }
 
@@ -87,6 +88,7 @@ fn timeline(index: &Index) -> Option<Timeline<'_>> {
                 is_authority: false,
                 bars,
                 renew_from: term.renew_from.map(dates::day),
+                is_last_day: term.is_last_day,
                 until: ends(term),
             });
         }
@@ -97,6 +99,7 @@ fn timeline(index: &Index) -> Option<Timeline<'_>> {
             is_authority: true,
             bars: vec![scale.bar(authority)],
             renew_from: None,
+            is_last_day: false,
             until: ends(authority),
         });
     }
@@ -244,6 +247,7 @@ mod tests {
     /// So many people, and so many services that let in all of them and open a path.
     fn index(people: usize, services: usize) -> Index {
         let term = |name: String| Term {
+            is_last_day: false,
             name,
             from: "2026-01-01T00:00:00Z".parse().unwrap(),
             renew_from: None,
@@ -273,6 +277,8 @@ mod tests {
             open_paths: true,
             certificate_required: true,
             audience: Some(String::from("s0")),
+            tell: Vec::new(),
+            links: None,
         };
         let opening = |number: usize| IndexOpening {
             service: format!("s{number}"),

@@ -8,8 +8,8 @@ use super::meant::{self, Public};
 use crate::catalogue::{App, SharePath};
 use crate::diagnostic::{did_you_mean, mistake};
 use crate::model::{Access, Allowed, CertificateMode, Methods, PathPattern, PublicPath};
-use crate::parse::declaration::{PublicLine, ServiceBlock, Text};
-use crate::source::Span;
+use crate::parse::declaration::{ServiceBlock, Text};
+use crate::source::{Span, Spanned};
 
 /// To whom a service is open without a certificate.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -97,7 +97,7 @@ impl Resolver<'_> {
             .map(|text| text.span)
             .collect();
         for line in &block.public {
-            let methods = self.methods(line);
+            let methods = self.methods(line.methods.as_ref());
             for written in line.paths.iter().filter(|path| once.contains(&path.span)) {
                 let path = self.public_path(written);
                 if let Some((path, methods)) = path.zip(methods.clone()) {
@@ -121,19 +121,28 @@ impl Resolver<'_> {
         paths.into_values().collect()
     }
 
-    fn public_path(&mut self, written: &Text) -> Option<PathPattern> {
+    pub(super) fn public_path(&mut self, written: &Text) -> Option<PathPattern> {
         self.read(written, PathPattern::new, |path, why| {
+            let is_read = |path: &str| PathPattern::new(path).is_ok();
+            let with_slash = format!("/{}", path.trim_end_matches("/*").trim_end_matches('/'));
+            let help = if Methods::new(path).is_ok() {
+                format!("methods stand in one text: `methods=\"{path}\"`, several as `methods=\"GET {path}\"`")
+            } else if !path.starts_with('/') && is_read(&with_slash) {
+                format!("write `public \"{with_slash}\"` for this path alone, or `\"{with_slash}/*\"` for all below it")
+            } else {
+                "write plain segments, and at most one `*` in the last, such as `public \"/share/*\"`".into()
+            };
             mistake!(
                 "resolve::bad-public-path",
                 "`{path}` cannot be opened safely",
                 at(written.span, "{why}"),
-                help("write plain segments, and at most one `*` in the last, such as `public \"/share/*\"`"),
+                help(help),
             )
         })
     }
 
-    fn methods(&mut self, line: &PublicLine) -> Option<Methods> {
-        let Some(written) = &line.methods else {
+    pub(super) fn methods(&mut self, written: Option<&Text>) -> Option<Methods> {
+        let Some(written) = written else {
             return Some(Methods::reading());
         };
         self.read(written, Methods::new, |methods, why| {
@@ -163,7 +172,7 @@ impl Resolver<'_> {
                 at(span, "of which app?"),
                 help("add `app \"…\"`: the catalogue knows what its share links need; or open paths with `public`"),
             )),
-            Some(App { title, .. }) if links.is_empty() => self.refuse(mistake!(
+            Some(App { title: Spanned { value: title, .. }, .. }) if links.is_empty() => self.refuse(mistake!(
                 "resolve::no-share-links",
                 "the catalogue knows no share links of {title}",
                 at(span, "would open nothing"),
@@ -260,7 +269,7 @@ fn share_paths(app: &App) -> Vec<(PathPattern, Methods)> {
     share.chain(manifest).collect()
 }
 
-const READ: &str = "a test reads every path of the catalogue";
+const READ: &str = "a test reads every path that is built in, and `apps` those of one's own";
 
 #[cfg(test)]
 mod tests {

@@ -18,6 +18,7 @@ impl Resolver<'_> {
         // Each is read, so that all mistakes are told.
         let files = block.files.as_ref().map(|line| self.files(line));
         let redirect = block.redirect.as_ref().map(|line| self.redirect(line));
+        let respond = block.respond.as_ref().map(|line| self.respond(line));
         let proxy = match block.upstreams.as_slice() {
             [] => None,
             lines => Some(self.proxy(block, lines, app)),
@@ -25,7 +26,8 @@ impl Resolver<'_> {
         match (proxy, files, redirect) {
             (Some(proxy), _, _) => proxy.map(Backend::Proxy),
             (None, Some(files), _) => files.map(Backend::Files),
-            (None, None, redirect) => redirect?.map(Backend::Redirect),
+            (None, None, Some(redirect)) => redirect.map(Backend::Redirect),
+            (None, None, None) => respond?.map(Backend::Respond),
         }
     }
 
@@ -35,6 +37,7 @@ impl Resolver<'_> {
             ("upstream", upstream),
             ("files", block.files.as_ref().map(|line| line.root.span)),
             ("redirect", block.redirect.as_ref().map(|line| line.to.span)),
+            ("respond", block.respond.as_ref().map(|line| line.text.span)),
         ];
         let said = said
             .into_iter()
@@ -45,7 +48,7 @@ impl Resolver<'_> {
                 self.refuse_absence(mistake!(
                     "resolve::no-upstream",
                     "the service `{service}` does not say where its requests go",
-                    at(block.name.span, "no `upstream`, `files` or `redirect`"),
+                    at(block.name.span, "no `upstream`, `files`, `redirect` or `respond`"),
                     help("add `upstream \"http://HOST:PORT\"`, or `files \"/srv/www\"`, or `redirect \"https://…\"`"),
                 ));
             }
@@ -64,10 +67,16 @@ impl Resolver<'_> {
     /// What has no meaning where nothing is passed on.
     fn refuse_unproxied(&mut self, block: &ServiceBlock, backend: &str, because: Span) {
         let timeouts = block.timeouts.as_ref().map(|line| line.span);
+        let health = block.health.as_ref().map(|line| line.uri.span);
+        let host_header = block.host_header.as_ref().map(|host| host.span);
+        let told = block.request_headers.first().map(|line| line.name.span);
         for (what, span) in [
             ("identity", block.identity),
             ("timeouts", timeouts),
             ("stream", block.stream),
+            ("health", health),
+            ("host-header", host_header),
+            ("request-header", told),
         ] {
             let Some(span) = span else { continue };
             self.refuse(mistake!(
@@ -120,15 +129,7 @@ impl Resolver<'_> {
                 found
             }
         };
-        let reader = |to: &str| Redirect::new(to, status.unwrap_or(302));
-        let redirect = self.read(&line.to, reader, |to, why| {
-            mistake!(
-                "resolve::bad-redirect",
-                "`{to}` cannot be redirected to",
-                at(line.to.span, "{why}"),
-                help("write a URL, such as `redirect \"https://photos.example.org/\"`; `/*` at its end keeps the path"),
-            )
-        });
+        let redirect = self.redirect_to(&line.to, status.unwrap_or(302));
         status.and(redirect)
     }
 
@@ -172,10 +173,15 @@ impl Resolver<'_> {
             Some(line) => self.timeouts(line),
             None => (None, None),
         };
+        let health = block.health.as_ref().map(|line| self.health(line));
+        let own_host = block.host_header.as_ref();
+        let own_host = own_host.map(|written| self.is_told_its_own_host(written));
         complete.then_some(())?;
         let mut rest = rest?;
         for upstreams in by_path.values_mut().chain([&mut rest]) {
             upstreams.stream = block.stream.is_some();
+            upstreams.own_host = own_host.flatten().unwrap_or_default();
+            upstreams.health = health.clone().flatten().map(Box::new);
             let transport = &mut upstreams.transport;
             transport.dial_timeout.clone_from(&dial_timeout);
             transport.response_timeout.clone_from(&response_timeout);

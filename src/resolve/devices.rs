@@ -6,8 +6,8 @@ use super::enrolment::Fingerprints;
 use super::settings::Validity;
 use super::{Resolver, meant};
 use crate::diagnostic::{did_you_mean, mistake};
-use crate::model::{Device, DeviceId, Name, Platform};
-use crate::parse::declaration::DeviceLine;
+use crate::model::{Device, DeviceId, LastDay, Name, Platform};
+use crate::parse::declaration::{DeviceLine, Text};
 use crate::source::{Span, Spanned};
 
 /// What one device has and no other may have.
@@ -39,6 +39,10 @@ impl Resolver<'_> {
             (Some(version), Some(platform)) => self.version(version, platform),
             _ => None,
         };
+        let until = match &line.until {
+            Some(written) => Some(self.last_day(written)?),
+            None => None,
+        };
         let validity = match &line.validity {
             Some(written) => {
                 let validity = self.lifetime(written)?;
@@ -53,6 +57,7 @@ impl Resolver<'_> {
             version,
             enrolment: enrolment?,
             validity,
+            until,
         })
     }
 
@@ -79,6 +84,21 @@ impl Resolver<'_> {
             at(*first, "and this one"),
             help("rename one of the devices: people choose certificates by that name"),
         ));
+    }
+
+    fn last_day(&mut self, written: &Text) -> Option<LastDay> {
+        self.read(written, LastDay::new, |text, why| {
+            let help = match meant::last_day(text) {
+                Some(meant) => format!("write `until=\"{meant}\"`"),
+                None => "write the last day, year first, such as `until=\"2026-12-27\"`".into(),
+            };
+            mistake!(
+                "resolve::bad-until",
+                "`{text}` is no last day",
+                at(written.span, "{why}"),
+                help(help),
+            )
+        })
     }
 
     fn platform(&mut self, line: &DeviceLine) -> Option<Platform> {

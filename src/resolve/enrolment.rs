@@ -114,7 +114,13 @@ impl Resolver<'_> {
         let validity = line.validity.as_ref().map(|written| written.span);
         let version = line.version.as_ref().map(|written| written.span);
         let key = line.key.as_ref().map(|written| written.span);
-        for (property, span) in [("validity", validity), ("version", version), ("key", key)] {
+        let until = line.until.as_ref().map(|written| written.span);
+        for (property, span) in [
+            ("validity", validity),
+            ("until", until),
+            ("version", version),
+            ("key", key),
+        ] {
             let Some(span) = span else { continue };
             self.refuse(mistake!(
                 "resolve::fingerprint-property",

@@ -1,7 +1,7 @@
 //! What somebody has meant who wrote a name, a host or an address as other tools take it. Whatever is suggested here has been read
 //! by the type that would not take what was written.
 
-use crate::model::{Address, ByteSize, Domain, Lifetime, Name, Platform};
+use crate::model::{Address, ByteSize, Domain, LastDay, Lifetime, Name, Platform};
 
 /// The name that stands for one with capitals, spaces or letters beyond ASCII.
 pub(super) fn name(written: &str) -> Option<Name> {
@@ -223,6 +223,22 @@ pub(super) fn lifetime(written: &str) -> Option<String> {
     (digits > 0 && Lifetime::new(&meant).is_ok()).then_some(meant)
 }
 
+/// A day that was written with dots, slashes or an hour. `03/04/2026` is nobody's to guess.
+pub(super) fn last_day(written: &str) -> Option<LastDay> {
+    let text = written.trim();
+    let text = text.split(['T', ' ']).next().unwrap_or(text);
+    let parts: Vec<&str> = text.split(['.', '/', '-']).collect();
+    let [first, month, last] = parts.as_slice() else {
+        return None;
+    };
+    let (year, day) = match (first.len(), last.len()) {
+        (4, 1..=2) => (first, last),
+        (1..=2, 4) if text.contains('.') => (last, first),
+        _ => return None,
+    };
+    LastDay::new(&format!("{year}-{month:0>2}-{day:0>2}")).ok()
+}
+
 /// A size with spaces, or with its unit written small or short.
 pub(super) fn size(written: &str) -> Option<String> {
     let text: String = written.chars().filter(|c| !c.is_whitespace()).collect();
@@ -374,6 +390,17 @@ mod tests {
             ("5 minutes", None),
         ] {
             assert_eq!(lifetime(written).as_deref(), meant, "{written}");
+        }
+        for (written, meant) in [
+            ("27.12.2026", Some("2026-12-27")),
+            ("2026/1/5", Some("2026-01-05")),
+            ("2026-12-27T18:00", Some("2026-12-27")),
+            ("12/27/2026", None),
+            ("30.02.2026", None),
+            ("soon", None),
+        ] {
+            let found = last_day(written).map(|day| day.to_string());
+            assert_eq!(found.as_deref(), meant, "{written}");
         }
         for (written, meant) in [("50 GB", Some("50GB")), ("50g", Some("50GB")), ("5", None)] {
             assert_eq!(size(written).as_deref(), meant, "{written}");

@@ -4,11 +4,13 @@
 //! that nothing is made of a declaration with a mistake in it.
 
 mod access;
+mod apps;
 mod audiences;
 mod backend;
 mod certificates;
 mod devices;
 mod enrolment;
+mod extras;
 mod landing;
 mod meant;
 mod names;
@@ -19,7 +21,11 @@ mod settings;
 mod upstreams;
 
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 
+pub(crate) use apps::apps;
+
+use crate::catalogue::Catalogue;
 use crate::diagnostic::{Mistake, Mistakes, TOLD, did_you_mean};
 use crate::model::{CertificateMode, Homelab, Language, ValidityPolicy};
 use crate::parse::declaration::Text;
@@ -27,15 +33,17 @@ use crate::parse::{Declaration, Unread};
 use crate::source::{Source, Span};
 
 /// Resolves a declaration that was read from `source` with these `mistakes`, or says everything that is wrong with it.
-/// Guides can be written in these `languages`.
+/// Guides can be written in these `languages`, and apps are those of this `catalogue`.
 pub(crate) fn resolve(
     source: &Source,
     declaration: &Declaration,
     mistakes: Vec<Mistake>,
-    languages: &[Language],
+    (languages, catalogue): (&[Language], Catalogue),
 ) -> Result<Homelab, Mistakes> {
+    let catalogue = Arc::new(catalogue);
     let mut resolver = Resolver {
         languages,
+        catalogue: &catalogue,
         unread: &declaration.unread,
         mistakes: Vec::new(),
         first: BinaryHeap::new(),
@@ -52,6 +60,7 @@ pub(crate) fn resolve(
 /// What every rule of this room has at hand. A rule that is broken is told to it and gives nothing.
 struct Resolver<'l> {
     languages: &'l [Language],
+    catalogue: &'l Arc<Catalogue>,
     unread: &'l Unread,
     mistakes: Vec<Mistake>,
     /// Where those of them stand that are told, so far.
@@ -146,6 +155,7 @@ impl Resolver<'_> {
             edge: edge?,
             people: people.people,
             services,
+            catalogue: Arc::clone(self.catalogue),
         })
     }
 }

@@ -215,6 +215,12 @@ impl Resolver<'_> {
 
     fn help_for_member(&self, all: &People, item: &Text) -> Option<String> {
         let name = &item.value;
+        if name.contains('\u{a0}') {
+            let spelt = spelt(name);
+            return Some(format!(
+                "it has a no-break space (U+00A0), which looks like any other: write `{spelt}` anew"
+            ));
+        }
         match meant::public(name) {
             Some(Public::Lan) => {
                 return Some(
@@ -284,6 +290,7 @@ mod tests {
         let source = Source::new("homelab.kdl", text);
         let (declaration, _) = crate::parse::parse(&source).unwrap();
         let mut resolver = super::Resolver {
+            catalogue: &std::sync::Arc::default(),
             languages: &[],
             unread: &declaration.unread,
             mistakes: Vec::new(),

@@ -6,7 +6,7 @@ use super::audiences::Audiences;
 use super::names::Declared;
 use super::people::People;
 use super::{Resolver, meant};
-use crate::catalogue::{self, App};
+use crate::catalogue::App;
 use crate::diagnostic::{did_you_mean, mistake};
 use crate::model::{ByteSize, CertificateMode, Domain, Header, Host, Name, Raw, Service};
 use crate::parse::Declaration;
@@ -15,10 +15,11 @@ use crate::source::{Span, Spanned};
 
 /// What a service calls its app by.
 fn name_of(app: &App) -> Name {
-    Name::new(&app.name).expect("a test reads every name of the catalogue")
+    Name::new(&app.name.value)
+        .expect("a test reads the names that are built in, and `apps` those of one's own")
 }
 
-impl Resolver<'_> {
+impl<'l> Resolver<'l> {
     pub(super) fn services(
         &mut self,
         declaration: &Declaration,
@@ -43,6 +44,10 @@ impl Resolver<'_> {
             let certificates = block.certificates.as_ref();
             let certificates = certificates.and_then(|line| self.certificates(line));
             let oldest_tls = block.tls.as_ref().and_then(|line| self.oldest_tls(line));
+            let port = block.port.as_ref().and_then(|written| self.port(written));
+            let log = block.log.as_ref();
+            let log = log.and_then(|written| self.service_log(written));
+            let request_headers = self.request_headers(block);
             let headers = self.headers(block);
             let raw = self.raw(block);
             let resolved = name.zip(backend).zip(access);
@@ -51,7 +56,7 @@ impl Resolver<'_> {
             };
             let title = match (title, app) {
                 (Some(title), _) => title.to_string(),
-                (None, Some(app)) => app.title.clone(),
+                (None, Some(app)) => app.title.value.clone(),
                 (None, None) => name.to_string(),
             };
             let service = Service {
@@ -61,6 +66,10 @@ impl Resolver<'_> {
                 access,
                 certificates,
                 oldest_tls,
+                port,
+                log,
+                compress: block.compress.is_some(),
+                request_headers,
                 backend,
                 max_body,
                 header_underscores: block.header_underscores.is_some(),
@@ -155,18 +164,23 @@ impl Resolver<'_> {
         Some(host)
     }
 
-    fn app(&mut self, written: &Text) -> Option<&'static App> {
-        self.know(written, catalogue::app, |word| {
-            mistake!(
-                "resolve::unknown-app",
-                "the catalogue has no app `{word}`",
-                at(written.span, "not known"),
-                help(did_you_mean(word, catalogue::names())),
-            )
-        })
+    fn app(&mut self, written: &Text) -> Option<&'l App> {
+        let catalogue = self.catalogue;
+        self.know(
+            written,
+            |word| catalogue.app(word),
+            |word| {
+                mistake!(
+                    "resolve::unknown-app",
+                    "the catalogue has no app `{word}`",
+                    at(written.span, "not known"),
+                    help(did_you_mean(word, catalogue.names())),
+                )
+            },
+        )
     }
 
-    fn size(&mut self, written: &Text) -> Option<ByteSize> {
+    pub(super) fn size(&mut self, written: &Text) -> Option<ByteSize> {
         self.read(written, ByteSize::new, |text, why| {
             let help = match meant::size(text) {
                 Some(meant) => format!("write `\"{meant}\"`"),
@@ -265,8 +279,8 @@ mod tests {
 
     #[test]
     fn every_app_can_be_named_by_a_service() {
-        for app in catalogue::apps() {
-            assert_eq!(name_of(app).as_str(), app.name);
+        for app in crate::catalogue::apps() {
+            assert_eq!(name_of(app).as_str(), app.name.value);
         }
     }
 }

@@ -3,8 +3,8 @@
 use super::{Resolver, meant};
 use crate::diagnostic::{did_you_mean, mistake};
 use crate::model::{
-    AcmeAuthority, Behind, CaddyVersion, CertificateMode, Domain, Edge, Forwarding, IpRange,
-    Lifetime, NotALifetime, OldestTls, SiteCertificates,
+    AcmeAuthority, Admin, Behind, CaddyVersion, CertificateMode, Domain, Edge, Forwarding, IpRange,
+    Lifetime, NotALifetime, OldestTls, Port, SiteCertificates,
 };
 use crate::parse::declaration::{BehindLine, EdgeBlock, Text, ValidityBlock};
 use crate::source::Span;
@@ -150,6 +150,17 @@ impl Resolver<'_> {
             Some(line) => self.oldest_tls(line),
             None => Some(OldestTls::default()),
         };
+        let port = match &block.port {
+            Some(written) => self.port(written),
+            None => Some(Port::USUAL),
+        };
+        let log = block.log.as_ref().map(|written| self.log(written));
+        let admin = match &block.admin {
+            Some(written) => self.admin(written),
+            None => Some(Admin::default()),
+        };
+        let fallback = block.fallback.as_ref();
+        let fallback = fallback.map(|line| self.fallback(line, certificates.as_ref()));
         let lan = self.ranges(&block.lan);
         let caddy = match &block.caddy {
             None => Some(CaddyVersion::DEFAULT),
@@ -174,6 +185,12 @@ impl Resolver<'_> {
             caddy: caddy?,
             promised: block.caddy.as_ref().and(caddy),
             landing: block.landing.is_some(),
+            port: port?,
+            log: said(log)?,
+            compress: block.compress.is_some(),
+            admin: admin?,
+            metrics: block.metrics.is_some(),
+            fallback: said(fallback)?,
         })
     }
 
@@ -255,5 +272,13 @@ impl Resolver<'_> {
                 help(did_you_mean(word, ["asked", "required"])),
             )
         })
+    }
+}
+
+/// What a line says that may be left out; none where it is wrong.
+fn said<T>(read: Option<Option<T>>) -> Option<Option<T>> {
+    match read {
+        Some(read) => read.map(Some),
+        None => Some(None),
     }
 }

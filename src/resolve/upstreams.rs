@@ -37,6 +37,8 @@ impl Resolver<'_> {
             prefix: first.prefix.clone(),
             policy: self.policy(line),
             stream: false,
+            own_host: false,
+            health: None,
             transport: Transport {
                 tls: self.upstream_tls(line, first.scheme, *first_span),
                 ..Transport::default()

@@ -136,7 +136,8 @@ fn behind_other_names(site: &Site, all: &[Site], domain: &str, tried: &Tried<'_>
         |guard| *guard == Guard::Required,
     ];
     for kind in kinds {
-        let others = all.iter().filter(|other| other.host != site.host);
+        let is_beside = |other: &&Site| other.host != site.host && other.port == site.port;
+        let others = all.iter().filter(is_beside);
         let Some(other) = others.clone().find(|other| kind(&other.guard)) else {
             continue;
         };

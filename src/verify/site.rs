@@ -18,6 +18,8 @@ pub(crate) struct Site {
     /// The service, or what the landing page is called.
     pub service: String,
     pub host: String,
+    /// The port of HTTPS, as declared.
+    pub port: u16,
     /// What the handshake asks, and whether being at home is enough.
     pub guard: Guard,
     /// Who is let in by certificate.
@@ -131,6 +133,7 @@ pub(crate) fn sites(homelab: &Homelab, lock: &Lock) -> Vec<Site> {
         sites.push(Site {
             service: String::from("(landing page)"),
             host: homelab.domain.to_string(),
+            port: homelab.edge.port.number(),
             guard: Guard::Asked {
                 home: services.any(|service| service.access.is_open_at_home()),
             },
@@ -163,6 +166,7 @@ pub(crate) fn sites(homelab: &Homelab, lock: &Lock) -> Vec<Site> {
             sites.push(Site {
                 service: service.name.to_string(),
                 host: host.to_string(),
+                port: service.port(&homelab.edge).number(),
                 guard,
                 people: people.clone(),
                 public: readable.map(Public::of),

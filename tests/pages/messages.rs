@@ -33,7 +33,7 @@ fn every_built_in_language_says_everything() {
     assert!(keys.len() > 150, "{} messages", keys.len());
     let notes: BTreeSet<&str> = homelab::internals::apps()
         .flat_map(|app| &app.clients)
-        .map(|note| note.value.as_str())
+        .map(|note| note.value.text.as_str())
         .collect();
     for language in built_in_languages() {
         let file = read(language.as_str());

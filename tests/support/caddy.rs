@@ -387,7 +387,10 @@ impl Caddy {
         let mut silent = sites(files);
         assert!(!silent.is_empty(), "there is no site:\n{files}");
         self.wait("a certificate for each site", |caddy| {
-            silent.retain(|host| !caddy.visit(host, "/").presents_certificate());
+            silent.retain(|(host, port)| {
+                let port = port.unwrap_or(caddy.https);
+                !Curl::https(host, port, "/").presents_certificate()
+            });
             silent.is_empty()
         });
     }
@@ -457,8 +460,8 @@ impl State {
 
     /// Puts a file where the certificate of each site is to lie. While a Caddy starts, it also cleans up, and removes the directories
     /// that are empty: now and then one that it has just made for a certificate, which it then tries to get again after a minute.
-    fn keep_from_the_cleaner(&self, hosts: &[String]) {
-        for host in hosts {
+    fn keep_from_the_cleaner(&self, hosts: &[(String, Option<u16>)]) {
+        for (host, _) in hosts {
             let place = format!("data/caddy/certificates/local/{host}");
             let place = self.path().join(place);
             fs::create_dir_all(&place)
@@ -488,8 +491,8 @@ fn option<'a>(files: &'a str, name: &str) -> &'a str {
         .unwrap_or_else(|| panic!("the files are not rewritten: no {name}\n{files}"))
 }
 
-/// The names of the sites, each of which serves TLS on the usual port.
-fn sites(files: &str) -> Vec<String> {
+/// The names of the sites, each with the port where it serves TLS, if that is said.
+fn sites(files: &str) -> Vec<(String, Option<u16>)> {
     part(files, "sites.caddyfile")
         .lines()
         .filter(|line| {
@@ -497,7 +500,13 @@ fn sites(files: &str) -> Vec<String> {
         })
         .filter(|line| !line.starts_with("import "))
         .flat_map(|line| line.split([',', ' ', '{']))
-        .filter(|word| !word.is_empty() && !word.contains(':'))
-        .map(|name| name.replace('*', "any"))
+        .filter(|word| !word.is_empty() && !word.contains("://"))
+        .map(|name| {
+            let (host, port) = match name.split_once(':') {
+                Some((host, port)) => (host, Some(port.parse().expect("a port"))),
+                None => (name, None),
+            };
+            (host.replace('*', "any"), port)
+        })
         .collect()
 }

@@ -42,7 +42,7 @@ fn published(text: &str) -> EdgeState {
 
 fn foreseen(homelab: &Homelab, lock: Lock) -> Updated {
     let requested = Requested::default();
-    let update = Update::of(lock, homelab, &requested, &[], Taken::default());
+    let update = Update::of(lock, homelab, &requested, &[], Taken::default(), now());
     let foreseen = update.complete(homelab, &[], now(), Keys::StandIn);
     foreseen.unwrap()
 }

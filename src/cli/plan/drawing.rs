@@ -102,7 +102,11 @@ fn lock_lines(lock: &LockPlan) -> String {
         tell(AnsiColor::Green, "make", "an authority");
     }
     for device in &changes.issued {
-        tell(AnsiColor::Green, "issue", &device.to_string());
+        let what = match changes.last_days.get(device) {
+            Some(until) => format!("{device}, whose last day is {until}"),
+            None => device.to_string(),
+        };
+        tell(AnsiColor::Green, "issue", &what);
     }
     for device in &changes.recorded {
         tell(AnsiColor::Green, "record", &device.to_string());

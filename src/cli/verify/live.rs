@@ -15,6 +15,7 @@ use crate::cli::progress::BAR;
 use crate::cli::{clock, report};
 use crate::diagnostic::did_you_mean;
 use crate::diagnostic::{Failure, Fault};
+use crate::model::Admin;
 use crate::probe::{
     Certificates, HostReport, LiveReport, Ports, Roots, Task, client_certificates, probe,
 };
@@ -80,6 +81,10 @@ pub(super) fn verify(arguments: &Verify) -> Result<(), Failure> {
         known(&echo.service, &all)?;
     }
     let templates = workspace.templates()?.of_the_edge();
+    let admin = match &homelab.edge.admin {
+        Admin::Local { port, .. } => *port,
+        Admin::Socket(_) | Admin::Off => Admin::PORT,
+    };
     let task = Task {
         homelab: &homelab,
         lock: &lock,
@@ -89,7 +94,7 @@ pub(super) fn verify(arguments: &Verify) -> Result<(), Failure> {
         ports: Ports {
             https: arguments.port,
             http: arguments.http_port,
-            admin: arguments.admin_port,
+            admin: arguments.admin_port.unwrap_or(admin),
         },
         roots: roots(arguments)?,
         timeout: Duration::from_secs(arguments.timeout.into()),

@@ -52,7 +52,7 @@ impl<'p> CommonParts<'p> {
         let services = homelab.services.values();
         let guarded = services.filter(|s| matches!(s.access, Access::Certificate(_)));
         let hosts = guarded.map(|service| {
-            let hosts = service.hosts.iter().map(|host| host.as_str().into());
+            let hosts = service.authorities(&homelab.edge).map(Arc::from);
             (&service.access, hosts.collect())
         });
         CommonParts {
@@ -73,7 +73,8 @@ impl<'p> CommonParts<'p> {
             .filter(|(access, _)| access.admits(&person.name) != Admission::Nowhere);
         let mut hosts: Vec<Arc<str>> = services.flat_map(|(_, hosts)| hosts.clone()).collect();
         if self.homelab.edge.landing {
-            hosts.push(self.homelab.domain.as_str().into());
+            let port = self.homelab.edge.port;
+            hosts.push(port.of(&self.homelab.domain).into());
         }
         hosts.sort();
         hosts.dedup();

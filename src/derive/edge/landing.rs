@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::audience::Audiences;
+use super::extras::Extras;
 use super::site::{Answer, Condition, ErrorPages, Handler, PageKind};
 use super::tls::SiteTls;
-use crate::model::{Access, Admission, CertificateMode, Domain, Homelab, Host, Service};
+use crate::model::{Access, Admission, CertificateMode, Domain, Edge, Homelab, Service};
 
 /// The landing page's site: each visitor is shown another page.
 #[derive(Debug, Serialize)]
@@ -17,6 +18,7 @@ pub(crate) struct Landing {
     /// How a certificate is asked for.
     pub certificate: CertificateMode,
     pub tls: SiteTls,
+    pub extras: Extras,
     /// As in [`Site`](super::Site).
     pub hsts: bool,
     /// What a visitor is told who is shown nothing.
@@ -39,8 +41,8 @@ pub(crate) struct LandingPages {
 pub(crate) struct Link {
     /// Its name to show.
     pub title: String,
-    /// Its first host.
-    pub host: Host,
+    /// Its first host, with the port where that has to be said.
+    pub host: String,
     /// Whether it can be used at home only.
     pub at_home: bool,
 }
@@ -65,6 +67,7 @@ impl Landing {
             certificate: CertificateMode::Asked,
             tls: SiteTls::default(),
             hsts: false,
+            extras: Extras::default(),
             pages: if is_shown_at_home {
                 PageKind::CertificateOrHome
             } else {
@@ -73,7 +76,7 @@ impl Landing {
             handlers: by_certificate.chain(lan).chain([rest]).collect(),
         };
         let home = if is_shown_at_home {
-            links(services, |access| {
+            links(&homelab.edge, services, |access| {
                 let open = access.is_open_at_home() || *access == Access::Everyone;
                 open.then_some(false)
             })
@@ -106,13 +109,15 @@ fn visitors(homelab: &Homelab, audiences: &Audiences<'_>) -> BTreeMap<Vec<Link>,
         let Some(place) = audiences.place(name) else {
             continue;
         };
-        let links = links(homelab.services.values(), |access| {
-            match access.admits(name) {
+        let links = links(
+            &homelab.edge,
+            homelab.services.values(),
+            |access| match access.admits(name) {
                 Admission::Nowhere => None,
                 Admission::LanOnly => Some(true),
                 Admission::Everyone | Admission::WithCertificate { .. } => Some(false),
-            }
-        });
+            },
+        );
         visitors.entry(links).or_default().push(place);
     }
     visitors
@@ -120,6 +125,7 @@ fn visitors(homelab: &Homelab, audiences: &Audiences<'_>) -> BTreeMap<Vec<Link>,
 
 /// The services of whose access `at_home` says something, in the order of their names.
 fn links<'h>(
+    edge: &Edge,
     services: impl Iterator<Item = &'h Service>,
     at_home: impl Fn(&Access) -> Option<bool>,
 ) -> Vec<Link> {
@@ -128,7 +134,7 @@ fn links<'h>(
             Some(Link {
                 at_home: at_home(&service.access)?,
                 title: service.title.clone(),
-                host: service.hosts.first()?.clone(),
+                host: service.authorities(edge).next()?,
             })
         })
         .collect()

@@ -4,6 +4,7 @@
 //! cannot tell different stories.
 
 mod audience;
+mod extras;
 mod issuer;
 mod landing;
 mod people;
@@ -17,14 +18,16 @@ use data_encoding::BASE64;
 use serde::Serialize;
 
 pub(super) use audience::Audience;
+pub(super) use extras::Extras;
 pub(crate) use landing::{Landing, LandingPages, Link};
 pub(super) use people::{Device, Person};
 pub(super) use site::{Condition, Guard, Handler, Public, Site};
 
 use audience::Audiences;
+use extras::{AdminEndpoint, Metrics, Undeclared};
 use issuer::{AcmeDns, AcmeIssuer};
 use site::ErrorPages;
-use tls::{Snippets, Tls, has_wildcard};
+use tls::{Snippets, Tls};
 
 use crate::lock::{Issued, Lock};
 use crate::model::{
@@ -60,6 +63,8 @@ pub(crate) struct Globals {
     pub acme_dns: Option<AcmeDns>,
     /// Of whom they are asked and how, where more is to be said of it.
     pub issuer: Option<AcmeIssuer>,
+    pub admin: AdminEndpoint,
+    pub metrics: Metrics,
     /// The proxies that stand before this one.
     pub behind: Option<Behind>,
     /// Whether those say for whom they speak in `X-Forwarded-For`, and not before the connection.
@@ -81,8 +86,12 @@ pub(crate) struct Sites {
     pub certificates: BTreeMap<String, Tls>,
     /// What a site says that belongs to no service; none where that is nothing.
     pub open_tls: Option<Tls>,
-    /// Whether one certificate for all hosts right below the domain is had by a wildcard site.
-    pub wildcard: bool,
+    /// What is said of all hosts right below the domain that are not declared.
+    pub undeclared: Option<Undeclared>,
+    /// Whether what is written down of requests has names for certificates.
+    pub named_in_logs: bool,
+    /// Whether some site makes files smaller on the way.
+    pub compress: bool,
     /// Whether browsers are told never to speak to these hosts in the clear (RFC 6797): only where
     /// their certificates are of an authority that all browsers know. Where that is so of some only, those say it themselves.
     pub hsts: bool,
@@ -138,6 +147,8 @@ impl Edge {
                 domain: domain.clone(),
                 email: email.clone(),
                 local_certs: settings.certificates == SiteCertificates::Internal,
+                admin: AdminEndpoint::of(&settings.admin),
+                metrics: Metrics::of(settings),
                 acme_dns,
                 issuer,
                 behind: settings.behind.clone(),
@@ -179,6 +190,7 @@ fn sites<'h>(
         Landing {
             tls,
             hsts,
+            extras: Extras::of_landing(settings),
             ..landing
         }
     });
@@ -190,12 +202,14 @@ fn sites<'h>(
             Site {
                 tls,
                 hsts,
+                extras: Extras::of(service, settings),
                 ..Site::new(service, audience, &audiences, &people)
             }
         })
         .collect();
     let has_named_routes = settings.caddy >= CaddyVersion::NAMED_ROUTES;
     let page_kinds = sites.iter().map(Site::error_pages);
+    let others: Vec<&Extras> = landing.iter().map(|landing| &landing.extras).collect();
     let authorities = lock.into_iter().flat_map(Lock::trusted);
     Sites {
         domain: homelab.domain.clone(),
@@ -213,7 +227,9 @@ fn sites<'h>(
             .collect(),
         certificates: snippets.finish(),
         open_tls: Some(Tls::of_all(settings, None)).filter(Tls::says_something),
-        wildcard: has_wildcard(settings),
+        named_in_logs: extras::are_named(&sites, &others, &people),
+        compress: sites.iter().any(|site| site.extras.compress),
+        undeclared: Undeclared::of(settings),
         hsts,
         lan: match settings.lan.as_slice() {
             [] => vec!["private_ranges".into()],

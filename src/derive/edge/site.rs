@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::audience::Audience;
+use super::extras::Extras;
 use super::people::Person;
 use super::tls::SiteTls;
 use crate::model::{
@@ -23,6 +24,7 @@ pub(crate) struct Site {
     /// How a certificate is asked for; none where it is not.
     pub certificate: Option<CertificateMode>,
     pub tls: SiteTls,
+    pub extras: Extras,
     /// Whether it says itself that browsers are never to speak to it in the clear.
     pub hsts: bool,
     /// What a visitor is told who is not let in.
@@ -172,6 +174,7 @@ impl Site {
             certificate: allowed.map(|allowed| allowed.certificate),
             tls: SiteTls::default(),
             hsts: false,
+            extras: Extras::default(),
             pages: PageKind::of(access),
             audience,
             identity: allowed.is_some_and(|allowed| allowed.identity),

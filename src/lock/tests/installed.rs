@@ -149,9 +149,14 @@ fn a_lock_that_trusts_nobody_who_vouches_has_no_such_records() {
     // Nor does it take up any.
     let homelab = declared(&[("old", 1)]);
     assert!(
-        reconcile(&homelab, &read, &OwnKeys::new())
-            .record
-            .is_empty()
+        reconcile(
+            &homelab,
+            &read,
+            &OwnKeys::new(),
+            jiff::Timestamp::UNIX_EPOCH
+        )
+        .record
+        .is_empty()
     );
     let mut same = read.clone();
     same.learn(
@@ -204,12 +209,22 @@ fn what_is_declared_is_recorded_and_what_is_not_is_removed() {
             .into_iter()
             .map(|(device, last, removed)| installed(device, last, removed));
         assert_eq!(lock.installed, expected.collect::<Vec<_>>(), "{devices:?}");
-        let changes = reconcile(&homelab, &before, &OwnKeys::new());
+        let changes = reconcile(
+            &homelab,
+            &before,
+            &OwnKeys::new(),
+            jiff::Timestamp::UNIX_EPOCH,
+        );
         assert_eq!(
             changes.record.is_empty() && changes.remove.is_empty(),
             before == lock
         );
-        let settled = reconcile(&homelab, &lock, &OwnKeys::new());
+        let settled = reconcile(
+            &homelab,
+            &lock,
+            &OwnKeys::new(),
+            jiff::Timestamp::UNIX_EPOCH,
+        );
         assert!(settled.record.is_empty() && settled.remove.is_empty());
         assert_eq!(read_text(&written(&lock)), lock);
     }
@@ -235,7 +250,13 @@ fn only_what_is_not_known_is_learnt() {
     ];
     assert_eq!(lock.installed, learnt);
     assert_eq!(
-        reconcile(&homelab, &lock, &OwnKeys::new()).remove,
+        reconcile(
+            &homelab,
+            &lock,
+            &OwnKeys::new(),
+            jiff::Timestamp::UNIX_EPOCH
+        )
+        .remove,
         [device("bob/three")]
     );
 }

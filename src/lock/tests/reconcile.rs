@@ -30,7 +30,12 @@ fn many_are_shut_out_where_it_is_more_than_a_third_of_those_who_are_let_in() {
     let lock = read_text(WRITTEN);
     let iphone = "device \"iphone\" platform=\"linux\"";
     let all_of_alice = "device \"pixel\" platform=\"linux\"; device \"macbook\" platform=\"linux\"; device \"workstation\" platform=\"linux\"";
-    let many = reconcile(&declared("", iphone), &lock, &OwnKeys::new());
+    let many = reconcile(
+        &declared("", iphone),
+        &lock,
+        &OwnKeys::new(),
+        jiff::Timestamp::UNIX_EPOCH,
+    );
     let expected = [
         "alice/macbook",
         "alice/pixel",
@@ -41,7 +46,12 @@ fn many_are_shut_out_where_it_is_more_than_a_third_of_those_who_are_let_in() {
     assert_eq!(many.shut_out, expected.map(device));
     assert_eq!((many.let_in, many.shuts_out_many()), (6, true));
     // Two are not many.
-    let few = reconcile(&declared(all_of_alice, iphone), &lock, &OwnKeys::new());
+    let few = reconcile(
+        &declared(all_of_alice, iphone),
+        &lock,
+        &OwnKeys::new(),
+        jiff::Timestamp::UNIX_EPOCH,
+    );
     assert_eq!(
         few.shut_out,
         expected[3..].iter().map(|d| device(d)).collect::<Vec<_>>()
@@ -52,7 +62,12 @@ fn many_are_shut_out_where_it_is_more_than_a_third_of_those_who_are_let_in() {
     for name in ["alice/pixel", "alice/macbook", "alice/workstation"] {
         blocked.block(&device(name), "2026-06-01T00:00:00Z".parse().unwrap());
     }
-    let gone = reconcile(&declared("", iphone), &blocked, &OwnKeys::new());
+    let gone = reconcile(
+        &declared("", iphone),
+        &blocked,
+        &OwnKeys::new(),
+        jiff::Timestamp::UNIX_EPOCH,
+    );
     assert_eq!(gone.revoke, expected.map(device));
     assert_eq!(gone.shut_out, few.shut_out);
     assert_eq!((gone.let_in, gone.shuts_out_many()), (3, false));
@@ -66,7 +81,7 @@ fn a_device_is_issued_a_certificate_of_the_key_that_it_has_made() {
         "",
     );
     let keys = OwnKeys::from([(device("alice/own"), own_key(1))]);
-    let issue = reconcile(&homelab, &lock, &keys).issue;
+    let issue = reconcile(&homelab, &lock, &keys, jiff::Timestamp::UNIX_EPOCH).issue;
     let [new, own] = &issue[..] else {
         panic!("{issue:?}");
     };
@@ -95,17 +110,21 @@ fn a_key_that_was_shut_out_is_told_of_whoever_asks_with_it() {
         )
     };
     lock.succeed(new_authority(1, &homelab.validity.authority).unwrap());
-    let new = reconcile(&homelab, &lock, &keys).issue.into_iter();
+    let new = reconcile(&homelab, &lock, &keys, jiff::Timestamp::UNIX_EPOCH)
+        .issue
+        .into_iter();
     let new: Vec<_> = new.map(|new| (IssuanceId::new([2; 16]), new)).collect();
     let keyring = Keyring::of(RootSecret::new([9; 32]));
     let issued = crate::issue::new_certificates(&keyring, &lock.authorities[0], &new, now, &Unseen);
     lock.add(issued.unwrap(), now);
-    assert!(reconcile(&homelab, &lock, &keys).is_empty());
+    assert!(reconcile(&homelab, &lock, &keys, jiff::Timestamp::UNIX_EPOCH).is_empty());
 
     let elsewhere = declared("", "device \"two\" csr=\"two.csr\"");
     let keys = OwnKeys::from([(device("bob/two"), own_key(1))]);
     let told = |lock: &Lock, keys: &OwnKeys| {
-        let reused = reconcile(&elsewhere, lock, keys).reused_keys.into_iter();
+        let reused = reconcile(&elsewhere, lock, keys, jiff::Timestamp::UNIX_EPOCH)
+            .reused_keys
+            .into_iter();
         reused
             .map(|key| (key.device, key.before))
             .collect::<Vec<_>>()
