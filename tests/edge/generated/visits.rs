@@ -62,7 +62,8 @@ const TARGETS: [&str; 65] = [
     "/share/My%20Photos/IMG%201.jpg",
     "/share/%C3%BC/%e2%82%ac",
     "/share/%21room/@bob:other.org/",
-    "/share/!$&'()*+,=:@",
+    // Before an upstream's prefix, Caddy 2.6 writes the others of RFC 3986 §2.2 in their escapes.
+    "/share/$&+,=:@",
     "/share/a%7B%7d",
     "/share/%20x",
     "/x.ics",
