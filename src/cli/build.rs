@@ -258,7 +258,7 @@ fn look_at_templates<W: AsRef<Workspace>>(
     }
     // What a Caddy says is asked anew each time.
     inputs.workspace.as_ref().journal().spoil();
-    let looked = edge_templates::look(&prepared.derivations(), &inputs.templates)?;
+    let looked = edge_templates::look(prepared, &inputs.templates)?;
     let (stops, note) = looked.told(&inputs.templates);
     report::notes(note);
     if order.is_nothing() {

@@ -10,7 +10,7 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::lint::configuration;
-use crate::build::Stop;
+use crate::build::{Prepared, Stop};
 use crate::derive::Derivation;
 use crate::diagnostic::{Failure, Fault, listed};
 use crate::lint::{Finding, Findings, allowed_in, lint};
@@ -73,10 +73,11 @@ impl Looked {
 }
 
 /// Looks at the edge's files as they would be made.
-pub(super) fn look(derivations: &[Derivation], templates: &Templates) -> Result<Looked, Failure> {
+pub(super) fn look(prepared: &Prepared<'_>, templates: &Templates) -> Result<Looked, Failure> {
     if templates.of_the_edge().is_empty() {
         return Ok(Looked::Not);
     }
+    let derivations = &prepared.derivations();
     let place = tempfile::tempdir().map_err(cannot_write)?;
     let (own, usual) = (place.path().join("own"), place.path().join("usual"));
     let is_written = write(derivations, templates, &own)?

@@ -181,7 +181,7 @@ impl<'a> Foreseen<'a> {
         if mode != Mode::Edge {
             report::notes(prepared.warnings_of(&prepared.lock));
         }
-        let looked = edge_templates::look(&prepared.derivations(), &inputs.templates)?;
+        let looked = edge_templates::look(&prepared, &inputs.templates)?;
         let (stops, note) = looked.told(&inputs.templates);
         report::notes(note);
         prepared.stops.extend(stops);
