@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::forms::Form;
 use super::place::Found;
+use crate::source::visible;
 
 /// A form, at one place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -28,9 +29,9 @@ impl Finding {
     pub(super) fn of(form: &'static Form, found: Found) -> Finding {
         Finding {
             code: form.code,
-            at: found.place.at,
-            path: found.place.path,
-            what: found.what,
+            at: visible(&found.place.at),
+            path: visible(&found.place.path),
+            what: visible(&found.what),
             why: form.why,
             instead: form.instead,
         }
