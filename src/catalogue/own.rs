@@ -25,10 +25,9 @@ impl Catalogue {
 
     /// The names of all apps.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> + Clone {
-        self.own
-            .keys()
-            .map(String::as_str)
-            .chain(super::names().map(|name| name as &str))
+        let usual = super::names().map(|name| name as &str);
+        let own = self.own.keys().map(String::as_str);
+        own.chain(usual.filter(|name| !self.own.contains_key(*name)))
     }
 }
 

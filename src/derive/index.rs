@@ -11,8 +11,8 @@ use super::{DeviceFile, Exposure, OpenFrom, UncheckedKind};
 use crate::catalogue::App;
 use crate::lock::{Authority, Issued, Lock, State};
 use crate::model::{
-    CertificateMode, Device, DeviceId, DisplayName, Domain, Edge, Email, Homelab, Language, Name,
-    Service,
+    CertificateMode, Device, DeviceId, DisplayName, Domain, Edge, Email, Homelab, Language,
+    LastDay, Name, Service,
 };
 use crate::status::due_from;
 
@@ -258,13 +258,16 @@ fn index_device(
         platform: device.platform.title(),
         folder: format!("people/{}/{}/", device.id.person, device.id.device),
         files,
-        term: active.map(|issued| Term {
-            name: issued.device.common_name(),
-            from: issued.validity.not_before(),
-            renew_from: (device.last_day_of(issued.validity.not_after()).is_none())
-                .then(|| due_from(&issued.validity, &homelab.validity.renew)),
-            until: issued.validity.not_after(),
-            is_last_day: device.last_day_of(issued.validity.not_after()).is_some(),
+        term: active.map(|issued| {
+            let last_day = device.last_day_of(issued.validity.not_after());
+            Term {
+                name: issued.device.common_name(),
+                from: issued.validity.not_before(),
+                renew_from: { last_day.is_none() }
+                    .then(|| due_from(&issued.validity, &homelab.validity.renew)),
+                until: last_day.map_or(issued.validity.not_after(), LastDay::end),
+                is_last_day: last_day.is_some(),
+            }
         }),
         older: older.collect(),
     }

@@ -2,13 +2,12 @@
 //!
 //! An app's share links open what `public` could open, and no more; its title may stand where a service's may.
 
-use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use super::Resolver;
 use super::names::Declared;
 use crate::catalogue::{App, Catalogue};
-use crate::diagnostic::Mistakes;
+use crate::diagnostic::{First, Mistakes};
 use crate::parse::Unread;
 use crate::source::Source;
 
@@ -19,7 +18,7 @@ pub(crate) fn apps(source: &Source, own: Vec<App>) -> Result<Catalogue, Mistakes
         unread: &Unread::default(),
         catalogue: &Arc::default(),
         mistakes: Vec::new(),
-        first: BinaryHeap::new(),
+        first: First::default(),
     };
     let mut names = Declared::new("app");
     for app in &own {

@@ -20,13 +20,12 @@ mod services;
 mod settings;
 mod upstreams;
 
-use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 pub(crate) use apps::apps;
 
 use crate::catalogue::Catalogue;
-use crate::diagnostic::{Mistake, Mistakes, TOLD, did_you_mean};
+use crate::diagnostic::{First, Mistake, Mistakes, did_you_mean};
 use crate::model::{CertificateMode, Homelab, Language, ValidityPolicy};
 use crate::parse::declaration::Text;
 use crate::parse::{Declaration, Unread};
@@ -46,7 +45,7 @@ pub(crate) fn resolve(
         catalogue: &catalogue,
         unread: &declaration.unread,
         mistakes: Vec::new(),
-        first: BinaryHeap::new(),
+        first: First::default(),
     };
     for mistake in mistakes {
         resolver.refuse(mistake);
@@ -63,16 +62,12 @@ struct Resolver<'l> {
     catalogue: &'l Arc<Catalogue>,
     unread: &'l Unread,
     mistakes: Vec<Mistake>,
-    /// Where those of them stand that are told, so far.
-    first: BinaryHeap<usize>,
+    first: First,
 }
 
 impl Resolver<'_> {
     fn refuse(&mut self, mistake: Mistake) {
-        self.first.push(mistake.offset());
-        if self.first.len() > TOLD {
-            self.first.pop();
-        }
+        self.first.note(&mistake);
         self.mistakes.push(mistake);
     }
 
@@ -84,19 +79,16 @@ impl Resolver<'_> {
         }
     }
 
-    /// The help for an unknown word, where it is told. To look for what was meant takes as long as there is to choose
-    /// from: for each of 10,000 people who are called otherwise it would take minutes.
+    /// The help for an unknown word, where it is told.
     fn meant<'a>(
         &self,
         word: &str,
         span: Span,
         known: impl IntoIterator<Item = &'a str> + Clone,
     ) -> Option<String> {
-        let last = self.first.peek().filter(|_| self.first.len() == TOLD);
-        let is_told = last.is_none_or(|last| span.offset() < *last);
         // Where none is known, some may be in what could not be read.
-        let is_told =
-            is_told && (self.unread.is_whole || known.clone().into_iter().next().is_some());
+        let is_told = self.first.is_told_at(span)
+            && (self.unread.is_whole || known.clone().into_iter().next().is_some());
         is_told.then(|| did_you_mean(word, known))
     }
 

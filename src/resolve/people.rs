@@ -274,7 +274,6 @@ impl Resolver<'_> {
 mod tests {
     use crate::source::Source;
     use miette::Diagnostic;
-    use std::collections::BinaryHeap;
 
     /// Without a clock: what was meant is looked for no more often than it is told.
     #[test]
@@ -294,7 +293,7 @@ mod tests {
             languages: &[],
             unread: &declaration.unread,
             mistakes: Vec::new(),
-            first: BinaryHeap::new(),
+            first: crate::diagnostic::First::default(),
         };
         resolver.homelab(&declaration);
         let unknown = resolver.mistakes.iter().filter(|mistake| {

@@ -7,7 +7,7 @@ use super::names::Declared;
 use super::people::People;
 use super::{Resolver, meant};
 use crate::catalogue::App;
-use crate::diagnostic::{did_you_mean, mistake};
+use crate::diagnostic::mistake;
 use crate::model::{ByteSize, CertificateMode, Domain, Header, Host, Name, Raw, Service};
 use crate::parse::Declaration;
 use crate::parse::declaration::{ServiceBlock, Text};
@@ -165,19 +165,18 @@ impl<'l> Resolver<'l> {
     }
 
     fn app(&mut self, written: &Text) -> Option<&'l App> {
-        let catalogue = self.catalogue;
-        self.know(
-            written,
-            |word| catalogue.app(word),
-            |word| {
-                mistake!(
-                    "resolve::unknown-app",
-                    "the catalogue has no app `{word}`",
-                    at(written.span, "not known"),
-                    help(did_you_mean(word, catalogue.names())),
-                )
-            },
-        )
+        let (word, catalogue) = (&written.value, self.catalogue);
+        let found = catalogue.app(word);
+        if found.is_none() {
+            let help = self.meant(word, written.span, catalogue.names());
+            self.refuse(mistake!(
+                "resolve::unknown-app",
+                "the catalogue has no app `{word}`",
+                at(written.span, "not known"),
+                help(help),
+            ));
+        }
+        found
     }
 
     pub(super) fn size(&mut self, written: &Text) -> Option<ByteSize> {

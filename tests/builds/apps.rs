@@ -85,7 +85,7 @@ fn a_build_knows_when_apps_have_changed() {
     assert!(nothing());
     std::fs::remove_file(lab.path().join("apps.kdl")).expect("it is there");
     let gone = lab.command(["build"]).run();
-    gone.stderr_contains("resolve::unknown-app");
+    gone.fails_with(1).stderr_contains("resolve::unknown-app");
     lab.write("apps.kdl", APPS);
     lab.command(["build"]).run().succeeds();
     assert!(lab.built_edge().contains("10.0.0.5:8123"));

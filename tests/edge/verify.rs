@@ -48,7 +48,8 @@ fn house(upstream: &Upstream, lan: &str) -> House {
 
 pub const ELSEWHERE: &str = "192.168.0.0/16";
 
-fn verify(house: &House, caddy: &Caddy, more: &[&str]) -> Outcome {
+/// What `verify --live` says of a Caddy on this machine; `more` are services and options.
+pub fn verify(house: &House, caddy: &Caddy, more: &[&str]) -> Outcome {
     let root = caddy.root_certificate();
     let root = root.to_str().expect("a test's paths are UTF-8");
     let plain = caddy.http_port().to_string();

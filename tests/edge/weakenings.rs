@@ -696,28 +696,7 @@ pub fn house_of(declaration: &str) -> House {
 }
 
 pub fn verify(house: &House, caddy: &Caddy, service: &str) -> Outcome {
-    let root = caddy.root_certificate();
-    let root = root.to_str().expect("a test's paths are UTF-8");
-    let (https, http) = (
-        caddy.https_port().to_string(),
-        caddy.http_port().to_string(),
-    );
-    let resolve = format!("*:{https}:127.0.0.1");
-    house
-        .lab
-        .command([
-            "verify", "--live", "--echo", "it", "--echo", "site", "--ca", root,
-        ])
-        .arguments([
-            "--port",
-            &https,
-            "--http-port",
-            &http,
-            "--resolve",
-            &resolve,
-            service,
-        ])
-        .run()
+    crate::verify::verify(house, caddy, &["--echo", "it", "--echo", "site", service])
 }
 
 /// Tries one of so many parts of them.

@@ -182,19 +182,17 @@ fn sites<'h>(
     let let_in: Vec<Option<usize>> = services().map(|service| audiences.of(service)).collect();
     let (people, audiences) = audiences.finish(settings.caddy);
     let mut snippets = Snippets::default();
+    let hsts = is_all_known_to_browsers(homelab);
     let landing = landing.map(|landing| {
         let tls = Tls::of_all(settings, Some(landing.certificate));
         let tls = snippets.of(tls, settings, None);
-        let hsts =
-            !is_all_known_to_browsers(homelab) && settings.are_public(&settings.certificates);
         Landing {
             tls,
-            hsts,
+            hsts: !hsts && settings.are_public(&settings.certificates),
             extras: Extras::of_landing(settings),
             ..landing
         }
     });
-    let hsts = is_all_known_to_browsers(homelab);
     let sites: Vec<Site> = iter::zip(services(), let_in)
         .map(|(service, audience)| {
             let tls = snippets.of(Tls::of(service, homelab), settings, Some(&service.name));
