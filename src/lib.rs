@@ -59,7 +59,7 @@ pub use cli::main;
 #[doc(hidden)]
 pub mod internals {
     pub use crate::build::AuthorityRefusal;
-    pub use crate::catalogue::{App, DnsProvider, DnsSetting, apps, dns_providers};
+    pub use crate::catalogue::{App, Catalogue, DnsProvider, DnsSetting, apps, dns_providers};
     pub use crate::derive::{InstallerContext, RegistryValue};
     pub use crate::diagnostic::Mistakes;
     pub use crate::lint::{FORMS, Form};
@@ -76,20 +76,30 @@ pub mod internals {
     pub use crate::source::Source;
     pub use crate::template::{Templates, built_in_languages};
 
-    pub use super::compile;
+    pub use super::{compile, compile_apps};
 }
 
+use catalogue::Catalogue;
 use diagnostic::Mistakes;
 use model::{Homelab, Language};
 use source::Source;
 
 /// Reads a declaration and resolves it, or says everything that is wrong with it.
 pub fn compile(source: &Source) -> Result<Homelab, Mistakes> {
-    compile_with(source, &template::built_in_languages())
+    let languages = template::built_in_languages();
+    compile_with(source, (&languages, Catalogue::default()))
 }
 
-/// The same, where guides can be written in these languages.
-fn compile_with(source: &Source, languages: &[Language]) -> Result<Homelab, Mistakes> {
+/// The same, where guides can be written in these languages and apps are those of this catalogue.
+fn compile_with(
+    source: &Source,
+    (languages, catalogue): (&[Language], Catalogue),
+) -> Result<Homelab, Mistakes> {
     let (declaration, mistakes) = parse::parse(source)?;
-    resolve::resolve(source, &declaration, mistakes, languages)
+    resolve::resolve(source, &declaration, mistakes, (languages, catalogue))
+}
+
+/// Reads apps of a user's own, in the form of the built-in catalogue, or says everything that is wrong with them.
+pub fn compile_apps(source: &Source) -> Result<Catalogue, Mistakes> {
+    resolve::apps(source, catalogue::read(source)?)
 }

@@ -4,6 +4,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | `apps` | apps of one's own beside the declaration |
 //! | `home` | the small homelab that the tests start from |
 //! | `incrementality` | what changes when something is declared, edited, deleted, and what is said of it |
 //! | `index` | a build that knows at once that it has nothing to do, held against one that reads everything |
@@ -17,6 +18,8 @@
 
 mod support;
 
+#[path = "builds/apps.rs"]
+mod apps;
 #[path = "builds/crashes.rs"]
 mod crashes;
 #[path = "builds/disks.rs"]

@@ -12,7 +12,7 @@ use homelab::internals::Mistakes;
 use homelab::internals::Source;
 use homelab::internals::Templates;
 use homelab::internals::{
-    SIZE_LIMIT, certificates_in, compile, parse_source, read_authority, read_lock,
+    SIZE_LIMIT, certificates_in, compile, compile_apps, parse_source, read_authority, read_lock,
 };
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 
@@ -35,6 +35,13 @@ fn habits_of_other_languages_are_known() {
         let shown = mistakes(declaration(name.expect("fixtures have plain names"), bytes));
         snapshot(&path, shown.text);
     }
+}
+
+#[test]
+fn a_catalogue_of_one_s_own_is_refused_with_its_places() {
+    each_fixture("catalogue", |name, bytes| {
+        mistakes(parse_source(name, bytes).and_then(|source| compile_apps(&source).map(drop)))
+    });
 }
 
 #[test]
@@ -95,7 +102,7 @@ fn a_certificate_is_refused_with_its_field_and_a_remedy() {
 /// A fixture that nobody could tell from another, or a code without one, would go unnoticed.
 #[test]
 fn every_code_has_its_fixture_and_every_fixture_its_code() {
-    for phase in ["parse", "resolve", "lock", "template"] {
+    for phase in ["parse", "catalogue", "resolve", "lock", "template"] {
         let fixtures: BTreeSet<String> = fixtures(phase).iter().map(|path| slug(path)).collect();
         let mut codes = codes_in_source(phase);
         // Files too large for the repository, or about more than one file; tested elsewhere.

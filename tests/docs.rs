@@ -106,6 +106,29 @@ fn every_form_that_is_linted_stands_in_the_documentation() {
         assert!(row.starts_with(&format!("| `{}` | ", form.code)), "{row}");
         assert!(row.ends_with(&said), "{row}\n{said}");
     }
+    for page in ["CHANGELOG.md", "docs/security.md"] {
+        let text = fs::read_to_string(root().join(page)).expect("it is there");
+        assert!(text.contains(&format!("{} forms", FORMS.len())), "{page}");
+    }
+}
+
+/// A line without a `|` ends a table, and what comes behind it is shown as it is written.
+#[test]
+fn no_table_is_cut() {
+    for path in documents() {
+        let text = fs::read_to_string(&path).expect("it is there");
+        let outside = text.split("\n```").step_by(2);
+        let lines: Vec<&str> = outside.flat_map(|part| part.lines().chain([""])).collect();
+        for window in lines.windows(3) {
+            let begins = window[1].starts_with('|') && !window[0].starts_with('|');
+            assert!(
+                !begins || window[2].starts_with("|---"),
+                "{}: {}",
+                path.display(),
+                window[1]
+            );
+        }
+    }
 }
 
 #[test]

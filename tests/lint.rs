@@ -7,6 +7,7 @@
 //! | `forms` | what is found in each of them, on each Caddy |
 //! | `proofs` | that each lets somebody in, and the other does not |
 //! | `sound` | Caddyfiles of many kinds in which nothing is found, generated ones among them |
+//! | `templates` | builds and `verify` where a user has templates of the edge |
 //! | `command` | the command itself: what it reads, how it ends |
 
 mod support;
@@ -21,3 +22,5 @@ mod forms;
 mod proofs;
 #[path = "lint/sound.rs"]
 mod sound;
+#[path = "lint/templates.rs"]
+mod templates;

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display};
 
+use jiff::Timestamp;
+
 use super::clock::Clock;
 use super::consequence::outdated_authority;
 use crate::dates;
@@ -146,6 +148,24 @@ pub(super) fn lock_is_behind(reconciliation: &Reconciliation) -> impl Iterator<I
         )
     });
     new.into_iter().chain(gone)
+}
+
+/// Devices that are let in though their last day is over: what leaves the lock as it is shuts nobody out.
+pub(super) fn guests_let_in(homelab: &Homelab, lock: &Lock, now: Timestamp) -> Option<String> {
+    let admitted = lock.admitted();
+    let lasts = |device: &DeviceId| {
+        let certificates = admitted.get(device);
+        certificates.is_some_and(|all| all.iter().any(|one| one.validity.not_after() > now))
+    };
+    let over = { homelab.enrolled() }.filter(|(_, device)| device.is_over(now));
+    let over = over.map(|(_, device)| &device.id).filter(|id| lasts(id));
+    let over: Vec<DeviceId> = over.cloned().collect();
+    (!over.is_empty()).then(|| {
+        format!(
+            "Let in still, though the last day of `until` is over: {}. `homelab build` shuts them out.",
+            names(&over)
+        )
+    })
 }
 
 pub(super) fn names(devices: &[DeviceId]) -> impl Display {

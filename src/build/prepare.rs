@@ -370,6 +370,9 @@ impl<'a> Prepared<'a> {
         warnings.extend(notes::unvouched(homelab, lock));
         warnings.extend(notes::single_addresses(homelab));
         warnings.extend(notes::renamed(homelab, &self.reconciliation));
+        if self.mode == Mode::Locked {
+            warnings.extend(self.guests_let_in(lock));
+        }
         warnings
     }
 
@@ -379,7 +382,13 @@ impl<'a> Prepared<'a> {
         let list = (!self.lock.has_stale_crl() && !gone.is_empty())
             .then(|| format!("ca.crl does not list {} yet: {SIGN}", notes::names(gone)));
         let behind = notes::lock_is_behind(&self.reconciliation);
-        list.into_iter().chain(behind).collect()
+        let guests = self.guests_let_in(&self.lock);
+        list.into_iter().chain(behind).chain(guests).collect()
+    }
+
+    fn guests_let_in(&self, lock: &Lock) -> Option<String> {
+        let Situation { homelab, clock, .. } = &self.situation;
+        notes::guests_let_in(homelab, lock, clock.now)
     }
 
     fn notes_of_edge(&self, lock: &Lock) -> Vec<String> {
@@ -390,7 +399,8 @@ impl<'a> Prepared<'a> {
             gone.map(|device| format!("ca.crl would not list {device} yet: {SIGN}"))
         };
         let behind = notes::lock_is_behind(&self.reconciliation);
-        list.into_iter().chain(behind).collect()
+        let guests = self.guests_let_in(lock);
+        list.into_iter().chain(behind).chain(guests).collect()
     }
 }
 

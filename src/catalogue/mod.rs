@@ -6,6 +6,7 @@
 
 mod app;
 mod dns;
+mod own;
 mod read;
 
 pub use app::App;
@@ -13,6 +14,8 @@ pub(crate) use app::{ClientKind, SharePath};
 
 pub(crate) use dns::dns_provider;
 pub use dns::{DnsProvider, DnsSetting, dns_providers};
+pub use own::Catalogue;
+pub(crate) use read::apps as read;
 
 use std::sync::{LazyLock, OnceLock};
 

@@ -26,7 +26,7 @@ const TEXT_LIMIT: usize = 400;
 const LINE_LIMIT: usize = 64;
 
 /// Reads a catalogue: `app "immich" title="Immich" { port 2283 source="…" … }`.
-pub(super) fn apps(source: &Source) -> Result<Vec<App>, Mistakes> {
+pub(crate) fn apps(source: &Source) -> Result<Vec<App>, Mistakes> {
     let nodes = document(source)?;
     let mut reader = Reader::default();
     let mut apps = Vec::new();
@@ -203,7 +203,7 @@ fn port(written: &Spanned<i128>, reader: &mut Reader) -> Option<u16> {
     if port.is_none() {
         let number = written.value;
         reader.refuse(mistake!(
-            "apps::bad-port",
+            "catalogue::bad-port",
             "{number} is no port",
             at(written.span, "not between 1 and 65535"),
             help("write the port that the app listens on, such as `port 8080`"),
@@ -218,7 +218,7 @@ fn status(written: &Spanned<i128>, reader: &mut Reader) -> Option<u16> {
     if status.is_none() {
         let number = written.value;
         reader.refuse(mistake!(
-            "apps::bad-status",
+            "catalogue::bad-status",
             "{number} is no status of an error",
             at(written.span, "not between 400 and 599"),
             help("write with what the app answers that was not told, such as `answers=400`, or leave it out"),
@@ -232,7 +232,7 @@ fn date(written: &Text, reader: &mut Reader) -> Option<Date> {
     if date.is_none() {
         let text = &written.value;
         reader.refuse(mistake!(
-            "apps::bad-date",
+            "catalogue::bad-date",
             "`{text}` is no day",
             at(written.span, "not as YYYY-MM-DD"),
             help("write the day on which you looked, such as `checked=\"2026-11-27\"`"),
@@ -246,7 +246,7 @@ fn kind(written: &Text, reader: &mut Reader) -> Option<ClientKind> {
     let kind = ClientKind::from_word(word);
     if kind.is_none() {
         reader.refuse(mistake!(
-            "apps::unknown-kind",
+            "catalogue::unknown-kind",
             "`{word}` is no kind of device that notes are about",
             at(written.span, "not known"),
             help(did_you_mean(word, ClientKind::WORDS)),
@@ -269,7 +269,7 @@ fn setting(lines: Vec<Text>, reader: &mut Reader) -> Option<String> {
 
 fn refuse_lines(kind: &str, span: Span, reader: &mut Reader) {
     reader.refuse(mistake!(
-        "apps::too-many-lines",
+        "catalogue::too-many-lines",
         "more than {LINE_LIMIT} lines of `{kind}`",
         at(span, "one too many"),
         help("keep those that people need to read"),
@@ -287,7 +287,7 @@ fn shown(written: Text, reader: &mut Reader) -> Option<String> {
         return Some(written.value);
     };
     reader.refuse(mistake!(
-        "apps::bad-text",
+        "catalogue::bad-text",
         "this cannot be shown to people",
         at(written.span, "{why}"),
         help("write what they are to read, in a sentence or two"),

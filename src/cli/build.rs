@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::arguments::{Build, Make};
 use super::settled::{Kept, Options, Seen};
-use super::{clock, report};
+use super::{clock, edge_templates, report};
 use crate::build::{
     self, Consent, ExecuteError, LockOperation, Mode, Prepared, Refusal, SIGN, Situation, Span,
     Stop, owner,
@@ -241,8 +241,32 @@ fn prepare<'a, W: AsRef<Workspace>>(
     let situation = inputs.situation(lock, consent, clock::read()?)?;
     let mut prepared = build::prepare(situation, order, mode).map_err(refusal)?;
     report::notes(&prepared.warnings);
+    look_at_templates(inputs, &mut prepared, order)?;
     prepared.refuse()?;
     Ok(prepared)
+}
+
+/// What the user's own templates let in is a reason to build nothing. What is ordered is done in any case: a revocation does not wait for a
+/// template to be mended.
+fn look_at_templates<W: AsRef<Workspace>>(
+    inputs: &Inputs<W>,
+    prepared: &mut Prepared<'_>,
+    order: &Operation,
+) -> Result<(), Failure> {
+    if inputs.templates.of_the_edge().is_empty() {
+        return Ok(());
+    }
+    // What a Caddy says is asked anew each time.
+    inputs.workspace.as_ref().journal().spoil();
+    let looked = edge_templates::look(prepared, &inputs.templates)?;
+    let (stops, note) = looked.told(&inputs.templates);
+    report::notes(note);
+    if order.is_nothing() {
+        prepared.stops.extend(stops);
+    } else {
+        report::notes(stops.iter().map(|stop| &stop.report));
+    }
+    Ok(())
 }
 
 /// As what a command ends that cannot say what a build would do.

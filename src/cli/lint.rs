@@ -12,6 +12,7 @@ use super::arguments::Lint;
 use super::report;
 use crate::diagnostic::{Failure, Fault};
 use crate::lint::{Configuration, Finding, Findings, lint};
+use crate::source::visible;
 use crate::workspace::caddy::{self, Adapted, Asked};
 use crate::workspace::whole;
 
@@ -146,7 +147,10 @@ fn text(told: &Told<'_>) -> String {
     };
     let unseen = match told.not_looked_at.as_slice() {
         [] => String::new(),
-        apps => format!(", and not at what `{}` does", apps.join("`, `")),
+        apps => {
+            let apps: Vec<String> = apps.iter().map(|app| visible(app)).collect();
+            format!(", and not at what `{}` does", apps.join("`, `"))
+        }
     };
     let found = match told.findings.0.len() {
         0 => String::from("nothing found that lets somebody in"),

@@ -8,6 +8,7 @@ mod arguments;
 mod build;
 mod check;
 mod clock;
+mod edge_templates;
 mod exit;
 mod export;
 mod exposure;

@@ -14,7 +14,7 @@ use drawing::{shown, summary};
 use super::arguments::Plan as Arguments;
 use super::build::{Operation, refusal, shown_secrets};
 use super::settled::Kept;
-use super::{clock, report};
+use super::{clock, edge_templates, report};
 use crate::build::{
     self, Consent, Consequence, LockChanges, Mode, Prepared, Step, Stop, TreeForecast, owner,
 };
@@ -176,11 +176,15 @@ impl<'a> Foreseen<'a> {
         if mode != Mode::Edge && situation.sealed.is_none() {
             situation.sealed = pending_hash(workspace)?;
         }
-        let prepared = build::prepare(situation, &Operation::Nothing, mode).map_err(refusal)?;
+        let mut prepared = build::prepare(situation, &Operation::Nothing, mode).map_err(refusal)?;
         report::notes(&prepared.warnings);
         if mode != Mode::Edge {
             report::notes(prepared.warnings_of(&prepared.lock));
         }
+        let looked = edge_templates::look(&prepared, &inputs.templates)?;
+        let (stops, note) = looked.told(&inputs.templates);
+        report::notes(note);
+        prepared.stops.extend(stops);
         let owner = owner(prepared.before.as_ref().unwrap_or(&prepared.lock));
         let mut view = View::glance(out, owner).map_err(Failure::environment)?;
         view.believe_only(workspace.recollection().manifests(out));

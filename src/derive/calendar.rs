@@ -61,7 +61,7 @@ fn device(device: &Device, issued: &Issued, homelab: &Homelab) -> Vec<Event> {
             "Its last day, {last_day}, is over. Delete its line in homelab.kdl, build, and deploy out/edge/."
         );
         let summary = format!("{name}: its certificate ends");
-        return vec![event("end", validity.not_after(), summary, description)];
+        return vec![event("end", last_day.end(), summary, description)];
     }
     vec![
         event(

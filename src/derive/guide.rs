@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::catalogue::{self, App, ClientKind};
+use crate::catalogue::{App, ClientKind};
 use crate::dates::{self, Shown};
 use crate::lock::{Issued, State};
 use crate::model::{
-    Admission, Device, DisplayName, Domain, Edge, Email, Homelab, Language, LastDay, Lifetime,
-    MadeKey, Name, Person, Platform, Service,
+    Admission, Device, DisplayName, Domain, Email, Homelab, Language, LastDay, Lifetime, MadeKey,
+    Name, Person, Platform, Service,
 };
 use crate::pki::Validity;
 use crate::status::due_from;
@@ -220,7 +220,7 @@ impl<'h> Guides<'h> {
             if let Some(known) = self.links.get(&key) {
                 return Some(Arc::clone(known));
             }
-            let link = Arc::new(link(service, &homelab.edge, admission, &key.2)?);
+            let link = Arc::new(link(homelab, service, admission, &key.2)?);
             self.links.insert(key, Arc::clone(&link));
             Some(link)
         });
@@ -237,8 +237,8 @@ impl<'h> Guides<'h> {
 
 /// What is said of a service to those who may use it so, from devices of these platforms.
 fn link(
+    homelab: &Homelab,
     service: &Service,
-    edge: &Edge,
     admission: Admission,
     platforms: &[Platform],
 ) -> Option<ServiceLink> {
@@ -250,10 +250,10 @@ fn link(
         Admission::InNetwork { certificate } => (certificate, false, false),
     };
     let app = service.app.as_ref().filter(|_| with_certificate);
-    let app = app.and_then(|name| catalogue::app(name.as_str()));
+    let app = app.and_then(|name| homelab.catalogue.app(name.as_str()));
     Some(ServiceLink {
         title: service.title.clone(),
-        addresses: super::addresses(service, edge),
+        addresses: super::addresses(service, &homelab.edge),
         with_certificate,
         at_home,
         everyone,
@@ -288,7 +288,7 @@ mod tests {
 
     #[test]
     fn people_are_told_of_the_devices_that_they_have() {
-        let app = catalogue::app("home-assistant").unwrap();
+        let app = crate::catalogue::app("home-assistant").unwrap();
         let said = |platform| notes(app, &[platform]).concat();
         assert!(said(Platform::Android).contains("Android:"));
         assert!(!said(Platform::Android).contains("iPhone"));

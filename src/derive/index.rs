@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{DeviceFile, Exposure, OpenFrom, UncheckedKind};
-use crate::catalogue::{self, App};
+use crate::catalogue::App;
 use crate::lock::{Authority, Issued, Lock, State};
 use crate::model::{
-    CertificateMode, Device, DeviceId, DisplayName, Domain, Edge, Email, Homelab, Language, Name,
-    Service,
+    CertificateMode, Device, DeviceId, DisplayName, Domain, Edge, Email, Homelab, Language,
+    LastDay, Name, Service,
 };
 use crate::status::due_from;
 
@@ -198,7 +198,7 @@ fn services(homelab: &Homelab, exposure: Option<&Exposure>) -> Vec<IndexService>
         let whole = |from: &OpenFrom| open.contains(&(name, from));
         let guarded = with.get(name);
         let app = service.app.as_ref();
-        let app = app.and_then(|name| catalogue::app(name.as_str()));
+        let app = app.and_then(|name| homelab.catalogue.app(name.as_str()));
         let said = app.and_then(|app| app.links.as_ref());
         let said = said.filter(|_| links.contains(name));
         IndexService {
@@ -258,13 +258,16 @@ fn index_device(
         platform: device.platform.title(),
         folder: format!("people/{}/{}/", device.id.person, device.id.device),
         files,
-        term: active.map(|issued| Term {
-            name: issued.device.common_name(),
-            from: issued.validity.not_before(),
-            renew_from: (device.last_day_of(issued.validity.not_after()).is_none())
-                .then(|| due_from(&issued.validity, &homelab.validity.renew)),
-            until: issued.validity.not_after(),
-            is_last_day: device.last_day_of(issued.validity.not_after()).is_some(),
+        term: active.map(|issued| {
+            let last_day = device.last_day_of(issued.validity.not_after());
+            Term {
+                name: issued.device.common_name(),
+                from: issued.validity.not_before(),
+                renew_from: { last_day.is_none() }
+                    .then(|| due_from(&issued.validity, &homelab.validity.renew)),
+                until: last_day.map_or(issued.validity.not_after(), LastDay::end),
+                is_last_day: last_day.is_some(),
+            }
         }),
         older: older.collect(),
     }

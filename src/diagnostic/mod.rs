@@ -15,9 +15,11 @@ pub(crate) use meant::{closest, did_you_mean};
 pub(crate) use mistake::Mistake;
 pub(crate) use mistake::mistake;
 
+use std::collections::BinaryHeap;
+
 use miette::Diagnostic;
 
-use crate::source::Source;
+use crate::source::{Source, Span};
 
 /// All the mistakes that a phase found in one source, in the order of their places.
 #[derive(Debug)]
@@ -28,7 +30,27 @@ pub struct Mistakes {
 }
 
 /// Mistakes that are told in one run; more would only be scrolled past.
-pub(crate) const TOLD: usize = 100;
+const TOLD: usize = 100;
+
+/// Where those of the mistakes so far stand that are told.
+#[derive(Debug, Default)]
+pub(crate) struct First(BinaryHeap<usize>);
+
+impl First {
+    pub(crate) fn note(&mut self, mistake: &Mistake) {
+        self.0.push(mistake.offset());
+        if self.0.len() > TOLD {
+            self.0.pop();
+        }
+    }
+
+    /// Whether one is told that stands there, as far as can be said so far. To look for what was meant takes as long as there is
+    /// to choose from: for each of 10,000 people who are called otherwise it would take minutes.
+    pub(crate) fn is_told_at(&self, place: Span) -> bool {
+        let last = self.0.peek().filter(|_| self.0.len() == TOLD);
+        last.is_none_or(|last| place.offset() < *last)
+    }
+}
 
 /// What stands behind the mistakes that are told, where there are more.
 #[derive(Debug, thiserror::Error, Diagnostic)]

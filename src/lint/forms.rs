@@ -122,6 +122,12 @@ pub const FORMS: &[Form] = &[
         find: checks::negative,
     },
     Form {
+        code: "lint::either-is-enough",
+        why: "of several `vars` in one matcher Caddy takes any one: who meets the other needs no certificate",
+        instead: "one `expression` with `&&` between them, or a matcher of its own for each, one handler within the other",
+        find: checks::either_is_enough,
+    },
+    Form {
         code: "lint::part-of-subject",
         why: "other names have the same part: `^CN=alice` is met by `CN=alice2`",
         instead: "say the whole, `vars {http.request.tls.client.subject} \"CN=alice,O=Home\"`, or better the certificate's fingerprint",

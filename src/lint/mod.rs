@@ -5,6 +5,7 @@
 //!
 //! What is not understood is no finding: whoever is told of a hole that is none stops reading.
 
+mod allowed;
 mod configuration;
 mod finding;
 mod forms;
@@ -15,6 +16,7 @@ mod subject;
 
 use crate::model::CaddyVersion;
 
+pub(crate) use allowed::allowed_in;
 pub(crate) use configuration::Configuration;
 pub(crate) use finding::{Finding, Findings};
 pub use forms::{FORMS, Form};

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::configuration::{
-    Expression, Handler, Matcher, MatcherSet, Proxy, Ranges, Route, Server, covers,
+    Expression, Handler, Mapping, Matcher, MatcherSet, Pattern, Proxy, Ranges, Route, Server,
+    covers,
 };
 
 /// Placeholders of a visitor's certificate begin so.
@@ -220,12 +221,16 @@ impl<'c> Walk<'c> {
             Handler::Rewrite(_) => self.is_rewritten = true,
             Handler::Vars(variables) => {
                 for (name, value) in variables {
-                    let value = value.as_str().filter(|_| is_certain);
+                    // What is filled in may come to anything.
+                    let is_known = |value: &&str| is_certain && !value.contains('{');
+                    let value = value.as_str().filter(is_known);
                     self.variables.insert(name, value);
                 }
             }
             Handler::Map(map) => {
-                let is_of_certificate = map.source.contains(CERTIFICATE);
+                let is_of_certificate = bare(&map.source).starts_with(CERTIFICATE)
+                    && map.source.matches('{').count() == 1
+                    && map.mappings.iter().all(Mapping::is_of_somebody);
                 let is_known = is_certain && is_of_certificate && self.visitor == Visitor::Nobody;
                 for (at, destination) in map.destinations.iter().enumerate() {
                     let default = map.defaults.get(at).map_or("", String::as_str);
@@ -245,15 +250,7 @@ impl<'c> Walk<'c> {
     }
 
     fn all(&self, set: &'c MatcherSet) -> Met {
-        let mut all = Met::Yes;
-        for matcher in &set.0 {
-            match self.one(matcher) {
-                Met::No => return Met::No,
-                Met::Perhaps => all = Met::Perhaps,
-                Met::Yes => {}
-            }
-        }
-        all
+        all(set.0.iter().map(|matcher| self.one(matcher)))
     }
 
     fn one(&self, matcher: &'c Matcher) -> Met {
@@ -262,12 +259,13 @@ impl<'c> Walk<'c> {
                 Some(host) => decided(hosts.iter().any(|pattern| covers(pattern, host))),
                 None => Met::No,
             },
-            Matcher::Vars(values) => all(values
+            // Of several in one matcher Caddy takes any one: `VarsMatcher.Match` of 2.6.2 and of 2.11.
+            Matcher::Vars(values) => any(values
                 .iter()
                 .map(|(key, values)| self.variable(key, values))),
-            Matcher::VarsRegexp(patterns) => {
-                all(patterns.keys().map(|key| self.of_certificate(key)))
-            }
+            Matcher::VarsRegexp(patterns) => any(patterns
+                .iter()
+                .map(|(key, pattern)| self.of_certificate(key, pattern))),
             Matcher::Expression(Expression(text)) => self.expression(text),
             Matcher::RemoteIp(ranges) | Matcher::ClientIp(ranges) => holds_a_stranger(ranges),
             Matcher::Not(sets) => match any(sets.iter().map(|set| self.all(set))) {
@@ -283,6 +281,9 @@ impl<'c> Walk<'c> {
     }
 
     fn variable(&self, key: &str, values: &[String]) -> Met {
+        if values.iter().any(|value| value.contains('{')) {
+            return Met::Perhaps;
+        }
         let name = bare(key);
         if name.starts_with(CERTIFICATE) {
             return match self.visitor {
@@ -299,8 +300,13 @@ impl<'c> Walk<'c> {
         }
     }
 
-    fn of_certificate(&self, key: &str) -> Met {
-        if self.visitor == Visitor::Nobody && bare(key).starts_with(CERTIFICATE) {
+    /// Who has no certificate meets a pattern that takes anything, or nothing.
+    fn of_certificate(&self, key: &str, Pattern { pattern }: &Pattern) -> Met {
+        let may_be_nothing = ["*", "+", "?", "|", "{"]
+            .iter()
+            .any(|sign| pattern.replace("[0-9a-f]{64}", "").contains(sign));
+        if self.visitor == Visitor::Nobody && bare(key).starts_with(CERTIFICATE) && !may_be_nothing
+        {
             Met::No
         } else {
             Met::Perhaps
@@ -309,9 +315,16 @@ impl<'c> Walk<'c> {
 
     /// A list of certificates, or one, is not met by who has none. Of other expressions nothing is said.
     fn expression(&self, text: &str) -> Met {
-        let is_plain = !text.contains(['!', '|']) && text.matches(CERTIFICATE).count() == 1;
-        let is_list = text.contains(" in [") || text.contains("==");
-        let is_of_nothing = text.contains("\"\"") || text.contains("''");
+        let is_plain = !text.contains(['!', '|', '?']);
+        let is_of_nothing =
+            { ["\"\"", "''", "null", "false"].iter() }.any(|word| text.contains(word));
+        // Of what has to be met together, one that is not met is enough.
+        let is_list = |part: &str| {
+            part.matches('{').count() == 1
+                && part.contains(CERTIFICATE)
+                && (part.contains(" in [") || part.contains("=="))
+        };
+        let is_list = text.split("&&").any(is_list);
         if is_plain && is_list && !is_of_nothing && self.visitor == Visitor::Nobody {
             Met::No
         } else {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::backend::{HostPath, Redirect};
 use super::issuance::Setting;
 use super::text::sayable;
+use super::upstream::plain_socket;
 
 /// The port of HTTPS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -78,6 +79,7 @@ impl Admin {
             return Ok(Admin::Off);
         }
         if let Some(path) = text.strip_prefix("unix/") {
+            plain_socket(path)?;
             return HostPath::new(path).map(Admin::Socket);
         }
         let local = |host: &str, port| {
@@ -241,6 +243,9 @@ mod tests {
             "unix//run/../a",
             "edge.home:2019",
             "unix//{x}",
+            "unix//run/a b.sock",
+            "unix//run/a.sock|0666",
+            "unix///run/a.sock",
         ] {
             assert!(Admin::new(bad).is_err(), "{bad}");
         }

@@ -23,6 +23,7 @@ mod text;
 mod upstream;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 pub(crate) use access::{
     Access, Admission, Allowed, CertificateMode, Grant, Network, Opened, PathPolicy,
@@ -56,6 +57,7 @@ pub(crate) use upstream::{
 
 use jiff::Timestamp;
 
+use crate::catalogue::Catalogue;
 use crate::pki::Fingerprint;
 
 /// All that a declaration says.
@@ -70,6 +72,8 @@ pub struct Homelab {
     /// The networks that are declared by name.
     pub networks: BTreeMap<Name, Vec<IpRange>>,
     pub services: BTreeMap<Name, Service>,
+    /// The apps that services name, the user's own among them.
+    pub catalogue: Arc<Catalogue>,
 }
 
 impl Homelab {

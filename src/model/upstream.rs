@@ -227,8 +227,17 @@ impl Serialize for Address {
     }
 }
 
-/// Caddy reads permissions behind a `|`, and takes several slashes for one.
 fn socket(path: &str) -> Result<Address, &'static str> {
+    plain_socket(path)?;
+    Ok(Address {
+        scheme: Scheme::Unix,
+        authority: path.to_owned(),
+        prefix: None,
+    })
+}
+
+/// Whether a socket's path is plain. Caddy reads permissions behind a `|`, and takes several slashes for one.
+pub(super) fn plain_socket(path: &str) -> Result<(), &'static str> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"._~@+-".contains(&b);
     let is_plain =
         |segment: &str| !matches!(segment, "" | "." | "..") && segment.bytes().all(plain);
@@ -238,11 +247,7 @@ fn socket(path: &str) -> Result<Address, &'static str> {
     if segments != Some(true) {
         return Err("its socket is no absolute path of plain segments, as in `unix//run/app.sock`");
     }
-    Ok(Address {
-        scheme: Scheme::Unix,
-        authority: path.to_owned(),
-        prefix: None,
-    })
+    Ok(())
 }
 
 /// Whether a text can be the host of an upstream. Host names of a home network have more than DNS

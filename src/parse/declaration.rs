@@ -1,5 +1,6 @@
 //! The declaration as it was written: every node known, every value of its type, nothing resolved.
 
+use std::collections::BTreeMap;
 use std::mem;
 
 use super::document::Node;
@@ -8,8 +9,8 @@ use super::fields::Fields;
 use super::known::Known;
 use super::reader::Reader;
 pub(crate) use super::service::{
-    AllowLine, FilesLine, OpenLine, PathBlock, PublicLine, RedirectLine, ServiceBlock,
-    TimeoutsLine, UpstreamLine,
+    AllowLine, FilesLine, OpenLine, PathBlock, RedirectLine, ServiceBlock, TimeoutsLine,
+    UpstreamLine,
 };
 use super::unread::{Unread, has_unread, reach};
 use crate::source::{Span, Spanned};
@@ -410,11 +411,13 @@ impl Reader {
         let mut fields = self.fields(node);
         let name = fields.text("a name", "provider \"ovh\" { … }");
         fields.finish_before_block("one name");
-        let mut settings: Vec<SettingLine> = Vec::new();
+        let mut settings = Vec::new();
+        let mut firsts: BTreeMap<&str, Span> = BTreeMap::new();
         for child in node.children().iter().filter(|child| !child.is_unread) {
-            let same = |line: &&SettingLine| line.name.value == child.name.value;
-            if let Some(first) = settings.iter().find(same) {
-                self.refuse_repeated(child, first.name.span);
+            let at = child.name.span;
+            let first = *firsts.entry(&child.name.value).or_insert(at);
+            if first != at {
+                self.refuse_repeated(child, first);
                 continue;
             }
             let mut fields = self.fields(child);

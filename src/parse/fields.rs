@@ -142,8 +142,16 @@ impl<'n, 'r> Fields<'n, 'r> {
 
     /// The node with what stands in its block as the properties that it knows; none where there is anything else.
     fn as_properties(&self) -> Option<String> {
+        let children = self.node.children();
+        let is_said = |child: &Node| {
+            { self.node.properties.iter() }.any(|(key, _)| key.value == child.name.value)
+        };
+        let are_too_many = children.len() > self.properties_known.len();
+        if children.is_empty() || are_too_many || children.iter().any(is_said) {
+            return None;
+        }
         let mut written = self.node.well_written();
-        for child in self.node.children() {
+        for child in children {
             let known = self.properties_known.contains(&child.name.value.as_str());
             let [value] = child.arguments.as_slice() else {
                 return None;
@@ -157,7 +165,7 @@ impl<'n, 'r> Fields<'n, 'r> {
             let (_, property) = property.split_once(' ')?;
             written = format!("{written} {property}");
         }
-        (!self.node.children().is_empty()).then_some(written)
+        Some(written)
     }
 
     /// Complains about every value that was not asked for. What stands in the block is read apart.

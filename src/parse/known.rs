@@ -49,7 +49,10 @@ impl Reader {
 
     fn refuse_unknown(&mut self, known: &Known, node: &Node) {
         let (place, name) = (known.place, node.name.value.as_str());
-        let help = help_for_node(place, name).unwrap_or_else(|| did_you_mean(name, known.words()));
+        let help =
+            || help_for_node(place, name).unwrap_or_else(|| did_you_mean(name, known.words()));
+        let is_told = self.first.is_told_at(node.name.span);
+        let help = is_told.then(help).unwrap_or_default();
         self.refuse(mistake!(
             "parse::unknown-node",
             "unknown node `{name}` in {place}",
@@ -62,7 +65,8 @@ impl Reader {
     pub(super) fn read_misspelt(&mut self, known: &Known, node: &mut Node) {
         let name = node.name.value.as_str();
         let is_read = node.is_unread || known.words().any(|word| word == name);
-        if is_read || help_for_node(known.place, name).is_some() {
+        let is_told = self.first.is_told_at(node.name.span);
+        if is_read || !is_told || help_for_node(known.place, name).is_some() {
             return;
         }
         if let Some(meant) = closest(name, known.words()) {
@@ -89,11 +93,16 @@ impl Reader {
 }
 
 /// Nodes that take any number of values.
-const LISTS: [&str; 4] = ["behind", "host", "lan", "open"];
+const LISTS: [&str; 5] = ["behind", "host", "lan", "open", "resolvers"];
 
 /// How two nodes of one name become one.
 fn together(first: &Node, second: &Node) -> String {
-    let is_list = |node: &Node| node.properties.is_empty() && node.block.is_none();
+    // Longer ones nobody reads in a help, and each repeated one would write the first anew.
+    let is_short = |node: &Node| {
+        node.arguments.len() <= 24 && node.arguments.iter().all(|value| value.span.len() <= 64)
+    };
+    let is_list =
+        |node: &Node| node.properties.is_empty() && node.block.is_none() && is_short(node);
     if LISTS.contains(&first.name.value.as_str()) && is_list(first) && is_list(second) {
         let first = first.well_written();
         let second = second.well_written();

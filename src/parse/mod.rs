@@ -1,7 +1,7 @@
 //! `homelab.kdl`, from text to declarations as they were written, each with its place.
 //!
-//! [`scan`] finds statements and blocks and refuses what would hurt the parser, [`document`] reads
-//! each statement with the `kdl` crate, [`declaration`] knows which nodes there are.
+//! [`scan`] finds statements and blocks and refuses what would hurt the parser, [`plain`] and [`document`]
+//! read each statement, [`declaration`] knows which nodes there are.
 
 mod blocks;
 mod cursor;

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use super::document::{Node, Value};
 use super::fields::Fields;
 use super::habit::Habits;
-use crate::diagnostic::{Mistake, Mistakes};
+use crate::diagnostic::{First, Mistake, Mistakes};
 use crate::source::Source;
 
 /// Reads nodes. What cannot be read is told to it and left out.
 #[derive(Default)]
 pub(crate) struct Reader {
     mistakes: Vec<Mistake>,
+    pub(super) first: First,
     pub(super) habits: Habits,
     /// How many statements could not be read.
     pub(super) unread: usize,
@@ -51,6 +52,7 @@ impl Words {
 
 impl Reader {
     pub(crate) fn refuse(&mut self, mistake: Mistake) {
+        self.first.note(&mistake);
         self.mistakes.push(mistake);
     }
 

@@ -540,16 +540,25 @@ fn first_word(text: &str) -> &str {
         .min(text.floor_char_boundary(64))]
 }
 
+/// Bytes that a line is looked back over, at the most: what stands further in is indented far enough.
+const INDENT_LIMIT: usize = 1024;
+
+/// The start of the line in which `at` stands, or of what of it is looked at.
+pub(super) fn line_start(text: &str, at: usize) -> usize {
+    let near = text.floor_char_boundary(at.saturating_sub(INDENT_LIMIT));
+    text[near..at]
+        .rfind('\n')
+        .map_or(near, |end| near + end + 1)
+}
+
 /// How far the line in which `at` stands is indented.
 fn indent_of_line(text: &str, at: usize) -> usize {
-    let line = text[..at].rfind('\n').map_or(0, |end| end + 1);
-    let line = &text[line..];
+    let line = &text[line_start(text, at)..at];
     line.len() - line.trim_start_matches([' ', '\t']).len()
 }
 
 /// How far `at` is indented, where nothing stands before it on its line.
 fn indent_before(text: &str, at: usize) -> Option<usize> {
-    let before = &text[..at];
-    let line = &before[before.rfind('\n').map_or(0, |end| end + 1)..];
+    let line = &text[line_start(text, at)..at];
     line.chars().all(char::is_whitespace).then_some(line.len())
 }

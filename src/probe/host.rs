@@ -10,9 +10,9 @@ use super::tls::ClientIdentity;
 use crate::lock::Issued;
 use crate::model::Forwarding;
 use crate::verify::{
-    Answer, Judgement, Location, Manner, NOBODYS_ADDRESS, NameShown, Pages, Place, Probe, Site,
-    Standing, Unreached, Visitor, Vouched, judge, judge_claim, judge_redirect, judge_without_tls,
-    probes,
+    Answer, Judgement, Location, Manner, NOBODYS_ADDRESS, NameShown, Outcome, Pages, Place, Probe,
+    ServiceError, Site, Standing, Unreached, Visitor, Vouched, judge, judge_claim, judge_redirect,
+    judge_without_tls, probes,
 };
 
 /// A host that was asked.
@@ -87,6 +87,9 @@ impl Prober<'_> {
                 host.report.unreached = Some(why.clone());
             }
             self.note_reply(site, &seen, host);
+            if judgement == Judgement::Fine && expects_service(&probe, place) {
+                self.note_service(site, &probe, &seen.answer, &mut host.report);
+            }
             let request = self.request_report(&probe, &seen, place, judgement);
             host.report.requests.push(request);
             if host.report.unreached.is_some() {
@@ -273,6 +276,20 @@ impl Prober<'_> {
         }
     }
 
+    /// What a service says to a device that gets as far as to it.
+    fn note_service(&self, site: &Site, probe: &Probe, answer: &Answer, told: &mut HostReport) {
+        let Some(service) = self.homelab.services.get(site.service.as_str()) else {
+            return;
+        };
+        let app = service.app.as_ref();
+        let app = app.and_then(|name| self.homelab.catalogue.app(name.as_str()));
+        let device = self.name(probe.visitor);
+        let error = ServiceError::of((&service.title, app), answer, device, self.pages);
+        if let Some(error) = error {
+            told.note_error(error);
+        }
+    }
+
     /// The port without TLS, where nobody has to answer.
     fn without_tls(&self, site: &Site, at: SocketAddr, told: &mut HostReport) {
         let port = self.ports.http;
@@ -301,4 +318,12 @@ impl Prober<'_> {
             });
         }
     }
+}
+
+/// Whether a device asks for a service's first page, and is to get it.
+fn expects_service(probe: &Probe, place: Place) -> bool {
+    matches!(probe.visitor, Visitor::Device(_))
+        && probe.manner == Manner::Plain
+        && probe.name == NameShown::Own
+        && probe.expected.at(place) == Some(Outcome::Admitted)
 }

@@ -10,7 +10,7 @@ use super::certificates::NotTried;
 use super::client::TlsVersion;
 use super::inspection::ServerCertificateFault;
 use crate::dates;
-use crate::verify::{Age, Judgement, Place, Unreached, Verdict};
+use crate::verify::{Age, Judgement, Place, ServiceError, Unreached, Verdict};
 
 #[derive(Debug, Serialize)]
 pub(crate) struct LiveReport {
@@ -103,6 +103,8 @@ pub(crate) enum HostNote {
     EndsSoon { at: Timestamp, now: Timestamp },
     #[error("{0}")]
     Caddy(Age),
+    #[error("{0}")]
+    Service(ServiceError),
 }
 
 impl HostReport {
@@ -117,6 +119,19 @@ impl HostReport {
     pub(super) fn wrong_once(&mut self, fault: HostFault) {
         if !self.wrong.contains(&fault) {
             self.wrong.push(fault);
+        }
+    }
+}
+
+impl HostReport {
+    /// Takes note of a service's own error, once for all devices that it is shown to.
+    pub(super) fn note_error(&mut self, error: ServiceError) {
+        let noted = self.notes.iter_mut().any(|note| match note {
+            HostNote::Service(noted) => noted.takes(&error),
+            HostNote::Unverified | HostNote::EndsSoon { .. } | HostNote::Caddy(_) => false,
+        });
+        if !noted {
+            self.notes.push(HostNote::Service(error));
         }
     }
 }

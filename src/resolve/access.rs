@@ -12,7 +12,7 @@ use crate::model::{
     Access, Allowed, CertificateMode, Grant, Methods, Name, Network, Origin, PathPattern,
     PathPolicy, PublicPath,
 };
-use crate::parse::declaration::{AllowLine, OpenLine, PublicLine, ServiceBlock, Text};
+use crate::parse::declaration::{AllowLine, OpenLine, ServiceBlock, Text};
 use crate::source::{Span, Spanned};
 
 /// All that is said of who may reach a service.
@@ -181,7 +181,7 @@ impl Resolver<'_> {
             .map(|text| text.span)
             .collect();
         for line in &block.public {
-            let methods = self.methods(line);
+            let methods = self.methods(line.methods.as_ref());
             for written in line.paths.iter().filter(|path| once.contains(&path.span)) {
                 let path = self.public_path(written);
                 if let Some((path, methods)) = path.zip(methods.clone()) {
@@ -205,7 +205,7 @@ impl Resolver<'_> {
         paths.into_values().collect()
     }
 
-    fn public_path(&mut self, written: &Text) -> Option<PathPattern> {
+    pub(super) fn public_path(&mut self, written: &Text) -> Option<PathPattern> {
         self.read(written, PathPattern::new, |path, why| {
             let is_read = |path: &str| PathPattern::new(path).is_ok();
             let with_slash = format!("/{}", path.trim_end_matches("/*").trim_end_matches('/'));
@@ -225,8 +225,8 @@ impl Resolver<'_> {
         })
     }
 
-    fn methods(&mut self, line: &PublicLine) -> Option<Methods> {
-        match &line.methods {
+    pub(super) fn methods(&mut self, written: Option<&Text>) -> Option<Methods> {
+        match written {
             None => Some(Methods::reading()),
             Some(written) => self.methods_of(written),
         }
@@ -404,7 +404,7 @@ fn share_paths(app: &App) -> Vec<(PathPattern, Methods)> {
     share.chain(manifest).collect()
 }
 
-const READ: &str = "a test reads every path of the catalogue";
+const READ: &str = "a test reads every path that is built in, and `apps` those of one's own";
 
 #[cfg(test)]
 mod tests {

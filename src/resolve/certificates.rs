@@ -129,6 +129,7 @@ impl Resolver<'_> {
             "token-env" | "env" | "eab-key-env" => Variable::new(text).is_ok(),
             "eab" => AccountId::new(text).is_ok(),
             "ca" => DirectoryUrl::new(text).is_ok(),
+            "root" => HostPath::new(text).is_ok(),
             // Caddy resolves a relative path against its working directory, which nobody can foresee.
             _ => text.starts_with('/') && sayable(text).is_ok(),
         };
@@ -217,7 +218,7 @@ impl Resolver<'_> {
 
     fn propagation(&mut self, line: &PropagationLine) -> (Option<Timeout>, Option<Timeout>) {
         if line.timeout.is_none() && line.delay.is_none() {
-            self.refuse(mistake!(
+            self.refuse_absence(mistake!(
                 "resolve::empty-propagation",
                 "`propagation` that says nothing",
                 at(line.span, "neither `timeout` nor `delay`"),
@@ -248,7 +249,7 @@ impl Resolver<'_> {
             _ => None,
         };
         if let Some(missing) = one_alone {
-            self.refuse(mistake!(
+            self.refuse_absence(mistake!(
                 "resolve::acme-incomplete",
                 "`acme` needs `{missing}`",
                 at(line.span, "`{missing}` is missing"),
@@ -257,16 +258,15 @@ impl Resolver<'_> {
             return None;
         }
         complete.then_some(())?;
-        let text = |value: &Option<Text>| value.as_ref().map(|text| text.value.clone());
+        const TAKEN: &str = "`certificates_value` takes no other";
+        let text = |value: &'_ Option<Text>| value.as_ref().map(|text| text.value.clone());
         let eab = Option::zip(text(&line.eab), text(&line.eab_key_env));
         Some(AcmeAuthority {
-            ca: text(&line.ca).and_then(|ca| DirectoryUrl::new(&ca).ok()),
-            root: text(&line.root).and_then(|root| HostPath::new(&root).ok()),
-            eab: eab.and_then(|(id, key)| {
-                Some(ExternalAccount {
-                    id: AccountId::new(&id).ok()?,
-                    key: Variable::new(&key).ok()?,
-                })
+            ca: text(&line.ca).map(|ca| DirectoryUrl::new(&ca).expect(TAKEN)),
+            root: text(&line.root).map(|root| HostPath::new(&root).expect(TAKEN)),
+            eab: eab.map(|(id, key)| ExternalAccount {
+                id: AccountId::new(&id).expect(TAKEN),
+                key: Variable::new(&key).expect(TAKEN),
             }),
         })
     }

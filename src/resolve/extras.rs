@@ -1,5 +1,7 @@
 //! Where the edge listens, what it writes down, and what it answers by itself.
 
+use std::collections::BTreeMap;
+
 use super::Resolver;
 use crate::diagnostic::{did_you_mean, mistake};
 use crate::model::{
@@ -159,27 +161,28 @@ impl Resolver<'_> {
     }
 
     pub(super) fn request_headers(&mut self, block: &ServiceBlock) -> Vec<RequestHeader> {
-        let mut headers: Vec<(RequestHeader, Span)> = Vec::new();
+        let mut firsts: BTreeMap<String, Span> = BTreeMap::new();
+        let mut headers = Vec::new();
         for line in &block.request_headers {
             let Some(header) = self.request_header(line) else {
                 continue;
             };
-            let same =
-                |(known, _): &&(RequestHeader, Span)| known.name.eq_ignore_ascii_case(&header.name);
-            if let Some((_, first)) = headers.iter().find(same) {
-                let (name, first) = (&header.name, *first);
+            let at = line.name.span;
+            let first = *firsts.entry(header.name.to_ascii_lowercase()).or_insert(at);
+            if first != at {
+                let name = &header.name;
                 self.refuse(mistake!(
                     "resolve::duplicate-request-header",
                     "the header `{name}` is told twice",
-                    at(line.name.span, "again here"),
+                    at(at, "again here"),
                     at(first, "first here"),
                     help("keep one of the two"),
                 ));
                 continue;
             }
-            headers.push((header, line.name.span));
+            headers.push(header);
         }
-        headers.into_iter().map(|(header, _)| header).collect()
+        headers
     }
 
     fn request_header(&mut self, line: &RequestHeaderLine) -> Option<RequestHeader> {

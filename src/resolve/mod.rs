@@ -4,6 +4,7 @@
 //! that nothing is made of a declaration with a mistake in it.
 
 mod access;
+mod apps;
 mod audiences;
 mod backend;
 mod certificates;
@@ -21,27 +22,32 @@ mod services;
 mod settings;
 mod upstreams;
 
-use std::collections::BinaryHeap;
+use std::sync::Arc;
 
-use crate::diagnostic::{Mistake, Mistakes, TOLD, did_you_mean};
+pub(crate) use apps::apps;
+
+use crate::catalogue::Catalogue;
+use crate::diagnostic::{First, Mistake, Mistakes, did_you_mean};
 use crate::model::{CertificateMode, Homelab, Language, ValidityPolicy};
 use crate::parse::declaration::Text;
 use crate::parse::{Declaration, Unread};
 use crate::source::{Source, Span};
 
 /// Resolves a declaration that was read from `source` with these `mistakes`, or says everything that is wrong with it.
-/// Guides can be written in these `languages`.
+/// Guides can be written in these `languages`, and apps are those of this `catalogue`.
 pub(crate) fn resolve(
     source: &Source,
     declaration: &Declaration,
     mistakes: Vec<Mistake>,
-    languages: &[Language],
+    (languages, catalogue): (&[Language], Catalogue),
 ) -> Result<Homelab, Mistakes> {
+    let catalogue = Arc::new(catalogue);
     let mut resolver = Resolver {
         languages,
+        catalogue: &catalogue,
         unread: &declaration.unread,
         mistakes: Vec::new(),
-        first: BinaryHeap::new(),
+        first: First::default(),
     };
     for mistake in mistakes {
         resolver.refuse(mistake);
@@ -55,18 +61,15 @@ pub(crate) fn resolve(
 /// What every rule of this room has at hand. A rule that is broken is told to it and gives nothing.
 struct Resolver<'l> {
     languages: &'l [Language],
+    catalogue: &'l Arc<Catalogue>,
     unread: &'l Unread,
     mistakes: Vec<Mistake>,
-    /// Where those of them stand that are told, so far.
-    first: BinaryHeap<usize>,
+    first: First,
 }
 
 impl Resolver<'_> {
     fn refuse(&mut self, mistake: Mistake) {
-        self.first.push(mistake.offset());
-        if self.first.len() > TOLD {
-            self.first.pop();
-        }
+        self.first.note(&mistake);
         self.mistakes.push(mistake);
     }
 
@@ -78,19 +81,16 @@ impl Resolver<'_> {
         }
     }
 
-    /// The help for an unknown word, where it is told. To look for what was meant takes as long as there is to choose
-    /// from: for each of 10,000 people who are called otherwise it would take minutes.
+    /// The help for an unknown word, where it is told.
     fn meant<'a>(
         &self,
         word: &str,
         span: Span,
         known: impl IntoIterator<Item = &'a str> + Clone,
     ) -> Option<String> {
-        let last = self.first.peek().filter(|_| self.first.len() == TOLD);
-        let is_told = last.is_none_or(|last| span.offset() < *last);
         // Where none is known, some may be in what could not be read.
-        let is_told =
-            is_told && (self.unread.is_whole || known.clone().into_iter().next().is_some());
+        let is_told = self.first.is_told_at(span)
+            && (self.unread.is_whole || known.clone().into_iter().next().is_some());
         is_told.then(|| did_you_mean(word, known))
     }
 
@@ -151,6 +151,7 @@ impl Resolver<'_> {
             people: people.people,
             networks,
             services,
+            catalogue: Arc::clone(self.catalogue),
         })
     }
 }

@@ -307,7 +307,6 @@ impl Resolver<'_> {
 mod tests {
     use crate::source::Source;
     use miette::Diagnostic;
-    use std::collections::BinaryHeap;
 
     /// Without a clock: what was meant is looked for no more often than it is told.
     #[test]
@@ -323,10 +322,11 @@ mod tests {
         let source = Source::new("homelab.kdl", text);
         let (declaration, _) = crate::parse::parse(&source).unwrap();
         let mut resolver = super::Resolver {
+            catalogue: &std::sync::Arc::default(),
             languages: &[],
             unread: &declaration.unread,
             mistakes: Vec::new(),
-            first: BinaryHeap::new(),
+            first: crate::diagnostic::First::default(),
         };
         resolver.homelab(&declaration);
         let unknown = resolver.mistakes.iter().filter(|mistake| {

@@ -92,7 +92,7 @@ impl Resolver<'_> {
             return true;
         }
         let (name, missing, example) = (&known.name, missing.join(", "), known.example());
-        self.refuse(mistake!(
+        self.refuse_absence(mistake!(
             "resolve::provider-incomplete",
             "the provider `{name}` needs {missing}",
             at(block.name.span, "not all that its plugin needs"),
@@ -113,7 +113,8 @@ impl Resolver<'_> {
             None => is_named_like_a_secret(name),
         };
         let is_form = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
-        let has_form = !name.is_empty() && name.bytes().all(is_form);
+        // At the start of a line Caddy takes `import` for its own word, in every block.
+        let has_form = !name.is_empty() && name != "import" && name.bytes().all(is_form);
         let setting = match (&line.env, &line.value) {
             _ if !has_form => None,
             (Some(env), None) => Some(Setting::Env(self.variable("env", env)?)),

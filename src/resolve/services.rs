@@ -7,8 +7,8 @@ use super::names::Declared;
 use super::networks::Networks;
 use super::people::People;
 use super::{Resolver, meant};
-use crate::catalogue::{self, App};
-use crate::diagnostic::{did_you_mean, mistake};
+use crate::catalogue::App;
+use crate::diagnostic::mistake;
 use crate::model::{ByteSize, CertificateMode, Domain, Header, Host, Name, Raw, Service};
 use crate::parse::Declaration;
 use crate::parse::declaration::{ServiceBlock, Text};
@@ -16,10 +16,11 @@ use crate::source::{Span, Spanned};
 
 /// What a service calls its app by.
 fn name_of(app: &App) -> Name {
-    Name::new(&app.name.value).expect("a test reads every name of the catalogue")
+    Name::new(&app.name.value)
+        .expect("a test reads the names that are built in, and `apps` those of one's own")
 }
 
-impl Resolver<'_> {
+impl<'l> Resolver<'l> {
     pub(super) fn services(
         &mut self,
         declaration: &Declaration,
@@ -168,18 +169,22 @@ impl Resolver<'_> {
         Some(host)
     }
 
-    fn app(&mut self, written: &Text) -> Option<&'static App> {
-        self.know(written, catalogue::app, |word| {
-            mistake!(
+    fn app(&mut self, written: &Text) -> Option<&'l App> {
+        let (word, catalogue) = (&written.value, self.catalogue);
+        let found = catalogue.app(word);
+        if found.is_none() {
+            let help = self.meant(word, written.span, catalogue.names());
+            self.refuse(mistake!(
                 "resolve::unknown-app",
                 "the catalogue has no app `{word}`",
                 at(written.span, "not known"),
-                help(did_you_mean(word, catalogue::names())),
-            )
-        })
+                help(help),
+            ));
+        }
+        found
     }
 
-    fn size(&mut self, written: &Text) -> Option<ByteSize> {
+    pub(super) fn size(&mut self, written: &Text) -> Option<ByteSize> {
         self.read(written, ByteSize::new, |text, why| {
             let help = match meant::size(text) {
                 Some(meant) => format!("write `\"{meant}\"`"),
@@ -278,7 +283,7 @@ mod tests {
 
     #[test]
     fn every_app_can_be_named_by_a_service() {
-        for app in catalogue::apps() {
+        for app in crate::catalogue::apps() {
             assert_eq!(name_of(app).as_str(), app.name.value);
         }
     }

@@ -78,9 +78,28 @@ impl Templates {
     /// The names of the user's own templates that the edge's files are made with, sorted: what they say is
     /// not checked.
     pub fn of_the_edge(&self) -> Vec<String> {
-        let names = self.overrides.keys();
-        let is_caddyfile = |name: &&String| Escape::of(name) == Some(Escape::Caddyfile);
-        names.filter(is_caddyfile).cloned().collect()
+        self.own_of_the_edge()
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+
+    fn own_of_the_edge(&self) -> impl Iterator<Item = (&String, &String)> {
+        let own = self.overrides.iter();
+        own.filter(|(name, _)| Escape::of(name) == Some(Escape::Caddyfile))
+    }
+
+    /// The texts of those.
+    pub(crate) fn texts_of_the_edge(&self) -> impl Iterator<Item = &str> {
+        self.own_of_the_edge().map(|(_, text)| text.as_str())
+    }
+
+    /// The built-in ones alone.
+    pub(crate) fn without_overrides(&self) -> Templates {
+        Templates {
+            overrides: Arc::default(),
+            messages: Arc::default(),
+            digests: Arc::default(),
+        }
     }
 
     /// What `name` stands for now; another hash for each text, and one for none.

@@ -14,6 +14,7 @@ mod outcome;
 mod place;
 mod probes;
 mod redirect;
+mod service;
 mod site;
 mod tree;
 
@@ -30,5 +31,6 @@ pub(crate) use outcome::{Expected, Outcome, Pages, page_policy};
 pub(crate) use place::Place;
 pub(crate) use probes::{Manner, NameShown, Probe, Visitor, probes, undeclared};
 pub(crate) use redirect::{Location, judge_redirect, judge_without_tls, printable};
+pub(crate) use service::ServiceError;
 pub(crate) use site::{Guard, Site, Standing, Vouched, sites};
 pub(crate) use tree::{Against, TreeCheck, TreeFault, TreeReport};

@@ -5,15 +5,22 @@
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
+use std::time::Duration;
 
 use miette::Diagnostic;
+use rustix::process::{Pid, Signal, kill_process};
 use thiserror::Error;
 
 use crate::model::CaddyVersion;
+use crate::source::visible;
 
 /// Bytes of what it prints, at the most: 20 sites of 10,000 devices are 21 MB.
 const LIMIT: u64 = 256 << 20;
+
+/// How long it may take: what it imports may be a pipe that nobody writes to.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What a Caddy is asked about.
 #[derive(Debug, Clone, Copy)]
@@ -111,7 +118,15 @@ fn talk(mut child: Child, input: &[u8]) -> io::Result<(bool, Vec<u8>, Vec<u8>)> 
     let stdout = child.stdout.take().expect("it was asked to be piped");
     let stderr = child.stderr.take().expect("it was asked to be piped");
     let (mut printed, mut said) = (Vec::new(), Vec::new());
-    thread::scope(|scope| {
+    let process = Pid::from_child(&child);
+    let (done, is_done) = mpsc::channel::<()>();
+    let status = thread::scope(|scope| {
+        scope.spawn(move || {
+            if is_done.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                // It fails only where it has ended already.
+                let _ = kill_process(process, Signal::KILL);
+            }
+        });
         // It may end without having read everything.
         scope.spawn(move || {
             let _ = stdin.write_all(input);
@@ -120,9 +135,11 @@ fn talk(mut child: Child, input: &[u8]) -> io::Result<(bool, Vec<u8>, Vec<u8>)> 
         scope.spawn(move || {
             let _ = stderr.take(LIMIT).read_to_end(said);
         });
-        stdout.take(LIMIT).read_to_end(&mut printed)
+        let read = stdout.take(LIMIT).read_to_end(&mut printed);
+        let status = child.wait();
+        drop(done);
+        read.and(status)
     })?;
-    let status = child.wait()?;
     Ok((status.success(), printed, said))
 }
 
@@ -153,5 +170,5 @@ fn last_word(said: &[u8]) -> String {
             .unwrap_or("it says nothing")
             .to_owned()
     };
-    plain.or_else(logged).unwrap_or_else(last)
+    visible(&plain.or_else(logged).unwrap_or_else(last))
 }

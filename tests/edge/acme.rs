@@ -2,11 +2,10 @@
 //! whose plugin no Caddy here has.
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -20,6 +19,7 @@ use crate::support::outcome;
 use crate::support::port::Port;
 use crate::support::tools;
 use crate::support::upstream::Upstream;
+use crate::support::wait;
 
 /// Pebble, and a DNS server for which each name is this machine; both are stopped when it is dropped.
 pub struct Pebble {
@@ -36,14 +36,14 @@ impl Pebble {
     pub fn start(ports: &Ports, account: Option<(&str, &str)>) -> Self {
         let place = tempfile::tempdir().expect("a temporary directory can be made");
         let (directory, management, names_at) = (Port::reserve(), Port::reserve(), Port::reserve());
-        make_server_certificate(&place);
+        tools::site_certificate(place.path(), "127.0.0.1");
         let at = |port: &Port| format!("{}:{}", Ipv4Addr::LOCALHOST, port.number());
         let keys = account.map(|(id, key)| json!({ id: key }));
         let configuration = json!({ "pebble": {
             "listenAddress": at(&directory),
             "managementListenAddress": at(&management),
-            "certificate": place.path().join("server.pem"),
-            "privateKey": place.path().join("server.key"),
+            "certificate": place.path().join("site.pem"),
+            "privateKey": place.path().join("site.key"),
             "httpPort": ports.http.number(),
             "tlsPort": ports.https.number(),
             "ocspResponderURL": "",
@@ -89,19 +89,17 @@ impl Pebble {
             management,
             place,
         };
-        pebble.await_both(&names_at);
+        let Self {
+            directory,
+            management,
+            ..
+        } = &pebble;
+        let all = || {
+            { [directory, management].into_iter() }.all(|port| wait::listens(port.number()))
+                && answers(&names_at)
+        };
+        wait::until(all, || format!("Pebble: {}", pebble.log()));
         pebble
-    }
-
-    #[track_caller]
-    fn await_both(&self, names_at: &Port) {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        let listens =
-            |port: &Port| TcpStream::connect((Ipv4Addr::LOCALHOST, port.number())).is_ok();
-        while !(listens(&self.directory) && listens(&self.management) && answers(names_at)) {
-            assert!(Instant::now() < deadline, "Pebble: {}", self.log());
-            sleep(Duration::from_millis(20));
-        }
     }
 
     /// What `acme` in `edge` is told of it.
@@ -109,7 +107,7 @@ impl Pebble {
         format!(
             "acme ca=\"https://127.0.0.1:{}/dir\" root=\"{}\"",
             self.directory.number(),
-            self.place.path().join("server.pem").display()
+            self.place.path().join("site.pem").display()
         )
     }
 
@@ -120,7 +118,7 @@ impl Pebble {
         let url = format!("https://127.0.0.1:{}/roots/0", self.management.number());
         let mut curl = tools::command("curl");
         curl.args(["--silent", "--fail", "--cacert"])
-            .arg(self.place.path().join("server.pem"))
+            .arg(self.place.path().join("site.pem"))
             .arg("--output")
             .arg(&path)
             .arg(url);
@@ -144,32 +142,6 @@ impl Drop for Pebble {
             eprintln!("the log of Pebble:\n{}", self.log());
         }
     }
-}
-
-/// A certificate for 127.0.0.1, which is its own root.
-#[track_caller]
-fn make_server_certificate(place: &TempDir) {
-    let mut openssl = tools::command("openssl");
-    openssl.current_dir(place.path()).args([
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-days",
-        "9",
-        "-subj",
-        "/CN=pebble",
-        "-addext",
-        "subjectAltName=IP:127.0.0.1",
-        "-keyout",
-        "server.key",
-        "-out",
-        "server.pem",
-    ]);
-    outcome::run(&mut openssl, b"").succeeds();
 }
 
 /// Whether a DNS server answers there.

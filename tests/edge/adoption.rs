@@ -337,24 +337,9 @@ fn a_key_of_rsa_is_let_in(version: Version) {
     let watch = keep("first.p12");
     visit(&caddy, &watch).has_status(200);
     visit(&caddy, &house.bundle("bob", "watch")).has_status(403);
-    let root = caddy.root_certificate();
-    let (port, plain) = (caddy.https_port(), caddy.http_port().to_string());
-    let resolve = format!("*:{port}:127.0.0.1");
-    let live = [
-        "verify",
-        "--live",
-        "--port",
-        &port.to_string(),
-        "--resolve",
-        &resolve,
-    ];
-    let live = house.lab.command(live.into_iter().chain([
-        "--http-port",
-        &plain,
-        "--ca",
-        root.to_str().expect("a test's paths are UTF-8"),
-    ]));
-    live.run().succeeds().stdout_lacks("not tried");
+    crate::verify::verify(&house, &caddy, &[])
+        .succeeds()
+        .stdout_lacks("not tried");
 
     let certificate = recipe.path("ca.pem").display().to_string();
     let key = recipe.path("ca.key").display().to_string();

@@ -1,6 +1,7 @@
 //! `homelab verify --live` before real Caddys: all is well, and then something is wrong with the Caddyfile, the server or its
 //! certificate, and is named.
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::thread;
@@ -47,7 +48,8 @@ fn house(upstream: &Upstream, lan: &str) -> House {
 
 pub const ELSEWHERE: &str = "192.168.0.0/16";
 
-fn verify(house: &House, caddy: &Caddy, more: &[&str]) -> Outcome {
+/// What `verify --live` says of a Caddy on this machine; `more` are services and options.
+pub fn verify(house: &House, caddy: &Caddy, more: &[&str]) -> Outcome {
     let root = caddy.root_certificate();
     let root = root.to_str().expect("a test's paths are UTF-8");
     let plain = caddy.http_port().to_string();
@@ -432,4 +434,57 @@ fn who_does_not_answer_is_not_reached() {
         .fails_with(3)
         .stdout_contains("no answer within 1 s");
     assert!(outcome.elapsed.as_secs() < 10, "{outcome}");
+}
+
+/// An app that does not trust its proxy, as Home Assistant does not by default: who comes with `X-Forwarded-For` is answered 400.
+fn distrustful() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it listens").to_string();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            thread::spawn(move || {
+                let mut head = Vec::new();
+                let mut byte = [0];
+                while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|n| n == 1) {
+                    head.extend(byte);
+                }
+                let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
+                let status = match head.contains("\r\nx-forwarded-for:") {
+                    true => "400 Bad Request",
+                    false => "200 OK",
+                };
+                let answer =
+                    format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                let _ = stream.write_all(answer.as_bytes());
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn an_app_that_answers_with_an_error_is_told_from_the_edge() {
+    let down = Port::reserve();
+    let house = House::unbuilt(&format!(
+        r#"
+        domain "home.example.com"
+        edge {{ certificates "internal"; }}
+        person "alice" {{ device "pixel" platform="android"; device "laptop" platform="linux"; }}
+        service "ha" {{ app "home-assistant"; upstream "http://{}"; allow "alice"; }}
+        service "notes" {{ upstream "http://127.0.0.1:{}"; allow "alice"; }}
+        "#,
+        distrustful(),
+        down.number(),
+    ));
+    house.command_at(now() - DAY, ["build"]);
+    let caddy = house.serve(Version::New);
+    let outcome = verify(&house, &caddy, &[]);
+    outcome.succeeds();
+    outcome.stdout_contains(
+        "note   Home Assistant answers 400 to alice/laptop and another device: it does not trust this proxy; see \"Tell the apps\" in index.html",
+    );
+    outcome.stdout_contains(
+        "note   the edge answers 502 to alice/laptop and another device: it does not reach notes;",
+    );
 }

@@ -1,6 +1,5 @@
 //! What an edge does besides letting in: ports, what is written down, compression, answers of its own, what upstreams are told.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -15,6 +14,7 @@ use crate::support::outcome;
 use crate::support::port::Port;
 use crate::support::tools;
 use crate::support::upstream::Upstream;
+use crate::support::wait;
 use crate::wire::{Wire, request};
 
 /// Visitors, guides, policies, the landing page and `verify --live` all go to the port that is declared.
@@ -133,17 +133,9 @@ fn written(path: &Path) -> Vec<(u64, String)> {
 
 /// Waits until so many requests are written down.
 fn await_written(path: &Path, count: usize) -> Vec<(u64, String)> {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
-    loop {
-        let found = match path.exists() {
-            true => written(path),
-            false => Vec::new(),
-        };
-        if found.len() >= count || std::time::Instant::now() > deadline {
-            return found;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    let all = || path.exists() && written(path).len() >= count;
+    wait::until(all, || format!("less than {count} in {}", path.display()));
+    written(path)
 }
 
 /// By person and device, also where both read as numbers; without what is secret; and not where that is turned off.
@@ -317,7 +309,6 @@ fn upstreams_are_asked_whether_they_are_well() {
             .visit("photos.home.example.com", "/")
             .run()
             .has_status(200);
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
         let asks = || {
             let arrivals = upstream.arrivals_after(before);
             let asked = arrivals
@@ -325,13 +316,7 @@ fn upstreams_are_asked_whether_they_are_well() {
                 .filter(|one| one.target == "/healthz?full=1");
             asked.count()
         };
-        while asks() < 2 {
-            assert!(
-                std::time::Instant::now() < deadline,
-                "{version:?} asks again"
-            );
-            std::thread::sleep(std::time::Duration::from_millis(50));
-        }
+        wait::until(|| asks() >= 2, || format!("{version:?} does not ask again"));
         assert_eq!(version.fmt_diff(&house.generated(version)), "");
     }
 }
@@ -342,7 +327,10 @@ fn the_edge_answers_by_itself() {
         "domain \"home.example.com\"
         person \"alice\" { device \"laptop\" platform=\"linux\"; }
         service \"soon\" { respond \"<b>Coming</b> \\\"soon\\\" 200\" status=503; open \"everyone\"; }
-        service \"club\" { respond \"404\"; allow \"alice\"; }",
+        service \"club\" { respond \"404\"; allow \"alice\"; }
+        service \"path\" { respond \"/soon\"; open \"everyone\"; }
+        service \"name\" { respond \"@allowed\"; open \"everyone\"; }
+        service \"star\" { respond \"*\"; open \"everyone\"; }",
     );
     let alice = house.bundle("alice", "laptop");
     for version in Version::ALL {
@@ -355,6 +343,12 @@ fn the_edge_answers_by_itself() {
         let club = || caddy.visit("club.home.example.com", "/");
         club().run().is_refused_in_tls();
         alice.shown(club()).run().has_status(200).contains("404");
+        // What could be read as whom an answer is for is an answer.
+        for (name, text) in [("path", "/soon"), ("name", "@allowed"), ("star", "*")] {
+            let host = format!("{name}.home.example.com");
+            let answer = caddy.visit(&host, "/else").run();
+            assert_eq!(answer.has_status(200).text(), text, "{version:?}");
+        }
         assert_eq!(version.fmt_diff(&house.generated(version)), "");
     }
 }
@@ -413,27 +407,7 @@ fn hosts_that_nobody_declares_get_what_is_said() {
                 .shown(caddy.visit("photos.home.example.com", "/"))
                 .run()
                 .has_status(200);
-            let (root, plain) = (
-                caddy.root_certificate().display().to_string(),
-                caddy.http_port().to_string(),
-            );
-            let (port, resolve) = (
-                caddy.https_port().to_string(),
-                format!("*:{}:127.0.0.1", caddy.https_port()),
-            );
-            let arguments = [
-                "verify",
-                "--live",
-                "--port",
-                &port,
-                "--ca",
-                &root,
-                "--http-port",
-                &plain,
-                "--resolve",
-                &resolve,
-            ];
-            house.lab.command(arguments).run().succeeds();
+            crate::verify::verify(&house, &caddy, &[]).succeeds();
             assert_eq!(version.fmt_diff(&house.generated(version)), "");
         }
     }
@@ -540,10 +514,8 @@ fn a_socket_takes_reloads() {
 /// A home of every word at once, in the form where lists stand apart too: each Caddy loads it.
 #[test]
 fn all_of_it_together_is_taken() {
-    let devices: BTreeMap<usize, String> = (0..25)
-        .map(|number| (number, format!("device \"d{number}\" platform=\"linux\"; ")))
-        .collect();
-    let devices: String = devices.into_values().collect();
+    let device = |number: usize| format!("device \"d{number}\" platform=\"linux\"; ");
+    let devices: String = (0..25).map(device).collect();
     let lab = Lab::built(&format!(
         "domain \"home.example.com\"
         edge {{

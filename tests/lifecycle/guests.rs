@@ -120,8 +120,42 @@ fn who_had_more_time_before_is_shut_out_after_the_last_day() {
         .fails_with(4)
         .stdout_contains("homelab renew guest/phone makes it end on 2027-03-01");
     assert_eq!(states(&lab, "guest/phone"), ["active"]);
+    let listed = "\"guest/phone\": {\"fingerprint\"";
+    assert!(lab.read("out/edge/exposure.json").contains(listed));
+    // What is said of its end is the day, and not how long the certificate would last.
+    let guide = lab.read("out/people/guest/guide.html");
+    assert!(
+        guide.contains("its last day is <time datetime=\"2027-03-01\">"),
+        "{guide}"
+    );
+    let page = lab.read("out/index.html");
+    assert!(
+        page.contains("until 2027-03-01, its last day: it is not renewed"),
+        "{page}"
+    );
+    let calendar = lab.read("out/renewals.ics");
+    let ends = { calendar.split("BEGIN:VEVENT") }
+        .filter(|event| event.contains("SUMMARY:guest/phone: its certificate ends"));
+    let ends: Vec<&str> = ends.collect();
+    assert!(
+        matches!(ends[..], [end] if end.contains("20270301")),
+        "{calendar}"
+    );
     // Whatever was known of a build that had nothing to do, the day counts.
     run(&lab, 1, ["build"]).succeeds();
+    for command in [
+        ["build", "--edge"],
+        ["build", "--locked"],
+        ["plan", "--edge"],
+    ] {
+        let told = "though the last day of `until` is over: guest/phone";
+        let outcome = run(&lab, LAST + 1, command);
+        let said = [outcome.succeeds().stdout(), outcome.stderr()].concat();
+        assert!(said.contains(told), "{command:?}\n{outcome}");
+        let before = run(&lab, LAST, command);
+        let said = [before.succeeds().stdout(), before.stderr()].concat();
+        assert!(!said.contains(told), "{command:?}\n{before}");
+    }
     run(&lab, LAST + 1, ["plan"])
         .succeeds()
         .stdout_contains("retire   guest/phone");
@@ -129,10 +163,7 @@ fn who_had_more_time_before_is_shut_out_after_the_last_day() {
         .succeeds()
         .stdout_contains("retired guest/phone");
     assert!(states(&lab, "guest/phone")[0].starts_with("retired"));
-    assert!(
-        !lab.read("out/edge/exposure.json")
-            .contains("\"guest/phone\":{\"fingerprint\"")
-    );
+    assert!(!lab.read("out/edge/exposure.json").contains(listed));
 }
 
 #[test]

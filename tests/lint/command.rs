@@ -121,7 +121,7 @@ fn what_is_not_looked_at_is_named() {
     lint(&lab, Version::New, &["caddy.json"]).succeeds();
 }
 
-/// A named route that invokes itself, and one that twenty others invoke twenty times, come to an end.
+/// Forty named routes, each of which invokes the next one eight times, and the last the first, come to an end.
 #[test]
 fn named_routes_end() {
     let lab = Lab::new();

@@ -103,16 +103,18 @@ impl World {
             .lines()
             .map(|line| line.strip_prefix('\t').unwrap_or(line))
             .collect();
-        let [http, https, admin] =
-            [&self.ports.http, &self.ports.https, &self.ports.admin].map(Port::number);
         let admin = match options.iter().any(|line| line.starts_with("admin ")) {
             true => String::new(),
-            false => format!("admin 127.0.0.1:{admin} {{\n\tenforce_origin\n}}\n"),
+            false => format!(
+                "admin 127.0.0.1:{} {{\n\tenforce_origin\n}}\n",
+                self.ports.admin.number()
+            ),
         };
         format!(
             "# ------ Caddyfile\n{{\n\timport globals.caddyfile\n}}\nimport sites.caddyfile\n\
-             # ------ globals.caddyfile\nhttp_port {http}\nhttps_port {https}\ndefault_bind 127.0.0.1\nlocal_certs\nskip_install_trust\n{admin}{}\n\
+             # ------ globals.caddyfile\n{}{admin}{}\n\
              # ------ sites.caddyfile\n{sites}",
+            self.ports.options(),
             options.join("\n")
         )
     }

@@ -95,7 +95,7 @@ fn a_language_can_be_added_and_what_it_lacks_is_english_and_says_so() {
     lab.write(
         "templates/messages/he.kdl",
         "right-to-left\ngreeting \"שלום {name}\"\nguide-title \"<b>{domain}</b>\"\n\
-         note \"Import the .p12 in the Immich app before the first login; uploads in the background may be unreliable.\" \"תחילה\"\n",
+         note \"Uploads of the Immich app in the background may be unreliable.\" \"תחילה\"\n",
     );
     let build = || lab.command(["build"]).at(FIRST).run();
     build().succeeds();

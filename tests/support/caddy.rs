@@ -158,6 +158,15 @@ impl Ports {
             admin: Port::reserve(),
         }
     }
+
+    /// With these a Caddy listens at the ports, on the loopback address, and takes certificates from a CA of its own.
+    pub fn options(&self) -> String {
+        let [http, https] = [&self.http, &self.https].map(Port::number);
+        let localhost = Ipv4Addr::LOCALHOST;
+        format!(
+            "http_port {http}\nhttps_port {https}\ndefault_bind {localhost}\nlocal_certs\nskip_install_trust\n"
+        )
+    }
 }
 
 /// Makes generated files testable and leaves them as they are otherwise: Caddy listens on these ports of the loopback address, takes
@@ -166,19 +175,10 @@ impl Ports {
 /// Panics where an upstream would be left that is not on this machine, or one of `upstreams` is not in the file.
 #[track_caller]
 pub fn rewrite(generated: &str, ports: &Ports, upstreams: &[(&str, String)]) -> String {
-    let [http, https, admin] = [&ports.http, &ports.https, &ports.admin].map(Port::number);
-    let options = format!(
-        "http_port {http}
-https_port {https}
-default_bind {localhost}
-local_certs
-skip_install_trust
-",
-        localhost = Ipv4Addr::LOCALHOST
-    );
+    let options = ports.options();
     const ADMIN: &str = "admin localhost:2019 {";
     assert!(generated.contains(ADMIN), "no {ADMIN} in\n{generated}");
-    let admin = format!("admin {}:{admin} {{", Ipv4Addr::LOCALHOST);
+    let admin = format!("admin {}:{} {{", Ipv4Addr::LOCALHOST, ports.admin.number());
     let generated = &generated.replace(ADMIN, &admin);
     let rest = with_lines(generated, "globals.caddyfile", &options);
     let mut text = String::with_capacity(rest.len());

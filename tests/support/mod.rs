@@ -15,6 +15,7 @@
 //! | [`recipe`] | an authority and certificates that openssl has made, as people do by hand |
 //! | [`port`] | ports that no other test has |
 //! | [`random`] | numbers that look like chance, the same in every run |
+//! | [`wait`] | waiting for another process |
 
 #![allow(dead_code, reason = "each test binary uses a part of these modules")]
 
@@ -31,3 +32,4 @@ pub mod recipe;
 pub mod tls_front;
 pub mod tools;
 pub mod upstream;
+pub mod wait;

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io::{Read, Write};
-use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -72,15 +71,6 @@ impl Outcome {
         assert!(
             self.status.code() == Some(code),
             "should have exited with {code}\n{self}"
-        );
-        self
-    }
-
-    #[track_caller]
-    pub fn killed_by(&self, signal: i32) -> &Self {
-        assert!(
-            self.status.signal() == Some(signal),
-            "should have been killed by signal {signal}\n{self}"
         );
         self
     }

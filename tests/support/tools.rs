@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsStr;
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -45,9 +46,13 @@ pub fn run<Argument: AsRef<OsStr>>(
     outcome::run(command(name).args(arguments), b"")
 }
 
-/// Makes `site.pem` and `site.key` in a directory: a certificate of its own for a server of that host, or of `*.` and a domain.
+/// Makes `site.pem` and `site.key` in a directory: a certificate of its own for a server of that host, address, or `*.` and a domain.
 #[track_caller]
 pub fn site_certificate(directory: &Path, host: &str) {
+    let kind = match host.parse::<IpAddr>() {
+        Ok(_) => "IP",
+        Err(_) => "DNS",
+    };
     let mut openssl = command("openssl");
     openssl.current_dir(directory).args([
         "req",
@@ -62,7 +67,7 @@ pub fn site_certificate(directory: &Path, host: &str) {
         "-subj",
         "/CN=site",
         "-addext",
-        &format!("subjectAltName=DNS:{host}"),
+        &format!("subjectAltName={kind}:{host}"),
         "-keyout",
         "site.key",
         "-out",

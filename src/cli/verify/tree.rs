@@ -6,11 +6,13 @@ use super::{VerifyError, conclude, counted, keyring, listed};
 use crate::build::{self, owner};
 use crate::cli::arguments::Verify;
 use crate::cli::build::shown_secrets;
+use crate::cli::edge_templates::{self, Looked};
 use crate::cli::progress::BAR;
 use crate::cli::{clock, report};
 use crate::diagnostic::Failure;
+use crate::template::Templates;
 use crate::tree::View;
-use crate::verify::{Against, TreeCheck, TreeReport};
+use crate::verify::{Against, Finding, TreeCheck, TreeFault, TreeReport};
 use crate::workspace::PATIENCE;
 
 const HELP: &str = "`homelab build` makes the tree anew; where nobody has changed homelab.kdl since, find out who changed the tree before you hand anything over";
@@ -46,7 +48,9 @@ pub(super) fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Fai
         (None, Vec::new())
     };
     let has_secret = keyring.is_some();
-    let told = check.report(keyring).map_err(Failure::environment)?;
+    let mut told = check.report(keyring).map_err(Failure::environment)?;
+    told.findings
+        .extend(let_in(&out.join("edge/Caddyfile"), &templates));
     if view.shows_secrets() {
         report::note(shown_secrets(&out));
     }
@@ -61,6 +65,25 @@ pub(super) fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Fai
         count => format!("{count} bundles were not opened"),
     });
     conclude(told.count_wrong(), HELP, unseen, reports)
+}
+
+/// What the edge lets in, where there is a Caddy that can read it: a Caddyfile that was changed, or a template of one's own.
+fn let_in(caddyfile: &Path, templates: &Templates) -> Vec<Finding> {
+    let about = caddyfile.display().to_string();
+    if !caddyfile.is_file() {
+        return Vec::new();
+    }
+    match edge_templates::found_at(caddyfile, templates) {
+        Looked::Not => Vec::new(),
+        Looked::Refused(why) => vec![Finding::note(&about, TreeFault::NotLookedAt { why })],
+        Looked::At(found) => {
+            let wrong = |found| {
+                let found = Box::new(found);
+                Finding::wrong(&about, TreeFault::LetsIn { found })
+            };
+            found.0.into_iter().map(wrong).collect()
+        }
+    }
 }
 
 fn text(told: &TreeReport) -> String {

@@ -132,7 +132,7 @@ impl Undeclared {
     }
 }
 
-/// Everybody whose certificate is in the log by the name of the device, if anything is written down.
+/// Whether names of devices stand in some log: something is written down, and somebody has a certificate.
 pub(super) fn are_named(sites: &[super::Site], others: &[&Extras], people: &[Person]) -> bool {
     let mut all = sites
         .iter()

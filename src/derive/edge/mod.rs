@@ -201,19 +201,17 @@ fn sites<'h>(
         lan: &lan,
     };
     let mut snippets = Snippets::default();
+    let hsts = is_all_known_to_browsers(homelab);
     let landing = landing.map(|landing| {
         let tls = Tls::of_all(settings, Some(landing.certificate));
         let tls = snippets.of(tls, settings, None);
-        let hsts =
-            !is_all_known_to_browsers(homelab) && settings.are_public(&settings.certificates);
         Landing {
             tls,
-            hsts,
+            hsts: !hsts && settings.are_public(&settings.certificates),
             extras: Extras::of_landing(settings),
             ..landing
         }
     });
-    let hsts = is_all_known_to_browsers(homelab);
     let sites: Vec<Site> = iter::zip(services(), &ways)
         .map(|(service, ways)| {
             let tls = snippets.of(Tls::of(service, homelab), settings, Some(&service.name));

@@ -159,4 +159,21 @@ pub(in crate::lint) struct Map {
     pub destinations: Vec<String>,
     #[serde(deserialize_with = "or_default")]
     pub defaults: Vec<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub mappings: Vec<Mapping>,
+}
+
+/// For which value of the source a variable is set.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::lint) struct Mapping {
+    pub input: String,
+    pub input_regexp: String,
+}
+
+impl Mapping {
+    /// Whether it is for one value alone, and not for none.
+    pub(in crate::lint) fn is_of_somebody(&self) -> bool {
+        self.input_regexp.is_empty() && !self.input.is_empty() && !self.input.contains('{')
+    }
 }

@@ -59,6 +59,27 @@ pub(in crate::lint) fn negative(subject: &Subject<'_>) -> Vec<Found> {
     found.collect()
 }
 
+/// Several variables in one matcher, of which any one is enough.
+pub(in crate::lint) fn either_is_enough(subject: &Subject<'_>) -> Vec<Found> {
+    let met = subject.matchers().filter(|(stand, _, polarity)| {
+        *polarity == Polarity::Met
+            && stand.section == Section::Requests
+            && ways::leads_somewhere(stand)
+    });
+    let found = met.filter_map(|(stand, matcher, _)| {
+        if !matches!(matcher, Matcher::Vars(_) | Matcher::VarsRegexp(_)) {
+            return None;
+        }
+        let names = placeholders(matcher);
+        let own = names.iter().find(|name| name.starts_with(CERTIFICATE))?;
+        let other = names.iter().find(|name| !name.starts_with(CERTIFICATE))?;
+        Some(stand.found(format!(
+            "`{own}` or `{other}` is enough: not both are asked for"
+        )))
+    });
+    found.collect()
+}
+
 /// Whether a route refuses whom it is for.
 fn refuses_here(stand: &Stand<'_>) -> bool {
     stand.route().handlers.iter().any(|handler| match handler {

@@ -163,7 +163,7 @@ fn passes_on(answer: &Answer<'_>) -> bool {
 /// Whether an answer may be one to a request that was refused for want of a certificate.
 fn is_of_refusals(answer: &Answer<'_>) -> bool {
     answer.undecided.iter().all(|matcher| match matcher {
-        Matcher::Vars(values) => values.iter().all(|(key, values)| {
+        Matcher::Vars(values) => values.iter().any(|(key, values)| {
             bare(key) != "http.error.status_code"
                 || values.iter().any(|value| value == "401" || value == "403")
         }),

@@ -6,6 +6,7 @@ use super::super::cursor::DEPTH_LIMIT;
 use super::super::document::{Node, Value};
 use super::super::known::Known;
 use super::super::reader::Reader;
+use super::super::scan::line_start;
 use super::Habit;
 use crate::source::{Span, Spanned};
 
@@ -70,8 +71,7 @@ fn ends_in_colon(text: &str, node: &Node) -> bool {
 }
 
 fn column(text: &str, node: &Node) -> usize {
-    let before = &text[..node.span.offset()];
-    before.len() - before.rfind('\n').map_or(0, |end| end + 1)
+    node.span.offset() - line_start(text, node.span.offset())
 }
 
 /// The nodes with those below a section, or indented below a `name:`, in its block.
@@ -166,11 +166,11 @@ pub(in crate::parse) fn split(
     let words: Vec<&str> = known.once.iter().chain(known.many).copied().collect();
     let has_access = has_any(nodes, &["allow", "open"]);
     let has_backend = has_any(nodes, &["upstream", "files", "redirect"]);
-    let may_begin = |node: &Node, at: usize, word: &str| {
-        if at == 0 && !TAKES_NOTHING.contains(&node.name.value.as_str()) {
+    let may_begin = |name: &str, at: usize, word: &str| {
+        if at == 0 && !TAKES_NOTHING.contains(&name) {
             return false;
         }
-        match (node.name.value.as_str(), word) {
+        match (name, word) {
             ("host", "allow" | "open") => !has_access,
             ("host", "upstream" | "files" | "redirect") => !has_backend,
             ("host", _) => false,
@@ -181,17 +181,14 @@ pub(in crate::parse) fn split(
     let mut apart = Vec::with_capacity(nodes.len());
     for mut node in mem::take(nodes) {
         reader.read_misspelt(known, &mut node);
-        let mut seconds = Vec::new();
-        while words.contains(&node.name.value.as_str())
-            && let Some((at, span)) = second(text, &node, &words, &may_begin)
-        {
-            let rest = cut(&mut node, at, span);
-            seconds.push(span);
-            apart.push(mem::replace(&mut node, rest));
-        }
+        let seconds = seconds(text, &node, &words, &may_begin);
+        let first = apart.len();
+        // From the back, so that each value is moved once.
+        let cuts = { seconds.iter().rev() }.map(|(at, span)| cut(&mut node, *at, *span));
+        let behind: Vec<Node> = cuts.collect();
         apart.push(node);
-        let first = apart.len() - 1 - seconds.len();
-        for span in seconds {
+        apart.extend(behind.into_iter().rev());
+        for (_, span) in seconds {
             let written = &text[span.offset()..][..span.len()];
             let corrected = || {
                 let statements: Vec<String> =
@@ -213,14 +210,13 @@ pub(in crate::parse) fn split(
 }
 
 /// Statements that have no value.
-const TAKES_NOTHING: [&str; 8] = [
+const TAKES_NOTHING: [&str; 7] = [
     "compress",
     "header-underscores",
     "identity",
     "landing",
     "metrics",
     "share-links",
-    "sign-in",
     "stream",
 ];
 
@@ -228,23 +224,30 @@ fn has_any(nodes: &[Node], names: &[&str]) -> bool {
     { nodes.iter() }.any(|node| names.contains(&node.name.value.as_str()))
 }
 
-/// The first value of a node that is a word without quotes which begins a statement.
-fn second(
+/// The values of a node that are words without quotes which begin a statement, each after the one before it.
+fn seconds(
     text: &str,
     node: &Node,
     words: &[&str],
-    may_begin: &dyn Fn(&Node, usize, &str) -> bool,
-) -> Option<(usize, Span)> {
-    let mut arguments = node.arguments.iter().enumerate();
-    arguments.find_map(|(at, argument)| {
+    may_begin: &dyn Fn(&str, usize, &str) -> bool,
+) -> Vec<(usize, Span)> {
+    let (mut name, mut begin) = (node.name.value.as_str(), 0);
+    let mut found = Vec::new();
+    if !words.contains(&name) {
+        return found;
+    }
+    for (at, argument) in node.arguments.iter().enumerate() {
         let Value::String(word) = &argument.value else {
-            return None;
+            continue;
         };
         let span = argument.span;
         let is_bare = text.get(span.offset()..span.offset() + span.len()) == Some(word);
-        let begins = is_bare && words.contains(&word.as_str()) && may_begin(node, at, word);
-        begins.then_some((at, span))
-    })
+        if is_bare && words.contains(&word.as_str()) && may_begin(name, at - begin, word) {
+            found.push((at, span));
+            (name, begin) = (word, at + 1);
+        }
+    }
+    found
 }
 
 /// Cuts a node before the value that is the name of the next one, which is returned.

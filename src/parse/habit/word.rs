@@ -13,8 +13,8 @@ const QUOTES: [(char, &str); 9] = [
     ('»', "«"),
 ];
 
-/// Bytes of a word in other quotes, at the most, so that looking for its end takes no time.
-const QUOTED_LIMIT: usize = 1024;
+/// Bytes of a word, at the most, so that looking for its end takes no time.
+const WORD_LIMIT: usize = 1024;
 
 /// The bytes of a word at the start of `rest` that is none in KDL, though other languages have such; none where it may be KDL.
 pub(in crate::parse) fn word_length(rest: &str) -> Option<usize> {
@@ -30,7 +30,7 @@ pub(super) fn quoted(rest: &str) -> Option<(usize, &str)> {
     let first = rest.chars().next()?;
     let (_, closing) = QUOTES.iter().find(|(quote, _)| *quote == first)?;
     let inside = &rest[first.len_utf8()..];
-    let inside = &inside[..inside.floor_char_boundary(QUOTED_LIMIT)];
+    let inside = &inside[..inside.floor_char_boundary(WORD_LIMIT)];
     let line = inside.split(['\n', '\r']).next().unwrap_or(inside);
     for (at, quote) in line.match_indices(|c| closing.contains(c)) {
         let after = line[at + quote.len()..].chars().next();
@@ -43,29 +43,36 @@ pub(super) fn quoted(rest: &str) -> Option<(usize, &str)> {
 
 /// A word with a `/` in it, which no bare word of KDL has: a URL, a path, a range of addresses.
 fn bare_length(rest: &str) -> Option<usize> {
+    let near = &rest[..rest.floor_char_boundary(WORD_LIMIT)];
+    let is_all = near.len() == rest.len();
     let ends = |c: char| c.is_whitespace() || ";{}\"()=#\\,'[]".contains(c);
-    let before = rest.find(|c| c == '/' || ends(c))?;
-    let slash = rest[before..].strip_prefix('/')?;
+    let before = near.find(|c| c == '/' || ends(c))?;
+    let slash = near[before..].strip_prefix('/')?;
     let next = slash.chars().next();
     let is_word = match next {
         Some('/') => {
-            let has_scheme = rest[..before].ends_with(':') || &rest[..before] == "unix";
+            let has_scheme = near[..before].ends_with(':') || &near[..before] == "unix";
             has_scheme
                 && slash[1..]
                     .chars()
                     .next()
                     .is_some_and(|c| !c.is_whitespace())
         }
-        // A comment, where it is closed.
-        Some('*') => before > 0 && !first_line(slash).contains("*/"),
+        // A comment, where it is closed; one whose end is not in sight may be.
+        Some('*') => {
+            let is_line_in_sight = is_all || slash.contains('\n');
+            before > 0 && is_line_in_sight && !first_line(slash).contains("*/")
+        }
         Some('-') => false,
         Some(c) => before > 0 || !ends(c),
         None => before > 0,
     };
+    if !is_word {
+        return None;
+    }
     let ends_there = |c: char| c.is_whitespace() || ";}\"".contains(c);
-    let length = rest.find(ends_there).unwrap_or(rest.len());
-    let length = rest[..length].trim_end_matches([',', ']', '{']).len();
-    is_word.then_some(length)
+    let length = near.find(ends_there).or(is_all.then_some(near.len()))?;
+    Some(near[..length].trim_end_matches([',', ']', '{']).len())
 }
 
 /// A text in quotes whose closing one is missing.

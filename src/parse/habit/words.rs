@@ -24,8 +24,10 @@ pub(in crate::parse) fn help_for_node(place: &str, word: &str) -> Option<String>
         in_a_service(&word)?
     } else if place == "`person`" {
         in_a_person(&word)?
-    } else {
+    } else if place == "`edge`" {
         in_the_edge(&word)?
+    } else {
+        return None;
     };
     Some(help.to_owned())
 }
@@ -71,11 +73,11 @@ fn in_a_service(word: &str) -> Option<&'static str> {
         | "grant" | "allowed" | "group" | "groups" | "person" | "people" => {
             "who may use it is said by `allow`, with people and groups: `allow \"family\"`"
         }
-        "tls" | "ssl" | "cert" | "https" => {
-            "where the certificates of sites come from is said for all of them: `edge { certificates \"acme\"; }`"
+        "ssl" | "cert" | "https" => {
+            "where the certificates of sites come from is said in `edge`, or for this service alone: `certificates \"internal\"`"
         }
         "url" | "backend" | "proxy" | "proxy-pass" | "reverse-proxy" | "target" | "address"
-        | "addr" | "server" | "port" | "ip" | "to" | "container" | "upstreams" => {
+        | "addr" | "server" | "ip" | "to" | "container" | "upstreams" => {
             "where its requests go is said by `upstream \"http://HOST:PORT\"`"
         }
         "hostname" | "subdomain" | "hosts" | "domain" | "domains" | "server-name" => {
@@ -84,7 +86,10 @@ fn in_a_service(word: &str) -> Option<&'static str> {
         "name" | "display-name" | "label" | "description" => {
             "the name that is shown is `title \"Photos\"`"
         }
-        "headers" | "add-header" | "header-up" | "header-down" => {
+        "header-up" => {
+            "a header that upstreams are told is a line: `request-header \"X-Tenant\" \"home\"`"
+        }
+        "headers" | "add-header" | "header-down" => {
             "each header is a line: `header \"X-Frame-Options\" \"DENY\"`"
         }
         "root" | "static" | "file-server" | "directory" | "dir" => {
@@ -101,8 +106,9 @@ fn in_a_service(word: &str) -> Option<&'static str> {
         "lan" | "everyone" => {
             "who needs no certificate is said by `open`: `open \"lan\"`, `open \"everyone\"`"
         }
-        "encode" | "gzip" | "rewrite" | "handle" | "log" | "import" => {
-            "lines of a Caddyfile stand in `raw`: `raw \"encode zstd gzip\"`"
+        "encode" | "gzip" => "files are made smaller on the way by `compress`",
+        "rewrite" | "handle" | "import" => {
+            "lines of a Caddyfile stand in `raw`: `raw \"rewrite /old /new\"`"
         }
         _ => return None,
     })
@@ -136,7 +142,7 @@ fn in_a_person(word: &str) -> Option<&'static str> {
 
 fn in_the_edge(word: &str) -> Option<&'static str> {
     Some(match word {
-        "tls" | "ssl" | "acme" | "cert" | "certs" => "write `certificates \"acme\"`",
+        "ssl" | "cert" | "certs" => "write `certificates \"acme\"`",
         "dns" => "write `certificates \"dns\" provider=\"cloudflare\" token-env=\"CF_API_TOKEN\"`",
         "mail" | "e-mail" => "write `email \"alice@example.com\"`",
         "local" | "network" | "networks" | "ranges" | "home" => "write `lan \"192.168.0.0/16\"`",

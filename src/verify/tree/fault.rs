@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::lint;
 use crate::pki::CrlError;
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -37,6 +38,11 @@ pub(crate) enum TreeFault {
     OtherCrl,
     #[error(transparent)]
     Crl(#[from] CrlFault),
+
+    #[error("{}: {}: {}; {}", found.code, found.at, found.what, found.why)]
+    LetsIn { found: Box<lint::Finding> },
+    #[error("what it lets in was not looked at: {why}")]
+    NotLookedAt { why: String },
 }
 
 /// What is wrong with a revocation list of the authority that signs.

@@ -41,7 +41,7 @@ const fn weakening(
     }
 }
 
-const MODE: &str = "mode {{ modes[asked] }}\n";
+const MODE: &str = "mode {{ modes[said.asked] }}\n";
 const LAN: &str = "@{{ name }} remote_ip{% for range in ranges %} {{ range }}{% endfor %}\n";
 const HANDLERS: &str = "{% for handler in site.handlers %}\n";
 const REFUSAL: &str = "{% macro refusal(site, answer) %}\n\t\terror 403\n";

@@ -1,16 +1,13 @@
 //! The upstreams: a Python, a Node, nginx and a Go server, each on the loopback address, stopped when they are dropped.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::support::outcome;
 use crate::support::port::Port;
-use crate::support::tools;
+use crate::support::{tools, wait};
 
 pub struct Servers {
     processes: Vec<Child>,
@@ -92,11 +89,10 @@ impl Servers {
                 .stderr(Stdio::null())
                 .spawn()
                 .expect("it starts");
-            let deadline = Instant::now() + Duration::from_secs(30);
-            while TcpStream::connect(("127.0.0.1", port)).is_err() {
-                assert!(Instant::now() < deadline, "{command:?} listens");
-                sleep(Duration::from_millis(20));
-            }
+            wait::until(
+                || wait::listens(port),
+                || format!("{command:?} does not listen"),
+            );
             process
         });
         let [nginx, caddy] = listening;
@@ -127,10 +123,7 @@ fn telling(mut command: Command) -> (Child, u16) {
         .stdout(Stdio::piped())
         .spawn()
         .expect("it starts");
-    let mut line = String::new();
-    let stdout = process.stdout.take().expect("stdout is piped");
-    let read = BufReader::new(stdout).read_line(&mut line);
-    read.expect("it prints its port");
+    let line = outcome::first_line(process.stdout.as_mut().expect("stdout is piped"));
     let port = line.trim_end().parse().expect("it prints its port");
     (process, port)
 }
