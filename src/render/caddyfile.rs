@@ -11,7 +11,7 @@ use crate::diagnostic::Mistake;
 use crate::model::{Domain, Email};
 use crate::template::{Templates, one_line, tidy};
 
-/// Every page that a visitor may meet in place of a service.
+/// The pages that a visitor may meet in place of a service, in every homelab.
 const KINDS: [&str; 6] = [
     "certificate",
     "certificate-or-home",
@@ -78,6 +78,9 @@ pub(super) fn render_pages(pages: &Pages, templates: &Templates) -> Result<Artif
     let mut rendered = Vec::new();
     for kind in KINDS {
         rendered.push(page(Cow::Borrowed(kind), kind, &[])?);
+    }
+    if pages.elsewhere {
+        rendered.push(page(Cow::Borrowed("elsewhere"), "elsewhere", &[])?);
     }
     if let Some(landing) = &pages.landing {
         for (number, links) in (1..).zip(&landing.visitors) {

@@ -50,6 +50,7 @@ pub(crate) const TEMPLATES: &[(&str, &str)] = &[
     builtin!("pages/certificate.html.j2"),
     builtin!("pages/certificate-or-home.html.j2"),
     builtin!("pages/home.html.j2"),
+    builtin!("pages/elsewhere.html.j2"),
     builtin!("pages/retired.html.j2"),
     builtin!("pages/forbidden.html.j2"),
     builtin!("pages/down.html.j2"),

@@ -3,6 +3,7 @@
 use crate::family::Bundle;
 use crate::house::House;
 use crate::support::caddy::{Caddy, Version};
+use crate::support::lab::Lab;
 use crate::support::upstream::Upstream;
 
 /// The home, where this is the network of the office.
@@ -199,4 +200,30 @@ fn networks_devices_and_questions_count_on_the_old_caddy() {
 #[test]
 fn networks_devices_and_questions_count_on_the_new_caddy() {
     holds(Version::New);
+}
+
+/// Wherever the LAN is named, the report says what it is.
+#[test]
+fn the_report_says_what_the_lan_is() {
+    for line in [
+        "allow \"alice\" from=\"lan\"",
+        "allow \"alice\"; path \"/x/*\" { open \"lan\"; }",
+        "allow \"alice\"; path \"/x/*\" { allow \"alice\" from=\"lan\"; }",
+        "allow \"alice\"; open \"lan\"",
+    ] {
+        assert!(
+            report(line).contains("The LAN is `private_ranges`"),
+            "{line}"
+        );
+    }
+    assert!(!report("allow \"alice\"").contains("The LAN is"));
+}
+
+fn report(line: &str) -> String {
+    let lab = Lab::built(&format!(
+        "domain \"home.example.com\"
+        person \"alice\" {{ device \"laptop\" platform=\"linux\"; }}
+        service \"a\" {{ upstream \"http://127.0.0.1:1\"; {line}; }}"
+    ));
+    lab.read("out/edge/exposure.md")
 }

@@ -10,6 +10,7 @@ use crate::support::upstream::Upstream;
 const NONE: &str = "This needs a certificate";
 const NONE_AWAY: &str = "This needs a certificate away from home";
 const HOME: &str = "This opens at home only";
+const ELSEWHERE: &str = "This does not open here";
 const RETIRED: &str = "This certificate is no longer let in";
 const FORBIDDEN: &str = "You may not use this";
 const DOWN: &str = "This does not answer at the moment";
@@ -19,6 +20,7 @@ fn declaration(upstream: &str, dead: u16, lost: &str, lan: &str) -> String {
     format!(
         r#"
         domain "home.example.com"
+        network "office" "203.0.113.0/24"
         edge {{ email "admin@example.com"; certificates "acme"; lan "{lan}"; landing; }}
         person "alice" {{ name "Alice \"<b>\" & Co"; device "pixel" platform="linux"; {lost} }}
         person "bob" {{ device "phone" platform="linux"; }}
@@ -28,6 +30,9 @@ fn declaration(upstream: &str, dead: u16, lost: &str, lan: &str) -> String {
         service "required" {{ upstream "http://{upstream}"; allow "alice"; }}
         service "both" {{ upstream "http://{upstream}"; allow "alice"; open "lan"; }}
         service "home" {{ upstream "http://{upstream}"; open "lan"; }}
+        service "office" {{ upstream "http://{upstream}"; open "office"; }}
+        service "home-or-office" {{ upstream "http://{upstream}"; open "lan" "office"; }}
+        service "read" {{ upstream "http://{upstream}"; open "everyone"; path "/api/*" {{ open "everyone" methods="GET"; }} }}
         service "dead" {{ upstream "http://127.0.0.1:{dead}"; allow "alice" "bob"; certificate "asked"; }}
         service "dead-too" {{ upstream "http://127.0.0.1:{dead}"; open "everyone"; }}
         "#
@@ -117,6 +122,12 @@ fn each_is_told(version: Version) {
     told("both", Some(bob), 403, FORBIDDEN);
     told("home", None, 403, HOME);
     told("home", Some(alice), 403, HOME);
+    told("office", None, 403, ELSEWHERE);
+    told("home-or-office", None, 403, HOME);
+    let post = caddy
+        .visit("read.home.example.com", "/api/x")
+        .method("POST");
+    is_page(&post.run(), 403, ELSEWHERE);
     told("dead", Some(alice), 502, DOWN);
     told("dead", Some(bob), 502, DOWN);
     told("dead", None, 403, NONE);
@@ -193,10 +204,16 @@ fn landing(version: Version) {
     };
     assert_eq!(
         shown(&scene.alice),
-        "asked both dead dead-too home required"
+        "asked both dead dead-too home home-or-office office read required"
     );
-    assert_eq!(shown(&scene.bob), "both dead dead-too home");
-    assert_eq!(shown(&scene.carol), "both dead-too home");
+    assert_eq!(
+        shown(&scene.bob),
+        "both dead dead-too home home-or-office office read"
+    );
+    assert_eq!(
+        shown(&scene.carol),
+        "both dead-too home home-or-office office read"
+    );
     let answer = root(Some(&scene.alice)).run();
     let title = "&lt;script&gt;alert(1)&lt;&#x2f;script&gt; &amp; &quot;more&quot;";
     answer
@@ -215,7 +232,7 @@ fn landing(version: Version) {
     let answer = caddy.visit("home.example.com", "/").run();
     is_page(&answer, 200, "Your services");
     let open = links(&answer).join(" ").replace(".home.example.com", "");
-    assert_eq!(open, "both dead-too home");
+    assert_eq!(open, "both dead-too home home-or-office read");
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn guide() -> Value {
         "devices": devices.collect::<Vec<_>>(),
         "services": [{
             "title": "Photos", "addresses": ["https://photos.home.example.com/"], "with_certificate": true,
-            "at_home": false, "everyone": false, "notes": [],
+            "at_home": false, "everyone": false, "in_network": false, "notes": [],
         }],
     })
 }

@@ -29,7 +29,7 @@ use audience::Audiences;
 use entrance::{Entrances, Ways};
 use extras::{AdminEndpoint, Metrics, Undeclared};
 use issuer::{AcmeDns, AcmeIssuer};
-use site::ErrorPages;
+use site::{ErrorPages, PageKind};
 use tls::{Snippets, Tls};
 
 use crate::lock::{Issued, Lock};
@@ -134,6 +134,9 @@ pub(crate) struct Pages {
     pub email: Option<Email>,
     /// As in [`Sites`].
     pub hsts: bool,
+    /// Whether a site has the page of [`PageKind::Elsewhere`].
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub elsewhere: bool,
     /// The landing page of each visitor.
     pub landing: Option<LandingPages>,
 }
@@ -149,6 +152,7 @@ impl Edge {
         let landing = settings.landing.then(|| Landing::new(homelab, &audiences));
         let (landing, landing_pages) = landing.unzip();
         let (acme_dns, issuer) = issuer::of_all(homelab);
+        let sites = sites(homelab, lock, landing, audiences);
         Edge {
             globals: Globals {
                 domain: domain.clone(),
@@ -165,11 +169,18 @@ impl Edge {
                 domain: domain.clone(),
                 email: email.clone(),
                 hsts: is_all_known_to_browsers(homelab),
+                elsewhere: sites.have_page(PageKind::Elsewhere),
                 landing: landing_pages,
             },
-            sites: sites(homelab, lock, landing, audiences),
+            sites,
             holes: settings.promised.and_then(open_holes),
         }
+    }
+}
+
+impl Sites {
+    fn have_page(&self, kind: PageKind) -> bool {
+        self.sites.iter().any(|site| site.pages == kind)
     }
 }
 

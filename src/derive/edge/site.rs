@@ -99,6 +99,8 @@ pub(crate) enum PageKind {
     CertificateOrHome,
     /// Whoever is on the LAN.
     Home,
+    /// Whoever is in another network, or asks by some method.
+    Elsewhere,
     /// Everybody is let in.
     Everyone,
 }
@@ -335,7 +337,8 @@ impl PageKind {
             (Some(_), _) if at_home => PageKind::CertificateOrHome,
             (Some(_), _) => PageKind::Certificate,
             (None, Access::Everyone) if service.paths.is_empty() => PageKind::Everyone,
-            (None, _) => PageKind::Home,
+            (None, _) if at_home => PageKind::Home,
+            (None, _) => PageKind::Elsewhere,
         }
     }
 }
