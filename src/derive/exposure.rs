@@ -82,7 +82,7 @@ pub(crate) struct PathExposure {
     /// The path, such as `/admin/*`.
     pub path: String,
     pub without_certificate: Vec<PathOpening>,
-    pub with_certificate: Vec<PathGrant>,
+    pub with_certificate: Vec<CertificateGrant>,
 }
 
 /// From where a path is open, and how.
@@ -93,14 +93,14 @@ pub(crate) struct PathOpening {
     pub methods: Vec<String>,
 }
 
-/// Certificates that open a path.
+/// Certificates that count together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct PathGrant {
+pub(crate) struct CertificateGrant {
     /// By the name among [`Exposure::audiences`].
     pub audience: Option<String>,
     /// Single devices.
     pub devices: Vec<String>,
-    /// The networks in which they do; empty for everywhere.
+    /// The networks in which they count; empty for everywhere.
     pub from: Vec<String>,
 }
 
@@ -341,7 +341,7 @@ impl Exposure {
                 path: path.path.as_str().to_owned(),
                 without_certificate: openings(path),
                 with_certificate: { path.admitted.iter() }
-                    .map(|set| PathGrant {
+                    .map(|set| CertificateGrant {
                         audience: set.audience.map(name),
                         devices: set.devices.clone(),
                         from: set.from.clone(),

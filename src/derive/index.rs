@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{DeviceFile, Exposure, OpenFrom, UncheckedKind};
+use super::{CertificateGrant, DeviceFile, Exposure, Guarded, OpenFrom, UncheckedKind};
 use crate::catalogue::App;
 use crate::lock::{Authority, Issued, Lock, State};
 use crate::model::{
@@ -88,12 +88,21 @@ pub(crate) struct IndexService {
     pub everyone: bool,
     /// Whether whoever is at home may.
     pub at_home: bool,
+    /// The networks, of those that are declared by name, in which whoever is there may.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<String>,
     /// Whether some of its paths are open to everyone.
     pub open_paths: bool,
+    /// Whether some of its paths have policies of their own, of which nothing is said here.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub own_policies: bool,
     /// Whether the TLS handshake insists on a certificate, so that strangers see no page.
     pub certificate_required: bool,
-    /// Who may with a certificate, by the name among [`Index::audiences`]; none where nobody may.
+    /// Who may with any certificate of theirs and from anywhere, by the name among [`Index::audiences`]; none where nobody may.
     pub audience: Option<String>,
+    /// Who may with some of their certificates, or from some networks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub confined: Vec<CertificateGrant>,
     /// What its app itself must be told.
     pub tell: Vec<IndexTell>,
     /// What the share links that are open do and do not, where that is not all.
@@ -183,7 +192,10 @@ impl Index {
 fn services(homelab: &Homelab, exposure: Option<&Exposure>) -> Vec<IndexService> {
     let without = exposure.map_or(&[][..], |exposure| &exposure.without_certificate);
     let with = exposure.map_or(&[][..], |exposure| &exposure.with_certificate);
-    let with: BTreeMap<&str, _> = with.iter().map(|with| (&*with.service, with)).collect();
+    let mut guards: BTreeMap<&str, Vec<&Guarded>> = BTreeMap::new();
+    for guarded in with {
+        guards.entry(&guarded.service).or_default().push(guarded);
+    }
     let (open, in_part): (Vec<_>, Vec<_>) = without.iter().partition(|o| o.is_whole());
     let open: BTreeSet<(&str, &OpenFrom)> = { open.iter() }
         .map(|opening| (&*opening.service, &opening.from))
@@ -196,7 +208,8 @@ fn services(homelab: &Homelab, exposure: Option<&Exposure>) -> Vec<IndexService>
     let services = homelab.services.values().map(|service| {
         let name = service.name.as_str();
         let whole = |from: &OpenFrom| open.contains(&(name, from));
-        let guarded = with.get(name);
+        let guards = guards.get(name).map_or(&[][..], Vec::as_slice);
+        let everywhere = guards.iter().find(|guarded| guarded.from.is_empty());
         let app = service.app.as_ref();
         let app = app.and_then(|name| homelab.catalogue.app(name.as_str()));
         let said = app.and_then(|app| app.links.as_ref());
@@ -208,9 +221,19 @@ fn services(homelab: &Homelab, exposure: Option<&Exposure>) -> Vec<IndexService>
             everyone: whole(&OpenFrom::Everywhere),
             at_home: whole(&OpenFrom::Lan),
             open_paths: in_part.contains(name),
-            certificate_required: guarded
-                .is_some_and(|g| g.certificate == CertificateMode::Required),
-            audience: guarded.and_then(|guarded| guarded.audience.clone()),
+            networks: { open.iter() }
+                .filter_map(|(service, from)| match from {
+                    OpenFrom::Network(network) if *service == name => Some(network.clone()),
+                    _ => None,
+                })
+                .collect(),
+            own_policies: !service.paths.is_empty(),
+            certificate_required: { guards.iter() }
+                .any(|guarded| guarded.certificate == CertificateMode::Required),
+            audience: everywhere.and_then(|guarded| guarded.audience.clone()),
+            confined: { guards.iter() }
+                .filter_map(|guarded| confined(guarded))
+                .collect(),
             tell: app
                 .map(|app| told(app, service, &homelab.edge))
                 .unwrap_or_default(),
@@ -218,6 +241,17 @@ fn services(homelab: &Homelab, exposure: Option<&Exposure>) -> Vec<IndexService>
         }
     });
     services.collect()
+}
+
+/// What of an entry does not count for each device of somebody, wherever it is.
+fn confined(guarded: &Guarded) -> Option<CertificateGrant> {
+    let is_everywhere = guarded.from.is_empty();
+    let grant = CertificateGrant {
+        audience: guarded.audience.clone().filter(|_| !is_everywhere),
+        devices: guarded.devices.clone(),
+        from: guarded.from.clone(),
+    };
+    (!is_everywhere || !grant.devices.is_empty()).then_some(grant)
 }
 
 /// What an app must be told that is served at this service's first address.

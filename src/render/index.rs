@@ -277,6 +277,9 @@ mod tests {
             open_paths: true,
             certificate_required: true,
             audience: Some(String::from("s0")),
+            confined: Vec::new(),
+            networks: Vec::new(),
+            own_policies: false,
             tell: Vec::new(),
             links: None,
         };

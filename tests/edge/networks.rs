@@ -227,3 +227,54 @@ fn report(line: &str) -> String {
     ));
     lab.read("out/edge/exposure.md")
 }
+
+/// The admin's page says of each person what they may open, and with what.
+#[test]
+fn the_page_says_who_may_open_what() {
+    let people = |extra: &str| {
+        format!(
+            "domain \"home.example.com\"
+            network \"office\" \"203.0.113.0/24\"
+            person \"alice\" {{ device \"laptop\" platform=\"linux\"; }}
+            person \"bob\" {{ device \"laptop\" platform=\"linux\"; device \"phone\" platform=\"linux\"; }}
+            person \"carol\" {{ device \"laptop\" platform=\"linux\"; }}
+            {extra}
+            service \"a\" {{
+                upstream \"http://127.0.0.1:1\"; open \"office\"
+                allow \"alice\" \"bob/phone\"; allow \"carol\" \"bob/laptop\" from=\"lan\"
+                path \"/x/*\" {{ allow \"carol\"; }}
+            }}"
+        )
+    };
+    let page = |declaration: &str| Lab::built(declaration).read("out/index.html");
+    let few = page(&people(""));
+    let row = few.split("<td>in office<br>some paths otherwise").nth(1);
+    let row = row.expect("it says what is open").split("</tr>").next();
+    let cells: Vec<&str> = row.expect("it ends").split("<td>").skip(1).collect();
+    let [alice, bob, carol] = cells[..] else {
+        panic!("{cells:?}")
+    };
+    assert!(
+        alice.starts_with("<span class=\"yes\">certificate</span>"),
+        "{alice}"
+    );
+    assert!(
+        bob.contains("certificate of bob&#x2f;phone</span>"),
+        "{bob}"
+    );
+    assert!(
+        bob.contains("certificate of bob&#x2f;laptop, only from lan</span>"),
+        "{bob}"
+    );
+    assert!(
+        carol.contains("certificate, only from lan</span>"),
+        "{carol}"
+    );
+    let others: String = (0..40).map(|n| format!("person \"p{n}\"\n")).collect();
+    let many = page(&people(&others));
+    assert!(many.contains("<td>alice<br>bob&#x2f;phone"), "{many}");
+    assert!(
+        many.contains("carol, bob&#x2f;laptop, only from lan"),
+        "{many}"
+    );
+}
