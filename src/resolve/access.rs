@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Resolver;
 use super::audiences::Audiences;
 use super::meant::{self, Public};
-use super::networks::{EVERYONE, Networks};
+use super::networks::{self, EVERYONE, Networks};
 use crate::catalogue::{App, SharePath};
-use crate::diagnostic::{did_you_mean, mistake};
+use crate::diagnostic::mistake;
 use crate::model::{
     Access, Allowed, CertificateMode, Grant, Methods, Name, Network, Origin, PathPattern,
     PathPolicy, PublicPath,
@@ -24,7 +24,6 @@ pub(super) struct Policy {
 }
 
 /// To whom something is open without a certificate.
-#[derive(Clone)]
 pub(super) enum Audience {
     /// Never empty.
     Networks(BTreeSet<Network>),
@@ -50,7 +49,8 @@ impl Resolver<'_> {
         };
         let grants = self.grants(&block.allow, (audiences, networks));
         let asks_below = paths.iter().any(|path| !path.grants.is_empty());
-        let access = match (open.clone(), block.allow.first()) {
+        let opening = opening(block, open.as_ref().map(|(_, span)| *span));
+        let access = match (open, block.allow.first()) {
             (Some((Audience::Everyone, open)), _) => {
                 self.refuse_more(block, open, asks_below);
                 Access::Everyone
@@ -81,10 +81,7 @@ impl Resolver<'_> {
             }),
         };
         let certificate = match access {
-            Access::Certificate(_) => {
-                let opening = opening(block, open.map(|(_, span)| span));
-                Some(self.mode(mode, opening, default_mode))
-            }
+            Access::Certificate(_) => Some(self.mode(mode, opening, default_mode)),
             // Who has none gets in somewhere.
             Access::Everyone | Access::Networks { .. } => {
                 asks_below.then_some(CertificateMode::Asked)
@@ -266,39 +263,15 @@ impl Resolver<'_> {
         let mut everyone = None;
         let written = self.each_once(&line.audiences);
         for word in &written {
-            let known = |word: &str| match word {
-                EVERYONE => Some(None),
-                Network::LAN => Some(Some(Network::Lan)),
-                word => {
-                    let name = Name::new(word).ok();
-                    let name = name.filter(|name| networks.contains_key(name));
-                    name.map(|name| Some(Network::Named(name)))
-                }
-            };
-            let found = self.know(word, known, |text| {
-                let names = networks.keys().map(Name::as_str);
-                let names: Vec<&str> = [Network::LAN, EVERYONE].into_iter().chain(names).collect();
-                let help = match meant::public(text) {
-                    Some(Public::Everyone) => {
-                        "`open \"everyone\"` is what opens it to everyone, without a certificate"
-                            .into()
-                    }
-                    Some(Public::Lan) => {
-                        "`open \"lan\"` is what opens it to whoever is at home".into()
-                    }
-                    None => did_you_mean(text, names.iter().copied()),
-                };
-                mistake!(
-                    "resolve::unknown-audience",
-                    "`open` to `{text}`, whom nobody knows",
-                    at(word.span, "not known"),
-                    help(help),
-                )
-            })?;
-            match found {
-                None => everyone = Some(word.span),
-                Some(network) => _ = open.insert(network),
+            if word.value == EVERYONE {
+                everyone = Some(word.span);
+                continue;
             }
+            let Some(network) = networks::known(&word.value, networks) else {
+                self.refuse_audience(word, networks);
+                return None;
+            };
+            open.insert(network);
         }
         let Some(everyone) = everyone else {
             return (!open.is_empty()).then_some(Audience::Networks(open));
@@ -314,6 +287,29 @@ impl Resolver<'_> {
             ));
         }
         Some(Audience::Everyone)
+    }
+
+    fn refuse_audience(&mut self, written: &Text, networks: &Networks) {
+        let word = &written.value;
+        let help = match meant::public(word) {
+            Some(Public::Everyone) => Some(
+                "`open \"everyone\"` is what opens it to everyone, without a certificate".into(),
+            ),
+            Some(Public::Lan) => {
+                Some("`open \"lan\"` is what opens it to whoever is at home".into())
+            }
+            None => {
+                let names = networks.keys().map(Name::as_str);
+                let known = [Network::LAN, EVERYONE].into_iter().chain(names);
+                self.meant(word, written.span, known)
+            }
+        };
+        self.refuse(mistake!(
+            "resolve::unknown-audience",
+            "`open` to `{word}`, whom nobody knows",
+            at(written.span, "not known"),
+            help(help),
+        ));
     }
 
     /// What has no meaning where everybody is let in, but below paths that ask for a certificate.

@@ -259,7 +259,7 @@ impl Resolver<'_> {
         }
         complete.then_some(())?;
         const TAKEN: &str = "`certificates_value` takes no other";
-        let text = |value: &'_ Option<Text>| value.as_ref().map(|text| text.value.clone());
+        let text = |value: &Option<Text>| value.as_ref().map(|text| text.value.clone());
         let eab = Option::zip(text(&line.eab), text(&line.eab_key_env));
         Some(AcmeAuthority {
             ca: text(&line.ca).map(|ca| DirectoryUrl::new(&ca).expect(TAKEN)),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Resolver;
 use super::names::Declared;
-use crate::diagnostic::{did_you_mean, mistake};
+use crate::diagnostic::mistake;
 use crate::model::{IpRange, Name, Network};
 use crate::parse::declaration::{NetworkLine, Text};
 
@@ -49,22 +49,28 @@ impl Resolver<'_> {
 
     /// The network of that name.
     pub(super) fn network(&mut self, written: &Text, networks: &Networks) -> Option<Network> {
-        let known = |word: &str| match word {
-            Network::LAN => Some(Network::Lan),
-            word => Name::new(word)
-                .ok()
-                .filter(|name| networks.contains_key(name))
-                .map(Network::Named),
-        };
-        self.know(written, known, |word| {
-            let names = networks.keys().map(Name::as_str);
-            let names: Vec<&str> = names.chain([Network::LAN]).collect();
-            mistake!(
+        let word = &written.value;
+        let found = known(word, networks);
+        if found.is_none() {
+            let names = networks.keys().map(Name::as_str).chain([Network::LAN]);
+            let help = self.meant(word, written.span, names);
+            self.refuse(mistake!(
                 "resolve::unknown-network",
                 "there is no network `{word}`",
                 at(written.span, "not declared"),
-                help(did_you_mean(word, names.iter().copied())),
-            )
-        })
+                help(help),
+            ));
+        }
+        found
     }
+}
+
+/// The network of that name, where there is one.
+pub(super) fn known(name: &str, networks: &Networks) -> Option<Network> {
+    if name == Network::LAN {
+        return Some(Network::Lan);
+    }
+    let name = Name::new(name).ok();
+    let declared = name.filter(|name| networks.contains_key(name));
+    declared.map(Network::Named)
 }

@@ -287,17 +287,16 @@ impl Resolver<'_> {
             return Some(id.clone());
         }
         // A device with a mistake in its line is not among those of its person.
-        let devices = match owner {
-            Some(owner) => owner.devices.values().collect(),
-            None => Vec::new(),
-        };
-        let devices: Vec<String> = devices.iter().map(|device| device.id.to_string()).collect();
+        let owner = owner.filter(|_| self.first.is_told_at(item.span));
+        let devices = owner.iter().flat_map(|owner| owner.devices.values());
+        let devices: Vec<String> = devices.map(|device| device.id.to_string()).collect();
         let name = &item.value;
+        let help = self.meant(name, item.span, devices.iter().map(String::as_str));
         self.refuse(mistake!(
             "resolve::unknown-allowed-device",
             "there is no device `{name}`",
             at(item.span, "not declared"),
-            help(did_you_mean(name, devices.iter().map(String::as_str))),
+            help(help),
         ));
         None
     }
@@ -313,11 +312,14 @@ mod tests {
     fn what_was_meant_is_looked_for_where_it_is_told() {
         let people: Vec<String> = (0..300).map(|n| format!("person \"p{n}\"\n")).collect();
         let called: Vec<String> = (0..300).map(|n| format!(" \"q{n}\"")).collect();
+        let devices: Vec<String> = (0..300).map(|n| format!(" \"p/q{n}\"")).collect();
         let text = format!(
-            "domain \"home.example.com\"\n{}group \"g\"{}\nservice \"s\" {{ allow{}; }}\n",
+            "domain \"home.example.com\"\n{}group \"g\"{}\nservice \"s\" {{ allow{}; }}\n\
+             person \"p\" {{ device \"d\" platform=\"linux\"; }}\nservice \"t\" {{ allow{}; }}\n",
             people.concat(),
             called.concat(),
             called.concat(),
+            devices.concat(),
         );
         let source = Source::new("homelab.kdl", text);
         let (declaration, _) = crate::parse::parse(&source).unwrap();
@@ -336,6 +338,10 @@ mod tests {
         // The names of a list are not gone through in the order of their places: some are told for a while only.
         let helped = unknown.filter(|mistake| mistake.help().is_some());
         assert!((100..200).contains(&helped.count()));
+        let unknown = { resolver.mistakes.iter() }
+            .filter(|mistake| mistake.slug() == "resolve::unknown-allowed-device");
+        assert_eq!(unknown.clone().count(), 300);
+        assert!(unknown.clone().all(|mistake| mistake.help().is_none()));
         let told = crate::diagnostic::Mistakes::new(&source, resolver.mistakes);
         let told: Vec<_> = told.into_reports().collect();
         assert!(told.iter().all(|report| report.help().is_some()));
