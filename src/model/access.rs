@@ -163,15 +163,6 @@ impl Access {
 
     /// From where a person may use the service, with one of their devices.
     pub fn admits(&self, person: &Name) -> Admission {
-        self.admission(|grant| grant.names(person))
-    }
-
-    /// From where a device may use the service.
-    pub fn admits_device(&self, device: &DeviceId) -> Admission {
-        self.admission(|grant| grant.names_device(device))
-    }
-
-    fn admission(&self, is_named: impl Fn(&Grant) -> bool) -> Admission {
         if *self == Access::Everyone {
             return Admission::Everyone;
         }
@@ -179,7 +170,7 @@ impl Access {
         let named: Vec<&Grant> = self
             .grants()
             .iter()
-            .filter(|grant| is_named(grant))
+            .filter(|grant| grant.names(person))
             .collect();
         match named.as_slice() {
             [] if lan => Admission::LanOnly,

@@ -188,16 +188,33 @@ fn read_by(
     all
 }
 
+/// Each server behind a service of its name, with this policy.
+fn declared(servers: &Servers, policy: &str) -> String {
+    let service = |(name, address): (&str, String)| {
+        format!("service \"{name}\" {{ upstream \"http://{address}\"; {policy} }}\n")
+    };
+    let services = servers.all().map(service).concat();
+    format!(
+        r#"
+        domain "home.example.com"
+        edge {{ caddy "2.6"; }}
+        person "alice" {{ device "laptop" platform="linux"; }}
+        person "bob" {{ device "laptop" platform="linux"; }}
+        {services}
+        "#
+    )
+}
+
+/// Alice's certificate and key, and bob's.
+fn laptops(house: &House) -> [PathBuf; 2] {
+    ["alice", "bob"].map(|person| house.bundle(person, "laptop").pem(&house.lab.home()))
+}
+
 fn only_what_is_public(version: Version) {
     let servers = Servers::start();
-    let services = servers.all().map(|(name, address)| {
-        format!(
-            "service \"{name}\" {{ upstream \"http://{address}\"; allow \"alice\"; public \"/share/*\" \"/up*\"; }}\n"
-        )
-    });
-    let house = House::new(&format!(
-        "domain \"home.example.com\"\nedge {{ caddy \"2.6\"; }}\nperson \"alice\" {{ device \"laptop\" platform=\"linux\"; }}\n{}",
-        services.concat()
+    let house = House::new(&declared(
+        &servers,
+        r#"allow "alice"; public "/share/*" "/up*""#,
     ));
     let caddy = house.serve(version);
     let targets = targets();
@@ -287,23 +304,16 @@ const ADMIN: [&str; 28] = [
 /// Behind a service of which one path is narrower, and one wider for some methods.
 fn narrowed(version: Version) {
     let servers = Servers::start();
-    let services = servers.all().map(|(name, address)| {
-        format!(
-            "service \"{name}\" {{
-                upstream \"http://{address}\"
-                open \"everyone\"
-                path \"/admin/*\" {{ allow \"alice\"; }}
-                path \"/hooks/*\" {{ open \"everyone\" methods=\"POST\"; }}
-            }}\n"
-        )
-    });
-    let house = House::new(&format!(
-        "domain \"home.example.com\"\nedge {{ caddy \"2.6\"; }}\n{PEOPLE}\n{}",
-        services.concat()
+    let house = House::new(&declared(
+        &servers,
+        r#"
+        open "everyone"
+        path "/admin/*" { allow "alice"; }
+        path "/hooks/*" { open "everyone" methods="POST"; }
+        "#,
     ));
     let caddy = house.serve(version);
-    let [alice, bob] =
-        ["alice", "bob"].map(|person| house.bundle(person, "laptop").pem(&house.lab.home()));
+    let [alice, bob] = laptops(&house);
     let mut targets = targets();
     targets.extend(APART.into_iter().chain(ADMIN).map(str::to_owned));
     let mut wrong = Vec::new();
@@ -356,18 +366,12 @@ fn narrowed(version: Version) {
 /// Behind a service that is guarded, and of which one path is open.
 fn widened(version: Version) {
     let servers = Servers::start();
-    let services = servers.all().map(|(name, address)| {
-        format!(
-            "service \"{name}\" {{ upstream \"http://{address}\"; allow \"alice\"; path \"/share/*\" {{ open \"everyone\"; }}; path \"/admin/*\" {{ allow \"bob\"; }}; }}\n"
-        )
-    });
-    let house = House::new(&format!(
-        "domain \"home.example.com\"\nedge {{ caddy \"2.6\"; }}\n{PEOPLE}\n{}",
-        services.concat()
+    let house = House::new(&declared(
+        &servers,
+        r#"allow "alice"; path "/share/*" { open "everyone"; }; path "/admin/*" { allow "bob"; }"#,
     ));
     let caddy = house.serve(version);
-    let [alice, bob] =
-        ["alice", "bob"].map(|person| house.bundle(person, "laptop").pem(&house.lab.home()));
+    let [alice, bob] = laptops(&house);
     let mut targets = targets();
     targets.extend(ADMIN.map(str::to_owned));
     let mut wrong = Vec::new();
@@ -396,11 +400,6 @@ fn widened(version: Version) {
     }
     crate::assert_none(&wrong);
 }
-
-const PEOPLE: &str = r#"
-person "alice" { device "laptop" platform="linux"; }
-person "bob" { device "laptop" platform="linux"; }
-"#;
 
 #[test]
 fn no_upstream_answers_for_a_narrower_path_behind_the_old_caddy() {

@@ -136,9 +136,7 @@ impl Service<'_> {
             );
         }
     }
-}
 
-impl Service<'_> {
     /// A path's policy may be wider or narrower than that of all else: what changes in one is told as what opens.
     fn compare_paths(&mut self, was: &Reach<'_>, is: &Reach<'_>) {
         let name = self.name;

@@ -66,6 +66,13 @@ pub(crate) enum Told {
     Who,
 }
 
+impl Told {
+    /// What those are told that ask to be told, or do not.
+    pub(super) fn by(identity: bool) -> Told {
+        if identity { Told::Who } else { Told::Nothing }
+    }
+}
+
 /// How many sites go by a set, while they are gathered.
 #[derive(Default)]
 struct Uses {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::audience::{Audience, Audiences, Told};
+use super::handler::{Answer, Condition, Handler, Matcher, Public};
 use super::people::{Device, Person};
-use super::site::{Answer, Condition, Handler, Matcher, Public};
 use crate::model::{
     Access, DeviceId, Grant, Homelab, Methods, Name, Network, Origin, PublicPath, Service,
     uri_pattern,
@@ -26,10 +26,7 @@ impl Ways {
     /// Gathers the sets of a service. Services come in the order of their names.
     pub(super) fn of<'h>(service: &'h Service, audiences: &mut Audiences<'h>) -> Ways {
         let has_paths = !service.paths.is_empty();
-        let told = match service.identity {
-            true if !has_paths => Told::Who,
-            _ => Told::Nothing,
-        };
+        let told = Told::by(service.identity && !has_paths);
         let mut of = |grants: &'h [Grant]| {
             let of = |grant: &'h Grant| audiences.of(&service.name, &grant.people, told);
             grants.iter().map(of).collect::<Vec<_>>()
@@ -92,13 +89,11 @@ impl Entrances<'_> {
             let people = place.map(|place| self.by_audience(place, told));
             let devices = self.by_devices(&grant.devices, told);
             let certificates = people.into_iter().flatten().chain(devices);
-            match grant.from.is_empty() {
-                true => handlers.extend(certificates),
-                false => {
-                    let ranges = self.ranges(&grant.from);
-                    let within = certificates.map(|handler| within(number, handler, &ranges));
-                    handlers.extend(within);
-                }
+            if grant.from.is_empty() {
+                handlers.extend(certificates);
+            } else {
+                let ranges = self.ranges(&grant.from);
+                handlers.extend(certificates.map(|handler| within(number, handler, &ranges)));
             }
         }
         handlers

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::audience::Audiences;
 use super::extras::Extras;
-use super::site::{Answer, Condition, ErrorPages, Handler, PageKind};
+use super::handler::{Answer, Condition, Handler};
+use super::site::{ErrorPages, PageKind};
 use super::tls::SiteTls;
 use crate::model::{Access, Admission, CertificateMode, Domain, Edge, Homelab, Service};
 

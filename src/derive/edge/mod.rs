@@ -6,6 +6,7 @@
 mod audience;
 mod entrance;
 mod extras;
+mod handler;
 mod issuer;
 mod landing;
 mod people;
@@ -21,9 +22,10 @@ use serde::Serialize;
 
 pub(super) use audience::Audience;
 pub(super) use extras::Extras;
+pub(super) use handler::{Condition, Matcher, Public};
 pub(crate) use landing::{Landing, LandingPages, Link};
 pub(super) use people::{Device, Person};
-pub(super) use site::{Condition, Guard, Matcher, PathSite, Public, Site};
+pub(super) use site::{Guard, PathSite, Site};
 
 use audience::Audiences;
 use entrance::{Entrances, Ways};

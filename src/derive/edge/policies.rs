@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::audience::Told;
 use super::entrance::{Entrances, Ways, plain_name, preflight};
-use super::site::{Answer, Condition, Handler, Matcher};
+use super::handler::{Answer, Condition, Handler, Matcher};
 use crate::model::{Opened, PathPattern, PathPolicy, Service, uri_pattern};
 
 /// One policy of a site.
