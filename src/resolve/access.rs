@@ -301,7 +301,7 @@ impl Resolver<'_> {
             None => {
                 let names = networks.keys().map(Name::as_str);
                 let known = [Network::LAN, EVERYONE].into_iter().chain(names);
-                self.meant(word, written.span, known)
+                networks::named(word).or_else(|| self.meant(word, written.span, known))
             }
         };
         self.refuse(mistake!(

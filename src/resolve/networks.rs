@@ -53,7 +53,7 @@ impl Resolver<'_> {
         let found = known(word, networks);
         if found.is_none() {
             let names = networks.keys().map(Name::as_str).chain([Network::LAN]);
-            let help = self.meant(word, written.span, names);
+            let help = named(word).or_else(|| self.meant(word, written.span, names));
             self.refuse(mistake!(
                 "resolve::unknown-network",
                 "there is no network `{word}`",
@@ -63,6 +63,16 @@ impl Resolver<'_> {
         }
         found
     }
+}
+
+/// The help for who writes addresses where the name of a network stands.
+pub(super) fn named(word: &str) -> Option<String> {
+    let help = || {
+        format!(
+            "give it a name first: `network \"office\" \"{word}\"`, and write `\"office\"` here"
+        )
+    };
+    IpRange::new(word).is_ok().then(help)
 }
 
 /// The network of that name, where there is one.

@@ -174,6 +174,12 @@ pub(in crate::parse) fn help_for_property(node: &str, word: &str) -> Option<Stri
         ) => {
             "write `until=\"2026-12-27\"` for the day with which its certificate ends, or `validity=\"30d\"`"
         }
+        ("allow" | "open", "path" | "paths") => {
+            "a path has a policy of its own: `path \"/admin/*\" { allow \"alice\"; }`"
+        }
+        ("public", "from" | "network") => {
+            "what is open in a network is said of a path: `path \"/hooks/*\" { open \"office\"; }`"
+        }
         ("public" | "path", "method" | "verbs" | "verb") => {
             "write `methods=\"POST\"`, several as `methods=\"GET POST\"`"
         }
