@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::mem;
 
-use super::document::Node;
+use super::document::{Node, Value};
 use super::extras::FallbackLine;
 use super::fields::Fields;
 use super::known::Known;
@@ -13,6 +13,7 @@ pub(crate) use super::service::{
     UpstreamLine,
 };
 use super::unread::{Unread, has_unread, reach};
+use crate::diagnostic::mistake;
 use crate::source::{Span, Spanned};
 
 /// Text and where it was written.
@@ -287,6 +288,7 @@ impl Reader {
 
     fn validity(&mut self, node: &Node) -> ValidityBlock {
         let mut block = ValidityBlock::default();
+        let node = &self.without_devices(node);
         for child in self.only_block(&VALIDITY, node) {
             let duration = self.only_text(child, "a duration", "device \"1y\"");
             match child.name.value.as_str() {
@@ -297,6 +299,37 @@ impl Reader {
             }
         }
         block
+    }
+
+    /// The block but for devices, which belong to people: where one stands, that is told once for all of them. `device` in `validity` says how
+    /// long the certificates of all devices are valid.
+    fn without_devices(&mut self, node: &Node) -> Node {
+        const OF_A_DEVICE: [&str; 6] =
+            ["platform", "version", "until", "csr", "fingerprint", "key"];
+        let is_device = |child: &&Node| {
+            let mut names = child.properties.iter().map(|(name, _)| &name.value);
+            child.name.value == "device" && names.any(|name| OF_A_DEVICE.contains(&&name[..]))
+        };
+        let mut rest = node.clone();
+        let Some(device) = node.children().iter().find(is_device) else {
+            return rest;
+        };
+        self.refuse(mistake!(
+            "parse::device-in-validity",
+            "a device stands in `validity`",
+            at(device.name.span, "belongs in a `person`"),
+            help("write it in `person \"…\" {{ … }}`, with `validity=\"90d\"` where it is to be valid longer or shorter than others; in `validity`, `device \"1y\"` is how long all are"),
+        ));
+        // A name without a platform beside one that has it is one more.
+        let is_length = |child: &Node| match child.arguments.first().map(|name| &name.value) {
+            Some(Value::String(text)) => text.starts_with(|c: char| c.is_ascii_digit()),
+            _ => false,
+        };
+        let stays = |child: &Node| {
+            child.name.value != "device" || (child.properties.is_empty() && is_length(child))
+        };
+        rest.block.iter_mut().for_each(|block| block.retain(stays));
+        rest
     }
 
     fn edge(&mut self, node: &Node) -> EdgeBlock {

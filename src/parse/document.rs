@@ -17,7 +17,7 @@ pub(super) const MISTAKES_SHOWN: usize = 20;
 const STATEMENT_LIMIT: usize = 16 << 10;
 
 /// A node as it was written.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Node {
     pub name: Spanned<String>,
     /// Its values without a name, in their order.

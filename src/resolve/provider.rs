@@ -133,11 +133,31 @@ impl Resolver<'_> {
             _ => None,
         };
         let Some(setting) = setting else {
+            let (why, help) = match has_form {
+                true => (
+                    "not in this form",
+                    format!(
+                        "write `{name} \"…\"`, or `{name} env=\"VARIABLE\"` for what Caddy's environment holds"
+                    ),
+                ),
+                false if name == "import" => (
+                    "Caddy's own word",
+                    String::from(
+                        "remove it: at the start of a line Caddy takes it for its own word, and reads a file in its place",
+                    ),
+                ),
+                false => (
+                    "not such a name",
+                    String::from(
+                        "name it as the plugin does, in letters `a` to `z`, digits and `_`, such as `api_key`",
+                    ),
+                ),
+            };
             self.refuse(mistake!(
                 "resolve::bad-provider-setting",
                 "the setting `{name}` cannot be passed on",
-                at(line.name.span, "not in this form"),
-                help("write `{name} \"…\"`, or `{name} env=\"VARIABLE\"` for what Caddy's environment holds; names are as the plugin has them, such as `api_key`"),
+                at(line.name.span, "{why}"),
+                help("{help}"),
             ));
             return None;
         };
