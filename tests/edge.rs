@@ -25,6 +25,8 @@ mod apart;
 mod audiences;
 #[path = "edge/behind.rs"]
 mod behind;
+#[path = "edge/beside.rs"]
+mod beside;
 #[path = "edge/described.rs"]
 mod described;
 #[path = "edge/family.rs"]

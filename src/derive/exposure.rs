@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::beside::Beside;
 use super::edge::{
     self, Condition, Device, Edge, Extras, Guard, Matcher, OpenHoles, PathSite, Person, Public,
     Site, Sites,
@@ -41,6 +42,9 @@ pub(crate) struct Exposure {
     pub paths: Vec<PathExposure>,
     /// What homelab does not check, sorted by service.
     pub unchecked: Vec<Unchecked>,
+    /// What the edge does besides letting in.
+    #[serde(flatten)]
+    pub beside: Beside,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -225,6 +229,7 @@ impl Exposure {
             with_certificate: Vec::new(),
             paths: Vec::new(),
             unchecked: unchecked_of_all(templates, holes.as_ref()),
+            beside: Beside::of(edge),
         };
         exposure.landing(sites);
         exposure.fallback(sites);

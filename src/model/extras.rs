@@ -170,6 +170,10 @@ impl HealthUri {
         sayable(text)?;
         Ok(HealthUri(text.to_owned()))
     }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// A header that upstreams are told, whatever the visitor said.

@@ -9,7 +9,7 @@ use crate::model::{
 };
 
 /// Caddy's admin endpoint; there is none where neither is said.
-#[derive(Debug, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct AdminEndpoint {
     /// Where browsers could reach it too.
     pub address: Option<String>,
@@ -17,7 +17,7 @@ pub(crate) struct AdminEndpoint {
 }
 
 impl AdminEndpoint {
-    pub(super) fn of(admin: &Admin) -> AdminEndpoint {
+    pub(crate) fn of(admin: &Admin) -> AdminEndpoint {
         let (address, socket) = match admin {
             Admin::Local { host, port } => (Some(format!("{host}:{port}")), None),
             Admin::Socket(path) => (None, Some(path.clone())),

@@ -21,7 +21,7 @@ use data_encoding::BASE64;
 use serde::Serialize;
 
 pub(super) use audience::Audience;
-pub(super) use extras::Extras;
+pub(super) use extras::{AdminEndpoint, Extras};
 pub(super) use handler::{Condition, Matcher, Public};
 pub(crate) use landing::{Landing, LandingPages, Link};
 pub(super) use people::{Device, Person};
@@ -29,7 +29,7 @@ pub(super) use site::{Guard, PathSite, Site};
 
 use audience::Audiences;
 use entrance::{Entrances, Ways};
-use extras::{AdminEndpoint, Metrics, Undeclared};
+use extras::{Metrics, Undeclared};
 use issuer::{AcmeDns, AcmeIssuer};
 use site::{ErrorPages, PageKind};
 use tls::{Snippets, Tls};
