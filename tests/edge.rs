@@ -21,6 +21,8 @@ mod acme;
 mod adoption;
 #[path = "edge/apart.rs"]
 mod apart;
+#[path = "edge/asked_paths.rs"]
+mod asked_paths;
 #[path = "edge/audiences.rs"]
 mod audiences;
 #[path = "edge/behind.rs"]

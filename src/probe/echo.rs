@@ -70,6 +70,7 @@ impl Prober<'_> {
         Some(RequestReport {
             visitor: self.name(visitor).to_owned(),
             path: path.to_owned(),
+            policy: None,
             server_name: None,
             expected: match person {
                 Some(person) => format!("told to be {}", person.name),

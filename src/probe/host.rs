@@ -82,6 +82,12 @@ impl Prober<'_> {
             if probe.manner.is_claim() && self.is_trusted_proxy(seen.local) {
                 continue;
             }
+            let place = match (seen.local, host.at) {
+                (Some(local), Some(at)) if !probe.expected.networks.is_empty() => {
+                    Place::within(self.homelab, &probe.expected.networks, local, at.ip())
+                }
+                _ => place,
+            };
             let judgement = self.judged(site, &probe, &seen, place, first_answer);
             if let Judgement::Unreached(why) = &judgement {
                 host.report.unreached = Some(why.clone());
@@ -123,8 +129,8 @@ impl Prober<'_> {
     }
 
     fn ask(&self, site: &Site, probe: &Probe, address: SocketAddr) -> Observation {
-        let claim = match probe.manner {
-            Manner::Plain | Manner::AsBrowsers | Manner::Options => None,
+        let claim = match &probe.manner {
+            Manner::Plain | Manner::AsBrowsers | Manner::Options | Manner::Preflight(_) => None,
             Manner::FromHome => Some(self.homelab.edge.address_at_home().to_string()),
             Manner::FromElsewhere => Some(NOBODYS_ADDRESS.to_owned()),
         };
@@ -136,6 +142,7 @@ impl Prober<'_> {
         let headers: Vec<(&str, &str)> = FORWARDING
             .into_iter()
             .filter_map(|name| Some((name, claimed(name)?)))
+            .chain(preflight(&probe.manner))
             .collect();
         self.client.visit(&Visit {
             address,
@@ -144,13 +151,13 @@ impl Prober<'_> {
                 NameShown::Other(name) => Some(name),
                 NameShown::None => None,
             },
-            protocol: match probe.manner {
+            protocol: match &probe.manner {
                 Manner::AsBrowsers => Protocol::Http2,
                 _ => Protocol::Http1,
             },
             request: Request {
-                method: match probe.manner {
-                    Manner::Options => Method::Options,
+                method: match &probe.manner {
+                    Manner::Options | Manner::Preflight(_) => Method::Options,
                     _ => Method::Get,
                 },
                 host: &with_port(&site.host, address.port()),
@@ -170,7 +177,7 @@ impl Prober<'_> {
         place: Place,
         first_answer: &Answer,
     ) -> Judgement {
-        let mut judgement = judge(probe.expected, &seen.answer, place, self.pages);
+        let mut judgement = judge(&probe.expected, &seen.answer, place, self.pages);
         if probe.manner.is_claim()
             && let Some(fault) = judge_claim(first_answer, &seen.answer)
         {
@@ -235,16 +242,18 @@ impl Prober<'_> {
         let name = self.name(probe.visitor);
         let Probe { expected, path, .. } = probe;
         RequestReport {
-            visitor: match probe.manner {
+            visitor: match &probe.manner {
                 Manner::FromHome => format!("{name}, who claims to be at home,"),
                 Manner::FromElsewhere => format!("{name}, who claims to be elsewhere,"),
                 Manner::AsBrowsers => format!("{name}, over HTTP/2,"),
+                Manner::Preflight(origin) => format!("{name}, as a page of {origin},"),
                 Manner::Plain | Manner::Options => name.to_owned(),
             },
-            path: match probe.manner {
-                Manner::Options => format!("OPTIONS {path}"),
+            path: match &probe.manner {
+                Manner::Options | Manner::Preflight(_) => format!("OPTIONS {path}"),
                 _ => path.clone(),
             },
+            policy: probe.policy.clone(),
             server_name: match &probe.name {
                 NameShown::Own => None,
                 NameShown::Other(name) => Some(name.clone()),
@@ -252,7 +261,10 @@ impl Prober<'_> {
             },
             expected: match expected.at(place) {
                 Some(outcome) => outcome.to_string(),
-                None => format!("{} at home, {} elsewhere", expected.home, expected.outside),
+                None => format!(
+                    "{} {}, {} elsewhere",
+                    expected.inside, expected.networks, expected.outside
+                ),
             },
             got: seen.answer.to_string(),
             judgement,
@@ -311,6 +323,7 @@ impl Prober<'_> {
             told.requests.push(RequestReport {
                 visitor: self.name(Visitor::Nobody).to_owned(),
                 path: format!("http://{host}{path}"),
+                policy: None,
                 server_name: None,
                 expected: String::from("redirected to https"),
                 got: reply.status.to_string(),
@@ -320,10 +333,21 @@ impl Prober<'_> {
     }
 }
 
+/// What a browser says that asks what a page may send (Fetch Standard §4.8).
+fn preflight(manner: &Manner) -> Vec<(&str, &str)> {
+    match manner {
+        Manner::Preflight(origin) => {
+            vec![("Origin", origin), ("Access-Control-Request-Method", "GET")]
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// Whether a device asks for a service's first page, and is to get it.
 fn expects_service(probe: &Probe, place: Place) -> bool {
     matches!(probe.visitor, Visitor::Device(_))
         && probe.manner == Manner::Plain
+        && probe.policy.is_none()
         && probe.name == NameShown::Own
         && probe.expected.at(place) == Some(Outcome::Admitted)
 }

@@ -58,6 +58,9 @@ pub(crate) struct RequestReport {
     pub visitor: String,
     /// The path, behind the method where that is not `GET`; a URL where it was asked without TLS.
     pub path: String,
+    /// The path whose own policy it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
     /// The name in the handshake, where that is not the host's; empty where none was said.
     pub server_name: Option<String>,
     /// What was to come of it.

@@ -7,8 +7,9 @@ use super::Prober;
 use super::host::ProbedHost;
 use super::report::{HostFault, HostNote, HostReport, RequestReport};
 use super::request::{Protocol, Request, Visit, with_port};
+use crate::model::CertificateMode;
 use crate::verify::{
-    Expected, Guard, Judgement, Outcome, Pages, Place, Signs, Site, Visitor, judge, undeclared,
+    Expected, Judgement, Outcome, Pages, Place, Signs, Site, Visitor, judge, undeclared,
 };
 
 /// How long a head is that recent Caddys refuse: they take 16 KiB and some more.
@@ -41,7 +42,7 @@ impl Prober<'_> {
         let here: Vec<&Site> = self.sites.iter().filter(is_here).collect();
         let before_certificates = here
             .iter()
-            .find(|site| site.guard != Guard::Required)
+            .find(|site| site.certificate != Some(CertificateMode::Required))
             .copied();
         for name in undeclared(&self.homelab.domain.to_string()) {
             let mut ask = |server_name, outcome| {
@@ -93,7 +94,7 @@ impl Prober<'_> {
             identity: None,
         });
         let expected = Expected::always(outcome);
-        let judgement = match judge(expected, &seen.answer, Place::Unknown, self.pages) {
+        let judgement = match judge(&expected, &seen.answer, Place::Unknown, self.pages) {
             // Sites of the user's own may be for any name.
             Judgement::Wrong(fault) if self.pages == Pages::Overridden => {
                 Judgement::Tolerable(fault)
@@ -103,6 +104,7 @@ impl Prober<'_> {
         RequestReport {
             visitor: self.name(Visitor::Nobody).to_owned(),
             path: format!("https://{host}/"),
+            policy: None,
             server_name: match server_name {
                 Some(name) if name == host => None,
                 other => Some(other.unwrap_or_default().to_owned()),

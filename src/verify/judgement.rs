@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
+use super::outcome::Networks;
 use super::{Answer, EchoFault, Expected, Outcome, Pages, Place, Unreached, printable};
 
 /// What is thought of an answer.
@@ -19,10 +20,21 @@ pub(crate) enum Judgement {
 }
 
 /// The place for which an answer is as declared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum OnePlace {
-    Lan,
-    Elsewhere,
+    Inside(Networks),
+    Elsewhere(Networks),
+}
+
+/// What there is to know of answers that depend on where somebody is, whichever they are: it is told once.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Explanation {
+    /// Where the visitor is cannot be told from here.
+    PlaceUnknown,
+    /// What is for visitors inside is shown elsewhere.
+    ShownElsewhere,
+    /// Who is inside is taken to be elsewhere; by the names of the networks.
+    TakenElsewhere(String),
 }
 
 /// Why an answer is not as declared.
@@ -100,11 +112,29 @@ impl Judgement {
     }
 }
 
+impl Judgement {
+    /// What there is to know besides why.
+    pub(crate) fn explanation(&self) -> Option<Explanation> {
+        match self {
+            Judgement::Either(_) => Some(Explanation::PlaceUnknown),
+            Judgement::Tolerable(AnswerFault::OfOtherPlace { place, .. })
+            | Judgement::Wrong(AnswerFault::OfOtherPlace { place, .. }) => Some(match place {
+                OnePlace::Inside(_) => Explanation::ShownElsewhere,
+                OnePlace::Elsewhere(networks) => Explanation::TakenElsewhere(networks.names()),
+            }),
+            _ => None,
+        }
+    }
+}
+
 impl Serialize for Judgement {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut judgement = serializer.serialize_struct("Judgement", 2)?;
         judgement.serialize_field("verdict", &self.verdict())?;
-        let why = self.why().map(|why| why.to_string());
+        let why = self.why().map(|why| match self.explanation() {
+            Some(explanation) => format!("{why}: {explanation}"),
+            None => why.to_string(),
+        });
         judgement.serialize_field("why", &why)?;
         judgement.end()
     }
@@ -112,7 +142,7 @@ impl Serialize for Judgement {
 
 /// What is thought of an answer. Where templates of the user's own make the pages, a status of 403 is taken for
 /// the edge's.
-pub(crate) fn judge(expected: Expected, answer: &Answer, place: Place, pages: Pages) -> Judgement {
+pub(crate) fn judge(expected: &Expected, answer: &Answer, place: Place, pages: Pages) -> Judgement {
     match answer {
         Answer::Unreached(why) => return Judgement::Unreached(why.clone()),
         Answer::ClosedUnasked if expected.at(place) != Some(Outcome::Unserved) => {
@@ -130,20 +160,21 @@ pub(crate) fn judge(expected: Expected, answer: &Answer, place: Place, pages: Pa
                 place,
             }))
         }),
-        None => match (at(expected.home), at(expected.outside)) {
+        None => match (at(expected.inside), at(expected.outside)) {
             (Some(_), Some(fault)) => Judgement::Wrong(fault),
-            (None, _) => Judgement::Either(OnePlace::Lan),
-            (Some(_), None) => Judgement::Either(OnePlace::Elsewhere),
+            (None, _) => Judgement::Either(OnePlace::Inside(expected.networks.clone())),
+            (Some(_), None) => Judgement::Either(OnePlace::Elsewhere(expected.networks.clone())),
         },
     }
 }
 
 impl Expected {
     /// What is to come of it at the other place.
-    fn elsewhere_than(self, place: Place) -> Option<(Outcome, OnePlace)> {
+    fn elsewhere_than(&self, place: Place) -> Option<(Outcome, OnePlace)> {
+        let networks = self.networks.clone();
         match place {
-            Place::Home => Some((self.outside, OnePlace::Elsewhere)),
-            Place::Outside => Some((self.home, OnePlace::Lan)),
+            Place::Home => Some((self.outside, OnePlace::Elsewhere(networks))),
+            Place::Outside => Some((self.inside, OnePlace::Inside(networks))),
             Place::Unknown => None,
         }
     }
@@ -201,14 +232,28 @@ fn mismatch(expected: Outcome, answer: &Answer, pages: Pages) -> Option<AnswerFa
 
 impl fmt::Display for OnePlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = match self {
-            OnePlace::Lan => "for the LAN",
-            OnePlace::Elsewhere => "for everywhere else",
-        };
-        write!(
-            f,
-            "as declared {place}, and whether this is asked from there cannot be told"
-        )
+        match self {
+            OnePlace::Inside(networks) => write!(f, "as declared for visitors {networks}"),
+            OnePlace::Elsewhere(networks) => {
+                write!(f, "as declared for visitors who are not {networks}")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Explanation::PlaceUnknown => f.write_str(
+                "where this is asked from cannot be told, for a router or a proxy may have changed the address: what is declared for one place and for the other is taken",
+            ),
+            Explanation::ShownElsewhere => f.write_str(
+                "Caddy does not see this visitor's address, and may take everybody to be there (docs/language.md, \"lan and behind\", says what hides it); or other networks are let in than are declared",
+            ),
+            Explanation::TakenElsewhere(networks) => {
+                write!(f, "the address that Caddy sees is not in {networks}")
+            }
+        }
     }
 }
 
@@ -222,17 +267,17 @@ impl fmt::Display for AnswerFault {
             ),
             AnswerFault::OfOtherPlace {
                 expected,
-                place: OnePlace::Lan,
+                place: OnePlace::Inside(networks),
             } => write!(
                 f,
-                "should be {expected}, got what is for visitors at home: Caddy does not see this visitor's address, and may take everybody to be at home (docs/language.md, \"lan and behind\", says what hides it)"
+                "should be {expected}, got what is for visitors {networks}"
             ),
             AnswerFault::OfOtherPlace {
                 expected,
-                place: OnePlace::Elsewhere,
+                place: OnePlace::Elsewhere(_),
             } => write!(
                 f,
-                "should be {expected}, got what is for visitors elsewhere: the address that Caddy sees is not in `lan`"
+                "should be {expected}, got what is for visitors elsewhere"
             ),
             AnswerFault::ClaimBelieved { unclaimed, claimed } => write!(
                 f,
@@ -271,7 +316,18 @@ impl fmt::Display for AnswerFault {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::model::Network;
+
+    fn lan() -> Networks {
+        Networks(vec![BTreeSet::from([Network::Lan])])
+    }
+
+    fn at_home() -> Expected {
+        Expected::within(lan().0, Outcome::Forbidden)
+    }
 
     fn http(status: u16, own_page: bool) -> Answer {
         Answer::Http { status, own_page }
@@ -279,9 +335,9 @@ mod tests {
 
     #[test]
     fn what_is_for_another_place_is_told_from_what_is_for_nobody() {
-        let at_home = Expected::at_home();
+        let at_home = at_home();
         let (refused, admitted) = (http(403, true), http(200, false));
-        let judged = |answer, place| judge(at_home, answer, place, Pages::BuiltIn);
+        let judged = |answer, place| judge(&at_home, answer, place, Pages::BuiltIn);
         let of_other =
             |expected, place| Judgement::Wrong(AnswerFault::OfOtherPlace { expected, place });
         use Outcome::{Admitted, Forbidden};
@@ -289,16 +345,20 @@ mod tests {
             (
                 &admitted,
                 Place::Outside,
-                of_other(Forbidden, OnePlace::Lan),
+                of_other(Forbidden, OnePlace::Inside(lan())),
             ),
             (
                 &refused,
                 Place::Home,
-                of_other(Admitted, OnePlace::Elsewhere),
+                of_other(Admitted, OnePlace::Elsewhere(lan())),
             ),
             (&refused, Place::Outside, Judgement::Fine),
             (&admitted, Place::Home, Judgement::Fine),
-            (&admitted, Place::Unknown, Judgement::Either(OnePlace::Lan)),
+            (
+                &admitted,
+                Place::Unknown,
+                Judgement::Either(OnePlace::Inside(lan())),
+            ),
         ] {
             assert_eq!(judged(answer, place), judgement, "{answer:?} {place:?}");
         }
@@ -311,7 +371,7 @@ mod tests {
             );
         }
         let always = judge(
-            Expected::always(Forbidden),
+            &Expected::always(Forbidden),
             &admitted,
             Place::Outside,
             Pages::BuiltIn,
@@ -406,7 +466,7 @@ mod tests {
         ] {
             let judged = |answer: &Answer| {
                 judge(
-                    Expected::always(outcome),
+                    &Expected::always(outcome),
                     answer,
                     Place::Outside,
                     Pages::BuiltIn,
@@ -424,8 +484,7 @@ mod tests {
 
     #[test]
     fn at_home_other_things_are_expected() {
-        let judged =
-            |answer, place| judge(Expected::at_home(), &answer, place, Pages::BuiltIn).verdict();
+        let judged = |answer, place| judge(&at_home(), &answer, place, Pages::BuiltIn).verdict();
         assert_eq!(judged(http(200, false), Place::Home), Verdict::Fine);
         assert_eq!(judged(http(200, false), Place::Outside), Verdict::Wrong);
         assert_eq!(judged(http(403, true), Place::Outside), Verdict::Fine);
@@ -440,7 +499,7 @@ mod tests {
     fn with_templates_of_one_s_own_any_403_is_the_edge_s() {
         let expected = Expected::always(Outcome::Forbidden);
         let judged = judge(
-            expected,
+            &expected,
             &http(403, false),
             Place::Outside,
             Pages::Overridden,

@@ -1,8 +1,10 @@
 //! What is to come of a request.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::Place;
+use crate::model::Network;
 
 /// How a header of the edge's own pages reads, by which they are told from a service's.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -48,36 +50,73 @@ pub(crate) enum Outcome {
 }
 
 /// What is to come of a request, by where it is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Expected {
-    pub home: Outcome,
+    pub inside: Outcome,
     pub outside: Outcome,
+    /// Where that makes a difference.
+    pub networks: Networks,
 }
+
+/// Networks that make a difference: in one of each set has to be who is inside.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Networks(pub Vec<BTreeSet<Network>>);
 
 impl Expected {
     /// The same wherever it is asked from.
     pub(crate) fn always(outcome: Outcome) -> Expected {
         Expected {
-            home: outcome,
+            inside: outcome,
             outside: outcome,
+            networks: Networks::default(),
         }
     }
 
-    /// Let in at home, and nowhere else.
-    pub(crate) fn at_home() -> Expected {
+    /// Let in within these networks, and elsewhere that.
+    pub(crate) fn within(networks: Vec<BTreeSet<Network>>, outside: Outcome) -> Expected {
         Expected {
-            home: Outcome::Admitted,
-            outside: Outcome::Forbidden,
+            inside: Outcome::Admitted,
+            outside,
+            networks: Networks(networks),
         }
     }
 
-    /// What it is at that place; none where that makes a difference and is not known.
-    pub(crate) fn at(self, place: Place) -> Option<Outcome> {
+    /// What it is at that place, where `Home` is inside of what makes a difference; none where that is not known.
+    pub(crate) fn at(&self, place: Place) -> Option<Outcome> {
         match place {
-            Place::Home => Some(self.home),
+            Place::Home => Some(self.inside),
             Place::Outside => Some(self.outside),
-            Place::Unknown => (self.home == self.outside).then_some(self.home),
+            Place::Unknown => (self.inside == self.outside).then_some(self.inside),
         }
+    }
+}
+
+impl Networks {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What they are called in the declaration.
+    pub(crate) fn names(&self) -> String {
+        let names: BTreeSet<&Network> = self.0.iter().flatten().collect();
+        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        names.join(" or ")
+    }
+}
+
+/// Where somebody is who is in them.
+impl fmt::Display for Networks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = |network: &Network| match network {
+            Network::Lan => String::from("at home"),
+            Network::Named(name) => format!("in `{name}`"),
+        };
+        let sets = self.0.iter().map(|networks| {
+            let words: Vec<String> = networks.iter().map(word).collect();
+            words.join(" or ")
+        });
+        let sets: Vec<String> = sets.collect();
+        f.write_str(&sets.join(", and "))
     }
 }
 

@@ -4,13 +4,14 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use crate::model::{Homelab, IpRange};
+use super::outcome::Networks;
+use crate::model::{Homelab, IpRange, Network};
 
 /// Where a visitor stands, as the edge sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Place {
-    /// In the declared LAN.
+    /// In the declared LAN, or in the networks that are asked for.
     Home,
     /// Elsewhere.
     Outside,
@@ -20,21 +21,51 @@ pub(crate) enum Place {
 
 impl Place {
     /// Where a connection from `local` to `peer` comes from.
-    ///
-    /// A router that translates addresses changes what the edge sees, and does so where a private
-    /// address speaks to a public one.
     pub(crate) fn of(homelab: &Homelab, local: IpAddr, peer: IpAddr) -> Place {
-        if homelab.edge.behind.is_some() {
-            return Place::Unknown;
+        let is_home = |local| is_in(homelab, &Network::Lan, local);
+        match seen(homelab, local, peer) {
+            None => Place::Unknown,
+            Some(local) if is_home(local) => Place::Home,
+            Some(_) => Place::Outside,
         }
-        let (local, peer) = (local.to_canonical(), peer.to_canonical());
-        let is_direct = local == peer || !is_private(local) || is_private(peer);
-        if !is_direct {
-            Place::Unknown
-        } else if is_lan(&homelab.edge.lan, local) {
+    }
+
+    /// Whether it comes from within these networks: then that is `Home`.
+    pub(crate) fn within(
+        homelab: &Homelab,
+        networks: &Networks,
+        local: IpAddr,
+        peer: IpAddr,
+    ) -> Place {
+        let Some(local) = seen(homelab, local, peer) else {
+            return Place::Unknown;
+        };
+        let mut sets = networks.0.iter();
+        let is_inside = sets.all(|set| set.iter().any(|network| is_in(homelab, network, local)));
+        if is_inside {
             Place::Home
         } else {
             Place::Outside
+        }
+    }
+}
+
+/// The address that the edge sees, where that can be told.
+///
+/// A router that translates addresses changes what the edge sees, and does so where a private
+/// address speaks to a public one.
+fn seen(homelab: &Homelab, local: IpAddr, peer: IpAddr) -> Option<IpAddr> {
+    let (local, peer) = (local.to_canonical(), peer.to_canonical());
+    let is_direct = local == peer || !is_private(local) || is_private(peer);
+    (is_direct && homelab.edge.behind.is_none()).then_some(local)
+}
+
+fn is_in(homelab: &Homelab, network: &Network, address: IpAddr) -> bool {
+    match network {
+        Network::Lan => is_lan(&homelab.edge.lan, address),
+        Network::Named(name) => {
+            let ranges = homelab.networks.get(name).into_iter().flatten();
+            ranges.into_iter().any(|range| range.contains(address))
         }
     }
 }
@@ -82,6 +113,43 @@ mod tests {
         ] {
             let (from, to) = (local.parse().unwrap(), peer.parse().unwrap());
             assert_eq!(Place::of(homelab, from, to), expected, "{local} {peer}");
+        }
+        let office = homelab("network \"office\" \"198.51.100.0/24\" \"10.8.0.0/16\"");
+        let both = |networks: &[&[&Network]]| {
+            let sets = networks
+                .iter()
+                .map(|set| set.iter().copied().cloned().collect());
+            Networks(sets.collect())
+        };
+        let named = &Network::Named(crate::model::Name::new("office").unwrap());
+        for (networks, local, peer, expected) in [
+            (both(&[&[named]]), "198.51.100.7", "203.0.113.9", Home),
+            (both(&[&[named]]), "10.8.0.2", "192.168.1.2", Home),
+            (both(&[&[named]]), "192.168.1.5", "192.168.1.2", Outside),
+            // A router puts its own address there, which nobody knows here.
+            (both(&[&[named]]), "10.8.0.2", "203.0.113.9", Unknown),
+            (
+                both(&[&[&Network::Lan, named]]),
+                "192.168.1.5",
+                "192.168.1.2",
+                Home,
+            ),
+            (
+                both(&[&[&Network::Lan], &[named]]),
+                "192.168.1.5",
+                "192.168.1.2",
+                Outside,
+            ),
+            (
+                both(&[&[&Network::Lan], &[named]]),
+                "10.8.0.2",
+                "192.168.1.2",
+                Home,
+            ),
+        ] {
+            let (from, to) = (local.parse().unwrap(), peer.parse().unwrap());
+            let place = Place::within(&office, &networks, from, to);
+            assert_eq!(place, expected, "{local} {peer} {networks}");
         }
         let behind =
             homelab("edge { caddy \"2.11\"; behind \"192.168.1.1\" by=\"x-forwarded-for\"; }");

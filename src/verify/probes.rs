@@ -1,8 +1,10 @@
 //! What is asked of a site, by whom, and what is to come of it.
 
-use super::{Expected, Guard, Outcome, Site, Standing};
+use super::policy::spelt_otherwise;
+use super::site::{Spelling, example};
+use super::{Expected, Outcome, Site, Standing};
 use crate::lock::Issued;
-use crate::model::DeviceId;
+use crate::model::{CertificateMode, PathPattern};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Visitor {
@@ -25,13 +27,15 @@ pub(crate) enum NameShown {
 }
 
 /// How a request is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Manner {
     /// `GET`, with nothing more than it takes.
     Plain,
     /// The same over HTTP/2, as browsers ask.
     AsBrowsers,
     Options,
+    /// As a browser asks what a page of this origin may send.
+    Preflight(String),
     /// `GET`, with headers by which a proxy would say that the visitor is at home.
     FromHome,
     /// The same, that the visitor is elsewhere.
@@ -40,7 +44,7 @@ pub(crate) enum Manner {
 
 impl Manner {
     /// Whether the visitor says where they are.
-    pub(crate) fn is_claim(self) -> bool {
+    pub(crate) fn is_claim(&self) -> bool {
         matches!(self, Manner::FromHome | Manner::FromElsewhere)
     }
 }
@@ -53,6 +57,8 @@ pub(crate) struct Probe {
     pub name: NameShown,
     pub manner: Manner,
     pub path: String,
+    /// The path whose own policy it is about.
+    pub policy: Option<String>,
     /// What is to come of it.
     pub expected: Expected,
 }
@@ -68,47 +74,45 @@ pub(crate) fn undeclared(domain: &str) -> [String; 2] {
     ]
 }
 
+/// How many certificates of each kind are tried at a path that has a policy of its own: of one kind are those of which the policy says the
+/// same.
+const OF_EACH_KIND: usize = 4;
+
+/// An origin that nobody declares (RFC 6761 §6.4).
+const OTHER_ORIGIN: &str = "https://homelab-verify.invalid";
+
 /// What is to be asked of a site, where those are all that there are.
 pub(crate) fn probes(site: &Site, all: &[Site], domain: &str, tried: &Tried<'_>) -> Vec<Probe> {
     let nobody = |path: &str, expected| ask(Visitor::Nobody, path, expected);
-    let mut probes = Vec::new();
-    if !site.is_networked {
-        probes.push(nobody("/", site.nobody()));
-    }
+    let refused = |path: &str| nobody(path, site.expected(None, "GET", (path, Spelling::Plain)));
+    let mut probes = vec![refused("/")];
     if let Some(public) = &site.public {
         probes.push(nobody(&public.path, Expected::always(Outcome::Admitted)));
-        let lookalikes = public.lookalikes.iter().filter(|_| !site.is_networked);
-        probes.extend(lookalikes.map(|path| nobody(path, site.nobody())));
-        if !public.takes_options && !site.is_networked {
+        probes.extend(public.lookalikes.iter().map(|path| refused(path)));
+        if !public.takes_options {
             probes.push(Probe {
                 manner: Manner::Options,
-                ..nobody(&public.path, site.nobody())
+                ..refused(&public.path)
             });
         }
     }
-    if site.is_open_at_home() && !site.is_networked {
+    if site.is_open_at_home() {
         probes.extend(
             [Manner::FromHome, Manner::FromElsewhere].map(|manner| Probe {
                 manner,
-                ..nobody("/", site.nobody())
+                ..refused("/")
             }),
         );
     }
+    probes.extend(preflights(site));
     probes.extend(behind_other_names(site, all, domain, tried));
     if site.asks() {
         let refused = Expected::always(Outcome::HandshakeRefused);
         probes.push(ask(Visitor::Stranger, "/", refused));
-        for (place, (issued, standing)) in tried.iter().enumerate() {
-            let device = &issued.device;
-            if *standing == Standing::Admitted
-                && !site.admits(device, *standing)
-                && site.depends_on_networks(device)
-            {
-                continue;
-            }
-            let expected = site.device(device, *standing);
-            probes.push(ask(Visitor::Device(place), "/", expected));
-        }
+        probes.extend((0..tried.len()).map(|place| as_device(site, tried, place, "/")));
+    }
+    for (pattern, _) in site.paths.iter() {
+        probes.extend(at_path(site, pattern, tried));
     }
     let is_plain = |probe: &&Probe| probe.manner == Manner::Plain && probe.name == NameShown::Own;
     let again = probes.iter().filter(is_plain).cloned();
@@ -122,12 +126,114 @@ pub(crate) fn probes(site: &Site, all: &[Site], domain: &str, tried: &Tried<'_>)
     probes
 }
 
+/// A path that has a policy of its own, asked for as nobody and as devices of each kind; and the same spelt otherwise, which is let in only
+/// where all else is, too.
+fn at_path(site: &Site, pattern: &PathPattern, tried: &Tried<'_>) -> Vec<Probe> {
+    let plain = example(pattern);
+    let otherwise = spelt_otherwise(&plain);
+    let mut probes = Vec::new();
+    // Without a connection nobody asks for a path.
+    if site.certificate != Some(CertificateMode::Required) {
+        let asked = (plain.as_str(), Spelling::Plain);
+        let nobody = ask(Visitor::Nobody, &plain, site.expected(None, "GET", asked));
+        probes.push(nobody);
+        probes.extend(otherwise.as_ref().map(|path| {
+            let asked = (path.as_str(), Spelling::Otherwise);
+            ask(Visitor::Nobody, path, site.expected(None, "GET", asked))
+        }));
+    }
+    if site.asks() {
+        for (place, number) in of_each_kind(site, &plain, tried) {
+            probes.push(as_device(site, tried, place, &plain));
+            let first = otherwise.as_ref().filter(|_| number == 0);
+            probes.extend(first.map(|path| {
+                let (issued, standing) = tried[place];
+                let who = Some((&issued.device, standing));
+                let asked = (path.as_str(), Spelling::Otherwise);
+                ask(
+                    Visitor::Device(place),
+                    path,
+                    site.expected(who, "GET", asked),
+                )
+            }));
+        }
+    }
+    let policy = Some(pattern.as_str().to_owned());
+    probes
+        .iter_mut()
+        .for_each(|probe| probe.policy.clone_from(&policy));
+    probes
+}
+
+/// The certificates that are tried at a path, by their places, each with its number among those of which the policies say the same.
+fn of_each_kind(site: &Site, path: &str, tried: &Tried<'_>) -> Vec<(usize, usize)> {
+    let policies = site.policies_of(path, Spelling::Otherwise);
+    let mut kinds = Vec::new();
+    let mut chosen = Vec::new();
+    for (place, (issued, standing)) in tried.iter().enumerate() {
+        // Those get as far as to no path.
+        if *standing == Standing::Untrusted {
+            continue;
+        }
+        let said = policies.iter().map(|policy| policy.said_of(&issued.device));
+        let kind = (*standing, said.collect::<Vec<_>>());
+        let known = kinds.iter().position(|(known, _)| *known == kind);
+        let known = known.unwrap_or_else(|| {
+            kinds.push((kind, 0));
+            kinds.len() - 1
+        });
+        let (_, count) = &mut kinds[known];
+        if *count < OF_EACH_KIND {
+            chosen.push((place, *count));
+            *count += 1;
+        }
+    }
+    chosen
+}
+
+/// Pages of each origin that is declared may ask, of another one not: at all else, and at each path.
+fn preflights(site: &Site) -> Vec<Probe> {
+    let preflight = |origin: &str, path: &str, expected| Probe {
+        manner: Manner::Preflight(origin.to_owned()),
+        ..ask(Visitor::Nobody, path, expected)
+    };
+    let mut probes = Vec::new();
+    let Some(first) = site.origins.first() else {
+        return probes;
+    };
+    let admitted = || Expected::always(Outcome::Admitted);
+    let origins = site.origins.iter();
+    probes.extend(origins.map(|origin| preflight(origin.as_str(), "/", admitted())));
+    let refused = |path: &str| site.expected(None, "OPTIONS", (path, Spelling::Plain));
+    probes.push(preflight(OTHER_ORIGIN, "/", refused("/")));
+    for (pattern, _) in site.paths.iter() {
+        let path = example(pattern);
+        let of_path = [
+            preflight(first.as_str(), &path, admitted()),
+            preflight(OTHER_ORIGIN, &path, refused(&path)),
+        ];
+        probes.extend(of_path.map(|probe| Probe {
+            policy: Some(pattern.as_str().to_owned()),
+            ..probe
+        }));
+    }
+    probes
+}
+
+fn as_device(site: &Site, tried: &Tried<'_>, place: usize, path: &str) -> Probe {
+    let (issued, standing) = tried[place];
+    let who = Some((&issued.device, standing));
+    let expected = site.expected(who, "GET", (path, Spelling::Plain));
+    ask(Visitor::Device(place), path, expected)
+}
+
 fn ask(visitor: Visitor, path: &str, expected: Expected) -> Probe {
     Probe {
         visitor,
         name: NameShown::Own,
         manner: Manner::Plain,
         path: path.to_owned(),
+        policy: None,
         expected,
     }
 }
@@ -140,19 +246,19 @@ fn behind_other_names(site: &Site, all: &[Site], domain: &str, tried: &Tried<'_>
         ..ask(visitor, "/", Expected::always(outcome))
     };
     let mut probes = Vec::new();
-    let kinds: [fn(&Guard) -> bool; 3] = [
-        |guard| matches!(guard, Guard::Open | Guard::Home),
-        |guard| matches!(guard, Guard::Asked { .. }),
-        |guard| *guard == Guard::Required,
+    let kinds = [
+        None,
+        Some(CertificateMode::Asked),
+        Some(CertificateMode::Required),
     ];
     for kind in kinds {
         let is_beside = |other: &&Site| other.host != site.host && other.port == site.port;
         let others = all.iter().filter(is_beside);
-        let Some(other) = others.clone().find(|other| kind(&other.guard)) else {
+        let Some(other) = others.clone().find(|other| other.certificate == kind) else {
             continue;
         };
         let name = || NameShown::Other(other.host.clone());
-        if other.guard != Guard::Required {
+        if kind != Some(CertificateMode::Required) {
             probes.push(behind(name(), Visitor::Nobody, Outcome::Misdirected));
         }
         // Who is let in there is not let in here by that.
@@ -170,27 +276,4 @@ fn behind_other_names(site: &Site, all: &[Site], domain: &str, tried: &Tried<'_>
         Outcome::Unserved,
     ));
     probes
-}
-
-impl Site {
-    fn nobody(&self) -> Expected {
-        match self.guard {
-            Guard::Open => Expected::always(Outcome::Admitted),
-            Guard::Required => Expected::always(Outcome::HandshakeRefused),
-            Guard::Home | Guard::Asked { home: true } => Expected::at_home(),
-            Guard::Asked { home: false } => Expected::always(Outcome::Forbidden),
-        }
-    }
-
-    fn device(&self, device: &DeviceId, standing: Standing) -> Expected {
-        match standing {
-            Standing::Untrusted => Expected::always(Outcome::HandshakeRefused),
-            _ if self.admits(device, standing) => Expected::always(Outcome::Admitted),
-            Standing::Admitted | Standing::Unlisted if self.is_open_at_home() => {
-                Expected::at_home()
-            }
-            Standing::Admitted => Expected::always(Outcome::Forbidden),
-            Standing::Unlisted => Expected::always(Outcome::Refused),
-        }
-    }
 }

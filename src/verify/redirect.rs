@@ -39,7 +39,7 @@ pub(crate) fn judge_redirect(
 ) -> Option<AnswerFault> {
     let redirect = site.redirect.as_ref()?;
     let is_admitted =
-        is_admission(probe.expected) && judged.verdict() == Verdict::Fine && site.public.is_none();
+        is_admission(&probe.expected) && judged.verdict() == Verdict::Fine && site.public.is_none();
     if !is_admitted || probe.path != "/" {
         return None;
     }
@@ -54,7 +54,7 @@ pub(crate) fn judge_redirect(
     })
 }
 
-fn is_admission(expected: Expected) -> bool {
+fn is_admission(expected: &Expected) -> bool {
     expected.at(Place::Outside) == Some(Outcome::Admitted)
 }
 

@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::policy::{Policy, Reach, lies_in};
+use super::{Expected, Outcome};
 use crate::lock::{Issued, Lock};
 use crate::model::{
-    Access, Backend, CertificateMode, DeviceId, Edge, Grant, Homelab, Network, PathPattern,
-    PublicPath, Redirect, SiteCertificates,
+    Backend, CertificateMode, DeviceId, Edge, Grant, Homelab, Network, Origin, PathPattern,
+    PublicPath, Redirect, Service, SiteCertificates,
 };
 
 /// A host, and who is let in there.
@@ -20,12 +22,14 @@ pub(crate) struct Site {
     pub host: String,
     /// The port of HTTPS, as declared.
     pub port: u16,
-    /// What the handshake asks, and whether being at home is enough.
-    pub guard: Guard,
-    /// Whose certificates count.
-    pub grants: Arc<[Grant]>,
-    /// Whether a network is let in without a certificate that is declared by name: nobody knows here who is in it.
-    pub is_networked: bool,
+    /// How the handshake asks for a certificate; none where it does not.
+    pub certificate: Option<CertificateMode>,
+    /// Who is let in, but for public paths and those with policies of their own.
+    pub policy: Arc<Policy>,
+    /// The paths that have policies of their own.
+    pub paths: Arc<[(PathPattern, Policy)]>,
+    /// The origins whose pages may ask what they may send.
+    pub origins: Arc<[Origin]>,
     /// A path that everybody may read.
     pub public: Option<Public>,
     /// Where who is let in is sent to, where that is all that is done.
@@ -68,17 +72,13 @@ pub(crate) struct Public {
     pub takes_options: bool,
 }
 
-/// What stands before a site.
+/// How a path is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Guard {
-    /// Nothing.
-    Open,
-    /// Being at home.
-    Home,
-    /// A certificate, in the handshake.
-    Required,
-    /// A certificate, in HTTP; or being at home, where `home`.
-    Asked { home: bool },
+pub(crate) enum Spelling {
+    /// As the pattern that it lies in, if in any.
+    Plain,
+    /// As some upstream could take it for that.
+    Otherwise,
 }
 
 /// How a certificate of the lock stands at the edge.
@@ -111,25 +111,59 @@ impl Standing {
 impl Site {
     /// Whether the handshake asks for a certificate.
     pub(crate) fn asks(&self) -> bool {
-        matches!(self.guard, Guard::Required | Guard::Asked { .. })
+        self.certificate.is_some()
     }
 
-    /// Whether a device of that standing is let in wherever it is.
+    /// Whether a device of that standing is let in wherever it is, by its certificate.
     pub(crate) fn admits(&self, device: &DeviceId, standing: Standing) -> bool {
-        let mut everywhere = self.grants.iter().filter(|grant| grant.from.is_empty());
-        standing == Standing::Admitted && everywhere.any(|grant| grant.names_device(device))
-    }
-
-    /// Whether it depends on where a device is that nobody knows here.
-    pub(crate) fn depends_on_networks(&self, device: &DeviceId) -> bool {
-        let mut grants = self.grants.iter();
-        self.is_networked
-            || grants.any(|grant| !grant.from.is_empty() && grant.names_device(device))
+        standing == Standing::Admitted && self.policy.admits(device)
     }
 
     /// Whether being at home makes a difference.
     pub(crate) fn is_open_at_home(&self) -> bool {
-        matches!(self.guard, Guard::Home | Guard::Asked { home: true })
+        self.policy.networks.contains(&Network::Lan)
+    }
+
+    /// What is to come of a request for a path, by that method and with that certificate.
+    pub(crate) fn expected(
+        &self,
+        certificate: Option<(&DeviceId, Standing)>,
+        method: &str,
+        (path, spelling): (&str, Spelling),
+    ) -> Expected {
+        let (device, refusal) = match certificate {
+            None if self.certificate == Some(CertificateMode::Required) => {
+                (None, Outcome::HandshakeRefused)
+            }
+            None => (None, Outcome::Forbidden),
+            Some((_, Standing::Untrusted)) => return Expected::always(Outcome::HandshakeRefused),
+            Some((_, Standing::Unlisted)) => (None, Outcome::Refused),
+            Some((device, Standing::Admitted)) => (Some(device), Outcome::Forbidden),
+        };
+        let mut networks: Vec<BTreeSet<Network>> = Vec::new();
+        for policy in self.policies_of(path, spelling) {
+            match policy.reach(device, method) {
+                Reach::Everywhere => {}
+                Reach::Within(none) if none.is_empty() => return Expected::always(refusal),
+                Reach::Within(known) if networks.contains(&known) => {}
+                Reach::Within(further) => networks.push(further),
+            }
+        }
+        if networks.is_empty() {
+            return Expected::always(Outcome::Admitted);
+        }
+        Expected::within(networks, refusal)
+    }
+
+    /// The policies that all have to let in who asks for a path.
+    pub(super) fn policies_of(&self, path: &str, spelling: Spelling) -> Vec<&Policy> {
+        let of_paths = self.paths.iter();
+        let of_paths = of_paths.filter(|(pattern, _)| lies_in(path, pattern));
+        let mut policies: Vec<&Policy> = of_paths.map(|(_, policy)| policy).collect();
+        if policies.is_empty() || spelling == Spelling::Otherwise {
+            policies.push(&self.policy);
+        }
+        policies
     }
 }
 
@@ -144,15 +178,19 @@ pub(crate) fn sites(homelab: &Homelab, lock: &Lock) -> Vec<Site> {
             from: BTreeSet::new(),
         };
         let mut services = homelab.services.values();
+        let at_home = services.any(|service| service.access.is_open_at_home());
         sites.push(Site {
             service: String::from("(landing page)"),
             host: homelab.domain.to_string(),
             port: homelab.edge.port.number(),
-            guard: Guard::Asked {
-                home: services.any(|service| service.access.is_open_at_home()),
-            },
-            grants: Arc::new([everybody]),
-            is_networked: false,
+            certificate: Some(CertificateMode::Asked),
+            policy: Arc::new(Policy {
+                grants: vec![everybody],
+                networks: at_home.then_some(Network::Lan).into_iter().collect(),
+                everyone: None,
+            }),
+            paths: Arc::new([]),
+            origins: Arc::new([]),
             public: None,
             redirect: None,
             identity: false,
@@ -160,42 +198,52 @@ pub(crate) fn sites(homelab: &Homelab, lock: &Lock) -> Vec<Site> {
         });
     }
     for service in homelab.services.values() {
-        let access = &service.access;
-        let home = access.is_open_at_home();
-        let guard = match (access, service.certificate) {
-            (Access::Everyone, _) => Guard::Open,
-            (Access::Networks { .. }, _) => Guard::Home,
-            (Access::Certificate(_), Some(CertificateMode::Required)) => Guard::Required,
-            (Access::Certificate(_), _) => Guard::Asked { home },
-        };
-        let is_named = |network: &Network| *network != Network::Lan;
-        let paths = service.access.public();
-        let readable = |public: &&PublicPath| public.methods.contains("GET");
-        let readable = paths.iter().find(readable);
-        let certificates = service.certificates.as_ref();
-        let certificates = certificates.unwrap_or(&homelab.edge.certificates);
-        let vouched = Vouched::of(certificates, &homelab.edge);
-        for host in &service.hosts {
-            sites.push(Site {
-                service: service.name.to_string(),
-                host: host.to_string(),
-                port: service.port(&homelab.edge).number(),
-                guard,
-                grants: access.grants().into(),
-                is_networked: access.networks().any(is_named),
-                public: readable
-                    .filter(|_| service.paths.is_empty())
-                    .map(Public::of),
-                redirect: match &service.backend {
-                    Backend::Redirect(redirect) => Some(redirect.clone()),
-                    _ => None,
-                },
-                identity: service.identity,
-                vouched,
-            });
-        }
+        sites.extend(sites_of(service, &homelab.edge));
     }
     sites
+}
+
+/// A service's hosts.
+fn sites_of(service: &Service, edge: &Edge) -> impl Iterator<Item = Site> {
+    let paths = service.paths.iter();
+    let paths: Arc<[(PathPattern, Policy)]> = paths
+        .map(|path| (path.path.clone(), Policy::of_path(path)))
+        .collect();
+    let is_ruled = |public: &PublicPath| {
+        let path = example(&public.path);
+        paths.iter().any(|(pattern, _)| lies_in(&path, pattern))
+    };
+    let readable = |public: &&PublicPath| public.methods.contains("GET") && !is_ruled(public);
+    let public = service.access.public().iter().find(readable);
+    let public = public.map(|public| match service.paths.is_empty() {
+        true => Public::of(public),
+        // What could be taken for it could be taken for another one, too.
+        false => Public {
+            lookalikes: Vec::new(),
+            ..Public::of(public)
+        },
+    });
+    let certificates = service.certificates.as_ref();
+    let all = Site {
+        service: service.name.to_string(),
+        host: String::new(),
+        port: service.port(edge).number(),
+        certificate: service.certificate,
+        policy: Arc::new(Policy::of(&service.access)),
+        paths: Arc::clone(&paths),
+        origins: service.preflight.clone().into(),
+        public,
+        redirect: match &service.backend {
+            Backend::Redirect(redirect) => Some(redirect.clone()),
+            _ => None,
+        },
+        identity: service.identity,
+        vouched: Vouched::of(certificates.unwrap_or(&edge.certificates), edge),
+    };
+    { service.hosts.iter() }.map(move |host| Site {
+        host: host.to_string(),
+        ..all.clone()
+    })
 }
 
 impl Public {
@@ -208,7 +256,8 @@ impl Public {
     }
 }
 
-fn example(pattern: &PathPattern) -> String {
+/// A path of a pattern, which no app has, but where the pattern is one exact path.
+pub(super) fn example(pattern: &PathPattern) -> String {
     pattern.example("homelab-verify")
 }
 

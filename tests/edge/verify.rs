@@ -192,8 +192,8 @@ fn an_edge_that_takes_everybody_to_be_at_home_is_noticed() {
     let upstream = Upstream::start("films");
     let house = house(&upstream, "127.0.0.0/8");
     let caddy = house.serve(Version::New);
-    let at_home = "at home: Caddy does not see this visitor's address";
-    let elsewhere = "elsewhere: the address that Caddy sees is not in `lan`";
+    let at_home = "note   Caddy does not see this visitor's address";
+    let elsewhere = "note   the address that Caddy sees is not in `lan`";
     house.lab.edit("127.0.0.0/8", ELSEWHERE);
     for service in ["films", "wiki"] {
         verify(&house, &caddy, &[service])

@@ -1,12 +1,12 @@
 //! What is served, drawn for people.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anstyle::{AnsiColor, Style};
 
 use super::counted;
 use crate::probe::{HostReport, LiveReport, NotTried};
-use crate::verify::Verdict;
+use crate::verify::{Explanation, Verdict};
 
 const RED: Style = AnsiColor::Red.on_default();
 
@@ -14,6 +14,7 @@ const RED: Style = AnsiColor::Red.on_default();
 pub(super) fn text(told: &LiveReport) -> String {
     let width = told.all().map(|host| host.host.len()).max().unwrap_or(0);
     let mut text: String = told.all().map(|host| lines(host, width)).collect();
+    text += &explained(told);
     text += &not_tried(&told.not_tried);
     let requests: usize = told.all().map(|host| host.requests.len()).sum();
     let devices = match told.devices_tried {
@@ -25,6 +26,15 @@ pub(super) fn text(told: &LiveReport) -> String {
         counted(told.hosts.len(), "host"),
         counted(requests, "request")
     )
+}
+
+/// What there is to know of answers that depend on a visitor's place, once for all of them.
+fn explained(told: &LiveReport) -> String {
+    let requests = told.all().flat_map(|host| &host.requests);
+    let explanations = requests.filter_map(|request| request.judgement.explanation());
+    let explanations: BTreeSet<Explanation> = explanations.collect();
+    let lines = explanations.iter().map(|what| format!("note   {what}\n"));
+    lines.collect()
 }
 
 /// A line for each reason, however many certificates it keeps from being tried.
@@ -58,9 +68,13 @@ fn lines(host: &HostReport, width: usize) -> String {
             None => String::new(),
         };
         let (visitor, path) = (&request.visitor, &request.path);
+        let under = request.policy.as_ref();
+        let under = under.map(|policy| format!(", under the policy of `{policy}`"));
+        let under = under.unwrap_or_default();
         let why = request.judgement.why();
         let why = why.map(ToString::to_string).unwrap_or_default();
-        text += &format!("       {style}{word}  {visitor} at {path}{behind}: {why}{style:#}\n");
+        text +=
+            &format!("       {style}{word}  {visitor} at {path}{behind}{under}: {why}{style:#}\n");
     }
     for what in &host.notes {
         text += &format!("       note   {what}\n");
