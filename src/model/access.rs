@@ -163,6 +163,15 @@ impl Access {
 
     /// From where a person may use the service, with one of their devices.
     pub fn admits(&self, person: &Name) -> Admission {
+        self.admits_whom(|grant| grant.names(person))
+    }
+
+    /// From where a device may use the service.
+    pub fn admits_device(&self, device: &DeviceId) -> Admission {
+        self.admits_whom(|grant| grant.names_device(device))
+    }
+
+    fn admits_whom(&self, is_named: impl Fn(&Grant) -> bool) -> Admission {
         if *self == Access::Everyone {
             return Admission::Everyone;
         }
@@ -170,7 +179,7 @@ impl Access {
         let named: Vec<&Grant> = self
             .grants()
             .iter()
-            .filter(|grant| grant.names(person))
+            .filter(|grant| is_named(grant))
             .collect();
         match named.as_slice() {
             [] if lan => Admission::LanOnly,

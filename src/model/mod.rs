@@ -19,6 +19,7 @@ mod origin;
 mod path;
 mod platform;
 mod raw;
+mod shown;
 mod text;
 mod upstream;
 
@@ -50,6 +51,7 @@ pub use path::Methods;
 pub(crate) use path::{PathPattern, PublicPath, uri_pattern};
 pub(crate) use platform::Platform;
 pub(crate) use raw::Raw;
+pub(crate) use shown::Shown;
 pub(crate) use text::{DisplayName, Email, sayable};
 pub(crate) use upstream::{
     Address, POLICIES, Scheme, Transport, Trust, UpstreamTls, Upstreams, is_upstream_host,

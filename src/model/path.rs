@@ -66,6 +66,20 @@ impl PathPattern {
         !self.0.trim_end_matches("/*").contains('*')
     }
 
+    /// Whether what it covers lies in what another one covers, as far as the other is an exact path or all that is below one.
+    pub(crate) fn is_in(&self, other: &PathPattern) -> bool {
+        let folder = |pattern: &PathPattern| {
+            let text = pattern.0.strip_suffix("/*").unwrap_or(&pattern.0);
+            format!("{text}/").to_ascii_lowercase()
+        };
+        folder(self).starts_with(&folder(other))
+    }
+
+    /// Where a link to it leads, behind the first `/`: to the folder, where it covers what is below one.
+    pub(crate) fn link(&self) -> &str {
+        self.0.trim_start_matches('/').trim_end_matches('*')
+    }
+
     /// A path that it covers, with this word in the place of the `*`.
     pub fn example(&self, word: &str) -> String {
         self.0.replace('*', word)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Resolver;
 use crate::diagnostic::mistake;
-use crate::model::{Admission, Name, Person, Service};
+use crate::model::{DeviceId, Name, Person, Service, Shown};
 use crate::source::Span;
 
 /// Links that all its pages may have together: each is about 250 bytes of `pages.caddyfile`, which Caddy holds.
@@ -21,11 +21,17 @@ impl Resolver<'_> {
         let Some(span) = landing else {
             return;
         };
+        let by_device = services.values().flat_map(Service::people_by_device);
+        let by_device: BTreeSet<&Name> = by_device.collect();
+        let devices = people.values().flat_map(|person| {
+            let all_alike = !by_device.contains(&person.name);
+            let count = if all_alike { 1 } else { person.devices.len() };
+            person.devices.values().take(count)
+        });
         let mut pages = BTreeSet::new();
         let mut links = 0;
-        let visitors = people.values().filter(|person| !person.devices.is_empty());
-        for visitor in visitors {
-            let page = page(visitor, services);
+        for device in devices {
+            let page = page(&device.id, services);
             let length = page.len();
             if pages.insert(page) {
                 links += length;
@@ -44,18 +50,12 @@ impl Resolver<'_> {
     }
 }
 
-/// The services that somebody is shown, by their places, and whether they can be used at home only.
-fn page(visitor: &Person, services: &BTreeMap<Name, Service>) -> Vec<(usize, bool)> {
+/// What a device is shown, each with the place of its service.
+fn page<'s>(device: &DeviceId, services: &'s BTreeMap<Name, Service>) -> Vec<(usize, Shown<'s>)> {
     let services = services.values().enumerate();
-    let shown =
-        services.filter_map(
-            |(place, service)| match service.access.admits(&visitor.name) {
-                Admission::Nowhere => None,
-                Admission::LanOnly => Some((place, true)),
-                Admission::Everyone
-                | Admission::WithCertificate { .. }
-                | Admission::InNetwork { .. } => Some((place, false)),
-            },
-        );
+    let shown = services.flat_map(|(place, service)| {
+        let shown = service.shown_to(device).into_iter();
+        shown.map(move |shown| (place, shown))
+    });
     shown.collect()
 }

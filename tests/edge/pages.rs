@@ -1,5 +1,6 @@
 //! What a visitor is told: each of those who are not let in, who comes while an upstream is down, and who comes to the domain itself.
 
+use crate::described::unescaped;
 use crate::family::Bundle;
 use crate::house::House;
 use crate::support::caddy::{Caddy, Version};
@@ -243,6 +244,65 @@ fn the_domain_itself_on_the_old_caddy() {
 #[test]
 fn the_domain_itself_on_the_new_caddy() {
     landing(Version::New);
+}
+
+/// Each device is shown what it opens itself: no link that its certificate does not open, and a path where that is all that it opens.
+fn by_device(version: Version) {
+    let upstream = Upstream::start("it");
+    let to = format!("upstream \"http://{}\"", upstream.address());
+    let house = House::new(&format!(
+        r#"domain "home.example.com"
+        edge {{ email "admin@example.com"; landing; lan "192.168.0.0/16"; }}
+        person "alice" {{ device "laptop" platform="linux"; device "pixel" platform="android"; }}
+        person "bob" {{ device "iphone" platform="ios"; }}
+        person "carol" {{ device "tablet" platform="android"; }}
+        service "safe" {{ {to}; allow "alice/laptop"; }}
+        service "tv" {{ {to}; open "lan"; path "/admin/*" {{ allow "alice/laptop"; }} }}
+        service "wiki" {{
+            {to}
+            allow "alice"
+            path "/*.ics" {{ allow "bob"; }}
+            path "/hook/*" {{ open "everyone" methods="POST"; }}
+            path "/secret/*" {{ allow "alice"; }}
+            path "/secret/notes/*" {{ allow "bob"; }}
+            path "/status" {{ allow "bob"; }}
+            path "/team/*" {{ allow "bob"; }}
+        }}"#
+    ));
+    let caddy = house.serve(version);
+    for (person, device, shown) in [
+        ("alice", "laptop", "safe/ tv/ tv/admin/ wiki/"),
+        ("alice", "pixel", "tv/ wiki/"),
+        ("bob", "iphone", "tv/ wiki/status wiki/team/"),
+        ("carol", "tablet", "tv/"),
+    ] {
+        let bundle = house.bundle(person, device);
+        let page = bundle.shown(caddy.visit("home.example.com", "/")).run();
+        is_page(&page, 200, "Your services");
+        let links = page.text().split(" href=\"https://").skip(1);
+        let links = links.filter_map(|link| link.split('"').next());
+        let links: Vec<String> = links.map(unescaped).collect();
+        let found = links.join(" ").replace(".home.example.com", "");
+        assert_eq!(found, shown, "{version:?} {person}/{device}");
+        // Each leads to something, but for what opens at home only.
+        for link in links {
+            let (host, path) = link.split_once('/').expect("it has a path");
+            let answer = bundle.shown(caddy.visit(host, &format!("/{path}"))).run();
+            let is_elsewhere = link == "tv.home.example.com/";
+            answer.has_status(if is_elsewhere { 403 } else { 200 });
+        }
+    }
+    assert_eq!(version.fmt_diff(&house.generated(version)), "");
+}
+
+#[test]
+fn a_device_is_shown_what_it_opens_on_the_old_caddy() {
+    by_device(Version::Old);
+}
+
+#[test]
+fn a_device_is_shown_what_it_opens_on_the_new_caddy() {
+    by_device(Version::New);
 }
 
 /// Without certificates that all browsers know, nobody is told to insist on them.

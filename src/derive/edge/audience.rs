@@ -116,6 +116,11 @@ impl<'h> Audiences<'h> {
         self.places.get(name).copied()
     }
 
+    /// Somebody at their place.
+    pub(crate) fn person(&self, place: usize) -> &Person {
+        &self.people[place]
+    }
+
     /// The place of a set that a service lets in; none where nobody in it has a certificate. Services come in the order of
     /// their names.
     pub(crate) fn of(

@@ -1,16 +1,17 @@
 //! What the domain itself shows a visitor, as data: the services that this visitor may use.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::audience::Audiences;
 use super::extras::Extras;
 use super::handler::{Answer, Condition, Handler};
+use super::people::Device;
 use super::site::{ErrorPages, PageKind};
 use super::tls::SiteTls;
-use crate::model::{Access, Admission, CertificateMode, Domain, Edge, Homelab, Service};
+use crate::model::{Access, CertificateMode, DeviceId, Domain, Edge, Homelab, Name, Service};
 
 /// The landing page's site: each visitor is shown another page.
 #[derive(Debug, Serialize)]
@@ -44,6 +45,8 @@ pub(crate) struct Link {
     pub title: String,
     /// Its first host, with the port where that has to be said.
     pub host: String,
+    /// The path there, behind its first `/`, where only that can be used.
+    pub path: Option<String>,
     /// Whether it can be used at home only.
     pub at_home: bool,
 }
@@ -55,10 +58,10 @@ impl Landing {
         let services = homelab.services.values();
         let is_shown_at_home = services.clone().any(|s| s.access.is_open_at_home());
         let (shown, visitors): (Vec<_>, Vec<_>) = visitors.into_iter().unzip();
-        let by_certificate = (1..).zip(visitors).map(|(number, people)| {
+        let by_certificate = (1..).zip(visitors).map(|(number, visitors)| {
             let page = Cow::Owned(format!("visitors-{number}"));
             let name = format!("visitors{number}");
-            Handler::certificates(name, people.into(), Answer::Page { page })
+            Handler::of(name, visitors.condition(audiences), Answer::Page { page })
         });
         let page = Cow::Borrowed("at-home");
         let lan = is_shown_at_home.then(|| Handler::lan(Answer::Page { page }));
@@ -78,8 +81,7 @@ impl Landing {
         };
         let home = if is_shown_at_home {
             links(&homelab.edge, services, |access| {
-                let open = access.is_open_at_home() || *access == Access::Everyone;
-                open.then_some(false)
+                access.is_open_at_home() || *access == Access::Everyone
             })
         } else {
             Vec::new()
@@ -103,41 +105,95 @@ impl Landing {
     }
 }
 
-/// Those who may use the same services, by their places among all people, with these services.
-fn visitors(homelab: &Homelab, audiences: &Audiences<'_>) -> BTreeMap<Vec<Link>, Vec<usize>> {
-    let mut visitors: BTreeMap<Vec<Link>, Vec<usize>> = BTreeMap::new();
+/// Those who are shown the same links.
+#[derive(Default)]
+struct Visitors {
+    /// By their places among all people.
+    people: Vec<usize>,
+    /// Certificates of others, whose other devices are shown other links.
+    devices: Vec<Device>,
+}
+
+impl Visitors {
+    fn condition(self, audiences: &Audiences<'_>) -> Condition {
+        if self.devices.is_empty() {
+            return Condition::Certificates {
+                people: self.people.into(),
+            };
+        }
+        let people = self.people.into_iter();
+        let of_people = people.flat_map(|place| audiences.person(place).devices.clone());
+        Condition::Devices {
+            devices: of_people.chain(self.devices).collect(),
+        }
+    }
+}
+
+/// Those who may use the same services with the device that they come with, with these services.
+fn visitors(homelab: &Homelab, audiences: &Audiences<'_>) -> BTreeMap<Vec<Link>, Visitors> {
+    let services = homelab.services.values();
+    let by_device: BTreeSet<&Name> = services.flat_map(Service::people_by_device).collect();
+    let mut visitors: BTreeMap<Vec<Link>, Visitors> = BTreeMap::new();
     for name in homelab.people.keys() {
         let Some(place) = audiences.place(name) else {
             continue;
         };
-        let links = links(
-            &homelab.edge,
-            homelab.services.values(),
-            |access| match access.admits(name) {
-                Admission::Nowhere => None,
-                Admission::LanOnly => Some(true),
-                Admission::Everyone
-                | Admission::WithCertificate { .. }
-                | Admission::InNetwork { .. } => Some(false),
-            },
-        );
-        visitors.entry(links).or_default().push(place);
+        let certificates = &audiences.person(place).devices;
+        if !by_device.contains(name) {
+            // All of them are shown the same.
+            let first = certificates.first().expect("who has a place has one");
+            let page = visitors.entry(links_of(homelab, &first.name)).or_default();
+            page.people.push(place);
+            continue;
+        }
+        let mut pages: BTreeMap<Vec<Link>, Vec<Device>> = BTreeMap::new();
+        for certificate in certificates {
+            let page = pages.entry(links_of(homelab, &certificate.name));
+            page.or_default().push(certificate.clone());
+        }
+        let is_one = pages.len() == 1;
+        for (links, devices) in pages {
+            let page = visitors.entry(links).or_default();
+            match is_one {
+                true => page.people.push(place),
+                false => page.devices.extend(devices),
+            }
+        }
     }
     visitors
 }
 
-/// The services of whose access `at_home` says something, in the order of their names.
+/// What a device is shown, in the order of the services' names.
+fn links_of(homelab: &Homelab, device: &DeviceId) -> Vec<Link> {
+    let mut links = Vec::new();
+    for service in homelab.services.values() {
+        let Some(host) = service.authorities(&homelab.edge).next() else {
+            continue;
+        };
+        links.extend(service.shown_to(device).into_iter().map(|shown| Link {
+            title: service.title.clone(),
+            host: host.clone(),
+            path: shown.path.map(|path| path.link().to_owned()),
+            at_home: shown.at_home,
+        }));
+    }
+    links
+}
+
+/// The services of whose access that is so, in the order of their names.
 fn links<'h>(
     edge: &Edge,
     services: impl Iterator<Item = &'h Service>,
-    at_home: impl Fn(&Access) -> Option<bool>,
+    is_shown: impl Fn(&Access) -> bool,
 ) -> Vec<Link> {
     services
+        .filter(|service| is_shown(&service.access))
         .filter_map(|service| {
             Some(Link {
-                at_home: at_home(&service.access)?,
                 title: service.title.clone(),
                 host: service.authorities(edge).next()?,
+                path: None,
+                at_home: false,
             })
         })
         .collect()
