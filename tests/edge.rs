@@ -43,6 +43,8 @@ mod git;
 mod headers;
 #[path = "edge/holes.rs"]
 mod holes;
+#[path = "edge/home_assistant.rs"]
+mod home_assistant;
 #[path = "edge/hostile.rs"]
 mod hostile;
 #[path = "edge/hosts.rs"]
@@ -65,6 +67,8 @@ mod mutants;
 mod networks;
 #[path = "edge/nginx.rs"]
 mod nginx;
+#[path = "edge/ntfy.rs"]
+mod ntfy;
 #[path = "edge/older.rs"]
 mod older;
 #[path = "edge/own.rs"]
@@ -87,6 +91,8 @@ mod routes;
 mod scale;
 #[path = "edge/sessions.rs"]
 mod sessions;
+#[path = "edge/synapse.rs"]
+mod synapse;
 #[path = "edge/upgrades.rs"]
 mod upgrades;
 #[path = "edge/upstreams.rs"]

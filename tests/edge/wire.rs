@@ -1,7 +1,8 @@
 //! Requests byte by byte, through `openssl s_client`: names, sessions and spellings that no well-behaved client sends.
 
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use crate::family::Upstreams;
 use crate::support::caddy::Caddy;
@@ -80,6 +81,22 @@ impl Wire {
         reply
     }
 
+    /// Sends these bytes, and leaves the connection open.
+    #[track_caller]
+    pub fn open(self, bytes: impl AsRef<[u8]>) -> Open {
+        let mut command = self.command();
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = piped.stderr(Stdio::null()).spawn().expect("openssl starts");
+        let mut requests = process.stdin.take().expect("stdin is piped");
+        let sent = requests.write_all(bytes.as_ref());
+        sent.expect("openssl reads what is to be sent");
+        Open {
+            answers: process.stdout.take().expect("stdout is piped"),
+            process,
+            _requests: requests,
+        }
+    }
+
     pub fn command(self) -> Command {
         let mut command = tools::command("timeout");
         command
@@ -117,6 +134,46 @@ impl From<&Outcome> for Reply {
             text,
         }
     }
+}
+
+/// A connection that is open until it is dropped.
+pub struct Open {
+    process: Child,
+    answers: ChildStdout,
+    // With its end the connection would end.
+    _requests: ChildStdin,
+}
+
+impl Open {
+    /// Reads until that text has come.
+    #[track_caller]
+    pub fn gets(&mut self, text: &str) {
+        let (mut seen, mut byte) = (Vec::new(), [0]);
+        while !seen.ends_with(text.as_bytes()) {
+            let more = self.answers.read_exact(&mut byte);
+            let so_far = String::from_utf8_lossy(&seen);
+            assert!(more.is_ok(), "no {text} in\n{so_far}");
+            seen.extend(byte);
+        }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        // `timeout` hands this signal on to openssl, which it would leave behind if it were killed.
+        let id = self.process.id().to_string();
+        tools::run("sh", ["-c", "kill \"$0\"", &id]).succeeds();
+        // It fails only where it has ended already.
+        _ = self.process.wait();
+    }
+}
+
+/// A request that opens a websocket.
+pub fn websocket(target: &str, host: &str) -> String {
+    format!(
+        "GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
 }
 
 /// A request of HTTP/1.1 after which the server closes.
