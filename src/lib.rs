@@ -59,7 +59,9 @@ pub use cli::main;
 #[doc(hidden)]
 pub mod internals {
     pub use crate::build::AuthorityRefusal;
-    pub use crate::catalogue::{App, Catalogue, DnsProvider, DnsSetting, apps, dns_providers};
+    pub use crate::catalogue::{
+        App, Catalogue, DnsProvider, DnsSetting, GatewayPreset, apps, dns_providers, gateways,
+    };
     pub use crate::derive::{InstallerContext, RegistryValue};
     pub use crate::diagnostic::Mistakes;
     pub use crate::lint::{FORMS, Form};

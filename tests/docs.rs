@@ -447,6 +447,47 @@ fn the_providers_in_the_documentation_are_those_that_are_built_in() {
     assert_eq!(written, expected);
 }
 
+/// With HOMELAB_UPDATE_GOLDEN set it is written anew, and the test fails on purpose.
+#[test]
+fn the_gateways_in_the_documentation_are_those_that_are_built_in() {
+    let path = root().join("docs/gateways.md");
+    let written = fs::read_to_string(&path).expect("it is there");
+    let introduction = written.split("\n## ").next().expect("an introduction");
+    let mut expected = introduction.trim_end().to_owned() + "\n";
+    for gateway in homelab::internals::gateways() {
+        let quoted = |texts: &[String]| {
+            let texts: Vec<String> = texts.iter().map(|text| format!("`{text}`")).collect();
+            texts.join(", ")
+        };
+        expected += &format!(
+            "\n## {}: `sign-in \"{}\"`\n\nIt is asked at `{}`, and says who somebody is in `{}`; the upstream is told {} too.",
+            gateway.title,
+            gateway.name,
+            gateway.uri,
+            gateway.user,
+            quoted(&gateway.headers)
+        );
+        if !gateway.own.is_empty() {
+            expected += &format!(" Its own paths: {}.", quoted(&gateway.own));
+        }
+        if let Some(page) = &gateway.page {
+            expected += &format!(" Its page for who has not signed in: `{page}`.");
+        }
+        expected += "\n\n";
+        for tell in &gateway.tell {
+            expected += &format!("- {tell}\n");
+        }
+        expected += &format!("\nRead on {} in {}.\n", gateway.checked, gateway.source);
+    }
+    if std::env::var_os("HOMELAB_UPDATE_GOLDEN").is_some() && written != expected {
+        fs::write(&path, expected).expect("it can be written");
+        panic!(
+            "docs/gateways.md was rewritten: look at `git diff`, then run this without HOMELAB_UPDATE_GOLDEN"
+        );
+    }
+    assert_eq!(written, expected);
+}
+
 /// One app's part of the catalogue: what it must be told, in a block that can be copied, and a list of all else.
 fn described(app: &App) -> String {
     let mut told = String::new();

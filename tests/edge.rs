@@ -35,6 +35,8 @@ mod described;
 mod family;
 #[path = "edge/files.rs"]
 mod files;
+#[path = "edge/gateway.rs"]
+mod gateway;
 #[path = "edge/generated.rs"]
 mod generated;
 #[path = "edge/git.rs"]
@@ -91,6 +93,8 @@ mod routes;
 mod scale;
 #[path = "edge/sessions.rs"]
 mod sessions;
+#[path = "edge/sign_in.rs"]
+mod sign_in;
 #[path = "edge/synapse.rs"]
 mod synapse;
 #[path = "edge/upgrades.rs"]

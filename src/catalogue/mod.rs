@@ -6,6 +6,7 @@
 
 mod app;
 mod dns;
+mod gateways;
 mod own;
 mod read;
 
@@ -14,6 +15,8 @@ pub(crate) use app::{ClientKind, SharePath};
 
 pub(crate) use dns::dns_provider;
 pub use dns::{DnsProvider, DnsSetting, dns_providers};
+pub(crate) use gateways::gateway;
+pub use gateways::{GatewayPreset, gateways};
 pub use own::Catalogue;
 pub(crate) use read::apps as read;
 

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::beside::Beside;
 use super::edge::{
-    self, Condition, Device, Edge, Extras, Guard, Matcher, OpenHoles, PathSite, Person, Public,
-    Site, Sites,
+    self, Answer, Condition, Device, Edge, Extras, Guard, Mark, Matcher, OpenHoles, PathSite,
+    Person, Public, Site, Sites,
 };
-use crate::model::{Behind, CertificateMode, Forwarding, Network, Origin};
+use crate::model::{Behind, CertificateMode, Forwarding, Gateway, Network, Origin, SignIn};
 
 /// The version of the form below, for scripts. In version 1, which has no number, each service lists its people and their devices.
 pub(super) const VERSION: u32 = 2;
@@ -30,6 +30,12 @@ pub(crate) struct Exposure {
     pub behind: Option<Believed>,
     /// What is reachable without a certificate, sorted by service.
     pub without_certificate: Vec<Opening>,
+    /// Where visitors sign in, where they can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<GatewayExposure>,
+    /// What is reachable without a certificate by whoever signs in there, sorted by service.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_sign_in: Vec<Opening>,
     /// Everybody who is let in by certificate somewhere: the devices, each `person/device`, and what is let in beside a newer
     /// certificate.
     pub people: BTreeMap<String, Vec<String>>,
@@ -45,6 +51,19 @@ pub(crate) struct Exposure {
     /// What the edge does besides letting in.
     #[serde(flatten)]
     pub beside: Beside,
+}
+
+/// Where visitors sign in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct GatewayExposure {
+    pub name: String,
+    /// Where it is.
+    pub upstreams: Vec<String>,
+    /// The headers by which upstreams are told of who has signed in, the one that says who first.
+    pub headers: Vec<String>,
+    /// Paths on the hosts of services that are its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +105,9 @@ pub(crate) struct PathExposure {
     /// The path, such as `/admin/*`.
     pub path: String,
     pub without_certificate: Vec<PathOpening>,
+    /// The same for whoever signs in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_sign_in: Vec<PathOpening>,
     pub with_certificate: Vec<CertificateGrant>,
 }
 
@@ -106,6 +128,9 @@ pub(crate) struct CertificateGrant {
     pub devices: Vec<String>,
     /// The networks in which they count; empty for everywhere.
     pub from: Vec<String>,
+    /// Whether signing in is needed besides.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sign_in: bool,
 }
 
 /// From where something is open.
@@ -145,6 +170,9 @@ pub(crate) struct Guarded {
     /// The networks in which they are; empty for everywhere.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub from: Vec<String>,
+    /// Whether signing in is needed besides.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sign_in: bool,
 }
 
 /// People who are let in together.
@@ -222,6 +250,8 @@ impl Exposure {
             networks: sites.networks.clone(),
             behind: sites.behind.as_ref().map(believed),
             without_certificate: Vec::new(),
+            gateway: sites.gateway.as_ref().map(gateway),
+            by_sign_in: Vec::new(),
             people: sites.people.iter().map(admitted).collect(),
             audiences: audiences
                 .map(|audience| (audience.name.to_string(), told_of(audience, sites)))
@@ -278,6 +308,7 @@ impl Exposure {
             audience,
             devices: Vec::new(),
             from: Vec::new(),
+            sign_in: false,
         });
     }
 
@@ -304,19 +335,21 @@ impl Exposure {
         let service = site.service.to_string();
         let hosts = site.hosts.iter();
         let hosts: Vec<String> = hosts.map(|host| with_port(host, &site.extras)).collect();
-        let mut open: Vec<Open<'_>> = match site.policies.first() {
+        let ways: Vec<(Option<&Matcher>, Taking)> = match site.policies.first() {
             Some(all_else) => { all_else.grants.iter() }
-                .flat_map(|grant| open_by(grant.matcher.as_ref()))
+                .map(|grant| (grant.matcher.as_ref(), Taking::of_mark(grant.mark)))
                 .collect(),
             None => { site.handlers.iter() }
                 .filter(|handler| handler.is_let_in())
-                .flat_map(|handler| open_by(handler.matcher.as_ref()))
+                .map(|handler| (handler.matcher.as_ref(), Taking::of(&handler.answer)))
                 .collect(),
         };
-        // What is open as a whole comes first, as `/*` comes before every other path.
-        open.sort_by_key(|open| open.path);
-        self.without_certificate
-            .extend(open.into_iter().map(|open| Opening {
+        let openings = |taking: Taking| {
+            let ways = ways.iter().filter(move |(_, takes)| *takes == taking);
+            let mut open: Vec<Open<'_>> = ways.flat_map(|(matcher, _)| open_by(*matcher)).collect();
+            // What is open as a whole comes first, as `/*` comes before every other path.
+            open.sort_by_key(|open| open.path);
+            open.into_iter().map(|open| Opening {
                 service: service.clone(),
                 hosts: hosts.clone(),
                 from: open.from,
@@ -324,7 +357,10 @@ impl Exposure {
                 methods: open.methods.iter().map(ToString::to_string).collect(),
                 share_link: open.share_link,
                 origins: open.origins.iter().map(ToString::to_string).collect(),
-            }));
+            })
+        };
+        self.without_certificate.extend(openings(Taking::Nothing));
+        self.by_sign_in.extend(openings(Taking::SignIn));
         self.unchecked.extend(unchecked(site));
         let name = |place: usize| audiences[place].name.clone();
         if let Some(certificate) = site.certificate {
@@ -336,6 +372,7 @@ impl Exposure {
                 audience: set.audience.map(name),
                 devices: set.devices.clone(),
                 from: set.from.clone(),
+                sign_in: site.sign_in == Some(SignIn::Also),
             });
             self.with_certificate.extend(guarded);
         }
@@ -344,12 +381,14 @@ impl Exposure {
                 service: service.clone(),
                 hosts: hosts.clone(),
                 path: path.path.as_str().to_owned(),
-                without_certificate: openings(path),
+                without_certificate: openings_of(path, Taking::Nothing),
+                by_sign_in: openings_of(path, Taking::SignIn),
                 with_certificate: { path.admitted.iter() }
                     .map(|set| CertificateGrant {
                         audience: set.audience.map(name),
                         devices: set.devices.clone(),
                         from: set.from.clone(),
+                        sign_in: path.sign_in == Some(SignIn::Also),
                     })
                     .collect(),
             }
@@ -357,16 +396,62 @@ impl Exposure {
     }
 }
 
-fn openings(path: &PathSite) -> Vec<PathOpening> {
-    let everyone = path.everyone.iter().map(|methods| PathOpening {
+/// What it takes to be let in, besides what is matched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taking {
+    Nothing,
+    SignIn,
+}
+
+impl Taking {
+    fn of(answer: &Answer) -> Taking {
+        match answer {
+            Answer::SignIn { .. } => Taking::SignIn,
+            _ => Taking::Nothing,
+        }
+    }
+
+    fn of_mark(mark: Mark) -> Taking {
+        match mark {
+            Mark::SignIn => Taking::SignIn,
+            Mark::AsSent | Mark::Granted => Taking::Nothing,
+        }
+    }
+}
+
+fn openings_of(path: &PathSite, taking: Taking) -> Vec<PathOpening> {
+    let everywhere = |methods| PathOpening {
         from: OpenFrom::Everywhere,
-        methods: methods.iter().map(ToString::to_string).collect(),
-    });
+        methods,
+    };
     let networks = path.networks.iter().map(|network| PathOpening {
         from: OpenFrom::network(network),
         methods: Vec::new(),
     });
-    everyone.chain(networks).collect()
+    let methods = path.everyone.iter();
+    let everyone =
+        methods.map(|methods| everywhere(methods.iter().map(ToString::to_string).collect()));
+    match (taking, path.sign_in) {
+        (Taking::Nothing, None | Some(SignIn::Instead)) => everyone.chain(networks).collect(),
+        (Taking::Nothing, Some(SignIn::Also)) => everyone.collect(),
+        (Taking::SignIn, None) => Vec::new(),
+        (Taking::SignIn, Some(SignIn::Instead)) => vec![everywhere(Vec::new())],
+        (Taking::SignIn, Some(SignIn::Also)) => networks.collect(),
+    }
+}
+
+fn gateway(gateway: &Gateway) -> GatewayExposure {
+    let addresses = gateway.upstreams.addresses.iter();
+    GatewayExposure {
+        name: gateway.name.to_string(),
+        upstreams: addresses.map(ToString::to_string).collect(),
+        headers: { gateway.told() }
+            .map(|header| header.as_str().to_owned())
+            .collect(),
+        own: { gateway.own.iter() }
+            .map(|path| path.as_str().to_owned())
+            .collect(),
+    }
 }
 
 /// Something of a service that is open without a certificate.

@@ -145,6 +145,9 @@ pub(crate) struct ServiceLink {
     pub everyone: bool,
     /// Whether it can be reached from some networks only.
     pub in_network: bool,
+    /// Whether it can be reached from anywhere by who signs in.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub by_sign_in: bool,
     /// What is known about the app's own clients.
     pub notes: Vec<String>,
 }
@@ -211,7 +214,7 @@ impl<'h> Guides<'h> {
         platforms.dedup();
         let services = homelab.services.values();
         let services = services.filter_map(|service| {
-            let admission = service.access.admits(&person.name);
+            let admission = service.admits(&person.name);
             let platforms = match &service.app {
                 Some(_) => platforms.clone(),
                 None => Vec::new(),
@@ -248,6 +251,7 @@ fn link(
         Admission::LanOnly => (false, true, false),
         Admission::WithCertificate { lan } => (true, lan, false),
         Admission::InNetwork { certificate } => (certificate, false, false),
+        Admission::BySignIn => (false, false, false),
     };
     let app = service.app.as_ref().filter(|_| with_certificate);
     let app = app.and_then(|name| homelab.catalogue.app(name.as_str()));
@@ -257,6 +261,7 @@ fn link(
         with_certificate,
         at_home,
         everyone,
+        by_sign_in: admission == Admission::BySignIn,
         in_network: matches!(admission, Admission::InNetwork { .. }),
         notes: app.map(|app| notes(app, platforms)).unwrap_or_default(),
     })

@@ -12,7 +12,7 @@ use crate::catalogue::App;
 use crate::lock::{Authority, Issued, Lock, State};
 use crate::model::{
     CertificateMode, Device, DeviceId, DisplayName, Domain, Edge, Email, Homelab, Language,
-    LastDay, Name, Service,
+    LastDay, Name, Service, SignIn,
 };
 use crate::status::due_from;
 
@@ -91,6 +91,8 @@ pub(crate) struct IndexService {
     /// The networks, of those that are declared by name, in which whoever is there may.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub networks: Vec<String>,
+    /// Who may sign in, or has to.
+    pub sign_in: Option<SignIn>,
     /// Whether some of its paths are open to everyone.
     pub open_paths: bool,
     /// Whether some of its paths have policies of their own, of which nothing is said here.
@@ -227,6 +229,7 @@ fn services(homelab: &Homelab, exposure: Option<&Exposure>) -> Vec<IndexService>
                     _ => None,
                 })
                 .collect(),
+            sign_in: service.sign_in,
             own_policies: !service.paths.is_empty(),
             certificate_required: { guards.iter() }
                 .any(|guarded| guarded.certificate == CertificateMode::Required),
@@ -250,6 +253,7 @@ fn confined(guarded: &Guarded) -> Option<CertificateGrant> {
         audience: guarded.audience.clone().filter(|_| !is_everywhere),
         devices: guarded.devices.clone(),
         from: guarded.from.clone(),
+        sign_in: guarded.sign_in,
     };
     (!is_everywhere || !grant.devices.is_empty()).then_some(grant)
 }

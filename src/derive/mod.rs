@@ -30,8 +30,8 @@ pub use device_files::{InstallerContext, RegistryValue};
 pub(crate) use edge::{Edge, Globals, Link, Pages, Sites};
 pub(crate) use edge_state::{DeviceAccess, EdgeState};
 pub(crate) use exposure::{
-    ALL, CertificateGrant, Exposure, Guarded, LANDING, OpenFrom, Opening, PathExposure,
-    UncheckedKind,
+    ALL, CertificateGrant, Exposure, GatewayExposure, Guarded, LANDING, OpenFrom, Opening,
+    PathExposure, UncheckedKind,
 };
 #[cfg(test)]
 pub(crate) use guide::FileKind;

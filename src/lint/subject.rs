@@ -388,10 +388,7 @@ impl<'c> Stand<'c> {
 
     /// The headers that are removed from every request before it comes to a step of this route.
     pub(in crate::lint) fn removed_before(&self, step: &'c Handler) -> Vec<&'c str> {
-        let before = self.steps.iter().flat_map(|step| &step.list[..step.index]);
-        let certain = before
-            .filter(|route| route.matches.is_empty())
-            .flat_map(|route| &route.handlers);
+        let certain = self.certain_before();
         let own = self
             .route()
             .handlers
@@ -402,6 +399,27 @@ impl<'c> Stand<'c> {
             _ => None,
         });
         removed.flatten().map(String::as_str).collect()
+    }
+
+    /// What is done with every request before it comes to this route.
+    fn certain_before(&self) -> impl Iterator<Item = &'c Handler> {
+        let before = self.steps.iter().flat_map(|step| &step.list[..step.index]);
+        let certain = before.filter(|route| route.matches.is_empty());
+        certain.flat_map(|route| &route.handlers)
+    }
+
+    /// The headers, as they are written, that are no word of the visitor's any more in every request that comes to this route.
+    pub(in crate::lint) fn replaced_before(&self) -> impl Iterator<Item = &'c str> {
+        let rules = self.certain_before().filter_map(|handler| match handler {
+            Handler::Headers { request, .. } => Some(request),
+            _ => None,
+        });
+        rules.flat_map(|rules| {
+            let is_sent = |values: &[String]| values.iter().any(|v| v.contains("{http.request."));
+            let set = rules.set.iter().filter(move |(_, values)| !is_sent(values));
+            let set = set.map(|(name, _)| name.as_str());
+            set.chain(rules.delete.iter().map(String::as_str))
+        })
     }
 
     /// Whether whoever gets there has shown a certificate of an authority.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::name::{DeviceId, Name};
 use super::path::{Methods, PathPattern, PublicPath};
+use super::sign_in::SignIn;
 
 /// Who may reach a service, but for the paths that have a policy of their own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub enum Access {
     Everyone,
     /// Whoever is in one of these networks, without a certificate; from outside only the public paths.
     Networks {
-        /// Never empty.
+        /// Empty only where a sign-in lets in whoever does.
         networks: BTreeSet<Network>,
         public: Vec<PublicPath>,
     },
@@ -82,6 +83,8 @@ pub struct PathPolicy {
     pub networks: BTreeSet<Network>,
     /// The methods that need nothing at all.
     pub everyone: Option<Opened>,
+    /// Who may sign in, or has to.
+    pub sign_in: Option<SignIn>,
 }
 
 /// The methods by which something is open.
@@ -205,6 +208,8 @@ pub enum Admission {
         /// Whether the LAN needs no certificate.
         lan: bool,
     },
+    /// From anywhere, by signing in.
+    BySignIn,
     /// In some network that is declared by name; or, with a certificate, in some network at all.
     InNetwork {
         /// Whether it takes a certificate.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::caddy::CaddyVersion;
 use super::extras::{Admin, Fallback, LogTarget, Port};
 use super::issuance::{AcmeAuthority, OldestTls, SiteCertificates};
+use super::sign_in::Gateway;
 use super::text::Email;
 
 /// How the Caddyfile as a whole is to be.
@@ -44,6 +45,8 @@ pub struct Edge {
     pub metrics: bool,
     /// What visitors of hosts get that nobody declares.
     pub fallback: Option<Fallback>,
+    /// Where visitors can sign in.
+    pub gateway: Option<Gateway>,
 }
 
 impl Edge {

@@ -194,7 +194,7 @@ pub(crate) const HOLES: &[Hole] = &[
         fixed: Some(CaddyVersion::release(11, 2)),
         lets: "a template or a `raw` line with `forward_auth` believes visitors who say who they are",
         closed: Closed::ByDesign(
-            "no `forward_auth` is generated, and `Remote-*` is removed in front of every site",
+            "`sign-in` takes out what a visitor says before it says what the gateway does, and `Remote-*` is removed in front of every site",
         ),
         read: "GHSA-7r4p-vjf4-gxv4, caddy#7545: 2.10.0 to 2.11.1",
         measured: "not tried",

@@ -20,6 +20,7 @@ mod path;
 mod platform;
 mod raw;
 mod shown;
+mod sign_in;
 mod text;
 mod upstream;
 
@@ -52,6 +53,7 @@ pub(crate) use path::{PathPattern, PublicPath, uri_pattern};
 pub(crate) use platform::Platform;
 pub(crate) use raw::Raw;
 pub(crate) use shown::Shown;
+pub(crate) use sign_in::{Gateway, GatewayUri, SignIn, ToldHeader};
 pub(crate) use text::{DisplayName, Email, sayable};
 pub(crate) use upstream::{
     Address, POLICIES, Scheme, Transport, Trust, UpstreamTls, Upstreams, is_upstream_host,
@@ -188,6 +190,8 @@ pub struct Service {
     /// The hosts it answers to; at least one.
     pub hosts: Vec<Host>,
     pub access: Access,
+    /// Who may sign in, or has to, but for the paths that have a policy of their own.
+    pub sign_in: Option<SignIn>,
     /// Other policies, in the order of their paths.
     pub paths: Vec<PathPolicy>,
     /// The origins whose pages may ask, without a certificate, what they may send: sorted.
@@ -226,6 +230,33 @@ impl Service {
     pub fn grants(&self) -> impl Iterator<Item = &Grant> {
         let paths = self.paths.iter().flat_map(|path| &path.grants);
         self.access.grants().iter().chain(paths)
+    }
+
+    /// Whether somebody can sign in to something in it, or has to.
+    pub fn takes_sign_in(&self) -> bool {
+        let mut paths = self.paths.iter();
+        self.sign_in.is_some() || paths.any(|path| path.sign_in.is_some())
+    }
+
+    /// Whether whoever is not let in otherwise is sent to sign in, everywhere in it.
+    pub fn is_nobody_refused(&self) -> bool {
+        self.sign_in == Some(SignIn::Instead) && self.paths.is_empty()
+    }
+
+    /// From where a person may use the service, with one of their devices.
+    pub fn admits(&self, person: &Name) -> Admission {
+        self.or_by_sign_in(self.access.admits(person))
+    }
+
+    /// The same, where whoever is not let in from anywhere can sign in.
+    fn or_by_sign_in(&self, admission: Admission) -> Admission {
+        match (admission, self.sign_in) {
+            (
+                Admission::Nowhere | Admission::LanOnly | Admission::InNetwork { .. },
+                Some(SignIn::Instead),
+            ) => Admission::BySignIn,
+            (admission, _) => admission,
+        }
     }
 
     /// Whether a certificate of a person opens something in it.

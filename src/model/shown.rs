@@ -23,10 +23,11 @@ impl Service {
             path: None,
             at_home,
         };
-        let whole = match self.access.admits_device(device) {
+        let whole = match self.or_by_sign_in(self.access.admits_device(device)) {
             Admission::Nowhere => None,
             Admission::LanOnly => Some(whole(true)),
             Admission::Everyone
+            | Admission::BySignIn
             | Admission::WithCertificate { .. }
             | Admission::InNetwork { .. } => return vec![whole(false)],
         };

@@ -8,6 +8,7 @@ use super::habit;
 use super::known::Known;
 use super::reader::Reader;
 use super::service::SERVICE;
+use super::sign_in::GATEWAY;
 
 /// What the block of a node knows.
 pub(super) fn block(name: &str) -> Option<&'static Known> {
@@ -17,6 +18,7 @@ pub(super) fn block(name: &str) -> Option<&'static Known> {
         "certificates" => Some(&CERTIFICATES),
         "person" => Some(&PERSON),
         "service" => Some(&SERVICE),
+        "sign-in" => Some(&GATEWAY),
         _ => None,
     }
 }

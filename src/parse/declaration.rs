@@ -12,6 +12,7 @@ pub(crate) use super::service::{
     AllowLine, FilesLine, OpenLine, PathBlock, RedirectLine, ServiceBlock, TimeoutsLine,
     UpstreamLine,
 };
+pub(crate) use super::sign_in::{GatewayBlock, SignInLine};
 use super::unread::{Unread, has_unread, reach};
 use crate::diagnostic::mistake;
 use crate::source::{Span, Spanned};
@@ -78,6 +79,8 @@ pub(crate) struct EdgeBlock {
     pub metrics: Option<Span>,
     /// What visitors of undeclared hosts get.
     pub fallback: Option<FallbackLine>,
+    /// Where visitors can sign in.
+    pub sign_in: Option<GatewayBlock>,
 }
 
 /// `behind "10.0.0.2" by="proxy-protocol"`.
@@ -232,6 +235,7 @@ pub(super) const EDGE: Known = Known {
         "admin",
         "metrics",
         "fallback",
+        "sign-in",
     ],
     many: &[],
 };
@@ -384,6 +388,7 @@ impl Reader {
                     block.fallback = Some(FallbackLine::read(&mut fields));
                     fields.finish("one text");
                 }
+                "sign-in" => block.sign_in = self.gateway(child),
                 "landing" => {
                     self.fields(child).finish("nothing");
                     block.landing = Some(child.span);

@@ -17,6 +17,7 @@ mod plain;
 mod reader;
 mod scan;
 mod service;
+mod sign_in;
 mod unread;
 
 pub(crate) use declaration::Declaration;

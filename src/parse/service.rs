@@ -6,6 +6,7 @@ use super::extras::{HealthLine, RequestHeaderLine, RespondLine};
 use super::fields::Fields;
 use super::known::Known;
 use super::reader::Reader;
+use super::sign_in::SignInLine;
 use crate::source::{Span, Spanned};
 
 /// `service "immich" { … }`.
@@ -27,6 +28,8 @@ pub(crate) struct ServiceBlock {
     pub allow: Vec<AllowLine>,
     /// `open "lan"` or `open "everyone"`.
     pub open: Option<OpenLine>,
+    /// `sign-in`, or `sign-in "also"`.
+    pub sign_in: Option<SignInLine>,
     /// Other policies, each for a path.
     pub paths: Vec<PathBlock>,
     /// The pages of other origins that may ask what they may send, without a certificate.
@@ -129,6 +132,7 @@ pub(crate) struct PathBlock {
     pub path: Text,
     pub allow: Vec<AllowLine>,
     pub open: Option<OpenLine>,
+    pub sign_in: Option<SignInLine>,
 }
 
 /// `public "/hook/*" methods="POST"`.
@@ -168,6 +172,7 @@ impl ServiceBlock {
             files: None,
             allow: Vec::new(),
             open: None,
+            sign_in: None,
             paths: Vec::new(),
             preflight: Vec::new(),
             public: Vec::new(),
@@ -203,6 +208,7 @@ pub(super) const SERVICE: Known = Known {
         "redirect",
         "files",
         "open",
+        "sign-in",
         "preflight",
         "share-links",
         "identity",
@@ -233,7 +239,7 @@ pub(super) const SERVICE: Known = Known {
 };
 const PATH: Known = Known {
     place: "`path`",
-    once: &["open"],
+    once: &["open", "sign-in"],
     many: &["allow"],
 };
 
@@ -265,7 +271,7 @@ impl Reader {
         let mut fields = self.fields(node);
         let path = fields.text("a path", "path \"/admin/*\" { allow \"alice\"; }");
         fields.finish_before_block("one path");
-        let (mut allow, mut open) = (Vec::new(), None);
+        let (mut allow, mut open, mut sign_in) = (Vec::new(), None, None);
         for child in self.known(&PATH, node.children()) {
             let mut fields = self.fields(child);
             let takes = match child.name.value.as_str() {
@@ -278,6 +284,10 @@ impl Reader {
                     open = opened(&mut fields, methods);
                     "networks, or `everyone`"
                 }
+                "sign-in" => {
+                    sign_in = Some(SignInLine::read(&mut fields));
+                    "nothing, or `also`"
+                }
                 other => unreachable!("`{other}` is not known to `path`"),
             };
             fields.finish(takes);
@@ -286,6 +296,7 @@ impl Reader {
             path: path?,
             allow,
             open,
+            sign_in,
         })
     }
 }
@@ -384,6 +395,10 @@ fn access_line(
             service.open = opened(fields, None);
             "networks, or `everyone`"
         }
+        "sign-in" => {
+            service.sign_in = Some(SignInLine::read(fields));
+            "nothing, or `also`"
+        }
         "public" => {
             let paths = fields.texts("a path", "public \"/share/*\"");
             let methods = fields.text_property("methods");
@@ -468,7 +483,7 @@ fn answer_line(
     })
 }
 
-fn upstream(fields: &mut Fields<'_, '_>) -> Option<UpstreamLine> {
+pub(super) fn upstream(fields: &mut Fields<'_, '_>) -> Option<UpstreamLine> {
     let addresses = fields.texts("an address", "upstream \"http://10.0.0.7:3000\"");
     let line = UpstreamLine {
         path: fields.text_property("path"),

@@ -252,7 +252,7 @@ impl Observation {
             Ok(Response::Http(reply)) => {
                 let answer = Answer::Http {
                     status: reply.status,
-                    own_page: reply.own_page,
+                    whose: reply.whose,
                 };
                 self.reply = Some(reply);
                 answer

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use super::request::Wanted;
-use crate::verify::page_policy;
+use crate::verify::{Whose, page_policy, signed_out};
 
 /// Bytes of the head of an answer, at the most.
 pub(super) const HEAD_LIMIT: usize = 64 << 10;
@@ -24,8 +24,7 @@ pub(super) enum Response {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Reply {
     pub status: u16,
-    /// Whether it is one of the edge's own pages.
-    pub own_page: bool,
+    pub whose: Whose,
     /// Whether it says that it is Caddy's, or came through one.
     pub is_caddy: bool,
     /// Whether it offers another protocol (RFC 7838).
@@ -113,12 +112,20 @@ fn values<'h>(
 
 /// What is looked at of an answer's head.
 pub(super) fn reply(status: u16, headers: &[httparse::Header<'_>]) -> Reply {
-    let (name, value) = page_policy();
+    let has = |(name, value): (&'static str, &'static str)| {
+        values(headers, name).any(|found| found == value.as_bytes())
+    };
     let location = values(headers, "Location").next();
     let through_caddy = |via: &[u8]| via.to_ascii_lowercase().ends_with(b" caddy");
     Reply {
         status,
-        own_page: values(headers, name).any(|found| found == value.as_bytes()),
+        whose: if has(page_policy()) {
+            Whose::Edge
+        } else if has(signed_out()) {
+            Whose::Gateway
+        } else {
+            Whose::Unmarked
+        },
         is_caddy: values(headers, "Server").any(|server| server == b"Caddy")
             || values(headers, "Via").any(through_caddy),
         offers_other: values(headers, "Alt-Svc").any(|offer| offer != b"clear"),
@@ -184,10 +191,14 @@ mod tests {
         let (name, value) = page_policy();
         let page = |name: &str| {
             let page = format!("HTTP/1.1 403 Forbidden\r\n{name}: {value}\r\n\r\n");
-            reply(page.as_bytes()).own_page
+            reply(page.as_bytes()).whose
         };
-        assert!(page(name) && page(&name.to_lowercase()));
-        assert!(!page("X-Other"));
+        assert_eq!(page(name), Whose::Edge);
+        assert_eq!(page(&name.to_lowercase()), Whose::Edge);
+        assert_eq!(page("X-Other"), Whose::Unmarked);
+        let (name, value) = signed_out();
+        let answer = format!("HTTP/1.1 302 Found\r\n{name}: {value}\r\n\r\n");
+        assert_eq!(reply(answer.as_bytes()).whose, Whose::Gateway);
         let told = reply(b"HTTP/1.1 308 X\r\nServer: Caddy\r\nLocation: https://a.test/\r\nAlt-Svc: h3=\":443\"\r\nStrict-Transport-Security: max-age=1\r\n\r\n");
         assert!(told.is_caddy && told.offers_other && told.hsts);
         assert_eq!(told.location.as_deref(), Some("https://a.test/"));

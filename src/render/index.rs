@@ -279,6 +279,7 @@ mod tests {
             audience: Some(String::from("s0")),
             confined: Vec::new(),
             networks: Vec::new(),
+            sign_in: None,
             own_policies: false,
             tell: Vec::new(),
             links: None,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::derive::{FileKind, OpenFrom, UncheckedKind};
-use crate::model::{Forwarding, Language, Platform};
+use crate::model::{Forwarding, Language, Platform, SignIn};
 use crate::template::TEMPLATES;
 
 /// What can stand in each field that a template compares, by the field's name.
@@ -23,6 +23,7 @@ fn words() -> BTreeMap<&'static str, BTreeSet<String>> {
         ("lan", of(&["private_ranges"])),
         ("language", of(&[Language::ENGLISH])),
         ("platform", of(&Platform::ALL)),
+        ("sign_in", of(&[SignIn::Instead, SignIn::Also])),
         ("what", of(&UncheckedKind::ALL)),
     ])
 }

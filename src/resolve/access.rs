@@ -6,11 +6,12 @@ use super::Resolver;
 use super::audiences::Audiences;
 use super::meant::{self, Public};
 use super::networks::{self, EVERYONE, Networks};
+use super::sign_in::{Beside, KnownGateway};
 use crate::catalogue::{App, SharePath};
 use crate::diagnostic::mistake;
 use crate::model::{
     Access, Allowed, CertificateMode, Grant, Methods, Name, Network, Origin, PathPattern,
-    PathPolicy, PublicPath,
+    PathPolicy, PublicPath, SignIn,
 };
 use crate::parse::declaration::{AllowLine, OpenLine, ServiceBlock, Text};
 use crate::source::{Span, Spanned};
@@ -18,6 +19,7 @@ use crate::source::{Span, Spanned};
 /// All that is said of who may reach a service.
 pub(super) struct Policy {
     pub access: Access,
+    pub sign_in: Option<SignIn>,
     pub paths: Vec<PathPolicy>,
     pub preflight: Vec<Origin>,
     pub certificate: Option<CertificateMode>,
@@ -36,13 +38,18 @@ impl Resolver<'_> {
         block: &ServiceBlock,
         app: Option<&App>,
         (audiences, networks): (&mut Audiences<'_>, &Networks),
-        default_mode: CertificateMode,
+        (gateway, default_mode): (KnownGateway<'_>, CertificateMode),
     ) -> Option<Policy> {
         let mode = block.certificate.as_ref();
         let mode = mode.and_then(|written| Some((self.certificate_mode(written)?, written.span)));
         let public = self.public_paths(block, app);
         let preflight = self.preflight(&block.preflight);
-        let paths = self.path_policies(&block.paths, (audiences, networks));
+        let paths = self.path_policies(&block.paths, (audiences, networks), gateway);
+        let beside = Beside::of(&block.allow, block.open.as_ref());
+        let sign_in = match &block.sign_in {
+            Some(line) => Some(self.sign_in(line, gateway, beside)?),
+            None => None,
+        };
         let open = match &block.open {
             Some(written) => Some((self.audience(written, networks)?, first_span(written))),
             None => None,
@@ -61,12 +68,22 @@ impl Resolver<'_> {
                 }
                 Access::Networks { networks, public }
             }
+            // Nobody is let in but who signs in.
+            (None, None) if sign_in.is_some() => {
+                if !asks_below {
+                    self.refuse_unasked(block);
+                }
+                Access::Networks {
+                    networks: BTreeSet::new(),
+                    public,
+                }
+            }
             (None, None) => {
                 let service = &block.name.value;
                 self.refuse_absence(mistake!(
                     "resolve::no-access",
                     "the service `{service}` does not say who may use it",
-                    at(block.name.span, "neither `allow` nor `open`"),
+                    at(block.name.span, "neither `allow` nor `open` nor `sign-in`"),
                     help("add `allow \"…\"` with people or groups, or `open \"lan\"`: nothing is public by omission"),
                 ));
                 return None;
@@ -89,6 +106,7 @@ impl Resolver<'_> {
         };
         Some(Policy {
             access,
+            sign_in,
             paths,
             preflight,
             certificate,
@@ -324,6 +342,7 @@ impl Resolver<'_> {
             ("share-links", block.share_links),
             ("certificate", mode.map(|text| text.span)),
             ("identity", block.identity.filter(|_| !asks_below)),
+            ("sign-in", block.sign_in.as_ref().map(|line| line.span)),
             (
                 "preflight",
                 preflight.map(|text| text.span).filter(|_| !asks_below),
@@ -357,7 +376,7 @@ impl Resolver<'_> {
     }
 }
 
-fn first_span(line: &OpenLine) -> Span {
+pub(super) fn first_span(line: &OpenLine) -> Span {
     line.audiences[0].span
 }
 
@@ -373,7 +392,13 @@ fn opening(block: &ServiceBlock, open: Option<Span>) -> Option<(&'static str, Sp
     let preflight = block.preflight.first().map(|text| ("preflight", text.span));
     let mut below = block.paths.iter().filter_map(|path| path.open.as_ref());
     let below = below.next().map(|line| ("open", first_span(line)));
-    open.or(first_public(block)).or(preflight).or(below)
+    let paths = block.paths.iter().filter_map(|path| path.sign_in.as_ref());
+    let mut sign_ins = block.sign_in.iter().chain(paths);
+    let instead = sign_ins.find(|line| line.word.is_none());
+    let instead = instead.map(|line| ("sign-in", line.span));
+    { open.or(first_public(block)).or(preflight) }
+        .or(below)
+        .or(instead)
 }
 
 /// What opens a path to everyone, and where it is said first.

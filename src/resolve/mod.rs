@@ -20,11 +20,14 @@ mod people;
 mod provider;
 mod services;
 mod settings;
+mod sign_in;
 mod upstreams;
 
 use std::sync::Arc;
 
 pub(crate) use apps::apps;
+
+use sign_in::KnownGateway;
 
 use crate::catalogue::Catalogue;
 use crate::diagnostic::{First, Mistake, Mistakes, did_you_mean};
@@ -133,11 +136,19 @@ impl Resolver<'_> {
         let mode = mode.and_then(|written| self.certificate_mode(written));
         let people = self.people(declaration, domain.as_ref(), &validity);
         let networks = self.networks(&declaration.networks);
+        let gateway = match (&declaration.edge.sign_in, &edge) {
+            (None, _) => KnownGateway::Undeclared,
+            (Some(_), None) => KnownGateway::Wrong,
+            (Some(_), Some(edge)) => match &edge.gateway {
+                None => KnownGateway::Wrong,
+                Some(gateway) => KnownGateway::Right(gateway),
+            },
+        };
         let services = self.services(
             declaration,
             domain.as_ref(),
             (&people, &networks),
-            mode.unwrap_or(CertificateMode::Required),
+            (gateway, mode.unwrap_or(CertificateMode::Required)),
         );
         let landing = declaration.edge.landing;
         self.refuse_too_many_links(landing, &people.people, &services);

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Resolver;
-use super::access::Audience;
+use super::access::{Audience, first_span};
 use super::audiences::Audiences;
 use super::networks::Networks;
+use super::sign_in::{Beside, KnownGateway};
 use crate::diagnostic::mistake;
 use crate::model::{Methods, Network, Opened, PathPattern, PathPolicy};
 use crate::parse::declaration::{OpenLine, PathBlock, Text};
@@ -17,17 +18,28 @@ impl Resolver<'_> {
         &mut self,
         blocks: &[PathBlock],
         (audiences, networks): (&mut Audiences<'_>, &Networks),
+        gateway: KnownGateway<'_>,
     ) -> Vec<PathPolicy> {
         let mut firsts: BTreeMap<PathPattern, Span> = BTreeMap::new();
         let mut policies = Vec::new();
         for block in blocks {
-            if block.allow.is_empty() && block.open.is_none() {
+            let beside = Beside::of(&block.allow, block.open.as_ref());
+            if beside == Beside::Nobody && block.sign_in.is_none() {
                 self.refuse_empty(block);
             }
+            let sign_in = block.sign_in.as_ref();
+            let sign_in = sign_in.and_then(|line| self.sign_in(line, gateway, beside));
             let grants = self.grants(&block.allow, (audiences, networks));
             let open = block.open.as_ref();
             let open = open.and_then(|line| self.opened(line, networks));
             let (networks, everyone) = open.unwrap_or_default();
+            if let Some(line) = block
+                .sign_in
+                .as_ref()
+                .filter(|_| everyone == Some(Opened::ByAll))
+            {
+                self.refuse_sign_in(block, line.span);
+            }
             let Some(path) = self.policy_path(block) else {
                 continue;
             };
@@ -39,6 +51,7 @@ impl Resolver<'_> {
                 grants,
                 networks,
                 everyone,
+                sign_in,
             });
         }
         policies.sort_by(|one, other| one.path.cmp(&other.path));
@@ -88,8 +101,22 @@ impl Resolver<'_> {
         self.refuse(mistake!(
             "resolve::path-without-policy",
             "nothing says who may use `{path}`",
-            at(block.path.span, "neither `allow` nor `open`"),
+            at(block.path.span, "neither `allow` nor `open` nor `sign-in`"),
             help("write `path \"{path}\" {{ allow \"…\"; }}` with people, groups or devices, or `{{ open \"lan\"; }}`"),
+        ));
+    }
+
+    /// Whoever is let in anyway signs in nowhere.
+    fn refuse_sign_in(&mut self, block: &PathBlock, sign_in: Span) {
+        let open = block.open.as_ref().map_or(block.path.span, first_span);
+        self.refuse(mistake!(
+            "resolve::open-and-sign-in",
+            "open to everyone, and yet somebody is to sign in",
+            at(sign_in, "nobody is asked to"),
+            at(open, "already open to everyone"),
+            help(
+                "remove `open \"everyone\"` to have visitors sign in, or `sign-in` to leave it open"
+            ),
         ));
     }
 

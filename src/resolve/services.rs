@@ -6,6 +6,7 @@ use super::audiences::Audiences;
 use super::names::Declared;
 use super::networks::Networks;
 use super::people::People;
+use super::sign_in::KnownGateway;
 use super::{Resolver, meant};
 use crate::catalogue::App;
 use crate::diagnostic::mistake;
@@ -26,7 +27,7 @@ impl<'l> Resolver<'l> {
         declaration: &Declaration,
         domain: Option<&Domain>,
         (people, networks): (&People, &Networks),
-        default_mode: CertificateMode,
+        (gateway, default_mode): (KnownGateway<'_>, CertificateMode),
     ) -> BTreeMap<Name, Service> {
         let mut names = Declared::new("service");
         let mut audiences = Audiences::new(people);
@@ -37,7 +38,13 @@ impl<'l> Resolver<'l> {
             let hosts = self.hosts(block, name.as_ref(), domain, &mut hosts_taken);
             let app = block.app.as_ref().and_then(|written| self.app(written));
             let backend = self.backend(block, app);
-            let policy = self.service_policy(block, app, (&mut audiences, networks), default_mode);
+            let policy = self.service_policy(
+                block,
+                app,
+                (&mut audiences, networks),
+                (gateway, default_mode),
+            );
+            self.refuse_told_twice(block, gateway);
             let title = block.title.as_ref();
             let title = title.and_then(|written| self.display_name(written));
             let max_body = block.max_body.as_ref();
@@ -65,6 +72,7 @@ impl<'l> Resolver<'l> {
                 title,
                 hosts,
                 access: policy.access,
+                sign_in: policy.sign_in,
                 paths: policy.paths,
                 preflight: policy.preflight,
                 certificate: policy.certificate,

@@ -161,6 +161,8 @@ impl Resolver<'_> {
         };
         let fallback = block.fallback.as_ref();
         let fallback = fallback.map(|line| self.fallback(line, certificates.as_ref()));
+        let gateway = block.sign_in.as_ref();
+        let gateway = gateway.map(|block| self.gateway(block));
         let lan = self.ranges(&block.lan);
         let caddy = match &block.caddy {
             None => Some(CaddyVersion::DEFAULT),
@@ -191,6 +193,7 @@ impl Resolver<'_> {
             admin: admin?,
             metrics: block.metrics.is_some(),
             fallback: said(fallback)?,
+            gateway: said(gateway)?,
         })
     }
 

@@ -7,8 +7,7 @@ use std::fmt;
 pub(crate) enum Answer {
     Http {
         status: u16,
-        /// Whether it is one of the edge's own pages.
-        own_page: bool,
+        whose: Whose,
     },
     /// The handshake ended with an alert about certificates.
     HandshakeRefused(String),
@@ -21,6 +20,18 @@ pub(crate) enum Answer {
     /// Something was said that is no answer in HTTP.
     NotHttp(String),
     Unreached(Unreached),
+}
+
+/// Who answers, as far as the answer says it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// It is one of the edge's own pages.
+    Edge,
+    /// It is what the gateway says to who has not signed in.
+    Gateway,
+    /// It is a service's, or nobody knows.
+    #[default]
+    Unmarked,
 }
 
 /// Why nobody could be asked.
@@ -40,8 +51,12 @@ impl fmt::Display for Answer {
         match self {
             Answer::Http {
                 status,
-                own_page: true,
+                whose: Whose::Edge,
             } => write!(f, "{status} from the edge"),
+            Answer::Http {
+                status,
+                whose: Whose::Gateway,
+            } => write!(f, "{status} from the gateway"),
             Answer::Http { status, .. } => write!(f, "{status}"),
             Answer::HandshakeRefused(alert) => write!(f, "refused in the handshake ({alert})"),
             Answer::Closed | Answer::ClosedUnasked => f.write_str("a connection that was closed"),

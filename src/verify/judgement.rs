@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use super::outcome::Networks;
-use super::{Answer, EchoFault, Expected, Outcome, Pages, Place, Unreached, printable};
+use super::{Answer, EchoFault, Expected, Outcome, Pages, Place, Unreached, Whose, printable};
 
 /// What is thought of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +52,10 @@ pub(crate) enum AnswerFault {
     OfOtherPlace {
         expected: Outcome,
         place: OnePlace,
+    },
+    /// Somebody was to be asked to sign in, and the edge answers by itself that nothing is there.
+    GatewayUnreached {
+        got: Answer,
     },
     /// What a visitor says of where they are makes a difference.
     ClaimBelieved {
@@ -194,13 +198,16 @@ pub(crate) fn judge_claim(unclaimed: &Answer, claimed: &Answer) -> Option<Answer
 
 /// Why an answer is not that outcome; none where it is.
 fn mismatch(expected: Outcome, answer: &Answer, pages: Pages) -> Option<AnswerFault> {
-    let is_refusal = |status, own_page| status == 403 && (own_page || pages == Pages::Overridden);
+    let is_refusal = |status, whose| {
+        status == 403
+            && (whose == Whose::Edge || (whose == Whose::Unmarked && pages == Pages::Overridden))
+    };
     let is_handshake_refused = matches!(answer, Answer::HandshakeRefused(_) | Answer::Closed);
     // RFC 9110 §15.5.20: this server does not serve that host on this connection.
     let is_misdirected = matches!(answer, Answer::Http { status: 421, .. });
     let (is_forbidden, is_admitted) = match answer {
-        Answer::Http { status, own_page } => {
-            let is_refusal = is_refusal(*status, *own_page);
+        Answer::Http { status, whose } => {
+            let is_refusal = is_refusal(*status, *whose);
             (is_refusal, !is_misdirected && !is_refusal)
         }
         _ => (false, false),
@@ -214,20 +221,40 @@ fn mismatch(expected: Outcome, answer: &Answer, pages: Pages) -> Option<AnswerFa
         Outcome::Refused => is_forbidden || is_handshake_refused,
         Outcome::Misdirected => is_misdirected,
         Outcome::Unserved => is_misdirected || is_nothing,
+        Outcome::SignIn => is_gateways(answer, pages),
     };
     if fits {
         return None;
     }
     Some(match answer {
         Answer::Http {
+            status: 502..=504, ..
+        } if expected == Outcome::SignIn => AnswerFault::GatewayUnreached {
+            got: answer.clone(),
+        },
+        Answer::Http {
             status: 403,
-            own_page: false,
+            whose: Whose::Unmarked,
         } if !is_forbidden => AnswerFault::ServiceReached { expected },
         other => AnswerFault::Other {
             expected,
             got: other.clone(),
         },
     })
+}
+
+/// Whether that is what a gateway answers to who has not signed in: it sends them somewhere, or says that they are nobody. Where templates
+/// of the user's own make the answers, one without its mark can be.
+fn is_gateways(answer: &Answer, pages: Pages) -> bool {
+    let Answer::Http { status, whose } = answer else {
+        return false;
+    };
+    let can_be = match whose {
+        Whose::Gateway => true,
+        Whose::Unmarked => pages == Pages::Overridden,
+        Whose::Edge => false,
+    };
+    can_be && matches!(status, 300..=399 | 401 | 403)
 }
 
 impl fmt::Display for OnePlace {
@@ -279,6 +306,10 @@ impl fmt::Display for AnswerFault {
                 f,
                 "should be {expected}, got what is for visitors elsewhere"
             ),
+            AnswerFault::GatewayUnreached { got } => write!(
+                f,
+                "should be asked to sign in, got {got}: the edge does not reach the gateway, or that names nobody in what it answers"
+            ),
             AnswerFault::ClaimBelieved { unclaimed, claimed } => write!(
                 f,
                 "what a visitor says of where they are is believed: got {claimed}, and without it {unclaimed}"
@@ -326,11 +357,20 @@ mod tests {
     }
 
     fn at_home() -> Expected {
-        Expected::within(lan().0, Outcome::Forbidden)
+        Expected::within(lan().0, Outcome::Admitted, Outcome::Forbidden)
     }
 
     fn http(status: u16, own_page: bool) -> Answer {
-        Answer::Http { status, own_page }
+        let whose = match own_page {
+            true => Whose::Edge,
+            false => Whose::Unmarked,
+        };
+        Answer::Http { status, whose }
+    }
+
+    fn from_gateway(status: u16) -> Answer {
+        let whose = Whose::Gateway;
+        Answer::Http { status, whose }
     }
 
     #[test]
@@ -387,7 +427,9 @@ mod tests {
         let shut = Answer::HandshakeRefused(String::from("x"));
         let failed = Answer::HandshakeFailed(String::from("internal error"));
         let garbled = Answer::NotHttp(String::from("x"));
-        use Outcome::{Admitted, Forbidden, HandshakeRefused, Misdirected, Refused, Unserved};
+        use Outcome::{
+            Admitted, Forbidden, HandshakeRefused, Misdirected, Refused, SignIn, Unserved,
+        };
         for (outcome, fitting, others) in [
             (
                 Admitted,
@@ -450,6 +492,21 @@ mod tests {
                     http(400, false),
                     shut.clone(),
                     failed.clone(),
+                ],
+            ),
+            (
+                SignIn,
+                vec![from_gateway(302), from_gateway(401), from_gateway(403)],
+                vec![
+                    http(302, false),
+                    http(403, false),
+                    from_gateway(500),
+                    http(200, false),
+                    http(403, true),
+                    http(502, true),
+                    http(502, false),
+                    http(500, false),
+                    shut.clone(),
                 ],
             ),
             (

@@ -20,7 +20,7 @@ mod site;
 mod tree;
 
 pub(crate) use age::{Age, Signs};
-pub(crate) use answer::{Answer, Unreached};
+pub(crate) use answer::{Answer, Unreached, Whose};
 pub(crate) use bundle::{
     BundleFault, BundleReport, CertificateReport, Context, Recorded, Strictness, WhoseFile,
     bundle_password, examine, open_with_derived,
@@ -28,7 +28,7 @@ pub(crate) use bundle::{
 pub(crate) use echo::{Echo, EchoFault, FORGED, MARK, NOBODYS_ADDRESS};
 pub(crate) use finding::{Finding, Severity};
 pub(crate) use judgement::{AnswerFault, Explanation, Judgement, Verdict, judge, judge_claim};
-pub(crate) use outcome::{Expected, Outcome, Pages, page_policy};
+pub(crate) use outcome::{Expected, Outcome, Pages, page_policy, signed_out};
 pub(crate) use place::Place;
 pub(crate) use probes::{Manner, NameShown, Probe, Visitor, probes, undeclared};
 pub(crate) use redirect::{Location, judge_redirect, judge_without_tls, printable};

@@ -14,6 +14,11 @@ pub(crate) fn page_policy() -> (&'static str, &'static str) {
     ("Content-Security-Policy", PAGE_POLICY)
 }
 
+/// The name and the value of the header by which what a gateway says to who has not signed in is known.
+pub(crate) fn signed_out() -> (&'static str, &'static str) {
+    ("X-Signed-In", "no")
+}
+
 /// Whose the templates of the Caddyfile are: by the user's own, pages may look otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pages {
@@ -47,6 +52,8 @@ pub(crate) enum Outcome {
     Misdirected,
     /// That, or nothing at all.
     Unserved,
+    /// The gateway answers: who has not signed in is to do so.
+    SignIn,
 }
 
 /// What is to come of a request, by where it is made.
@@ -72,10 +79,17 @@ impl Expected {
         }
     }
 
-    /// Let in within these networks, and elsewhere that.
-    pub(crate) fn within(networks: Vec<BTreeSet<Network>>, outside: Outcome) -> Expected {
+    /// One thing within these networks, and elsewhere another; networks that make no difference are not looked at.
+    pub(crate) fn within(
+        networks: Vec<BTreeSet<Network>>,
+        inside: Outcome,
+        outside: Outcome,
+    ) -> Expected {
+        if inside == outside {
+            return Expected::always(inside);
+        }
         Expected {
-            inside: Outcome::Admitted,
+            inside,
             outside,
             networks: Networks(networks),
         }
@@ -129,6 +143,7 @@ impl fmt::Display for Outcome {
             Outcome::Refused => "refused",
             Outcome::Misdirected => "refused with 421",
             Outcome::Unserved => "answered by nobody",
+            Outcome::SignIn => "asked to sign in",
         })
     }
 }
@@ -142,5 +157,13 @@ mod tests {
         let template = include_str!("../../templates/pages.caddyfile.j2");
         let (name, value) = page_policy();
         assert!(template.contains(&format!("{name} \"{value}\"")));
+        let template = include_str!("../../templates/sites.caddyfile.j2");
+        let (name, value) = signed_out();
+        let mark = format!("header_down {name} {value}");
+        assert_eq!(
+            template.matches(&mark).count(),
+            1,
+            "a question of each kind has it"
+        );
     }
 }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{Access, DeviceId, Grant, Network, Opened, PathPattern, PathPolicy};
+use super::Outcome;
+use crate::model::{
+    Access, DeviceId, Grant, Network, Opened, PathPattern, PathPolicy, Service, SignIn,
+};
 
 /// Who is let in.
 #[derive(Debug, Clone)]
@@ -13,6 +16,8 @@ pub(crate) struct Policy {
     pub networks: BTreeSet<Network>,
     /// The methods that need nothing at all.
     pub everyone: Option<Opened>,
+    /// Who may sign in, or has to.
+    pub sign_in: Option<SignIn>,
 }
 
 /// Where somebody is let in.
@@ -25,11 +30,13 @@ pub(crate) enum Reach {
 
 impl Policy {
     /// The one of a service, but for its public paths and those that have policies of their own.
-    pub(super) fn of(access: &Access) -> Policy {
+    pub(super) fn of(service: &Service) -> Policy {
+        let access = &service.access;
         Policy {
             grants: access.grants().to_vec(),
             networks: access.networks().cloned().collect(),
             everyone: (*access == Access::Everyone).then_some(Opened::ByAll),
+            sign_in: service.sign_in,
         }
     }
 
@@ -38,22 +45,38 @@ impl Policy {
             grants: path.grants.clone(),
             networks: path.networks.clone(),
             everyone: path.everyone.clone(),
+            sign_in: path.sign_in,
         }
     }
 
     /// Where somebody is let in who asks by that method, with a device's certificate or without one.
     pub(super) fn reach(&self, device: Option<&DeviceId>, method: &str) -> Reach {
-        let is_open = match &self.everyone {
-            Some(Opened::ByAll) => true,
-            Some(Opened::By(methods)) => methods.contains(method),
-            None => false,
-        };
         let named = || self.naming(device);
-        if is_open || named().any(|grant| grant.from.is_empty()) {
+        if self.is_open(method) || named().any(|grant| grant.from.is_empty()) {
             return Reach::Everywhere;
         }
         let from = named().flat_map(|grant| &grant.from);
         Reach::Within(self.networks.iter().chain(from).cloned().collect())
+    }
+
+    /// Whether everyone is let in who asks by that method.
+    fn is_open(&self, method: &str) -> bool {
+        match &self.everyone {
+            Some(Opened::ByAll) => true,
+            Some(Opened::By(methods)) => methods.contains(method),
+            None => false,
+        }
+    }
+
+    /// What comes of it for who is let in by it, and for who is not.
+    pub(super) fn outcomes(&self, method: &str, refusal: Outcome) -> (Outcome, Outcome) {
+        match self.sign_in {
+            Some(SignIn::Also) if !self.is_open(method) => (Outcome::SignIn, refusal),
+            Some(SignIn::Instead) if refusal != Outcome::HandshakeRefused => {
+                (Outcome::Admitted, Outcome::SignIn)
+            }
+            _ => (Outcome::Admitted, refusal),
+        }
     }
 
     /// Whether a device is let in wherever it is, by its certificate.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Answer, Pages};
+use super::{Answer, Pages, Whose};
 use crate::catalogue::App;
 
 /// An error in place of a service's first page, shown to a device that is let in. The edge is as declared; who opens the
@@ -40,9 +40,10 @@ impl ServiceError {
         device: &str,
         pages: Pages,
     ) -> Option<ServiceError> {
-        let Answer::Http { status, own_page } = *answer else {
+        let Answer::Http { status, whose } = *answer else {
             return None;
         };
+        let own_page = whose == Whose::Edge;
         // With the built-in templates, Caddy's own 502 has the page by which it is known.
         let is_down = matches!(status, 502..=504);
         if status < 400 || (own_page && !is_down) || (pages == Pages::Overridden && is_down) {
@@ -122,7 +123,11 @@ mod tests {
     fn said(app: Option<&str>, status: u16, own_page: bool, pages: Pages) -> Option<String> {
         let app = app.and_then(crate::catalogue::app);
         let title = app.map_or("Notes", |app| &app.title.value);
-        let answer = Answer::Http { status, own_page };
+        let whose = match own_page {
+            true => Whose::Edge,
+            false => Whose::Unmarked,
+        };
+        let answer = Answer::Http { status, whose };
         let error = ServiceError::of((title, app), &answer, "alice/laptop", pages);
         error.map(|error| error.to_string())
     }
@@ -157,7 +162,7 @@ mod tests {
         let error = |device: &str, status| {
             let answer = Answer::Http {
                 status,
-                own_page: false,
+                whose: Whose::Unmarked,
             };
             ServiceError::of(("Notes", None), &answer, device, Pages::BuiltIn).unwrap()
         };

@@ -141,18 +141,29 @@ impl Site {
             Some((device, Standing::Admitted)) => (Some(device), Outcome::Forbidden),
         };
         let mut networks: Vec<BTreeSet<Network>> = Vec::new();
+        // Of several policies the strictest counts: to be refused is more than to be asked to sign in.
+        let stricter = |one, other| match (one, other) {
+            (Outcome::Admitted, other) => other,
+            (Outcome::SignIn, other) if other != Outcome::Admitted => other,
+            (one, _) => one,
+        };
+        let (mut inside, mut outside) = (Outcome::Admitted, Outcome::Admitted);
         for policy in self.policies_of(path, spelling) {
-            match policy.reach(device, method) {
-                Reach::Everywhere => {}
-                Reach::Within(none) if none.is_empty() => return Expected::always(refusal),
-                Reach::Within(known) if networks.contains(&known) => {}
-                Reach::Within(further) => networks.push(further),
-            }
+            let (let_in, not_let_in) = policy.outcomes(method, refusal);
+            let (here, elsewhere) = match policy.reach(device, method) {
+                Reach::Everywhere => (let_in, let_in),
+                Reach::Within(none) if none.is_empty() => (not_let_in, not_let_in),
+                Reach::Within(further) => {
+                    if !networks.contains(&further) {
+                        networks.push(further);
+                    }
+                    (let_in, not_let_in)
+                }
+            };
+            inside = stricter(inside, here);
+            outside = stricter(outside, elsewhere);
         }
-        if networks.is_empty() {
-            return Expected::always(Outcome::Admitted);
-        }
-        Expected::within(networks, refusal)
+        Expected::within(networks, inside, outside)
     }
 
     /// The policies that all have to let in who asks for a path.
@@ -188,6 +199,7 @@ pub(crate) fn sites(homelab: &Homelab, lock: &Lock) -> Vec<Site> {
                 grants: vec![everybody],
                 networks: at_home.then_some(Network::Lan).into_iter().collect(),
                 everyone: None,
+                sign_in: None,
             }),
             paths: Arc::new([]),
             origins: Arc::new([]),
@@ -229,7 +241,7 @@ fn sites_of(service: &Service, edge: &Edge) -> impl Iterator<Item = Site> {
         host: String::new(),
         port: service.port(edge).number(),
         certificate: service.certificate,
-        policy: Arc::new(Policy::of(&service.access)),
+        policy: Arc::new(Policy::of(service)),
         paths: Arc::clone(&paths),
         origins: service.preflight.clone().into(),
         public,

@@ -104,6 +104,7 @@ fn declarations() -> Vec<(String, String)> {
         ),
         (String::from("every kind"), String::from(EVERY_KIND)),
         (String::from("long lists"), long_lists()),
+        (String::from("sign-in"), String::from(SIGN_IN)),
     ];
     let documents = fs::read_dir(root.join("docs")).expect("there are some");
     let documents = documents.map(|entry| entry.expect("it can be listed").path());
@@ -120,6 +121,8 @@ fn declarations() -> Vec<(String, String)> {
                 .map(|(at, block)| (format!("{name} {at}"), block.to_owned())),
         );
     }
+    let authelia = SIGN_IN.replace("oauth2-proxy", "authelia");
+    declarations.push((String::from("sign-in at Authelia"), authelia));
     declarations.retain(|(_, text)| text.contains("domain \""));
     // Of a device's request there is only the name.
     let without_requests = |text: &str| {
@@ -140,6 +143,17 @@ service "notes" { upstream "http://127.0.0.1:9000"; allow "alice"; public "/shar
 service "films" { upstream "http://127.0.0.1:9001"; open "lan"; allow "bob"; certificate "asked"; }
 service "site" { upstream "http://127.0.0.1:9002"; open "everyone"; }
 service "moved" { redirect "https://new.example.com"; allow "alice"; }
+"#;
+
+/// With a gateway of each kind of preset that there is: with paths and a page of its own, and with a host of its own.
+const SIGN_IN: &str = r#"
+domain "home.example.com"
+edge { sign-in "oauth2-proxy" { upstream "http://127.0.0.1:4180"; }; lan "192.168.0.0/16"; }
+person "alice" { device "laptop" platform="linux"; }
+service "either" { upstream "http://127.0.0.1:9000"; allow "alice"; sign-in; public "/share/*"; identity; }
+service "both" { upstream "http://127.0.0.1:9001"; allow "alice"; open "lan"; sign-in "also"; }
+service "only" { upstream "http://127.0.0.1:9002"; sign-in; }
+service "paths" { upstream "http://127.0.0.1:9003"; allow "alice"; path "/x/*" { sign-in; }; }
 "#;
 
 /// More than twenty devices, so that the list stands apart.

@@ -1,4 +1,4 @@
-//! The web server behind Caddy: it answers 200, and its body tells who it is and what arrived.
+//! The web server behind Caddy: it answers 200, and its body tells who it is and what arrived; or it answers as a test says.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
@@ -26,6 +26,11 @@ pub struct Arrival {
 impl Upstream {
     /// Starts a server that calls itself `name`.
     pub fn start(name: &str) -> Self {
+        Self::answering(name, |_| None)
+    }
+
+    /// The same, which answers so where that says something: status line, headers and body.
+    pub fn answering(name: &str, answer: fn(&Arrival) -> Option<String>) -> Self {
         let listener =
             TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a loopback port is free");
         let port = listener.local_addr().expect("it is bound").port();
@@ -35,7 +40,7 @@ impl Upstream {
             for connection in listener.incoming().flatten() {
                 let (name, seen) = (name.clone(), Arc::clone(&seen));
                 // A client that goes away in the middle is not the server's fault.
-                thread::spawn(move || _ = serve(&connection, &name, &seen));
+                thread::spawn(move || _ = serve(&connection, &name, &seen, answer));
             }
         });
         Self { port, arrivals }
@@ -47,7 +52,7 @@ impl Upstream {
         let (name, seen) = (name.to_owned(), Arc::clone(&self.arrivals));
         thread::spawn(move || {
             for connection in listener.incoming().flatten() {
-                _ = serve(&connection, &name, &seen);
+                _ = serve(&connection, &name, &seen, |_| None);
             }
         });
     }
@@ -109,7 +114,12 @@ impl Arrival {
 }
 
 /// Answers one request, and closes the connection.
-fn serve<C>(connection: &C, name: &str, seen: &Mutex<Vec<Arrival>>) -> io::Result<()>
+fn serve<C>(
+    connection: &C,
+    name: &str,
+    seen: &Mutex<Vec<Arrival>>,
+    answer: fn(&Arrival) -> Option<String>,
+) -> io::Result<()>
 where
     for<'c> &'c C: Read + Write,
 {
@@ -133,6 +143,9 @@ where
         .headers
         .extend(trailers);
 
+    if let Some(said) = answer(&arrival) {
+        return (&*connection).write_all(said.as_bytes());
+    }
     let body = format!("upstream {name}\n{head}");
     let mut answer = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",

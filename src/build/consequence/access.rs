@@ -6,7 +6,7 @@ use std::fmt::{self, Formatter};
 use super::reach::{Reach, audiences, reaches, shown};
 use super::service::{appears, compare_service, disappears};
 use super::{Consequence, Kind};
-use crate::derive::{ALL, Exposure, LANDING, OpenFrom, UncheckedKind};
+use crate::derive::{ALL, Exposure, GatewayExposure, LANDING, OpenFrom, UncheckedKind};
 use crate::diagnostic::listed;
 
 /// Tells every difference between what two edges expose.
@@ -37,6 +37,7 @@ struct People<'e> {
     gains: BTreeMap<&'e str, Vec<&'e str>>,
     loses: BTreeMap<&'e str, Vec<&'e str>>,
     home: BTreeMap<&'e str, Vec<&'e str>>,
+    by_sign_in: BTreeMap<&'e str, Vec<&'e str>>,
 }
 
 impl<'e> People<'e> {
@@ -53,7 +54,9 @@ impl<'e> People<'e> {
             self.gains.entry(person).or_default().push(service);
         }
         for person in was.people.difference(&is.people) {
-            let list = if is.is_open(&OpenFrom::Lan) {
+            let list = if is.is_open_by_sign_in() {
+                &mut self.by_sign_in
+            } else if is.is_open(&OpenFrom::Lan) {
                 &mut self.home
             } else {
                 &mut self.loses
@@ -67,6 +70,12 @@ impl<'e> People<'e> {
             (&self.gains, Kind::Gains, "may now open", ""),
             (&self.loses, Kind::Loses, "may no longer open", ""),
             (&self.home, Kind::Loses, "may open", " at home only"),
+            (
+                &self.by_sign_in,
+                Kind::Loses,
+                "may open",
+                " by signing in only",
+            ),
         ];
         for (people, kind, may, only) in lists {
             for (person, services) in people {
@@ -166,6 +175,24 @@ fn surroundings(before: &Exposure, after: &Exposure, found: &mut Vec<Consequence
     let mut networks = after.networks.iter();
     if networks.any(|(name, ranges)| before.networks.get(name).is_some_and(|was| was != ranges)) {
         let text = "other addresses are in a network that is declared by name: see exposure.md";
+        found.push(Consequence::new(Kind::Opens, ALL, text));
+    }
+    // Who decides on who gets in, and what is believed of them, is another.
+    if let (Some(was), Some(is)) = (&before.gateway, &after.gateway)
+        && was != is
+    {
+        let at = |gateway: &GatewayExposure| {
+            format!("{} ({})", gateway.name, listed(&gateway.upstreams))
+        };
+        let text = fmt::from_fn(|f| match (at(was), at(is)) {
+            (was, is) if was == is => {
+                write!(
+                    f,
+                    "what {is} says of who signs in is read otherwise: see exposure.md"
+                )
+            }
+            (was, is) => write!(f, "visitors sign in at {is}; it was {was}"),
+        });
         found.push(Consequence::new(Kind::Opens, ALL, text));
     }
     if before.behind != after.behind {

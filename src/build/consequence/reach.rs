@@ -11,6 +11,10 @@ use crate::model::CertificateMode;
 pub(super) struct Reach<'e> {
     pub hosts: BTreeSet<&'e str>,
     pub openings: Vec<&'e Opening>,
+    /// What is open to whoever signs in.
+    pub by_sign_in: Vec<&'e Opening>,
+    /// Whether who has a certificate has to sign in besides.
+    pub also_signs_in: bool,
     /// What the handshake asks for; none where no certificate opens anything.
     pub certificate: Option<CertificateMode>,
     pub identity: bool,
@@ -41,11 +45,17 @@ pub(super) fn reaches<'e>(
         reach.hosts.extend(opening.hosts.iter().map(String::as_str));
         reach.openings.push(opening);
     }
+    for opening in &exposure.by_sign_in {
+        let reach = reaches.entry(&opening.service).or_default();
+        reach.hosts.extend(opening.hosts.iter().map(String::as_str));
+        reach.by_sign_in.push(opening);
+    }
     for guarded in &exposure.with_certificate {
         let reach = reaches.entry(&guarded.service).or_default();
         reach.hosts.extend(guarded.hosts.iter().map(String::as_str));
         reach.certificate = Some(guarded.certificate);
         reach.identity = guarded.identity;
+        reach.also_signs_in = guarded.sign_in;
         let name = guarded.audience.as_deref();
         if let Some(people) = name.and_then(|name| audiences.get(name)) {
             // Mostly there is one set, which many services share.
@@ -79,13 +89,27 @@ impl Reach<'_> {
 
     /// Whether all that an opening opens is open.
     pub(super) fn covers(&self, other: &Opening) -> bool {
-        self.openings.iter().any(|opening| {
-            covers_place(&opening.from, &other.from)
-                && opening.origins == other.origins
-                && covers_path(&opening.path, &other.path)
-                && covers_methods(opening, other)
-        })
+        self.openings.iter().any(|opening| covers(opening, other))
     }
+
+    /// Whether all that an opening opens is open to whoever signs in.
+    pub(super) fn covers_signed_in(&self, other: &Opening) -> bool {
+        let mut openings = self.openings.iter().chain(&self.by_sign_in);
+        openings.any(|opening| covers(opening, other))
+    }
+
+    /// Whether all of it is open from anywhere to whoever signs in.
+    pub(super) fn is_open_by_sign_in(&self) -> bool {
+        let mut openings = self.by_sign_in.iter();
+        openings.any(|opening| opening.is_whole() && opening.from == OpenFrom::Everywhere)
+    }
+}
+
+fn covers(opening: &Opening, other: &Opening) -> bool {
+    covers_place(&opening.from, &other.from)
+        && opening.origins == other.origins
+        && covers_path(&opening.path, &other.path)
+        && covers_methods(opening, other)
 }
 
 fn covers_place(from: &OpenFrom, other: &OpenFrom) -> bool {

@@ -40,6 +40,7 @@ pub(super) fn compare_service(
             service.closes(opening);
         }
     }
+    service.compare_sign_in(was, is);
     service.compare_certificates(was, is);
     service.compare_paths(was, is);
 }
@@ -103,13 +104,42 @@ impl Service<'_> {
     /// What stays open would seem to be closed too, so it is told.
     fn closes_to_everyone(&mut self, is: &Reach<'_>) {
         let (name, left) = (self.name, openings(is));
+        let by_sign_in = is.is_open_by_sign_in();
         let left = fmt::from_fn(|f| match (left.is_empty(), is.certificate) {
+            _ if by_sign_in => f.write_str(": who has no certificate signs in"),
             (false, _) => write!(f, ": without a certificate only {}", listed(&left)),
             (true, Some(_)) => write!(f, ": only {}", with_certificate(is)),
             (true, None) => Ok(()),
         });
         let text = format_args!("{name} is no longer open to everyone{left}");
         self.tell(Kind::Closes, text);
+    }
+
+    fn compare_sign_in(&mut self, was: &Reach<'_>, is: &Reach<'_>) {
+        let name = self.name;
+        for opening in { is.by_sign_in.iter() }.filter(|opening| !was.covers_signed_in(opening)) {
+            let text = format_args!("{name} becomes {}", signed_in(opening));
+            self.tell(Kind::Opens, text);
+        }
+        for opening in { was.by_sign_in.iter() }.filter(|opening| !is.covers_signed_in(opening)) {
+            let text = format_args!("{name} is no longer {}", signed_in(opening));
+            self.tell(Kind::Closes, text);
+        }
+        if was.certificate.and(is.certificate).is_none() {
+            return;
+        }
+        match (was.also_signs_in, is.also_signs_in) {
+            (false, true) => {
+                let text = format_args!("{name} asks who has a certificate to sign in besides");
+                self.tell(Kind::Closes, text);
+            }
+            (true, false) => {
+                let text =
+                    format_args!("{name} no longer asks who has a certificate to sign in besides");
+                self.tell(Kind::Opens, text);
+            }
+            _ => {}
+        }
     }
 
     fn compare_certificates(&mut self, was: &Reach<'_>, is: &Reach<'_>) {
@@ -164,13 +194,15 @@ impl Service<'_> {
 
 pub(super) fn appears(service: &str, is: &Reach<'_>) -> Consequence {
     let ways = openings(is);
-    let kind = if ways.is_empty() {
+    let kind = if ways.is_empty() && is.by_sign_in.is_empty() {
         Kind::Service
     } else {
         Kind::Opens
     };
     let certificate = is.certificate.map(|_| with_certificate(is));
+    let by_sign_in: Vec<_> = is.by_sign_in.iter().map(|o| signed_in(o)).collect();
     let ways = ways.iter().map(|way| way as &dyn Display);
+    let ways = ways.chain(by_sign_in.iter().map(|way| way as &dyn Display));
     let ways = ways.chain(certificate.iter().map(|way| way as &dyn Display));
     let (name, hosts, ways) = (shown(service), listed(&is.hosts), joined(ways, "; "));
     let text = format_args!("{name} is new, at {hosts}: {ways}");
@@ -224,7 +256,24 @@ fn with_certificate(reach: &Reach<'_>) -> impl Display {
         if reach.people.is_empty() {
             f.write_str("nobody has a certificate for it")
         } else {
-            write!(f, "{} with a certificate", listed(&*reach.people))
+            let besides = match reach.also_signs_in {
+                true => " and a sign-in",
+                false => "",
+            };
+            write!(f, "{} with a certificate{besides}", listed(&*reach.people))
+        }
+    })
+}
+
+/// `open to whoever signs in`, and where.
+fn signed_in(opening: &Opening) -> impl Display {
+    fmt::from_fn(move |f| {
+        f.write_str("open to whoever signs in")?;
+        match (opening.is_whole(), &opening.from) {
+            (true, OpenFrom::Everywhere) => Ok(()),
+            (true, OpenFrom::Lan) => f.write_str(" on the LAN"),
+            (true, OpenFrom::Network(network)) => write!(f, " in the network {network}"),
+            (false, _) => write!(f, " at {}", place(opening)),
         }
     })
 }

@@ -307,3 +307,78 @@ fn the_share_links_of_a_new_service_are_counted() {
         assert!(opened.iter().any(named), "{opening:?} {opened:#?}");
     }
 }
+
+#[test]
+fn what_a_sign_in_opens_and_closes_is_told() {
+    let gateway = |name: &str, port: u16| {
+        format!("edge {{ sign-in \"{name}\" {{ upstream \"http://127.0.0.1:{port}\"; }} }}\n")
+    };
+    let with = |words: &str| gateway("authelia", 9091) + &x(words);
+    for (before, after, expected) in [
+        (
+            r#"allow "alice""#,
+            r#"allow "alice"; sign-in"#,
+            vec![
+                "x becomes open to whoever signs in",
+                "x shows a page to who has no certificate, where the connection was refused",
+            ],
+        ),
+        (
+            r#"allow "alice"; certificate "asked"; sign-in"#,
+            r#"allow "alice"; certificate "asked""#,
+            vec!["x is no longer open to whoever signs in"],
+        ),
+        (
+            r#"allow "alice""#,
+            r#"allow "alice"; sign-in "also""#,
+            vec!["x asks who has a certificate to sign in besides"],
+        ),
+        (
+            r#"allow "alice"; sign-in "also""#,
+            r#"allow "alice""#,
+            vec!["x no longer asks who has a certificate to sign in besides"],
+        ),
+        (
+            r#"allow "alice"; open "lan""#,
+            r#"allow "alice"; open "lan"; sign-in "also""#,
+            vec![
+                "x is no longer open on the LAN without a certificate",
+                "x asks who has a certificate to sign in besides",
+            ],
+        ),
+        (
+            r#"open "everyone""#,
+            "sign-in",
+            vec!["x is no longer open to everyone: who has no certificate signs in"],
+        ),
+        (
+            "sign-in",
+            r#"open "everyone""#,
+            vec!["x becomes open to everyone, without a certificate"],
+        ),
+        (
+            r#"allow "family"; certificate "asked"; sign-in"#,
+            r#"allow "alice"; certificate "asked"; sign-in"#,
+            vec!["bob may open x by signing in only"],
+        ),
+        (
+            r#"allow "alice"; path "/y/*" { allow "bob"; }"#,
+            r#"allow "alice"; path "/y/*" { allow "bob"; sign-in "also"; }"#,
+            vec!["/y/* of x has another policy from now on: see exposure.md"],
+        ),
+    ] {
+        services(&with(before), &with(after), &expected);
+    }
+    let (was, is) = (gateway("authelia", 9091), gateway("authelia", 9092));
+    let signs_in = x("sign-in");
+    services(
+        &(was.clone() + &signs_in),
+        &(is + &signs_in),
+        &["visitors sign in at authelia (127.0.0.1:9092); it was authelia (127.0.0.1:9091)"],
+    );
+    services(
+        &was,
+        &(was.clone() + &signs_in),
+        &["x is new, at x.home.example.com: open to whoever signs in"],
+    );
+}

@@ -70,7 +70,7 @@ impl<'p> CommonParts<'p> {
     /// that the person may use, be it at home only, and of the landing page.
     pub(crate) fn asking(&self, person: &Person) -> Hosts {
         let services = { self.hosts.iter() }.filter(|(service, _)| {
-            let admission = service.access.admits(&person.name);
+            let admission = service.admits(&person.name);
             admission != Admission::Nowhere || service.is_opened_by(&person.name)
         });
         let mut hosts: Vec<Arc<str>> = services.flat_map(|(_, hosts)| hosts.clone()).collect();

@@ -8,7 +8,7 @@ use super::audience::{Audience, Audiences, Told};
 use super::handler::{Answer, Condition, Handler, Matcher, Public};
 use super::people::{Device, Person};
 use crate::model::{
-    Access, DeviceId, Grant, Homelab, Methods, Name, Network, Origin, PublicPath, Service,
+    Access, DeviceId, Grant, Homelab, Methods, Name, Network, Origin, PublicPath, Service, SignIn,
     uri_pattern,
 };
 
@@ -72,10 +72,14 @@ impl Entrances<'_> {
         }
         let grants = self.by_grants(access.grants(), places, told);
         let networks = access.networks().map(|network| self.network(network));
-        { grants.into_iter().chain(networks) }
-            .chain(public(access.public()))
-            .chain(preflight(&service.preflight))
-            .collect()
+        let let_in = grants.into_iter().chain(networks).collect();
+        let mut handlers = signing_in(service.sign_in, let_in);
+        // Whoever signs in is everybody else.
+        let rest = handlers.pop_if(|handler| handler.matcher.is_none());
+        handlers.extend(public(access.public()));
+        handlers.extend(preflight(&service.preflight));
+        handlers.extend(rest);
+        handlers
     }
 
     pub(super) fn by_grants(
@@ -175,6 +179,22 @@ impl Entrances<'_> {
         };
         networks.into_iter().flat_map(of).collect()
     }
+}
+
+/// Those who are let in where they, or others, have to sign in.
+pub(super) fn signing_in(sign_in: Option<SignIn>, let_in: Vec<Handler>) -> Vec<Handler> {
+    let mut handlers = let_in;
+    match sign_in {
+        None => {}
+        Some(SignIn::Also) => {
+            handlers = handlers.into_iter().map(Handler::signed_in).collect();
+        }
+        Some(SignIn::Instead) => {
+            let backend = Answer::Backend { person: None };
+            handlers.push(Handler::rest(backend.signed_in()));
+        }
+    }
+    handlers
 }
 
 /// The same where it counts in some networks only.

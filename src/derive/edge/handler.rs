@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::people::Device;
+use super::policies::Mark;
 use crate::model::{Methods, Name, Origin, PathPattern, PublicPath};
 
 /// Some visitors, and what they get.
@@ -58,10 +59,10 @@ pub(crate) enum Condition {
         path: PathPattern,
         uri_pattern: String,
     },
-    /// All policies grant it, perhaps only as it was sent; and they have such a certificate.
+    /// All policies have said one of these of it; and they have such a certificate.
     Granted {
         certificate: Option<Box<Condition>>,
-        as_sent: bool,
+        marks: &'static [Mark],
         /// Their variables.
         policies: Vec<String>,
     },
@@ -124,8 +125,20 @@ pub(crate) enum Answer {
     Page {
         page: Cow<'static, str>,
     },
+    /// The same for who signs in, or has: the others are sent to do so.
+    SignIn {
+        then: Box<Answer>,
+    },
     /// Status 403, with the page that goes with it.
     Refusal,
+}
+
+impl Answer {
+    pub(super) fn signed_in(self) -> Answer {
+        Answer::SignIn {
+            then: Box::new(self),
+        }
+    }
 }
 
 impl Handler {
@@ -163,7 +176,16 @@ impl Handler {
     pub(crate) fn is_let_in(&self) -> bool {
         match self.answer {
             Answer::Backend { .. } | Answer::BackendTold { .. } | Answer::BackendAsSent => true,
+            Answer::SignIn { .. } => true,
             Answer::Page { .. } | Answer::Refusal => false,
+        }
+    }
+
+    /// The same for who signs in besides.
+    pub(super) fn signed_in(self) -> Handler {
+        Handler {
+            answer: self.answer.signed_in(),
+            ..self
         }
     }
 

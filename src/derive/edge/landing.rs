@@ -11,7 +11,9 @@ use super::handler::{Answer, Condition, Handler};
 use super::people::Device;
 use super::site::{ErrorPages, PageKind};
 use super::tls::SiteTls;
-use crate::model::{Access, CertificateMode, DeviceId, Domain, Edge, Homelab, Name, Service};
+use crate::model::{
+    Access, CertificateMode, DeviceId, Domain, Edge, Homelab, Name, Service, SignIn,
+};
 
 /// The landing page's site: each visitor is shown another page.
 #[derive(Debug, Serialize)]
@@ -80,8 +82,10 @@ impl Landing {
             handlers: by_certificate.chain(lan).chain([rest]).collect(),
         };
         let home = if is_shown_at_home {
-            links(&homelab.edge, services, |access| {
-                access.is_open_at_home() || *access == Access::Everyone
+            links(&homelab.edge, services, |service| {
+                let access = &service.access;
+                let signs_in = service.sign_in == Some(SignIn::Instead);
+                access.is_open_at_home() || *access == Access::Everyone || signs_in
             })
         } else {
             Vec::new()
@@ -184,10 +188,10 @@ fn links_of(homelab: &Homelab, device: &DeviceId) -> Vec<Link> {
 fn links<'h>(
     edge: &Edge,
     services: impl Iterator<Item = &'h Service>,
-    is_shown: impl Fn(&Access) -> bool,
+    is_shown: impl Fn(&Service) -> bool,
 ) -> Vec<Link> {
     services
-        .filter(|service| is_shown(&service.access))
+        .filter(|service| is_shown(service))
         .filter_map(|service| {
             Some(Link {
                 title: service.title.clone(),

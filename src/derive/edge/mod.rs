@@ -22,9 +22,10 @@ use serde::Serialize;
 
 pub(super) use audience::Audience;
 pub(super) use extras::{AdminEndpoint, Extras};
-pub(super) use handler::{Condition, Matcher, Public};
+pub(super) use handler::{Answer, Condition, Matcher, Public};
 pub(crate) use landing::{Landing, LandingPages, Link};
 pub(super) use people::{Device, Person};
+pub(super) use policies::Mark;
 pub(super) use site::{Guard, PathSite, Site};
 
 use audience::Audiences;
@@ -36,7 +37,8 @@ use tls::{Snippets, Tls};
 
 use crate::lock::{Issued, Lock};
 use crate::model::{
-    Behind, CaddyVersion, Domain, Email, Forwarding, Homelab, SiteCertificates, holes_of,
+    Behind, CaddyVersion, Domain, Email, Forwarding, Gateway, Homelab, Service, SiteCertificates,
+    holes_of,
 };
 
 /// The whole edge, by the files that it stands in.
@@ -120,6 +122,8 @@ pub(crate) struct Sites {
     pub plain_paths: bool,
     /// Whether some site has to keep requests from climbing.
     pub no_climbing: bool,
+    /// Where visitors sign in, where some site asks for it.
+    pub gateway: Option<Gateway>,
     /// What the domain itself shows visitors.
     pub landing: Option<Landing>,
     /// The kinds of pages that some site refers to, sorted.
@@ -272,6 +276,10 @@ fn sites<'h>(
         retired: lock.map_or_else(Vec::new, |lock| retired(homelab, lock)),
         path_policies: sites.iter().any(|site| !site.policies.is_empty()),
         plain_paths: sites.iter().any(|site| site.plain_path),
+        gateway: settings
+            .gateway
+            .clone()
+            .filter(|_| services().any(Service::takes_sign_in)),
         no_climbing: services().any(|service| service.backend.keeps_from_climbing()),
         page_kinds: page_kinds
             .chain(landing.iter().map(Landing::error_pages))

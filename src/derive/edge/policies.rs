@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::audience::Told;
-use super::entrance::{Entrances, Ways, plain_name, preflight};
+use super::entrance::{Entrances, Ways, plain_name, preflight, signing_in};
 use super::handler::{Answer, Condition, Handler, Matcher};
 use crate::model::{Opened, PathPattern, PathPolicy, Service, uri_pattern};
 
@@ -21,7 +21,7 @@ pub(crate) struct Policy {
     pub path: Option<PathPattern>,
     /// For a decoded path: whether some upstream could take it for one of the policy's.
     pub wide_pattern: Option<String>,
-    /// What grants a request, what does so as it was sent first: the last that matches counts.
+    /// What grants a request, what does so on a condition first: the last that matches counts.
     pub grants: Vec<Granting>,
 }
 
@@ -37,6 +37,8 @@ pub(crate) struct Granting {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Mark {
+    /// It is granted to who signs in.
+    SignIn,
     /// What was granted depends on the method: nothing may be taken for another one.
     AsSent,
     Granted,
@@ -54,6 +56,7 @@ impl Entrances<'_> {
         for (number, (path, places)) in (1..).zip(std::iter::zip(&service.paths, &ways.paths)) {
             let mut handlers = self.by_grants(&path.grants, places, Told::Nothing);
             handlers.extend(path.networks.iter().map(|network| self.network(network)));
+            let mut handlers = signing_in(path.sign_in, handlers);
             handlers.extend(path.everyone.as_ref().map(everyone));
             handlers.extend(preflight(&service.preflight));
             let variable = format!("path{number}");
@@ -67,34 +70,60 @@ impl Entrances<'_> {
         let variables: Vec<String> = { policies.iter() }
             .map(|policy| policy.variable.clone())
             .collect();
-        let all = |certificate| Condition::Granted {
+        let of = |certificate, marks| Condition::Granted {
             certificate,
-            as_sent: false,
+            marks,
             policies: variables.clone(),
         };
-        let mut handlers = Vec::new();
-        for told in { ways.told.iter() }.flat_map(|place| self.by_audience(*place, Told::Who)) {
-            handlers.push(Handler {
-                matcher: told.matcher.map(|matcher| Matcher {
-                    name: format!("grant-{}", plain_name(&matcher.name)).into(),
-                    condition: all(Some(Box::new(matcher.condition.marked()))),
-                }),
-                ..told
-            });
+        let backend = || Answer::Backend { person: None };
+        let as_sent = || Answer::BackendAsSent;
+        let has = |mark| {
+            let mut grants = policies.iter().flat_map(|policy| &policy.grants);
+            grants.any(|grant| grant.mark == mark)
+        };
+        let mut handlers = self.told_of(ways, "grant", |certificate| {
+            of(Some(certificate), &[Mark::Granted])
+        });
+        handlers.push(Handler::of(
+            "grant-all",
+            of(None, &[Mark::Granted]),
+            backend(),
+        ));
+        if has(Mark::AsSent) {
+            let condition = of(None, &[Mark::Granted, Mark::AsSent]);
+            handlers.push(Handler::of("grant-as-sent", condition, as_sent()));
         }
-        let answer = Answer::Backend { person: None };
-        handlers.push(Handler::of("grant-all", all(None), answer));
-        let mut grants = policies.iter().flat_map(|policy| &policy.grants);
-        if grants.any(|grant| grant.mark == Mark::AsSent) {
-            let condition = Condition::Granted {
-                certificate: None,
-                as_sent: true,
-                policies: variables,
-            };
-            let as_sent = Handler::of("grant-as-sent", condition, Answer::BackendAsSent);
-            handlers.push(as_sent);
+        if has(Mark::SignIn) {
+            let marks = &[Mark::Granted, Mark::SignIn];
+            let told = self.told_of(ways, "sign-in", |certificate| of(Some(certificate), marks));
+            handlers.extend(told.into_iter().map(Handler::signed_in));
+            let all = Handler::of("sign-in-all", of(None, marks), backend());
+            handlers.push(all.signed_in());
+        }
+        if has(Mark::SignIn) && has(Mark::AsSent) {
+            let condition = of(None, &[Mark::Granted, Mark::AsSent, Mark::SignIn]);
+            let all = Handler::of("sign-in-as-sent", condition, as_sent());
+            handlers.push(all.signed_in());
         }
         handlers
+    }
+
+    /// For whoever upstreams are told of, where paths have policies.
+    fn told_of(
+        &self,
+        ways: &Ways,
+        names: &str,
+        condition: impl Fn(Box<Condition>) -> Condition,
+    ) -> Vec<Handler> {
+        let told = { ways.told.iter() }.flat_map(|place| self.by_audience(*place, Told::Who));
+        let told = told.map(|told| Handler {
+            matcher: told.matcher.map(|matcher| Matcher {
+                name: format!("{names}-{}", plain_name(&matcher.name)).into(),
+                condition: condition(Box::new(matcher.condition.marked())),
+            }),
+            ..told
+        });
+        told.collect()
     }
 }
 
@@ -102,6 +131,7 @@ fn policy(variable: String, path: Option<&PathPattern>, handlers: Vec<Handler>) 
     let granting = |handler: Handler| {
         let mark = match handler.answer {
             Answer::BackendAsSent => Mark::AsSent,
+            Answer::SignIn { .. } => Mark::SignIn,
             _ => Mark::Granted,
         };
         let matcher = handler.matcher.map(|matcher| Matcher {

@@ -12,7 +12,7 @@ use super::policies::Policy;
 use super::tls::SiteTls;
 use crate::model::{
     Access, Backend, ByteSize, CertificateMode, Grant, Header, Host, Name, Network, Opened,
-    PathPattern, Raw, Service,
+    PathPattern, Raw, Service, SignIn,
 };
 
 /// One service's site.
@@ -37,6 +37,10 @@ pub(crate) struct Site {
     pub identity: bool,
     /// The audiences whose lists stand apart and are looked into before anything else, by their places.
     pub apart: Vec<usize>,
+    /// Who may sign in, or has to, but for what paths say.
+    pub sign_in: Option<SignIn>,
+    /// Whether the gateway's own paths are looked at before the policies of paths.
+    pub sign_in_own: bool,
     /// The policies that all have to grant a request; none where no path has one of its own.
     pub policies: Vec<Policy>,
     /// The paths with policies of their own, as they are exposed.
@@ -76,6 +80,8 @@ pub(crate) struct PathSite {
     pub networks: Vec<String>,
     /// Whether everyone is let in, by the methods that there are, or by all where there are none.
     pub everyone: Option<Vec<Cow<'static, str>>>,
+    /// Who may sign in, or has to.
+    pub sign_in: Option<SignIn>,
 }
 
 /// Which headers are kept from an upstream, by the name of the snippet that removes them.
@@ -123,7 +129,7 @@ impl Site {
             policies = entrances.policies(service, ways);
             entrances.granted(&policies, ways)
         };
-        if !service.paths.is_empty() || *access != Access::Everyone {
+        if handlers.last().is_none_or(|last| last.matcher.is_some()) {
             handlers.push(Handler::rest(Answer::Refusal));
         }
         let unconfined = access
@@ -141,6 +147,11 @@ impl Site {
             audience: unconfined.and(ways.base.first().copied().flatten()),
             admitted: admitted(access.grants(), &ways.base),
             identity: service.identity,
+            sign_in: service.sign_in,
+            sign_in_own: { entrances.homelab.edge.gateway.iter() }
+                .any(|gateway| !gateway.own.is_empty())
+                && !policies.is_empty()
+                && service.takes_sign_in(),
             apart: apart(&policies, &handlers),
             plain_path: !access.public().is_empty() || !policies.is_empty(),
             paths: std::iter::zip(&service.paths, &ways.paths)
@@ -152,6 +163,7 @@ impl Site {
                         Opened::ByAll => Vec::new(),
                         Opened::By(methods) => methods.as_slice().to_vec(),
                     }),
+                    sign_in: path.sign_in,
                 })
                 .collect(),
             policies,
@@ -210,6 +222,7 @@ impl PageKind {
             (Some(_), _) if at_home => PageKind::CertificateOrHome,
             (Some(_), _) => PageKind::Certificate,
             (None, Access::Everyone) if service.paths.is_empty() => PageKind::Everyone,
+            (None, _) if service.is_nobody_refused() => PageKind::Everyone,
             (None, _) if at_home => PageKind::Home,
             (None, _) => PageKind::Elsewhere,
         }

@@ -4,6 +4,7 @@ use super::super::configuration::{Expression, Handler, Matcher, Pattern};
 use super::super::place::Found;
 use super::super::reach::{CERTIFICATE, bare, refuses};
 use super::super::subject::{Polarity, Section, Stand, Subject};
+use super::upstreams::is_named_by;
 use super::ways;
 use crate::model::CaddyVersion;
 
@@ -260,9 +261,14 @@ pub(in crate::lint) fn believed_header(subject: &Subject<'_>) -> Vec<Found> {
             }
             _ => return None,
         };
-        let name = names
-            .into_iter()
-            .find(|name| BELIEVED.contains(&name.to_ascii_lowercase().as_str()))?;
+        let is_believed = |name: &&str| BELIEVED.contains(&name.to_ascii_lowercase().as_str());
+        let is_replaced = |name: &&str| {
+            stand
+                .replaced_before()
+                .any(|other| is_named_by(name, other))
+        };
+        let mut names = names.into_iter().filter(is_believed);
+        let name = names.find(|name| !is_replaced(name))?;
         let counts = match polarity {
             Polarity::Met => ways::leads_somewhere(stand),
             Polarity::NotMet => refuses_here(stand),

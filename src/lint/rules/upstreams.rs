@@ -158,7 +158,7 @@ fn removes(proxy: &Proxy, name: &str) -> bool {
 }
 
 /// Whether a name is the one that is written, which may begin or end in `*`.
-fn is_named_by(name: &str, pattern: &str) -> bool {
+pub(super) fn is_named_by(name: &str, pattern: &str) -> bool {
     let (name, pattern) = (name.to_ascii_lowercase(), pattern.to_ascii_lowercase());
     match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
         (Some(_), Some(_)) => name.contains(pattern.trim_matches('*')),
