@@ -10,6 +10,7 @@
 //! | `described` | what Caddy makes of a Caddyfile, as text |
 //! | `policy` | the same home as a table written by hand: what each visitor is to get |
 //! | `generated` | declarations that a machine made up, and what each is to come to |
+//! | `lemonldap` | a real gateway, with its portal, its users and its sessions |
 //! | `wire` | requests that no well-behaved client sends |
 //! | the others | one subject each |
 
@@ -59,6 +60,8 @@ mod identity;
 mod kinds;
 #[path = "edge/lan.rs"]
 mod lan;
+#[path = "edge/lemonldap.rs"]
+mod lemonldap;
 #[path = "edge/lives.rs"]
 mod lives;
 #[path = "edge/matrix.rs"]
@@ -95,6 +98,10 @@ mod scale;
 mod sessions;
 #[path = "edge/sign_in.rs"]
 mod sign_in;
+#[path = "edge/sign_in_attacks.rs"]
+mod sign_in_attacks;
+#[path = "edge/sign_in_real.rs"]
+mod sign_in_real;
 #[path = "edge/synapse.rs"]
 mod synapse;
 #[path = "edge/upgrades.rs"]

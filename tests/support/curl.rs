@@ -95,6 +95,18 @@ impl Curl {
         self.option("data-raw", content).http1()
     }
 
+    /// Sends the cookies that are kept there, and keeps there those that come, as a browser would.
+    pub fn jar(self, file: &Path) -> Self {
+        self.option("cookie", text(file))
+            .option("cookie-jar", text(file))
+    }
+
+    /// Sends a form with this field, and with those of other calls.
+    pub fn field(self, name: &str, value: &str) -> Self {
+        self.option("data-urlencode", format!("{name}={value}"))
+            .http1()
+    }
+
     /// HTTP/1.1; otherwise HTTP/2 where the server has it.
     pub fn http1(self) -> Self {
         self.flag("http1.1")

@@ -10,13 +10,13 @@ use std::process::Command;
 use super::outcome::{self, Outcome};
 
 /// Where `tests/run` puts the tools that are not Debian packages.
-const INSTALLED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/test-tools/bin");
+const INSTALLED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/test-tools");
 
 /// The program of that name; panics where it is missing, so that no test passes without it.
 #[track_caller]
 pub fn tool(name: &str) -> PathBuf {
     let path = env::var_os("PATH").unwrap_or_default();
-    [PathBuf::from(INSTALLED)]
+    [installed("bin")]
         .into_iter()
         .chain(env::split_paths(&path))
         // Administrators' commands may lie outside a user's PATH.
@@ -24,6 +24,11 @@ pub fn tool(name: &str) -> PathBuf {
         .map(|directory| directory.join(name))
         .find(|candidate| is_program(candidate))
         .unwrap_or_else(|| panic!("`{name}` is missing. Run tests/run: it installs {name}."))
+}
+
+/// What `tests/run` has put there in one directory.
+pub fn installed(directory: &str) -> PathBuf {
+    Path::new(INSTALLED).join(directory)
 }
 
 /// A command for that tool, with nothing of the caller's environment but the PATH.
