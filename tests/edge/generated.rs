@@ -12,7 +12,9 @@
 //! | `expected`, `pages`, `steps` | what Caddy is to make of one |
 //! | `structure` | the generated ones, held against that |
 //! | `rich`, `estate` | a rich one, running |
+//! | `granted`, `readings` | what policies make of a request, and what upstreams may take it for |
 //! | `answers`, `visits` | what each visitor is to get there, and gets |
+//! | `drawn` | services whose policies are made up, before upstreams that read paths each in their own way |
 //! | `exposure` | the report, held against the same Caddy |
 //! | `weakened` | templates that are less than ours, which the others notice |
 
@@ -20,18 +22,24 @@
 mod answers;
 #[path = "generated/declaration.rs"]
 mod declaration;
+#[path = "generated/drawn.rs"]
+mod drawn;
 #[path = "generated/estate.rs"]
 mod estate;
 #[path = "generated/expected.rs"]
 mod expected;
 #[path = "generated/exposure.rs"]
 mod exposure;
+#[path = "generated/granted.rs"]
+mod granted;
 #[path = "generated/known.rs"]
 mod known;
 #[path = "generated/pages.rs"]
 mod pages;
 #[path = "generated/reading.rs"]
 mod reading;
+#[path = "generated/readings.rs"]
+mod readings;
 #[path = "generated/rich.rs"]
 mod rich;
 #[path = "generated/steps.rs"]

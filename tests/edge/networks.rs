@@ -202,6 +202,59 @@ fn networks_devices_and_questions_count_on_the_new_caddy() {
     holds(Version::New);
 }
 
+/// A path that is open for some methods changes nothing for the same methods elsewhere: the upstream is told who came and what it is told
+/// of all, and websockets go on.
+#[test]
+fn what_is_open_by_its_method_changes_nothing_elsewhere() {
+    let upstream = Upstream::start("it");
+    let house = House::new(&format!(
+        r#"
+        domain "home.example.com"
+        edge {{ caddy "2.6"; }}
+        person "alice" {{ device "laptop" platform="linux"; }}
+        service "below" {{
+            upstream "http://{}"
+            allow "alice"
+            path "/hook/*" {{ open "everyone" methods="GET POST"; }}
+            preflight "https://app.home.example.com"
+            identity
+            request-header "X-Tenant" "home"
+        }}
+        "#,
+        upstream.address()
+    ));
+    for version in Version::ALL {
+        let caddy = house.serve(version);
+        for (method, path, told) in [
+            ("GET", "/", true),
+            ("POST", "/", true),
+            ("POST", "/HOOKS", true),
+            ("OPTIONS", "/x", true),
+            ("POST", "/hook/x", false),
+        ] {
+            let visit = caddy.visit("below.home.example.com", path);
+            let visit = visit.method(method).http1();
+            let visit = { visit.header("Upgrade", "websocket") }
+                .header("Connection", "Upgrade")
+                .header("Origin", "https://app.home.example.com")
+                .header("Access-Control-Request-Method", "PUT");
+            let arrival = house.bundle("alice", "laptop").shown(visit).run().arrival();
+            for (name, value) in [
+                ("Remote-User", "alice"),
+                ("X-Tenant", "home"),
+                ("Upgrade", "websocket"),
+            ] {
+                let expected = Vec::from_iter(told.then_some(value));
+                assert_eq!(
+                    arrival.header(name),
+                    expected,
+                    "{version:?} {method} {path}: {arrival:?}"
+                );
+            }
+        }
+    }
+}
+
 /// Wherever the LAN is named, the report says what it is.
 #[test]
 fn the_report_says_what_the_lan_is() {

@@ -4,7 +4,7 @@
 //! nginx and Caddy, which is Go's, by the one of their own.
 
 #[path = "readers/servers.rs"]
-mod servers;
+pub mod servers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ struct Read {
 }
 
 /// What targets are put together of: names that have a policy, and how somebody could spell what stands between them.
-const PIECES: [&str; 64] = [
+pub const PIECES: [&str; 64] = [
     "/",
     "/",
     "/",
@@ -90,7 +90,7 @@ const PIECES: [&str; 64] = [
 ];
 
 /// Paths that some reader or other has taken for another one.
-const KNOWN: [&str; 28] = [
+pub const KNOWN: [&str; 28] = [
     "/share/..;/admin/x",
     "/share/%2e%2e/admin/x",
     "/share/..%2fadmin/x",
@@ -122,7 +122,7 @@ const KNOWN: [&str; 28] = [
 ];
 
 /// Plain ones, which pass.
-const PLAIN: [&str; 9] = [
+pub const PLAIN: [&str; 9] = [
     "/share/x",
     "/share/My%20Photos/IMG%201.jpg",
     "/share/%C3%BC/%e2%82%ac.txt",
@@ -138,7 +138,7 @@ const PLAIN: [&str; 9] = [
 const MADE_UP: usize = 2000;
 
 /// The targets, the same in every run.
-fn targets() -> Vec<String> {
+pub fn targets() -> Vec<String> {
     let mut random = Random(13);
     let mut targets: Vec<String> = KNOWN
         .iter()
@@ -252,7 +252,7 @@ fn no_upstream_answers_for_what_is_not_public_behind_the_new_caddy() {
 }
 
 /// Paths that no upstream takes for another one, though they look strange.
-const APART: [&str; 14] = [
+pub const APART: [&str; 14] = [
     "/",
     "/x",
     "/x/admin",
@@ -270,7 +270,7 @@ const APART: [&str; 14] = [
 ];
 
 /// What is plainly below `/admin/`, and what some upstream could take for it.
-const ADMIN: [&str; 28] = [
+pub const ADMIN: [&str; 28] = [
     "/admin/x",
     "/admin/",
     "/admin",

@@ -3,8 +3,10 @@
 
 use std::fmt;
 
-use super::declaration::{Access, Backend, Declaration, Service};
-use super::estate::{Estate, FILE, Shows, Visitor};
+use super::declaration::{Backend, Declaration, Service};
+use super::estate::{Estate, FILE, Place, Shows, Visitor};
+use super::granted::{Asker, Grant, Request, Verdict, granted, is_named, verdict};
+use super::pages::ELSEWHERE;
 use crate::wire::Exchange;
 
 /// What comes of a request.
@@ -24,12 +26,37 @@ pub enum Answer {
     Redirect(u16, String),
     File,
     Nothing(u16),
+    /// One of these.
+    Either(Box<[Answer; 2]>),
 }
+
+/// Who comes, and from where.
+pub type Visit<'v> = (&'v Visitor, &'v Place);
 
 /// A request that is tried.
 pub struct Try {
     pub method: &'static str,
     pub target: String,
+    /// Beside those that every request has.
+    pub headers: &'static [(&'static str, &'static str)],
+}
+
+impl Try {
+    pub fn new(method: &'static str, target: impl Into<String>) -> Self {
+        Self {
+            method,
+            target: target.into(),
+            headers: &[],
+        }
+    }
+
+    pub fn request(&self) -> Request<'_> {
+        Request {
+            method: self.method,
+            target: &self.target,
+            headers: self.headers,
+        }
+    }
 }
 
 /// A host of the estate, and its service; none is the landing page's.
@@ -48,11 +75,11 @@ pub fn sites(declared: &Declaration) -> Vec<Site<'_>> {
     sites
 }
 
-/// What a visitor is to get.
+/// What a visitor from there is to get.
 pub fn expected(
     estate: &Estate,
     (host, service): &Site,
-    visitor: &Visitor,
+    (visitor, place): Visit,
     attempt: &Try,
 ) -> Answer {
     let declared = &estate.declared;
@@ -66,111 +93,64 @@ pub fn expected(
         }
         _ => {}
     }
-    let person = match &visitor.shows {
-        Shows::Device(person) if asks != "nothing" => Some(person),
-        _ => None,
-    };
+    let device = visitor.device(declared).filter(|_| asks != "nothing");
     let Some(service) = service else {
         let home = declared.services.iter().any(Service::opens_at_home);
-        let shown = person.is_some() || estate.at_home && home;
+        let shown = device.is_some() || place.networks.contains(&"lan") && home;
         return if shown {
             page(200, "Your services", attempt)
         } else {
-            refused(asks, home, visitor, attempt)
+            refused(asks, (true, home), visitor, attempt)
         };
     };
-    let mine = declared
-        .allowed(service)
-        .into_iter()
-        .find(|allowed| Some(&allowed.name) == person);
-    let public = || {
-        service.public().iter().any(|(path, methods)| {
-            methods.contains(attempt.method) && covers(path, &attempt.target)
-        })
+    let asker = Asker {
+        device,
+        networks: place.networks,
     };
-    let open =
-        matches!(service.access, Access::Everyone) || estate.at_home && service.opens_at_home();
-    let gets_in = mine.is_some() || open || public();
-    if !gets_in {
-        return refused(asks, service.opens_at_home(), visitor, attempt);
+    let at_home = service.opens_at_home() || service.opens_below_at_home();
+    let certificate = asks != "nothing";
+    let refused = || refused(asks, (certificate, at_home), visitor, attempt);
+    let verdict = verdict(declared, service, &asker, &attempt.request());
+    if verdict == Verdict::Out {
+        return refused();
     }
-    let identity = matches!(service.access, Access::Certificate { identity: true, .. });
-    let identity = mine
-        .filter(|_| identity)
-        .map(|person| declared.identity(person));
+    let told_of = device.map(|(person, _)| person).filter(|person| {
+        if service.paths.is_empty() {
+            asker.has_certificate(declared, service.allow())
+        } else {
+            let granted = granted(declared, service, &asker, &attempt.request());
+            granted == Some(Grant::Whole) && is_named(declared, service, person)
+        }
+    });
+    let told_of = told_of.filter(|_| service.identity());
+    let identity = told_of.map(|person| declared.identity(person));
     let mut told = vec![
         ("Host", host.clone()),
-        ("X-Forwarded-For", "127.0.0.1".to_owned()),
+        ("X-Forwarded-For", place.address.to_owned()),
     ];
     told.extend(identity.into_iter().flatten());
     let told = told
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value));
-    answered(service, attempt, told.collect())
-}
-
-/// Whether a public path is what a target means to everybody.
-fn covers(path: &str, target: &str) -> bool {
-    let sent = target.split('?').next().unwrap_or_default();
-    let Some((begin, end)) = path.split_once('*') else {
-        return sent == path;
-    };
-    let rest = sent.strip_prefix(begin);
-    let Some(rest) = rest.and_then(|rest| rest.strip_suffix(end)) else {
-        return false;
-    };
-    match (begin.ends_with('/'), end) {
-        (true, "") => {
-            rest.is_empty()
-                || rest
-                    .strip_suffix('/')
-                    .unwrap_or(rest)
-                    .split('/')
-                    .all(is_plain)
-        }
-        (false, "") => is_plain(&format!("x{rest}")),
-        (true, _) => is_plain(rest) && !rest.contains(';'),
-        (false, _) => is_plain(&format!("x{rest}")) && !rest.contains(';'),
+    let answer = answered(service, attempt, told.collect());
+    match verdict {
+        Verdict::Either => Answer::Either(Box::new([answer, refused()])),
+        _ => answer,
     }
-}
-
-/// Whether everybody reads a segment alike: it is text, as what it says, and what is left of it is neither `.` nor `..`.
-fn is_plain(segment: &str) -> bool {
-    let bytes = segment.as_bytes();
-    let (mut decoded, mut at) = (Vec::new(), 0);
-    while at < bytes.len() {
-        match bytes[at] {
-            b'%' => {
-                let digits = segment.get(at + 1..at + 3);
-                let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-                match byte {
-                    Some(byte) if !b"#%./;?\\".contains(&byte) => decoded.push(byte),
-                    _ => return false,
-                }
-                at += 3;
-            }
-            byte if byte.is_ascii_alphanumeric() || b"._~!$&'()*+,;=:@-".contains(&byte) => {
-                decoded.push(byte);
-                at += 1;
-            }
-            _ => return false,
-        }
-    }
-    let Ok(text) = String::from_utf8(decoded) else {
-        return false;
-    };
-    let first = text.trim_start_matches([' ', '+']).chars().next();
-    !text.contains(char::is_control)
-        && !text.contains(['\u{ff0f}', '\u{ff3c}', '\u{ff05}'])
-        && first.is_some_and(|first| !first.is_whitespace() && !".;\u{ff0e}".contains(first))
 }
 
 fn page(status: u16, title: &str, attempt: &Try) -> Answer {
     Answer::Page(status, (attempt.method != "HEAD").then(|| title.to_owned()))
 }
 
-fn refused(asks: &str, home: bool, visitor: &Visitor, attempt: &Try) -> Answer {
+fn refused(
+    asks: &str,
+    (certificate, home): (bool, bool),
+    visitor: &Visitor,
+    attempt: &Try,
+) -> Answer {
     let title = match (asks, &visitor.shows) {
+        _ if !certificate && !home => ELSEWHERE,
         ("nothing", _) => "This opens at home only",
         (_, Shows::Retired) => "This certificate is no longer let in",
         (_, Shows::Device(_)) => "You may not use this",
@@ -340,12 +320,17 @@ impl Answer {
             }
             // Caddy 2.6 takes every method for reading where there is a file.
             (Self::File, Self::Nothing(405)) => true,
+            (answer, Self::Either(any)) => any.iter().any(|one| answer.is(one)),
             _ => self == expected,
         }
     }
 
     pub fn lets_in(&self) -> bool {
-        !matches!(self, Self::NoConnection | Self::Page(403, _))
+        match self {
+            Self::NoConnection | Self::Page(403, _) => false,
+            Self::Either(any) => any.iter().any(Self::lets_in),
+            _ => true,
+        }
     }
 }
 
@@ -365,6 +350,7 @@ impl fmt::Debug for Answer {
             Self::Redirect(status, place) => write!(f, "{status} to {place}"),
             Self::File => write!(f, "200 the file"),
             Self::Nothing(status) => write!(f, "{status}"),
+            Self::Either(any) => write!(f, "{:?} or {:?}", any[0], any[1]),
         }
     }
 }

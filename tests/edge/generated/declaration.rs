@@ -7,6 +7,8 @@ pub struct Declaration {
     pub people: Vec<Person>,
     /// Names and members.
     pub groups: Vec<(String, Vec<String>)>,
+    /// Names and ranges, beside the LAN.
+    pub networks: Vec<(&'static str, Vec<&'static str>)>,
     pub services: Vec<Service>,
 }
 
@@ -60,6 +62,9 @@ pub struct Service {
     pub app: Option<&'static App>,
     pub backend: Backend,
     pub access: Access,
+    pub paths: Vec<PathPolicy>,
+    /// Origins of pages that may ask what they may send.
+    pub preflight: Vec<&'static str>,
     /// As written, and in bytes.
     pub max_body: Option<(&'static str, u64)>,
     pub header_underscores: bool,
@@ -70,15 +75,45 @@ pub struct Service {
 #[derive(Clone, Debug)]
 pub enum Access {
     Everyone,
-    Lan(Openings),
+    /// Whoever is in one of these networks, and nobody else.
+    Networks {
+        open: Vec<&'static str>,
+        openings: Openings,
+    },
     Certificate {
-        allow: Vec<String>,
-        lan: bool,
+        allow: Vec<Allow>,
+        /// Networks that need none.
+        open: Vec<&'static str>,
         openings: Openings,
         /// `certificate "asked"` or `"required"`.
         asked: Option<bool>,
         identity: bool,
     },
+}
+
+/// One line of `allow`.
+#[derive(Clone, Debug)]
+pub struct Allow {
+    /// People, groups and single devices.
+    pub names: Vec<String>,
+    pub from: Option<&'static str>,
+}
+
+/// Another policy for a path.
+#[derive(Clone, Debug)]
+pub struct PathPolicy {
+    pub path: &'static str,
+    pub allow: Vec<Allow>,
+    pub open: Open,
+}
+
+/// To whom a path with a policy of its own is open.
+#[derive(Clone, Debug)]
+pub enum Open {
+    Nobody,
+    Networks(Vec<&'static str>),
+    /// Everyone, by all methods or by these.
+    Everyone(Option<&'static Methods>),
 }
 
 /// What everyone may reach of a service that not everyone may.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use super::build;
-use super::declaration::Declaration;
+use super::declaration::{Declaration, Person};
 use super::rich::declared;
 use crate::family::{Upstreams, bundle, stranger};
 use crate::support::caddy::{Caddy, Ports, Version, rewrite};
@@ -21,9 +21,34 @@ pub struct Estate {
     front: TlsFront,
     _files: TempDir,
     pub visitors: Vec<Visitor>,
-    /// Whether visitors are at home.
-    pub at_home: bool,
 }
+
+/// From where somebody comes.
+#[derive(Debug)]
+pub struct Place {
+    /// Those of the declaration's networks that it lies in.
+    pub networks: &'static [&'static str],
+    /// An address of this machine.
+    pub address: &'static str,
+}
+
+/// What counts as the LAN and as the office.
+pub const LAN: &str = "127.0.6.0/24";
+pub const OFFICE: &str = "127.0.7.0/24";
+
+pub const AWAY: Place = Place {
+    networks: &[],
+    address: "127.0.0.1",
+};
+pub const AT_HOME: Place = Place {
+    networks: &["lan"],
+    address: "127.0.6.9",
+};
+pub const IN_OFFICE: Place = Place {
+    networks: &["office"],
+    address: "127.0.7.9",
+};
+pub const PLACES: [&Place; 3] = [&AWAY, &AT_HOME, &IN_OFFICE];
 
 /// Somebody who comes over and over.
 pub struct Visitor {
@@ -31,6 +56,18 @@ pub struct Visitor {
     pub name: String,
     pub shows: Shows,
     pub pem: Option<PathBuf>,
+}
+
+impl Visitor {
+    /// The person and the device whose valid certificate they show.
+    pub fn device<'v>(&'v self, declared: &'v Declaration) -> Option<(&'v Person, &'v str)> {
+        let Shows::Device(name) = &self.shows else {
+            return None;
+        };
+        let person = declared.people.iter().find(|person| person.name == *name);
+        let (_, device) = self.name.split_once('/').expect("a device has a person");
+        Some((person.expect("it is declared"), device))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +82,7 @@ pub enum Shows {
 }
 
 /// Where the services' upstreams are, as declared; of TLS, the first.
-const ADDRESSES: [&str; 11] = [
+const ADDRESSES: [&str; 14] = [
     "127.0.0.1:1002",
     "127.0.0.1:1001",
     "127.0.0.1:1003",
@@ -57,6 +94,9 @@ const ADDRESSES: [&str; 11] = [
     "127.0.0.1:1009",
     "127.0.0.1:1010",
     "127.0.0.1:1011",
+    "127.0.0.1:1012",
+    "127.0.0.1:1013",
+    "127.0.0.1:1014",
 ];
 
 /// What the directory of the service with files holds.
@@ -64,7 +104,7 @@ pub const FILE: (&str, &str) = ("/page.txt", "a page of the manual");
 
 impl Estate {
     /// The home, built, and rebuilt without a device that is lost.
-    pub fn new(at_home: bool) -> Self {
+    pub fn new() -> Self {
         let lab = Lab::new();
         // Not within the lab, whose path has a dot before a name: Caddy would hide all of it.
         let files = tempfile::Builder::new()
@@ -74,10 +114,7 @@ impl Estate {
         for (name, text) in [("page.txt", FILE.1), (".secret", "hidden")] {
             std::fs::write(files.path().join(name), text).expect("it is new");
         }
-        let declared = declared(
-            at_home,
-            files.path().to_str().expect("a test's paths are UTF-8"),
-        );
+        let declared = declared(files.path().to_str().expect("a test's paths are UTF-8"));
         build(&lab, &declared.kdl_before()).expect("it is valid");
         let pem = |person: &str, device: &str| Some(bundle(&lab, person, device).pem(&lab.home()));
         let visitor = |name: &str, shows, pem| Visitor {
@@ -113,7 +150,6 @@ impl Estate {
             front,
             _files: files,
             visitors,
-            at_home,
         }
     }
 

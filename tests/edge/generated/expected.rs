@@ -9,6 +9,7 @@ use super::declaration::{
     Access, Backend, Certificates, Declaration, Person, Scheme, Service, Trust, Upstreams,
 };
 use super::pages::{landing, pages};
+use super::reading::Counted;
 use super::steps::{Step, line, ordered, print};
 use crate::described::Meaning;
 use crate::headers::removed;
@@ -94,8 +95,8 @@ fn site(declared: &Declaration, service: &Service) -> String {
     let pages = pages(
         declared,
         asks != "nothing",
-        service.opens_at_home(),
-        matches!(service.access, Access::Everyone),
+        service.opens_at_home() || service.opens_below_at_home(),
+        matches!(service.access, Access::Everyone) && service.paths.is_empty(),
     );
     written(&hosts, asks, &steps, &pages)
 }
@@ -182,26 +183,61 @@ fn policy(declared: &Declaration, service: &Service) -> Step {
         routes.push((None, answer(&[], None)));
         return Step::First(routes);
     }
-    let people = declared
-        .allowed(service)
-        .into_iter()
-        .filter(|person| !person.devices.is_empty());
-    let people: Vec<&Person> = people.collect();
-    if let Access::Certificate { identity: true, .. } = service.access {
-        for person in people {
-            routes.push((Some(certificate_of(&[person])), answer(&[], Some(person))));
+    for counted in declared.counted(service.allow()) {
+        for (condition, person) in certificates(&counted, service.identity()) {
+            let condition = match &counted.from[..] {
+                [] => condition,
+                from => format!("{}, {condition}", declared.within(from)),
+            };
+            routes.push((Some(condition), answer(&[], person)));
         }
-    } else if !people.is_empty() {
-        routes.push((Some(certificate_of(&people)), answer(&[], None)));
     }
-    if service.opens_at_home() {
-        routes.push((Some(declared.at_home()), answer(&[], None)));
+    for network in service.open() {
+        routes.push((Some(declared.within(&[network])), answer(&[], None)));
     }
     for condition in public(service) {
         routes.push((Some(condition), answer(&AS_SENT, None)));
     }
+    if !service.preflight.is_empty() {
+        routes.push((Some(asked_by_pages(service)), answer(&AS_SENT, None)));
+    }
     routes.push((None, vec![line("error 403")]));
     Step::First(routes)
+}
+
+/// The conditions of certificates that count together, each with the person of whom the upstream is told.
+fn certificates<'d>(counted: &Counted<'d>, identity: bool) -> Vec<(String, Option<&'d Person>)> {
+    let all = || {
+        counted
+            .people
+            .iter()
+            .filter(|person| !person.devices.is_empty())
+    };
+    let named = |devices: &[&(&Person, String)]| {
+        let names = devices
+            .iter()
+            .map(|(person, device)| format!("{}/{device}", person.name));
+        format!("certificate of {}", names.collect::<Vec<_>>().join(" "))
+    };
+    let devices: Vec<_> = counted.devices.iter().collect();
+    if !identity {
+        let people: Vec<&Person> = all().copied().collect();
+        let people = (!people.is_empty()).then(|| (certificate_of(&people), None));
+        let devices = (!devices.is_empty()).then(|| (named(&devices), None));
+        return people.into_iter().chain(devices).collect();
+    }
+    let people = all().map(|person| (certificate_of(&[person]), Some(*person)));
+    let of_one = devices.chunk_by(|one, other| one.0.name == other.0.name);
+    let devices = of_one.map(|own| (named(own), Some(own[0].0)));
+    people.chain(devices).collect()
+}
+
+/// The condition of a browser's question, which is asked without a certificate.
+fn asked_by_pages(service: &Service) -> String {
+    let mut origins = service.preflight.clone();
+    origins.sort_unstable();
+    let headers = json!({ "Access-Control-Request-Method": ["*"], "Origin": origins });
+    format!("header {headers}, method [\"OPTIONS\"]")
 }
 
 /// The conditions of public paths, those of the same methods in one.

@@ -75,7 +75,9 @@ fn links_of(declared: &Declaration, person: &Person) -> Vec<Link> {
         match service.access {
             Access::Everyone => Some(false),
             _ if allowed => Some(false),
-            _ => service.opens_at_home().then_some(true),
+            _ if service.opens_at_home() => Some(true),
+            // From such a network, without a certificate.
+            _ => (!service.open().is_empty()).then_some(false),
         }
     };
     let services = by_name(declared).into_iter();
@@ -92,6 +94,9 @@ fn landing_page(declared: &Declaration, links: &[Link]) -> Vec<Step> {
     }));
     steps
 }
+
+/// What is said where only some networks or methods get in.
+pub const ELSEWHERE: &str = "This does not open here";
 
 /// What a visitor is told who is not let in, or whose service does not answer.
 pub fn pages(declared: &Declaration, certificate: bool, home: bool, everyone: bool) -> Vec<Step> {
@@ -126,7 +131,8 @@ pub fn pages(declared: &Declaration, certificate: bool, home: bool, everyone: bo
     let last = match (certificate, home) {
         (true, true) => "This needs a certificate away from home",
         (true, false) => "This needs a certificate",
-        (false, _) => "This opens at home only",
+        (false, true) => "This opens at home only",
+        (false, false) => ELSEWHERE,
     };
     let mut unknown = page(declared, last);
     if certificate {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use super::declaration::{Access, Declaration, Openings, Person, Service};
+use super::declaration::{Access, Allow, Declaration, Open, Openings, Person, Service};
 
 /// What `private_ranges` stands for.
 const PRIVATE: [&str; 6] = [
@@ -31,23 +31,78 @@ impl Declaration {
         people
     }
 
-    /// Those that `allow` names, in the order of their names.
+    /// Those of whom some device is let in by certificate somewhere, in the order of their names.
     pub fn allowed(&self, service: &Service) -> Vec<&Person> {
-        let Access::Certificate { allow, .. } = &service.access else {
-            return Vec::new();
-        };
-        let in_group = |person: &Person| {
-            let groups = self
-                .groups
-                .iter()
-                .filter(|(group, _)| allow.contains(group));
-            groups
-                .into_iter()
-                .any(|(_, members)| members.contains(&person.name))
-        };
         let mut people = self.sorted();
-        people.retain(|person| allow.contains(&person.name) || in_group(person));
+        people.retain(|person| {
+            let mut lines = service.allow().iter();
+            lines.any(|line| {
+                let mut devices = person.devices.iter();
+                self.names(line, person) || devices.any(|device| line.has(person, device))
+            })
+        });
         people
+    }
+
+    /// Whether a line of `allow` is about all of a person's devices.
+    fn names(&self, line: &Allow, person: &Person) -> bool {
+        let mut groups = self.groups.iter();
+        line.names.contains(&person.name)
+            || groups.any(|(group, members)| {
+                line.names.contains(group) && members.contains(&person.name)
+            })
+    }
+
+    /// Whether one of these lines lets in a device that comes from these networks.
+    pub fn admits(&self, allow: &[Allow], whose: &Person, device: &str, from: &[&str]) -> bool {
+        allow.iter().any(|line| {
+            let is_there = line.from.is_none_or(|network| from.contains(&network));
+            is_there && (self.names(line, whose) || line.has(whose, device))
+        })
+    }
+
+    /// Lines of `allow`, those that count in the same networks together: first what counts everywhere, then the LAN.
+    pub fn counted(&self, allow: &[Allow]) -> Vec<Counted<'_>> {
+        let mut lines: BTreeMap<Option<(bool, &'static str)>, Vec<&Allow>> = BTreeMap::new();
+        for line in allow {
+            let network = line.from.map(|network| (network != "lan", network));
+            lines.entry(network).or_default().push(line);
+        }
+        let mut all: Vec<Counted> = Vec::new();
+        for (network, lines) in lines {
+            let from = network.map(|(_, name)| name);
+            let (mut people, mut devices) = (Vec::new(), Vec::new());
+            for person in self.sorted() {
+                if lines.iter().any(|line| self.names(line, person)) {
+                    people.push(person);
+                    continue;
+                }
+                let mut own = person.devices.clone();
+                own.retain(|device| lines.iter().any(|line| line.has(person, device)));
+                own.sort();
+                devices.extend(own.into_iter().map(|device| (person, device)));
+            }
+            let names = |counted: &Counted| -> (Vec<String>, Vec<String>) {
+                let of_device =
+                    |(person, device): &(&Person, String)| format!("{}/{device}", person.name);
+                let people = counted.people.iter().map(|person| person.name.clone());
+                (
+                    people.collect(),
+                    counted.devices.iter().map(of_device).collect(),
+                )
+            };
+            let one = Counted {
+                people,
+                devices,
+                from: from.into_iter().collect(),
+            };
+            match all.iter_mut().find(|other| names(other) == names(&one)) {
+                Some(everywhere) if everywhere.from.is_empty() => {}
+                Some(other) => other.from.extend(from),
+                None => all.push(one),
+            }
+        }
+        all
     }
 
     fn groups_of(&self, person: &Person) -> String {
@@ -92,17 +147,34 @@ impl Declaration {
 
     /// The condition of being at home.
     pub fn at_home(&self) -> String {
-        let lan = if self.edge.lan.is_empty() {
-            &PRIVATE[..]
-        } else {
-            &self.edge.lan
-        };
+        self.within(&["lan"])
+    }
+
+    /// The ranges of a network.
+    pub fn ranges(&self, network: &str) -> Vec<&'static str> {
+        match network {
+            "lan" if self.edge.lan.is_empty() => PRIVATE.to_vec(),
+            "lan" => self.edge.lan.clone(),
+            name => {
+                let mut networks = self.networks.iter();
+                let found = networks.find(|(known, _)| *known == name);
+                found.expect("it is declared").1.clone()
+            }
+        }
+    }
+
+    /// The condition of coming from one of these.
+    pub fn within(&self, networks: &[&str]) -> String {
+        let all: Vec<&str> = networks
+            .iter()
+            .flat_map(|network| self.ranges(network))
+            .collect();
         let ranges = |ranges: &[&str]| json!({ "ranges": ranges });
         let matcher = match &self.edge.behind {
             Some(behind) if !behind.proxy_protocol => "client_ip",
             _ => "remote_ip",
         };
-        let home = format!("{matcher} {}", ranges(lan));
+        let home = format!("{matcher} {}", ranges(&all));
         let Some(behind) = &self.edge.behind else {
             return home;
         };
@@ -128,16 +200,42 @@ impl Service {
     pub fn openings(&self) -> Option<&Openings> {
         match &self.access {
             Access::Everyone => None,
-            Access::Lan(openings) | Access::Certificate { openings, .. } => Some(openings),
+            Access::Networks { openings, .. } | Access::Certificate { openings, .. } => {
+                Some(openings)
+            }
         }
     }
 
-    /// Whether the LAN needs no certificate, though others do or get in nowhere.
+    /// The networks that need no certificate, though others do or get in nowhere: the LAN first.
+    pub fn open(&self) -> Vec<&'static str> {
+        match &self.access {
+            Access::Everyone => Vec::new(),
+            Access::Networks { open, .. } | Access::Certificate { open, .. } => in_order(open),
+        }
+    }
+
+    /// Whose certificates count.
+    pub fn allow(&self) -> &[Allow] {
+        match &self.access {
+            Access::Certificate { allow, .. } => allow,
+            Access::Everyone | Access::Networks { .. } => &[],
+        }
+    }
+
+    /// Whether the LAN needs no certificate.
     pub fn opens_at_home(&self) -> bool {
-        matches!(
-            self.access,
-            Access::Lan(_) | Access::Certificate { lan: true, .. }
-        )
+        self.open().contains(&"lan")
+    }
+
+    /// Whether the LAN needs none for some path that has a policy of its own.
+    pub fn opens_below_at_home(&self) -> bool {
+        let mut paths = self.paths.iter();
+        paths.any(|path| matches!(&path.open, Open::Networks(open) if open.contains(&"lan")))
+    }
+
+    /// Whether the upstream is told who came.
+    pub fn identity(&self) -> bool {
+        matches!(self.access, Access::Certificate { identity: true, .. })
     }
 
     pub fn shown(&self) -> &str {
@@ -163,23 +261,54 @@ impl Service {
         public
     }
 
+    /// Whether some path lets in by certificate.
+    fn asks_below(&self) -> bool {
+        self.paths.iter().any(|path| !path.allow.is_empty())
+    }
+
     /// What the handshake asks: nothing, or a certificate that a visitor may lack or not.
     pub fn asks(&self, all_ask: bool) -> &'static str {
-        match &self.access {
-            Access::Everyone | Access::Lan(_) => "nothing",
-            Access::Certificate {
-                lan,
-                openings,
-                asked,
-                ..
-            } => {
-                let asked = *lan || !openings.is_empty() || asked.unwrap_or(all_ask);
-                if asked {
-                    "verify_if_given"
-                } else {
-                    "require_and_verify"
-                }
+        let (openings, asked) = match &self.access {
+            Access::Everyone | Access::Networks { .. } if self.asks_below() => {
+                return "verify_if_given";
             }
+            Access::Everyone | Access::Networks { .. } => return "nothing",
+            Access::Certificate {
+                openings, asked, ..
+            } => (openings, asked),
+        };
+        let below = |path: &super::declaration::PathPolicy| !matches!(path.open, Open::Nobody);
+        let opens = !self.open().is_empty()
+            || !openings.is_empty()
+            || !self.preflight.is_empty()
+            || self.paths.iter().any(below);
+        if opens || asked.unwrap_or(all_ask) {
+            "verify_if_given"
+        } else {
+            "require_and_verify"
         }
     }
+}
+
+impl Allow {
+    /// Whether it names that single device.
+    fn has(&self, person: &Person, device: &str) -> bool {
+        self.names.contains(&format!("{}/{device}", person.name))
+    }
+}
+
+/// Networks in the order in which they are asked: the LAN, then the others by name.
+pub fn in_order(networks: &[&'static str]) -> Vec<&'static str> {
+    let mut networks = networks.to_vec();
+    networks.sort_by_key(|network| (*network != "lan", *network));
+    networks
+}
+
+/// Certificates that count in the same networks.
+pub struct Counted<'d> {
+    pub people: Vec<&'d Person>,
+    /// Single devices, of others.
+    pub devices: Vec<(&'d Person, String)>,
+    /// None for everywhere.
+    pub from: Vec<&'static str>,
 }

@@ -1,17 +1,13 @@
 //! The declaration of the estate: a service of each kind, and who may use it.
 
 use super::declaration::{
-    Access, Backend, Certificates, Declaration, Edge, Methods, Openings, Person, Public, Scheme,
-    Service, Trust, Upstreams,
+    Access, Allow, Backend, Certificates, Declaration, Edge, Methods, Open, Openings, PathPolicy,
+    Person, Public, Scheme, Service, Trust, Upstreams,
 };
+use super::estate::{LAN, OFFICE};
 use super::known::{APPS, METHODS};
 
-pub fn declared(at_home: bool, root: &str) -> Declaration {
-    let lan = if at_home {
-        "127.0.0.0/8"
-    } else {
-        "192.168.0.0/16"
-    };
+pub fn declared(root: &str) -> Declaration {
     let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     let group = |name: &str, members: &[&str]| (name.to_owned(), owned(members));
     Declaration {
@@ -19,7 +15,7 @@ pub fn declared(at_home: bool, root: &str) -> Declaration {
         edge: Edge {
             email: Some("o'brien#1@mail.example".to_owned()),
             certificates: Certificates::Acme,
-            lan: vec![lan],
+            lan: vec![LAN],
             behind: None,
             // So that both Caddys take it.
             caddy: Some("2.6"),
@@ -45,6 +41,7 @@ pub fn declared(at_home: bool, root: &str) -> Declaration {
             group("family", &["carol", "bob", "alice"]),
             group("friends", &["dave", "erin"]),
         ],
+        networks: vec![("office", vec![OFFICE, "2001:db8:7::/48"])],
         services: services(root),
     }
 }
@@ -69,8 +66,8 @@ fn services(root: &str) -> Vec<Service> {
             &[],
             proxied(&[1001]),
             Access::Certificate {
-                allow: vec!["family".into()],
-                lan: false,
+                allow: allow(&["family"]),
+                open: vec![],
                 openings: open(&[
                     (&["/share/*", "/s", "/*.ics", "/c/a*.b"], &METHODS[0]),
                     (&["/hook/*", "/up*"], post),
@@ -85,8 +82,8 @@ fn services(root: &str) -> Vec<Service> {
             &["graphs", "stats"],
             over_tls(),
             Access::Certificate {
-                allow: vec!["admins".into(), "bob".into()],
-                lan: false,
+                allow: allow(&["admins", "bob"]),
+                open: vec![],
                 openings: Openings::default(),
                 asked: None,
                 identity: true,
@@ -97,8 +94,8 @@ fn services(root: &str) -> Vec<Service> {
             &["ha", "house.example.org"],
             proxied(&[1003]),
             Access::Certificate {
-                allow: vec!["friends".into(), "family".into()],
-                lan: true,
+                allow: allow(&["friends", "family"]),
+                open: vec!["lan"],
                 openings: open(&[(&["/v1.2/x"], both)]),
                 asked: None,
                 identity: true,
@@ -108,7 +105,10 @@ fn services(root: &str) -> Vec<Service> {
             "films",
             &[],
             behind_prefix(1004, "/jf", &[]),
-            Access::Lan(open(&[(&["/trailers/*"], &METHODS[0])])),
+            Access::Networks {
+                open: vec!["lan"],
+                openings: open(&[(&["/trailers/*"], &METHODS[0])]),
+            },
         ),
         service(
             "shop",
@@ -126,8 +126,8 @@ fn services(root: &str) -> Vec<Service> {
                 &[],
                 proxied(&[1007]),
                 Access::Certificate {
-                    allow: vec!["alice".into(), "carol".into()],
-                    lan: false,
+                    allow: allow(&["alice", "carol"]),
+                    open: vec![],
                     openings: Openings {
                         share_links: true,
                         ..open(&[(&["/index.php/s/*"], methods("DELETE, PUT"))])
@@ -142,8 +142,8 @@ fn services(root: &str) -> Vec<Service> {
             &["vault.example.org"],
             proxied(&[1008]),
             Access::Certificate {
-                allow: vec!["alice".into()],
-                lan: false,
+                allow: allow(&["alice"]),
+                open: vec![],
                 openings: Openings::default(),
                 asked: None,
                 identity: false,
@@ -154,8 +154,8 @@ fn services(root: &str) -> Vec<Service> {
             &[],
             redirected("https://x.example/", false),
             Access::Certificate {
-                allow: vec!["frank".into()],
-                lan: false,
+                allow: allow(&["frank"]),
+                open: vec![],
                 openings: Openings::default(),
                 asked: Some(true),
                 identity: false,
@@ -169,8 +169,8 @@ fn services(root: &str) -> Vec<Service> {
                 browse: false,
             },
             Access::Certificate {
-                allow: vec!["friends".into()],
-                lan: false,
+                allow: allow(&["friends"]),
+                open: vec![],
                 openings: Openings::default(),
                 asked: Some(true),
                 identity: false,
@@ -187,8 +187,8 @@ fn services(root: &str) -> Vec<Service> {
             &[],
             redirected("https://x.example/a?b=c", false),
             Access::Certificate {
-                allow: vec!["guest".into()],
-                lan: true,
+                allow: allow(&["guest"]),
+                open: vec!["lan"],
                 openings: Openings::default(),
                 asked: None,
                 identity: false,
@@ -199,14 +199,73 @@ fn services(root: &str) -> Vec<Service> {
             &[],
             behind_prefix(1009, "/n/v1", &[]),
             Access::Certificate {
-                allow: vec!["guest".into(), "bob".into()],
-                lan: false,
+                allow: allow(&["guest", "bob"]),
+                open: vec![],
                 openings: open(&[(&["/share/*", "/q"], both)]),
                 asked: None,
                 identity: false,
             },
         ),
+        service(
+            "desk",
+            &[],
+            proxied(&[1012]),
+            Access::Networks {
+                open: vec!["office"],
+                openings: Openings::default(),
+            },
+        ),
+        lab(),
+        tools(),
     ]
+}
+
+/// With single devices, and certificates that count in a network.
+fn lab() -> Service {
+    let allow = [allow(&["alice", "bob/desktop"]), from_office(&["friends"])];
+    service(
+        "lab",
+        &[],
+        proxied(&[1013]),
+        Access::Certificate {
+            allow: allow.concat(),
+            open: vec![],
+            openings: Openings::default(),
+            asked: Some(true),
+            identity: true,
+        },
+    )
+}
+
+/// With paths that have policies of their own, and questions of browsers.
+fn tools() -> Service {
+    let path = |path, allow, open| PathPolicy { path, allow, open };
+    let service = service(
+        "tools",
+        &[],
+        proxied(&[1014]),
+        Access::Certificate {
+            allow: allow(&["family"]),
+            open: vec![],
+            openings: Openings::default(),
+            asked: None,
+            identity: true,
+        },
+    );
+    Service {
+        paths: vec![
+            path("/admin/*", allow(&["alice"]), Open::Nobody),
+            path("/desk/*", vec![], Open::Networks(vec!["office"])),
+            path("/hook/*", vec![], Open::Everyone(Some(methods("POST")))),
+            path(
+                "/own/*",
+                from_office(&["dave", "bob/desktop"]),
+                Open::Nobody,
+            ),
+        ],
+        preflight: vec!["https://app.home.example.com"],
+        ..service
+    }
 }
 
 fn methods(written: &str) -> &'static Methods {
@@ -224,11 +283,30 @@ fn service(name: &str, hosts: &[&str], backend: Backend, access: Access) -> Serv
         app: None,
         backend,
         access,
+        paths: Vec::new(),
+        preflight: Vec::new(),
         max_body: None,
         header_underscores: false,
         headers: vec![("X-Said", "<<EOF # \"x\"".to_owned())],
         raw: Vec::new(),
     }
+}
+
+fn allow(names: &[&str]) -> Vec<Allow> {
+    vec![Allow {
+        names: names.iter().map(|name| (*name).to_owned()).collect(),
+        from: None,
+    }]
+}
+
+fn from_office(names: &[&str]) -> Vec<Allow> {
+    let lines = allow(names).into_iter();
+    lines
+        .map(|line| Allow {
+            from: Some("office"),
+            ..line
+        })
+        .collect()
 }
 
 fn open(lines: &[(&[&'static str], &'static Methods)]) -> Openings {

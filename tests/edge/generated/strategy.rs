@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use super::declaration::{
-    Access, Backend, Behind, Certificates, Declaration, Edge, Openings, Person, Public, Scheme,
-    Service, Trust, Upstreams,
+    Access, Allow, Backend, Behind, Certificates, Declaration, Edge, Methods, Open, Openings,
+    PathPolicy, Person, Public, Scheme, Service, Trust, Upstreams,
 };
 use super::known::{APPS, METHODS, RAW};
 use super::words::{Words, email, host_path, maybe, said};
@@ -34,6 +34,23 @@ const PATHS: [&str; 13] = [
     "/*.ics",
     "/a/c*.x",
 ];
+/// Those that have policies of their own.
+const GUARDED: [&str; 7] = [
+    "/*.ics",
+    "/.well-known/x/*",
+    "/admin/*",
+    "/admin/api/*",
+    "/hooks/*",
+    "/share/*",
+    "/up*",
+];
+const NETWORKS: [(&str, &[&str]); 2] = [
+    ("away", &["203.0.113.7/32"]),
+    ("office", &["198.51.100.0/24", "2001:db8:7::/48"]),
+];
+/// As they are named.
+const FROM: [&str; 3] = ["away", "lan", "office"];
+const ORIGINS: [&str; 2] = ["https://app.home.example.com", "http://x.example:8080"];
 const HEADERS: [&str; 5] = [
     "Content-Type",
     "Server",
@@ -99,7 +116,9 @@ pub fn declarations(words: Words) -> impl Strategy<Value = Declaration> {
             subsequence(all, few..=people.len())
         };
         let members: Vec<_> = (0..groups.len()).map(member).collect();
-        let known: Vec<&str> = people.iter().chain(&groups).copied().collect();
+        let devices = people.iter().map(|name| format!("{name}/7"));
+        let names = people.iter().chain(&groups).map(|name| (*name).to_owned());
+        let known: Vec<String> = names.chain(devices).collect();
         let persons: Vec<_> = people.iter().map(|name| person(name, words)).collect();
         let services: Vec<_> = services
             .iter()
@@ -108,6 +127,11 @@ pub fn declarations(words: Words) -> impl Strategy<Value = Declaration> {
         let domain = select(&["home.example.com", "x.example", "1e3.import.example.org"][..]);
         (domain, edge(words), persons, members, services).prop_map(
             move |(domain, edge, people, members, mut services)| {
+                for service in &mut services {
+                    service.paths.clear();
+                    make_valid(service);
+                    only_declared(service, &people);
+                }
                 // The domain itself is the landing page's, or can be a service's.
                 if !edge.landing && services.len() > 2 {
                     services[0].hosts.push("@".to_owned());
@@ -120,11 +144,36 @@ pub fn declarations(words: Words) -> impl Strategy<Value = Declaration> {
                     edge,
                     people,
                     groups,
+                    networks: NETWORKS
+                        .to_vec()
+                        .into_iter()
+                        .map(|(name, ranges)| (name, ranges.to_vec()))
+                        .collect(),
                     services,
                 }
             },
         )
     })
+}
+
+/// Names no device that a person does not have.
+fn only_declared(service: &mut Service, people: &[Person]) {
+    let lines = service.paths.iter_mut().map(|path| &mut path.allow);
+    let own = match &mut service.access {
+        Access::Certificate { allow, .. } => Some(allow),
+        _ => None,
+    };
+    for line in own.into_iter().chain(lines).flatten() {
+        line.names.retain(|name| match name.split_once('/') {
+            None => true,
+            Some((owner, device)) => people.iter().any(|person| {
+                person.name == owner && person.devices.iter().any(|known| known == device)
+            }),
+        });
+        if line.names.is_empty() {
+            line.names.push(people[0].name.clone());
+        }
+    }
 }
 
 fn edge(words: Words) -> impl Strategy<Value = Edge> {
@@ -189,7 +238,7 @@ fn person(name: &str, words: Words) -> impl Strategy<Value = Person> + use<> {
     })
 }
 
-fn service(name: &str, known: Vec<&str>, words: Words) -> impl Strategy<Value = Service> + use<> {
+fn service(name: &str, known: Vec<String>, words: Words) -> impl Strategy<Value = Service> + use<> {
     let name = name.to_owned();
     let own = [
         format!("{name}-a"),
@@ -207,7 +256,7 @@ fn service(name: &str, known: Vec<&str>, words: Words) -> impl Strategy<Value = 
         maybe(words, said(words)),
         app,
         backend(words),
-        access(known),
+        policy(known),
         option::of(select(&SIZES[..])),
         (any::<bool>(), headers),
         subsequence(RAW.iter().collect::<Vec<_>>(), 0..=2).prop_shuffle(),
@@ -218,70 +267,169 @@ fn service(name: &str, known: Vec<&str>, words: Words) -> impl Strategy<Value = 
             title,
             app,
             backend,
-            mut access,
+            policy,
             max_body,
             (header_underscores, headers),
             raw,
         )| {
-            let proxied = matches!(backend, Backend::Proxy { .. });
-            if let Access::Certificate { identity, .. } = &mut access {
-                *identity &= proxied;
-            }
-            if let Access::Lan(openings) | Access::Certificate { openings, .. } = &mut access {
-                openings.share_links &= app.is_some_and(|app| !app.share.is_empty());
-            }
-            if let Access::Certificate {
-                lan,
-                openings,
-                asked,
-                ..
-            } = &mut access
-                && (*lan || !openings.is_empty())
-            {
-                // Where something is open, nothing else can be required.
-                *asked = asked.filter(|asked| *asked);
-            }
-            Service {
+            let Policy {
+                access,
+                paths,
+                preflight,
+            } = policy;
+            let mut service = Service {
                 name: name.clone(),
                 hosts,
                 title,
                 app,
                 backend,
                 access,
+                paths,
+                preflight,
                 max_body,
                 header_underscores,
                 headers,
                 raw,
-            }
+            };
+            make_valid(&mut service);
+            service
         },
     )
 }
 
-fn access(known: Vec<&str>) -> BoxedStrategy<Access> {
-    let lan = openings().prop_map(Access::Lan);
-    if known.is_empty() {
-        return prop_oneof![Just(Access::Everyone), lan].boxed();
+/// Takes away what is a mistake beside the rest.
+pub fn make_valid(service: &mut Service) {
+    let asks_below = service.paths.iter().any(|path| !path.allow.is_empty());
+    if matches!(service.access, Access::Everyone) && !asks_below {
+        service.preflight.clear();
     }
-    let known: Vec<String> = known.into_iter().map(str::to_owned).collect();
-    let most = known.len().min(3);
-    let allow = subsequence(known, 1..=most).prop_shuffle();
-    let fields = (
+    let proxied = matches!(service.backend, Backend::Proxy { .. });
+    let (app, can_require) = (service.app, service.asks(false) == "require_and_verify");
+    if let Access::Certificate {
+        identity, asked, ..
+    } = &mut service.access
+    {
+        *identity &= proxied;
+        // Where something is open, nothing else can be required.
+        *asked = asked.filter(|asked| *asked || can_require);
+    }
+    if let Access::Networks { openings, .. } | Access::Certificate { openings, .. } =
+        &mut service.access
+    {
+        openings.share_links &= app.is_some_and(|app| !app.share.is_empty());
+    }
+}
+
+/// Who gets in.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    pub access: Access,
+    pub paths: Vec<PathPolicy>,
+    pub preflight: Vec<&'static str>,
+}
+
+/// A policy that names some of these.
+pub fn policy(known: Vec<String>) -> impl Strategy<Value = Policy> {
+    let preflight = prop_oneof![2 => Just(vec![]), 1 => some_of(&ORIGINS, 1..=2)];
+    let fields = (access(known.clone()), paths(known), preflight);
+    fields.prop_map(|(access, paths, preflight)| Policy {
+        access,
+        paths,
+        preflight,
+    })
+}
+
+fn paths(known: Vec<String>) -> impl Strategy<Value = Vec<PathPolicy>> {
+    let count = prop_oneof![2 => Just(0_usize), 2 => Just(1), 2 => Just(2), 1 => Just(4)];
+    count.prop_flat_map(move |count| {
+        let paths = subsequence(&GUARDED[..], count);
+        paths.prop_flat_map({
+            let known = known.clone();
+            move |paths| {
+                let each: Vec<_> = paths
+                    .into_iter()
+                    .map(|path| path_policy(path, known.clone()))
+                    .collect();
+                each
+            }
+        })
+    })
+}
+
+fn path_policy(path: &'static str, known: Vec<String>) -> BoxedStrategy<PathPolicy> {
+    let by_methods: Vec<&Methods> = METHODS.iter().filter(|m| m.written.is_some()).collect();
+    let open = prop_oneof![
+        2 => some_of(&FROM, 1..=2).prop_map(Open::Networks),
+        1 => Just(Open::Everyone(None)),
+        2 => select(by_methods).prop_map(|methods| Open::Everyone(Some(methods))),
+    ];
+    if known.is_empty() {
+        return open
+            .prop_map(move |open| PathPolicy {
+                path,
+                allow: vec![],
+                open,
+            })
+            .boxed();
+    }
+    let only_open = open.clone().prop_map(move |open| PathPolicy {
+        path,
+        allow: vec![],
+        open,
+    });
+    let allowed = allow(known.clone()).prop_map(move |allow| PathPolicy {
+        path,
         allow,
-        any::<bool>(),
+        open: Open::Nobody,
+    });
+    let both = (allow(known), open).prop_map(move |(allow, open)| PathPolicy { path, allow, open });
+    prop_oneof![1 => only_open, 2 => allowed, 1 => both].boxed()
+}
+
+fn access(known: Vec<String>) -> BoxedStrategy<Access> {
+    let networks = (some_of(&FROM, 1..=2), openings());
+    let networks = networks.prop_map(|(open, openings)| Access::Networks { open, openings });
+    if known.is_empty() {
+        return prop_oneof![Just(Access::Everyone), networks].boxed();
+    }
+    let open = prop_oneof![1 => Just(vec![]), 1 => some_of(&FROM, 1..=2)];
+    let fields = (
+        allow(known),
+        open,
         openings(),
         option::of(any::<bool>()),
         any::<bool>(),
     );
     let guarded = fields.prop_map(
-        |(allow, lan, openings, asked, identity)| Access::Certificate {
+        |(allow, open, openings, asked, identity)| Access::Certificate {
             allow,
-            lan,
+            open,
             openings,
             asked,
             identity,
         },
     );
-    prop_oneof![1 => Just(Access::Everyone), 1 => lan, 5 => guarded].boxed()
+    prop_oneof![1 => Just(Access::Everyone), 1 => networks, 5 => guarded].boxed()
+}
+
+/// Lines of `allow`, each of another network.
+fn allow(known: Vec<String>) -> impl Strategy<Value = Vec<Allow>> {
+    let from = [None].into_iter().chain(FROM.map(Some));
+    let from = from.collect::<Vec<_>>();
+    let froms = prop_oneof![
+        2 => Just(vec![None]),
+        3 => subsequence(from, 1..=2),
+    ];
+    froms.prop_flat_map(move |froms| {
+        let most = known.len().min(3);
+        let names = subsequence(known.clone(), 1..=most).prop_shuffle();
+        vec(names, froms.len()).prop_map(move |lines| {
+            let lines = lines.into_iter().zip(&froms);
+            lines
+                .map(|(names, from)| Allow { names, from: *from })
+                .collect()
+        })
+    })
 }
 
 fn openings() -> impl Strategy<Value = Openings> {

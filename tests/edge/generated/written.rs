@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::declaration::{
-    Access, Backend, Certificates, Declaration, Edge, Openings, Person, Public, Scheme, Service,
-    Trust, Upstreams,
+    Access, Allow, Backend, Certificates, Declaration, Edge, Open, Openings, PathPolicy, Person,
+    Public, Scheme, Service, Trust, Upstreams,
 };
 
 impl Declaration {
@@ -26,6 +26,9 @@ impl Declaration {
         }
         for (name, members) in &self.groups {
             text += &format!("group {}{}\n", word(name), words(members));
+        }
+        for (name, ranges) in &self.networks {
+            text += &format!("network {}{}\n", word(name), words(ranges));
         }
         for service in &self.services {
             text += &service.kdl();
@@ -108,6 +111,10 @@ impl Service {
         lines.extend(self.app.map(|app| format!("app {}", word(app.name))));
         lines.extend(self.backend.kdl());
         lines.extend(self.access.kdl());
+        lines.extend(self.paths.iter().map(PathPolicy::kdl));
+        if !self.preflight.is_empty() {
+            lines.push(format!("preflight{}", words(&self.preflight)));
+        }
         lines.extend(
             self.max_body
                 .map(|(size, _)| format!("max-body \"{size}\"")),
@@ -132,19 +139,22 @@ impl Service {
 
 impl Access {
     fn kdl(&self) -> Vec<String> {
-        let lan = || "open \"lan\"".to_owned();
         match self {
             Self::Everyone => vec!["open \"everyone\"".to_owned()],
-            Self::Lan(openings) => [vec![lan()], openings.kdl()].concat(),
+            Self::Networks { open, openings } => {
+                [vec![format!("open{}", words(open))], openings.kdl()].concat()
+            }
             Self::Certificate {
                 allow,
-                lan: open,
+                open,
                 openings,
                 asked,
                 identity,
             } => {
-                let mut lines = vec![format!("allow{}", words(allow))];
-                lines.extend(open.then(lan));
+                let mut lines: Vec<String> = allow.iter().map(Allow::kdl).collect();
+                if !open.is_empty() {
+                    lines.push(format!("open{}", words(open)));
+                }
                 lines.extend(openings.kdl());
                 lines.extend(asked.map(|asked| {
                     format!(
@@ -156,6 +166,29 @@ impl Access {
                 lines
             }
         }
+    }
+}
+
+impl Allow {
+    fn kdl(&self) -> String {
+        let from = self.from.map(|network| format!(" from={}", word(network)));
+        format!("allow{}{}", words(&self.names), from.unwrap_or_default())
+    }
+}
+
+impl PathPolicy {
+    fn kdl(&self) -> String {
+        let mut lines: Vec<String> = self.allow.iter().map(Allow::kdl).collect();
+        lines.extend(match &self.open {
+            Open::Nobody => None,
+            Open::Networks(networks) => Some(format!("open{}", words(networks))),
+            Open::Everyone(methods) => {
+                let methods = methods.and_then(|methods| methods.written);
+                let methods = methods.map(|methods| format!(" methods={}", word(methods)));
+                Some(format!("open \"everyone\"{}", methods.unwrap_or_default()))
+            }
+        });
+        format!("path {} {{ {}; }}", word(self.path), lines.join("; "))
     }
 }
 
