@@ -60,7 +60,7 @@ impl GatewayUri {
         if !text.starts_with('/') {
             return Err("it does not begin with a `/`");
         }
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._~-?=&".contains(&b);
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._~-?=&:%+,@".contains(&b);
         if !text.bytes().all(plain) || text.matches('?').count() > 1 {
             return Err("it has more than plain segments and a plain query");
         }
@@ -122,8 +122,10 @@ mod tests {
         let uri = |text| GatewayUri::new(text).map(|uri| uri.0);
         assert_eq!(uri("/oauth2/auth").unwrap(), "/oauth2/auth?");
         assert_eq!(uri("/verify?rd=x").unwrap(), "/verify?rd=x");
+        let legacy = "/api/verify?rd=https://auth.home.example.com:8443/";
+        assert_eq!(uri(legacy).unwrap(), legacy);
         for bad in [
-            "", "auth", "/a b", "/a#b", "/{uri}", "/a?b?c", "/ä", "/a%2f",
+            "", "auth", "/a b", "/a#b", "/{uri}", "/a?b?c", "/ä", "/a\"b", "/$a",
         ] {
             assert!(uri(bad).is_err(), "{bad}");
         }
