@@ -3,26 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::declaration::{Access, Certificates, Declaration, Person, Service};
-use super::expected::{certificate_of, first, first_routes, guard, written};
+use super::expected::{first, first_routes, guard, written};
 use super::steps::{Step, line};
 
 /// The domain's own site.
 pub fn landing(declared: &Declaration) -> String {
-    let mut visitors: BTreeMap<Vec<Link>, Vec<&Person>> = BTreeMap::new();
-    for person in declared.sorted() {
-        if !person.devices.is_empty() {
-            visitors
-                .entry(links_of(declared, person))
-                .or_default()
-                .push(person);
-        }
-    }
     let mut routes = first_routes();
-    for (links, people) in visitors {
-        routes.push((
-            Some(certificate_of(&people)),
-            landing_page(declared, &links),
-        ));
+    for (links, visitors) in visitors(declared) {
+        let certificate = format!("certificate of {}", visitors.join(" "));
+        routes.push((Some(certificate), landing_page(declared, &links)));
     }
     let at_home = declared.services.iter().any(Service::opens_at_home);
     if at_home {
@@ -49,6 +38,30 @@ pub fn landing(declared: &Declaration) -> String {
     )
 }
 
+/// Those who are shown the same links: first people of whom all devices are, then single devices.
+fn visitors(declared: &Declaration) -> BTreeMap<Vec<Link>, Vec<String>> {
+    let mut whole: BTreeMap<Vec<Link>, Vec<String>> = BTreeMap::new();
+    let mut single: BTreeMap<Vec<Link>, Vec<String>> = BTreeMap::new();
+    for person in declared.sorted() {
+        let mut devices = person.devices.clone();
+        devices.sort();
+        let links = devices
+            .iter()
+            .map(|device| links_of(declared, person, device));
+        let links: Vec<Vec<Link>> = links.collect();
+        let is_one = links.windows(2).all(|two| two[0] == two[1]);
+        let pages = if is_one { &mut whole } else { &mut single };
+        for (device, links) in devices.iter().zip(links) {
+            let name = format!("{}/{device}", person.name);
+            pages.entry(links).or_default().push(name);
+        }
+    }
+    for (links, devices) in single {
+        whole.entry(links).or_default().extend(devices);
+    }
+    whole
+}
+
 /// A title, a host, and whether it opens at home only.
 type Link = (String, String, bool);
 
@@ -66,12 +79,10 @@ fn by_name(declared: &Declaration) -> Vec<&Service> {
     services
 }
 
-fn links_of(declared: &Declaration, person: &Person) -> Vec<Link> {
+fn links_of(declared: &Declaration, person: &Person, device: &str) -> Vec<Link> {
     let usable = |service: &Service| {
-        let allowed = declared
-            .allowed(service)
-            .iter()
-            .any(|other| other.name == person.name);
+        let everywhere = ["lan", "away", "office"];
+        let allowed = declared.admits(service.allow(), person, device, &everywhere);
         match service.access {
             Access::Everyone => Some(false),
             _ if allowed => Some(false),

@@ -31,19 +31,6 @@ impl Declaration {
         people
     }
 
-    /// Those of whom some device is let in by certificate somewhere, in the order of their names.
-    pub fn allowed(&self, service: &Service) -> Vec<&Person> {
-        let mut people = self.sorted();
-        people.retain(|person| {
-            let mut lines = service.allow().iter();
-            lines.any(|line| {
-                let mut devices = person.devices.iter();
-                self.names(line, person) || devices.any(|device| line.has(person, device))
-            })
-        });
-        people
-    }
-
     /// Whether a line of `allow` is about all of a person's devices.
     fn names(&self, line: &Allow, person: &Person) -> bool {
         let mut groups = self.groups.iter();

@@ -19,7 +19,7 @@ const CASES: u32 = 48;
 const SAMPLE: u32 = 8;
 
 /// What some expected text must hold, so that the generated declarations are known to say everything.
-const SAID: [&str; 28] = [
+const SAID: [&str; 31] = [
     "taken by [Old, New]",
     "taken by [New]",
     "proxy_protocol",
@@ -48,6 +48,9 @@ const SAID: [&str; 28] = [
     "unix/",
     "in the end",
     "encode",
+    "Access-Control-Request-Method",
+    "198.51.100.0/24",
+    "203.0.113.7/32\"]}, certificate of",
 ];
 
 #[track_caller]
