@@ -1,11 +1,13 @@
 //! A configuration with all that the forms ask of it, worked out once.
 
+use std::collections::BTreeSet;
+
 use super::configuration::{
     ClientAuthentication, Configuration, ConnectionPolicy, Handler, Matcher, MatcherSet, Mode,
     Route, Server,
 };
 use super::place::Place;
-use super::reach::{Answer, Visitor, reach};
+use super::reach::{Answer, Visitor, asks_a_gateway, reach};
 use crate::model::CaddyVersion;
 
 /// What is judged.
@@ -83,13 +85,15 @@ impl<'c> Subject<'c> {
             .servers()
             .map(|(name, server)| Serving { name, server });
         let servers: Vec<Serving<'_>> = servers.collect();
-        let stands = servers
+        let stands: Vec<Stand<'_>> = servers
             .iter()
             .flat_map(|serving| serving.stands())
             .collect();
-        let guarded = servers
-            .iter()
+        // A gateway is there for those who have not shown anything yet.
+        let gateways = gateways(&stands);
+        let guarded = { servers.iter() }
             .flat_map(|serving| serving.guarded())
+            .filter(|guarded| !gateways.contains(guarded.dial))
             .collect();
         Subject {
             configuration,
@@ -148,6 +152,17 @@ impl<'c> Subject<'c> {
 pub(super) enum Polarity {
     Met,
     NotMet,
+}
+
+/// Where somebody is asked who a visitor is.
+fn gateways<'c>(stands: &[Stand<'c>]) -> BTreeSet<&'c str> {
+    let handlers = stands.iter().flat_map(|stand| &stand.route().handlers);
+    let proxies = handlers.filter_map(|handler| match handler {
+        Handler::ReverseProxy(proxy) if asks_a_gateway(proxy) => Some(proxy),
+        _ => None,
+    });
+    let upstreams = proxies.flat_map(|proxy| &proxy.upstreams);
+    upstreams.map(|upstream| upstream.dial.as_str()).collect()
 }
 
 fn gather<'c>(set: &'c MatcherSet, polarity: Polarity, all: &mut Vec<(&'c Matcher, Polarity)>) {

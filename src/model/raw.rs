@@ -113,7 +113,8 @@ impl Raw {
             number.is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit()))
         };
         OURS.contains(&bare)
-            || ["audience-", "people-", "public"].into_iter().any(numbered)
+            || ["people-", "public"].into_iter().any(numbered)
+            || bare.starts_with("audience-")
             || bare.starts_with("person-")
             || bare.starts_with("grant-")
     }

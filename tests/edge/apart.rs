@@ -40,14 +40,15 @@ fn instead(text: &str, after: &str, begins: &str, line: impl Fn(&str) -> String)
 }
 
 fn weakenings<'a>(lost: &'a str, pixel: &'a str) -> Vec<Weakening<'a>> {
-    let on_list = "\t@audience-1 ";
+    let on_list = "\t@audience-1";
     vec![
         weakening(
             "whoever comes is on the list",
             "notes",
             move |text| {
-                instead(text, "(audience-it)", on_list, |_| {
-                    "\t@audience-1 path *".into()
+                instead(text, "(audience-it)", on_list, |line| {
+                    let matcher = line.split_whitespace().next().expect("it has a name");
+                    format!("\t{matcher} path *")
                 })
             },
             As(&[
@@ -82,12 +83,9 @@ fn weakenings<'a>(lost: &'a str, pixel: &'a str) -> Vec<Weakening<'a>> {
             "nobody has to be on the list",
             "notes",
             |text| {
-                instead(
-                    text,
-                    "(audience-it)",
-                    "\tvars @audience-1 audience-it in",
-                    |_| "\tvars audience-it in".into(),
-                )
+                instead(text, "(audience-it)", "\tvars @audience-1", |_| {
+                    "\tvars audience-it in".into()
+                })
             },
             As(&["nobody at /: should be refused with 403, got 200"]),
         ),

@@ -406,7 +406,8 @@ fn a_list_or_a_name_that_was_changed_is_noticed() {
                 .to_owned()
         };
         let instead = |begins: &str, other: &str| files.replace(&line(begins), other);
-        let listed = line("\t@audience-1 ");
+        let listed = line("\t@audience-1");
+        let matcher = listed.split_whitespace().next().expect("it has a name");
         let own = &home.devices["1e3"][0];
         let told = line(&format!("\t\t{own} "));
         let other = "0".repeat(64);
@@ -416,13 +417,13 @@ fn a_list_or_a_name_that_was_changed_is_noticed() {
         let mutants = [
             (
                 "everybody is on a list",
-                instead("\t@audience-1 ", "\t@audience-1 path *"),
+                instead("\t@audience-1", &format!("\t{matcher} path *")),
             ),
             (
                 "nobody has to be on it",
                 instead(
-                    "\tvars @audience-1 ",
-                    &line("\tvars @audience-1 ").replace("@audience-1 ", ""),
+                    "\tvars @audience-1",
+                    &line("\tvars @audience-1").replace(&format!("{matcher} "), ""),
                 ),
             ),
             (
@@ -458,7 +459,10 @@ fn a_list_or_a_name_that_was_changed_is_noticed() {
             ),
             (
                 "whoever has another part",
-                files.replace("\tvars @audience-1 people-", "\tvars @audience-1 other-"),
+                files.replace(
+                    &format!("\tvars {matcher} people-"),
+                    &format!("\tvars {matcher} other-"),
+                ),
             ),
         ];
         for (what, mutant) in mutants {

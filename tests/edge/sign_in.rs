@@ -7,6 +7,7 @@ use crate::gateway::{self, OWN, PAGE, PORTAL};
 use crate::house::House;
 use crate::support::caddy::{Caddy, Version};
 use crate::support::curl::{Answer, Curl};
+use crate::support::lab::Lab;
 use crate::support::port::Port;
 use crate::support::upstream::{Arrival, Upstream};
 use crate::verify::verify;
@@ -522,4 +523,34 @@ fn verify_tells_that_a_gateway_is_not_reached() {
     outcome.fails_with(4).stdout_contains(
         "nobody at /: should be asked to sign in, got 502 from the edge: the edge does not reach the gateway",
     );
+}
+
+/// Lists of more certificates than a site shows stand apart; one that goes by several of them is taken by each Caddy.
+#[test]
+fn sites_that_go_by_several_long_lists_are_taken() {
+    let many: String = (0..22)
+        .map(|number| format!("device \"d{number}\" platform=\"linux\"; "))
+        .collect();
+    let lab = Lab::built(&format!(
+        r#"
+        domain "home.example.com"
+        edge {{ caddy "2.6"; {} }}
+        person "alice" {{ {many} }}
+        person "bob" {{ {many} }}
+        service "list" {{ upstream "http://127.0.0.1:1"; allow "alice"; allow "bob" from="lan"; identity; }}
+        service "also" {{
+            upstream "http://127.0.0.1:1"
+            allow "alice"
+            sign-in "also"
+            identity
+            path "/x/*" {{ allow "bob"; sign-in; }}
+            path "/y/*" {{ open "everyone" methods="POST"; sign-in; }}
+        }}
+        "#,
+        PROXY.replace("GATEWAY", "http://127.0.0.1:1")
+    ));
+    let directory = lab.path().join("out/edge");
+    for version in Version::ALL {
+        version.validate(&lab.edge(version), &directory).succeeds();
+    }
 }

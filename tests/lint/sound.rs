@@ -152,6 +152,7 @@ edge { sign-in "oauth2-proxy" { upstream "http://127.0.0.1:4180"; }; lan "192.16
 person "alice" { device "laptop" platform="linux"; }
 service "either" { upstream "http://127.0.0.1:9000"; allow "alice"; sign-in; public "/share/*"; identity; }
 service "both" { upstream "http://127.0.0.1:9001"; allow "alice"; open "lan"; sign-in "also"; }
+service "strict" { upstream "http://127.0.0.1:9004"; allow "alice"; sign-in "also"; }
 service "only" { upstream "http://127.0.0.1:9002"; sign-in; }
 service "paths" { upstream "http://127.0.0.1:9003"; allow "alice"; path "/x/*" { sign-in; }; }
 "#;

@@ -95,14 +95,16 @@ impl Entrances<'_> {
         }
         if has(Mark::SignIn) {
             let marks = &[Mark::Granted, Mark::SignIn];
-            let told = self.told_of(ways, "sign-in", |certificate| of(Some(certificate), marks));
+            let told = self.told_of(ways, "grant-sign-in", |certificate| {
+                of(Some(certificate), marks)
+            });
             handlers.extend(told.into_iter().map(Handler::signed_in));
-            let all = Handler::of("sign-in-all", of(None, marks), backend());
+            let all = Handler::of("grant-sign-in-all", of(None, marks), backend());
             handlers.push(all.signed_in());
         }
         if has(Mark::SignIn) && has(Mark::AsSent) {
             let condition = of(None, &[Mark::Granted, Mark::AsSent, Mark::SignIn]);
-            let all = Handler::of("sign-in-as-sent", condition, as_sent());
+            let all = Handler::of("grant-sign-in-as-sent", condition, as_sent());
             handlers.push(all.signed_in());
         }
         handlers
