@@ -73,6 +73,10 @@ fn in_a_service(word: &str) -> Option<&'static str> {
         | "grant" | "allowed" | "group" | "groups" | "person" | "people" => {
             "who may use it is said by `allow`, with people and groups: `allow \"family\"`"
         }
+        "forward-auth" | "sso" | "oidc" | "oauth" | "oauth2" | "gateway" | "authelia"
+        | "authentik" => {
+            "who has no certificate signs in by `sign-in`, at the gateway that `edge` names: `sign-in \"authelia\" { upstream \"http://127.0.0.1:9091\"; }`"
+        }
         "ssl" | "cert" | "https" => {
             "where the certificates of sites come from is said in `edge`, or for this service alone: `certificates \"internal\"`"
         }
@@ -147,6 +151,8 @@ fn in_the_edge(word: &str) -> Option<&'static str> {
         "mail" | "e-mail" => "write `email \"alice@example.com\"`",
         "local" | "network" | "networks" | "ranges" | "home" => "write `lan \"192.168.0.0/16\"`",
         "trusted-proxies" | "proxy" | "proxies" => "write `behind \"10.0.0.2\"`",
+        "forward-auth" | "sso" | "oidc" | "oauth" | "oauth2" | "gateway" | "authelia"
+        | "authentik" => "write `sign-in \"authelia\" { upstream \"http://127.0.0.1:9091\"; }`",
         "version" => "write `caddy \"2.11\"`",
         _ => return None,
     })
