@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{CertificateGrant, DeviceFile, Exposure, Guarded, OpenFrom, UncheckedKind};
+use super::{CertificateGrant, DeviceFile, Exposure, Guarded, OpenFrom, Opening, UncheckedKind};
 use crate::catalogue::App;
 use crate::lock::{Authority, Issued, Lock, State};
 use crate::model::{
@@ -194,6 +194,16 @@ impl Index {
 fn services(homelab: &Homelab, exposure: Option<&Exposure>) -> Vec<IndexService> {
     let without = exposure.map_or(&[][..], |exposure| &exposure.without_certificate);
     let with = exposure.map_or(&[][..], |exposure| &exposure.with_certificate);
+    let mut by_sign_in: BTreeMap<&str, Vec<&Opening>> = BTreeMap::new();
+    for opening in exposure
+        .into_iter()
+        .flat_map(|exposure| &exposure.by_sign_in)
+    {
+        by_sign_in
+            .entry(&opening.service)
+            .or_default()
+            .push(opening);
+    }
     let mut guards: BTreeMap<&str, Vec<&Guarded>> = BTreeMap::new();
     for guarded in with {
         guards.entry(&guarded.service).or_default().push(guarded);
@@ -229,7 +239,7 @@ fn services(homelab: &Homelab, exposure: Option<&Exposure>) -> Vec<IndexService>
                     _ => None,
                 })
                 .collect(),
-            sign_in: service.sign_in,
+            sign_in: sign_in(by_sign_in.get(name).map_or(&[], Vec::as_slice), guards),
             own_policies: !service.paths.is_empty(),
             certificate_required: { guards.iter() }
                 .any(|guarded| guarded.certificate == CertificateMode::Required),
@@ -244,6 +254,16 @@ fn services(homelab: &Homelab, exposure: Option<&Exposure>) -> Vec<IndexService>
         }
     });
     services.collect()
+}
+
+/// Who may sign in to a service, or has to.
+fn sign_in(by_sign_in: &[&Opening], guards: &[&Guarded]) -> Option<SignIn> {
+    let is_everywhere = |opening: &&Opening| opening.from == OpenFrom::Everywhere;
+    if by_sign_in.iter().any(is_everywhere) {
+        return Some(SignIn::Instead);
+    }
+    let is_asked = !by_sign_in.is_empty() || guards.iter().any(|guarded| guarded.sign_in);
+    is_asked.then_some(SignIn::Also)
 }
 
 /// What of an entry does not count for each device of somebody, wherever it is.

@@ -9,6 +9,7 @@ mod calendar;
 mod device_files;
 mod edge;
 mod edge_state;
+mod exposed;
 mod exposure;
 mod guide;
 mod index;

@@ -136,13 +136,11 @@ impl Resolver<'_> {
         let mode = mode.and_then(|written| self.certificate_mode(written));
         let people = self.people(declaration, domain.as_ref(), &validity);
         let networks = self.networks(&declaration.networks);
-        let gateway = match (&declaration.edge.sign_in, &edge) {
+        let gateway = edge.as_ref().and_then(|edge| edge.gateway.as_ref());
+        let gateway = match (&declaration.edge.sign_in, gateway) {
             (None, _) => KnownGateway::Undeclared,
             (Some(_), None) => KnownGateway::Wrong,
-            (Some(_), Some(edge)) => match &edge.gateway {
-                None => KnownGateway::Wrong,
-                Some(gateway) => KnownGateway::Right(gateway),
-            },
+            (Some(_), Some(gateway)) => KnownGateway::Right(gateway),
         };
         let services = self.services(
             declaration,

@@ -33,11 +33,7 @@ impl Resolver<'_> {
             let open = block.open.as_ref();
             let open = open.and_then(|line| self.opened(line, networks));
             let (networks, everyone) = open.unwrap_or_default();
-            if let Some(line) = block
-                .sign_in
-                .as_ref()
-                .filter(|_| everyone == Some(Opened::ByAll))
-            {
+            if let (Some(line), Some(Opened::ByAll)) = (&block.sign_in, &everyone) {
                 self.refuse_sign_in(block, line.span);
             }
             let Some(path) = self.policy_path(block) else {

@@ -120,11 +120,10 @@ impl Resolver<'_> {
         preset: Option<&GatewayPreset>,
         user: Option<&ToldHeader>,
     ) -> Vec<ToldHeader> {
-        let mut headers: Vec<ToldHeader> = match (block.headers.as_slice(), preset) {
-            ([], Some(preset)) => { preset.headers.iter() }
-                .map(|name| built_in(ToldHeader::new(name)))
-                .collect(),
-            (written, _) => { self.each_once(written).into_iter() }
+        let preset = preset.map_or(&[][..], |preset| &preset.headers);
+        let mut headers = match block.headers.as_slice() {
+            [] => all_built_in(preset, ToldHeader::new),
+            written => { self.each_once(written).into_iter() }
                 .filter_map(|name| self.told_header(name))
                 .collect(),
         };
@@ -141,11 +140,10 @@ impl Resolver<'_> {
         block: &GatewayBlock,
         preset: Option<&GatewayPreset>,
     ) -> Vec<PathPattern> {
-        let mut own: Vec<PathPattern> = match (block.own.as_slice(), preset) {
-            ([], Some(preset)) => { preset.own.iter() }
-                .map(|path| built_in(PathPattern::new(path)))
-                .collect(),
-            (written, _) => { self.each_once(written).into_iter() }
+        let preset = preset.map_or(&[][..], |preset| &preset.own);
+        let mut own = match block.own.as_slice() {
+            [] => all_built_in(preset, PathPattern::new),
+            written => { self.each_once(written).into_iter() }
                 .filter_map(|path| self.own_path(path))
                 .collect(),
         };
@@ -267,6 +265,10 @@ impl SignInLine {
 
 fn is_of_identity(header: &ToldHeader) -> bool {
     header.as_str().to_ascii_lowercase().starts_with(IDENTITY)
+}
+
+fn all_built_in<T>(texts: &[String], reader: impl Fn(&str) -> Result<T, &'static str>) -> Vec<T> {
+    texts.iter().map(|text| built_in(reader(text))).collect()
 }
 
 fn built_in<T>(read: Result<T, &'static str>) -> T {

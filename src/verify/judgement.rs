@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
-use super::outcome::Networks;
-use super::{Answer, EchoFault, Expected, Outcome, Pages, Place, Unreached, Whose, printable};
+use super::fault::OnePlace;
+use super::{Answer, AnswerFault, Expected, Explanation, Outcome, Pages, Place, Unreached, Whose};
 
 /// What is thought of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,72 +17,6 @@ pub(crate) enum Judgement {
     /// Not as declared by homelab.kdl; templates of the user's own may declare more.
     Tolerable(AnswerFault),
     Wrong(AnswerFault),
-}
-
-/// The place for which an answer is as declared.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum OnePlace {
-    Inside(Networks),
-    Elsewhere(Networks),
-}
-
-/// What there is to know of answers that depend on where somebody is, whichever they are: it is told once.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Explanation {
-    /// Where the visitor is cannot be told from here.
-    PlaceUnknown,
-    /// What is for visitors inside is shown elsewhere.
-    ShownElsewhere,
-    /// Who is inside is taken to be elsewhere; by the names of the networks.
-    TakenElsewhere(String),
-}
-
-/// Why an answer is not as declared.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum AnswerFault {
-    Other {
-        expected: Outcome,
-        got: Answer,
-    },
-    /// A 403 that is not the edge's, where somebody was to be refused.
-    ServiceReached {
-        expected: Outcome,
-    },
-    /// What is for visitors who are elsewhere than this one.
-    OfOtherPlace {
-        expected: Outcome,
-        place: OnePlace,
-    },
-    /// Somebody was to be asked to sign in, and the edge answers by itself that nothing is there.
-    GatewayUnreached {
-        got: Answer,
-    },
-    /// What a visitor says of where they are makes a difference.
-    ClaimBelieved {
-        unclaimed: Answer,
-        claimed: Answer,
-    },
-    /// Somebody is let in, and sent to another place than is declared.
-    OtherRedirect {
-        to: String,
-        status: u16,
-        found: String,
-        found_status: u16,
-    },
-    /// An answer without TLS that leads nowhere.
-    NotToHttps {
-        status: u16,
-    },
-    /// One that leads elsewhere.
-    ToOtherThanHttps {
-        to: String,
-        found: String,
-    },
-    /// An upstream that was to say what it was told did not.
-    NoEcho {
-        got: Answer,
-    },
-    Echo(Vec<EchoFault>),
 }
 
 /// What is thought of an answer, in a word.
@@ -114,9 +48,7 @@ impl Judgement {
             Judgement::Tolerable(fault) | Judgement::Wrong(fault) => Some(fault),
         }
     }
-}
 
-impl Judgement {
     /// What there is to know besides why.
     pub(crate) fn explanation(&self) -> Option<Explanation> {
         match self {
@@ -198,19 +130,18 @@ pub(crate) fn judge_claim(unclaimed: &Answer, claimed: &Answer) -> Option<Answer
 
 /// Why an answer is not that outcome; none where it is.
 fn mismatch(expected: Outcome, answer: &Answer, pages: Pages) -> Option<AnswerFault> {
-    let is_refusal = |status, whose| {
-        status == 403
-            && (whose == Whose::Edge || (whose == Whose::Unmarked && pages == Pages::Overridden))
-    };
     let is_handshake_refused = matches!(answer, Answer::HandshakeRefused(_) | Answer::Closed);
     // RFC 9110 §15.5.20: this server does not serve that host on this connection.
     let is_misdirected = matches!(answer, Answer::Http { status: 421, .. });
-    let (is_forbidden, is_admitted) = match answer {
+    // To who has not signed in a gateway says that they are nobody, or sends them somewhere.
+    let (is_forbidden, is_gateways, is_admitted) = match *answer {
         Answer::Http { status, whose } => {
-            let is_refusal = is_refusal(*status, *whose);
-            (is_refusal, !is_misdirected && !is_refusal)
+            let is_forbidden = status == 403 && can_be(whose, Whose::Edge, pages);
+            let asks = matches!(status, 300..=399 | 401 | 403);
+            let is_gateways = asks && can_be(whose, Whose::Gateway, pages);
+            (is_forbidden, is_gateways, !is_misdirected && !is_forbidden)
         }
-        _ => (false, false),
+        _ => (false, false, false),
     };
     let is_nothing = is_handshake_refused
         || matches!(answer, Answer::HandshakeFailed(_) | Answer::ClosedUnasked);
@@ -221,7 +152,7 @@ fn mismatch(expected: Outcome, answer: &Answer, pages: Pages) -> Option<AnswerFa
         Outcome::Refused => is_forbidden || is_handshake_refused,
         Outcome::Misdirected => is_misdirected,
         Outcome::Unserved => is_misdirected || is_nothing,
-        Outcome::SignIn => is_gateways(answer, pages),
+        Outcome::SignIn => is_gateways,
     };
     if fits {
         return None;
@@ -243,112 +174,16 @@ fn mismatch(expected: Outcome, answer: &Answer, pages: Pages) -> Option<AnswerFa
     })
 }
 
-/// Whether that is what a gateway answers to who has not signed in: it sends them somewhere, or says that they are nobody. Where templates
-/// of the user's own make the answers, one without its mark can be.
-fn is_gateways(answer: &Answer, pages: Pages) -> bool {
-    let Answer::Http { status, whose } = answer else {
-        return false;
-    };
-    let can_be = match whose {
-        Whose::Gateway => true,
-        Whose::Unmarked => pages == Pages::Overridden,
-        Whose::Edge => false,
-    };
-    can_be && matches!(status, 300..=399 | 401 | 403)
-}
-
-impl fmt::Display for OnePlace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            OnePlace::Inside(networks) => write!(f, "as declared for visitors {networks}"),
-            OnePlace::Elsewhere(networks) => {
-                write!(f, "as declared for visitors who are not {networks}")
-            }
-        }
-    }
-}
-
-impl fmt::Display for Explanation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Explanation::PlaceUnknown => f.write_str(
-                "where this is asked from cannot be told, for a router or a proxy may have changed the address: what is declared for one place and for the other is taken",
-            ),
-            Explanation::ShownElsewhere => f.write_str(
-                "Caddy does not see this visitor's address, and may take everybody to be there (docs/language.md, \"lan and behind\", says what hides it); or other networks are let in than are declared",
-            ),
-            Explanation::TakenElsewhere(networks) => {
-                write!(f, "the address that Caddy sees is not in {networks}")
-            }
-        }
-    }
-}
-
-impl fmt::Display for AnswerFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            AnswerFault::Other { expected, got } => write!(f, "should be {expected}, got {got}"),
-            AnswerFault::ServiceReached { expected } => write!(
-                f,
-                "should be {expected}, got 403, but not from the edge: the service was reached"
-            ),
-            AnswerFault::OfOtherPlace {
-                expected,
-                place: OnePlace::Inside(networks),
-            } => write!(
-                f,
-                "should be {expected}, got what is for visitors {networks}"
-            ),
-            AnswerFault::OfOtherPlace {
-                expected,
-                place: OnePlace::Elsewhere(_),
-            } => write!(
-                f,
-                "should be {expected}, got what is for visitors elsewhere"
-            ),
-            AnswerFault::GatewayUnreached { got } => write!(
-                f,
-                "should be asked to sign in, got {got}: the edge does not reach the gateway, or that names nobody in what it answers"
-            ),
-            AnswerFault::ClaimBelieved { unclaimed, claimed } => write!(
-                f,
-                "what a visitor says of where they are is believed: got {claimed}, and without it {unclaimed}"
-            ),
-            AnswerFault::OtherRedirect {
-                to,
-                status,
-                found,
-                found_status,
-            } => write!(
-                f,
-                "should be sent to `{to}` with {status}, is sent to `{}` with {found_status}",
-                printable(found)
-            ),
-            AnswerFault::NotToHttps { status } => {
-                write!(f, "should be redirected to https, got {status} without TLS")
-            }
-            AnswerFault::ToOtherThanHttps { to, found } => write!(
-                f,
-                "should be redirected to `{to}`, is redirected to `{}`",
-                printable(found)
-            ),
-            AnswerFault::NoEcho { got } => write!(
-                f,
-                "no echo of the headers that were sent came back (got {got}): see docs/verify.md for what is understood"
-            ),
-            // A server's words are shown, not believed: neither here may they move the cursor.
-            AnswerFault::Echo(faults) => {
-                let faults: Vec<String> = faults.iter().map(EchoFault::to_string).collect();
-                f.write_str(&printable(&faults.join("; ")))
-            }
-        }
-    }
+/// Whether an answer can be theirs: where templates of the user's own make the answers, one without a mark can be anybody's.
+fn can_be(whose: Whose, theirs: Whose, pages: Pages) -> bool {
+    whose == theirs || (whose == Whose::Unmarked && pages == Pages::Overridden)
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
+    use super::super::outcome::Networks;
     use super::*;
     use crate::model::Network;
 

@@ -8,6 +8,7 @@ mod age;
 mod answer;
 mod bundle;
 mod echo;
+mod fault;
 mod finding;
 mod judgement;
 mod outcome;
@@ -26,8 +27,9 @@ pub(crate) use bundle::{
     bundle_password, examine, open_with_derived,
 };
 pub(crate) use echo::{Echo, EchoFault, FORGED, MARK, NOBODYS_ADDRESS};
+pub(crate) use fault::{AnswerFault, Explanation};
 pub(crate) use finding::{Finding, Severity};
-pub(crate) use judgement::{AnswerFault, Explanation, Judgement, Verdict, judge, judge_claim};
+pub(crate) use judgement::{Judgement, Verdict, judge, judge_claim};
 pub(crate) use outcome::{Expected, Outcome, Pages, page_policy, signed_out};
 pub(crate) use place::Place;
 pub(crate) use probes::{Manner, NameShown, Probe, Visitor, probes, undeclared};

@@ -1,23 +1,22 @@
 //! Git over HTTPS with what `export` writes: clone and push through a guarded service, as docs/devices.md says.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use tempfile::TempDir;
 
 use crate::house::House;
 use crate::support::caddy::{Caddy, Version};
 use crate::support::outcome::{self, Outcome};
+use crate::support::server::Server;
 use crate::support::tools;
 
 const HOST: &str = "git.home.example.com";
 
 /// Git's smart HTTP with one empty repository; it is stopped when it is dropped.
 struct Repositories {
-    process: Child,
-    port: u16,
+    server: Server,
     place: TempDir,
 }
 
@@ -31,31 +30,13 @@ impl Repositories {
             ["init", "--quiet", "--bare", "--initial-branch=main", bare],
         )
         .succeeds();
-        let mut process = tools::command("python3")
-            .args(["-c", include_str!("git_backend.py")])
-            .arg(place.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("python3 starts");
-        let mut line = String::new();
-        let stdout = process.stdout.take().expect("stdout is piped");
-        let read = BufReader::new(stdout).read_line(&mut line);
-        read.expect("it prints its port");
-        let port = line.trim_end().parse().expect("it prints its port");
+        let backend = concat!(include_str!("http_body.py"), include_str!("git_backend.py"));
+        let mut python = tools::command("python3");
+        python.args(["-c", backend]).arg(place.path());
         Self {
-            process,
-            port,
+            server: Server::start(&mut python),
             place,
         }
-    }
-}
-
-impl Drop for Repositories {
-    fn drop(&mut self) {
-        // Both fail only where it has ended already.
-        _ = self.process.kill();
-        _ = self.process.wait();
     }
 }
 
@@ -107,7 +88,7 @@ fn clones_and_pushes(version: Version) {
         person "alice" {{ device "laptop" platform="linux"; }}
         service "git" {{ upstream "http://127.0.0.1:{}"; allow "alice"; identity; }}
         "#,
-        repositories.port
+        repositories.server.port()
     ));
     let export = ["export", "alice/laptop", "--output", "alice-laptop.pem"];
     house.lab.command(export).run().succeeds();

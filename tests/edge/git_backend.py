@@ -24,7 +24,7 @@ class Backend(BaseHTTPRequestHandler):
             "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
         }
         answer = subprocess.run(
-            ["git", "http-backend"], input=self.body(), env=environment, stdout=subprocess.PIPE
+            ["git", "http-backend"], input=read_body(self), env=environment, stdout=subprocess.PIPE
         ).stdout
         head, _, body = answer.partition(b"\r\n\r\n")
         fields = [line.split(": ", 1) for line in head.decode().split("\r\n")]
@@ -38,16 +38,6 @@ class Backend(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     do_GET = do_POST = serve
-
-    def body(self):
-        if self.headers.get("Transfer-Encoding") != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        chunks = []
-        while length := int(self.rfile.readline(), 16):
-            chunks.append(self.rfile.read(length))
-            self.rfile.readline()
-        self.rfile.readline()
-        return b"".join(chunks)
 
     def log_message(self, *arguments):
         pass

@@ -2,14 +2,13 @@
 //! them, or have any other.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
 use std::thread;
 
 use tempfile::TempDir;
 
 use crate::house::House;
 use crate::support::caddy::{Caddy, Version};
+use crate::support::server::Server;
 use crate::support::tools;
 use crate::verify::verify;
 use crate::wire::{Wire, request, websocket};
@@ -18,8 +17,7 @@ const HOST: &str = "ntfy.home.example.com";
 
 /// A server of topics; it is stopped when it is dropped.
 struct Topics {
-    process: Child,
-    port: u16,
+    server: Server,
     place: TempDir,
 }
 
@@ -27,21 +25,13 @@ impl Topics {
     fn start() -> Self {
         let place = tempfile::tempdir().expect("a temporary directory can be made");
         let log = File::create(place.path().join("log"));
-        let mut process = tools::command("python3")
-            .args(["-c", include_str!("topics.py")])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log.expect("a temporary directory can be written to"))
-            .spawn()
-            .expect("python3 starts");
-        let mut line = String::new();
-        let stdout = process.stdout.take().expect("stdout is piped");
-        let read = BufReader::new(stdout).read_line(&mut line);
-        read.expect("it prints its port");
-        let port = line.trim_end().parse().expect("it prints its port");
+        let topics = concat!(include_str!("http_body.py"), include_str!("topics.py"));
+        let mut python = tools::command("python3");
+        python
+            .args(["-c", topics])
+            .stderr(log.expect("a temporary directory can be written to"));
         Self {
-            process,
-            port,
+            server: Server::start(&mut python),
             place,
         }
     }
@@ -56,9 +46,6 @@ impl Topics {
 
 impl Drop for Topics {
     fn drop(&mut self) {
-        // Both fail only where it has ended already.
-        _ = self.process.kill();
-        _ = self.process.wait();
         if thread::panicking() {
             eprintln!("what arrived:\n{}", self.arrived().join("\n"));
         }
@@ -148,7 +135,7 @@ fn publishes_to(topics: &Topics, caddy: &Caddy) {
 
 fn holds(version: Version) {
     let topics = Topics::start();
-    let house = House::new(&declaration(topics.port));
+    let house = House::new(&declaration(topics.server.port()));
     let caddy = house.serve(version);
     publishes_to(&topics, &caddy);
     let alice = house.bundle("alice", "pixel");

@@ -17,7 +17,7 @@ class Topics(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def publish(self):
-        message = self.body().decode()
+        message = read_body(self).decode()
         name = re.fullmatch("/([-_A-Za-z0-9]{1,64})", self.path.partition("?")[0])
         for one in subscribers.get(name and name[1], []):
             one.put(message)
@@ -72,16 +72,6 @@ class Topics(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(text.encode())
-
-    def body(self):
-        if self.headers.get("Transfer-Encoding") != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        chunks = []
-        while length := int(self.rfile.readline(), 16):
-            chunks.append(self.rfile.read(length))
-            self.rfile.readline()
-        self.rfile.readline()
-        return b"".join(chunks)
 
     def handle_one_request(self):
         try:

@@ -10,6 +10,7 @@
 //! | [`tools`] | the programs of others |
 //! | [`caddy`] | a running Caddy of either version, and a generated Caddyfile made to listen on free ports |
 //! | [`upstream`] | the web server behind Caddy; it tells what arrived |
+//! | [`server`] | a server of a test's own in another process, which prints its port |
 //! | [`tls_front`] | TLS before an upstream |
 //! | [`curl`] | a visitor, with a certificate or without |
 //! | [`recipe`] | an authority and certificates that openssl has made, as people do by hand |
@@ -29,6 +30,7 @@ pub mod outcome;
 pub mod port;
 pub mod random;
 pub mod recipe;
+pub mod server;
 pub mod tls_front;
 pub mod tools;
 pub mod upstream;

@@ -1,18 +1,16 @@
 //! TLS before an [`Upstream`], for declarations whose upstream is `https://…`.
 
-use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
 
 use tempfile::TempDir;
 
+use super::server::Server;
 use super::tools;
 use super::upstream::Upstream;
 
 /// A server on the loopback address that speaks TLS with a certificate that nobody believes, and passes every byte to an upstream.
 pub struct TlsFront {
-    process: Child,
-    port: u16,
+    server: Server,
     certificate: TempDir,
 }
 
@@ -28,20 +26,10 @@ impl TlsFront {
         tools::run("openssl", arguments).succeeds();
         let address = upstream.address();
         let (_, port) = address.rsplit_once(':').expect("an address has a port");
-        let mut process = tools::command("python3")
-            .args(["-c", include_str!("tls_front.py"), port, certificate])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("python3 starts");
-        let mut line = String::new();
-        let stdout = process.stdout.take().expect("stdout is piped");
-        BufReader::new(stdout)
-            .read_line(&mut line)
-            .expect("it prints its port");
+        let mut python = tools::command("python3");
+        python.args(["-c", include_str!("tls_front.py"), port, certificate]);
         Self {
-            process,
-            port: line.trim_end().parse().expect("it prints its port"),
+            server: Server::start(&mut python),
             certificate: place,
         }
     }
@@ -53,14 +41,6 @@ impl TlsFront {
 
     /// `https://127.0.0.1:PORT`.
     pub fn address(&self) -> String {
-        format!("https://127.0.0.1:{}", self.port)
-    }
-}
-
-impl Drop for TlsFront {
-    fn drop(&mut self) {
-        // Both fail only where it has ended already.
-        _ = self.process.kill();
-        _ = self.process.wait();
+        format!("https://{}", self.server.address())
     }
 }

@@ -72,14 +72,12 @@ impl Entrances<'_> {
         }
         let grants = self.by_grants(access.grants(), places, told);
         let networks = access.networks().map(|network| self.network(network));
-        let let_in = grants.into_iter().chain(networks).collect();
-        let mut handlers = signing_in(service.sign_in, let_in);
-        // Whoever signs in is everybody else.
-        let rest = handlers.pop_if(|handler| handler.matcher.is_none());
-        handlers.extend(public(access.public()));
-        handlers.extend(preflight(&service.preflight));
-        handlers.extend(rest);
-        handlers
+        let let_in = grants.into_iter().chain(networks);
+        { let_in.map(|handler| signing_in(service.sign_in, handler)) }
+            .chain(public(access.public()))
+            .chain(preflight(&service.preflight))
+            .chain(by_sign_in(service.sign_in))
+            .collect()
     }
 
     pub(super) fn by_grants(
@@ -181,20 +179,18 @@ impl Entrances<'_> {
     }
 }
 
-/// Those who are let in where they, or others, have to sign in.
-pub(super) fn signing_in(sign_in: Option<SignIn>, let_in: Vec<Handler>) -> Vec<Handler> {
-    let mut handlers = let_in;
+/// Who is let in, where they may have to sign in besides.
+pub(super) fn signing_in(sign_in: Option<SignIn>, let_in: Handler) -> Handler {
     match sign_in {
-        None => {}
-        Some(SignIn::Also) => {
-            handlers = handlers.into_iter().map(Handler::signed_in).collect();
-        }
-        Some(SignIn::Instead) => {
-            let backend = Answer::Backend { person: None };
-            handlers.push(Handler::rest(backend.signed_in()));
-        }
+        Some(SignIn::Also) => let_in.signed_in(),
+        Some(SignIn::Instead) | None => let_in,
     }
-    handlers
+}
+
+/// For everybody else, where they can sign in.
+pub(super) fn by_sign_in(sign_in: Option<SignIn>) -> Option<Handler> {
+    let rest = Handler::rest(Answer::Backend { person: None });
+    (sign_in == Some(SignIn::Instead)).then(|| rest.signed_in())
 }
 
 /// The same where it counts in some networks only.

@@ -175,8 +175,10 @@ impl Handler {
     /// Whether whoever it is for gets the service.
     pub(crate) fn is_let_in(&self) -> bool {
         match self.answer {
-            Answer::Backend { .. } | Answer::BackendTold { .. } | Answer::BackendAsSent => true,
-            Answer::SignIn { .. } => true,
+            Answer::Backend { .. }
+            | Answer::BackendTold { .. }
+            | Answer::BackendAsSent
+            | Answer::SignIn { .. } => true,
             Answer::Page { .. } | Answer::Refusal => false,
         }
     }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::audience::Told;
-use super::entrance::{Entrances, Ways, plain_name, preflight, signing_in};
+use super::entrance::{Entrances, Ways, by_sign_in, plain_name, preflight, signing_in};
 use super::handler::{Answer, Condition, Handler, Matcher};
 use crate::model::{Opened, PathPattern, PathPolicy, Service, uri_pattern};
 
@@ -54,13 +54,15 @@ impl Entrances<'_> {
         let mut policies = vec![policy("policy".into(), None, base)];
         policies[0].grants.extend(elsewhere);
         for (number, (path, places)) in (1..).zip(std::iter::zip(&service.paths, &ways.paths)) {
-            let mut handlers = self.by_grants(&path.grants, places, Told::Nothing);
-            handlers.extend(path.networks.iter().map(|network| self.network(network)));
-            let mut handlers = signing_in(path.sign_in, handlers);
-            handlers.extend(path.everyone.as_ref().map(everyone));
-            handlers.extend(preflight(&service.preflight));
+            let grants = self.by_grants(&path.grants, places, Told::Nothing);
+            let networks = path.networks.iter().map(|network| self.network(network));
+            let let_in = grants.into_iter().chain(networks);
+            let handlers = { let_in.map(|handler| signing_in(path.sign_in, handler)) }
+                .chain(path.everyone.as_ref().map(everyone))
+                .chain(preflight(&service.preflight))
+                .chain(by_sign_in(path.sign_in));
             let variable = format!("path{number}");
-            policies.push(policy(variable, Some(&path.path), handlers));
+            policies.push(policy(variable, Some(&path.path), handlers.collect()));
         }
         policies
     }

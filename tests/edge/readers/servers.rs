@@ -1,16 +1,18 @@
 //! The upstreams: a Python, a Node, nginx and a Go server, each on the loopback address, stopped when they are dropped.
 
 use std::fs;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use tempfile::TempDir;
 
-use crate::support::outcome;
 use crate::support::port::Port;
+use crate::support::server::Server;
 use crate::support::{tools, wait};
 
 pub struct Servers {
-    processes: Vec<Child>,
+    processes: [Child; 2],
+    /// Python and Node.
+    _telling: [Server; 2],
     addresses: [(&'static str, String); 4],
     /// What nginx and Caddy listen at, and where their files are.
     _ports: [Port; 2],
@@ -55,7 +57,7 @@ impl Servers {
         python.args(["-c", include_str!("server.py")]);
         let mut node = tools::command("node");
         node.args(["-e", include_str!("server.js")]);
-        let [(python, python_port), (node, node_port)] = [python, node].map(telling);
+        let [python, node] = [python, node].map(|mut command| Server::start(&mut command));
 
         let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
         let paths: String = paths
@@ -98,13 +100,14 @@ impl Servers {
         let [nginx, caddy] = listening;
         let address = |port: u16| format!("127.0.0.1:{port}");
         Servers {
-            processes: vec![python, node, nginx, caddy],
+            processes: [nginx, caddy],
             addresses: [
                 ("go", address(caddy_port)),
                 ("nginx", address(nginx_port)),
-                ("node", address(node_port)),
-                ("python", address(python_port)),
+                ("node", node.address()),
+                ("python", python.address()),
             ],
+            _telling: [python, node],
             _ports: ports,
             _place: place,
         }
@@ -114,18 +117,6 @@ impl Servers {
     pub fn all(&self) -> [(&'static str, String); 4] {
         self.addresses.clone()
     }
-}
-
-/// A server that prints its port.
-fn telling(mut command: Command) -> (Child, u16) {
-    let mut process = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("it starts");
-    let line = outcome::first_line(process.stdout.as_mut().expect("stdout is piped"));
-    let port = line.trim_end().parse().expect("it prints its port");
-    (process, port)
 }
 
 impl Drop for Servers {
