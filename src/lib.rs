@@ -28,6 +28,7 @@ mod cli;
 mod dates;
 mod derive;
 mod diagnostic;
+mod edge_templates;
 mod issue;
 mod keyring;
 mod lint;

@@ -8,10 +8,9 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand};
 
 use super::summed::Listing;
-use super::verify::Resolve;
 use crate::lint;
 use crate::model::{CaddyVersion, DeviceId};
-use crate::probe::EchoAt;
+use crate::probe::{EchoAt, Resolve};
 use crate::root::{Recipient, RootKey};
 
 /// Turns homelab.kdl into a client certificate per device, a Caddyfile that lets in exactly those

@@ -10,13 +10,14 @@ use thiserror::Error;
 
 use super::arguments::{Build, Make};
 use super::settled::{Kept, Options, Seen};
-use super::{clock, edge_templates, report};
+use super::{clock, report};
 use crate::build::{
     self, Consent, ExecuteError, LockOperation, Mode, Prepared, Refusal, SIGN, Situation, Span,
     Stop, owner,
 };
 use crate::derive::Derivation;
 use crate::diagnostic::Failure;
+use crate::edge_templates;
 use crate::keyring::{self, SealedRoot, Updating, Wanted};
 use crate::lock::Lock;
 use crate::model::DeviceId;

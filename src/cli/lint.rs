@@ -63,7 +63,7 @@ struct Told<'f> {
 /// Says where a configuration of Caddy's lets somebody in.
 pub(super) fn run(arguments: &Lint) -> Result<(), Failure> {
     let Adapted { json, version } = read(&arguments.configuration)?;
-    let configuration = configuration(&json).map_err(|source| {
+    let configuration = Configuration::read(&json).map_err(|source| {
         let path = arguments.configuration.clone();
         Failure::environment(LintError::NotAConfiguration { path, source })
     })?;
@@ -126,16 +126,6 @@ fn read(path: &Path) -> Result<Adapted, Failure> {
         caddy::adapt(Asked::File(path))
     };
     adapted.map_err(Failure::environment)
-}
-
-/// The configuration in a JSON text; Caddy says `null` for one that is empty.
-pub(super) fn configuration(json: &[u8]) -> serde_json::Result<Configuration> {
-    // A list would do for its fields one by one.
-    if json.trim_ascii_start().starts_with(b"[") {
-        return Err(serde::de::Error::custom("it is a list"));
-    }
-    let read: Option<Configuration> = serde_json::from_slice(json)?;
-    Ok(read.unwrap_or_default())
 }
 
 fn text(told: &Told<'_>) -> String {

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use age::secrecy::{ExposeSecret, SecretString};
 use miette::Diagnostic;
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 use super::arguments::Secret;
-use super::first_line::first_line;
 use super::terminal;
 use crate::diagnostic::Failure;
+use crate::workspace::{first_line_at, first_line_of};
 
 #[derive(Debug, Error, Diagnostic)]
 enum PassphraseError {
@@ -102,4 +103,13 @@ pub(super) fn ask(
         source,
     };
     terminal::ask(prompt).map_err(|source| Failure::environment(no_terminal(source)))
+}
+
+/// The first line of a file, of standard input where that is called `-`, or of a pipe.
+pub(super) fn first_line(path: &Path) -> io::Result<Zeroizing<String>> {
+    if path == Path::new("-") {
+        first_line_of(io::stdin().lock())
+    } else {
+        first_line_at(path)
+    }
 }

@@ -14,11 +14,12 @@ use drawing::{shown, summary};
 use super::arguments::Plan as Arguments;
 use super::build::{Operation, refusal, shown_secrets};
 use super::settled::Kept;
-use super::{clock, edge_templates, report};
+use super::{clock, report};
 use crate::build::{
     self, Consent, Consequence, LockChanges, Mode, Prepared, Step, Stop, TreeForecast, owner,
 };
 use crate::diagnostic::{Failure, Fault};
+use crate::edge_templates;
 use crate::keyring;
 use crate::tree::{View, named_holder};
 use crate::workspace::{Inputs, PENDING, SEALED_LIMIT, Workspace, Written};

@@ -8,9 +8,8 @@ use anstyle::{Ansi256Color, Color, Style};
 use miette::{MietteHandlerOpts, Report};
 use serde::Serialize;
 
-use super::shown::Shown;
 use crate::build::Stream;
-use crate::diagnostic::Failure;
+use crate::diagnostic::{Failure, Shown};
 use crate::share::Qr;
 
 /// Chooses how diagnostics are drawn.

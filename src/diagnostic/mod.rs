@@ -8,12 +8,14 @@ mod failure;
 mod listed;
 mod meant;
 mod mistake;
+mod shown;
 
 pub(crate) use failure::{Failure, Fault};
 pub(crate) use listed::{joined, listed};
 pub(crate) use meant::{closest, did_you_mean};
 pub(crate) use mistake::Mistake;
 pub(crate) use mistake::mistake;
+pub(crate) use shown::Shown;
 
 use std::collections::BinaryHeap;
 

@@ -1,6 +1,7 @@
 //! What upstreams are told of who came, where one of them answers with what it was told.
 
 use std::net::SocketAddr;
+use std::str::FromStr;
 
 use super::Prober;
 use super::report::{HostReport, RequestReport};
@@ -14,6 +15,23 @@ pub(crate) struct EchoAt {
     /// The service, or a host of it.
     pub service: String,
     pub path: String,
+}
+
+/// `SERVICE` or `SERVICE=PATH`.
+impl FromStr for EchoAt {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<EchoAt, &'static str> {
+        let (service, path) = text.split_once('=').unwrap_or((text, "/"));
+        let is_plain = |b: u8| b.is_ascii_graphic();
+        if service.is_empty() || !path.starts_with('/') || !path.bytes().all(is_plain) {
+            return Err("write it as `SERVICE`, or as `whoami=/headers`");
+        }
+        Ok(EchoAt {
+            service: service.to_owned(),
+            path: path.to_owned(),
+        })
+    }
 }
 
 impl Prober<'_> {
@@ -92,6 +110,32 @@ impl Prober<'_> {
                 self.homelab.people.get(name)
             }
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_of_echoes_are_read() {
+        let read = |text: &str| text.parse::<EchoAt>();
+        let at = |service: &str, path: &str| EchoAt {
+            service: service.to_owned(),
+            path: path.to_owned(),
+        };
+        assert_eq!(read("whoami"), Ok(at("whoami", "/")));
+        assert_eq!(read("whoami=/api?x=1"), Ok(at("whoami", "/api?x=1")));
+        for bad in [
+            "",
+            "=/",
+            "whoami=",
+            "whoami=api",
+            "whoami=/a b",
+            "whoami=/a\r\nX: y",
+        ] {
+            assert!(read(bad).is_err(), "{bad:?}");
         }
     }
 }

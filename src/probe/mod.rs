@@ -16,6 +16,7 @@ mod http2;
 mod inspection;
 mod report;
 mod request;
+mod resolve;
 mod roots;
 mod server;
 mod tls;
@@ -40,6 +41,7 @@ pub(crate) use echo::EchoAt;
 #[cfg(test)]
 pub(crate) use report::HostFault;
 pub(crate) use report::{HostReport, LiveReport};
+pub(crate) use resolve::{Resolve, addresses as named_addresses};
 pub(crate) use roots::{RootSource, Roots};
 
 /// How many hosts are asked at once.

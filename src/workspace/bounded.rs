@@ -49,7 +49,7 @@ fn open_file(path: &Path) -> io::Result<File> {
 }
 
 /// Opens what is at a path, whatever it is, without waiting for anybody.
-pub(crate) fn open(path: &Path) -> io::Result<(File, FileType)> {
+pub(super) fn open(path: &Path) -> io::Result<(File, FileType)> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let descriptor = rustix::io::retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))?;
     let status = rustix::fs::fstat(&descriptor)?;

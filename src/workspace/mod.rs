@@ -8,6 +8,7 @@ mod bounded;
 pub(crate) mod caddy;
 mod declaration;
 mod error;
+mod first_line;
 pub(crate) mod git;
 pub(crate) mod git_files;
 mod history;
@@ -24,8 +25,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 
-pub(crate) use bounded::{open, whole};
+pub(crate) use bounded::whole;
 pub(crate) use error::WorkspaceError;
+pub(crate) use first_line::{first_line_at, first_line_of};
 pub(crate) use hold::{Held, PATIENCE, Still};
 pub(crate) use inputs::Inputs;
 pub(crate) use lock_file::Written;

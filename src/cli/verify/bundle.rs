@@ -12,7 +12,7 @@ use thiserror::Error;
 use super::{conclude, listed};
 use crate::build;
 use crate::cli::arguments::Verify;
-use crate::cli::first_line::first_line;
+use crate::cli::passphrase::first_line;
 use crate::cli::{clock, report, terminal};
 use crate::dates;
 use crate::diagnostic::Failure;

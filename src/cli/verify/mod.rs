@@ -12,8 +12,6 @@ use anstyle::{AnsiColor, Style};
 use miette::{Diagnostic, Report};
 use thiserror::Error;
 
-pub(super) use options::Resolve;
-
 use super::arguments::Verify;
 use crate::diagnostic::{Failure, Fault};
 use crate::lock::Lock;

@@ -240,6 +240,16 @@ pub(super) struct Route {
 }
 
 impl Configuration {
+    /// The configuration in a JSON text; Caddy says `null` for one that is empty.
+    pub(crate) fn read(json: &[u8]) -> serde_json::Result<Configuration> {
+        // A list would do for its fields one by one.
+        if json.trim_ascii_start().starts_with(b"[") {
+            return Err(serde::de::Error::custom("it is a list"));
+        }
+        let read: Option<Configuration> = serde_json::from_slice(json)?;
+        Ok(read.unwrap_or_default())
+    }
+
     pub(super) fn servers(&self) -> impl Iterator<Item = (&str, &Server)> {
         let servers = self.apps.http.servers.iter();
         servers.map(|(name, server)| (name.as_str(), server))

@@ -9,11 +9,10 @@ use std::path::Path;
 use miette::Diagnostic;
 use thiserror::Error;
 
-use super::lint::configuration;
 use crate::build::{Prepared, Stop};
 use crate::derive::Derivation;
 use crate::diagnostic::{Failure, Fault, listed};
-use crate::lint::{Finding, Findings, allowed_in, lint};
+use crate::lint::{Configuration, Finding, Findings, allowed_in, lint};
 use crate::render::{Bundles, render};
 use crate::template::Templates;
 use crate::workspace::caddy::{AdaptError, Asked, adapt};
@@ -30,7 +29,7 @@ struct InTemplate {
 }
 
 /// What came of looking.
-pub(super) enum Looked {
+pub(crate) enum Looked {
     /// There are none, or no Caddy that could be asked.
     Not,
     /// The Caddy that was asked does not take the files.
@@ -41,7 +40,7 @@ pub(super) enum Looked {
 
 impl Looked {
     /// Why a build is refused, and what there is to know.
-    pub(super) fn told(self, templates: &Templates) -> (Vec<Stop>, Option<String>) {
+    pub(crate) fn told(self, templates: &Templates) -> (Vec<Stop>, Option<String>) {
         match self {
             Looked::Not => (Vec::new(), None),
             Looked::Refused(why) => (
@@ -73,7 +72,7 @@ impl Looked {
 }
 
 /// Looks at the edge's files as they would be made.
-pub(super) fn look(prepared: &Prepared<'_>, templates: &Templates) -> Result<Looked, Failure> {
+pub(crate) fn look(prepared: &Prepared<'_>, templates: &Templates) -> Result<Looked, Failure> {
     if templates.of_the_edge().is_empty() {
         return Ok(Looked::Not);
     }
@@ -100,13 +99,13 @@ pub(super) fn look(prepared: &Prepared<'_>, templates: &Templates) -> Result<Loo
 }
 
 /// Looks at files that are there.
-pub(super) fn found_at(caddyfile: &Path, templates: &Templates) -> Looked {
+pub(crate) fn found_at(caddyfile: &Path, templates: &Templates) -> Looked {
     let adapted = match adapt(Asked::File(caddyfile)) {
         Ok(adapted) => adapted,
         Err(AdaptError::NoCaddy) => return Looked::Not,
         Err(error) => return Looked::Refused(error.to_string()),
     };
-    match configuration(&adapted.json) {
+    match Configuration::read(&adapted.json) {
         Ok(configuration) => {
             let allowed: Vec<_> = templates.texts_of_the_edge().flat_map(allowed_in).collect();
             Looked::At(lint(&configuration, adapted.version).but_for(&allowed))

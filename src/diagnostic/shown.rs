@@ -11,7 +11,7 @@ use crate::source::{Source, is_invisible};
 
 /// A diagnostic with its words and its source made visible.
 #[derive(Debug)]
-pub(super) struct Shown {
+pub(crate) struct Shown {
     message: String,
     code: Option<String>,
     help: Option<String>,
@@ -30,7 +30,7 @@ struct Cause {
 
 impl Shown {
     /// The diagnostic as it is to be drawn; none where it can be as it is.
-    pub(super) fn of(report: &Report) -> Option<Shown> {
+    pub(crate) fn of(report: &Report) -> Option<Shown> {
         let labels: Vec<LabeledSpan> = report.labels().into_iter().flatten().collect();
         let help = report.help().map(|help| help.to_string());
         let causes: Vec<String> = report.chain().map(|cause| cause.to_string()).collect();

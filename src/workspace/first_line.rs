@@ -7,29 +7,30 @@ use std::path::Path;
 use rustix::fs::{FileType, OFlags};
 use zeroize::Zeroizing;
 
-use crate::workspace::open;
+use super::bounded::open;
 
 /// Bytes of a password's or a passphrase's file, at the most.
 const LIMIT: u64 = 1 << 10;
 
-/// The first line of a file, of standard input where that is called `-`, or of a pipe that somebody has open already, as
-/// a shell's `<(…)` is.
+/// The first line of a file, or of a pipe that somebody has open already, as a shell's `<(…)` is.
 ///
 /// # Errors
 /// Where the file is too large for a secret, or the line empty.
-pub(super) fn first_line(path: &Path) -> io::Result<Zeroizing<String>> {
-    let mut text = Zeroizing::new(Vec::with_capacity(LIMIT as usize + 1));
-    if path == Path::new("-") {
-        read_secret(io::stdin().lock(), &mut text)?
-    } else {
-        let (file, kind) = open(path)?;
-        match kind {
-            FileType::RegularFile => {}
-            FileType::Fifo => wait_for_writers(&file)?,
-            _ => return Err(io::Error::other("it is neither a file nor a pipe")),
-        }
-        read_secret(file, &mut text)?;
+pub(crate) fn first_line_at(path: &Path) -> io::Result<Zeroizing<String>> {
+    let (file, kind) = open(path)?;
+    match kind {
+        FileType::RegularFile => {}
+        FileType::Fifo => wait_for_writers(&file)?,
+        _ => return Err(io::Error::other("it is neither a file nor a pipe")),
     }
+    first_line_of(file)
+}
+
+/// The same of what is open already.
+pub(crate) fn first_line_of(from: impl Read) -> io::Result<Zeroizing<String>> {
+    // Grown, it would leave copies behind.
+    let mut text = Zeroizing::new(Vec::with_capacity(LIMIT as usize + 1));
+    from.take(LIMIT + 1).read_to_end(&mut text)?;
     if text.len() as u64 > LIMIT {
         return Err(io::Error::other(format!("it has more than {LIMIT} bytes")));
     }
@@ -39,10 +40,6 @@ pub(super) fn first_line(path: &Path) -> io::Result<Zeroizing<String>> {
         None | Some("") => Err(io::Error::other("its first line is empty")),
         Some(line) => Ok(Zeroizing::new(line.to_owned())),
     }
-}
-
-fn read_secret(from: impl Read, text: &mut Vec<u8>) -> io::Result<()> {
-    from.take(LIMIT + 1).read_to_end(text).map(|_| ())
 }
 
 /// A pipe without a writer ends at once; one that has one is read as it comes.
@@ -77,7 +74,7 @@ mod tests {
             &large,
             around.path(),
         ] {
-            assert!(first_line(path).is_err(), "{path:?}");
+            assert!(first_line_at(path).is_err(), "{path:?}");
         }
         assert!(begin.elapsed() < Duration::from_secs(5));
     }
@@ -94,7 +91,7 @@ mod tests {
             ("\nsecret\n", None),
         ] {
             fs::write(&path, text).expect("it can be written");
-            let line = first_line(&path).ok();
+            let line = first_line_at(&path).ok();
             assert_eq!(
                 line.as_ref().map(|line| line.as_str()),
                 expected,
@@ -102,6 +99,6 @@ mod tests {
             );
         }
         fs::write(&path, "x".repeat(1025)).expect("it can be written");
-        assert!(first_line(&path).is_err());
+        assert!(first_line_at(&path).is_err());
     }
 }
