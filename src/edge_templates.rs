@@ -105,7 +105,7 @@ pub(crate) fn found_at(caddyfile: &Path, templates: &Templates) -> Looked {
         Err(AdaptError::NoCaddy) => return Looked::Not,
         Err(error) => return Looked::Refused(error.to_string()),
     };
-    match Configuration::read(&adapted.json) {
+    match Configuration::from_json(&adapted.json) {
         Ok(configuration) => {
             let allowed: Vec<_> = templates.texts_of_the_edge().flat_map(allowed_in).collect();
             Looked::At(lint(&configuration, adapted.version).but_for(&allowed))

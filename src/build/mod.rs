@@ -19,6 +19,7 @@ mod left_behind;
 mod named;
 mod notes;
 mod operation;
+mod plan;
 mod prepare;
 mod renewal;
 mod requests;
@@ -40,20 +41,21 @@ pub(crate) use believed::{
 };
 pub(crate) use caddy::notes as notes_of_caddy;
 pub(crate) use clock::{Clock, ClockSource};
-pub(crate) use consequence::{Consequence, Kind};
+pub(crate) use consequence::Kind;
 pub(crate) use execute::{
     Built, Difference, ExecuteError, Mismatch, Rendering, differences, execute,
 };
 pub(crate) use forecast::{TreeForecast, consequences, forecast};
 pub(crate) use history::{Accepted, FoundList, History, LISTS, Remains};
 pub(crate) use named::{Purpose, is_enrolled};
-pub(crate) use notes::{SIGN, ended, of_authority};
+pub(crate) use notes::{SIGN, ended, of_authority, shown_secrets};
 pub(crate) use operation::{Adoption, LockOperation, Reissue, Rotation, Taken};
+pub(crate) use plan::{LockPlan, Plan, Written};
 pub(crate) use prepare::{Prepared, Refusal, owner, prepare};
 pub(crate) use renewal::{due, finish, finish_all, guests, refuse_over};
 pub(crate) use requests::{RequestFile, Requested};
 pub(crate) use revocation::Revocation;
-pub(crate) use rotation::refuse_depended_on;
+pub(crate) use rotation::{nothing_to_finish, refuse_depended_on};
 pub(crate) use said::known_key;
 pub(crate) use settled::{Journal, Read, Settled, Span, Stream};
 pub(crate) use situation::{Consent, Mode, Situation};

@@ -1,6 +1,7 @@
 //! What there is to know beside what a command does: what has ended, and what the declaration says in vain.
 
 use std::fmt::{self, Display};
+use std::path::Path;
 
 use jiff::Timestamp;
 
@@ -170,4 +171,12 @@ pub(super) fn guests_let_in(homelab: &Homelab, lock: &Lock, now: Timestamp) -> O
 
 pub(super) fn names(devices: &[DeviceId]) -> impl Display {
     listed(devices)
+}
+
+/// What it means that a file system keeps no modes.
+pub(crate) fn shown_secrets(out: &Path) -> String {
+    format!(
+        "`{}` is on a file system that keeps no modes: whoever is on this machine can read the keys in every .p12 and profile there. Build elsewhere with `--out`, or mount it for yourself alone (such as `umask=077`).",
+        out.display()
+    )
 }

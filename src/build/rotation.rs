@@ -7,7 +7,7 @@ use super::operation::Rotation;
 use super::stop::Stop;
 use crate::dates;
 use crate::diagnostic::Fault;
-use crate::lock::{AuthorityState, Dependent, Lock};
+use crate::lock::{AuthorityState, Dependent, Lock, Origin};
 use crate::model::Homelab;
 
 #[derive(Debug, Error, Diagnostic)]
@@ -70,4 +70,20 @@ fn depends(dependent: &Dependent) -> String {
         ),
         None => format!("{} (not renewed yet)", dependent.device),
     }
+}
+
+/// Why no authority goes: none was replaced, and those that were only trusted are needed still.
+pub(crate) fn nothing_to_finish(lock: &Lock, homelab: &Homelab) -> String {
+    let mut foreign = lock.trusted().filter(|a| a.origin == Origin::Foreign);
+    let Some(authority) = foreign.next() else {
+        return String::from("no rotation is under way");
+    };
+    let devices: Vec<String> = { homelab.installed() }
+        .map(|(id, _)| id.to_string())
+        .collect();
+    format!(
+        "no rotation is under way; `{}` stays trusted for devices that are declared by fingerprint: {}",
+        authority.common_name(),
+        devices.join(", ")
+    )
 }

@@ -329,14 +329,6 @@ fn build_edge(inputs: &Inputs<Held>, options: &Options<'_>, kept: Kept) -> Resul
     Ok(())
 }
 
-/// What it means that a file system keeps no modes.
-pub(super) fn shown_secrets(out: &Path) -> String {
-    format!(
-        "`{}` is on a file system that keeps no modes: whoever is on this machine can read the keys in every .p12 and profile there. Build elsewhere with `--out`, or mount it for yourself alone (such as `umask=077`).",
-        out.display()
-    )
-}
-
 /// As what a build ends that cannot make its tree.
 pub(super) fn execute_failure(error: ExecuteError) -> Failure {
     match error {

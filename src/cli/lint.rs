@@ -63,7 +63,7 @@ struct Told<'f> {
 /// Says where a configuration of Caddy's lets somebody in.
 pub(super) fn run(arguments: &Lint) -> Result<(), Failure> {
     let Adapted { json, version } = read(&arguments.configuration)?;
-    let configuration = Configuration::read(&json).map_err(|source| {
+    let configuration = Configuration::from_json(&json).map_err(|source| {
         let path = arguments.configuration.clone();
         Failure::environment(LintError::NotAConfiguration { path, source })
     })?;

@@ -10,8 +10,7 @@ use super::{passphrase, report};
 use crate::build::{self, LockOperation, Rotation};
 use crate::diagnostic::{Failure, Fault};
 use crate::keyring::{self, SealsTo, Wanted};
-use crate::lock::{Lock, Origin};
-use crate::model::Homelab;
+use crate::lock::Lock;
 use crate::root::Recipient;
 use crate::workspace::{Held, Inputs};
 
@@ -99,29 +98,13 @@ fn finish(
     let order = LockOperation::FinishRotation(wanted);
     build_after(inputs, make, &order)?;
     match outgoing.as_slice() {
-        [] => report::result(nothing_to_finish(lock, &inputs.homelab)),
+        [] => report::result(build::nothing_to_finish(lock, &inputs.homelab)),
         outgoing => report::result(format_args!(
             "\nNo longer trusted: {}. Copy out/edge/ to the Caddy host, `caddy reload` there, and commit homelab.lock and homelab.age.",
             outgoing.join(", ")
         )),
     }
     Ok(())
-}
-
-/// Why no authority goes: none was replaced, and those that were only trusted are needed still.
-fn nothing_to_finish(lock: &Lock, homelab: &Homelab) -> String {
-    let mut foreign = lock.trusted().filter(|a| a.origin == Origin::Foreign);
-    let Some(authority) = foreign.next() else {
-        return String::from("no rotation is under way");
-    };
-    let devices: Vec<String> = { homelab.installed() }
-        .map(|(id, _)| id.to_string())
-        .collect();
-    format!(
-        "no rotation is under way; `{}` stays trusted for devices that are declared by fingerprint: {}",
-        authority.common_name(),
-        devices.join(", ")
-    )
 }
 
 /// Encrypts homelab.age anew, and touches nothing else.

@@ -23,8 +23,8 @@ mod tree;
 pub(crate) use age::{Age, Signs};
 pub(crate) use answer::{Answer, Unreached, Whose};
 pub(crate) use bundle::{
-    BundleFault, BundleReport, CertificateReport, Context, Recorded, Strictness, WhoseFile,
-    bundle_password, examine, open_with_derived,
+    BundleFault, BundleReport, Context, Strictness, WhoseFile, bundle_password, examine,
+    open_with_derived,
 };
 pub(crate) use echo::{Echo, EchoFault, FORGED, MARK, NOBODYS_ADDRESS};
 pub(crate) use fault::{AnswerFault, Explanation};

@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use super::error::{WorkspaceError, mistaken};
 use super::{Held, Workspace};
-use crate::build;
+use crate::build::{self, Written};
 use crate::diagnostic::{Failure, Fault};
 use crate::lock::{self, Lock, Signatures};
 use crate::root::{Keyring, RootKey};
@@ -22,17 +22,6 @@ const LIMIT: u64 = 64 << 20;
 )]
 struct NotAKey {
     value: String,
-}
-
-/// How a lock that is there stands to one that would be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Written {
-    /// They are the same.
-    Same,
-    /// The same records in another form, as a merge leaves them.
-    Otherwise,
-    /// It has records that nobody has signed yet.
-    Unsigned,
 }
 
 impl Workspace {

@@ -30,7 +30,6 @@ pub(crate) use error::WorkspaceError;
 pub(crate) use first_line::{first_line_at, first_line_of};
 pub(crate) use hold::{Held, PATIENCE, Still};
 pub(crate) use inputs::Inputs;
-pub(crate) use lock_file::Written;
 pub(crate) use recollection::Recollection;
 pub(crate) use surroundings::{Listener, Surroundings};
 
@@ -139,6 +138,27 @@ impl Workspace {
     pub(crate) fn sealed_hash(&self) -> Result<Option<blake3::Hash>, Failure> {
         let sealed = self.sealed()?;
         Ok(sealed.map(|bytes| blake3::hash(&bytes)))
+    }
+
+    /// The hash of the secret that the next build puts in its place, where one was interrupted.
+    pub(crate) fn pending_hash(&self) -> Result<Option<blake3::Hash>, Failure> {
+        let sealed = self.read(&self.path(PENDING), SEALED_LIMIT)?;
+        Ok(sealed.map(|bytes| blake3::hash(&bytes)))
+    }
+
+    /// Which files a plan goes by, and when they were last written. Ours are never written but by putting another in their
+    /// place.
+    pub(crate) fn stamps(&self, out: &Path) -> [Option<(u64, i64, i64)>; 4] {
+        let files = [
+            self.declaration.clone(),
+            self.path("homelab.lock"),
+            self.path("homelab.age"),
+            out.join(".homelab/manifest.kdl"),
+        ];
+        files.map(|file| {
+            let status = std::fs::metadata(file).ok()?;
+            Some((status.ino(), status.ctime(), status.ctime_nsec()))
+        })
     }
 
     /// A file's bytes; `None` if there is none. An error where it has more than `limit`, or is no file.

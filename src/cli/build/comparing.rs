@@ -7,7 +7,7 @@ use super::super::arguments::Make;
 use super::super::progress::BAR;
 use super::super::report;
 use super::super::summed::{self, Line};
-use super::{Operation, execute_failure, prepare, shown_secrets};
+use super::{Operation, execute_failure, prepare};
 use crate::build::{self, Consent, Mismatch, Mode, Rendering, owner};
 use crate::diagnostic::{Failure, Fault};
 use crate::render::Secrets;
@@ -59,7 +59,7 @@ pub(super) fn check_tree(
     let differences = differences.map_err(execute_failure)?;
     let folders = view.altered_folders().map_err(Failure::environment)?;
     if view.shows_secrets() {
-        report::note(shown_secrets(out));
+        report::note(build::shown_secrets(out));
     }
     if differences.is_empty() && folders.is_empty() {
         report::result(format_args!("{} unchanged", derivations.len()));

@@ -9,7 +9,7 @@ use super::super::progress::BAR;
 use super::super::report;
 use super::super::settled::{Kept, Seen};
 use super::super::summed::{self, Listing};
-use super::{MEANS, execute_failure, needs_secrets, shown_secrets};
+use super::{MEANS, execute_failure, needs_secrets};
 use crate::build::{self, Accepted, Built, Prepared, Rendering, Situation, owner};
 use crate::derive::Derivation;
 use crate::diagnostic::Failure;
@@ -93,7 +93,7 @@ impl Making<'_> {
         let built = built.map_err(execute_failure)?;
         tell(out, &built, self.make.verbosity.listing());
         if built.shows_secrets && needs_secrets(self.derivations) {
-            report::note(shown_secrets(out));
+            report::note(build::shown_secrets(out));
         }
         if !meaning.is_empty() {
             report::result(format_args!("\n{MEANS}"));

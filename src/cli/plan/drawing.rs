@@ -6,8 +6,7 @@ use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 
-use super::{LockPlan, Plan};
-use crate::build::{Kind, Step, Verb};
+use crate::build::{Kind, LockPlan, Plan, Step, Verb};
 use crate::cli::build::MEANS;
 use crate::cli::summed::{self, Listing};
 

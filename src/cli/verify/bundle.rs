@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use age::secrecy::ExposeSecret;
 use anstyle::{AnsiColor, Style};
-use jiff::Timestamp;
 use miette::{Diagnostic, Report};
 use thiserror::Error;
 
@@ -14,13 +13,11 @@ use crate::build;
 use crate::cli::arguments::Verify;
 use crate::cli::passphrase::first_line;
 use crate::cli::{clock, report, terminal};
-use crate::dates;
 use crate::diagnostic::Failure;
-use crate::lock::{Lock, State};
-use crate::pki::{BundleProfile, OpenError, OpenedBundle, SealedBundle, Validity};
+use crate::lock::Lock;
+use crate::pki::{BundleProfile, OpenError, OpenedBundle, SealedBundle};
 use crate::verify::{
-    BundleReport, CertificateReport, Context, Finding, Recorded, Strictness, WhoseFile, examine,
-    open_with_derived,
+    BundleReport, Context, Finding, Strictness, WhoseFile, examine, open_with_derived,
 };
 use crate::workspace::Workspace;
 
@@ -166,11 +163,14 @@ fn text(told: &BundleReport, context: &Context<'_>) -> String {
     let mut text = format!("{bold}{}{bold:#}\n", told.file);
     let mut line = |name: &str, value: &str| text += &format!("  {name:13}{value}\n");
     let platform = told.platform.map(|of| format!(" ({})", of.as_str()));
-    line("device", &(whose(&told.of) + &platform.unwrap_or_default()));
+    line(
+        "device",
+        &(told.of.to_string() + &platform.unwrap_or_default()),
+    );
     if let Some(certificate) = &told.certificate {
         line("subject", &certificate.subject);
         line("issuer", &certificate.issuer);
-        if let Some(valid) = valid(certificate, &told.of, context.now) {
+        if let Some(valid) = told.valid(context.now) {
             line("valid", &valid);
         }
         if !certificate.emails.is_empty() {
@@ -200,48 +200,4 @@ fn text(told: &BundleReport, context: &Context<'_>) -> String {
         text += &format!("{green}{said}{green:#}\n");
     }
     text
-}
-
-/// From when to when; none where it does not say.
-fn valid(certificate: &CertificateReport, of: &WhoseFile, now: Timestamp) -> Option<String> {
-    let (from, until) = (certificate.not_before?, certificate.not_after?);
-    let from = dates::moment(from);
-    if until == Validity::NO_END {
-        return Some(format!("from {from} on, without an end"));
-    }
-    let hour = match of {
-        WhoseFile::Recorded(_) => {
-            "; certificates begin an hour before they are issued, for servers whose clocks are late"
-        }
-        _ => "",
-    };
-    let (until, when) = (dates::moment(until), dates::relative(until, now));
-    Some(format!("{from} to {until}, ends {when}{hour}"))
-}
-
-fn whose(of: &WhoseFile) -> String {
-    match of {
-        WhoseFile::Recorded(recorded) => standing(recorded),
-        WhoseFile::Declared { device } => format!("{device}, which is declared to have it"),
-        WhoseFile::Removed { device, since } => match since {
-            Some(since) => format!("{device}, removed since {}", dates::moment(*since)),
-            None => format!("{device}, removed"),
-        },
-        WhoseFile::Unrecorded { authority } => format!("unknown, though `{authority}` signed it"),
-        WhoseFile::Unknown => String::from("unknown to this homelab"),
-        WhoseFile::NoHomelab => String::from("not known here: there is no homelab.lock"),
-    }
-}
-
-fn standing(recorded: &Recorded) -> String {
-    let (device, word) = (&recorded.device, recorded.word());
-    match recorded.state {
-        State::Active => format!("{device}, {word}"),
-        State::Superseded { until } => {
-            format!("{device}, {word}, let in until {}", dates::moment(until))
-        }
-        State::Revoked { since } | State::Blocked { since } => {
-            format!("{device}, {word} since {}", dates::moment(since))
-        }
-    }
 }

@@ -2,7 +2,8 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
-use crate::probe::{Resolve, named_addresses};
+pub(super) use crate::probe::Resolve;
+use crate::probe::named_addresses;
 
 /// The addresses of a host, those that were named rather than the resolver's; none where its name has none.
 pub(super) fn addresses(host: &str, port: u16, named: &[Resolve]) -> Vec<SocketAddr> {

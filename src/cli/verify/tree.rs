@@ -5,7 +5,6 @@ use std::path::Path;
 use super::{VerifyError, conclude, counted, keyring, listed};
 use crate::build::{self, owner};
 use crate::cli::arguments::Verify;
-use crate::cli::build::shown_secrets;
 use crate::cli::progress::BAR;
 use crate::cli::{clock, report};
 use crate::diagnostic::Failure;
@@ -52,7 +51,7 @@ pub(super) fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Fai
     told.findings
         .extend(let_in(&out.join("edge/Caddyfile"), &templates));
     if view.shows_secrets() {
-        report::note(shown_secrets(&out));
+        report::note(build::shown_secrets(&out));
     }
     if arguments.json {
         report::json(&told)?

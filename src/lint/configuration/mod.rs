@@ -240,8 +240,8 @@ pub(super) struct Route {
 }
 
 impl Configuration {
-    /// The configuration in a JSON text; Caddy says `null` for one that is empty.
-    pub(crate) fn read(json: &[u8]) -> serde_json::Result<Configuration> {
+    /// Reads what `caddy adapt` prints; Caddy says `null` for one that is empty.
+    pub(crate) fn from_json(json: &[u8]) -> serde_json::Result<Configuration> {
         // A list would do for its fields one by one.
         if json.trim_ascii_start().starts_with(b"[") {
             return Err(serde::de::Error::custom("it is a list"));

@@ -1,13 +1,16 @@
 //! What is told of a bundle: whose it is, and the fields of its certificate.
 
+use std::fmt::{self, Display};
+
 use jiff::Timestamp;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use super::super::Finding;
+use crate::dates;
 use crate::lock::State;
 use crate::model::{DeviceId, Platform};
-use crate::pki::{BundleProfile, Certificate, Fingerprint};
+use crate::pki::{BundleProfile, Certificate, Fingerprint, Validity};
 
 /// What a bundle turned out to be.
 #[derive(Debug, Serialize)]
@@ -69,6 +72,57 @@ pub(crate) struct CertificateReport {
     pub emails: Vec<String>,
     pub not_before: Option<Timestamp>,
     pub not_after: Option<Timestamp>,
+}
+
+impl BundleReport {
+    /// From when to when its certificate is valid; none where it does not say.
+    pub(crate) fn valid(&self, now: Timestamp) -> Option<String> {
+        let certificate = self.certificate.as_ref()?;
+        let (from, until) = (certificate.not_before?, certificate.not_after?);
+        let from = dates::moment(from);
+        if until == Validity::NO_END {
+            return Some(format!("from {from} on, without an end"));
+        }
+        let hour = match self.of {
+            WhoseFile::Recorded(_) => {
+                "; certificates begin an hour before they are issued, for servers whose clocks are late"
+            }
+            _ => "",
+        };
+        let (until, when) = (dates::moment(until), dates::relative(until, now));
+        Some(format!("{from} to {until}, ends {when}{hour}"))
+    }
+}
+
+impl Display for WhoseFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            WhoseFile::Recorded(recorded) => recorded.fmt(f),
+            WhoseFile::Declared { device } => write!(f, "{device}, which is declared to have it"),
+            WhoseFile::Removed { device, since } => match since {
+                Some(since) => write!(f, "{device}, removed since {}", dates::moment(*since)),
+                None => write!(f, "{device}, removed"),
+            },
+            WhoseFile::Unrecorded { authority } => {
+                write!(f, "unknown, though `{authority}` signed it")
+            }
+            WhoseFile::Unknown => f.write_str("unknown to this homelab"),
+            WhoseFile::NoHomelab => f.write_str("not known here: there is no homelab.lock"),
+        }
+    }
+}
+
+impl Display for Recorded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}", self.device, self.word())?;
+        match self.state {
+            State::Active => Ok(()),
+            State::Superseded { until } => write!(f, ", let in until {}", dates::moment(until)),
+            State::Revoked { since } | State::Blocked { since } => {
+                write!(f, " since {}", dates::moment(since))
+            }
+        }
+    }
 }
 
 impl Recorded {

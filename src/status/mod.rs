@@ -2,6 +2,8 @@
 //!
 //! Pure: the moment is given. Nothing secret is in it.
 
+mod words;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
