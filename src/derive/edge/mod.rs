@@ -241,7 +241,6 @@ fn sites<'h>(
             }
         })
         .collect();
-    let page_kinds = sites.iter().map(Site::error_pages);
     let others: Vec<&Extras> = landing.iter().map(|landing| &landing.extras).collect();
     let authorities = lock.into_iter().flat_map(Lock::trusted);
     Sites {
@@ -266,7 +265,7 @@ fn sites<'h>(
         plain_paths: sites.iter().any(|site| site.plain_path),
         gateway: { settings.gateway.clone() }.filter(|_| services().any(Service::takes_sign_in)),
         no_climbing: services().any(|service| service.backend.keeps_from_climbing()),
-        page_kinds: page_kinds
+        page_kinds: { sites.iter().map(Site::error_pages) }
             .chain(landing.iter().map(Landing::error_pages))
             .collect(),
         people,
