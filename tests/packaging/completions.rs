@@ -12,17 +12,6 @@ fn completions_are_those_of_the_command_line() {
     agrees("completions", &made());
 }
 
-#[test]
-fn each_shell_completes_each_command() {
-    let commands = homelab::internals::command();
-    for (name, script) in made() {
-        for command in commands.get_subcommands() {
-            let command = command.get_name();
-            assert!(script.contains(command), "{name} does not know {command}");
-        }
-    }
-}
-
 /// The one shell that every machine has on which this runs is asked itself.
 #[test]
 fn bash_offers_what_begins_as_it_was_typed() {

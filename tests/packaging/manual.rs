@@ -59,6 +59,8 @@ fn man(command: &Command) -> Man {
     Man::new(command.clone().override_usage(usage))
         .source(format!("homelab {version}"))
         .manual("homelab")
+        // An argument that is missing would move the others.
+        .date("\"\"")
 }
 
 fn page(command: &Command) -> String {
@@ -121,7 +123,9 @@ fn language() -> String {
         bold("homelab-check"),
         roman("(1), "),
         bold("homelab-plan"),
-        roman("(1)"),
+        roman(
+            "(1); the pages docs/… are in /usr/share/doc/homelab/, or beside the program's manual",
+        ),
     ]);
     joined(Vec::new(), &page)
 }

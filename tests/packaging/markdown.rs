@@ -116,12 +116,7 @@ impl Writer {
                 };
             }
             TagEnd::TableCell => self.cells.push(mem::take(&mut self.inlines)),
-            TagEnd::TableHead => {
-                self.titles = mem::take(&mut self.cells)
-                    .iter()
-                    .map(|cell| plain(cell))
-                    .collect();
-            }
+            TagEnd::TableHead => self.head(page),
             TagEnd::TableRow => self.row(page),
             TagEnd::Table => {
                 page.control("PP", []);
@@ -142,6 +137,17 @@ impl Writer {
             TagEnd::Emphasis => self.is_italic = false,
             TagEnd::Link => self.lead(),
             other => panic!("nothing says how {other:?} looks in a manual page"),
+        }
+    }
+
+    /// The titles of two columns stand above all rows, as a row; of more, each stands before its cells.
+    fn head(&mut self, page: &mut Roff) {
+        let cells = mem::take(&mut self.cells);
+        self.titles = cells.iter().map(|cell| plain(cell)).collect();
+        if let [first, second] = self.titles.as_slice() {
+            page.control("TP", []);
+            page.text([italic(first)]);
+            page.text([italic(second)]);
         }
     }
 
