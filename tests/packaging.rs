@@ -25,7 +25,7 @@ fn what_the_readme_installs_is_of_this_version() {
     for page in ["README.md", "docs/packages.md"] {
         let text = fs::read_to_string(root().join(page)).expect("it is there");
         for name in [
-            format!("homelab_{version}-1_amd64.deb"),
+            format!("homelab_{version}_amd64.deb"),
             format!("homelab-{version}-x86_64-linux-gnu.tar.gz"),
         ] {
             assert!(text.contains(&name), "{page} does not name {name}");
