@@ -8,6 +8,7 @@ mod arguments;
 mod build;
 mod check;
 mod clock;
+mod deploy;
 mod exit;
 mod export;
 mod exposure;
@@ -69,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Password(arguments) => password::password(&arguments),
         Command::Export(arguments) => export::export(&arguments),
         Command::Share(arguments) => share::share(&arguments),
+        Command::Deploy(arguments) => deploy::deploy(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Lint(arguments) => lint::run(&arguments),
     };

@@ -92,11 +92,7 @@ pub(crate) fn adapt(asked: Asked<'_>) -> Result<Adapted, AdaptError> {
 /// Which Caddy that is.
 pub(crate) fn version() -> Option<CaddyVersion> {
     let (_, said, _) = run(Command::new("caddy").arg("version"), &[]).ok()?;
-    let said = String::from_utf8(said).ok()?;
-    let first = said.split_whitespace().next()?;
-    // Of a build of one's own there may be more behind it: `v2.11.7-0.2026…`.
-    let first = first.trim_start_matches('v').split(['-', '+']).next()?;
-    CaddyVersion::new(first).ok()
+    CaddyVersion::told(&said)
 }
 
 /// Whether it succeeded, and what it printed on either side.
