@@ -31,6 +31,7 @@ Register-ArgumentCompleter -Native -CommandName 'homelab' -ScriptBlock {
             [CompletionResult]::new('build', 'build', [CompletionResultType]::ParameterValue, 'Build out/ from homelab.kdl: certificates, Caddyfile, guides')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show every device''s certificate status, and what to do; needs no secret and changes nothing')
             [CompletionResult]::new('exposure', 'exposure', [CompletionResultType]::ParameterValue, 'Show what can be reached, and by whom; needs no secret and changes nothing')
+            [CompletionResult]::new('dns', 'dns', [CompletionResultType]::ParameterValue, 'Print the records that the DNS needs for the declared hosts, from `address` in `edge`; needs no secret and changes nothing')
             [CompletionResult]::new('renew', 'renew', [CompletionResultType]::ParameterValue, 'Issue new certificates to devices; the older ones keep working for a grace period')
             [CompletionResult]::new('revoke', 'revoke', [CompletionResultType]::ParameterValue, 'Revoke lost or stolen devices'' certificates: they are refused once you deploy out/edge/')
             [CompletionResult]::new('rotate', 'rotate', [CompletionResultType]::ParameterValue, 'Change to a new authority or root secret without locking anybody out, or change who can open homelab.age')
@@ -38,6 +39,7 @@ Register-ArgumentCompleter -Native -CommandName 'homelab' -ScriptBlock {
             [CompletionResult]::new('password', 'password', [CompletionResultType]::ParameterValue, 'Print the password of a device''s .p12')
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Print or write a device''s key and certificate in PEM, or an authority''s key')
             [CompletionResult]::new('share', 'share', [CompletionResultType]::ParameterValue, 'Hand a device''s files to it over the local network, once, by a QR code')
+            [CompletionResult]::new('deploy', 'deploy', [CompletionResultType]::ParameterValue, 'Bring out/edge/ to the host of its Caddy, as `deploy` in `edge` says; what was served before is put back if something is wrong')
             [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Check out/, a .p12, or the live server (`--live`)')
             [CompletionResult]::new('lint', 'lint', [CompletionResultType]::ParameterValue, 'Say where any Caddyfile lets somebody in whom it was to keep out; changes nothing')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
@@ -129,6 +131,17 @@ Register-ArgumentCompleter -Native -CommandName 'homelab' -ScriptBlock {
             [CompletionResult]::new('--root-key', '--root-key', [CompletionResultType]::ParameterName, 'Refuse a homelab.lock that is not signed with this root key; see `homelab status --json` [default: $HOMELAB_ROOT_KEY]')
             [CompletionResult]::new('--accept-epoch', '--accept-epoch', [CompletionResultType]::ParameterName, 'Accept a homelab.lock of this epoch, although a later one was built here, or one without an authority that it trusts')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print one JSON object, for scripts')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'homelab;dns' {
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The homelab.kdl to use; homelab.lock, homelab.age and templates/ are beside it')
+            [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'The homelab.kdl to use; homelab.lock, homelab.age and templates/ are beside it')
+            [CompletionResult]::new('--root-key', '--root-key', [CompletionResultType]::ParameterName, 'Refuse a homelab.lock that is not signed with this root key; see `homelab status --json` [default: $HOMELAB_ROOT_KEY]')
+            [CompletionResult]::new('--accept-epoch', '--accept-epoch', [CompletionResultType]::ParameterName, 'Accept a homelab.lock of this epoch, although a later one was built here, or one without an authority that it trusts')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What is to read it: lines of a zone of the public DNS (RFC 1035), a file for unbound or dnsmasq at home, or lines of /etc/hosts')
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'From where visitors come who are told: with `lan` the hosts have the addresses of `lan-address` [default: lan, where there is a `lan-address`; internet for a zone]')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
@@ -289,6 +302,38 @@ Register-ArgumentCompleter -Native -CommandName 'homelab' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'homelab;deploy' {
+            [CompletionResult]::new('--accept-return-of', '--accept-return-of', [CompletionResultType]::ParameterName, 'Let this device, such as alice/pixel, in again with a certificate that the host has shut out; may be repeated')
+            [CompletionResult]::new('--resolve', '--resolve', [CompletionResultType]::ParameterName, 'Connect to this address for a host, as in curl; `*` for any host; may be repeated')
+            [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'The port of HTTPS [default: as declared, 443 unless `port` says another]')
+            [CompletionResult]::new('--http-port', '--http-port', [CompletionResultType]::ParameterName, 'The port of HTTP, where only redirects may answer')
+            [CompletionResult]::new('--admin-port', '--admin-port', [CompletionResultType]::ParameterName, 'The port of Caddy''s admin endpoint, which may answer on loopback only [default: as declared, 2019 unless `admin` says another]')
+            [CompletionResult]::new('--ca', '--ca', [CompletionResultType]::ParameterName, 'A PEM file with the authorities to trust for the hosts'' own certificates, instead of this machine''s')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'How many seconds each connection may take. Six times as long a host is waited for that has no certificate yet')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The homelab.kdl to use; homelab.lock, homelab.age and templates/ are beside it')
+            [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'The homelab.kdl to use; homelab.lock, homelab.age and templates/ are beside it')
+            [CompletionResult]::new('--root-key', '--root-key', [CompletionResultType]::ParameterName, 'Refuse a homelab.lock that is not signed with this root key; see `homelab status --json` [default: $HOMELAB_ROOT_KEY]')
+            [CompletionResult]::new('--accept-epoch', '--accept-epoch', [CompletionResultType]::ParameterName, 'Accept a homelab.lock of this epoch, although a later one was built here, or one without an authority that it trusts')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'The output directory [default: out/ beside homelab.kdl]')
+            [CompletionResult]::new('--out', '--out', [CompletionResultType]::ParameterName, 'The output directory [default: out/ beside homelab.kdl]')
+            [CompletionResult]::new('-j', '-j', [CompletionResultType]::ParameterName, 'How many files to make at once, 1 to 256 [default: one per processor]')
+            [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'How many files to make at once, 1 to 256 [default: one per processor]')
+            [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'The age identity that opens homelab.age [default: $HOMELAB_IDENTITY, or $XDG_CONFIG_HOME/homelab/identity.txt]')
+            [CompletionResult]::new('--identity', '--identity', [CompletionResultType]::ParameterName, 'The age identity that opens homelab.age [default: $HOMELAB_IDENTITY, or $XDG_CONFIG_HOME/homelab/identity.txt]')
+            [CompletionResult]::new('--root-command', '--root-command', [CompletionResultType]::ParameterName, 'A shell command that prints the root secret, such as `age -d -i key.txt homelab.age`')
+            [CompletionResult]::new('--root-passphrase-file', '--root-passphrase-file', [CompletionResultType]::ParameterName, 'A file with the present passphrase of homelab.age, or `-` for standard input [default: asked for on the terminal]')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Only tell what it would mean for people; changes nothing, here or on the host')
+            [CompletionResult]::new('--rollback', '--rollback', [CompletionResultType]::ParameterName, 'Serve the release before the one that is served; what is declared here is not asked')
+            [CompletionResult]::new('--first', '--first', [CompletionResultType]::ParameterName, 'Let the host''s Caddyfile import the edge, where nobody has written anything in it; what is there is kept beside it')
+            [CompletionResult]::new('--no-verify', '--no-verify', [CompletionResultType]::ParameterName, 'Do not ask afterwards whether the answers are those that are declared')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print one JSON object, for scripts')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Name each file, however many they are; without it more than 50 are summed up')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Name each file, however many they are; without it more than 50 are summed up')
+            [CompletionResult]::new('--no-index', '--no-index', [CompletionResultType]::ParameterName, 'Read every file of the output again, and do not go by its size and times')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
         'homelab;verify' {
             [CompletionResult]::new('--password-file', '--password-file', [CompletionResultType]::ParameterName, 'A file with the password of a .p12 that is not from this homelab, or `-` for standard input [default: asked for on the terminal]')
             [CompletionResult]::new('--resolve', '--resolve', [CompletionResultType]::ParameterName, 'Connect to this address for a host, as in curl; `*` for any host; may be repeated')
@@ -328,6 +373,7 @@ Register-ArgumentCompleter -Native -CommandName 'homelab' -ScriptBlock {
             [CompletionResult]::new('build', 'build', [CompletionResultType]::ParameterValue, 'Build out/ from homelab.kdl: certificates, Caddyfile, guides')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show every device''s certificate status, and what to do; needs no secret and changes nothing')
             [CompletionResult]::new('exposure', 'exposure', [CompletionResultType]::ParameterValue, 'Show what can be reached, and by whom; needs no secret and changes nothing')
+            [CompletionResult]::new('dns', 'dns', [CompletionResultType]::ParameterValue, 'Print the records that the DNS needs for the declared hosts, from `address` in `edge`; needs no secret and changes nothing')
             [CompletionResult]::new('renew', 'renew', [CompletionResultType]::ParameterValue, 'Issue new certificates to devices; the older ones keep working for a grace period')
             [CompletionResult]::new('revoke', 'revoke', [CompletionResultType]::ParameterValue, 'Revoke lost or stolen devices'' certificates: they are refused once you deploy out/edge/')
             [CompletionResult]::new('rotate', 'rotate', [CompletionResultType]::ParameterValue, 'Change to a new authority or root secret without locking anybody out, or change who can open homelab.age')
@@ -335,6 +381,7 @@ Register-ArgumentCompleter -Native -CommandName 'homelab' -ScriptBlock {
             [CompletionResult]::new('password', 'password', [CompletionResultType]::ParameterValue, 'Print the password of a device''s .p12')
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Print or write a device''s key and certificate in PEM, or an authority''s key')
             [CompletionResult]::new('share', 'share', [CompletionResultType]::ParameterValue, 'Hand a device''s files to it over the local network, once, by a QR code')
+            [CompletionResult]::new('deploy', 'deploy', [CompletionResultType]::ParameterValue, 'Bring out/edge/ to the host of its Caddy, as `deploy` in `edge` says; what was served before is put back if something is wrong')
             [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Check out/, a .p12, or the live server (`--live`)')
             [CompletionResult]::new('lint', 'lint', [CompletionResultType]::ParameterValue, 'Say where any Caddyfile lets somebody in whom it was to keep out; changes nothing')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
@@ -358,6 +405,9 @@ Register-ArgumentCompleter -Native -CommandName 'homelab' -ScriptBlock {
         'homelab;help;exposure' {
             break
         }
+        'homelab;help;dns' {
+            break
+        }
         'homelab;help;renew' {
             break
         }
@@ -377,6 +427,9 @@ Register-ArgumentCompleter -Native -CommandName 'homelab' -ScriptBlock {
             break
         }
         'homelab;help;share' {
+            break
+        }
+        'homelab;help;deploy' {
             break
         }
         'homelab;help;verify' {
