@@ -411,8 +411,7 @@ fn state(validity: &Validity, renew: &Lifetime, now: Timestamp) -> State {
 
 /// A device's certificate; one that is no longer declared has none to be renewed.
 fn certificate(issued: &Issued, device: Option<&Device>, renew: &Lifetime) -> CertificateStatus {
-    let is_renewed =
-        |device: &Device| device.last_day_of(issued.validity.not_after()).is_none();
+    let is_renewed = |device: &Device| device.last_day_of(issued.validity.not_after()).is_none();
     CertificateStatus {
         not_before: issued.validity.not_before(),
         not_after: issued.validity.not_after(),

@@ -106,8 +106,7 @@ impl Status {
 
     fn of_device_states(&self) -> Vec<Sample<'_>> {
         let devices = self.each_device();
-        let states =
-            devices.flat_map(|device| of_states(labels(device), State::ALL, device.state));
+        let states = devices.flat_map(|device| of_states(labels(device), State::ALL, device.state));
         states.collect()
     }
 
@@ -183,4 +182,30 @@ fn escaped(value: &str) -> String {
         .replace('\\', r"\\")
         .replace('"', "\\\"")
         .replace('\n', r"\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_escaped() {
+        let labels = [(
+            "authority",
+            String::from("My \"old\" C:\\CA\nhomelab_needs_action 0"),
+        )];
+        let gauge = Gauge {
+            name: "homelab_authority_state",
+            help: "How it stands.",
+            samples: vec![Sample::of(labels, 1)],
+        };
+        let mut text = String::new();
+        gauge.write(&mut text);
+        assert_eq!(
+            text.lines().last(),
+            Some(
+                r#"homelab_authority_state{authority="My \"old\" C:\\CA\nhomelab_needs_action 0"} 1"#
+            )
+        );
+    }
 }
