@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `host` | a host: a Caddy with a Caddyfile of its own, and an sshd before it |
 //! | `bringing` | what goes well: the first time, the second, rolling back |
+//! | `first_day` | docs/first-day.md, command by command |
 //! | `refusals` | what is refused before anything has changed |
 //! | `container` | a Caddy that sees its files under another path |
 //! | `faults` | what goes wrong on the way: each step, connections that are cut, full disks |
@@ -19,6 +20,8 @@ mod bringing;
 mod container;
 #[path = "deploy/faults.rs"]
 mod faults;
+#[path = "deploy/first_day.rs"]
+mod first_day;
 #[path = "deploy/host.rs"]
 mod host;
 #[path = "deploy/refusals.rs"]

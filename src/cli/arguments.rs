@@ -5,9 +5,11 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::summed::Listing;
+use crate::derive::{DnsFormat, DnsView};
 use crate::lint;
 use crate::model::{CaddyVersion, DeviceId};
 use crate::probe::{EchoAt, Resolve};
@@ -37,6 +39,9 @@ pub(super) enum Command {
     Status(Status),
     /// Show what can be reached, and by whom; needs no secret and changes nothing
     Exposure(Exposure),
+    /// Print the records that the DNS needs for the declared hosts, from `address` in `edge`; needs no
+    /// secret and changes nothing
+    Dns(Dns),
     /// Issue new certificates to devices; the older ones keep working for a grace period
     Renew(Renew),
     /// Revoke lost or stolen devices' certificates: they are refused once you deploy out/edge/
@@ -453,6 +458,28 @@ pub(super) struct Exposure {
     /// Print one JSON object, for scripts
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Dns {
+    #[command(flatten)]
+    pub declaration: Declaration,
+    /// What is to read it: lines of a zone of the public DNS (RFC 1035), a file for unbound or dnsmasq at home, or
+    /// lines of /etc/hosts
+    #[arg(long, value_name = "FORMAT", default_value = "zone", value_parser = one_of(DnsFormat::WORDS, DnsFormat::from_word))]
+    pub format: DnsFormat,
+    /// From where visitors come who are told: with `lan` the hosts have the addresses of `lan-address`
+    /// [default: lan, where there is a `lan-address`; internet for a zone]
+    #[arg(long, value_name = "WHERE", value_parser = one_of(DnsView::WORDS, DnsView::from_word))]
+    pub from: Option<DnsView>,
+}
+
+/// Takes one of some words, which the help lists.
+fn one_of<T: Clone + Send + Sync + 'static, const N: usize>(
+    words: [&'static str; N],
+    read: fn(&str) -> Option<T>,
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(words).map(move |word| read(&word).expect("these words are read"))
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ mod build;
 mod check;
 mod clock;
 mod deploy;
+mod dns;
 mod exit;
 mod export;
 mod exposure;
@@ -63,6 +64,7 @@ pub fn main() -> ExitCode {
         Command::Build(arguments) => build::build(&arguments),
         Command::Status(arguments) => status::status(&arguments),
         Command::Exposure(arguments) => exposure::exposure(&arguments),
+        Command::Dns(arguments) => dns::dns(&arguments),
         Command::Renew(arguments) => renew::renew(&arguments),
         Command::Revoke(arguments) => revoke::revoke(&arguments),
         Command::Rotate(arguments) => rotate::rotate(&arguments),

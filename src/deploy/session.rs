@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::error::DeployError;
 use crate::model::{CaddyAt, Deploy, Privilege};
 use crate::source::visible;
+use crate::workspace::caddy;
 
 /// What runs on the host.
 const PROGRAM: &str = include_str!("host.sh");
@@ -72,12 +73,7 @@ impl Answer {
     /// What a command on the host has said, as it may be shown.
     pub(super) fn said(&self) -> String {
         let said = self.parts.get("said").map(Vec::as_slice);
-        let said = String::from_utf8_lossy(said.unwrap_or_default());
-        let lines = said.lines().map(str::trim_end);
-        let told: Vec<String> = { lines.filter(|line| !line.is_empty()) }
-            .map(visible)
-            .collect();
-        told.join("\n")
+        caddy::told(said.unwrap_or_default()).join("\n")
     }
 }
 

@@ -6,9 +6,9 @@ use std::net::{IpAddr, Ipv6Addr};
 /// Where visitors find the edge: what its hosts' names are to lead to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EdgeAddress {
-    /// For everybody; together with `lan` at least one, and none twice.
+    /// For everybody; together with `lan` at least one. None is twice in here.
     pub public: Vec<IpAddr>,
-    /// For visitors at home, where these go by others.
+    /// For visitors at home, where these go by others. Nor is one twice in here, but it may be in both.
     pub lan: Vec<IpAddr>,
 }
 

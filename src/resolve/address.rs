@@ -5,30 +5,39 @@ use std::net::IpAddr;
 
 use super::Resolver;
 use crate::diagnostic::mistake;
-use crate::model::EdgeAddress;
+use crate::model::{Domain, EdgeAddress};
 use crate::parse::declaration::Text;
 use crate::parse::deploy::AddressLine;
 use crate::source::{Span, Spanned};
+
+/// Of each kind, on the internet and at home.
+const MOST_ADDRESSES: usize = 16;
 
 impl Resolver<'_> {
     /// Reads `address "203.0.113.7" lan-address="192.168.1.10"`.
     pub(super) fn edge_address(&mut self, line: &AddressLine) -> Option<EdgeAddress> {
         let lan = line.lan.as_ref().map_or(Vec::new(), words);
-        let mut firsts = BTreeMap::new();
-        let public = self.addresses(&line.public, &mut firsts);
-        let lan = self.addresses(&lan, &mut firsts);
+        let public = self.addresses(&line.public);
+        let lan = self.addresses(&lan);
         Some(EdgeAddress {
             public: public?,
             lan: lan?,
         })
     }
 
-    /// All of them, in the order written; none where one is wrong, or was there already.
-    fn addresses(
-        &mut self,
-        list: &[Text],
-        firsts: &mut BTreeMap<IpAddr, Span>,
-    ) -> Option<Vec<IpAddr>> {
+    /// All of them, in the order written; none where one is wrong, or was there already. That an address of IPv6 is in both lists is
+    /// usual: it is the same one at home.
+    fn addresses(&mut self, list: &[Text]) -> Option<Vec<IpAddr>> {
+        if let Some(one) = list.get(MOST_ADDRESSES) {
+            self.refuse(mistake!(
+                "resolve::too-many-addresses",
+                "the edge has more than {MOST_ADDRESSES} addresses of a kind",
+                at(one.span, "too many"),
+                help("name those that visitors are to find it at: each host has a record for each"),
+            ));
+            return None;
+        }
+        let mut firsts = BTreeMap::new();
         let mut addresses = Some(Vec::new());
         for written in list {
             let address = self.read(written, address, |text, why| {
@@ -42,7 +51,7 @@ impl Resolver<'_> {
                     help(help),
                 )
             });
-            let address = address.filter(|address| self.is_new(*address, written, firsts));
+            let address = address.filter(|address| self.is_new(*address, written, &mut firsts));
             addresses = addresses.zip(address).map(|(mut addresses, address)| {
                 addresses.push(address);
                 addresses
@@ -57,19 +66,28 @@ impl Resolver<'_> {
         written: &Text,
         firsts: &mut BTreeMap<IpAddr, Span>,
     ) -> bool {
-        let first = *firsts.entry(address).or_insert(written.span);
-        if first != written.span {
-            self.refuse(mistake!(
-                "resolve::repeated-address",
-                "the address `{address}` is said twice",
-                at(written.span, "again here"),
-                at(first, "first here"),
-                help(
-                    "remove one of the two: `lan-address` is for visitors at home who go by another"
-                ),
-            ));
+        let Some(first) = firsts.get(&address) else {
+            firsts.insert(address, written.span);
+            return true;
+        };
+        // Several in one text have one place.
+        let (is_one_text, first) = (*first == written.span, *first);
+        let again = if is_one_text {
+            "twice in here"
+        } else {
+            "again here"
+        };
+        let mut mistake = mistake!(
+            "resolve::repeated-address",
+            "the address `{address}` is said twice",
+            at(written.span, "{again}"),
+            help("remove one of the two"),
+        );
+        if !is_one_text {
+            mistake = mistake.at(first, "first here".to_owned());
         }
-        first == written.span
+        self.refuse(mistake);
+        false
     }
 }
 
@@ -102,6 +120,9 @@ fn address(text: &str) -> Result<IpAddr, &'static str> {
         IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => {
             Err("it is an IPv4 address written as IPv6")
         }
+        // RFC 4007 §11: it leads nowhere without the name of the link, which no record holds.
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => Err("it is known on one link alone"),
+        IpAddr::V4(v4) if v4.is_link_local() => Err("it is known on one link alone"),
         _ => Ok(address),
     }
 }
@@ -109,6 +130,11 @@ fn address(text: &str) -> Result<IpAddr, &'static str> {
 /// What to write instead, where that can be seen.
 fn meant(text: &str) -> Option<String> {
     let read = |text: &str| address(text).ok();
+    if let Some(found) = text.strip_suffix(',').and_then(read) {
+        return Some(format!(
+            "write `\"{found}\"`: there are no commas between several"
+        ));
+    }
     if let Some(found) = text.split_once('/').and_then(|(found, _)| read(found)) {
         return Some(format!(
             "write `\"{found}\"`: one address stands here, and ranges in `lan`"
@@ -126,8 +152,11 @@ fn meant(text: &str) -> Option<String> {
     {
         return Some(format!("write `\"{found}\"`"));
     }
-    is_name(text).then(|| {
-        "write the address that the name leads to, such as `\"203.0.113.7\"`: where it changes, leave `address` out".to_owned()
+    let host = Domain::new(text.trim_end_matches('.')).ok()?;
+    host.as_str().contains(char::is_alphabetic).then(|| {
+        format!(
+            "a name is for a CNAME record, where your DNS is kept: let those of the hosts lead to `{host}.`, and leave it out here; or write its address, where that stays the same"
+        )
     })
 }
 
@@ -170,6 +199,11 @@ mod tests {
                 &["203.0.113.7"],
                 &["192.168.1.10", "fd00::10"],
             ),
+            (
+                "address \"2001:db8::7\" lan-address=\"192.168.1.10 2001:db8::7\"",
+                &["2001:db8::7"],
+                &["192.168.1.10", "2001:db8::7"],
+            ),
         ] {
             let (public, lan) = (list(public), list(lan));
             assert_eq!(declared(line), Some(EdgeAddress { public, lan }), "{line}");
@@ -191,7 +225,9 @@ mod tests {
             "203.0.113.7:443",
             "[2001:db8::7]",
             "[2001:db8::7]:443",
+            "fe80::1",
             "fe80::1%eth0",
+            "169.254.1.1",
             "203.0.113",
             "home.example.com",
         ] {
@@ -205,6 +241,6 @@ mod tests {
         }
         assert_eq!(declared("address"), None);
         assert_eq!(declared("address \"203.0.113.7\" \"203.0.113.7\""), None);
-        assert_eq!(declared("address \"::1\" lan-address=\"0:0::1\""), None);
+        assert_eq!(declared("address lan-address=\"::1 0:0::1\""), None);
     }
 }
