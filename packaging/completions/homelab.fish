@@ -89,9 +89,12 @@ complete -c homelab -n "__fish_homelab_using_subcommand build" -s h -l help -d '
 complete -c homelab -n "__fish_homelab_using_subcommand status" -s f -l file -d 'The homelab.kdl to use; homelab.lock, homelab.age and templates/ are beside it' -r -F
 complete -c homelab -n "__fish_homelab_using_subcommand status" -l root-key -d 'Refuse a homelab.lock that is not signed with this root key; see `homelab status --json` [default: $HOMELAB_ROOT_KEY]' -r
 complete -c homelab -n "__fish_homelab_using_subcommand status" -l accept-epoch -d 'Accept a homelab.lock of this epoch, although a later one was built here, or one without an authority that it trusts' -r
-complete -c homelab -n "__fish_homelab_using_subcommand status" -l json -d 'Print one JSON object, for scripts'
+complete -c homelab -n "__fish_homelab_using_subcommand status" -l format -d 'How to print it [default: table]' -r -f -a "table\t'A line for each device, for people'
+json\t'One JSON object, for scripts'
+prometheus\t'Metrics, for the textfile collector of Prometheus\'s node_exporter'"
+complete -c homelab -n "__fish_homelab_using_subcommand status" -l json -d 'The same as `--format json`'
 complete -c homelab -n "__fish_homelab_using_subcommand status" -l exit-code -d 'Exit with 4 if there is something to do, for monitoring'
-complete -c homelab -n "__fish_homelab_using_subcommand status" -s h -l help -d 'Print help'
+complete -c homelab -n "__fish_homelab_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c homelab -n "__fish_homelab_using_subcommand exposure" -s f -l file -d 'The homelab.kdl to use; homelab.lock, homelab.age and templates/ are beside it' -r -F
 complete -c homelab -n "__fish_homelab_using_subcommand exposure" -l root-key -d 'Refuse a homelab.lock that is not signed with this root key; see `homelab status --json` [default: $HOMELAB_ROOT_KEY]' -r
 complete -c homelab -n "__fish_homelab_using_subcommand exposure" -l accept-epoch -d 'Accept a homelab.lock of this epoch, although a later one was built here, or one without an authority that it trusts' -r
