@@ -8,12 +8,12 @@ use std::str::FromStr;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::summed::Listing;
 use crate::derive::{DnsFormat, DnsView};
 use crate::lint;
 use crate::model::{CaddyVersion, DeviceId};
 use crate::probe::{EchoAt, Resolve};
 use crate::root::{Recipient, RootKey};
+use crate::tree::summed::Listing;
 
 /// Turns homelab.kdl into a client certificate per device, a Caddyfile that lets in exactly those
 /// devices, and an install guide per person.

@@ -26,7 +26,6 @@ mod rotate;
 mod settled;
 mod share;
 mod status;
-mod summed;
 mod surroundings;
 mod terminal;
 mod verify;

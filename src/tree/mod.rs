@@ -27,6 +27,7 @@ mod links;
 mod manifest;
 mod modes;
 mod path;
+pub(crate) mod summed;
 mod survey;
 #[cfg(test)]
 mod tests;

@@ -6,12 +6,12 @@ use thiserror::Error;
 use super::super::arguments::Make;
 use super::super::progress::BAR;
 use super::super::report;
-use super::super::summed::{self, Line};
 use super::{Operation, execute_failure, prepare};
 use crate::build::{self, Consent, Mismatch, Mode, Rendering, owner};
 use crate::diagnostic::{Failure, Fault};
 use crate::render::Secrets;
 use crate::tree::View;
+use crate::tree::summed::{self, Line};
 use crate::workspace::{Inputs, PATIENCE, Still};
 
 #[derive(Debug, Error, Diagnostic)]

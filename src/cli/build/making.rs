@@ -8,13 +8,13 @@ use super::super::arguments::Make;
 use super::super::progress::BAR;
 use super::super::report;
 use super::super::settled::{Kept, Seen};
-use super::super::summed::{self, Listing};
 use super::{MEANS, execute_failure, needs_secrets};
 use crate::build::{self, Accepted, Built, Prepared, Rendering, Situation, owner};
 use crate::derive::Derivation;
 use crate::diagnostic::Failure;
 use crate::lock::Lock;
 use crate::render::Secrets;
+use crate::tree::summed::{self, Listing};
 use crate::tree::{PackedIndex, Tree, sync_name};
 use crate::workspace::{Held, Inputs, PATIENCE, Recollection};
 

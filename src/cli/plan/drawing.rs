@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::build::{Kind, LockPlan, Plan, Step, Verb};
 use crate::cli::build::MEANS;
-use crate::cli::summed::{self, Listing};
+use crate::tree::summed::{self, Listing};
 
 /// For people: what stops it first, then the artifacts, the lock, and what it means.
 pub(super) fn shown(plan: &Plan, out: &Path, listing: Listing) -> String {

@@ -8,7 +8,7 @@ const LISTED: usize = 50;
 
 /// How paths are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Listing {
+pub(crate) enum Listing {
     /// Many are summed up.
     Short,
     /// Each has a line, however many there are.
@@ -17,7 +17,7 @@ pub(super) enum Listing {
 
 /// One line of a list: a path, or the pattern that many of a kind match.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Line {
+pub(crate) struct Line {
     pub pattern: String,
     /// How many paths it stands for; nothing where it is one itself.
     pub count: Option<usize>,
@@ -25,7 +25,7 @@ pub(super) struct Line {
 
 impl Line {
     /// With the output tree before it, and how many it stands for.
-    pub(super) fn below(&self, out: &Path) -> String {
+    pub(crate) fn below(&self, out: &Path) -> String {
         let path = out.join(&self.pattern);
         match self.count {
             Some(count) => format!("{} ({count} files)", path.display()),
@@ -43,14 +43,14 @@ impl Line {
 
 impl Listing {
     /// Whether so many paths have a line each.
-    pub(super) fn has_each(self, paths: usize) -> bool {
+    pub(crate) fn has_each(self, paths: usize) -> bool {
         self == Listing::Each || paths <= LISTED
     }
 }
 
 /// The lines for paths below the output tree, each with what is said of it: one for each path up to [`LISTED`], and one for
 /// each kind of file and each thing said of it beyond.
-pub(super) fn lines<S: Copy + Ord>(paths: &[(&str, S)], listing: Listing) -> Vec<(Line, S)> {
+pub(crate) fn lines<S: Copy + Ord>(paths: &[(&str, S)], listing: Listing) -> Vec<(Line, S)> {
     if listing.has_each(paths.len()) {
         let each = |&(path, said): &(&str, S)| (Line::of(path), said);
         return paths.iter().map(each).collect();
