@@ -11,6 +11,7 @@
 //! | `faults` | what goes wrong on the way: each step, connections that are cut, full disks |
 //! | `returns` | who is shut out stays out |
 //! | `ssh` | all of it through sshd, as a user of few rights and with sudo |
+//! | `timers` | what the units below packaging/systemd/ run, as it stands there |
 
 mod support;
 
@@ -30,3 +31,5 @@ mod refusals;
 mod returns;
 #[path = "deploy/ssh.rs"]
 mod ssh;
+#[path = "deploy/timers.rs"]
+mod timers;
