@@ -12,11 +12,14 @@
 //! | `returns` | who is shut out stays out |
 //! | `ssh` | all of it through sshd, as a user of few rights and with sudo |
 //! | `timers` | what the units below packaging/systemd/ run, as it stands there |
+//! | `ci` | what the workflows below packaging/ci/ run, as it stands there |
 
 mod support;
 
 #[path = "deploy/bringing.rs"]
 mod bringing;
+#[path = "deploy/ci.rs"]
+mod ci;
 #[path = "deploy/container.rs"]
 mod container;
 #[path = "deploy/faults.rs"]

@@ -16,14 +16,14 @@ use crate::support::upstream::Upstream;
 use crate::support::wait;
 
 /// An sshd of a test's own, which lets in the user who runs the test, by a key of the test's own.
-struct Sshd {
-    directory: PathBuf,
-    port: Port,
+pub struct Sshd {
+    pub directory: PathBuf,
+    pub port: Port,
     process: Child,
 }
 
 impl Sshd {
-    fn start(host: &Host) -> Sshd {
+    pub fn start(host: &Host) -> Sshd {
         Sshd::start_among(host, &[])
     }
 
@@ -90,7 +90,7 @@ impl Sshd {
     }
 
     /// Where homelab is told to connect to: a name of the user's own ~/.ssh/config.
-    fn word(&self) -> &'static str {
+    pub fn word(&self) -> &'static str {
         "\"edge\""
     }
 
@@ -122,7 +122,7 @@ impl Drop for Sshd {
 }
 
 /// The user who runs the test.
-fn myself() -> String {
+pub fn myself() -> String {
     let id = Command::new("id").arg("-un").output().expect("id runs");
     String::from_utf8(id.stdout)
         .expect("names are plain")
