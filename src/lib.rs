@@ -26,6 +26,7 @@ mod build;
 mod catalogue;
 mod cli;
 mod dates;
+mod deploy;
 mod derive;
 mod diagnostic;
 mod edge_templates;

@@ -163,7 +163,7 @@ fn every_page_deploys_into_a_folder_of_its_own() {
             deploys += 1;
         }
     }
-    assert_eq!(deploys, 5);
+    assert_eq!(deploys, 3);
 }
 
 #[test]

@@ -18,6 +18,8 @@ mod calendar;
 mod certificates;
 #[path = "readers/crl.rs"]
 mod crl;
+#[path = "readers/dns.rs"]
+mod dns;
 #[path = "readers/export.rs"]
 mod export;
 #[path = "readers/family.rs"]

@@ -12,7 +12,6 @@ use super::left_behind::{Behind, Forgets};
 use super::said::Said;
 use super::stop::Stop;
 use crate::dates;
-use crate::derive::EDGE_STATE;
 use crate::lock::{Forgotten, HandedOut, Lock, PublishedCrl, Remembered, Returned};
 use crate::memory::Memory;
 use crate::model::{DeviceId, Homelab};
@@ -25,11 +24,12 @@ pub(crate) const LISTS: [&str; 2] = ["edge/ca.crl", "edge/ca.crl.der"];
 /// Devices that are named one by one, at the most; a command names them all.
 const NAMED: usize = 10;
 
-/// What lies in a place for output, as it was read.
+/// What lies in the directory of an edge, in a place for output or on a host, as it was read.
 #[derive(Default)]
 pub(crate) struct Remains {
-    pub place: PathBuf,
-    /// `edge/exposure.json`.
+    /// That directory, as a user would name it.
+    pub edge: PathBuf,
+    /// Its `exposure.json`.
     pub edge_state: Option<Vec<u8>>,
     pub lists: Vec<FoundList>,
 }
@@ -58,7 +58,10 @@ pub(crate) struct History {
     others: Vec<PathBuf>,
     /// Files with lists that nobody is known to have signed.
     unreadable: Vec<PathBuf>,
-    out: PathBuf,
+    /// The edge that is spoken of.
+    edge: PathBuf,
+    /// The command by which what is refused can be accepted.
+    pub remedy: &'static str,
 }
 
 /// What somebody has said that may be, though it looks as if the lock went back.
@@ -80,10 +83,11 @@ impl History {
         beside: impl Fn(&Path) -> Result<Vec<u8>, E>,
     ) -> Result<History, E> {
         let mut history = History {
-            out: found
+            edge: found
                 .first()
-                .map(|first| first.place.clone())
+                .map(|first| first.edge.clone())
                 .unwrap_or_default(),
+            remedy: "homelab build",
             ..History::default()
         };
         let mut seen = BTreeSet::new();
@@ -216,7 +220,7 @@ impl History {
             let (told, accepted): (Vec<&Returned>, Vec<&Returned>) =
                 all.iter().partition(|one| is_refused(one));
             let accepted: Vec<&DeviceId> = accepted.iter().map(|one| &one.device).collect();
-            stops.push(Stop::difference(WentBack::of(&told, &accepted, &self.out)));
+            stops.push(Stop::difference(WentBack::of(&told, &accepted, self)));
         }
         stops.extend(self.left_behind(after, accepted, now));
         stops
@@ -236,7 +240,11 @@ impl History {
             Forgotten::Listed(..) => true,
         });
         if !forgotten.is_empty() {
-            stops.push(Stop::difference(Forgets::of(&forgotten, &self.out)));
+            stops.push(Stop::difference(Forgets::of(
+                &forgotten,
+                &self.edge,
+                self.remedy,
+            )));
         }
         let lost = if accepted.order {
             Vec::new()
@@ -279,7 +287,7 @@ impl History {
         notes.push(format!(
             "{} {were} shut out, as {} tells, and homelab.lock lets {them} in: it is an older one. `homelab build` refuses it, and says what to do.",
             names.join(", "),
-            self.out.join("edge").display(),
+            self.edge.display(),
         ));
         (devices, notes)
     }
@@ -306,16 +314,17 @@ struct WentBack {
 impl WentBack {
     /// The devices that come back beside those that may, and the commands that settle all of them at once: one that
     /// names fewer would be refused because of the others.
-    fn of(returned: &[&Returned], accepted: &[&DeviceId], out: &Path) -> WentBack {
+    fn of(returned: &[&Returned], accepted: &[&DeviceId], history: &History) -> WentBack {
+        let edge = &history.edge;
         let since = |returned: &Returned| match returned.listed {
             Some((number, since)) => format!(
                 "revoked {}, number {number} of {}",
                 dates::moment(since),
-                out.join(LISTS[0]).display(),
+                edge.join("ca.crl").display(),
             ),
             None => format!(
                 "shut out before, as this machine or {} remembers",
-                out.join(EDGE_STATE).display()
+                edge.join("exposure.json").display()
             ),
         };
         let lines = returned.iter().take(NAMED);
@@ -338,7 +347,7 @@ impl WentBack {
             },
             named,
             revoke: command("homelab revoke", revoke.chain(accepted.clone())),
-            build: command("homelab build", accepted.chain(build)),
+            build: command(history.remedy, accepted.chain(build)),
         }
     }
 }

@@ -20,12 +20,12 @@ pub(super) struct Forgets {
 }
 
 impl Forgets {
-    pub(super) fn of(forgotten: &BTreeSet<Forgotten>, out: &Path) -> Forgets {
+    pub(super) fn of(forgotten: &BTreeSet<Forgotten>, edge: &Path, remedy: &str) -> Forgets {
         let what = forgotten.iter().map(|one| match one {
             Forgotten::Of(device) => format!("`{device}`"),
             Forgotten::Listed(serial, number) => format!(
                 "the certificate {serial}, which `{}` has (list number {number})",
-                out.join("edge/ca.crl").display()
+                edge.join("ca.crl").display()
             ),
         });
         let accept = forgotten.iter().filter_map(|one| match one {
@@ -42,7 +42,7 @@ impl Forgets {
         let accept = match accept.as_slice() {
             [] => String::from("If they are to be forgotten, say so"),
             accept => format!(
-                "If they are to be forgotten, `homelab build {}`",
+                "If they are to be forgotten, `{remedy} {}`",
                 accept.join(" ")
             ),
         };

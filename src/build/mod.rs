@@ -41,7 +41,7 @@ pub(crate) use believed::{
 };
 pub(crate) use caddy::notes as notes_of_caddy;
 pub(crate) use clock::{Clock, ClockSource};
-pub(crate) use consequence::Kind;
+pub(crate) use consequence::{Consequence, Kind, between};
 pub(crate) use execute::{
     Built, Difference, ExecuteError, Mismatch, Rendering, differences, execute,
 };

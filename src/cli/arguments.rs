@@ -5,9 +5,11 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 use super::summed::Listing;
+use crate::derive::{DnsFormat, DnsView};
 use crate::lint;
 use crate::model::{CaddyVersion, DeviceId};
 use crate::probe::{EchoAt, Resolve};
@@ -37,6 +39,9 @@ pub(super) enum Command {
     Status(Status),
     /// Show what can be reached, and by whom; needs no secret and changes nothing
     Exposure(Exposure),
+    /// Print the records that the DNS needs for the declared hosts, from `address` in `edge`; needs no
+    /// secret and changes nothing
+    Dns(Dns),
     /// Issue new certificates to devices; the older ones keep working for a grace period
     Renew(Renew),
     /// Revoke lost or stolen devices' certificates: they are refused once you deploy out/edge/
@@ -52,6 +57,9 @@ pub(super) enum Command {
     Export(Export),
     /// Hand a device's files to it over the local network, once, by a QR code
     Share(Share),
+    /// Bring out/edge/ to the host of its Caddy, as `deploy` in `edge` says; what was served before is put back if
+    /// something is wrong
+    Deploy(Deploy),
     /// Check out/, a .p12, or the live server (`--live`)
     Verify(Verify),
     /// Say where any Caddyfile lets somebody in whom it was to keep out; changes nothing
@@ -428,6 +436,28 @@ pub(super) struct Exposure {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Dns {
+    #[command(flatten)]
+    pub declaration: Declaration,
+    /// What is to read it: lines of a zone of the public DNS (RFC 1035), a file for unbound or dnsmasq at home, or
+    /// lines of /etc/hosts
+    #[arg(long, value_name = "FORMAT", default_value = "zone", value_parser = one_of(DnsFormat::WORDS, DnsFormat::from_word))]
+    pub format: DnsFormat,
+    /// From where visitors come who are told: with `lan` the hosts have the addresses of `lan-address`
+    /// [default: lan, where there is a `lan-address`; internet for a zone]
+    #[arg(long, value_name = "WHERE", value_parser = one_of(DnsView::WORDS, DnsView::from_word))]
+    pub from: Option<DnsView>,
+}
+
+/// Takes one of some words, which the help lists.
+fn one_of<T: Clone + Send + Sync + 'static, const N: usize>(
+    words: [&'static str; N],
+    read: fn(&str) -> Option<T>,
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(words).map(move |word| read(&word).expect("these words are read"))
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Password {
     /// The device, such as alice/pixel
     #[arg(value_name = "PERSON/DEVICE")]
@@ -594,6 +624,48 @@ pub(super) struct Verify {
     pub declaration: Declaration,
     #[command(flatten)]
     pub secret: Secret,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Deploy {
+    /// Only tell what it would mean for people; changes nothing, here or on the host
+    #[arg(long, conflicts_with = "rollback")]
+    pub dry_run: bool,
+    /// Serve the release before the one that is served; what is declared here is not asked
+    #[arg(long)]
+    pub rollback: bool,
+    /// Let the host's Caddyfile import the edge, where nobody has written anything in it; what is there is kept beside it
+    #[arg(long, conflicts_with = "rollback")]
+    pub first: bool,
+    /// Let this device, such as alice/pixel, in again with a certificate that the host has shut out; may be repeated
+    #[arg(long, value_name = "PERSON/DEVICE")]
+    pub accept_return_of: Vec<DeviceId>,
+    /// Do not ask afterwards whether the answers are those that are declared
+    #[arg(long)]
+    pub no_verify: bool,
+    /// Connect to this address for a host, as in curl; `*` for any host; may be repeated
+    #[arg(long, value_name = "HOST:PORT:ADDR")]
+    pub resolve: Vec<Resolve>,
+    /// The port of HTTPS [default: as declared, 443 unless `port` says another]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
+    /// The port of HTTP, where only redirects may answer
+    #[arg(long, value_name = "N", default_value = "80", value_parser = clap::value_parser!(u16).range(1..))]
+    pub http_port: u16,
+    /// The port of Caddy's admin endpoint, which may answer on loopback only [default: as declared, 2019 unless `admin` says another]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub admin_port: Option<u16>,
+    /// A PEM file with the authorities to trust for the hosts' own certificates, instead of this machine's
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// How many seconds each connection may take. Six times as long a host is waited for that has no certificate yet
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub timeout: u16,
+    /// Print one JSON object, for scripts
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub make: Make,
 }
 
 #[derive(Debug, Args)]

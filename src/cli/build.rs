@@ -238,7 +238,7 @@ fn refuse_hopeless(
 }
 
 /// Works out what a build does, and refuses what stops it.
-fn prepare<'a, W: AsRef<Workspace>>(
+pub(super) fn prepare<'a, W: AsRef<Workspace>>(
     inputs: &'a Inputs<W>,
     lock: Option<Lock>,
     order: &Operation,
@@ -296,6 +296,21 @@ fn warn_of_tracked(workspace: &Workspace, out: &Path) {
             "git keeps `{tracked}`: whoever can push writes what lies in `{out}`. A build makes it anew and compares; deploy nothing of it before one has succeeded, and take it out of git, `git rm -r --cached {out}`."
         ));
     }
+}
+
+/// Makes the edge, from what the lock records, for who goes on to bring it somewhere.
+pub(super) fn build_edge_with(
+    inputs: &Inputs<Held>,
+    make: &Make,
+    consent: Consent<'_>,
+) -> Result<(), Failure> {
+    let options = Options {
+        make,
+        mode: Mode::Edge,
+        consent,
+    };
+    let kept = Kept::for_build(&inputs.workspace, make);
+    threads(make)?.install(|| build_edge(inputs, &options, kept))
 }
 
 /// Makes what needs no secret, from what the lock records.

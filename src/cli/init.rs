@@ -13,7 +13,7 @@ use crate::diagnostic::{Failure, Fault};
 use crate::keyring::{self, CreatedRoot, SealedRoot, SealsTo};
 use crate::model::Domain;
 use crate::tree::{Existing, Mode, write_durably};
-use crate::workspace::{Held, Recollection, git_files};
+use crate::workspace::{Held, Recollection, git, git_files};
 
 #[derive(Debug, Error, Diagnostic)]
 enum InitError {
@@ -83,6 +83,11 @@ pub(super) fn init(arguments: &Init) -> Result<(), Failure> {
         "Wrote {}: edit it, then run `homelab build`.",
         path.display()
     ));
+    if !git::is_in_work_tree(workspace.directory()) {
+        report::note(format_args!(
+            "This directory is not in git: `git init` begins to keep what homelab.kdl and homelab.lock say, which is how a mistake is taken back."
+        ));
+    }
     Ok(())
 }
 

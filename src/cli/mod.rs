@@ -8,6 +8,8 @@ mod arguments;
 mod build;
 mod check;
 mod clock;
+mod deploy;
+mod dns;
 mod exit;
 mod export;
 mod exposure;
@@ -62,6 +64,7 @@ pub fn main() -> ExitCode {
         Command::Build(arguments) => build::build(&arguments),
         Command::Status(arguments) => status::status(&arguments),
         Command::Exposure(arguments) => exposure::exposure(&arguments),
+        Command::Dns(arguments) => dns::dns(&arguments),
         Command::Renew(arguments) => renew::renew(&arguments),
         Command::Revoke(arguments) => revoke::revoke(&arguments),
         Command::Rotate(arguments) => rotate::rotate(&arguments),
@@ -69,6 +72,7 @@ pub fn main() -> ExitCode {
         Command::Password(arguments) => password::password(&arguments),
         Command::Export(arguments) => export::export(&arguments),
         Command::Share(arguments) => share::share(&arguments),
+        Command::Deploy(arguments) => deploy::deploy(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Lint(arguments) => lint::run(&arguments),
     };

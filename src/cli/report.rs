@@ -2,6 +2,7 @@
 
 use std::fmt::{Arguments, Display};
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anstyle::{Ansi256Color, Color, Style};
@@ -51,9 +52,22 @@ pub(super) fn say(stream: Stream, line: String) {
     all_said().push((stream, line));
 }
 
+/// Whether lines of results are notes: stdout is for one JSON object at the end.
+static IS_FOR_JSON: AtomicBool = AtomicBool::new(false);
+
+/// From now on results that come before a JSON object go to stderr.
+pub(super) fn expect_json() {
+    IS_FOR_JSON.store(true, Ordering::Relaxed);
+}
+
 /// A result, on stdout.
 pub(super) fn result(line: impl Display) {
-    say(Stream::Result, line.to_string());
+    let stream = if IS_FOR_JSON.load(Ordering::Relaxed) {
+        Stream::Note
+    } else {
+        Stream::Result
+    };
+    say(stream, line.to_string());
 }
 
 /// A styled result that the command is of no use without: the styles stay where stdout is a terminal

@@ -46,6 +46,15 @@ impl CaddyVersion {
         }
     }
 
+    /// What `caddy version` prints; none where that is something else.
+    pub(crate) fn told(said: &[u8]) -> Option<CaddyVersion> {
+        let said = std::str::from_utf8(said).ok()?;
+        let first = said.split_whitespace().next()?;
+        // Of a build of one's own there may be more behind it: `v2.11.7-0.2026…`.
+        let first = first.trim_start_matches('v').split(['-', '+']).next()?;
+        CaddyVersion::new(first).ok()
+    }
+
     /// Takes `2.6` or later, with or without a patch level; otherwise says why not.
     pub fn new(text: &str) -> Result<CaddyVersion, &'static str> {
         const NONE: &str = "it is no version such as `2.11` or `2.11.4`";

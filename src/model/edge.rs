@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::caddy::CaddyVersion;
+use super::deploy::{Deploy, EdgeAddress};
 use super::extras::{Admin, Fallback, LogTarget, Port};
 use super::issuance::{AcmeAuthority, OldestTls, SiteCertificates};
 use super::sign_in::Gateway;
@@ -47,6 +48,10 @@ pub struct Edge {
     pub fallback: Option<Fallback>,
     /// Where visitors can sign in.
     pub gateway: Option<Gateway>,
+    /// Where visitors find it.
+    pub address: Option<EdgeAddress>,
+    /// Where the edge is deployed to.
+    pub deploy: Option<Deploy>,
 }
 
 impl Edge {

@@ -92,6 +92,17 @@ impl Domain {
         &self.0
     }
 
+    /// The domain itself as a host.
+    pub fn own_host(&self) -> Host {
+        Host(self.0.clone())
+    }
+
+    /// Whether a host is the domain, or stands below it.
+    pub fn holds(&self, host: &Host) -> bool {
+        let before = host.0.strip_suffix(&self.0);
+        before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    }
+
     /// The host that a service's `host` means: `@`, a label below the domain, or a full name.
     pub fn host(&self, written: &str) -> Result<Host, &'static str> {
         let full = match written {

@@ -5,6 +5,7 @@
 mod access;
 mod backend;
 mod caddy;
+mod deploy;
 mod edge;
 mod enrolment;
 mod extras;
@@ -32,6 +33,10 @@ pub(crate) use access::{
 };
 pub(crate) use backend::{Backend, ByteSize, Files, Header, HostPath, Proxy, Redirect, Timeout};
 pub(crate) use caddy::CaddyVersion;
+pub(crate) use deploy::{
+    AfterReload, CaddyAt, ContainerName, Deploy, DeployPath, EdgeAddress, Engine, NotAnSshHost,
+    Privilege, ReloadLine, SshHost,
+};
 pub(crate) use edge::{Behind, Edge, Forwarding, IpRange};
 pub(crate) use enrolment::{Enrolment, MadeKey, RequestPath};
 pub(crate) use extras::{

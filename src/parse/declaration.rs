@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::mem;
 
+use super::deploy::{AddressLine, DeployLine};
 use super::document::{Node, Value};
 use super::extras::FallbackLine;
 use super::fields::Fields;
@@ -81,6 +82,10 @@ pub(crate) struct EdgeBlock {
     pub fallback: Option<FallbackLine>,
     /// Where visitors can sign in.
     pub sign_in: Option<GatewayBlock>,
+    /// Where visitors find it.
+    pub address: Option<AddressLine>,
+    /// Where it is deployed to.
+    pub deploy: Option<DeployLine>,
 }
 
 /// `behind "10.0.0.2" by="proxy-protocol"`.
@@ -236,6 +241,8 @@ pub(super) const EDGE: Known = Known {
         "metrics",
         "fallback",
         "sign-in",
+        "address",
+        "deploy",
     ],
     many: &[],
 };
@@ -389,6 +396,16 @@ impl Reader {
                     fields.finish("one text");
                 }
                 "sign-in" => block.sign_in = self.gateway(child),
+                "address" => {
+                    let mut fields = self.fields(child);
+                    block.address = Some(AddressLine::read(&mut fields));
+                    fields.finish("addresses");
+                }
+                "deploy" => {
+                    let mut fields = self.fields(child);
+                    block.deploy = Some(DeployLine::read(&mut fields));
+                    fields.finish("one host");
+                }
                 "landing" => {
                     self.fields(child).finish("nothing");
                     block.landing = Some(child.span);

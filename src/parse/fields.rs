@@ -79,10 +79,15 @@ impl<'n, 'r> Fields<'n, 'r> {
     /// All the remaining arguments, at least one, each text.
     pub(crate) fn texts(&mut self, what: &str, example: &str) -> Vec<Spanned<String>> {
         let mut texts: Vec<_> = self.text(what, example).into_iter().collect();
+        texts.extend(self.more_texts());
+        texts
+    }
+
+    /// All the remaining arguments, perhaps none, each text.
+    pub(crate) fn more_texts(&mut self) -> Vec<Spanned<String>> {
         let rest = self.node.arguments.iter().skip(self.arguments_taken);
         self.arguments_taken = self.node.arguments.len();
-        texts.extend(rest.filter_map(|argument| self.as_text(argument)));
-        texts
+        rest.filter_map(|argument| self.as_text(argument)).collect()
     }
 
     /// The next argument, which must be there and be a whole number.

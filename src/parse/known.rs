@@ -93,7 +93,7 @@ impl Reader {
 }
 
 /// Nodes that take any number of values.
-const LISTS: [&str; 5] = ["behind", "host", "lan", "open", "resolvers"];
+const LISTS: [&str; 6] = ["address", "behind", "host", "lan", "open", "resolvers"];
 
 /// How two nodes of one name become one.
 fn together(first: &Node, second: &Node) -> String {

@@ -6,6 +6,7 @@
 mod blocks;
 mod cursor;
 pub(crate) mod declaration;
+pub(crate) mod deploy;
 mod document;
 mod encoding;
 pub(crate) mod extras;

@@ -94,6 +94,7 @@ impl Prober<'_> {
                 Some(person) => format!("told to be {}", person.name),
                 None => String::from("told to be nobody"),
             },
+            is_without_handshake: false,
             got: match judgement.verdict() {
                 Verdict::Fine => String::from("that"),
                 _ => seen.answer.to_string(),

@@ -267,6 +267,7 @@ impl Prober<'_> {
                 ),
             },
             got: seen.answer.to_string(),
+            is_without_handshake: matches!(seen.answer, Answer::HandshakeFailed(_)),
             judgement,
         }
     }
@@ -327,6 +328,7 @@ impl Prober<'_> {
                 server_name: None,
                 expected: String::from("redirected to https"),
                 got: reply.status.to_string(),
+                is_without_handshake: false,
                 judgement: judge_without_tls(&site.host, path, at.port(), location),
             });
         }

@@ -66,6 +66,10 @@ pub(crate) struct RequestReport {
     /// What was to come of it.
     pub expected: String,
     pub got: String,
+    /// Whether there was no handshake, and not because of a certificate of the visitor's: a server that has none of its own yet
+    /// answers so.
+    #[serde(skip)]
+    pub is_without_handshake: bool,
     #[serde(flatten)]
     pub judgement: Judgement,
 }
@@ -116,6 +120,15 @@ impl HostReport {
         let requests = self.requests.iter();
         let wrong = requests.filter(|request| request.judgement.verdict() == Verdict::Wrong);
         self.wrong.len() + wrong.count()
+    }
+
+    /// Whether it may be right in a moment: it cannot be reached, or all that is wrong is that it has no certificate of its own.
+    pub(crate) fn may_be_on_its_way(&self) -> bool {
+        let mut wrong = { self.requests.iter() }
+            .filter(|request| request.judgement.verdict() == Verdict::Wrong);
+        let is_wrong = self.count_wrong() > 0;
+        let for_want_of_it = wrong.all(|request| request.is_without_handshake);
+        self.wrong.is_empty() && for_want_of_it && (is_wrong || self.unreached.is_some())
     }
 
     /// Says once what is wrong with it as a whole.

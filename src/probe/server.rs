@@ -9,7 +9,7 @@ use super::report::{HostFault, HostNote, HostReport, RequestReport};
 use super::request::{Protocol, Request, Visit, with_port};
 use crate::model::CertificateMode;
 use crate::verify::{
-    Expected, Judgement, Outcome, Pages, Place, Signs, Site, Visitor, judge, undeclared,
+    Answer, Expected, Judgement, Outcome, Pages, Place, Signs, Site, Visitor, judge, undeclared,
 };
 
 /// How long a head is that recent Caddys refuse: they take 16 KiB and some more.
@@ -111,6 +111,7 @@ impl Prober<'_> {
             },
             expected: outcome.to_string(),
             got: seen.answer.to_string(),
+            is_without_handshake: matches!(seen.answer, Answer::HandshakeFailed(_)),
             judgement,
         }
     }

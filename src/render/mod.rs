@@ -4,6 +4,7 @@ mod apple;
 mod bundle;
 mod caddyfile;
 mod calendar;
+mod dns;
 mod index;
 mod installer;
 mod policy;
@@ -26,6 +27,7 @@ use crate::pki::{BundleError, BundleProfile};
 use crate::root::{IssuanceId, Keyring, Password, RootId};
 use crate::template::{Rendered, Templates};
 pub(crate) use bundle::Bundles;
+pub(crate) use dns::dns;
 
 /// The bytes of an artifact.
 #[derive(Debug)]

@@ -4,10 +4,12 @@
 //! that nothing is made of a declaration with a mistake in it.
 
 mod access;
+mod address;
 mod apps;
 mod audiences;
 mod backend;
 mod certificates;
+mod deploy;
 mod devices;
 mod enrolment;
 mod extras;

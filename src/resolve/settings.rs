@@ -163,6 +163,9 @@ impl Resolver<'_> {
         let fallback = fallback.map(|line| self.fallback(line, certificates.as_ref()));
         let gateway = block.sign_in.as_ref();
         let gateway = gateway.map(|block| self.gateway(block));
+        let address = block.address.as_ref();
+        let address = address.map(|line| self.edge_address(line));
+        let deploy = block.deploy.as_ref().map(|line| self.deploy(line));
         let lan = self.ranges(&block.lan);
         let caddy = match &block.caddy {
             None => Some(CaddyVersion::DEFAULT),
@@ -194,6 +197,8 @@ impl Resolver<'_> {
             metrics: block.metrics.is_some(),
             fallback: said(fallback)?,
             gateway: said(gateway)?,
+            address: said(address)?,
+            deploy: said(deploy)?,
         })
     }
 

@@ -92,11 +92,7 @@ pub(crate) fn adapt(asked: Asked<'_>) -> Result<Adapted, AdaptError> {
 /// Which Caddy that is.
 pub(crate) fn version() -> Option<CaddyVersion> {
     let (_, said, _) = run(Command::new("caddy").arg("version"), &[]).ok()?;
-    let said = String::from_utf8(said).ok()?;
-    let first = said.split_whitespace().next()?;
-    // Of a build of one's own there may be more behind it: `v2.11.7-0.2026…`.
-    let first = first.trim_start_matches('v').split(['-', '+']).next()?;
-    CaddyVersion::new(first).ok()
+    CaddyVersion::told(&said)
 }
 
 /// Whether it succeeded, and what it printed on either side.
@@ -143,13 +139,28 @@ fn talk(mut child: Child, input: &[u8]) -> io::Result<(bool, Vec<u8>, Vec<u8>)> 
     Ok((status.success(), printed, said))
 }
 
+/// A line of Caddy's log, which it writes in JSON where nobody reads along.
+#[derive(serde::Deserialize)]
+struct Logged {
+    level: String,
+    msg: String,
+}
+
+/// What it has said that matters, a line each, as it may be shown: of its log the warnings and the errors.
+pub(crate) fn told(said: &[u8]) -> Vec<String> {
+    let said = String::from_utf8_lossy(said);
+    let lines = said.lines().map(str::trim_end);
+    let told = lines.filter_map(|line| match serde_json::from_str::<Logged>(line) {
+        Ok(Logged { level, .. }) if level == "info" || level == "debug" => None,
+        Ok(Logged { msg, .. }) => Some(visible(&msg)),
+        Err(_) if line.is_empty() => None,
+        Err(_) => Some(visible(line)),
+    });
+    told.collect()
+}
+
 /// The line that says why: warnings come before it. Caddy from 2.9 on may say it in JSON.
 fn last_word(said: &[u8]) -> String {
-    #[derive(serde::Deserialize)]
-    struct Logged {
-        level: String,
-        msg: String,
-    }
     let said = String::from_utf8_lossy(said);
     let lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
     let plain = lines

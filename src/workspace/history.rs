@@ -45,7 +45,7 @@ impl Workspace {
             }
         }
         Ok(Remains {
-            place: place.to_owned(),
+            edge: place.join("edge"),
             edge_state: self.read(&place.join(EDGE_STATE), EDGE_STATE_LIMIT)?,
             lists,
         })

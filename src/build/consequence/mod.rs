@@ -9,6 +9,6 @@ mod service;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use people::{Consequence, Kind};
-pub(super) use people::{Known, between, of_devices, outdated_authority};
+pub(crate) use people::{Consequence, Kind, between};
+pub(super) use people::{Known, of_devices, outdated_authority};
 pub(super) use previous::PreviousBuild;

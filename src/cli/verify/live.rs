@@ -1,13 +1,14 @@
 //! What is served.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use miette::{Diagnostic, Report};
 use thiserror::Error;
 
-use super::options::addresses;
+use super::options::{Resolve, addresses};
 use super::{Ending, VerifyError, counted, drawing, keyring};
 use crate::build;
 use crate::cli::arguments::Verify;
@@ -15,10 +16,12 @@ use crate::cli::progress::BAR;
 use crate::cli::{clock, report};
 use crate::diagnostic::did_you_mean;
 use crate::diagnostic::{Failure, Fault};
-use crate::model::Admin;
+use crate::lock::Lock;
+use crate::model::{Admin, Homelab};
 use crate::probe::{
-    Certificates, HostReport, LiveReport, Ports, Roots, Task, client_certificates, probe,
+    Certificates, EchoAt, HostReport, LiveReport, Ports, Roots, Task, client_certificates, probe,
 };
+use crate::root::Keyring;
 use crate::verify::{Pages, Site, sites};
 use crate::workspace::whole;
 
@@ -67,6 +70,69 @@ enum LiveError {
     WithoutSecret,
 }
 
+/// Where hosts are, and how they are asked.
+pub(in crate::cli) struct Reach<'a> {
+    pub resolve: &'a [Resolve],
+    /// Where it is another than declared.
+    pub https: Option<u16>,
+    pub http: u16,
+    /// Where it is another than declared.
+    pub admin: Option<u16>,
+    pub ca: Option<&'a Path>,
+    /// In seconds, of each connection.
+    pub timeout: u16,
+    pub echo: &'a [EchoAt],
+}
+
+/// What is declared, to be held against what is served.
+pub(in crate::cli) struct Live<'a> {
+    pub homelab: &'a Homelab,
+    pub lock: &'a Lock,
+    pub now: Timestamp,
+    /// The user's own of the edge.
+    pub templates: Vec<String>,
+    pub reach: Reach<'a>,
+}
+
+impl Live<'_> {
+    /// Asks these hosts as nobody, as a stranger, and as each device where there is a keyring.
+    pub(in crate::cli) fn ask(
+        &self,
+        all: &[Site],
+        wanted: &[&Site],
+        keyring: Option<&Keyring>,
+    ) -> Result<LiveReport, Failure> {
+        let admin = match &self.homelab.edge.admin {
+            Admin::Local { port, .. } => *port,
+            Admin::Socket(_) | Admin::Off => Admin::PORT,
+        };
+        let reach = &self.reach;
+        let task = Task {
+            homelab: self.homelab,
+            lock: self.lock,
+            now: self.now,
+            pages: Pages::of(&self.templates),
+            sites: all,
+            ports: Ports {
+                https: reach.https,
+                http: reach.http,
+                admin: reach.admin.unwrap_or(admin),
+            },
+            roots: roots(reach.ca)?,
+            timeout: Duration::from_secs(reach.timeout.into()),
+            echoes: reach.echo,
+            progress: &BAR,
+        };
+        let certificates = match keyring {
+            Some(keyring) => client_certificates(keyring, self.homelab, self.lock, self.now),
+            None => Certificates::default(),
+        };
+        Ok(probe(task, wanted, certificates, |host, port| {
+            addresses(host, port, reach.resolve)
+        }))
+    }
+}
+
 pub(super) fn verify(arguments: &Verify) -> Result<(), Failure> {
     let workspace = arguments.declaration.workspace();
     let homelab = workspace.homelab()?;
@@ -80,39 +146,28 @@ pub(super) fn verify(arguments: &Verify) -> Result<(), Failure> {
     for echo in &arguments.echo {
         known(&echo.service, &all)?;
     }
-    let templates = workspace.templates()?.of_the_edge();
-    let admin = match &homelab.edge.admin {
-        Admin::Local { port, .. } => *port,
-        Admin::Socket(_) | Admin::Off => Admin::PORT,
-    };
-    let task = Task {
+    let templates = workspace.templates()?;
+    let live = Live {
         homelab: &homelab,
         lock: &lock,
         now,
-        pages: Pages::of(&templates),
-        sites: &all,
-        ports: Ports {
+        templates: templates.of_the_edge(),
+        reach: Reach {
+            resolve: &arguments.resolve,
             https: arguments.port,
             http: arguments.http_port,
-            admin: arguments.admin_port.unwrap_or(admin),
+            admin: arguments.admin_port,
+            ca: arguments.ca.as_deref(),
+            timeout: arguments.timeout,
+            echo: &arguments.echo,
         },
-        roots: roots(arguments)?,
-        timeout: Duration::from_secs(arguments.timeout.into()),
-        echoes: &arguments.echo,
-        progress: &BAR,
     };
     let (keyring, reports) = if wanted.iter().any(|site| site.asks()) {
         keyring(arguments, &workspace, &lock)
     } else {
         (None, Vec::new())
     };
-    let certificates = match &keyring {
-        Some(keyring) => client_certificates(keyring, &homelab, &lock, now),
-        None => Certificates::default(),
-    };
-    let told = probe(task, &wanted, certificates, |host, port| {
-        addresses(host, port, &arguments.resolve)
-    });
+    let told = live.ask(&all, &wanted, keyring.as_ref())?;
     if arguments.json {
         report::json(&told)?
     } else {
@@ -175,12 +230,16 @@ fn known<'s>(name: &str, all: &'s [Site]) -> Result<BTreeSet<&'s str>, Failure> 
 const CA_LIMIT: u64 = 4 << 20;
 
 /// The roots of the hosts' own certificates.
-fn roots(arguments: &Verify) -> Result<Roots, Failure> {
-    let Some(path) = &arguments.ca else {
+fn roots(ca: Option<&Path>) -> Result<Roots, Failure> {
+    let Some(path) = ca else {
         let certificates = rustls_native_certs::load_native_certs().certs;
         return Ok(Roots::of_the_system(certificates));
     };
     let text = whole(path, CA_LIMIT).ok();
     let roots = text.and_then(|text| Roots::named(&text));
-    roots.ok_or_else(|| Failure::environment(LiveError::BadCa { path: path.clone() }))
+    roots.ok_or_else(|| {
+        Failure::environment(LiveError::BadCa {
+            path: path.to_owned(),
+        })
+    })
 }

@@ -12,9 +12,12 @@ use anstyle::{AnsiColor, Style};
 use miette::{Diagnostic, Report};
 use thiserror::Error;
 
+pub(super) use live::{Live, Reach};
+
 use super::arguments::Verify;
 use crate::diagnostic::{Failure, Fault};
 use crate::lock::Lock;
+use crate::probe::LiveReport;
 use crate::root::Keyring;
 use crate::verify::{Finding, Severity};
 use crate::workspace::Workspace;
@@ -87,6 +90,11 @@ fn keyring(
         Ok(opened) => (Some(opened.keyring), Vec::new()),
         Err(failure) => (None, failure.reports),
     }
+}
+
+/// What is served, drawn for people.
+pub(super) fn drawn(told: &LiveReport) -> String {
+    drawing::text(told)
 }
 
 /// Findings as lines, what is wrong first.

@@ -9,7 +9,9 @@ pub(in crate::parse) fn help_for_node(place: &str, word: &str) -> Option<String>
     if !is_ours {
         return None;
     }
-    if let Some(home) = home_of(word) {
+    // In a service it is meant as its upstream, and not as the edge's.
+    let is_upstream = place == "`service`" && word == "address";
+    if let Some(home) = home_of(word).filter(|_| !is_upstream) {
         return Some(match home {
             "" => format!("`{word}` stands outside of all blocks: is a `}}` missing before it?"),
             home => format!(
@@ -154,6 +156,17 @@ fn in_the_edge(word: &str) -> Option<&'static str> {
         "forward-auth" | "sso" | "oidc" | "oauth" | "oauth2" | "gateway" | "authelia"
         | "authentik" => "write `sign-in \"authelia\" { upstream \"http://127.0.0.1:9091\"; }`",
         "version" => "write `caddy \"2.11\"`",
+        "ssh" | "scp" | "rsync" | "deployment" | "deploy-to" | "target" | "host" | "remote"
+        | "server" => {
+            "where the edge is brought to is said by `deploy \"root@edge.lan\"`, as `ssh` takes it"
+        }
+        "reload" | "sudo" => "it is said of `deploy`: `deploy \"caddy@edge.lan\" sudo=#true`",
+        "ip" | "ips" | "addr" | "addresses" | "public-ip" | "wan" => {
+            "where visitors find the edge is said by `address \"203.0.113.7\"`"
+        }
+        "lan-address" | "lan-ip" | "local-ip" => {
+            "write `address \"203.0.113.7\" lan-address=\"192.168.1.10\"`"
+        }
         _ => return None,
     })
 }
@@ -185,6 +198,40 @@ pub(in crate::parse) fn help_for_property(node: &str, word: &str) -> Option<Stri
         }
         ("public", "from" | "network") => {
             "what is open in a network is said of a path: `path \"/hooks/*\" { open \"office\"; }`"
+        }
+        ("deploy", "host" | "hostname" | "to" | "ssh" | "server" | "address" | "remote") => {
+            "where to stands behind `deploy`, as `ssh` takes it: `deploy \"root@edge.lan\"`"
+        }
+        ("deploy", "user" | "username" | "login") => {
+            "the user stands before the host: `deploy \"root@edge.lan\"`; or say it in `~/.ssh/config`"
+        }
+        ("deploy", "port") => {
+            "the port stands behind the host, as `ssh` takes it: `deploy \"ssh://root@edge.lan:2222\"`; or say it in `~/.ssh/config`"
+        }
+        (
+            "deploy",
+            "key" | "identity" | "identity-file" | "password" | "options" | "ssh-options",
+        ) => "how the host is reached is `ssh`'s own to know: say it in `~/.ssh/config`",
+        ("deploy", "rsync" | "scp" | "method") => {
+            "nothing but `ssh` is asked, and nothing but a shell and `tar` is needed there: take it out"
+        }
+        ("deploy", "dir" | "directory" | "folder" | "dest" | "destination" | "target") => {
+            "the directory on the host is `path=\"/etc/caddy/homelab\"`"
+        }
+        ("deploy", "caddyfile") => {
+            "the Caddyfile that Caddy is started with is `config=\"/etc/caddy/Caddyfile\"`"
+        }
+        ("deploy", "docker" | "podman") => {
+            "write `container=\"caddy\"`, and for Podman `engine=\"podman\"`"
+        }
+        ("deploy", "command" | "restart" | "post-deploy" | "hook") => {
+            "what has Caddy load its configuration anew is `reload=\"systemctl reload caddy\"`"
+        }
+        ("address", "lan" | "local" | "home" | "internal" | "private") => {
+            "the address at home is `lan-address=\"192.168.1.10\"`"
+        }
+        ("address", "public" | "wan" | "ip" | "ipv4" | "ipv6" | "v4" | "v6") => {
+            "the addresses stand behind the word: `address \"203.0.113.7\" \"2001:db8::7\"`"
         }
         ("public" | "path", "method" | "verbs" | "verb") => {
             "write `methods=\"POST\"`, several as `methods=\"GET POST\"`"

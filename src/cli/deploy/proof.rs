@@ -1,0 +1,147 @@
+//! Whether what is served after a deploy is what is declared: `verify --live`'s answer.
+
+use std::cell::RefCell;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::Subject;
+use crate::cli::verify::{Live, Reach};
+use crate::cli::{clock, report};
+use crate::diagnostic::Failure;
+use crate::model::AfterReload;
+use crate::probe::{HostReport, LiveReport};
+use crate::root::Keyring;
+use crate::verify::{Site, sites};
+
+/// As many times as a connection may take, a host is waited for that cannot be reached, or has no certificate yet: Caddy gets them
+/// after it has loaded the file.
+const PATIENCE: u32 = 6;
+
+/// What is to be asked, and what came of it.
+pub(super) struct Proof {
+    keyring: Option<Keyring>,
+    is_wanted: bool,
+    told: RefCell<Option<LiveReport>>,
+    failure: RefCell<Option<Failure>>,
+}
+
+impl Proof {
+    /// Opens the root secret beforehand, where somebody says how, or an identity here does: nobody is asked for a passphrase.
+    pub(super) fn prepare(subject: &Subject<'_>) -> Result<Proof, Failure> {
+        let Subject {
+            arguments,
+            workspace,
+            lock,
+            homelab,
+            ..
+        } = subject;
+        let place = homelab.edge.deploy.as_ref();
+        let is_declared = place.is_none_or(|place| place.after_reload == AfterReload::Verify);
+        let is_wanted = is_declared && !arguments.no_verify;
+        let secret = &arguments.make.secret;
+        let means = secret.means();
+        let is_named = secret.identity.is_some()
+            || secret.root_command.is_some()
+            || secret.root_passphrase_file.is_some();
+        let keyring = if !is_wanted {
+            None
+        } else if is_named {
+            Some(means.open(workspace, lock, &[lock.root])?.keyring)
+        } else {
+            let opened = means.open_by_usual_identity(workspace, lock);
+            opened.map(|opened| opened.keyring)
+        };
+        Ok(Proof {
+            keyring,
+            is_wanted,
+            told: RefCell::default(),
+            failure: RefCell::default(),
+        })
+    }
+
+    /// Asks every host until each can be reached, or it has taken too long.
+    pub(super) fn ask(&self, subject: &Subject<'_>) -> Result<(), ()> {
+        if !self.is_wanted {
+            return Ok(());
+        }
+        match self.asked(subject) {
+            Ok(told) => {
+                let is_right = told.all().all(|host| !is_wrong(host));
+                *self.told.borrow_mut() = Some(told);
+                if is_right { Ok(()) } else { Err(()) }
+            }
+            Err(failure) => {
+                *self.failure.borrow_mut() = Some(failure);
+                Err(())
+            }
+        }
+    }
+
+    fn asked(&self, subject: &Subject<'_>) -> Result<LiveReport, Failure> {
+        let Subject {
+            arguments,
+            homelab,
+            lock,
+            templates,
+            ..
+        } = subject;
+        let all = sites(homelab, lock);
+        let wanted: Vec<&Site> = all.iter().collect();
+        let patience = PATIENCE * Duration::from_secs(arguments.timeout.into());
+        let deadline = Instant::now() + patience;
+        loop {
+            let live = Live {
+                homelab,
+                lock,
+                now: clock::now()?,
+                templates: templates.of_the_edge(),
+                reach: Reach {
+                    resolve: &arguments.resolve,
+                    https: arguments.port,
+                    http: arguments.http_port,
+                    admin: arguments.admin_port,
+                    ca: arguments.ca.as_deref(),
+                    timeout: arguments.timeout,
+                    echo: &[],
+                },
+            };
+            let told = live.ask(&all, &wanted, self.keyring.as_ref())?;
+            let is_done = {
+                let wrong: Vec<&HostReport> = told.all().filter(|host| is_wrong(host)).collect();
+                wrong.is_empty() || !wrong.iter().all(|host| host.may_be_on_its_way())
+            };
+            if is_done || Instant::now() >= deadline {
+                return Ok(told);
+            }
+            thread::sleep(Duration::from_secs(1));
+        }
+    }
+
+    /// Nothing is asked.
+    pub(super) fn none() -> Proof {
+        Proof {
+            keyring: None,
+            is_wanted: false,
+            told: RefCell::default(),
+            failure: RefCell::default(),
+        }
+    }
+
+    /// What came of it: the answers, and why there are none.
+    pub(super) fn into_parts(self) -> (Option<LiveReport>, Option<Failure>) {
+        (self.told.into_inner(), self.failure.into_inner())
+    }
+
+    /// What is to be said of the answers.
+    pub(super) fn tell(&self) -> Result<(), Failure> {
+        match &*self.told.borrow() {
+            Some(told) => report::table(&crate::cli::verify::drawn(told)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether a host cannot be reached, or answers other than is declared.
+fn is_wrong(host: &HostReport) -> bool {
+    host.count_wrong() > 0 || host.unreached.is_some()
+}

@@ -1,0 +1,43 @@
+//! `homelab deploy --rollback`.
+
+use super::Arguments;
+use super::proof::Proof;
+use super::told::Telling;
+use crate::deploy::{Attempt, DeployError, First, Session, Unkept, refuse_return};
+use crate::diagnostic::{Failure, Fault};
+use crate::workspace::Inputs;
+
+/// Has the host serve the release before the one that it serves. What is declared here is not asked: it may be what is wrong.
+pub(super) fn roll_back(arguments: &Arguments) -> Result<(), Failure> {
+    let workspace = arguments.make.declaration.workspace();
+    let inputs = Inputs::read(workspace, arguments.make.out.as_deref())?;
+    let Some(place) = inputs.homelab.edge.deploy.clone() else {
+        return Err(Failure::new(Fault::Declaration, DeployError::Nowhere));
+    };
+    let mut telling = Telling::of(&place, arguments.json);
+    let opened = Session::open(&place, || telling.waits());
+    let mut session = opened.map_err(Failure::environment)?;
+    let standing = session.look().map_err(Failure::environment)?;
+    telling.found(&standing);
+    let current = standing.current.as_deref();
+    let former = { standing.releases.iter().rev() }.find(|name| Some(name.as_str()) != current);
+    let former = former.cloned();
+    let former = former.ok_or_else(|| Failure::new(Fault::Difference, DeployError::NoFormer))?;
+    let remembered = session.read(&former).map_err(Failure::environment)?;
+    let accepted = &arguments.accept_return_of;
+    let judged = refuse_return(&former, &remembered, &standing.served, accepted);
+    let (served, next) = judged.map_err(|why| Failure::new(Fault::Difference, why))?;
+    telling.between(&served, &next);
+    let proof = Proof::none();
+    let brought = Attempt {
+        place: &place,
+        session: &mut session,
+        standing: &standing,
+        first: First::Tell,
+        unkept: Unkept::PutBack,
+        allowed: Vec::new(),
+        tell: &mut |event| telling.event(event),
+    }
+    .serve(former, || Ok(()));
+    telling.conclude(brought, proof)
+}

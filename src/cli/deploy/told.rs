@@ -1,0 +1,215 @@
+//! What is told of a deploy: lines as it goes on, or one JSON object at its end.
+
+use serde::Serialize;
+
+use super::proof::Proof;
+use super::{Arguments, Subject, named, refuse_older};
+use crate::build::{Consent, Consequence, Mode, Stop, between};
+use crate::cli::arguments::Make;
+use crate::cli::build::{MEANS, Operation, prepare};
+use crate::cli::report;
+use crate::deploy::{Event, Fallen, Release, Serves, Session, Standing};
+use crate::derive::EdgeState;
+use crate::diagnostic::Failure;
+use crate::model::Deploy;
+use crate::probe::LiveReport;
+use crate::workspace::Inputs;
+
+/// One deploy, as scripts read it.
+#[derive(Debug, Default, Serialize)]
+struct Told {
+    /// Where to, as `scp` writes it.
+    place: String,
+    /// What was served before.
+    former: Option<String>,
+    /// What was brought there.
+    release: Option<String>,
+    /// What it means for people, beside what was served before; none where that is not known.
+    meaning: Option<Vec<Consequence>>,
+    /// Things that lint finds in the host's own sites, and found before.
+    lint_known: usize,
+    #[serde(flatten)]
+    serves: Option<Serves>,
+    verify: Option<LiveReport>,
+    /// Why it did not come to its end.
+    error: Option<String>,
+}
+
+pub(super) struct Telling {
+    told: Told,
+    is_json: bool,
+}
+
+impl Telling {
+    pub(super) fn of(place: &Deploy, is_json: bool) -> Telling {
+        Telling {
+            told: Told {
+                place: named(place),
+                ..Told::default()
+            },
+            is_json,
+        }
+    }
+
+    pub(super) fn waits(&self) {
+        report::note(format_args!(
+            "Somebody else deploys to {} at the moment: waiting for that to end.",
+            self.told.place
+        ));
+    }
+
+    /// How the host stands.
+    pub(super) fn found(&mut self, standing: &Standing) {
+        self.told.former.clone_from(&standing.current);
+        if let Some(pending) = &standing.pending {
+            let release = pending.split(' ').next().unwrap_or_default();
+            let now = standing.current.as_deref().unwrap_or("none");
+            report::note(format_args!(
+                "The last deploy to {} was cut off while it tried the release {release}, and nobody has kept it. The host serves {now}.",
+                self.told.place
+            ));
+        }
+    }
+
+    /// What it means for people that the host serves another release.
+    pub(super) fn meaning(&mut self, standing: &Standing, next: Option<&EdgeState>) {
+        let served = standing.served.state.as_deref();
+        let served = served.and_then(EdgeState::from_json);
+        match (&served, next) {
+            (Some(served), Some(next)) => self.between(served, next),
+            _ if standing.current.is_some() => report::note(format_args!(
+                "What {} serves was built by another version of homelab: what changes for people cannot be told.",
+                self.told.place
+            )),
+            _ => {}
+        }
+    }
+
+    pub(super) fn between(&mut self, served: &EdgeState, next: &EdgeState) {
+        let meaning = between(served, next);
+        if !meaning.is_empty() {
+            report::result(format_args!("{MEANS}"));
+            for consequence in &meaning {
+                report::result(format_args!("  {}", consequence.text));
+            }
+        }
+        self.told.meaning = Some(meaning);
+    }
+
+    pub(super) fn event(&mut self, event: Event) {
+        let place = &self.told.place;
+        match event {
+            Event::Copied { release, files } => {
+                report::result(format_args!(
+                    "copied {files} files to {place}/releases/{release}"
+                ));
+                self.told.release = Some(release);
+            }
+            Event::Checked { caddy, known } => {
+                let caddy = caddy.map_or(String::from("Caddy"), |caddy| format!("Caddy {caddy}"));
+                report::result(format_args!(
+                    "{caddy} there can load it, and lint finds nothing new in it"
+                ));
+                if known > 0 {
+                    report::note(format_args!(
+                        "What else the host's Caddy serves lets somebody in, as before ({known} found): `homelab lint` tells."
+                    ));
+                }
+                self.told.lint_known = known;
+            }
+            Event::Imported => report::result("its Caddyfile imports the edge now"),
+            Event::Served { release } => {
+                report::result(format_args!("serves {release}"));
+                self.told.release = Some(release);
+            }
+        }
+    }
+
+    /// Tells what would be served, and changes nothing.
+    fn foreseen(mut self, standing: &Standing, release: &Release) -> Result<(), Failure> {
+        let Release { name, .. } = release;
+        self.told.release = Some(name.clone());
+        self.told.serves = Some(Serves::Former(standing.current.clone()));
+        if self.is_json {
+            return report::json(&self.told);
+        }
+        let place = &self.told.place;
+        report::result(if standing.current.as_ref() == Some(name) {
+            format!("{place} serves this release already: {name}")
+        } else {
+            format!(
+                "would serve {name}, of {} files, at {place}",
+                release.count_files()
+            )
+        });
+        Ok(())
+    }
+
+    /// Tells how it ended.
+    pub(super) fn conclude(
+        mut self,
+        brought: Result<String, Fallen>,
+        proof: Proof,
+    ) -> Result<(), Failure> {
+        if !self.is_json {
+            proof.tell()?;
+        }
+        let (told, proof_failure) = proof.into_parts();
+        self.told.verify = told;
+        let failure = match brought {
+            Ok(release) => {
+                self.told.serves = Some(Serves::New(release));
+                None
+            }
+            Err(Fallen { why, serves }) => {
+                self.told.serves = Some(serves);
+                self.told.error = Some(why.to_string());
+                let fault = why.fault();
+                let mut failure = Failure::new(fault, why);
+                failure.reports.extend(
+                    proof_failure
+                        .into_iter()
+                        .flat_map(|failure| failure.reports),
+                );
+                Some(failure)
+            }
+        };
+        if self.is_json {
+            report::json(&self.told)?;
+        }
+        failure.map_or(Ok(()), Err)
+    }
+}
+
+/// Tells what a deploy would mean, and changes nothing, here or there.
+pub(super) fn dry_run(arguments: &Arguments) -> Result<(), Failure> {
+    let Make {
+        declaration, out, ..
+    } = &arguments.make;
+    let inputs = Inputs::read(declaration.still()?, out.as_deref())?;
+    let lock = inputs.workspace.lock()?;
+    let consent = Consent::accepting(&arguments.accept_return_of);
+    let (release, lock) = {
+        let prepared = prepare(&inputs, lock, &Operation::Nothing, Mode::Edge, consent)?;
+        let release = Release::rendered(&prepared.derivations(), &inputs.templates);
+        (release.map_err(Stop::from)?, prepared.lock.clone())
+    };
+    let Inputs {
+        homelab, templates, ..
+    } = inputs;
+    let subject = Subject {
+        arguments,
+        workspace: declaration.workspace(),
+        homelab,
+        templates,
+        lock,
+    };
+    let place = subject.place()?;
+    let mut telling = Telling::of(place, arguments.json);
+    let mut session = Session::open(place, || telling.waits()).map_err(Failure::environment)?;
+    let standing = session.look().map_err(Failure::environment)?;
+    telling.found(&standing);
+    refuse_older(&subject, place, &standing)?;
+    telling.meaning(&standing, release.state().as_ref());
+    telling.foreseen(&standing, &release)
+}

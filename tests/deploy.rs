@@ -1,0 +1,32 @@
+//! `homelab deploy`: an edge is brought to a real Caddy on this machine, on its own files or through a real sshd on loopback, and what
+//! was served before is put back where something is wrong.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `host` | a host: a Caddy with a Caddyfile of its own, and an sshd before it |
+//! | `bringing` | what goes well: the first time, the second, rolling back |
+//! | `first_day` | docs/first-day.md, command by command |
+//! | `refusals` | what is refused before anything has changed |
+//! | `container` | a Caddy that sees its files under another path |
+//! | `faults` | what goes wrong on the way: each step, connections that are cut, full disks |
+//! | `returns` | who is shut out stays out |
+//! | `ssh` | all of it through sshd, as a user of few rights and with sudo |
+
+mod support;
+
+#[path = "deploy/bringing.rs"]
+mod bringing;
+#[path = "deploy/container.rs"]
+mod container;
+#[path = "deploy/faults.rs"]
+mod faults;
+#[path = "deploy/first_day.rs"]
+mod first_day;
+#[path = "deploy/host.rs"]
+mod host;
+#[path = "deploy/refusals.rs"]
+mod refusals;
+#[path = "deploy/returns.rs"]
+mod returns;
+#[path = "deploy/ssh.rs"]
+mod ssh;

@@ -1,0 +1,121 @@
+//! Who is shut out stays out, whatever is deployed, put back or restored.
+
+use crate::host::{Host, copy, gets_in, lab};
+use crate::support::caddy::Version;
+use crate::support::lab::Lab;
+use crate::support::upstream::Upstream;
+
+/// A host that has served a release with alice's laptop, and one without it since: it was revoked.
+fn after_a_loss() -> (Host, Lab, Lab, Upstream) {
+    let upstream = Upstream::start("wiki");
+    let mut host = Host::new(Version::New);
+    host.start_before();
+    let lab = lab(&host, &host.word(), &upstream);
+    host.deploy(&lab, &[]).run().succeeds();
+    let before = lab.copy();
+    assert!(gets_in(&host, &before, "alice/laptop"));
+    lab.command(["revoke", "--no-replace", "alice/laptop"])
+        .run()
+        .succeeds();
+    host.deploy(&lab, &[]).run().succeeds();
+    assert!(!gets_in(&host, &before, "alice/laptop"));
+    (host, lab, before, upstream)
+}
+
+/// Going back would let it in: it is refused, and done where somebody names the device.
+#[test]
+fn a_rollback_does_not_let_in_again_what_was_revoked() {
+    let (host, lab, before, _upstream) = after_a_loss();
+    let current = host.current();
+    let outcome = host.deploy(&lab, &["--rollback"]).run();
+    outcome
+        .fails_with(4)
+        .stderr_contains("deploy::lets-in-again")
+        .stderr_contains("homelab deploy --rollback --accept-return-of alice/laptop");
+    assert_eq!(host.current(), current);
+    assert!(!gets_in(&host, &before, "alice/laptop"));
+    let other = ["--rollback", "--accept-return-of", "alice/pixel"];
+    host.deploy(&lab, &other).run().fails_with(4);
+    let named = ["--rollback", "--accept-return-of", "alice/laptop"];
+    host.deploy(&lab, &named).run().succeeds();
+    assert!(gets_in(&host, &before, "alice/laptop"));
+}
+
+/// A clone that went back, and remembers nothing itself: the host does.
+#[test]
+fn an_older_lock_is_refused_by_what_the_host_serves() {
+    let (host, _lab, before, _upstream) = after_a_loss();
+    let current = host.current();
+    before.forget();
+    let outcome = host.deploy(&before, &[]).run();
+    outcome
+        .fails_with(4)
+        .stderr_contains("lock::went-back")
+        .stderr_contains("homelab deploy --accept-return-of alice/laptop");
+    assert_eq!(host.current(), current);
+    let outcome = host.deploy(&before, &["--dry-run"]).run();
+    outcome.fails_with(4).stderr_contains("lock::went-back");
+    let named = ["--accept-return-of", "alice/laptop"];
+    host.deploy(&before, &named).run().succeeds();
+    assert!(gets_in(&host, &before, "alice/laptop"));
+}
+
+/// Something else is wrong with the release that shuts the device out. It stays, for the one before lets it in.
+#[test]
+fn nothing_is_put_back_that_lets_in_what_the_release_shuts_out() {
+    let upstream = Upstream::start("wiki");
+    let mut host = Host::new(Version::New);
+    host.start_before();
+    let lab = lab(&host, &host.word(), &upstream);
+    host.deploy(&lab, &[]).run().succeeds();
+    let (before, first) = (lab.copy(), host.current());
+    lab.command(["revoke", "--no-replace", "alice/laptop"])
+        .run()
+        .succeeds();
+    // What is served is asked at a port where nobody is.
+    let nobody = crate::support::port::Port::reserve();
+    let number = nobody.number().to_string();
+    let resolve = format!("*:{number}:127.0.0.1");
+    let outcome = lab
+        .command([
+            "deploy",
+            "--port",
+            &number,
+            "--resolve",
+            &resolve,
+            "--timeout",
+            "1",
+        ])
+        .env("PATH", host.search_path())
+        .run();
+    outcome
+        .fails_with(4)
+        .stderr_contains("deploy::not-as-declared")
+        .stderr_contains("stays: the one before");
+    assert_ne!(host.current(), first);
+    assert!(!gets_in(&host, &before, "alice/laptop"));
+    assert_eq!(host.left(), [""; 0]);
+}
+
+/// The host's disk was put back to last week's: what is declared is brought to it again.
+#[test]
+fn a_host_that_went_back_in_time_is_brought_up_to_date() {
+    let upstream = Upstream::start("wiki");
+    let mut host = Host::new(Version::New);
+    host.start_before();
+    let lab = lab(&host, &host.word(), &upstream);
+    host.deploy(&lab, &[]).run().succeeds();
+    let before = lab.copy();
+    copy(&host.path("etc"), &host.path("backup"));
+    lab.command(["revoke", "--no-replace", "alice/laptop"])
+        .run()
+        .succeeds();
+    host.deploy(&lab, &[]).run().succeeds();
+    host.stop();
+    std::fs::remove_dir_all(host.path("etc")).expect("it is ours");
+    copy(&host.path("backup"), &host.path("etc"));
+    host.start();
+    assert!(gets_in(&host, &before, "alice/laptop"), "it went back");
+    host.deploy(&lab, &[]).run().succeeds();
+    assert!(!gets_in(&host, &before, "alice/laptop"));
+}
