@@ -18,6 +18,8 @@ mod kinds;
 mod merges;
 #[path = "lifecycle/merging.rs"]
 mod merging;
+#[path = "lifecycle/metrics.rs"]
+mod metrics;
 #[path = "lifecycle/plan.rs"]
 mod plan;
 #[path = "lifecycle/renewal.rs"]

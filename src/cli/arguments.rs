@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::summed::Listing;
 use crate::derive::{DnsFormat, DnsView};
@@ -418,12 +418,37 @@ pub(super) struct Adopt {
 pub(super) struct Status {
     #[command(flatten)]
     pub declaration: Declaration,
-    /// Print one JSON object, for scripts
+    /// How to print it [default: table]
+    #[arg(long, value_name = "FORMAT", conflicts_with = "json")]
+    format: Option<StatusFormat>,
+    /// The same as `--format json`
     #[arg(long)]
-    pub json: bool,
+    json: bool,
     /// Exit with 4 if there is something to do, for monitoring
     #[arg(long)]
     pub exit_code: bool,
+}
+
+/// How `status` is printed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum StatusFormat {
+    /// A line for each device, for people
+    Table,
+    /// One JSON object, for scripts
+    Json,
+    /// Metrics, for the textfile collector of Prometheus's node_exporter
+    Prometheus,
+}
+
+impl Status {
+    pub(super) fn format(&self) -> StatusFormat {
+        let default = if self.json {
+            StatusFormat::Json
+        } else {
+            StatusFormat::Table
+        };
+        self.format.unwrap_or(default)
+    }
 }
 
 #[derive(Debug, Args)]

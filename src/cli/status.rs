@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use miette::Diagnostic;
 use thiserror::Error;
 
-use super::arguments::Status as Arguments;
+use super::arguments::{Status as Arguments, StatusFormat};
 use super::{clock, report};
 use crate::build;
 use crate::dates;
@@ -47,10 +47,10 @@ pub(super) fn status(arguments: &Arguments) -> Result<(), Failure> {
     for device in &mut status.devices {
         device.went_back = went_back.contains(&device.device);
     }
-    if arguments.json {
-        report::json(&status)?;
-    } else {
-        report::table(&table(&status))?;
+    match arguments.format() {
+        StatusFormat::Table => report::table(&table(&status))?,
+        StatusFormat::Json => report::json(&status)?,
+        StatusFormat::Prometheus => report::only_text(&status.prometheus())?,
     }
     if arguments.exit_code && !status.is_fine() {
         let what = status.summary();

@@ -1,9 +1,11 @@
-//! The records by which visitors find what is declared. They are in no artifact: where the DNS is kept, nobody here knows.
+//! The records by which visitors find what is declared. They are in no artifact but the admin's page: where the DNS is kept, nobody here
+//! knows.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use miette::Diagnostic;
+use serde::Serialize;
 use thiserror::Error;
 
 use crate::model::{Domain, EdgeAddress, Homelab, Host};
@@ -127,10 +129,7 @@ impl<'h> DnsRecords<'h> {
             });
         }
         let domain = &homelab.domain;
-        let (inside, outside): (BTreeSet<Host>, BTreeSet<Host>) =
-            { hosts(homelab).into_iter() }.partition(|host| domain.holds(host));
-        let (apex, below): (Vec<Host>, Vec<Host>) =
-            { inside.into_iter() }.partition(|host| host.as_str() == domain.as_str());
+        let (inside, outside) = hosts(homelab);
         let is_elsewhere = |is_of_kind: fn(&IpAddr) -> bool| {
             address.public.iter().any(is_of_kind) && !addresses.iter().any(is_of_kind)
         };
@@ -138,9 +137,9 @@ impl<'h> DnsRecords<'h> {
             domain,
             view,
             addresses,
-            inside: [apex, below].concat(),
+            inside,
             undeclared: homelab.edge.fallback.is_some(),
-            outside: outside.into_iter().collect(),
+            outside,
             only_on_internet: match view {
                 DnsView::Lan if is_elsewhere(IpAddr::is_ipv4) => Some("IPv4"),
                 DnsView::Lan if is_elsewhere(IpAddr::is_ipv6) => Some("IPv6"),
@@ -150,10 +149,41 @@ impl<'h> DnsRecords<'h> {
     }
 }
 
-/// Every host that the edge answers to by its name.
-fn hosts(homelab: &Homelab) -> BTreeSet<Host> {
+/// The hosts and the addresses that they are to have, for the admin's page.
+#[derive(Debug, Serialize)]
+pub(crate) struct DnsNames {
+    /// The domain and what stands below it, with `*.` before it where undeclared hosts are answered, and then all others.
+    pub hosts: Vec<String>,
+    pub public: Vec<IpAddr>,
+    pub lan: Vec<IpAddr>,
+}
+
+impl DnsNames {
+    /// None where the declaration knows no address.
+    pub(super) fn of(homelab: &Homelab) -> Option<DnsNames> {
+        let EdgeAddress { public, lan } = homelab.edge.address.clone()?;
+        let (inside, outside) = hosts(homelab);
+        let undeclared = homelab.edge.fallback.as_ref();
+        let undeclared = undeclared.map(|_| format!("*.{}", homelab.domain));
+        let hosts = inside.iter().map(Host::to_string).chain(undeclared);
+        Some(DnsNames {
+            hosts: hosts.chain(outside.iter().map(Host::to_string)).collect(),
+            public,
+            lan,
+        })
+    }
+}
+
+/// Every host that the edge answers to by its name: the domain and those below it, and all others, sorted, but for the domain, which is
+/// first.
+fn hosts(homelab: &Homelab) -> (Vec<Host>, Vec<Host>) {
+    let domain = &homelab.domain;
     let services = homelab.services.values();
     let hosts = services.flat_map(|service| service.hosts.iter().cloned());
-    let landing = homelab.edge.landing.then(|| homelab.domain.own_host());
-    hosts.chain(landing).collect()
+    let landing = homelab.edge.landing.then(|| domain.own_host());
+    let hosts: BTreeSet<Host> = hosts.chain(landing).collect();
+    let (mut inside, outside): (Vec<Host>, Vec<Host>) =
+        { hosts.into_iter() }.partition(|host| domain.holds(host));
+    inside.sort_by_key(|host| host.as_str() != domain.as_str());
+    (inside, outside)
 }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{CertificateGrant, DeviceFile, Exposure, Guarded, OpenFrom, Opening, UncheckedKind};
+use super::{
+    CertificateGrant, DeviceFile, DnsNames, Exposure, Guarded, OpenFrom, Opening, UncheckedKind,
+};
 use crate::catalogue::App;
 use crate::lock::{Authority, Issued, Lock, State};
 use crate::model::{
@@ -31,6 +33,9 @@ pub(crate) struct Index {
     pub unchecked: BTreeSet<String>,
     /// The authorities that are trusted, the one that signs first.
     pub authorities: Vec<Term>,
+    /// What the DNS is to be told, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub names: Option<DnsNames>,
 }
 
 /// A person on the admin's page.
@@ -186,6 +191,7 @@ impl Index {
                 .map(|item| item.service.clone())
                 .collect(),
             authorities: lock.trusted().map(authority).collect(),
+            names: DnsNames::of(homelab),
         }
     }
 }

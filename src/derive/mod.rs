@@ -29,7 +29,7 @@ pub(crate) use device_files::{
     Installer, Script, WindowsPolicy,
 };
 pub use device_files::{InstallerContext, RegistryValue};
-pub(crate) use dns::{DnsFormat, DnsRecords, DnsView};
+pub(crate) use dns::{DnsFormat, DnsNames, DnsRecords, DnsView};
 pub(crate) use edge::{Edge, Globals, Link, Pages, Sites};
 pub(crate) use edge_state::{DeviceAccess, EdgeState};
 pub(crate) use exposure::{

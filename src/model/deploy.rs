@@ -1,4 +1,4 @@
-//! Where the edge is, and where it is deployed to. Nothing of it is in what is built.
+//! Where the edge is, and where it is deployed to. Nothing of it is in what is built, but for addresses on the admin's page.
 
 use std::fmt::{self, Display, Formatter};
 use std::net::{IpAddr, Ipv6Addr};

@@ -299,6 +299,7 @@ mod tests {
             openings: (0..services).map(opening).collect(),
             unchecked: Default::default(),
             authorities: Vec::new(),
+            names: None,
         }
     }
 

@@ -2,12 +2,13 @@
 //!
 //! Pure: the moment is given. Nothing secret is in it.
 
+mod prometheus;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::lock::{self, Authority, Issued, Lock};
 use crate::model::{Device, DeviceId, Homelab, LastDay, Lifetime, Name, Platform};
@@ -82,13 +83,14 @@ pub(crate) struct DeviceStatus {
 pub(crate) struct CertificateStatus {
     pub not_before: Timestamp,
     pub not_after: Timestamp,
+    /// From when on it is to be renewed; none where it ends with its device's last day, and is not.
+    pub due_from: Option<Timestamp>,
     pub serial: Serial,
     pub fingerprint: Fingerprint,
 }
 
 /// What a certificate is good for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum State {
     /// It is valid, and has time.
     Valid,
@@ -114,6 +116,21 @@ pub(crate) enum State {
 }
 
 impl State {
+    /// All of them, those that are fine first.
+    const ALL: [State; 11] = [
+        State::Valid,
+        State::Installed,
+        State::Unrecorded,
+        State::Unvouched,
+        State::Due,
+        State::Early,
+        State::Expired,
+        State::Ended,
+        State::Unissued,
+        State::Revoked,
+        State::Undeclared,
+    ];
+
     /// Whether somebody has to do something.
     pub(crate) fn needs_action(self) -> bool {
         !matches!(
@@ -122,6 +139,24 @@ impl State {
         )
     }
 
+    /// What programs are told.
+    fn name(self) -> &'static str {
+        match self {
+            State::Valid => "valid",
+            State::Due => "due",
+            State::Early => "early",
+            State::Expired => "expired",
+            State::Ended => "ended",
+            State::Unissued => "unissued",
+            State::Installed => "installed",
+            State::Unrecorded => "unrecorded",
+            State::Unvouched => "unvouched",
+            State::Revoked => "revoked",
+            State::Undeclared => "undeclared",
+        }
+    }
+
+    /// What people are told.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             State::Valid => "valid",
@@ -136,6 +171,12 @@ impl State {
             State::Revoked => "revoked",
             State::Undeclared => "removed",
         }
+    }
+}
+
+impl Serialize for State {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 
@@ -198,24 +239,17 @@ impl Status {
 
     /// Whether nothing has to be done.
     pub(crate) fn is_fine(&self) -> bool {
-        let authority = self.authority.iter().map(|authority| authority.state);
-        let devices = self.devices.iter().map(|device| device.state);
-        let went_back = self.devices.iter().any(|device| device.went_back);
-        let other_key = self.devices.iter().any(|device| device.other_key);
-        let outlives = self.devices.iter().any(|device| device.outlives_until);
-        !authority.chain(devices).any(State::needs_action)
-            && self.overdue().next().is_none()
-            && !went_back
-            && !other_key
-            && !outlives
+        let mut authority = self.authority.iter();
+        let mut devices = self.devices.iter();
+        !authority.any(|authority| authority.state.needs_action())
+            && !devices.any(|device| device.needs_action(self.now))
     }
 
     /// The devices whose older certificate is let in still, though its time is over: a build shuts
     /// it out.
     pub(crate) fn overdue(&self) -> impl Iterator<Item = &DeviceStatus> {
-        let is_over = |until: Timestamp| until <= self.now;
         let devices = self.devices.iter();
-        devices.filter(move |device| device.older_until.is_some_and(is_over))
+        devices.filter(|device| device.is_overdue(self.now))
     }
 }
 
@@ -234,7 +268,8 @@ fn devices(now: Timestamp, homelab: &Homelab, lock: Option<&Lock>) -> Vec<Device
                 .zip(device.until)
                 .is_some_and(|(issued, until)| issued.validity.not_after() > until.end()),
             older_until: recorded.older_until(&device.id),
-            certificate: issued.map(certificate),
+            certificate: issued
+                .map(|issued| certificate(issued, Some(device), &homelab.validity.renew)),
             ..DeviceStatus::undeclared(&device.id)
         }
     });
@@ -242,7 +277,7 @@ fn devices(now: Timestamp, homelab: &Homelab, lock: Option<&Lock>) -> Vec<Device
     let gone = gone.filter(|issued| homelab.device(&issued.device).is_none());
     let gone = gone.map(|issued| DeviceStatus {
         older_until: recorded.older_until(&issued.device),
-        certificate: Some(certificate(issued)),
+        certificate: Some(certificate(issued, None, &homelab.validity.renew)),
         ..DeviceStatus::undeclared(&issued.device)
     });
     // One that is issued a certificate instead is told of as that.
@@ -315,6 +350,19 @@ impl<'l> Recorded<'l> {
 }
 
 impl DeviceStatus {
+    /// Whether somebody has to do something.
+    pub(crate) fn needs_action(&self, now: Timestamp) -> bool {
+        self.state.needs_action()
+            || self.went_back
+            || self.other_key
+            || self.outlives_until
+            || self.is_overdue(now)
+    }
+
+    fn is_overdue(&self, now: Timestamp) -> bool {
+        self.older_until.is_some_and(|until| until <= now)
+    }
+
     /// One that is no longer declared, and of which nothing more is known.
     fn undeclared(device: &DeviceId) -> DeviceStatus {
         DeviceStatus {
@@ -361,10 +409,15 @@ fn state(validity: &Validity, renew: &Lifetime, now: Timestamp) -> State {
     }
 }
 
-fn certificate(issued: &Issued) -> CertificateStatus {
+/// A device's certificate; one that is no longer declared has none to be renewed.
+fn certificate(issued: &Issued, device: Option<&Device>, renew: &Lifetime) -> CertificateStatus {
+    let is_renewed = |device: &Device| device.last_day_of(issued.validity.not_after()).is_none();
     CertificateStatus {
         not_before: issued.validity.not_before(),
         not_after: issued.validity.not_after(),
+        due_from: device
+            .is_some_and(is_renewed)
+            .then(|| due_from(&issued.validity, renew)),
         serial: issued.serial,
         fingerprint: issued.fingerprint,
     }

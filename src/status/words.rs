@@ -71,20 +71,7 @@ impl Status {
     /// How many devices there are in each state, those that are fine first; and the authority, where it
     /// is not.
     pub(crate) fn summary(&self) -> String {
-        let states = [
-            State::Valid,
-            State::Installed,
-            State::Unrecorded,
-            State::Unvouched,
-            State::Due,
-            State::Early,
-            State::Expired,
-            State::Ended,
-            State::Unissued,
-            State::Revoked,
-            State::Undeclared,
-        ];
-        let counted = states.into_iter().filter_map(|state| {
+        let counted = State::ALL.into_iter().filter_map(|state| {
             let count = self.devices.iter().filter(|d| d.state == state).count();
             (count > 0).then(|| format!("{count} {}", state.as_str()))
         });

@@ -15,7 +15,7 @@ fn hostile_names_and_titles_are_text_in_every_page() {
     let declaration = format!(
         r##"
         domain "home.example.com"
-        edge {{ email #"{EMAIL}"#; landing; }}
+        edge {{ email #"{EMAIL}"#; landing; address "203.0.113.7" "2001:db8::7" lan-address="192.168.1.10"; }}
         person "mallory" {{ name #"{NAME}"#; email #"{EMAIL}"#; language "de"; device "a" platform="android"; }}
         person "eve" {{ name #"{HEBREW}"#; device "b" platform="macos"; }}
         person "{long_name}" {{ name #"{long}"#; device "c" platform="windows"; }}

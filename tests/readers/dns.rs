@@ -246,6 +246,28 @@ fn nothing_is_printed_that_the_edge_does_not_answer() {
     }
 }
 
+/// What it shows is what is printed; who declares no address is shown nothing.
+#[test]
+fn the_admin_s_page_has_the_same_names_and_addresses() {
+    let lab = Lab::built(DECLARATION);
+    let page = lab.read("out/index.html");
+    let row = |host: &str| {
+        format!(
+            "<tr><th scope=\"row\">{host}</th><td>203.0.113.7 2001:db8::7</td><td>192.168.1.10</td></tr>"
+        )
+    };
+    let hosts = INSIDE.into_iter().chain(["*.home.example.com"]);
+    let rows: Vec<String> = hosts.chain(OUTSIDE).map(row).collect();
+    assert!(page.contains(&rows.join("\n")), "{page}");
+    lab.edit(
+        "    address \"203.0.113.7\" \"2001:db8::7\" lan-address=\"192.168.1.10\"\n",
+        "",
+    );
+    lab.command(["build"]).run().succeeds();
+    let page = lab.read("out/index.html");
+    assert!(!page.contains("id=\"dns\"") && !page.contains("203.0.113.7"));
+}
+
 fn dns(lab: &Lab, arguments: &[&str]) -> Outcome {
     let printed = lab.command(["dns"].iter().chain(arguments)).run();
     printed.succeeds().stderr_is("");

@@ -28,9 +28,11 @@ pub(crate) struct CommonParts<'p> {
     hosts: Vec<(&'p Service, Vec<Arc<str>>)>,
     lists: RefCell<BTreeMap<Vec<Arc<str>>, Hosts>>,
     entries: RefCell<Once<str>>,
-    /// By the hash of the hosts.
-    policies: RefCell<BTreeMap<([u8; blake3::OUT_LEN], Vec<IssuerFilter>), Policy>>,
+    policies: RefCell<BTreeMap<PolicyKey, Policy>>,
 }
+
+/// The hash of the hosts that a policy is for, and the issuers.
+type PolicyKey = ([u8; blake3::OUT_LEN], Vec<IssuerFilter>);
 
 /// The entries of a policy, and the same as values of the registry.
 #[derive(Clone)]
