@@ -1,3 +1,4 @@
+#!/bin/sh
 # The host's side of `homelab deploy`, run there by `sh` with the system's own tools: tar, flock, mv -T, diff, caddy.
 #
 # It is sent over, runs as long as the connection, and leaves nothing behind but the releases. It reads orders, a line each, from
@@ -86,8 +87,14 @@ refuse() { # WHY WHAT
     exit 1
 }
 
-# So many octets of what is sent, and not one more: what comes behind them is the next order.
-octets() { dd bs=1 count="$1" 2>/dev/null; }
+# So many octets of what is sent, and not one more: what comes behind them is the next order. An old `dd` takes them one by one.
+octets() {
+    if [ "$(printf xy | dd bs=2 iflag=fullblock,count_bytes count=1 2>/dev/null)" = x ]; then
+        dd bs=65536 iflag=fullblock,count_bytes count="$1" 2>/dev/null
+    else
+        dd bs=1 count="$1" 2>/dev/null
+    fi
+}
 
 # Nobody waits for ever for a command that does not end.
 within() {
@@ -101,6 +108,8 @@ within() {
 wait_for_lock() {
     tries=0
     until flock -n 9; do
+        # One that is held says 1; anything else is no matter of waiting.
+        [ "$?" = 1 ] || refuse tool flock
         [ "$tries" != 0 ] || { line waiting yes; finish 0; }
         tries=$((tries + 1))
         [ "$tries" -lt 600 ] || refuse busy "$path"

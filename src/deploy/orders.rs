@@ -167,12 +167,13 @@ impl Session {
         })
     }
 
-    pub(super) fn keep(&mut self) -> Result<(), DeployError> {
+    /// Has the release that is served stay, and whether the host could write that down.
+    pub(super) fn keep(&mut self) -> Result<Kept, DeployError> {
         let answer = self.ask("keep", &[])?;
-        if answer.status == 0 {
-            Ok(())
-        } else {
-            Err(DeployError::NotUnderstood)
+        match (answer.status, answer.line("kept")) {
+            (0, None) => Ok(Kept::WrittenDown),
+            (0, Some(_)) => Ok(Kept::OnlyServed),
+            _ => Err(DeployError::NotUnderstood),
         }
     }
 
@@ -181,6 +182,13 @@ impl Session {
         let answer = self.ask("back", &[])?;
         Ok((answer.line("reload") == Some("0"), answer.said()))
     }
+}
+
+/// What came of having a release stay.
+pub(super) enum Kept {
+    WrittenDown,
+    /// The host's disk is full, say: the next deploy will find it as one that nobody has kept.
+    OnlyServed,
 }
 
 /// What came of having a release served.

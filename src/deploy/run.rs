@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::config::Config;
 use super::error::DeployError;
-use super::orders::{Checked, ConfigFile, Exchanged, Standing, Unkept};
+use super::orders::{Checked, ConfigFile, Exchanged, Kept, Standing, Unkept};
 use super::release::Release;
 use super::session::Session;
 use crate::lint::{Configuration, Findings, Form, lint};
@@ -31,6 +31,8 @@ pub(crate) enum Event {
     Served {
         release: String,
     },
+    /// The host could not write down that it keeps it.
+    NotWrittenDown,
 }
 
 /// Whether the host's Caddyfile may be given the line that imports the edge.
@@ -118,7 +120,11 @@ impl Attempt<'_> {
             return Err(self.put_back(name, |after| DeployError::NotAsDeclared { after }));
         }
         match self.session.keep() {
-            Ok(()) => Ok(name),
+            Ok(Kept::WrittenDown) => Ok(name),
+            Ok(Kept::OnlyServed) => {
+                (self.tell)(Event::NotWrittenDown);
+                Ok(name)
+            }
             Err(error) => Err(Fallen {
                 why: DeployError::CutOffAtTheEnd {
                     release: name,

@@ -211,3 +211,41 @@ fn the_last_five_releases_are_kept() {
     last.sort();
     assert_eq!(host.releases(), last);
 }
+
+/// The tools of a small host: all of them BusyBox's, but for `flock`, which Debian's leaves out.
+#[test]
+fn busybox_will_do_on_the_host() {
+    let upstream = Upstream::start("wiki");
+    let mut host = Host::new(Version::New);
+    let busybox = crate::support::tools::tool("busybox");
+    for name in [
+        "sh", "dd", "tar", "mv", "ln", "cp", "rm", "mkdir", "cat", "diff", "readlink", "wc",
+        "sync", "sleep", "tail", "grep", "id", "timeout", "su",
+    ] {
+        std::os::unix::fs::symlink(&busybox, host.path("bin").join(name)).expect("it is new");
+    }
+    host.start_before();
+    let lab = lab(&host, &host.word(), &upstream);
+    host.deploy(&lab, &[]).run().succeeds();
+    lab.edit("allow \"alice\"", "allow \"alice\" \"bob\"");
+    host.deploy(&lab, &[]).run().succeeds();
+    assert!(gets_in(&host, &lab, "bob/iphone"));
+    host.deploy(&lab, &["--rollback"]).run().succeeds();
+    assert!(!gets_in(&host, &lab, "bob/iphone"));
+    assert_eq!((host.left(), host.releases().len()), (Vec::new(), 2));
+}
+
+/// An old `dd`, which takes octets one by one.
+#[test]
+fn an_old_dd_will_do_on_the_host() {
+    let upstream = Upstream::start("wiki");
+    let mut host = Host::new(Version::New);
+    host.script(
+        "dd",
+        "case \"$*\" in *iflag*) exit 1 ;; esac\nexec /bin/dd \"$@\"",
+    );
+    host.start_before();
+    let lab = lab(&host, &host.word(), &upstream);
+    host.deploy(&lab, &[]).run().succeeds();
+    assert!(gets_in(&host, &lab, "alice/pixel"));
+}

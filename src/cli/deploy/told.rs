@@ -118,6 +118,9 @@ impl Telling {
                 self.told.lint_known = known;
             }
             Event::Imported => report::result("its Caddyfile imports the edge now"),
+            Event::NotWrittenDown => report::note(
+                "The host could not write down that it keeps the release: is its disk full?",
+            ),
             Event::Served { release } => {
                 report::result(format_args!("serves {release}"));
                 self.told.release = Some(release);
