@@ -64,6 +64,7 @@ pub mod internals {
     pub use crate::catalogue::{
         App, Catalogue, DnsProvider, DnsSetting, GatewayPreset, apps, dns_providers, gateways,
     };
+    pub use crate::cli::command;
     pub use crate::derive::{InstallerContext, RegistryValue};
     pub use crate::diagnostic::Mistakes;
     pub use crate::lint::{FORMS, Form};

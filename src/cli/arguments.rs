@@ -18,7 +18,7 @@ use crate::root::{Recipient, RootKey};
 /// Turns homelab.kdl into a client certificate per device, a Caddyfile that lets in exactly those
 /// devices, and an install guide per person.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(name = "homelab", version, max_term_width = 100)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     pub command: Command,

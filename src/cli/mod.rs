@@ -33,7 +33,7 @@ mod verify;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use crate::diagnostic::Failure;
 use arguments::{Arguments, Command};
@@ -85,6 +85,11 @@ pub fn main() -> ExitCode {
             Exit::from(fault).into()
         }
     }
+}
+
+/// The command line as it is, of which manual pages and completions are made.
+pub fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// Another process of the same user could read the root secret out of this one's memory, by a debugger or /proc.

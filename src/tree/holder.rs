@@ -17,7 +17,7 @@ pub(crate) struct Holder {
 impl Holder {
     /// Whether it says that it is a homelab.
     pub(crate) fn is_homelab(&self) -> bool {
-        self.command.as_deref() == Some(env!("CARGO_PKG_NAME"))
+        self.command.as_deref() == Some("homelab")
     }
 }
 

@@ -241,30 +241,17 @@ fn sites<'h>(
             }
         })
         .collect();
-    let has_named_routes = settings.caddy >= CaddyVersion::NAMED_ROUTES;
-    let page_kinds = sites.iter().map(Site::error_pages);
     let others: Vec<&Extras> = landing.iter().map(|landing| &landing.extras).collect();
     let authorities = lock.into_iter().flat_map(Lock::trusted);
     Sites {
         domain: homelab.domain.clone(),
-        trust_pool: has_named_routes,
-        guards_once: if has_named_routes && audiences.iter().any(|a| a.listed.is_apart()) {
-            // A site of the user's own may import that one, too.
-            let guards = sites.iter().map(|site| site.guard);
-            guards.chain([Guard::Guard]).collect()
-        } else {
-            BTreeSet::new()
-        },
+        trust_pool: settings.caddy >= CaddyVersion::NAMED_ROUTES,
+        guards_once: guards_once(settings.caddy, &audiences, &sites),
         forwarded_for: is_forwarded_for(settings.behind.as_ref()),
         authorities: authorities
             .map(|authority| BASE64.encode(authority.certificate.der()))
             .collect(),
-        networks: { homelab.networks.iter() }
-            .map(|(name, ranges)| {
-                let ranges = ranges.iter().map(ToString::to_string);
-                (name.to_string(), ranges.collect())
-            })
-            .collect(),
+        networks: named_networks(homelab),
         certificates: snippets.finish(),
         open_tls: Some(Tls::of_all(settings, None)).filter(Tls::says_something),
         named_in_logs: extras::are_named(&sites, &others, &people),
@@ -276,12 +263,9 @@ fn sites<'h>(
         retired: lock.map_or_else(Vec::new, |lock| retired(homelab, lock)),
         path_policies: sites.iter().any(|site| !site.policies.is_empty()),
         plain_paths: sites.iter().any(|site| site.plain_path),
-        gateway: settings
-            .gateway
-            .clone()
-            .filter(|_| services().any(Service::takes_sign_in)),
+        gateway: { settings.gateway.clone() }.filter(|_| services().any(Service::takes_sign_in)),
         no_climbing: services().any(|service| service.backend.keeps_from_climbing()),
-        page_kinds: page_kinds
+        page_kinds: { sites.iter().map(Site::error_pages) }
             .chain(landing.iter().map(Landing::error_pages))
             .collect(),
         people,
@@ -289,6 +273,26 @@ fn sites<'h>(
         landing,
         sites,
     }
+}
+
+/// The guards that are said once for all sites, where lists stand apart.
+fn guards_once(caddy: CaddyVersion, audiences: &[Audience], sites: &[Site]) -> BTreeSet<Guard> {
+    let are_apart = audiences.iter().any(|audience| audience.listed.is_apart());
+    if caddy < CaddyVersion::NAMED_ROUTES || !are_apart {
+        return BTreeSet::new();
+    }
+    let guards = sites.iter().map(|site| site.guard);
+    // A site of the user's own may import that one, too.
+    guards.chain([Guard::Guard]).collect()
+}
+
+fn named_networks(homelab: &Homelab) -> BTreeMap<String, Vec<String>> {
+    { homelab.networks.iter() }
+        .map(|(name, ranges)| {
+            let ranges = ranges.iter().map(ToString::to_string);
+            (name.to_string(), ranges.collect())
+        })
+        .collect()
 }
 
 /// Whether the certificates of all sites are of authorities that browsers know.
