@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use crate::host::{Host, gets_in, lab};
+use crate::host::{Host, assert_root, gets_in, lab};
 use crate::support::caddy::Version;
 use crate::support::lab::{Invocation, Lab};
 use crate::support::port::Port;
@@ -279,11 +279,7 @@ const USERS: Users = Users {
 /// A host whose Caddy runs as a user of its own and keeps a log, and to whom another connects. Its users stand in files that sshd and what it
 /// starts see in the place of the machine's.
 fn as_others(more: &str, rights: &str) -> (Host, Sshd, Lab, Upstream) {
-    let id = Command::new("id").arg("-u").output().expect("id runs");
-    assert_eq!(
-        id.stdout, b"0\n",
-        "users of a test's own need root: run this test as root"
-    );
+    assert_root("users of a test's own need root");
     let upstream = Upstream::start("wiki");
     let mut host = Host::new(Version::New);
     let Users { edge, caddy } = USERS;
