@@ -11,11 +11,15 @@
 //! | `faults` | what goes wrong on the way: each step, connections that are cut, full disks |
 //! | `returns` | who is shut out stays out |
 //! | `ssh` | all of it through sshd, as a user of few rights and with sudo |
+//! | `timers` | what the units below packaging/systemd/ run, as it stands there |
+//! | `ci` | what the workflows below packaging/ci/ run, as it stands there |
 
 mod support;
 
 #[path = "deploy/bringing.rs"]
 mod bringing;
+#[path = "deploy/ci.rs"]
+mod ci;
 #[path = "deploy/container.rs"]
 mod container;
 #[path = "deploy/faults.rs"]
@@ -30,3 +34,5 @@ mod refusals;
 mod returns;
 #[path = "deploy/ssh.rs"]
 mod ssh;
+#[path = "deploy/timers.rs"]
+mod timers;

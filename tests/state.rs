@@ -23,3 +23,5 @@ mod races;
 mod stress;
 #[path = "state/systems.rs"]
 mod systems;
+#[path = "state/verified.rs"]
+mod verified;

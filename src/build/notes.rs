@@ -21,9 +21,8 @@ pub(crate) const SIGN: &str =
 const NAMED: usize = 6;
 
 /// What has ended, and what the lock has of the future: told where a command would otherwise say that all is well.
-pub(crate) fn ended(homelab: &Homelab, lock: &Lock, clock: &Clock) -> Vec<String> {
+pub(crate) fn ended(status: &Status, lock: &Lock, clock: &Clock) -> Vec<String> {
     let mut notes: Vec<String> = clock.note(lock).into_iter().collect();
-    let status = Status::at(clock.now, homelab, Some(lock));
     let has_ended = |state| state == State::Expired;
     let authority = status.authority.iter().find(|a| has_ended(a.state));
     if let Some(end) = authority.and_then(|authority| authority.not_after) {

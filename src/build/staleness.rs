@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use crate::derive::Derivation;
+use crate::once::encoded;
 use crate::template::Templates;
 use crate::tree::{Found, ManifestEntry, TreeError, View};
 
@@ -100,10 +101,9 @@ pub(super) fn input_hash(
     used: &[String],
     templates: &Templates,
 ) -> blake3::Hash {
-    let recipe = serde_json::to_vec(&derivation.recipe);
-    let recipe = recipe.expect("a recipe is plain data with text for keys");
+    let recipe = encoded(&derivation.recipe);
     let recipe = fields(
-        "homelab input hash v3, recipe",
+        "homelab input hash v4, recipe",
         [
             env!("CARGO_PKG_VERSION").as_bytes(),
             derivation.path.as_str().as_bytes(),
@@ -115,7 +115,7 @@ pub(super) fn input_hash(
     let with = with.flat_map(|(name, digest)| [name.as_bytes(), digest.as_bytes().as_slice()]);
     let sealed = derivation.recipe.sealed_root().map(|hash| hash.to_hex());
     let sealed = sealed.as_ref().map(|hash| hash.as_bytes());
-    let means = fields("homelab input hash v3, means", with.chain(sealed));
+    let means = fields("homelab input hash v4, means", with.chain(sealed));
     let mut whole = [0; blake3::OUT_LEN];
     whole[..HALF].copy_from_slice(&recipe.as_bytes()[..HALF]);
     whole[HALF..].copy_from_slice(&means.as_bytes()[..HALF]);

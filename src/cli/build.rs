@@ -21,6 +21,7 @@ use crate::edge_templates;
 use crate::keyring::{self, SealedRoot, Updating, Wanted};
 use crate::lock::Lock;
 use crate::model::DeviceId;
+use crate::status::Status;
 use crate::tree::View;
 use crate::workspace::{Held, Inputs, PATIENCE, Workspace, git, git_files};
 use comparing::check_tree;
@@ -72,6 +73,9 @@ pub(super) fn build(arguments: &Build) -> Result<(), Failure> {
             report::say(stream, line);
         }
         return Ok(());
+    }
+    if make.no_index {
+        held.forget_verified();
     }
     let inputs = Inputs::read(held, make.out.as_deref())?;
     threads(make)?.install(|| match mode {
@@ -161,7 +165,8 @@ fn build_all(
     let made = making.make(|| updating.secrets(&lock))?;
     if mode == Mode::Update {
         tell_git(workspace, &prepared)?;
-        report::notes(build::ended(&inputs.homelab, &lock, clock));
+        let status = Status::at(clock.now, &inputs.homelab, Some(&lock));
+        report::notes(build::ended(&status, &lock, clock));
     }
     if is_first {
         report::note(format_args!(
@@ -171,6 +176,7 @@ fn build_all(
     }
     let seen = seen(inputs, options, &prepared, &made).filter(|_| order.is_nothing());
     made.keep(workspace, seen);
+    workspace.remember_verified();
     Ok(())
 }
 
@@ -310,7 +316,7 @@ pub(super) fn build_edge_with(
 /// Makes what needs no secret, from what the lock records.
 fn build_edge(inputs: &Inputs<Held>, options: &Options<'_>, kept: Kept) -> Result<(), Failure> {
     warn_of_tracked(&inputs.workspace, &inputs.out);
-    let lock = inputs.workspace.lock()?;
+    let lock = inputs.workspace.known_lock()?;
     let was_stale = lock.as_ref().is_some_and(Lock::has_stale_crl);
     let prepared = prepare(
         inputs,
@@ -341,6 +347,7 @@ fn build_edge(inputs: &Inputs<Held>, options: &Options<'_>, kept: Kept) -> Resul
         report::note(format_args!("ca.crl is left as it is, for {why}: {SIGN}"));
     }
     report::notes(prepared.lagging());
+    inputs.workspace.remember_verified();
     Ok(())
 }
 

@@ -76,9 +76,11 @@ fn tell_what_ends(prepared: &Prepared<'_>) {
         return;
     };
     let (homelab, clock) = (prepared.situation.homelab, &prepared.situation.clock);
-    report::notes(build::ended(homelab, lock, clock));
-    let authority = Status::at(clock.now, homelab, Some(lock)).authority;
-    let due = authority.filter(|authority| authority.state == State::Due);
+    let status = Status::at(clock.now, homelab, Some(lock));
+    report::notes(build::ended(&status, lock, clock));
+    let due = status
+        .authority
+        .filter(|authority| authority.state == State::Due);
     if let Some(end) = due.and_then(|authority| authority.not_after) {
         report::note(format_args!(
             "The authority ends on {}: certificates that would be valid for longer end with it.",

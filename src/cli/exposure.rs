@@ -15,7 +15,7 @@ pub(super) fn exposure(arguments: &Arguments) -> Result<(), Failure> {
     let workspace = arguments.declaration.workspace();
     let homelab = workspace.homelab()?;
     let templates = workspace.templates()?;
-    let lock = workspace.lock()?;
+    let lock = workspace.known_lock()?;
     if let Some(lock) = &lock {
         workspace.hold_against_tree(&workspace.path("out"), lock)?;
         report::notes(build::note_of_unsigned(lock));

@@ -93,7 +93,7 @@ impl<'a> Foreseen<'a> {
     ) -> Result<Foreseen<'a>, Failure> {
         let Inputs { workspace, out, .. } = inputs;
         let lock = match mode {
-            Mode::Edge => workspace.lock()?,
+            Mode::Edge => workspace.known_lock()?,
             Mode::Update | Mode::Locked => keyring::begun(workspace, out)?,
         };
         let mut situation = inputs.situation(lock, consent, clock::read()?)?;

@@ -13,6 +13,7 @@ use crate::model::{
     Admission, Device, DisplayName, Domain, Email, Homelab, Language, LastDay, Lifetime, MadeKey,
     Name, Person, Platform, Service,
 };
+use crate::once::Shared;
 use crate::pki::Validity;
 use crate::status::due_from;
 
@@ -26,7 +27,7 @@ pub(crate) struct Guide {
     /// The devices, sorted by name; at least one.
     pub devices: Vec<DevicePart>,
     /// The services that the person may use, sorted by name.
-    pub services: Vec<Arc<ServiceLink>>,
+    pub services: Vec<Shared<ServiceLink>>,
 }
 
 /// The part about one device.
@@ -194,7 +195,7 @@ impl DevicePart {
 /// What the guides of all people are made from. What several of them say of a service is held once.
 pub(crate) struct Guides<'h> {
     homelab: &'h Homelab,
-    links: BTreeMap<(&'h Name, Admission, Vec<Platform>), Arc<ServiceLink>>,
+    links: BTreeMap<(&'h Name, Admission, Vec<Platform>), Shared<ServiceLink>>,
 }
 
 impl<'h> Guides<'h> {
@@ -221,10 +222,11 @@ impl<'h> Guides<'h> {
             };
             let key = (&service.name, admission, platforms);
             if let Some(known) = self.links.get(&key) {
-                return Some(Arc::clone(known));
+                return Some(known.clone());
             }
-            let link = Arc::new(link(homelab, service, admission, &key.2)?);
-            self.links.insert(key, Arc::clone(&link));
+            let link = link(homelab, service, admission, &key.2)?;
+            let link = Shared::from(Arc::new(link));
+            self.links.insert(key, link.clone());
             Some(link)
         });
         Guide {

@@ -93,7 +93,7 @@ pub(crate) fn begun(workspace: &Workspace, out: &Path) -> Result<Option<Lock>, F
 
 fn standing_lock(workspace: &Workspace, out: &Path) -> Result<Option<Lock>, Failure> {
     let sealed = workspace.path("homelab.age");
-    let Some(lock) = workspace.lock()? else {
+    let Some(lock) = workspace.known_lock()? else {
         // Whatever stands where output goes may be what is left of a tree.
         let usual = workspace.path("out");
         let trees = [out, &usual]

@@ -29,6 +29,7 @@ pub(crate) use crl::SignedCrl;
 pub(crate) use installed::Installed;
 pub(crate) use lines::Lines;
 pub use read::read;
+pub(crate) use read::read_verified;
 pub(crate) use reconcile::{
     NewDevice, NewKey, OwnKeys, Reconciliation, ReusedKey, issued_here, reconcile,
 };
@@ -313,14 +314,11 @@ impl Lock {
     /// The certificates of each device that are let in: the active one first, then those that it
     /// replaces.
     pub fn admitted(&self) -> BTreeMap<&DeviceId, Vec<&Issued>> {
-        let mut admitted: BTreeMap<&DeviceId, Vec<&Issued>> = BTreeMap::new();
-        for issued in self.certificates.iter().filter(|c| c.revoked().is_none()) {
-            admitted.entry(&issued.device).or_default().push(issued);
-        }
-        for certificates in admitted.values_mut() {
-            certificates.sort_by_key(|issued| issued.state != State::Active);
-        }
-        admitted
+        let admitted = self.certificates.iter().filter(|c| c.revoked().is_none());
+        let mut admitted: Vec<&Issued> = admitted.collect();
+        admitted.sort_by_key(|issued| (&issued.device, issued.state != State::Active));
+        let of_devices = admitted.chunk_by(|one, next| one.device == next.device);
+        of_devices.map(|of| (&of[0].device, of.to_vec())).collect()
     }
 
     /// The devices that get no certificate by themselves: their last one was revoked for good.

@@ -76,6 +76,9 @@ impl Lock {
     /// declared by fingerprint is not known: an outgoing authority that was made elsewhere may have.
     pub fn dependents(&self, homelab: &Homelab) -> Vec<Dependent> {
         let outgoing: Vec<&Authority> = self.outgoing(homelab).collect();
+        if outgoing.is_empty() {
+            return Vec::new();
+        }
         let is_outgoing = |id| outgoing.iter().any(|authority| authority.id == id);
         let mut dependents = Vec::new();
         if outgoing.iter().any(|a| a.origin != Origin::Derived) {

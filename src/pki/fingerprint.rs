@@ -61,12 +61,15 @@ impl Fingerprint {
 
     /// In pairs of capitals with something between them, as tools show it.
     pub fn in_pairs(&self, between: &str) -> String {
-        let pairs: Vec<String> = self
-            .0
-            .iter()
-            .map(|octet| HEXUPPER.encode(&[*octet]))
-            .collect();
-        pairs.join(between)
+        let digits = HEXUPPER.encode(&self.0);
+        let mut pairs = String::with_capacity(self.0.len() * (2 + between.len()));
+        for at in (0..digits.len()).step_by(2) {
+            if at > 0 {
+                pairs.push_str(between);
+            }
+            pairs.push_str(&digits[at..at + 2]);
+        }
+        pairs
     }
 }
 

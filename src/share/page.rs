@@ -1,13 +1,13 @@
 //! What the page says, as data for `share.html.j2`.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::SecretPath;
 use crate::derive::{DevicePart, Guide, ServiceLink};
 use crate::model::{DisplayName, Domain, Email, Language, Name};
+use crate::once::Shared;
 
 /// The page that a visitor sees.
 #[derive(Debug, Serialize)]
@@ -23,7 +23,7 @@ pub(crate) struct Page {
     /// The device's files, in the order of `device.files`.
     pub downloads: Vec<Download>,
     /// The services that the person may use.
-    pub services: Vec<Arc<ServiceLink>>,
+    pub services: Vec<Shared<ServiceLink>>,
 }
 
 #[derive(Debug, Serialize)]

@@ -149,8 +149,10 @@ impl View {
         let Some(root) = &self.root else {
             return Ok(Vec::new());
         };
-        let mut entries = self.entries.clone();
-        entries.extend(new.map(|(path, mode)| ManifestEntry::planned(path, mode)));
+        let known = self.entries.iter();
+        let known = known.map(|entry| ManifestEntry::planned(&entry.path, entry.mode));
+        let new = new.map(|(path, mode)| ManifestEntry::planned(path, mode));
+        let mut entries: Vec<ManifestEntry> = known.chain(new).collect();
         entries.sort_by(|one, other| one.path.cmp(&other.path));
         let paths = entries.iter().map(|entry| &entry.path);
         let kept = paths.filter(|path| scope.contains(path) && wanted(path));

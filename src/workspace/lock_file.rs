@@ -4,6 +4,7 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::error::{WorkspaceError, mistaken};
+use super::verified::Verified;
 use super::{Held, Workspace};
 use crate::build::{self, Written};
 use crate::diagnostic::{Failure, Fault};
@@ -25,17 +26,35 @@ struct NotAKey {
 }
 
 impl Workspace {
-    /// Reads the lock; `None` if there is none.
+    /// Reads the lock, and verifies all of it; `None` if there is none.
     pub(crate) fn lock(&self) -> Result<Option<Lock>, Failure> {
+        self.lock_if(|_| false)
+    }
+
+    /// The same, without verifying again what this machine has verified, to the last byte.
+    pub(crate) fn known_lock(&self) -> Result<Option<Lock>, Failure> {
+        self.lock_if(|verified| self.has_verified(verified))
+    }
+
+    fn lock_if(&self, was_verified: impl Fn(Verified) -> bool) -> Result<Option<Lock>, Failure> {
         let path = self.path("homelab.lock");
         let Some(bytes) = self.read(&path, LIMIT)? else {
             return Ok(None);
         };
+        let verified = Verified::of(&bytes);
+        let read = if was_verified(verified) {
+            lock::read_verified
+        } else {
+            lock::read
+        };
         // What is not UTF-8 is damage, and the lines around it tell where.
         let text = String::from_utf8_lossy(&normal_form(&bytes)).into_owned();
         let source = Source::new(path.display().to_string(), text);
-        let lock = lock::read(&source)
-            .map_err(|mistakes| mistaken(&path, Fault::Environment, mistakes))?;
+        let lock =
+            read(&source).map_err(|mistakes| mistaken(&path, Fault::Environment, mistakes))?;
+        if lock.key.is_some() {
+            let _ = self.verified.set(verified);
+        }
         build::hold_against_pin(&lock, self.pinned()?)?;
         Ok(Some(lock))
     }

@@ -19,6 +19,7 @@ mod lock_file;
 mod recollection;
 mod surroundings;
 mod templates;
+mod verified;
 
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -32,6 +33,8 @@ pub(crate) use hold::{Held, PATIENCE, Still};
 pub(crate) use inputs::Inputs;
 pub(crate) use recollection::Recollection;
 pub(crate) use surroundings::{Listener, Surroundings};
+
+use verified::Verified;
 
 use crate::build::Journal;
 use crate::diagnostic::{Failure, Fault};
@@ -53,6 +56,8 @@ pub(crate) struct Workspace {
     surroundings: Surroundings,
     /// Read when it is asked for first: who holds the directory does so by then.
     recollection: OnceLock<Recollection>,
+    /// The lock that was read, once all of it was verified.
+    verified: OnceLock<Verified>,
     journal: Mutex<Journal>,
 }
 
@@ -64,6 +69,7 @@ impl Workspace {
             declaration: declaration.to_owned(),
             surroundings,
             recollection: OnceLock::new(),
+            verified: OnceLock::new(),
             journal: Mutex::default(),
         }
     }

@@ -38,7 +38,7 @@ struct Place {
 const NO_PLACE: &str = "neither $XDG_STATE_HOME nor $HOME names a directory";
 
 /// Where that is, and the homelab's directory; none where there is no such place.
-fn place_of(workspace: &Workspace) -> Option<(PathBuf, PathBuf)> {
+pub(super) fn place_of(workspace: &Workspace) -> Option<(PathBuf, PathBuf)> {
     let directory = workspace.directory().canonicalize().ok()?;
     let state = workspace.surroundings.state.as_ref()?;
     let file = state.join("homelab").join(file_name(&directory));

@@ -124,7 +124,7 @@ pub fn place(lab: &Lab) -> PathBuf {
 #[track_caller]
 pub fn everything(lab: &Lab) -> BTreeMap<String, Entry> {
     let mut everything = files::snapshot(&place(lab));
-    everything.retain(|name, _| !name.ends_with(INDEX));
+    everything.retain(|name, _| !is_known_only(name));
     everything
 }
 
@@ -132,14 +132,16 @@ pub fn everything(lab: &Lab) -> BTreeMap<String, Entry> {
 #[track_caller]
 pub fn traces(lab: &Lab) -> BTreeMap<String, (u64, i64)> {
     let mut traces = files::stamps(&place(lab));
-    traces.retain(|name, _| !name.ends_with(INDEX) && !name.ends_with(STATE));
+    traces.retain(|name, _| !is_known_only(name) && !name.ends_with(STATE));
     traces
 }
 
-/// How the name ends of a file with what is known of a tree.
-const INDEX: &str = ".index";
+/// Whether that is a file with what is known of a tree, or of a lock that was verified.
+fn is_known_only(name: &str) -> bool {
+    name.ends_with(".index") || name.ends_with(".verified")
+}
 
-/// And where it lies.
+/// Where it lies.
 const STATE: &str = "home/.local/state/homelab";
 
 /// Files that a build makes on its way and no build may leave.
@@ -254,6 +256,6 @@ pub fn touched(directory: &Path, action: impl FnOnce()) -> Vec<String> {
         .iter()
         .filter(|(name, stamp)| after.get(*name) != Some(stamp));
     changes.extend(rewritten.map(|(name, _)| format!("touched {name}")));
-    changes.retain(|change| !change.ends_with(INDEX) && !change.ends_with(STATE));
+    changes.retain(|change| !is_known_only(change) && !change.ends_with(STATE));
     changes
 }

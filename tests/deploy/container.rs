@@ -2,9 +2,7 @@
 //!
 //! The container is a mount namespace of its own, and the engine's `exec` enters it; Docker and Podman themselves are not run.
 
-use std::process::{Command, Stdio};
-
-use crate::host::{Host, gets_in, lab};
+use crate::host::{Host, assert_root, gets_in, lab};
 use crate::support::caddy::Version;
 use crate::support::tools::tool;
 use crate::support::upstream::Upstream;
@@ -36,12 +34,7 @@ fn contained(host: &mut Host) {
 
 #[test]
 fn an_edge_is_brought_to_a_caddy_in_a_container() {
-    let id = Command::new("id").arg("-u").stderr(Stdio::null()).output();
-    assert_eq!(
-        id.expect("id runs").stdout,
-        b"0\n",
-        "mounts need root: run this test as root"
-    );
+    assert_root("mounts need root");
     let upstream = Upstream::start("wiki");
     let mut host = Host::new(Version::New);
     let caddyfile = host.caddyfile();

@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::host::assert_root;
 use crate::support::outcome;
 use crate::support::tools::{self, tool};
 
@@ -61,11 +62,7 @@ fn own_etc(place: &Path) -> PathBuf {
 
 #[test]
 fn the_first_day_goes_as_it_is_told() {
-    let id = Command::new("id").arg("-u").output().expect("id runs");
-    assert_eq!(
-        id.stdout, b"0\n",
-        "namespaces need root: run this test as root"
-    );
+    assert_root("namespaces need root");
     let place = tempfile::Builder::new().prefix("homelab-day-").tempdir();
     let place = place.expect("a temporary directory can be made");
     let place = place.path();

@@ -332,6 +332,13 @@ pub fn gets_in(host: &Host, lab: &Lab, device: &str) -> bool {
     visit.status() == Some(200)
 }
 
+/// Fails where this is not root: there is no other way to what a test needs.
+#[track_caller]
+pub fn assert_root(why: &str) {
+    let id = Command::new("id").arg("-u").output().expect("id runs");
+    assert_eq!(id.stdout, b"0\n", "{why}: run this test as root");
+}
+
 /// A release's file on the host.
 pub fn release_file(host: &Host, release: &str, file: &str) -> PathBuf {
     host.path("etc/homelab/releases").join(release).join(file)

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use crate::host::{Host, gets_in, lab};
+use crate::host::{Host, assert_root, gets_in, lab};
 use crate::support::caddy::Version;
 use crate::support::lab::{Invocation, Lab};
 use crate::support::port::Port;
@@ -16,14 +16,14 @@ use crate::support::upstream::Upstream;
 use crate::support::wait;
 
 /// An sshd of a test's own, which lets in the user who runs the test, by a key of the test's own.
-struct Sshd {
-    directory: PathBuf,
-    port: Port,
+pub struct Sshd {
+    pub directory: PathBuf,
+    pub port: Port,
     process: Child,
 }
 
 impl Sshd {
-    fn start(host: &Host) -> Sshd {
+    pub fn start(host: &Host) -> Sshd {
         Sshd::start_among(host, &[])
     }
 
@@ -90,7 +90,7 @@ impl Sshd {
     }
 
     /// Where homelab is told to connect to: a name of the user's own ~/.ssh/config.
-    fn word(&self) -> &'static str {
+    pub fn word(&self) -> &'static str {
         "\"edge\""
     }
 
@@ -122,7 +122,7 @@ impl Drop for Sshd {
 }
 
 /// The user who runs the test.
-fn myself() -> String {
+pub fn myself() -> String {
     let id = Command::new("id").arg("-un").output().expect("id runs");
     String::from_utf8(id.stdout)
         .expect("names are plain")
@@ -279,11 +279,7 @@ const USERS: Users = Users {
 /// A host whose Caddy runs as a user of its own and keeps a log, and to whom another connects. Its users stand in files that sshd and what it
 /// starts see in the place of the machine's.
 fn as_others(more: &str, rights: &str) -> (Host, Sshd, Lab, Upstream) {
-    let id = Command::new("id").arg("-u").output().expect("id runs");
-    assert_eq!(
-        id.stdout, b"0\n",
-        "users of a test's own need root: run this test as root"
-    );
+    assert_root("users of a test's own need root");
     let upstream = Upstream::start("wiki");
     let mut host = Host::new(Version::New);
     let Users { edge, caddy } = USERS;

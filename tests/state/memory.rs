@@ -716,13 +716,13 @@ fn without_a_home_all_is_built_and_said() {
         .run()
         .succeeds();
     let made = fs::read_dir(elsewhere.join("homelab")).expect("it was made");
-    // Beside it lies what is known of the tree.
+    // Beside it lies what is known of the tree and of the lock.
     let mut ends: Vec<_> = made
         .map(|file| file.expect("it is listed").path())
         .map(|file| file.extension().expect("it has one").to_owned())
         .collect();
     ends.sort();
-    assert_eq!(ends, ["index", "kdl"]);
+    assert_eq!(ends, ["index", "kdl", "verified"]);
 }
 
 /// Where another homelab begins in the same directory, the one before is forgotten.

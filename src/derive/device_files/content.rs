@@ -7,9 +7,10 @@ use serde::Serialize;
 
 use crate::derive::Bundle;
 use crate::model::{DisplayName, Domain};
+use crate::once::Shared;
 
 /// Hosts, sorted. Devices that are asked at the same ones share them.
-pub(crate) type Hosts = Arc<[Arc<str>]>;
+pub(crate) type Hosts = Shared<[Arc<str>]>;
 
 /// A configuration profile for Apple's devices with the certificate in it.
 #[derive(Debug, Serialize)]
@@ -42,7 +43,7 @@ pub(crate) struct AppleBrowserPolicy {
     /// What it says of itself.
     pub labels: AppleLabels,
     /// The entries of the policy.
-    pub entries: Arc<[Arc<str>]>,
+    pub entries: Shared<[Arc<str>]>,
 }
 
 /// `AutoSelectCertificateForUrls` as a file of Chromium's on Linux.
@@ -50,14 +51,14 @@ pub(crate) struct AppleBrowserPolicy {
 pub(crate) struct ChromiumPolicy {
     /// The entries of the policy.
     #[serde(rename = "AutoSelectCertificateForUrls")]
-    pub entries: Arc<[Arc<str>]>,
+    pub entries: Shared<[Arc<str>]>,
 }
 
 /// `AutoSelectCertificateForUrls` in the registry of Windows.
 #[derive(Debug, Serialize)]
 pub(crate) struct WindowsPolicy {
     /// The values, by name.
-    pub values: Arc<[RegistryValue]>,
+    pub values: Shared<[RegistryValue]>,
 }
 
 /// A value of a policy that is a list.
@@ -105,7 +106,7 @@ pub struct InstallerContext {
     /// What the browsers' policy beside it is called, where there is one.
     pub policy: Option<Cow<'static, str>>,
     /// The policy's values, for Windows.
-    pub values: Arc<[RegistryValue]>,
+    pub values: Shared<[RegistryValue]>,
 }
 
 impl Script {

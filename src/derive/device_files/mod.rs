@@ -7,7 +7,6 @@ mod content;
 mod policy;
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use super::guide::{DeviceFile, FileKind};
 use super::{Bundle, Derivation, Recipe, bundle_file, path};
@@ -110,8 +109,8 @@ impl DeviceFiles<'_> {
                 bundle_file: bundle_file(&self.device.id),
                 labels: self.labels(""),
                 hosts: match self.device.platform {
-                    Platform::Macos => Arc::clone(self.hosts),
-                    _ => Arc::default(),
+                    Platform::Macos => self.hosts.clone(),
+                    _ => Hosts::from([]),
                 },
             })),
             FileKind::AppleBrowserPolicy => Recipe::AppleBrowserPolicy(AppleBrowserPolicy {
@@ -179,11 +178,11 @@ impl DeviceFiles<'_> {
                 bundle: bundle_file(&self.device.id),
                 fingerprint: self.issued.fingerprint.in_pairs(":"),
                 fingerprint_hex: self.issued.fingerprint.in_pairs(""),
-                hosts: Arc::clone(self.hosts),
+                hosts: self.hosts.clone(),
                 policy: (!self.hosts.is_empty()).then(|| self.name(policy)),
                 values: match script {
                     Script::Windows => self.policy().values,
-                    Script::Linux | Script::Macos => Arc::default(),
+                    Script::Linux | Script::Macos => [].into(),
                 },
             },
         }))

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::content::{Hosts, RegistryValue};
 use crate::lock::{Authority, Lock};
 use crate::model::{Admission, Homelab, Person, Service};
-use crate::once::Once;
+use crate::once::{Once, Shared};
 use crate::pki::SubjectAttribute;
 use crate::root::IssuanceId;
 
@@ -26,16 +26,19 @@ pub(crate) struct CommonParts<'p> {
     pub(super) sealed_root: Option<blake3::Hash>,
     /// The hosts of each service behind certificates.
     hosts: Vec<(&'p Service, Vec<Arc<str>>)>,
-    lists: RefCell<Once<[Arc<str>]>>,
+    lists: RefCell<BTreeMap<Vec<Arc<str>>, Hosts>>,
     entries: RefCell<Once<str>>,
-    policies: RefCell<BTreeMap<(Hosts, Vec<IssuerFilter>), Policy>>,
+    policies: RefCell<BTreeMap<PolicyKey, Policy>>,
 }
+
+/// The hash of the hosts that a policy is for, and the issuers.
+type PolicyKey = ([u8; blake3::OUT_LEN], Vec<IssuerFilter>);
 
 /// The entries of a policy, and the same as values of the registry.
 #[derive(Clone)]
 pub(super) struct Policy {
-    pub entries: Arc<[Arc<str>]>,
-    pub values: Arc<[RegistryValue]>,
+    pub entries: Shared<[Arc<str>]>,
+    pub values: Shared<[RegistryValue]>,
 }
 
 impl<'p> CommonParts<'p> {
@@ -60,7 +63,7 @@ impl<'p> CommonParts<'p> {
             issuers: lock.trusted().map(issuer).collect(),
             sealed_root,
             hosts: hosts.collect(),
-            lists: RefCell::new(Once::new()),
+            lists: RefCell::default(),
             entries: RefCell::new(Once::new()),
             policies: RefCell::default(),
         }
@@ -80,20 +83,23 @@ impl<'p> CommonParts<'p> {
         }
         hosts.sort();
         hosts.dedup();
-        self.lists.borrow_mut().the(hosts)
+        let mut lists = self.lists.borrow_mut();
+        let list = lists.entry(hosts);
+        list.or_insert_with_key(|hosts| Hosts::from(Arc::from(hosts.as_slice())))
+            .clone()
     }
 
     /// The policy for certificates of these issuers at these hosts.
     pub(super) fn policy(&self, hosts: &Hosts, issuers: Vec<IssuerFilter>) -> Policy {
         let mut policies = self.policies.borrow_mut();
-        let policy = policies.entry((Arc::clone(hosts), issuers));
-        let made = policy.or_insert_with_key(|(hosts, issuers)| {
+        let policy = policies.entry((hosts.hash(), issuers));
+        let made = policy.or_insert_with_key(|(_, issuers)| {
             let mut known = self.entries.borrow_mut();
             let texts = entries(hosts, issuers).map(|entry| known.the(entry));
             let entries: Arc<[Arc<str>]> = texts.collect();
             Policy {
-                values: numbered(&entries),
-                entries,
+                values: numbered(&entries).into(),
+                entries: entries.into(),
             }
         });
         made.clone()
