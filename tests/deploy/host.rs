@@ -328,7 +328,10 @@ pub fn gets_in(host: &Host, lab: &Lab, device: &str) -> bool {
     let bundle = lab
         .path()
         .join(format!("out/people/{person}/{name}/{person}-{name}.p12"));
-    let visit = host.visit("wiki.home.example.com").p12(&bundle, &password);
+    // Caddy makes the site's own certificate after it has loaded its configuration; without it nobody gets in.
+    let wiki = || host.visit("wiki.home.example.com");
+    wait::until(|| wiki().presents_certificate(), || host.log());
+    let visit = wiki().p12(&bundle, &password);
     visit.status() == Some(200)
 }
 

@@ -246,6 +246,7 @@ fn the_check_tells_of_both_what_is_to_be_done_and_what_answers_otherwise() {
         .start(&home)
         .well();
     let check = Unit::read("homelab-check.service", &home, "");
+    assert!(gets_in(&host, &lab, "alice/pixel"), "its site is ready");
     check.start(&home).well();
     lab.edit("device \"laptop\"", "device \"tablet\"");
     let told = check.start(&home);
