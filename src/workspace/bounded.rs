@@ -7,6 +7,9 @@ use std::path::Path;
 use blake3::{Hash, Hasher};
 use rustix::fs::{FileType, Mode, OFlags};
 
+/// A file of so many bytes is read whole to be hashed: to hash it in pieces clears as much memory first.
+const SMALL: u64 = 64 << 10;
+
 /// A file's bytes.
 ///
 /// # Errors
@@ -36,6 +39,12 @@ pub(crate) fn start(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 /// The hash of a file's first bytes, at most as many.
 pub(super) fn hash_of_start(path: &Path, most: u64) -> io::Result<Hash> {
     let file = open_file(path)?;
+    let length = file.metadata()?.len();
+    if length <= SMALL {
+        let mut bytes = Vec::with_capacity(usize::try_from(length + 1).unwrap_or_default());
+        file.take(most).read_to_end(&mut bytes)?;
+        return Ok(blake3::hash(&bytes));
+    }
     let mut hasher = Hasher::new();
     hasher.update_reader(file.take(most))?;
     Ok(hasher.finalize())
