@@ -56,6 +56,13 @@ pub(crate) enum Serves {
     Unknown,
 }
 
+/// What Caddy itself has loaded when a step fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Runs {
+    New,
+    Former,
+}
+
 /// Why a deploy did not come to its end, and what is served now.
 pub(crate) struct Fallen {
     pub why: DeployError,
@@ -117,7 +124,11 @@ impl Attempt<'_> {
             release: name.clone(),
         });
         if prove().is_err() {
-            return Err(self.put_back(name, |after| DeployError::NotAsDeclared { after }));
+            return Err(
+                self.put_back(name, Runs::New, |after| DeployError::NotAsDeclared {
+                    after,
+                }),
+            );
         }
         match self.session.keep() {
             Ok(Kept::WrittenDown) => Ok(name),
@@ -252,13 +263,9 @@ impl Attempt<'_> {
             }
             Ok(Exchanged::NotLoaded { said }) => {
                 let line = self.place.reload.to_string();
-                Err(
-                    self.put_back(name.to_owned(), |after| DeployError::CannotReload {
-                        line,
-                        said,
-                        after,
-                    }),
-                )
+                Err(self.put_back(name.to_owned(), Runs::Former, |after| {
+                    DeployError::CannotReload { line, said, after }
+                }))
             }
             Err(why) => Err(Fallen {
                 why,
@@ -268,20 +275,14 @@ impl Attempt<'_> {
     }
 
     /// Puts back what was served before, where that may be.
-    fn put_back(&mut self, name: String, why: impl FnOnce(String) -> DeployError) -> Fallen {
+    fn put_back(
+        &mut self,
+        name: String,
+        runs: Runs,
+        why: impl FnOnce(String) -> DeployError,
+    ) -> Fallen {
         if self.unkept == Unkept::Stays {
-            // It is kept, so that the host knows of it; that it is not what it should be is told.
-            let _ = self.session.keep();
-            let after = match &self.standing.current {
-                None => format!("There was no release before it: the new one, {name}, stays"),
-                Some(former) => format!(
-                    "The new release, {name}, stays: the one before, {former}, lets in who is shut out now. `homelab deploy --rollback` names them"
-                ),
-            };
-            return Fallen {
-                why: why(after),
-                serves: Serves::New(name),
-            };
+            return self.stays(name, runs, why);
         }
         let former = self.standing.current.clone();
         match self.session.back() {
@@ -307,6 +308,38 @@ impl Attempt<'_> {
                     "The connection was lost as well: the host puts back what it served before by itself",
                 )),
                 serves: Serves::Unknown,
+            },
+        }
+    }
+
+    /// Leaves the release in its place. It is kept, so that the host knows of it; that it is not what it should be is told.
+    fn stays(
+        &mut self,
+        name: String,
+        runs: Runs,
+        why: impl FnOnce(String) -> DeployError,
+    ) -> Fallen {
+        let _ = self.session.keep();
+        let former = self.standing.current.clone();
+        let after = match (&former, runs) {
+            (None, Runs::New) => {
+                format!("There was no release before it: the new one, {name}, stays")
+            }
+            (None, Runs::Former) => {
+                format!("`current` leads to the new release, {name}, and Caddy has not loaded it")
+            }
+            (Some(former), Runs::New) => format!(
+                "The new release, {name}, stays: the one before, {former}, lets in who is shut out now, or does not say whom. `homelab deploy --rollback` tells"
+            ),
+            (Some(former), Runs::Former) => format!(
+                "Caddy runs the release before, {former}, still, which lets in who is shut out now, or does not say whom. `current` leads to the new one, {name}: restart Caddy, and it loads that"
+            ),
+        };
+        Fallen {
+            why: why(after),
+            serves: match runs {
+                Runs::New => Serves::New(name),
+                Runs::Former => Serves::Former(former),
             },
         }
     }

@@ -97,6 +97,37 @@ fn nothing_is_put_back_that_lets_in_what_the_release_shuts_out() {
     assert_eq!(host.left(), [""; 0]);
 }
 
+/// Caddy does not load the release that shuts the device out, and goes on letting it in: that is told first of all, and a start of Caddy
+/// shuts it out.
+#[test]
+fn a_caddy_that_goes_on_with_what_lets_it_in_is_told() {
+    let upstream = Upstream::start("wiki");
+    let mut host = Host::new(Version::New);
+    host.start_before();
+    let lab = lab(&host, &host.word(), &upstream);
+    host.deploy(&lab, &[]).run().succeeds();
+    let (before, first) = (lab.copy(), host.current());
+    lab.command(["revoke", "--no-replace", "alice/laptop"])
+        .run()
+        .succeeds();
+    let declaration = lab.read("homelab.kdl");
+    lab.write("homelab.kdl", declaration.replace(&host.reload(), "false"));
+    let outcome = host.deploy(&lab, &["--json"]).run();
+    outcome
+        .fails_with(3)
+        .stderr_contains("deploy::cannot-reload")
+        .stderr_contains("Caddy runs the release before");
+    let told: serde_json::Value = serde_json::from_str(outcome.stdout()).expect("one object");
+    assert_eq!(told["serves"], "former");
+    assert_ne!(host.current(), first);
+    assert!(
+        gets_in(&host, &before, "alice/laptop"),
+        "nothing was loaded"
+    );
+    host.restart();
+    assert!(!gets_in(&host, &before, "alice/laptop"));
+}
+
 /// The host's disk was put back to last week's: what is declared is brought to it again.
 #[test]
 fn a_host_that_went_back_in_time_is_brought_up_to_date() {
