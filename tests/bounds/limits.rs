@@ -18,7 +18,15 @@ struct Limit {
     declared: fn(usize) -> String,
 }
 
-const LIMITS: [Limit; 15] = [
+const LIMITS: [Limit; 16] = [
+    Limit {
+        what: "addresses of the edge",
+        code: "resolve::too-many-addresses",
+        declared: |count| {
+            let each = (1..=count).map(|number| format!(" \"203.0.113.{number}\""));
+            format!("{DOMAIN}edge {{ address{}; }}\n", each.collect::<String>())
+        },
+    },
     Limit {
         what: "bytes of `homelab.kdl`",
         code: "parse::too-large",
