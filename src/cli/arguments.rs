@@ -602,6 +602,20 @@ pub(super) struct Share {
     pub secret: Secret,
 }
 
+/// Where what is served is asked.
+#[derive(Debug, Args)]
+pub(super) struct AskedPorts {
+    /// The port of HTTPS [default: as declared, 443 unless `port` says another]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
+    /// The port of HTTP, where only redirects may answer
+    #[arg(long, value_name = "N", default_value = "80", value_parser = clap::value_parser!(u16).range(1..))]
+    pub http_port: u16,
+    /// The port of Caddy's admin endpoint, which may answer on loopback only [default: as declared, 2019 unless `admin` says another]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub admin_port: Option<u16>,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct Verify {
     /// The output directory, or a .p12 from anywhere; with `--live`, services [default: out/ beside
@@ -622,15 +636,8 @@ pub(super) struct Verify {
     /// Connect to this address for a host, as in curl; `*` for any host; may be repeated
     #[arg(long, value_name = "HOST:PORT:ADDR", requires = "live")]
     pub resolve: Vec<Resolve>,
-    /// The port of HTTPS [default: as declared, 443 unless `port` says another]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub port: Option<u16>,
-    /// The port of HTTP, where only redirects may answer
-    #[arg(long, value_name = "N", default_value = "80", value_parser = clap::value_parser!(u16).range(1..))]
-    pub http_port: u16,
-    /// The port of Caddy's admin endpoint, which may answer on loopback only [default: as declared, 2019 unless `admin` says another]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub admin_port: Option<u16>,
+    #[command(flatten)]
+    pub ports: AskedPorts,
     /// A service that answers with the headers it got, as traefik/whoami does: check what it is told
     /// about visitors [default path: /]
     #[arg(long, value_name = "SERVICE[=PATH]", requires = "live")]
@@ -671,15 +678,8 @@ pub(super) struct Deploy {
     /// Connect to this address for a host, as in curl; `*` for any host; may be repeated
     #[arg(long, value_name = "HOST:PORT:ADDR")]
     pub resolve: Vec<Resolve>,
-    /// The port of HTTPS [default: as declared, 443 unless `port` says another]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub port: Option<u16>,
-    /// The port of HTTP, where only redirects may answer
-    #[arg(long, value_name = "N", default_value = "80", value_parser = clap::value_parser!(u16).range(1..))]
-    pub http_port: u16,
-    /// The port of Caddy's admin endpoint, which may answer on loopback only [default: as declared, 2019 unless `admin` says another]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub admin_port: Option<u16>,
+    #[command(flatten)]
+    pub ports: AskedPorts,
     /// A PEM file with the authorities to trust for the hosts' own certificates, instead of this machine's
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,

@@ -2,7 +2,7 @@
 //!
 //! One shell on the host runs `host.sh` as long as the connection stands ([`Session`]); a [`Release`] is brought to it and served
 //! step by step ([`Attempt`]), and what was served before is put back where a step fails. Whether a release may be served, by what
-//! the one before has shut out, is [`judgement`](self::unkept)'s.
+//! the one before has shut out, is judged in `judgement`.
 //!
 //! It asks nobody, prints nothing and opens no socket of its own.
 
@@ -15,7 +15,7 @@ mod run;
 mod session;
 
 pub(crate) use error::DeployError;
-pub(crate) use judgement::{refuse_return, unkept};
+pub(crate) use judgement::{Declared, refuse_return, unkept};
 pub(crate) use orders::{Standing, Unkept};
 pub(crate) use release::Release;
 pub(crate) use run::{Attempt, Event, Fallen, First, Serves};

@@ -3,6 +3,7 @@
 use super::error::DeployError;
 use super::release::Release;
 use super::session::{Answer, Session};
+use crate::derive::EdgeState;
 use crate::model::CaddyVersion;
 use crate::source::visible;
 
@@ -42,6 +43,11 @@ pub(crate) struct Remembered {
 }
 
 impl Remembered {
+    /// What it says of itself; none where it is of another version of homelab.
+    pub(crate) fn edge_state(&self) -> Option<EdgeState> {
+        self.state.as_deref().and_then(EdgeState::from_json)
+    }
+
     fn of(answer: &mut Answer) -> Remembered {
         Remembered {
             state: answer.take("state"),

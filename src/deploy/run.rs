@@ -1,7 +1,5 @@
 //! Bringing a release to its host, step by step, and back where one fails.
 
-use std::borrow::Cow;
-
 use serde::Serialize;
 
 use super::config::Config;
@@ -88,8 +86,8 @@ impl Attempt<'_> {
         release: &Release,
         prove: impl FnOnce() -> Result<(), ()>,
     ) -> Result<String, Fallen> {
-        self.is_not_unreadable()
-            .map_err(|why| self.untouched(why))?;
+        // Before anything is copied.
+        self.text().map_err(|why| self.untouched(why))?;
         let name = self.session.place(release);
         let name = name.map_err(|why| self.untouched(why))?;
         (self.tell)(Event::Copied {
@@ -108,10 +106,11 @@ impl Attempt<'_> {
         let first = self.first_config(&name);
         let first = first.map_err(|why| self.untouched(why))?;
         let text = match &first {
-            Some(text) => Cow::Borrowed(text.as_str()),
-            None => Cow::Owned(self.text().to_owned()),
+            Some(text) => Ok(text.as_str()),
+            None => self.text(),
         };
-        let candidate = Config::new(self.place, text.into_owned()).with_release(&name);
+        let text = text.map_err(|why| self.untouched(why))?.to_owned();
+        let candidate = Config::new(self.place, text).with_release(&name);
         self.check(&candidate).map_err(|why| self.untouched(why))?;
         if let Some(text) = first {
             self.import(&name, &text)
@@ -146,25 +145,20 @@ impl Attempt<'_> {
         }
     }
 
-    fn text(&self) -> &str {
+    /// The host's Caddyfile.
+    fn text(&self) -> Result<&str, DeployError> {
         match &self.standing.config {
-            ConfigFile::Text(text) => text,
-            ConfigFile::Missing | ConfigFile::Unreadable => "",
-        }
-    }
-
-    fn is_not_unreadable(&self) -> Result<(), DeployError> {
-        match self.standing.config {
+            ConfigFile::Text(text) => Ok(text),
+            ConfigFile::Missing => Ok(""),
             ConfigFile::Unreadable => Err(DeployError::CannotReadConfig {
                 config: self.place.config.to_string(),
             }),
-            ConfigFile::Missing | ConfigFile::Text(_) => Ok(()),
         }
     }
 
     /// The Caddyfile as it becomes where it does not import the edge yet; none where it does.
     fn first_config(&mut self, name: &str) -> Result<Option<String>, DeployError> {
-        let config = Config::new(self.place, self.text().to_owned());
+        let config = Config::new(self.place, self.text()?.to_owned());
         if config.imports_the_edge() {
             return Ok(None);
         }
@@ -228,7 +222,7 @@ impl Attempt<'_> {
 
     /// What lint finds in what is served.
     fn found_before(&mut self) -> Result<Findings, DeployError> {
-        let text = self.text().to_owned();
+        let text = self.text()?.to_owned();
         let text = match &self.standing.current {
             Some(_) => text,
             None => Config::new(self.place, text).without_the_edge(),

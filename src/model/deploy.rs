@@ -28,6 +28,16 @@ pub struct Deploy {
     pub after_reload: AfterReload,
 }
 
+impl Deploy {
+    /// The directory of releases, as `scp` writes it.
+    pub fn named(&self) -> String {
+        match &self.host {
+            Some(host) => format!("{host}:{}", self.path),
+            None => self.path.to_string(),
+        }
+    }
+}
+
 /// How the Caddy on a host is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CaddyAt {

@@ -1,6 +1,5 @@
 //! Whether what is served after a deploy is what is declared: `verify --live`'s answer.
 
-use std::cell::RefCell;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,8 +20,8 @@ const PATIENCE: u32 = 6;
 pub(super) struct Proof {
     keyring: Option<Keyring>,
     is_wanted: bool,
-    told: RefCell<Option<LiveReport>>,
-    failure: RefCell<Option<Failure>>,
+    told: Option<LiveReport>,
+    failure: Option<Failure>,
 }
 
 impl Proof {
@@ -54,24 +53,24 @@ impl Proof {
         Ok(Proof {
             keyring,
             is_wanted,
-            told: RefCell::default(),
-            failure: RefCell::default(),
+            told: None,
+            failure: None,
         })
     }
 
     /// Asks every host until each can be reached, or it has taken too long.
-    pub(super) fn ask(&self, subject: &Subject<'_>) -> Result<(), ()> {
+    pub(super) fn ask(&mut self, subject: &Subject<'_>) -> Result<(), ()> {
         if !self.is_wanted {
             return Ok(());
         }
         match self.asked(subject) {
             Ok(told) => {
                 let is_right = told.all().all(|host| !is_wrong(host));
-                *self.told.borrow_mut() = Some(told);
+                self.told = Some(told);
                 if is_right { Ok(()) } else { Err(()) }
             }
             Err(failure) => {
-                *self.failure.borrow_mut() = Some(failure);
+                self.failure = Some(failure);
                 Err(())
             }
         }
@@ -97,9 +96,7 @@ impl Proof {
                 templates: templates.of_the_edge(),
                 reach: Reach {
                     resolve: &arguments.resolve,
-                    https: arguments.port,
-                    http: arguments.http_port,
-                    admin: arguments.admin_port,
+                    ports: &arguments.ports,
                     ca: arguments.ca.as_deref(),
                     timeout: arguments.timeout,
                     echo: &[],
@@ -122,19 +119,19 @@ impl Proof {
         Proof {
             keyring: None,
             is_wanted: false,
-            told: RefCell::default(),
-            failure: RefCell::default(),
+            told: None,
+            failure: None,
         }
     }
 
     /// What came of it: the answers, and why there are none.
     pub(super) fn into_parts(self) -> (Option<LiveReport>, Option<Failure>) {
-        (self.told.into_inner(), self.failure.into_inner())
+        (self.told, self.failure)
     }
 
     /// What is to be said of the answers.
     pub(super) fn tell(&self) -> Result<(), Failure> {
-        match &*self.told.borrow() {
+        match &self.told {
             Some(told) => report::table(&crate::cli::verify::drawn(told)),
             None => Ok(()),
         }

@@ -1,9 +1,9 @@
 //! `homelab deploy --rollback`.
 
-use super::Arguments;
 use super::proof::Proof;
 use super::told::Telling;
-use crate::deploy::{Attempt, DeployError, First, Session, Unkept, refuse_return};
+use super::{Arguments, declared_place, look};
+use crate::deploy::{Attempt, DeployError, First, Unkept, refuse_return};
 use crate::diagnostic::{Failure, Fault};
 use crate::workspace::Inputs;
 
@@ -11,14 +11,9 @@ use crate::workspace::Inputs;
 pub(super) fn roll_back(arguments: &Arguments) -> Result<(), Failure> {
     let workspace = arguments.make.declaration.workspace();
     let inputs = Inputs::read(workspace, arguments.make.out.as_deref())?;
-    let Some(place) = inputs.homelab.edge.deploy.clone() else {
-        return Err(Failure::new(Fault::Declaration, DeployError::Nowhere));
-    };
-    let mut telling = Telling::of(&place, arguments.json);
-    let opened = Session::open(&place, || telling.waits());
-    let mut session = opened.map_err(Failure::environment)?;
-    let standing = session.look().map_err(Failure::environment)?;
-    telling.found(&standing);
+    let place = declared_place(&inputs.homelab)?;
+    let mut telling = Telling::of(place, arguments.json);
+    let (mut session, standing) = look(place, &mut telling)?;
     let current = standing.current.as_deref();
     let former = { standing.releases.iter().rev() }.find(|name| Some(name.as_str()) != current);
     let former = former.cloned();
@@ -30,7 +25,7 @@ pub(super) fn roll_back(arguments: &Arguments) -> Result<(), Failure> {
     telling.between(&served, &next);
     let proof = Proof::none();
     let brought = Attempt {
-        place: &place,
+        place,
         session: &mut session,
         standing: &standing,
         first: First::Tell,

@@ -3,17 +3,14 @@
 use serde::Serialize;
 
 use super::proof::Proof;
-use super::{Arguments, Subject, named, refuse_older};
-use crate::build::{Consent, Consequence, Mode, Stop, between};
-use crate::cli::arguments::Make;
-use crate::cli::build::{MEANS, Operation, prepare};
+use crate::build::{Consequence, between};
+use crate::cli::build::MEANS;
 use crate::cli::report;
-use crate::deploy::{Event, Fallen, Release, Serves, Session, Standing};
+use crate::deploy::{Event, Fallen, Release, Serves, Standing};
 use crate::derive::EdgeState;
 use crate::diagnostic::Failure;
 use crate::model::Deploy;
 use crate::probe::LiveReport;
-use crate::workspace::Inputs;
 
 /// One deploy, as scripts read it.
 #[derive(Debug, Default, Serialize)]
@@ -44,7 +41,7 @@ impl Telling {
     pub(super) fn of(place: &Deploy, is_json: bool) -> Telling {
         Telling {
             told: Told {
-                place: named(place),
+                place: place.named(),
                 ..Told::default()
             },
             is_json,
@@ -73,9 +70,7 @@ impl Telling {
 
     /// What it means for people that the host serves another release.
     pub(super) fn meaning(&mut self, standing: &Standing, next: Option<&EdgeState>) {
-        let served = standing.served.state.as_deref();
-        let served = served.and_then(EdgeState::from_json);
-        match (&served, next) {
+        match (&standing.served.edge_state(), next) {
             (Some(served), Some(next)) => self.between(served, next),
             _ if standing.current.is_some() => report::note(format_args!(
                 "What {} serves was built by another version of homelab: what changes for people cannot be told.",
@@ -129,7 +124,11 @@ impl Telling {
     }
 
     /// Tells what would be served, and changes nothing.
-    fn foreseen(mut self, standing: &Standing, release: &Release) -> Result<(), Failure> {
+    pub(super) fn foreseen(
+        mut self,
+        standing: &Standing,
+        release: &Release,
+    ) -> Result<(), Failure> {
         let Release { name, .. } = release;
         self.told.release = Some(name.clone());
         self.told.serves = Some(Serves::Former(standing.current.clone()));
@@ -182,37 +181,4 @@ impl Telling {
         }
         failure.map_or(Ok(()), Err)
     }
-}
-
-/// Tells what a deploy would mean, and changes nothing, here or there.
-pub(super) fn dry_run(arguments: &Arguments) -> Result<(), Failure> {
-    let Make {
-        declaration, out, ..
-    } = &arguments.make;
-    let inputs = Inputs::read(declaration.still()?, out.as_deref())?;
-    let lock = inputs.workspace.lock()?;
-    let consent = Consent::accepting(&arguments.accept_return_of);
-    let (release, lock) = {
-        let prepared = prepare(&inputs, lock, &Operation::Nothing, Mode::Edge, consent)?;
-        let release = Release::rendered(&prepared.derivations(), &inputs.templates);
-        (release.map_err(Stop::from)?, prepared.lock.clone())
-    };
-    let Inputs {
-        homelab, templates, ..
-    } = inputs;
-    let subject = Subject {
-        arguments,
-        workspace: declaration.workspace(),
-        homelab,
-        templates,
-        lock,
-    };
-    let place = subject.place()?;
-    let mut telling = Telling::of(place, arguments.json);
-    let mut session = Session::open(place, || telling.waits()).map_err(Failure::environment)?;
-    let standing = session.look().map_err(Failure::environment)?;
-    telling.found(&standing);
-    refuse_older(&subject, place, &standing)?;
-    telling.meaning(&standing, release.state().as_ref());
-    telling.foreseen(&standing, &release)
 }

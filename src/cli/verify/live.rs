@@ -11,7 +11,7 @@ use thiserror::Error;
 use super::options::{Resolve, addresses};
 use super::{Ending, VerifyError, counted, drawing, keyring};
 use crate::build;
-use crate::cli::arguments::Verify;
+use crate::cli::arguments::{AskedPorts, Verify};
 use crate::cli::progress::BAR;
 use crate::cli::{clock, report};
 use crate::diagnostic::did_you_mean;
@@ -73,11 +73,7 @@ enum LiveError {
 /// Where hosts are, and how they are asked.
 pub(in crate::cli) struct Reach<'a> {
     pub resolve: &'a [Resolve],
-    /// Where it is another than declared.
-    pub https: Option<u16>,
-    pub http: u16,
-    /// Where it is another than declared.
-    pub admin: Option<u16>,
+    pub ports: &'a AskedPorts,
     pub ca: Option<&'a Path>,
     /// In seconds, of each connection.
     pub timeout: u16,
@@ -114,9 +110,9 @@ impl Live<'_> {
             pages: Pages::of(&self.templates),
             sites: all,
             ports: Ports {
-                https: reach.https,
-                http: reach.http,
-                admin: reach.admin.unwrap_or(admin),
+                https: reach.ports.port,
+                http: reach.ports.http_port,
+                admin: reach.ports.admin_port.unwrap_or(admin),
             },
             roots: roots(reach.ca)?,
             timeout: Duration::from_secs(reach.timeout.into()),
@@ -154,9 +150,7 @@ pub(super) fn verify(arguments: &Verify) -> Result<(), Failure> {
         templates: templates.of_the_edge(),
         reach: Reach {
             resolve: &arguments.resolve,
-            https: arguments.port,
-            http: arguments.http_port,
-            admin: arguments.admin_port,
+            ports: &arguments.ports,
             ca: arguments.ca.as_deref(),
             timeout: arguments.timeout,
             echo: &arguments.echo,
