@@ -48,7 +48,7 @@ pub(crate) use execute::{
 pub(crate) use forecast::{TreeForecast, consequences, forecast};
 pub(crate) use history::{Accepted, FoundList, History, LISTS, Remains};
 pub(crate) use named::{Purpose, is_enrolled};
-pub(crate) use notes::{SIGN, ended, of_authority, shown_secrets};
+pub(crate) use notes::{SIGN, ended, how_to_deploy, of_authority, shown_secrets};
 pub(crate) use operation::{Adoption, LockOperation, Reissue, Rotation, Taken};
 pub(crate) use plan::{LockPlan, Plan, Written};
 pub(crate) use prepare::{Prepared, Refusal, owner, prepare};

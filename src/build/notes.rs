@@ -119,6 +119,14 @@ pub(super) fn renamed(homelab: &Homelab, reconciliation: &Reconciliation) -> Vec
     told.collect()
 }
 
+/// How an edge that was built reaches the Caddy host, as the first of what is to be done.
+pub(crate) fn how_to_deploy(homelab: &Homelab) -> &'static str {
+    match homelab.edge.deploy {
+        Some(_) => "`homelab deploy`",
+        None => "copy out/edge/ to the Caddy host, and `caddy reload` there",
+    }
+}
+
 /// What is to be known of an authority that was made when the declaration said otherwise.
 pub(crate) fn of_authority(homelab: &Homelab, lock: &Lock) -> Option<String> {
     let outdated = outdated_authority(homelab, lock);

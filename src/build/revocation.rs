@@ -1,5 +1,6 @@
 //! What becomes of devices that are to be shut out, and what is to be done about it by hand.
 
+use super::notes::how_to_deploy;
 use super::operation::{LockOperation, Reissue};
 use super::requests::Requested;
 use crate::lock::Lock;
@@ -63,7 +64,8 @@ impl Revocation {
         };
         let mut steps = vec![
             format!(
-                "copy out/edge/ to the Caddy host, and `caddy reload` there: from then on {} refused",
+                "{}: from then on {} refused",
+                how_to_deploy(homelab),
                 if it == "it" { "it is" } else { "they are" }
             ),
             String::from(

@@ -12,6 +12,7 @@ use super::{clock, passphrase, report};
 use crate::build::{self, FoundAuthority, KeyFile, LockOperation};
 use crate::diagnostic::Failure;
 use crate::keyring::Wanted;
+use crate::model::Homelab;
 use crate::pki::PrivateKey;
 use crate::workspace::Workspace;
 
@@ -61,7 +62,7 @@ pub(super) fn adopt(arguments: &Adopt) -> Result<(), Failure> {
              refuse everybody with one. Caddy needs none; for another proxy see docs/crl.md"
         ));
     }
-    report::result(next(arguments));
+    report::result(next(arguments, &inputs.homelab));
     Ok(())
 }
 
@@ -106,7 +107,7 @@ fn signing_key(
 }
 
 /// What is to be done next.
-fn next(arguments: &Adopt) -> String {
+fn next(arguments: &Adopt, homelab: &Homelab) -> String {
     let (who, files, key) = match &arguments.key {
         Some(key) => (
             "it signs new certificates, and",
@@ -119,8 +120,9 @@ fn next(arguments: &Adopt) -> String {
         None => ("it", "homelab.lock", String::new()),
     };
     format!(
-        "\n1. copy out/edge/ to the Caddy host, and `caddy reload` there: {who} is trusted\n\
+        "\n1. {}: {who} is trusted\n\
          2. commit {files}\n\
-         3. certificates that devices have from it come in where they are declared: `device \"old-laptop\" fingerprint=\"…\"`{key}"
+         3. certificates that devices have from it come in where they are declared: `device \"old-laptop\" fingerprint=\"…\"`{key}",
+        build::how_to_deploy(homelab)
     )
 }

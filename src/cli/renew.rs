@@ -54,10 +54,11 @@ pub(super) fn renew(arguments: &Renew) -> Result<(), Failure> {
         return build_after(&inputs, &arguments.make, &LockOperation::Nothing);
     }
     build_after(&inputs, &arguments.make, &LockOperation::Renew(devices))?;
-    report::result(
-        "\n1. copy out/edge/ to the Caddy host, and `caddy reload` there: before that, the new certificates are refused\n\
+    report::result(format_args!(
+        "\n1. {}: before that, the new certificates are refused\n\
          2. hand over the new files; `homelab status` says until when the older ones work\n\
          3. commit homelab.lock",
-    );
+        build::how_to_deploy(homelab)
+    ));
     Ok(())
 }

@@ -73,10 +73,11 @@ pub(super) fn rotate(arguments: &Rotate) -> Result<(), Failure> {
     };
     build_after(&inputs, &make, &LockOperation::Rotate(rotation))?;
     report::result(format_args!(
-        "\n1. copy out/edge/ to the Caddy host, and `caddy reload` there: it trusts both authorities\n\
+        "\n1. {}: it trusts both authorities\n\
          2. commit {files}\n\
          3. move the devices, all or a few at a time: `homelab renew --all`, deploy, hand over the new files\n\
-         4. `homelab status` says how far it is; at the end `homelab rotate --finish`, and deploy"
+         4. `homelab status` says how far it is; at the end `homelab rotate --finish`, and deploy",
+        build::how_to_deploy(&inputs.homelab)
     ));
     Ok(())
 }

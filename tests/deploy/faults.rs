@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::host::{Host, assert_root, gets_in, lab, short};
+use crate::host::{Host, assert_root, gets_in, served, short};
 use crate::support::caddy::Version;
 use crate::support::lab::Lab;
 use crate::support::tools::site_certificate;
@@ -13,11 +13,7 @@ use crate::support::upstream::Upstream;
 
 /// A host that serves its first release, and a homelab that has changed since: bob gets in by the second.
 fn changed(version: Version) -> (Host, Lab, Upstream, String) {
-    let upstream = Upstream::start("wiki");
-    let mut host = Host::new(version);
-    host.start_before();
-    let lab = lab(&host, &host.word(), &upstream);
-    host.deploy(&lab, &[]).run().succeeds();
+    let (host, lab, upstream) = served(version);
     let first = host.current().expect("a release is served");
     lab.edit("allow \"alice\"", "allow \"alice\" \"bob\"");
     (host, lab, upstream, first)

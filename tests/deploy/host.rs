@@ -319,6 +319,17 @@ service "site" {{ respond "here"; open "everyone"; }}
     Lab::built(&declaration)
 }
 
+/// A host that serves its first release, and its homelab.
+#[track_caller]
+pub fn served(version: Version) -> (Host, Lab, Upstream) {
+    let upstream = Upstream::start("wiki");
+    let mut host = Host::new(version);
+    host.start_before();
+    let lab = lab(&host, &host.word(), &upstream);
+    host.deploy(&lab, &[]).run().succeeds();
+    (host, lab, upstream)
+}
+
 /// Whether a device gets in at the wiki.
 #[track_caller]
 pub fn gets_in(host: &Host, lab: &Lab, device: &str) -> bool {

@@ -1,17 +1,13 @@
 //! What is refused before anything has changed.
 
-use crate::host::{Host, lab, release_file};
+use crate::host::{self, Host, lab, release_file};
 use crate::support::caddy::Version;
 use crate::support::lab::Lab;
 use crate::support::upstream::Upstream;
 
 /// A host that serves something, its homelab, and an upstream.
 fn served() -> (Host, Lab, Upstream, String) {
-    let upstream = Upstream::start("wiki");
-    let mut host = Host::new(Version::New);
-    host.start_before();
-    let lab = lab(&host, &host.word(), &upstream);
-    host.deploy(&lab, &["--no-verify"]).run().succeeds();
+    let (host, lab, upstream) = host::served(Version::New);
     let current = host.current().expect("a release is served");
     (host, lab, upstream, current)
 }

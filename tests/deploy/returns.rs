@@ -1,22 +1,25 @@
 //! Who is shut out stays out, whatever is deployed, put back or restored.
 
-use crate::host::{Host, copy, gets_in, lab};
+use crate::host::{Host, copy, gets_in, served};
 use crate::support::caddy::Version;
 use crate::support::lab::Lab;
 use crate::support::upstream::Upstream;
 
-/// A host that has served a release with alice's laptop, and one without it since: it was revoked.
-fn after_a_loss() -> (Host, Lab, Lab, Upstream) {
-    let upstream = Upstream::start("wiki");
-    let mut host = Host::new(Version::New);
-    host.start_before();
-    let lab = lab(&host, &host.word(), &upstream);
-    host.deploy(&lab, &[]).run().succeeds();
+/// Revokes alice's laptop; the homelab as it was before, by which it can be seen whether it gets in.
+fn lost(lab: &Lab) -> Lab {
     let before = lab.copy();
-    assert!(gets_in(&host, &before, "alice/laptop"));
     lab.command(["revoke", "--no-replace", "alice/laptop"])
         .run()
-        .succeeds();
+        .succeeds()
+        .stdout_contains("\n1. `homelab deploy`: from then on it is refused\n");
+    before
+}
+
+/// A host that has served a release with alice's laptop, and one without it since: it was revoked.
+fn after_a_loss() -> (Host, Lab, Lab, Upstream) {
+    let (host, lab, upstream) = served(Version::New);
+    assert!(gets_in(&host, &lab, "alice/laptop"));
+    let before = lost(&lab);
     host.deploy(&lab, &[]).run().succeeds();
     assert!(!gets_in(&host, &before, "alice/laptop"));
     (host, lab, before, upstream)
@@ -63,15 +66,8 @@ fn an_older_lock_is_refused_by_what_the_host_serves() {
 /// Something else is wrong with the release that shuts the device out. It stays, for the one before lets it in.
 #[test]
 fn nothing_is_put_back_that_lets_in_what_the_release_shuts_out() {
-    let upstream = Upstream::start("wiki");
-    let mut host = Host::new(Version::New);
-    host.start_before();
-    let lab = lab(&host, &host.word(), &upstream);
-    host.deploy(&lab, &[]).run().succeeds();
-    let (before, first) = (lab.copy(), host.current());
-    lab.command(["revoke", "--no-replace", "alice/laptop"])
-        .run()
-        .succeeds();
+    let (host, lab, _upstream) = served(Version::New);
+    let (first, before) = (host.current(), lost(&lab));
     // What is served is asked at a port where nobody is.
     let nobody = crate::support::port::Port::reserve();
     let number = nobody.number().to_string();
@@ -101,15 +97,8 @@ fn nothing_is_put_back_that_lets_in_what_the_release_shuts_out() {
 /// shuts it out.
 #[test]
 fn a_caddy_that_goes_on_with_what_lets_it_in_is_told() {
-    let upstream = Upstream::start("wiki");
-    let mut host = Host::new(Version::New);
-    host.start_before();
-    let lab = lab(&host, &host.word(), &upstream);
-    host.deploy(&lab, &[]).run().succeeds();
-    let (before, first) = (lab.copy(), host.current());
-    lab.command(["revoke", "--no-replace", "alice/laptop"])
-        .run()
-        .succeeds();
+    let (mut host, lab, _upstream) = served(Version::New);
+    let (first, before) = (host.current(), lost(&lab));
     let declaration = lab.read("homelab.kdl");
     lab.write("homelab.kdl", declaration.replace(&host.reload(), "false"));
     let outcome = host.deploy(&lab, &["--json"]).run();
@@ -131,16 +120,9 @@ fn a_caddy_that_goes_on_with_what_lets_it_in_is_told() {
 /// The host's disk was put back to last week's: what is declared is brought to it again.
 #[test]
 fn a_host_that_went_back_in_time_is_brought_up_to_date() {
-    let upstream = Upstream::start("wiki");
-    let mut host = Host::new(Version::New);
-    host.start_before();
-    let lab = lab(&host, &host.word(), &upstream);
-    host.deploy(&lab, &[]).run().succeeds();
-    let before = lab.copy();
+    let (mut host, lab, _upstream) = served(Version::New);
     copy(&host.path("etc"), &host.path("backup"));
-    lab.command(["revoke", "--no-replace", "alice/laptop"])
-        .run()
-        .succeeds();
+    let before = lost(&lab);
     host.deploy(&lab, &[]).run().succeeds();
     host.stop();
     std::fs::remove_dir_all(host.path("etc")).expect("it is ours");
