@@ -64,7 +64,7 @@ pub(crate) enum DeployError {
     #[diagnostic(
         code("deploy::unreached"),
         help(
-            "see that `ssh HOST true` works as it stands in `deploy`, and with `sudo=#true` `ssh HOST sudo -n true`. Nothing has changed there"
+            "see that `ssh HOST true` works, with the host that `deploy` names; with `sudo=#true`, `ssh HOST sudo -n true` has to work too. Nothing has changed there"
         )
     )]
     Unreached { said: String },
@@ -73,7 +73,7 @@ pub(crate) enum DeployError {
     #[diagnostic(
         code("deploy::cut-off"),
         help(
-            "run it again. What was being tried there is kept by nobody: the host puts back what it served before by itself, unless that would let in again who was shut out"
+            "run it again. The host puts back by itself what it served before, unless that would let in somebody who was shut out"
         )
     )]
     CutOff { said: String },
@@ -113,7 +113,9 @@ pub(crate) enum DeployError {
     #[error("the host does not do what it was told")]
     #[diagnostic(
         code("deploy::not-understood"),
-        help("`homelab` here and on its way there are of one version; run it again")
+        help(
+            "run it again. If it stays so, it is a fault of homelab's: report it, with what `homelab --version` says"
+        )
     )]
     NotUnderstood,
 

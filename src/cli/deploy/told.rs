@@ -107,7 +107,7 @@ impl Telling {
                 ));
                 if known > 0 {
                     report::note(format_args!(
-                        "What else the host's Caddy serves lets somebody in, as before ({known} found): `homelab lint` tells."
+                        "The rest of the host's configuration lets somebody in, as before ({known} found): `homelab lint` says where."
                     ));
                 }
                 self.told.lint_known = known;
