@@ -1269,7 +1269,7 @@ _homelab() {
             return 0
             ;;
         homelab__subcmd__status)
-            opts="-f -h --file --root-key --accept-epoch --format --json --exit-code --help"
+            opts="-f -h --file --root-key --accept-epoch --format --json --exit-code --on-due --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1293,6 +1293,10 @@ _homelab() {
                     ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json prometheus" -- "${cur}"))
+                    return 0
+                    ;;
+                --on-due)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)

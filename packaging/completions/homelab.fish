@@ -92,6 +92,7 @@ complete -c homelab -n "__fish_homelab_using_subcommand status" -l accept-epoch 
 complete -c homelab -n "__fish_homelab_using_subcommand status" -l format -d 'How to print it [default: table]' -r -f -a "table\t'A line for each device, for people'
 json\t'One JSON object, for scripts'
 prometheus\t'Metrics, for the textfile collector of Prometheus\'s node_exporter'"
+complete -c homelab -n "__fish_homelab_using_subcommand status" -l on-due -d 'A shell command to run if there is something to do, such as `mail -s "$HOMELAB_SUMMARY" me`. It reads what that is on stdin' -r
 complete -c homelab -n "__fish_homelab_using_subcommand status" -l json -d 'The same as `--format json`'
 complete -c homelab -n "__fish_homelab_using_subcommand status" -l exit-code -d 'Exit with 4 if there is something to do, for monitoring'
 complete -c homelab -n "__fish_homelab_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -120,6 +120,7 @@ Register-ArgumentCompleter -Native -CommandName 'homelab' -ScriptBlock {
             [CompletionResult]::new('--root-key', '--root-key', [CompletionResultType]::ParameterName, 'Refuse a homelab.lock that is not signed with this root key; see `homelab status --json` [default: $HOMELAB_ROOT_KEY]')
             [CompletionResult]::new('--accept-epoch', '--accept-epoch', [CompletionResultType]::ParameterName, 'Accept a homelab.lock of this epoch, although a later one was built here, or one without an authority that it trusts')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print it [default: table]')
+            [CompletionResult]::new('--on-due', '--on-due', [CompletionResultType]::ParameterName, 'A shell command to run if there is something to do, such as `mail -s "$HOMELAB_SUMMARY" me`. It reads what that is on stdin')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'The same as `--format json`')
             [CompletionResult]::new('--exit-code', '--exit-code', [CompletionResultType]::ParameterName, 'Exit with 4 if there is something to do, for monitoring')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')

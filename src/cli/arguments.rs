@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::derive::{DnsFormat, DnsView};
@@ -427,6 +427,10 @@ pub(super) struct Status {
     /// Exit with 4 if there is something to do, for monitoring
     #[arg(long)]
     pub exit_code: bool,
+    /// A shell command to run if there is something to do, such as `mail -s "$HOMELAB_SUMMARY" me`. It reads what
+    /// that is on stdin
+    #[arg(long, value_name = "CMD", value_parser = NonEmptyStringValueParser::new())]
+    pub on_due: Option<String>,
 }
 
 /// How `status` is printed.

@@ -15,6 +15,7 @@ mod export;
 mod exposure;
 mod init;
 mod lint;
+mod on_due;
 mod passphrase;
 mod password;
 mod plan;

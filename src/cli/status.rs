@@ -2,12 +2,13 @@
 
 use std::fmt::Write;
 
+use anstream::adapter::strip_str;
 use anstyle::{AnsiColor, Style};
 use miette::Diagnostic;
 use thiserror::Error;
 
 use super::arguments::{Status as Arguments, StatusFormat};
-use super::{clock, report};
+use super::{clock, on_due, report};
 use crate::build;
 use crate::dates;
 use crate::diagnostic::{Failure, Fault};
@@ -47,11 +48,20 @@ pub(super) fn status(arguments: &Arguments) -> Result<(), Failure> {
     for device in &mut status.devices {
         device.went_back = went_back.contains(&device.device);
     }
-    match arguments.format() {
-        StatusFormat::Table => report::table(&table(&status))?,
-        StatusFormat::Json => report::json(&status)?,
-        StatusFormat::Prometheus => report::only_text(&status.prometheus())?,
-    }
+    let printed = match arguments.format() {
+        StatusFormat::Table => report::table(&table(&status, status.devices.iter())),
+        StatusFormat::Json => report::json(&status),
+        StatusFormat::Prometheus => report::only_text(&status.prometheus()),
+    };
+    // Also where nobody reads what is printed.
+    let told = match &arguments.on_due {
+        Some(command) if !status.is_fine() => {
+            let words = table(&status, status.due());
+            on_due::tell(command, &status, strip_str(&words).to_string())
+        }
+        _ => Ok(()),
+    };
+    printed.and(told)?;
     if arguments.exit_code && !status.is_fine() {
         let what = status.summary();
         return Err(Failure::new(Fault::Difference, NeedsAction { what }));
@@ -59,9 +69,9 @@ pub(super) fn status(arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A line for each device under a line of titles, what needs somebody in colour; then the authority,
+/// A line for each of these devices under a line of titles, what needs somebody in colour; then the authority,
 /// and the sum.
-fn table(status: &Status) -> String {
+fn table<'s>(status: &Status, devices: impl Iterator<Item = &'s DeviceStatus>) -> String {
     let mut rows = vec![[
         String::from("DEVICE"),
         String::from("PLATFORM"),
@@ -70,7 +80,7 @@ fn table(status: &Status) -> String {
         String::from("TO DO"),
     ]];
     let mut styles = vec![Style::new().bold()];
-    for device in &status.devices {
+    for device in devices {
         rows.push(row(status, device));
         styles.push(style(device.state));
     }

@@ -240,9 +240,13 @@ impl Status {
     /// Whether nothing has to be done.
     pub(crate) fn is_fine(&self) -> bool {
         let mut authority = self.authority.iter();
-        let mut devices = self.devices.iter();
-        !authority.any(|authority| authority.state.needs_action())
-            && !devices.any(|device| device.needs_action(self.now))
+        !authority.any(|authority| authority.state.needs_action()) && self.due().next().is_none()
+    }
+
+    /// The devices about which somebody has to do something.
+    pub(crate) fn due(&self) -> impl Iterator<Item = &DeviceStatus> {
+        let devices = self.devices.iter();
+        devices.filter(|device| device.needs_action(self.now))
     }
 
     /// The devices whose older certificate is let in still, though its time is over: a build shuts

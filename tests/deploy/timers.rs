@@ -240,17 +240,38 @@ fn what_somebody_is_writing_is_not_deployed() {
 
 #[test]
 fn the_check_tells_of_both_what_is_to_be_done_and_what_answers_otherwise() {
-    let (mut host, lab, _upstream) = built(0);
+    let (mut host, lab, _upstream) = built(20);
     let home = lab.home();
-    Unit::read("homelab-renew.service", &home, "")
-        .start(&home)
-        .well();
-    let check = Unit::read("homelab-check.service", &home, "");
+    let renew = Unit::read("homelab-renew.service", &home, "");
+    renew.run("homelab deploy", &home).succeeds();
     assert!(gets_in(&host, &lab, "alice/pixel"), "its site is ready");
+    let notify = home.join(".config/homelab/notify");
+    let takes = "#!/bin/sh\n{ echo \"$HOMELAB_SUMMARY\"; cat; } >~/told\n";
+    executable(&notify, takes);
+    let told = || {
+        let told = fs::read_to_string(home.join("told")).unwrap_or_default();
+        let _ = fs::remove_file(home.join("told"));
+        told
+    };
+    let check = Unit::read("homelab-check.service", &home, "");
     check.start(&home).well();
+    let to_do = told();
+    assert!(to_do.starts_with("devices: 3 due\n"), "{to_do}");
+    assert!(to_do.contains("homelab renew alice/pixel"), "{to_do}");
+    renew.start(&home).well();
+    check.start(&home).well();
+    assert_eq!(told(), "", "there is nothing to do");
     lab.edit("device \"laptop\"", "device \"tablet\"");
-    let told = check.start(&home);
-    told.failed().fails_with(4).stdout_contains("not issued");
+    check.start(&home).failed().fails_with(4);
+    let to_do = told();
+    assert!(to_do.contains("homelab build issues it"), "{to_do}");
+    // Who cannot be told is no reason for silence: another unit is started by that.
+    executable(&notify, "#!/bin/sh\nexit 1\n");
+    let untold = check.start(&home);
+    untold
+        .failed()
+        .fails_with(3)
+        .stderr_contains("status::on-due");
     lab.edit("device \"tablet\"", "device \"laptop\"");
     check.start(&home).well();
     host.stop();
@@ -260,7 +281,7 @@ fn the_check_tells_of_both_what_is_to_be_done_and_what_answers_otherwise() {
         .stdout_contains("devices: 3 valid");
 }
 
-/// The scripts of docs/timers.md for ~/.config/homelab/on-failure, by the line of the unit.
+/// The scripts of docs/timers.md for ~/.config/homelab/notify, by the line of the unit.
 #[test]
 fn who_fails_is_told_by_the_user_s_own_command() {
     let page = fs::read_to_string(root().join("docs/timers.md")).expect("it is there");
@@ -279,7 +300,7 @@ fn who_fails_is_told_by_the_user_s_own_command() {
     );
     let mut told = 0;
     for script in scripts {
-        let path = config.join("on-failure");
+        let path = config.join("notify");
         let Some((before, url)) = script.split_once("https://") else {
             assert!(script.contains("mail "), "{script}");
             executable(&path, &format!("#!/bin/sh\n{script}"));
@@ -307,7 +328,7 @@ fn who_fails_is_told_by_the_user_s_own_command() {
         told += 1;
     }
     assert_eq!(told, 2);
-    fs::remove_file(config.join("on-failure")).expect("it was made");
+    fs::remove_file(config.join("notify")).expect("it was made");
     unit.start(home.path()).failed();
 }
 
@@ -335,7 +356,7 @@ fn systemd_finds_nothing_wrong_with_the_units() {
     for directory in [&run, &config, &home.path().join("homelab")] {
         fs::create_dir_all(directory).expect("it is ours");
     }
-    executable(&config.join("on-failure"), "#!/bin/sh\n");
+    executable(&config.join("notify"), "#!/bin/sh\n");
     let units = home.path().join("units");
     fs::create_dir(&units).expect("it is new");
     let mut there: Vec<String> = fs::read_dir(root().join("packaging/systemd"))

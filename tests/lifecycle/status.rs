@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::support::lab::{DAY, Lab, NEW_YEAR};
 use crate::support::outcome::Outcome;
+use crate::support::recipe::Recipe;
 
 const DECLARATION: &str = r#"
 domain "home.example.com"
@@ -213,4 +214,109 @@ fn a_lost_lock_is_told_and_not_taken_for_a_beginning() {
         let refused = lab.command([command]).run();
         refused.fails_with(3).stderr_contains("lock::missing");
     }
+}
+
+/// Takes what it is told into a file, with what stands in its environment.
+const TAKES: &str = r#"{ echo "$HOMELAB_SUMMARY|$HOMELAB_DEVICES"; cat; } >told; echo printed"#;
+
+fn on_due(lab: &Lab, since_new_year: i64, command: &str) -> Outcome {
+    let status = lab.command(["status", "--on-due", command]);
+    status.at(NEW_YEAR + since_new_year).run()
+}
+
+#[test]
+fn a_command_of_the_user_s_own_is_told_what_is_to_be_done() {
+    let lab = built();
+    // Nothing is due.
+    on_due(&lab, 0, TAKES).succeeds().stderr_is("");
+    assert!(!lab.path().join("told").exists());
+
+    let told = on_due(&lab, 9 * HOUR, TAKES);
+    // What the command prints is no part of the status.
+    told.succeeds()
+        .stdout_lacks("printed")
+        .stderr_is("printed\n");
+    let authority = authority(&lab);
+    assert_eq!(
+        lab.read("told"),
+        format!(
+            "devices: 2 valid, 1 due|alice/loan\n\
+             DEVICE      PLATFORM  STATE  ENDS                              TO DO\n\
+             alice/loan  other     due    2027-01-01 12:00 UTC, in 3 hours  homelab renew alice/loan\n\
+             \n\
+             authority `home.example.com devices {authority}`: valid, ends 2037-01-01, in 10 years\n\
+             devices: 2 valid, 1 due\n"
+        )
+    );
+
+    // Monitoring is told besides, and so is a script.
+    on_due(&lab, 345 * DAY, &format!("{TAKES}; exit 0")).succeeds();
+    assert!(
+        lab.read("told")
+            .contains("|alice/loan alice/pixel bob/iphone\n")
+    );
+    let both = ["status", "--exit-code", "--json", "--on-due", TAKES];
+    let both = lab.command(both).at(NEW_YEAR + 9 * HOUR).run();
+    serde_json::from_str::<Value>(both.fails_with(4).stdout()).expect("it is JSON");
+}
+
+#[test]
+fn a_command_that_tells_nobody_is_an_error() {
+    let lab = built();
+    for (command, why) in [
+        ("exit 7", "failed: exit status: 7"),
+        ("no-such-command-of-anybody-s", "failed: exit status: 127"),
+        ("kill -9 $$", "failed: signal: 9"),
+    ] {
+        let told = on_due(&lab, 9 * HOUR, command);
+        told.fails_with(3)
+            .stdout_contains("alice/loan")
+            .stderr_contains("status::on-due")
+            .stderr_contains(why);
+        on_due(&lab, 0, command).succeeds();
+    }
+    let without_shell = lab
+        .command(["status", "--on-due", "true"])
+        .env("PATH", "/nowhere");
+    let without_shell = without_shell.at(NEW_YEAR + 9 * HOUR).run();
+    without_shell
+        .fails_with(3)
+        .stderr_contains("could not be run");
+    on_due(&lab, 0, "").fails_with(2);
+}
+
+#[test]
+fn a_command_that_never_reads_is_not_waited_for_beyond_its_end() {
+    // More than a pipe holds.
+    let devices: String = (0..1500)
+        .map(|number| format!("device \"device-number-{number}\" platform=\"linux\"; "))
+        .collect();
+    let lab = Lab::new().declare(&format!(
+        "domain \"home.example.com\"\nperson \"alice\" {{ {devices} }}\n"
+    ));
+    let begun = std::time::Instant::now();
+    let told = on_due(&lab, 0, "exec 3<&0; sleep 30 <&3 >/dev/null 2>&1 & true");
+    told.succeeds().stderr_is("");
+    assert!(begun.elapsed().as_secs() < 20);
+    on_due(&lab, 0, "wc -l >told").succeeds();
+    assert_eq!(lab.read("told").trim(), "1502");
+}
+
+/// The name of an authority that somebody else made could hold what a terminal obeys.
+#[test]
+fn what_a_command_is_told_steers_no_terminal() {
+    let recipe = Recipe::of_2026();
+    recipe.openssl("req -new -key ca.key -subj /CN=\u{1b}[2Jhome -out steering.csr");
+    recipe.openssl(
+        "x509 -req -in steering.csr -signkey ca.key -days 3650 -extfile extensions -out steering.pem",
+    );
+    let lab = Lab::built_on(0, DECLARATION);
+    let steering = recipe.path("steering.pem");
+    let steering = steering.to_str().expect("a test's paths are UTF-8");
+    let adopt = lab.command(["adopt", "--trust-only", steering]);
+    adopt.on(0).run().succeeds();
+    on_due(&lab, 9 * HOUR, TAKES).succeeds();
+    let told = lab.read("told");
+    assert!(told.contains("[2Jhome`: trusted"), "{told}");
+    assert!(!told.contains('\u{1b}'), "{told}");
 }
