@@ -8,6 +8,7 @@ use std::str::FromStr;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::completion;
 use crate::derive::{DnsFormat, DnsView};
 use crate::lint;
 use crate::model::{CaddyVersion, DeviceId};
@@ -133,7 +134,7 @@ pub(super) struct Check {
     pub allow_retire: Option<usize>,
     /// Let this device, such as alice/pixel, in again with a certificate that was revoked, if
     /// homelab.lock went back to before that; may be repeated
-    #[arg(long, value_name = "PERSON/DEVICE")]
+    #[arg(long, value_name = "PERSON/DEVICE", add = completion::devices())]
     pub accept_return_of: Vec<DeviceId>,
 }
 
@@ -152,7 +153,7 @@ pub(super) struct Plan {
     pub allow_retire: Option<usize>,
     /// Let this device, such as alice/pixel, in again with a certificate that was revoked, if
     /// homelab.lock went back to before that; may be repeated
-    #[arg(long, value_name = "PERSON/DEVICE")]
+    #[arg(long, value_name = "PERSON/DEVICE", add = completion::devices())]
     pub accept_return_of: Vec<DeviceId>,
     #[command(flatten)]
     pub verbosity: Verbosity,
@@ -220,7 +221,7 @@ pub(super) struct Build {
     pub allow_retire: Option<usize>,
     /// Let this device, such as alice/pixel, in again with a certificate that was revoked, if
     /// homelab.lock went back to before that; may be repeated
-    #[arg(long, value_name = "PERSON/DEVICE")]
+    #[arg(long, value_name = "PERSON/DEVICE", add = completion::devices())]
     pub accept_return_of: Vec<DeviceId>,
 }
 
@@ -228,7 +229,7 @@ pub(super) struct Build {
 #[command(group = clap::ArgGroup::new("which").required(true))]
 pub(super) struct Renew {
     /// The devices, such as alice/pixel
-    #[arg(value_name = "PERSON/DEVICE", group = "which")]
+    #[arg(value_name = "PERSON/DEVICE", group = "which", add = completion::devices())]
     pub devices: Vec<DeviceId>,
     /// Every device whose renewal is due or whose certificate has expired
     #[arg(long, group = "which")]
@@ -247,14 +248,14 @@ pub(super) struct Renew {
 #[derive(Debug, Args)]
 pub(super) struct Revoke {
     /// The devices, such as alice/pixel
-    #[arg(value_name = "PERSON/DEVICE", required = true)]
+    #[arg(value_name = "PERSON/DEVICE", required = true, add = completion::devices())]
     pub devices: Vec<DeviceId>,
     /// Issue no new certificate to them until `renew` does
     #[arg(long)]
     pub no_replace: bool,
     /// Let this other device come in again with a certificate that was revoked, where homelab.lock went
     /// back to before that; once for each
-    #[arg(long, value_name = "PERSON/DEVICE")]
+    #[arg(long, value_name = "PERSON/DEVICE", add = completion::devices())]
     pub accept_return_of: Vec<DeviceId>,
     #[command(flatten)]
     pub make: Make,
@@ -489,7 +490,7 @@ fn one_of<T: Clone + Send + Sync + 'static, const N: usize>(
 #[derive(Debug, Args)]
 pub(super) struct Password {
     /// The device, such as alice/pixel
-    #[arg(value_name = "PERSON/DEVICE")]
+    #[arg(value_name = "PERSON/DEVICE", add = completion::devices())]
     pub device: DeviceId,
     #[command(flatten)]
     pub declaration: Declaration,
@@ -535,7 +536,7 @@ pub(super) struct Form {
 #[derive(Debug, Args)]
 pub(super) struct Export {
     /// The device, such as alice/pixel, or `authority-key`
-    #[arg(value_name = "PERSON/DEVICE|authority-key")]
+    #[arg(value_name = "PERSON/DEVICE|authority-key", add = completion::exported())]
     pub what: Exported,
     #[command(flatten)]
     pub form: Form,
@@ -580,7 +581,7 @@ impl Export {
 #[derive(Debug, Args)]
 pub(super) struct Share {
     /// The device, such as alice/pixel
-    #[arg(value_name = "PERSON/DEVICE")]
+    #[arg(value_name = "PERSON/DEVICE", add = completion::devices())]
     pub device: DeviceId,
     /// The address of this machine to listen on [default: its address in the local network]
     #[arg(long, value_name = "IP")]
@@ -624,7 +625,7 @@ pub(super) struct AskedPorts {
 pub(super) struct Verify {
     /// The output directory, or a .p12 from anywhere; with `--live`, services [default: out/ beside
     /// homelab.kdl; every service]
-    #[arg(value_name = "PATH|SERVICE")]
+    #[arg(value_name = "PATH|SERVICE", add = completion::verified())]
     pub what: Vec<OsString>,
     /// Connect to the declared hosts without a certificate, with a stranger's and with each device's,
     /// and compare the answers with homelab.kdl
@@ -644,7 +645,7 @@ pub(super) struct Verify {
     pub ports: AskedPorts,
     /// A service that answers with the headers it got, as traefik/whoami does: check what it is told
     /// about visitors [default path: /]
-    #[arg(long, value_name = "SERVICE[=PATH]", requires = "live")]
+    #[arg(long, value_name = "SERVICE[=PATH]", requires = "live", add = completion::services())]
     pub echo: Vec<EchoAt>,
     /// A PEM file with the authorities to trust for the hosts' own certificates, instead of this
     /// machine's: with `certificates "internal"`, Caddy's root.crt
@@ -674,7 +675,7 @@ pub(super) struct Deploy {
     #[arg(long, conflicts_with = "rollback")]
     pub first: bool,
     /// Let this device, such as alice/pixel, in again with a certificate that the host has shut out; may be repeated
-    #[arg(long, value_name = "PERSON/DEVICE")]
+    #[arg(long, value_name = "PERSON/DEVICE", add = completion::devices())]
     pub accept_return_of: Vec<DeviceId>,
     /// Do not ask afterwards whether the answers are those that are declared
     #[arg(long)]
@@ -704,7 +705,7 @@ pub(super) struct Lint {
     #[arg(value_name = "CADDYFILE")]
     pub configuration: PathBuf,
     /// Do not tell of this form, such as `open-elsewhere`; may be repeated
-    #[arg(long, value_name = "FORM")]
+    #[arg(long, value_name = "FORM", add = completion::forms())]
     pub allow: Vec<&'static lint::Form>,
     /// The version of the Caddy that will run it, such as 2.8.4 [default: that of the `caddy` that
     /// reads it; with JSON, one without known holes]

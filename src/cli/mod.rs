@@ -8,6 +8,7 @@ mod arguments;
 mod build;
 mod check;
 mod clock;
+mod completion;
 mod deploy;
 mod dns;
 mod exit;
@@ -43,6 +44,9 @@ use exit::Exit;
 pub fn main() -> ExitCode {
     refuse_core_dumps();
     refuse_onlookers();
+    if completion::is_answered() {
+        return Exit::Done.into();
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         // Help and versions are "errors" to clap; a real one is a matter of usage.
