@@ -138,10 +138,8 @@ Register-ArgumentCompleter -Native -CommandName 'homelab' -ScriptBlock {
             break
         }
         'homelab;dns' {
-            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The homelab.kdl to use; homelab.lock, homelab.age and templates/ are beside it')
-            [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'The homelab.kdl to use; homelab.lock, homelab.age and templates/ are beside it')
-            [CompletionResult]::new('--root-key', '--root-key', [CompletionResultType]::ParameterName, 'Refuse a homelab.lock that is not signed with this root key; see `homelab status --json` [default: $HOMELAB_ROOT_KEY]')
-            [CompletionResult]::new('--accept-epoch', '--accept-epoch', [CompletionResultType]::ParameterName, 'Accept a homelab.lock of this epoch, although a later one was built here, or one without an authority that it trusts')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The homelab.kdl to use')
+            [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'The homelab.kdl to use')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What is to read it: lines of a zone of the public DNS (RFC 1035), a file for unbound or dnsmasq at home, or lines of /etc/hosts')
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'From where visitors come who are told: with `lan` the hosts have the addresses of `lan-address` [default: lan, where there is a `lan-address`; internet for a zone]')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')

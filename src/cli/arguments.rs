@@ -67,6 +67,14 @@ pub(super) enum Command {
     Lint(Lint),
 }
 
+/// The declaration alone, for a command that asks nothing of what was issued.
+#[derive(Debug, Args)]
+pub(super) struct DeclarationAlone {
+    /// The homelab.kdl to use
+    #[arg(short, long, value_name = "FILE", default_value = "homelab.kdl")]
+    pub file: PathBuf,
+}
+
 /// The declaration that a command is about.
 #[derive(Debug, Args)]
 pub(super) struct Declaration {
@@ -468,7 +476,7 @@ pub(super) struct Exposure {
 #[derive(Debug, Args)]
 pub(super) struct Dns {
     #[command(flatten)]
-    pub declaration: Declaration,
+    pub declaration: DeclarationAlone,
     /// What is to read it: lines of a zone of the public DNS (RFC 1035), a file for unbound or dnsmasq at home, or
     /// lines of /etc/hosts
     #[arg(long, value_name = "FORMAT", default_value = "zone", value_parser = one_of(DnsFormat::WORDS, DnsFormat::from_word))]

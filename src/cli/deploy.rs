@@ -76,6 +76,7 @@ pub(super) fn deploy(arguments: &Arguments) -> Result<(), Failure> {
         First::Tell
     };
     let allowed = subject.templates.texts_of_the_edge();
+    telling.wait("copying the release");
     let brought = Attempt {
         place,
         session: &mut session,
@@ -103,7 +104,9 @@ fn built(arguments: &Arguments) -> Result<(Subject<'_>, Release), Failure> {
 
 /// Reaches the host, and tells how it stands.
 fn look(place: &Deploy, telling: &mut Telling) -> Result<(Session, Standing), Failure> {
+    // Before that `ssh` may ask for something itself.
     let mut session = Session::open(place, || telling.waits()).map_err(Failure::environment)?;
+    telling.wait("looking at it");
     let standing = session.look().map_err(Failure::environment)?;
     telling.found(&standing);
     Ok((session, standing))

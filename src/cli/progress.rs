@@ -1,7 +1,9 @@
-//! The bar that shows long work, on a terminal alone.
+//! What shows long work, on a terminal alone: a bar, where there are pieces to count, or a line that says what is waited for.
 
 use std::io::IsTerminal;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -66,6 +68,55 @@ impl Progress for Bar {
     fn end(&self) {
         if let Some(drawn) = self.drawn().take() {
             drawn.bar.finish_and_clear();
+        }
+    }
+}
+
+/// A line on stderr that says what is waited for, while this is held; where that is a terminal, and it takes long.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    end: Option<Sender<()>>,
+    shows: Option<JoinHandle<()>>,
+}
+
+impl Waiting {
+    /// It takes long once it has taken a second since then.
+    pub(super) fn since(begun: Instant, what: String) -> Waiting {
+        if !std::io::stderr().is_terminal() {
+            return Waiting {
+                end: None,
+                shows: None,
+            };
+        }
+        let (end, ended) = channel::<()>();
+        let shows = move || {
+            if ended.recv_timeout(LONG.saturating_sub(begun.elapsed()))
+                != Err(RecvTimeoutError::Timeout)
+            {
+                return;
+            }
+            let line = ProgressBar::new_spinner().with_style(
+                ProgressStyle::with_template("{spinner} {msg}, {elapsed}")
+                    .expect("the template is a constant"),
+            );
+            let line = line.with_message(what).with_elapsed(begun.elapsed());
+            line.enable_steady_tick(LONG / 10);
+            let _ = ended.recv();
+            line.finish_and_clear();
+        };
+        Waiting {
+            end: Some(end),
+            shows: Some(thread::spawn(shows)),
+        }
+    }
+}
+
+impl Drop for Waiting {
+    /// It is gone before anything else is printed.
+    fn drop(&mut self) {
+        drop(self.end.take());
+        if let Some(shows) = self.shows.take() {
+            let _ = shows.join();
         }
     }
 }

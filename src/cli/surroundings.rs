@@ -4,11 +4,12 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::arguments::{Declaration, Make, Secret};
+use super::arguments::{Declaration, DeclarationAlone, Make, Secret};
 use super::progress::BAR;
 use super::{passphrase, report};
 use crate::diagnostic::Failure;
 use crate::keyring::{IdentityPlace, Means};
+use crate::root::RootKey;
 use crate::workspace::{Held, Inputs, Listener, Still, Surroundings, Workspace};
 
 impl Declaration {
@@ -28,18 +29,28 @@ impl Declaration {
     }
 
     fn surroundings(&self) -> Surroundings {
-        Surroundings {
-            root_key: self.root_key,
-            root_key_variable: variable("HOMELAB_ROOT_KEY"),
-            accept_epoch: self.accept_epoch,
-            state: base_directory("XDG_STATE_HOME", ".local/state")
-                .filter(|path| path.is_absolute()),
-            listener: Listener {
-                result: |line| report::result(line),
-                note: |line| report::note(line),
-                progress: &BAR,
-            },
-        }
+        surroundings(self.root_key, self.accept_epoch)
+    }
+}
+
+impl DeclarationAlone {
+    /// The files beside it as they are at the moment.
+    pub(super) fn workspace(&self) -> Workspace {
+        Workspace::of(&self.file, surroundings(None, None))
+    }
+}
+
+fn surroundings(root_key: Option<RootKey>, accept_epoch: Option<u64>) -> Surroundings {
+    Surroundings {
+        root_key,
+        root_key_variable: variable("HOMELAB_ROOT_KEY"),
+        accept_epoch,
+        state: base_directory("XDG_STATE_HOME", ".local/state").filter(|path| path.is_absolute()),
+        listener: Listener {
+            result: |line| report::result(line),
+            note: |line| report::note(line),
+            progress: &BAR,
+        },
     }
 }
 

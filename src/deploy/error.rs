@@ -186,7 +186,16 @@ pub(crate) enum DeployError {
     #[diagnostic(code("deploy::not-as-declared"), help("{after}"))]
     NotAsDeclared { after: String },
 
-    #[error("the host has no release before this one")]
+    #[error("after going back to the release {release}, {what}")]
+    #[diagnostic(
+        code("deploy::unreached-after"),
+        help(
+            "see that Caddy runs and the names lead to it; the lines above say which host cannot be reached, and why. The release stays"
+        )
+    )]
+    UnreachedAfter { release: String, what: String },
+
+    #[error("the host has kept no release before this one")]
     #[diagnostic(
         code("deploy::no-former"),
         help("bring the declaration back that is to be served, and deploy that")

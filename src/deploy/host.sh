@@ -11,7 +11,8 @@
 # and nobody has said `keep`, the other is put back: a connection that the release itself has cut must not keep it.
 #
 # Below $path lie releases/NAME, `current` (a link to the one that is served), .history (what was kept, the last at the end), .pending
-# (what is being tried, and what was served before it) and .lock.
+# (what is being tried, and what was served before it) and .lock. A rollback goes one back in .history and changes nothing in it, so
+# that the next one goes further back; what is kept after it stands there in place of what it went back from.
 set -u
 set -f
 umask 022
@@ -59,6 +60,7 @@ main() {
             settle) settle "$2" ;;
             exchange) exchange "$2" "$3" "$4" ;;
             keep) keep ;;
+            gone-back) gone_back ;;
             back) back; finish 0 ;;
             *) finish 2 ;;
         esac
@@ -340,10 +342,7 @@ keep() {
     unwatch
     adrift=no
     name=$(served)
-    {
-        [ ! -f "$path/.history" ] || grep -vxF -e "$name" "$path/.history"
-        printf '%s\n' "$name"
-    } 2>/dev/null | tail -n "$keeps" >"$path/.history.new" 2>/dev/null
+    history_with "$name" 2>/dev/null | tail -n "$keeps" >"$path/.history.new" 2>/dev/null
     # Where the disk is full there is less in it than should be, and nothing is removed by that.
     if [ "$(tail -n 1 "$path/.history.new")" != "$name" ] || ! mv "$path/.history.new" "$path/.history"; then
         rm -f "$path/.history.new"
@@ -357,6 +356,26 @@ keep() {
         [ "${release##*/}" = "$name" ] || grep -qxF -e "${release##*/}" "$path/.history" || rm -rf "$release"
     done
     set -f
+    sync
+    finish 0
+}
+
+# What was kept until what was served before, and NAME.
+history_with() { # NAME
+    if [ -f "$path/.history" ]; then
+        while IFS= read -r kept; do
+            [ "$kept" = "$1" ] || printf '%s\n' "$kept"
+            [ "$kept" != "$former" ] || break
+        done <"$path/.history"
+    fi
+    printf '%s\n' "$1"
+}
+
+# A release from .history is served, and stays.
+gone_back() {
+    unwatch
+    adrift=no
+    rm -f "$path/.pending"
     sync
     finish 0
 }

@@ -16,7 +16,7 @@ mod session;
 
 pub(crate) use error::DeployError;
 pub(crate) use judgement::{Declared, refuse_return, unkept};
-pub(crate) use orders::{Standing, Unkept};
+pub(crate) use orders::{Standing, Unkept, Way};
 pub(crate) use release::Release;
 pub(crate) use run::{Attempt, Event, Fallen, First, Serves};
 pub(crate) use session::Session;

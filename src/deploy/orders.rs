@@ -23,6 +23,16 @@ pub(crate) struct Standing {
     pub caddy: Option<CaddyVersion>,
 }
 
+impl Standing {
+    /// The release that was kept before the one that is served.
+    pub(crate) fn former(&self) -> Option<&str> {
+        let is_current = |name: &String| Some(name) == self.current.as_ref();
+        let place = self.releases.iter().position(is_current);
+        let before = &self.releases[..place.unwrap_or(self.releases.len())];
+        before.last().map(String::as_str)
+    }
+}
+
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) enum ConfigFile {
     #[default]
@@ -64,6 +74,15 @@ pub(crate) enum Unkept {
     PutBack,
     /// It stays: what was served before lets in who was shut out.
     Stays,
+}
+
+/// How a release comes to be served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// It comes after the one that was served.
+    Forward,
+    /// It was served before that one.
+    Back,
 }
 
 /// What Caddy makes of a configuration.
@@ -174,8 +193,12 @@ impl Session {
     }
 
     /// Has the release that is served stay, and whether the host could write that down.
-    pub(super) fn keep(&mut self) -> Result<Kept, DeployError> {
-        let answer = self.ask("keep", &[])?;
+    pub(super) fn keep(&mut self, way: Way) -> Result<Kept, DeployError> {
+        let order = match way {
+            Way::Forward => "keep",
+            Way::Back => "gone-back",
+        };
+        let answer = self.ask(order, &[])?;
         match (answer.status, answer.line("kept")) {
             (0, None) => Ok(Kept::WrittenDown),
             (0, Some(_)) => Ok(Kept::OnlyServed),

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::config::Config;
 use super::error::DeployError;
-use super::orders::{Checked, ConfigFile, Exchanged, Kept, Standing, Unkept};
+use super::orders::{Checked, ConfigFile, Exchanged, Kept, Standing, Unkept, Way};
 use super::release::Release;
 use super::session::Session;
 use crate::lint::{Configuration, Findings, Form, lint};
@@ -94,13 +94,14 @@ impl Attempt<'_> {
             release: name.clone(),
             files: release.count_files(),
         });
-        self.serve(name, prove)
+        self.serve(name, Way::Forward, prove)
     }
 
     /// Has the host serve a release that lies there.
     pub(crate) fn serve(
         &mut self,
         name: String,
+        way: Way,
         prove: impl FnOnce() -> Result<(), ()>,
     ) -> Result<String, Fallen> {
         let first = self.first_config(&name);
@@ -129,7 +130,7 @@ impl Attempt<'_> {
                 }),
             );
         }
-        match self.session.keep() {
+        match self.session.keep(way) {
             Ok(Kept::WrittenDown) => Ok(name),
             Ok(Kept::OnlyServed) => {
                 (self.tell)(Event::NotWrittenDown);
@@ -313,7 +314,7 @@ impl Attempt<'_> {
         runs: Runs,
         why: impl FnOnce(String) -> DeployError,
     ) -> Fallen {
-        let _ = self.session.keep();
+        let _ = self.session.keep(Way::Forward);
         let former = self.standing.current.clone();
         let after = match (&former, runs) {
             (None, Runs::New) => {

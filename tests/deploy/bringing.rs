@@ -1,6 +1,6 @@
 //! What goes well.
 
-use crate::host::{Host, gets_in, lab, short};
+use crate::host::{Host, gets_in, lab, served, short};
 use crate::support::caddy::Version;
 use crate::support::upstream::Upstream;
 
@@ -48,6 +48,9 @@ fn brought(version: Version) {
     outcome.succeeds();
     let said = short(&host, &outcome);
     assert!(said.contains("bob may no longer open wiki"), "{said}");
+    // It is asked, as after a deploy, and nothing is put back for what it answers.
+    assert!(said.contains("2 hosts, "), "{said}");
+    outcome.stderr_contains("2 answers are not as homelab.kdl has it now");
     assert_eq!(host.current(), Some(first.clone()));
     assert!(!gets_in(&host, &lab, "bob/iphone"));
     host.deploy(&lab, &[]).run().succeeds();
@@ -248,4 +251,101 @@ fn an_old_dd_will_do_on_the_host() {
     let lab = lab(&host, &host.word(), &upstream);
     host.deploy(&lab, &[]).run().succeeds();
     assert!(gets_in(&host, &lab, "alice/pixel"));
+}
+
+/// One step back each time, and never forward again by itself; what is deployed after that stands in place of what was taken back.
+#[test]
+fn a_second_rollback_goes_further_back() {
+    let (host, lab, _upstream) = served(Version::New);
+    let deployed = |allowed: &str| {
+        let text = lab.read("homelab.kdl");
+        let (before, rest) = text.split_once("allow ").expect("it has one");
+        let (_, behind) = rest.split_once(';').expect("it ends");
+        lab.write("homelab.kdl", format!("{before}allow {allowed};{behind}"));
+        host.deploy(&lab, &[]).run().succeeds();
+        host.current().expect("a release is served")
+    };
+    let first = host.current().expect("a release is served");
+    let second = deployed("\"alice\" \"bob\"");
+    let third = deployed("\"bob\"");
+    for expected in [&second, &first] {
+        host.deploy(&lab, &["--rollback"]).run().succeeds();
+        assert_eq!(host.current().as_ref(), Some(expected));
+    }
+    let none = host.deploy(&lab, &["--rollback"]).run();
+    none.fails_with(4).stderr_contains("deploy::no-former");
+    assert_eq!(host.current().as_ref(), Some(&first));
+    assert!(
+        host.releases().contains(&third),
+        "what was taken back lies there still"
+    );
+
+    // What is declared here is what the first rollback has taken back.
+    host.deploy(&lab, &[]).run().succeeds();
+    assert_eq!(host.current().as_ref(), Some(&third));
+    assert!(!host.releases().contains(&second));
+    host.deploy(&lab, &["--rollback"]).run().succeeds();
+    assert_eq!(host.current().as_ref(), Some(&first));
+}
+
+/// Other answers are to be expected after a rollback; that nobody answers is not.
+#[test]
+fn a_rollback_after_which_nobody_answers_is_told() {
+    let (host, lab, _upstream) = served(Version::New);
+    let first = host.current();
+    lab.edit("allow \"alice\"", "allow \"alice\" \"bob\"");
+    host.deploy(&lab, &[]).run().succeeds();
+    let nobody = crate::support::port::Port::reserve();
+    let (port, at) = (
+        nobody.number().to_string(),
+        format!("*:{}:127.0.0.1", nobody.number()),
+    );
+    let lost = [
+        "deploy",
+        "--rollback",
+        "--timeout",
+        "1",
+        "--port",
+        &port,
+        "--resolve",
+        &at,
+    ];
+    let lost = lab.command(lost).env("PATH", host.search_path()).run();
+    lost.fails_with(3)
+        .stdout_contains("serves ")
+        .stderr_contains("deploy::unreached-after")
+        .stderr_contains("2 hosts cannot be reached");
+    assert_eq!(host.current(), first);
+}
+
+/// What is waited for is told on a terminal, which is what `script` makes, and gone when it is over.
+#[test]
+fn a_slow_host_is_told_on_a_terminal_alone() {
+    let (host, lab, _upstream) = served(Version::New);
+    lab.edit("allow \"alice\"", "allow \"alice\" \"bob\"");
+    let caddy = host.read("bin/caddy");
+    let slow = caddy.replacen("#!/bin/sh\n", "case $1 in validate) sleep 3 ;; esac\n", 1);
+    host.script("caddy", &slow);
+    let terminal = [
+        "sh",
+        "-c",
+        r#"exec script --quiet --return --command "$*" /dev/null"#,
+        "sh",
+    ];
+    let shown = host.deploy(&lab, &["--no-verify"]).env("TERM", "xterm");
+    let shown = shown.through(terminal).run();
+    let here = format!("{}: Caddy reads it, ", host.path("etc/homelab").display());
+    shown.succeeds().stdout_contains(&here);
+    shown.stdout_lacks("Caddy loads it, ");
+    host.deploy(&lab, &["--rollback", "--no-verify"])
+        .run()
+        .succeeds();
+    let piped = host
+        .deploy(&lab, &["--no-verify"])
+        .env("TERM", "xterm")
+        .run();
+    piped
+        .succeeds()
+        .stdout_lacks("reads it")
+        .stderr_lacks("reads it");
 }

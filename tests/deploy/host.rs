@@ -270,7 +270,7 @@ impl Host {
         let resolve = format!("*:{https}:127.0.0.1");
         let mut arguments = vec!["deploy"];
         arguments.extend(more);
-        if !more.contains(&"--rollback") && !more.contains(&"--dry-run") {
+        if !more.contains(&"--dry-run") {
             arguments.extend([
                 "--port",
                 &https,

@@ -4,8 +4,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Subject;
-use crate::cli::verify::{Live, Reach};
+use crate::cli::progress::Waiting;
+use crate::cli::verify::{Live, Reach, counted};
 use crate::cli::{clock, report};
+use crate::deploy::DeployError;
 use crate::diagnostic::Failure;
 use crate::model::AfterReload;
 use crate::probe::{HostReport, LiveReport};
@@ -87,7 +89,7 @@ impl Proof {
         let all = sites(homelab, lock);
         let wanted: Vec<&Site> = all.iter().collect();
         let patience = PATIENCE * Duration::from_secs(arguments.timeout.into());
-        let deadline = Instant::now() + patience;
+        let begun = Instant::now();
         loop {
             let live = Live {
                 homelab,
@@ -107,11 +109,25 @@ impl Proof {
                 let wrong: Vec<&HostReport> = told.all().filter(|host| is_wrong(host)).collect();
                 wrong.is_empty() || !wrong.iter().all(|host| host.may_be_on_its_way())
             };
-            if is_done || Instant::now() >= deadline {
+            if is_done || begun.elapsed() >= patience {
                 return Ok(told);
             }
+            let waits_for = "waiting until each host can be reached and has a certificate";
+            let _waiting = Waiting::since(begun, String::from(waits_for));
             thread::sleep(Duration::from_secs(1));
         }
+    }
+
+    /// What is otherwise than is declared; none where nothing is, or was asked.
+    pub(super) fn difference(&self) -> Option<Difference> {
+        let told = self.told.as_ref()?;
+        let difference = Difference {
+            wrong: told.all().map(HostReport::count_wrong).sum(),
+            unreached: { told.all() }
+                .filter(|host| host.unreached.is_some())
+                .count(),
+        };
+        (difference.wrong + difference.unreached > 0).then_some(difference)
     }
 
     /// Nothing is asked.
@@ -135,6 +151,31 @@ impl Proof {
             Some(told) => report::table(&crate::cli::verify::drawn(told)),
             None => Ok(()),
         }
+    }
+}
+
+/// How what is served differs from what is declared.
+pub(super) struct Difference {
+    wrong: usize,
+    unreached: usize,
+}
+
+impl Difference {
+    /// Tells it after a rollback. Other answers are to be expected then, and a host that cannot be reached is not.
+    pub(super) fn tell_after(self, release: String) -> Result<(), Failure> {
+        if self.unreached > 0 {
+            let what = format!("{} cannot be reached", counted(self.unreached, "host"));
+            let error = DeployError::UnreachedAfter { release, what };
+            return Err(Failure::environment(error));
+        }
+        report::note(format_args!(
+            "{} not as homelab.kdl has it now: it has changed since that release, or something else is wrong.",
+            match self.wrong {
+                1 => String::from("1 answer is"),
+                wrong => format!("{wrong} answers are"),
+            }
+        ));
+        Ok(())
     }
 }
 

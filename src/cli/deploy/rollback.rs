@@ -2,30 +2,33 @@
 
 use super::proof::Proof;
 use super::told::Telling;
-use super::{Arguments, declared_place, look};
-use crate::deploy::{Attempt, DeployError, First, Unkept, refuse_return};
+use super::{Arguments, Subject, declared_place, look};
+use crate::cli::report;
+use crate::deploy::{Attempt, DeployError, First, Standing, Unkept, Way, refuse_return};
 use crate::diagnostic::{Failure, Fault};
-use crate::workspace::Inputs;
+use crate::workspace::{Inputs, Workspace};
 
-/// Has the host serve the release before the one that it serves. What is declared here is not asked: it may be what is wrong.
+/// Has the host serve the release before the one that it serves. What is declared here decides nothing: it may be what is wrong.
 pub(super) fn roll_back(arguments: &Arguments) -> Result<(), Failure> {
     let workspace = arguments.make.declaration.workspace();
     let inputs = Inputs::read(workspace, arguments.make.out.as_deref())?;
-    let place = declared_place(&inputs.homelab)?;
-    let mut telling = Telling::of(place, arguments.json);
-    let (mut session, standing) = look(place, &mut telling)?;
-    let current = standing.current.as_deref();
-    let former = { standing.releases.iter().rev() }.find(|name| Some(name.as_str()) != current);
-    let former = former.cloned();
-    let former = former.ok_or_else(|| Failure::new(Fault::Difference, DeployError::NoFormer))?;
+    let place = declared_place(&inputs.homelab)?.clone();
+    let subject = subject(arguments, inputs);
+    let mut proof = match &subject {
+        Some(subject) => Proof::prepare(subject)?,
+        None => Proof::none(),
+    };
+    let mut telling = Telling::of(&place, arguments.json);
+    let (mut session, standing) = look(&place, &mut telling)?;
+    let former = former(&standing)?;
     let remembered = session.read(&former).map_err(Failure::environment)?;
     let accepted = &arguments.accept_return_of;
     let judged = refuse_return(&former, &remembered, &standing.served, accepted);
     let (served, next) = judged.map_err(|why| Failure::new(Fault::Difference, why))?;
     telling.between(&served, &next);
-    let proof = Proof::none();
+    telling.wait("Caddy reads the release before");
     let brought = Attempt {
-        place,
+        place: &place,
         session: &mut session,
         standing: &standing,
         first: First::Tell,
@@ -33,6 +36,36 @@ pub(super) fn roll_back(arguments: &Arguments) -> Result<(), Failure> {
         allowed: Vec::new(),
         tell: &mut |event| telling.event(event),
     }
-    .serve(former, || Ok(()));
-    telling.conclude(brought, proof)
+    // Nothing is put back for what is answered: the release before is not what is declared here now.
+    .serve(former.clone(), Way::Back, || {
+        if let Some(subject) = &subject {
+            let _ = proof.ask(subject);
+        }
+        Ok(())
+    });
+    let is_served = brought.is_ok();
+    let difference = proof.difference();
+    telling.conclude(brought, proof)?;
+    if let (true, Some(difference)) = (is_served, difference) {
+        difference.tell_after(former)?;
+    }
+    Ok(())
+}
+
+/// What answers are held against; none where the lock is what is wrong.
+fn subject<'a>(arguments: &'a Arguments, inputs: Inputs<Workspace>) -> Option<Subject<'a>> {
+    match inputs.workspace.issued_lock() {
+        Ok(lock) => Some(Subject::of(arguments, inputs, lock)),
+        Err(_) => {
+            report::note(
+                "homelab.lock cannot be read, so that nothing is asked of what is served then: `homelab check` says why.",
+            );
+            None
+        }
+    }
+}
+
+fn former(standing: &Standing) -> Result<String, Failure> {
+    let former = standing.former().map(str::to_owned);
+    former.ok_or_else(|| Failure::new(Fault::Difference, DeployError::NoFormer))
 }

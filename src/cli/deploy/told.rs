@@ -1,10 +1,13 @@
 //! What is told of a deploy: lines as it goes on, or one JSON object at its end.
 
+use std::time::Instant;
+
 use serde::Serialize;
 
 use super::proof::Proof;
 use crate::build::{Consequence, between};
 use crate::cli::build::MEANS;
+use crate::cli::progress::Waiting;
 use crate::cli::report;
 use crate::deploy::{Event, Fallen, Release, Serves, Standing};
 use crate::derive::EdgeState;
@@ -35,6 +38,8 @@ struct Told {
 pub(super) struct Telling {
     told: Told,
     is_json: bool,
+    /// What goes on at the host at the moment.
+    waiting: Option<Waiting>,
 }
 
 impl Telling {
@@ -45,7 +50,17 @@ impl Telling {
                 ..Told::default()
             },
             is_json,
+            waiting: None,
         }
+    }
+
+    /// From now on something is waited for, until something else is told.
+    pub(super) fn wait(&mut self, what: &str) {
+        self.waiting = None;
+        self.waiting = Some(Waiting::since(
+            Instant::now(),
+            format!("{}: {what}", self.told.place),
+        ));
     }
 
     pub(super) fn waits(&self) {
@@ -57,6 +72,7 @@ impl Telling {
 
     /// How the host stands.
     pub(super) fn found(&mut self, standing: &Standing) {
+        self.waiting = None;
         self.told.former.clone_from(&standing.current);
         if let Some(pending) = &standing.pending {
             let release = pending.split(' ').next().unwrap_or_default();
@@ -92,13 +108,15 @@ impl Telling {
     }
 
     pub(super) fn event(&mut self, event: Event) {
+        self.waiting = None;
         let place = &self.told.place;
-        match event {
+        let next = match event {
             Event::Copied { release, files } => {
                 report::result(format_args!(
                     "copied {files} files to {place}/releases/{release}"
                 ));
                 self.told.release = Some(release);
+                Some("Caddy reads it")
             }
             Event::Checked { caddy, known } => {
                 let caddy = caddy.map_or(String::from("Caddy"), |caddy| format!("Caddy {caddy}"));
@@ -111,15 +129,27 @@ impl Telling {
                     ));
                 }
                 self.told.lint_known = known;
+                Some("Caddy loads it")
             }
-            Event::Imported => report::result("its Caddyfile imports the edge now"),
-            Event::NotWrittenDown => report::note(
-                "The host could not write down that it keeps the release: is its disk full?",
-            ),
+            Event::Imported => {
+                report::result("its Caddyfile imports the edge now");
+                Some("Caddy loads it")
+            }
+            Event::NotWrittenDown => {
+                report::note(
+                    "The host could not write down that it keeps the release: is its disk full?",
+                );
+                None
+            }
+            // Who asks whether it is right shows that.
             Event::Served { release } => {
                 report::result(format_args!("serves {release}"));
                 self.told.release = Some(release);
+                None
             }
+        };
+        if let Some(next) = next {
+            self.wait(next);
         }
     }
 
@@ -153,6 +183,7 @@ impl Telling {
         brought: Result<String, Fallen>,
         proof: Proof,
     ) -> Result<(), Failure> {
+        self.waiting = None;
         if !self.is_json {
             proof.tell()?;
         }
@@ -161,7 +192,8 @@ impl Telling {
         let failure = match brought {
             Ok(release) => {
                 self.told.serves = Some(Serves::New(release));
-                None
+                // Where nothing is put back for it.
+                proof_failure
             }
             Err(Fallen { why, serves }) => {
                 self.told.serves = Some(serves);

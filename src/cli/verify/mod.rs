@@ -113,7 +113,7 @@ fn listed(findings: &[Finding]) -> String {
 }
 
 /// `1 bundle`, `2 bundles`.
-fn counted(count: usize, one: &str) -> String {
+pub(super) fn counted(count: usize, one: &str) -> String {
     match count {
         1 => format!("1 {one}"),
         _ => format!("{count} {one}s"),
