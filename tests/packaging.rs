@@ -1,5 +1,5 @@
 //! What is installed beside the program: manual pages and completions agree with the command line, and with what the documentation says of
-//! the language.
+//! the language; what is said to Nix can be evaluated, and does what it says.
 //!
 //! They are made here and lie below packaging/, so that `packaging/run`, and whoever else packages, need nothing but the program. After a
 //! change of the command line or of docs/language.md:
@@ -14,6 +14,8 @@ mod completions;
 mod manual;
 #[path = "packaging/markdown.rs"]
 mod markdown;
+#[path = "packaging/nix.rs"]
+mod nix;
 
 use std::collections::BTreeMap;
 use std::fs;
