@@ -2,6 +2,11 @@
 
 mod support;
 
+#[path = "docs/picture.rs"]
+mod picture;
+#[path = "docs/recording.rs"]
+mod recording;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -565,6 +570,7 @@ fn documents() -> Vec<PathBuf> {
     let docs = fs::read_dir(root().join("docs")).expect("docs/ is there");
     let mut documents: Vec<PathBuf> = docs
         .map(|entry| entry.expect("it can be listed").path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "md"))
         .collect();
     documents.push(root().join("README.md"));
     documents

@@ -108,6 +108,7 @@ fn declarations() -> Vec<(String, String)> {
     ];
     let documents = fs::read_dir(root.join("docs")).expect("there are some");
     let documents = documents.map(|entry| entry.expect("it can be listed").path());
+    let documents = documents.filter(|path| path.extension().is_some_and(|ending| ending == "md"));
     for path in documents.chain([root.join("README.md")]) {
         let text = read(&path);
         let blocks = text
