@@ -59,6 +59,16 @@ pub(crate) fn end(from: Timestamp, until: Timestamp) -> Shown {
     }
 }
 
+/// Until when what has begun `from` then works, as people far from UTC may be told: the last day that is over everywhere when it
+/// ends (the last places are twelve hours behind), and for what lasts a week or less the minute.
+pub(crate) fn through(from: Timestamp, until: Timestamp) -> Shown {
+    if until.duration_since(from) <= SHORT {
+        moment(until)
+    } else {
+        day(until - SignedDuration::from_hours(36))
+    }
+}
+
 /// A moment as seen from another: `in 11 months`, `2 days ago`.
 pub(crate) fn relative(at: Timestamp, now: Timestamp) -> impl Display {
     let apart = at.duration_since(now);
@@ -105,6 +115,19 @@ mod tests {
             ("9999-12-30T22:00:00Z", "9999-12-30"),
         ] {
             assert_eq!(end(from, at(until)).to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn a_day_that_is_told_is_over_everywhere_when_it_ends() {
+        let from = at("2027-01-01T00:00:00Z");
+        for (until, shown) in [
+            ("2027-01-08T00:00:00Z", "2027-01-08 00:00 UTC"),
+            ("2027-11-25T11:59:59Z", "2027-11-23"),
+            ("2027-11-25T12:00:00Z", "2027-11-24"),
+            ("2027-11-25T23:59:59Z", "2027-11-24"),
+        ] {
+            assert_eq!(through(from, at(until)).to_string(), shown);
         }
     }
 

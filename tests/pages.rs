@@ -1,6 +1,6 @@
 //! The pages that people open, in a real browser: guides and the admin's page.
 //!
-//! `tests/tools/pages.mjs` opens each in Chromium, 390 and 1280 pixels wide, light and dark, and printed, and names whatever sticks
+//! `tests/tools/pages.mjs` opens each in Chromium, 390, 768 and 1280 pixels wide, light and dark, and printed, and names whatever sticks
 //! out, is cut off, asks a network for something, or that axe-core calls a violation. The browser's own parser also says what
 //! became of hostile names. Set `HOMELAB_SHOTS` to a directory to look at pictures and PDFs of all of it.
 
@@ -20,6 +20,7 @@ use std::env;
 use std::fs;
 use std::path::PathBuf;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 use support::lab::Lab;
 use support::outcome;
@@ -33,6 +34,20 @@ const LATER: &str = "1795478400";
 struct Judged {
     faults: Vec<String>,
     texts: BTreeMap<String, Value>,
+    /// Where each device's first path ends, by page.
+    paths: BTreeMap<String, Vec<FirstPath>>,
+}
+
+/// What a page says of one device before anything is unfolded, 390 px wide.
+#[derive(Debug, Deserialize)]
+struct FirstPath {
+    device: String,
+    /// In px from the top of the page.
+    ends: u32,
+    steps: usize,
+    drawings: usize,
+    /// How much else stands unfolded.
+    unfolded: usize,
 }
 
 /// Every page of a homelab's output.
@@ -72,6 +87,7 @@ fn judge(pages: &[PathBuf], name: &str) -> Judged {
             .map(|fault| fault.as_str().unwrap_or_default().to_owned())
             .collect(),
         texts: texts.clone().into_iter().collect(),
+        paths: serde_json::from_value(answer["paths"].clone()).expect("paths are by page"),
     }
 }
 

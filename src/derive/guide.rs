@@ -14,7 +14,6 @@ use crate::model::{
     Name, Person, Platform, Service,
 };
 use crate::once::Shared;
-use crate::pki::Validity;
 use crate::status::due_from;
 
 #[derive(Debug, Serialize)]
@@ -42,7 +41,7 @@ pub(crate) struct DevicePart {
     pub files: Arc<[DeviceFile]>,
     /// When it was issued, a day.
     pub issued: Shown,
-    /// When it ends, as [`dates::end`] says it.
+    /// Until when it works, as [`dates::through`] says it.
     pub expires: Shown,
     /// From when on it is to be renewed.
     pub renew_from: Shown,
@@ -63,9 +62,7 @@ pub(crate) struct DevicePart {
 pub(crate) struct OlderPart {
     /// When it was issued, a day.
     pub issued: Shown,
-    /// When it ends by itself.
-    pub expires: Shown,
-    /// Until when it is let in.
+    /// Until when it is let in, as [`dates::through`] says it of the time since the newer one.
     pub until: Shown,
 }
 
@@ -153,10 +150,6 @@ pub(crate) struct ServiceLink {
     pub notes: Vec<String>,
 }
 
-fn end(validity: &Validity) -> Shown {
-    dates::end(validity.not_before(), validity.not_after())
-}
-
 impl DevicePart {
     /// The part about a device with this certificate in this file, beside these older ones that are
     /// let in still.
@@ -167,11 +160,11 @@ impl DevicePart {
         files: Arc<[DeviceFile]>,
         renew: &Lifetime,
     ) -> DevicePart {
+        let begins = issued.validity.not_before();
         let older = older.iter().filter_map(|older| match older.state {
             State::Superseded { until } => Some(OlderPart {
                 issued: dates::day(older.validity.not_before()),
-                expires: end(&older.validity),
-                until: dates::moment(until),
+                until: dates::through(begins, until.min(older.validity.not_after())),
             }),
             State::Active | State::Revoked { .. } | State::Blocked { .. } => None,
         });
@@ -181,8 +174,8 @@ impl DevicePart {
             platform: device.platform,
             platform_title: device.platform.title(),
             files,
-            issued: dates::day(issued.validity.not_before()),
-            expires: end(&issued.validity),
+            issued: dates::day(begins),
+            expires: dates::through(begins, issued.validity.not_after()),
             renew_from: dates::day(due_from(&issued.validity, renew)),
             last_day: device.last_day_of(issued.validity.not_after()),
             older: older.collect(),

@@ -49,7 +49,6 @@ fn the_pictures_in_the_readme_are_of_this_guide() {
             .arg(tools::tool("chromium"))
             .arg(lab.path().join("out/people/alice/guide.html"))
             .arg(&beginning)
-            .arg("Install it")
             .arg(&steps)
             .env("HOME", lab.home());
         outcome::run(&mut node, b"").succeeds();

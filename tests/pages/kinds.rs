@@ -78,6 +78,20 @@ fn guide() -> Value {
     })
 }
 
+/// What the page of `homelab share` is given for one of these devices.
+fn shared(at: usize) -> Value {
+    let mut page = guide();
+    let device = page["devices"][at].clone();
+    let files = device["files"].as_array().expect("files are a list");
+    let downloads = files.iter().map(|file| {
+        let name = file["name"].as_str().expect("a file has a name");
+        json!({ "name": name, "href": format!("/secret/{name}") })
+    });
+    page["downloads"] = downloads.collect();
+    page["device"] = device;
+    page
+}
+
 #[test]
 fn each_kind_of_file_has_its_words() {
     let templates = Templates::new(BTreeMap::new()).expect("the built-in templates can be read");
@@ -88,7 +102,9 @@ fn each_kind_of_file_has_its_words() {
         for (name, _, kinds) in DEVICES {
             for kind in kinds {
                 assert!(
-                    text.contains(&format!("<dt><code>alice-{name}.{kind}</code></dt>")),
+                    text.contains(&format!(
+                        "<dt><a href=\"{name}/alice-{name}.{kind}\"><code>alice-{name}.{kind}</code></a></dt>"
+                    )),
                     "{name} {kind}"
                 );
             }
@@ -107,9 +123,30 @@ fn each_kind_of_file_has_its_words() {
         assert_eq!(names, ["own-key"]);
         assert!(part("mac-by-profile").contains("alice-mac-by-profile.apple-profile"));
         assert!(!part("mac-by-profile").contains("security import"));
+        // One file stands before all else, and leads to the file that lies beside the page.
+        for (name, _, kinds) in DEVICES {
+            let first = format!("href=\"{name}/alice-{name}.{}\">", kinds[0]);
+            assert_eq!(part(name).matches("class=\"get\"").count(), 1);
+            assert!(
+                part(name).contains(&format!("class=\"get\" {first}")),
+                "{name}"
+            );
+        }
         assert!(part("tower").contains("sh alice-tower.linux-installer"));
         assert!(part("pc").contains("-File alice-pc.windows-installer"));
         lab.write(&format!("out/{language}/kinds.html"), text);
+        for (at, (name, _, kinds)) in DEVICES.iter().enumerate() {
+            let shared = templates.render_in(language.as_str(), "share.html.j2", &shared(at));
+            let text = shared.expect("it can be rendered").text;
+            let button = format!(
+                "class=\"get\" href=\"&#x2f;secret&#x2f;alice-{name}.{}\">",
+                kinds[0]
+            );
+            assert!(text.contains(&button), "{name}");
+            if at % 3 == 0 {
+                lab.write(&format!("out/{language}/share-{name}.html"), text);
+            }
+        }
     }
     let judged = judge(&pages(&lab), "kinds");
     assert_eq!(judged.faults, [""; 0]);

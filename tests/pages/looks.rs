@@ -1,6 +1,6 @@
 //! How pages look, read and print.
 
-use super::{FIRST, LATER, judge, pages};
+use super::{FIRST, FirstPath, Judged, LATER, judge, pages};
 use crate::support::lab::Lab;
 
 /// A person with each platform, in each language, with renewed certificates, and every way to reach a service.
@@ -53,8 +53,8 @@ fn pages_fit_read_and_print_and_ask_nothing_of_a_network() {
     let text = german["text"].as_str().expect("it has a text");
     for said in [
         "Hallo Anna Übermut",
-        "Das ist ein neues Zertifikat",
-        "24. November 2027",
+        "Ein neues Zertifikat",
+        "bis zum Ende des 22. November 2027",
         "VPN- & App-Nutzerzertifikat",
         "Nimm Safari",
     ] {
@@ -65,8 +65,8 @@ fn pages_fit_read_and_print_and_ask_nothing_of_a_network() {
         .expect("it has a text");
     for said in [
         "Hello Alice Liddell",
-        "This is a new certificate",
-        "24 November 2027",
+        "A new certificate",
+        "until the end of 22 November 2027",
         "VPN & app user certificate",
         "Bitwarden",
     ] {
@@ -74,6 +74,48 @@ fn pages_fit_read_and_print_and_ask_nothing_of_a_network() {
     }
     // Only who may use it is told of it.
     assert!(!text.contains("Bitwarden"), "{text}");
+    // A first install is no renewal, and no minute of UTC is told but of what ends within days.
+    let part = |text: &str, from: &str, to: &str| {
+        let (_, rest) = text.split_once(from).expect("the device has a part");
+        rest.split(to).next().unwrap_or(rest).to_owned()
+    };
+    let renewed = part(english, "\nios iPhone", "\nipados iPad");
+    let first = part(english, "\nipados iPad", "\nlinux Linux");
+    assert!(renewed.contains("A new certificate") && renewed.contains("Remove the old"));
+    assert!(
+        !first.contains("new certificate") && !first.contains("the old"),
+        "{first}"
+    );
+    assert!(!first.contains("Mac") && !first.contains("UTC"), "{first}");
+    short(&judged);
+}
+
+/// Each device has one path, short and drawn, and a page that is quick to get.
+fn short(judged: &Judged) {
+    let guides: Vec<_> = { judged.paths.iter() }
+        .filter(|(_, paths)| !paths.is_empty())
+        .collect();
+    assert_eq!(guides.len(), 3);
+    for (page, paths) in guides {
+        for path in paths {
+            println!("{page}: {path:?}");
+            let FirstPath {
+                ends,
+                steps,
+                drawings,
+                unfolded,
+                device,
+            } = path;
+            assert!(*ends < 2_000 && *steps <= 6, "{page}: {path:?}");
+            assert!(
+                drawings == steps && *unfolded == 0,
+                "{page}: {device}: {path:?}"
+            );
+        }
+        let weight = std::fs::metadata(page).expect("it is there").len() as usize;
+        println!("{page}: {} bytes a device", weight / paths.len());
+        assert!(weight <= 60_000 * paths.len(), "{page}: {weight} bytes");
+    }
 }
 
 /// Without a browser that a fault shows in, nothing above would mean anything.

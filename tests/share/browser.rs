@@ -61,7 +61,7 @@ fn chromium_shows_the_page_and_asks_for_nothing_else() {
     shown
         .succeeds()
         .stdout_contains(&format!("href=\"{}\"", sharing.bundle()))
-        .stdout_contains("Install it")
+        .stdout_contains("Get the file")
         // What the policy forbids is told on the console.
         .stderr_lacks("Content Security Policy");
     for (name, dark) in [("light", false), ("dark", true)] {

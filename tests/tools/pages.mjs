@@ -4,7 +4,8 @@
 //
 // TOOLS is where npm has installed playwright-core and axe-core. JOB is JSON: `pages`, absolute paths; `shots`, a directory
 // for pictures and PDFs, or null; `text`, whether to hand back what stands in each page. The answer, on stdout, is JSON:
-// `faults`, one text for each, and `texts` by page. Nothing is asked of any network: where a page tries, that is a fault.
+// `faults`, one text for each, `texts` by page, and `paths` by page: where each device's first path ends, 390 px wide, in px from the
+// page's top, with that device unfolded and nothing else. Nothing is asked of any network: where a page tries, that is a fault.
 
 import { createRequire } from 'node:module';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -18,13 +19,14 @@ const { chromium } = require('playwright-core');
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 const job = JSON.parse(readFileSync(0, 'utf8'));
 
-const WIDTHS = [390, 1280];
+const WIDTHS = [390, 768, 1280];
 const SCHEMES = ['light', 'dark'];
 
 const place = mkdtempSync(join(tmpdir(), 'pages-'));
 const netLog = join(place, 'net.json');
 const faults = [];
 const texts = {};
+const paths = {};
 
 const browser = await chromium.launchPersistentContext(join(place, 'profile'), {
     executablePath,
@@ -45,7 +47,7 @@ for (const url of asked()) {
     faults.push(`Chromium's network log has ${url}`);
 }
 rmSync(place, { recursive: true });
-process.stdout.write(JSON.stringify({ faults, texts }));
+process.stdout.write(JSON.stringify({ faults, texts, paths }));
 
 async function look(path) {
     const url = pathToFileURL(path).href;
@@ -68,6 +70,11 @@ async function look(path) {
             if (job.shots) {
                 await page.screenshot({ path: join(job.shots, `${name}-${width}-${colorScheme}.png`), fullPage: true });
             }
+            // What is folded is looked at unfolded, too.
+            await page.evaluate(unfold);
+            for (const found of await page.evaluate(measured)) {
+                fault(`${where}, unfolded: ${found}`);
+            }
             await page.evaluate(axe);
             const result = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
             for (const { id, help, nodes } of result.violations) {
@@ -75,6 +82,9 @@ async function look(path) {
             }
         }
     }
+    await page.setViewportSize({ width: 390, height: 800 });
+    await page.goto(url);
+    paths[path] = await page.evaluate(ends);
     await page.goto(url);
     await keyboard(page, fault);
     await page.emulateMedia({ colorScheme: 'dark', media: 'print' });
@@ -90,6 +100,7 @@ async function look(path) {
     if (job.text) {
         await page.emulateMedia({ media: 'screen' });
         await page.setViewportSize({ width: 1280, height: 800 });
+        await page.evaluate(unfold);
         texts[path] = await page.evaluate(content);
     }
     await page.close();
@@ -112,6 +123,27 @@ async function keyboard(page, fault) {
     }
 }
 
+// Runs in the page: unfolds all of it.
+function unfold() {
+    for (const details of document.querySelectorAll('details')) {
+        details.removeAttribute('name');
+        details.open = true;
+    }
+}
+
+// Runs in the page: where the first path of each device ends.
+function ends() {
+    return [...document.querySelectorAll('.device')].map((device) => {
+        const tab = device.closest('details');
+        if (tab) {
+            tab.open = true;
+        }
+        const others = [...document.querySelectorAll('details[open]')].filter((details) => details !== tab);
+        return { device: device.id, ends: Math.round(device.querySelector('.path').getBoundingClientRect().bottom + scrollY),
+            steps: device.querySelectorAll('.steps > li').length, drawings: device.querySelectorAll('.steps > li > svg').length, unfolded: others.length };
+    });
+}
+
 // Runs in the page: what sticks out, what is cut off, and what should not be there.
 function measured() {
     const found = [];
@@ -119,7 +151,7 @@ function measured() {
     if (document.scripts.length > 0) {
         found.push('has a script');
     }
-    if (document.querySelector('[src], link, iframe, object, embed, form, [onload], [onerror], [onclick], [srcset]')) {
+    if (document.querySelector('[src], link:not([href^="data:"]), iframe, object, embed, form, [onload], [onerror], [onclick], [srcset]')) {
         found.push('has something that could load or run');
     }
     if (root.scrollWidth > root.clientWidth) {

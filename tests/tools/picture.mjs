@@ -1,6 +1,6 @@
-// Takes two pictures of a page as a phone shows it: of its beginning, and from a heading on.
+// Takes two pictures of a page as a phone shows it: of its beginning, and of what comes behind that.
 //
-//   node picture.mjs TOOLS CHROMIUM PAGE PICTURE HEADING PICTURE
+//   node picture.mjs TOOLS CHROMIUM PAGE PICTURE PICTURE
 //
 // TOOLS is where npm has installed playwright-core.
 
@@ -8,7 +8,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-const [tools, executablePath, path, beginning, heading, further] = process.argv.slice(2);
+const [tools, executablePath, path, beginning, further] = process.argv.slice(2);
 const require = createRequire(join(tools, 'node_modules', 'x.js'));
 const { chromium } = require('playwright-core');
 
@@ -17,8 +17,7 @@ try {
     const page = await browser.newPage({ viewport: { width: 420, height: 840 }, deviceScaleFactor: 1.5, colorScheme: 'light' });
     await page.goto(pathToFileURL(path).href);
     await page.screenshot({ path: beginning });
-    const place = await page.getByRole('heading', { name: heading, exact: true }).first().boundingBox();
-    await page.evaluate((y) => window.scrollTo(0, y - 16), place.y);
+    await page.evaluate(() => window.scrollTo(0, window.innerHeight - 75));
     await page.screenshot({ path: further });
 } finally {
     await browser.close();

@@ -54,30 +54,30 @@ impl DeviceFiles<'_> {
 
     fn kinds(&self) -> Vec<FileKind> {
         use FileKind::*;
-        let first = match self.issued.own_key {
-            Some(_) => Certificate,
-            None => Bundle,
-        };
-        let mut kinds = vec![first];
-        kinds.extend(match self.device.platform {
-            Platform::Ios | Platform::Ipados => &[AppleProfile][..],
-            Platform::Macos => &[
+        let mut kinds = match self.device.platform {
+            // The form that the settings of Apple's devices take.
+            Platform::Ios | Platform::Ipados => vec![AppleProfile, Bundle],
+            Platform::Macos => vec![
                 AppleProfile,
+                Bundle,
                 MacosInstaller,
                 AppleBrowserPolicy,
                 FirefoxPreference,
             ],
-            Platform::Windows => &[WindowsInstaller, WindowsPolicy, FirefoxPreference],
-            Platform::Linux => &[LinuxInstaller, ChromiumPolicy, FirefoxPreference],
-            Platform::Firefox => &[FirefoxPreference],
-            Platform::Android | Platform::Chromeos | Platform::Wearos | Platform::Other => &[],
-        });
+            Platform::Windows => vec![Bundle, WindowsInstaller, WindowsPolicy, FirefoxPreference],
+            Platform::Linux => vec![Bundle, LinuxInstaller, ChromiumPolicy, FirefoxPreference],
+            Platform::Firefox => vec![Bundle, FirefoxPreference],
+            Platform::Android | Platform::Chromeos | Platform::Wearos | Platform::Other => {
+                vec![Bundle]
+            }
+        };
         if self.hosts.is_empty() {
             kinds.retain(|kind| !kind.saves_choosing());
         }
         // There is no key here to install.
         if self.issued.own_key.is_some() {
-            kinds.retain(|kind| *kind == Certificate || kind.saves_choosing());
+            kinds.retain(|kind| kind.saves_choosing());
+            kinds.insert(0, Certificate);
         }
         kinds
     }
