@@ -10,6 +10,7 @@
 //! | `container` | a Caddy that sees its files under another path |
 //! | `faults` | what goes wrong on the way: each step, connections that are cut, full disks |
 //! | `returns` | who is shut out stays out |
+//! | `pick_up` | what waits to be fetched: its modes, and that nothing of it stays |
 //! | `ssh` | all of it through sshd, as a user of few rights and with sudo |
 //! | `timers` | what the units below packaging/systemd/ run, as it stands there |
 //! | `ci` | what the workflows below packaging/ci/ run, as it stands there |
@@ -28,6 +29,8 @@ mod faults;
 mod first_day;
 #[path = "deploy/host.rs"]
 mod host;
+#[path = "deploy/pick_up.rs"]
+mod pick_up;
 #[path = "deploy/refusals.rs"]
 mod refusals;
 #[path = "deploy/returns.rs"]

@@ -80,6 +80,8 @@ mod older;
 mod own;
 #[path = "edge/pages.rs"]
 mod pages;
+#[path = "edge/pick_up.rs"]
+mod pick_up;
 #[path = "edge/policy.rs"]
 mod policy;
 #[path = "edge/public.rs"]

@@ -57,7 +57,7 @@ pub(crate) struct Rendering<'a> {
 /// Renders what is stale, and commits the whole. `tell` is given the hashes of manifests before they are written.
 pub(crate) fn execute(
     tree: Tree,
-    derivations: &[Derivation],
+    derivations: &[&Derivation],
     stale: &[Stale<'_>],
     scope: &Scope,
     rendering: Rendering<'_>,
@@ -70,7 +70,7 @@ pub(crate) fn execute(
         Work::Making,
         &to_make,
         |derivation, bundles| match &resumption {
-            Some(resumption) if derivation.recipe.needs_secrets() => {
+            Some(resumption) if derivation.recipe.holds_bundle() => {
                 rendering.stage_secret(derivation, bundles, resumption)
             }
             _ => rendering.stage(derivation, bundles, &tree),

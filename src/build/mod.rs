@@ -32,6 +32,7 @@ mod situation;
 mod staleness;
 mod step;
 mod stop;
+mod unmade;
 mod update;
 
 pub use adoption::AuthorityRefusal;
@@ -62,4 +63,5 @@ pub(crate) use situation::{Consent, Mode, Situation};
 pub(crate) use staleness::{Stale, Staleness, stale};
 pub(crate) use step::{Step, Verb};
 pub(crate) use stop::{Stop, nothing_issued};
+pub(crate) use unmade::{note_of_missing, set_aside};
 pub(crate) use update::{Keys, LockChanges, Update, Updated};

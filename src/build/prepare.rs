@@ -322,7 +322,7 @@ impl<'a> Prepared<'a> {
         } = self.situation;
         let templates = templates.of_the_edge();
         match self.mode {
-            Mode::Edge => derive::edge(homelab, lock, &templates).derivations,
+            Mode::Edge => derive::edge(homelab, lock, &templates, sealed).derivations,
             Mode::Update | Mode::Locked => derive::derive(homelab, lock, &templates, sealed),
         }
     }

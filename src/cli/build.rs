@@ -337,7 +337,7 @@ fn build_edge(inputs: &Inputs<Held>, options: &Options<'_>, kept: Kept) -> Resul
         lock,
         derivations: &derivations,
     };
-    making.make(|| unreachable!("nothing below edge/ needs a secret"))?;
+    making.make(|| unreachable!("what needs a secret is set aside"))?;
     if lock.has_stale_crl() {
         let why = if was_stale {
             "homelab.lock has no signature of what it should list"

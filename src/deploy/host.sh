@@ -177,11 +177,13 @@ place() { # NAME OCTETS
     { mkdir "$path/.incoming" \
         && tar -xof "$path/.incoming.tar" -C "$path/.incoming"; } 2>"$work/said" || { fail_placing; return; }
     rm -f "$path/.incoming.tar"
+    carry_on
     name=$1
     tries=1
     while [ -e "$path/releases/$name" ]; do
         if diff -r "$path/.incoming" "$path/releases/$name" >/dev/null 2>&1; then
             rm -rf "$path/.incoming"
+            for_caddy "$path/releases/$name"
             line placed "$name"
             finish 0
             return
@@ -189,6 +191,7 @@ place() { # NAME OCTETS
         tries=$((tries + 1))
         name=$1-$tries
     done
+    for_caddy "$path/.incoming"
     sync
     if mv -T "$path/.incoming" "$path/releases/$name" 2>"$work/said"; then
         sync
@@ -197,6 +200,26 @@ place() { # NAME OCTETS
     else
         fail_placing
     fi
+}
+
+# Who deploys without the secret may not have what waits to be fetched. It stays as long as the release hands it out: each certificate's
+# directory has a name of its own.
+carry_on() {
+    [ -d "$path/current/pick-up" ] || return 0
+    set +f
+    for kept in "$path"/current/pick-up/*; do
+        folder=${kept##*/}
+        if [ ! -e "$path/.incoming/pick-up/$folder" ] && grep -qF "/pick-up/$folder" "$path/.incoming/sites.caddyfile" 2>/dev/null; then
+            mkdir -p "$path/.incoming/pick-up" && cp -rp "$kept" "$path/.incoming/pick-up/"
+        fi
+    done
+    set -f
+}
+
+# Certificates that wait to be fetched lie there with their keys and passwords: for their owner and for Caddy.
+for_caddy() { # RELEASE
+    [ -d "$1/pick-up" ] && [ -z "$engine" ] && id caddy >/dev/null 2>&1 || return 0
+    [ "$(id -un)" = caddy ] || chgrp -R "$(id -gn caddy)" "$1/pick-up" 2>/dev/null || line unread pick-up
 }
 
 fail_placing() {
@@ -342,6 +365,7 @@ keep() {
     unwatch
     adrift=no
     name=$(served)
+    shed_keys
     history_with "$name" 2>/dev/null | tail -n "$keeps" >"$path/.history.new" 2>/dev/null
     # Where the disk is full there is less in it than should be, and nothing is removed by that.
     if [ "$(tail -n 1 "$path/.history.new")" != "$name" ] || ! mv "$path/.history.new" "$path/.history"; then
@@ -360,6 +384,15 @@ keep() {
     finish 0
 }
 
+# Keys and passwords stay in the release that is served alone. It takes no space, should the disk be full.
+shed_keys() {
+    set +f
+    for release in "$path"/releases/*; do
+        [ "${release##*/}" = "$(served)" ] || rm -rf "$release/pick-up"
+    done
+    set -f
+}
+
 # What was kept until what was served before, and NAME.
 history_with() { # NAME
     if [ -f "$path/.history" ]; then
@@ -375,6 +408,7 @@ history_with() { # NAME
 gone_back() {
     unwatch
     adrift=no
+    shed_keys
     rm -f "$path/.pending"
     sync
     finish 0

@@ -67,6 +67,14 @@ impl Remembered {
     }
 }
 
+/// A release that lies on the host.
+pub(super) struct Placed {
+    /// The name that it has there.
+    pub name: String,
+    /// Whether Caddy can read what is not for everybody, as far as that is known.
+    pub is_for_caddy: bool,
+}
+
 /// What the host does with a release if nobody says that it is to be kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unkept {
@@ -126,12 +134,15 @@ impl Session {
         Ok(Remembered::of(&mut answer))
     }
 
-    /// Puts a release beside those that are there; the name that it has there.
-    pub(super) fn place(&mut self, release: &Release) -> Result<String, DeployError> {
+    /// Puts a release beside those that are there.
+    pub(super) fn place(&mut self, release: &Release) -> Result<Placed, DeployError> {
         let tar = release.tar();
         let answer = self.ask(&format!("place {} {}", release.name, tar.len()), &tar)?;
         match answer.line("placed") {
-            Some(name) if answer.status == 0 && is_name(name) => Ok(name.to_owned()),
+            Some(name) if answer.status == 0 && is_name(name) => Ok(Placed {
+                name: name.to_owned(),
+                is_for_caddy: answer.line("unread").is_none(),
+            }),
             _ => Err(DeployError::CannotCopy {
                 said: answer.said(),
             }),

@@ -1,10 +1,12 @@
 //! What is brought to the host: the files of the edge, under a name that they have by their content.
 
 use super::error::DeployError;
+use crate::build::{self, Stop};
 use crate::derive::{Derivation, EdgeState};
-use crate::render::{Bundles, RenderError, render};
+use crate::diagnostic::Failure;
+use crate::render::{Bundles, render};
 use crate::template::Templates;
-use crate::tree::View;
+use crate::tree::{ManifestEntry, Mode, View};
 
 /// Octets of the hash that names a release: two that differ have the same one as good as never, and a host keeps five.
 const NAME_LENGTH: usize = 16;
@@ -12,8 +14,34 @@ const NAME_LENGTH: usize = 16;
 /// The files of an edge.
 pub(crate) struct Release {
     pub name: String,
-    /// By their paths in the release, sorted.
-    files: Vec<(String, Vec<u8>)>,
+    /// Sorted by path.
+    files: Vec<File>,
+}
+
+struct File {
+    /// In the release.
+    path: String,
+    mode: Mode,
+    bytes: Vec<u8>,
+}
+
+impl File {
+    /// One of the edge, as it stands in the tree; none where it is not of the edge.
+    fn read(view: &View, entry: &ManifestEntry) -> Result<Option<File>, DeployError> {
+        let Some(path) = entry.path.as_str().strip_prefix("edge/") else {
+            return Ok(None);
+        };
+        let contents = view.read(&entry.path)?;
+        let contents = contents.filter(|found| blake3::hash(&found.bytes) == entry.content);
+        let contents = contents.ok_or_else(|| DeployError::Altered {
+            path: view.directory().join(entry.path.as_str()),
+        })?;
+        Ok(Some(File {
+            path: path.to_owned(),
+            mode: entry.mode,
+            bytes: contents.bytes,
+        }))
+    }
 }
 
 impl Release {
@@ -21,15 +49,7 @@ impl Release {
     pub(crate) fn read(view: &View) -> Result<Release, DeployError> {
         let mut files = Vec::new();
         for entry in view.entries() {
-            let Some(path) = entry.path.as_str().strip_prefix("edge/") else {
-                continue;
-            };
-            let contents = view.read(&entry.path)?;
-            let contents = contents.filter(|found| blake3::hash(&found.bytes) == entry.content);
-            let contents = contents.ok_or_else(|| DeployError::Altered {
-                path: view.directory().join(entry.path.as_str()),
-            })?;
-            files.push((path.to_owned(), contents.bytes));
+            files.extend(File::read(view, entry)?);
         }
         if files.is_empty() {
             return Err(DeployError::NoEdge {
@@ -42,17 +62,34 @@ impl Release {
         })
     }
 
-    /// What a build would make of the edge, in memory; it takes no secret.
+    /// What a build would make of the edge, in memory; it takes no secret, and what does is what the tree has of it.
     pub(crate) fn rendered(
         derivations: &[Derivation],
         templates: &Templates,
-    ) -> Result<Release, RenderError> {
+        view: &View,
+    ) -> Result<Release, Failure> {
+        let stale = build::stale(derivations, view, templates);
+        let mut stale = stale.map_err(Failure::environment)?;
+        let missing = build::set_aside(&mut stale, view).map_err(Failure::environment)?;
         let mut files = Vec::new();
         for derivation in derivations {
-            if let Some(path) = derivation.path.as_str().strip_prefix("edge/") {
-                let artifact = render(&derivation.recipe, templates, &mut Bundles::new(None))?;
-                files.push((path.to_owned(), artifact.bytes));
+            let Some(path) = derivation.path.as_str().strip_prefix("edge/") else {
+                continue;
+            };
+            if derivation.recipe.needs_secrets() {
+                let entry = view.entry(&derivation.path);
+                let entry = entry.filter(|entry| !missing.contains(&entry.path));
+                if let Some(entry) = entry {
+                    files.extend(File::read(view, entry).map_err(Failure::environment)?);
+                }
+                continue;
             }
+            let artifact = render(&derivation.recipe, templates, &mut Bundles::new(None));
+            files.push(File {
+                path: path.to_owned(),
+                mode: derivation.mode,
+                bytes: artifact.map_err(Stop::from)?.bytes,
+            });
         }
         Ok(Release {
             name: name_of(&files),
@@ -62,8 +99,8 @@ impl Release {
 
     /// What it says of itself.
     pub(crate) fn state(&self) -> Option<EdgeState> {
-        let said = { self.files.iter() }.find(|(path, _)| path == "exposure.json");
-        said.and_then(|(_, bytes)| EdgeState::from_json(bytes))
+        let said = { self.files.iter() }.find(|file| file.path == "exposure.json");
+        said.and_then(|file| EdgeState::from_json(&file.bytes))
     }
 
     pub(crate) fn count_files(&self) -> usize {
@@ -73,10 +110,10 @@ impl Release {
     /// All files as a tar file. Nobody's in particular, and of no time: what the host makes of it is its own.
     pub(super) fn tar(&self) -> Vec<u8> {
         let mut tar = tar::Builder::new(Vec::new());
-        for (path, bytes) in &self.files {
+        for File { path, mode, bytes } in &self.files {
             let mut header = tar::Header::new_ustar();
             header.set_size(bytes.len() as u64);
-            header.set_mode(0o644);
+            header.set_mode(mode.permissions());
             // It cannot fail: the paths are ours and short, and it is written to memory.
             tar.append_data(&mut header, path, bytes.as_slice())
                 .expect("the paths of an edge fit a tar file");
@@ -85,9 +122,9 @@ impl Release {
     }
 }
 
-fn name_of(files: &[(String, Vec<u8>)]) -> String {
+fn name_of(files: &[File]) -> String {
     let mut hasher = blake3::Hasher::new_derive_key("homelab release v1");
-    for (path, bytes) in files {
+    for File { path, bytes, .. } in files {
         for part in [path.as_bytes(), bytes] {
             hasher.update(&(part.len() as u64).to_be_bytes());
             hasher.update(part);

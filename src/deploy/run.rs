@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::config::Config;
 use super::error::DeployError;
-use super::orders::{Checked, ConfigFile, Exchanged, Kept, Standing, Unkept, Way};
+use super::orders::{Checked, ConfigFile, Exchanged, Kept, Placed, Standing, Unkept, Way};
 use super::release::Release;
 use super::session::Session;
 use crate::lint::{Configuration, Findings, Form, lint};
@@ -29,6 +29,8 @@ pub(crate) enum Event {
     Served {
         release: String,
     },
+    /// Caddy cannot read what waits to be fetched.
+    NotForCaddy,
     /// The host could not write down that it keeps it.
     NotWrittenDown,
 }
@@ -88,12 +90,15 @@ impl Attempt<'_> {
     ) -> Result<String, Fallen> {
         // Before anything is copied.
         self.text().map_err(|why| self.untouched(why))?;
-        let name = self.session.place(release);
-        let name = name.map_err(|why| self.untouched(why))?;
+        let placed = self.session.place(release);
+        let Placed { name, is_for_caddy } = placed.map_err(|why| self.untouched(why))?;
         (self.tell)(Event::Copied {
             release: name.clone(),
             files: release.count_files(),
         });
+        if !is_for_caddy {
+            (self.tell)(Event::NotForCaddy);
+        }
         self.serve(name, Way::Forward, prove)
     }
 

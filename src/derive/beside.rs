@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::edge::{AdminEndpoint, Edge, Extras, Site};
+use super::exposed::with_port;
 use super::exposure::{FALLBACK, LANDING};
 use crate::model::{Admin, Backend, Upstreams};
 
@@ -23,6 +25,20 @@ pub(crate) struct Beside {
     /// What upstreams are asked though nobody came, sorted by service.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asked: Vec<Asked>,
+    /// Where newer certificates are handed out, where they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pick_up: Option<HandedOut>,
+}
+
+/// Newer certificates that devices fetch, each who shows an older one of that very device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HandedOut {
+    /// Where.
+    pub at: String,
+    /// The directory on the Caddy host that holds them, keys and passwords too.
+    pub directory: String,
+    /// The devices of which one waits, and until when.
+    pub devices: BTreeMap<String, Timestamp>,
 }
 
 /// A place where requests are written down.
@@ -70,6 +86,7 @@ impl Beside {
             admin: admin(edge),
             told: sites().filter_map(told).collect(),
             asked: sites().flat_map(asked).collect(),
+            pick_up: handed_out(edge),
         }
     }
 }
@@ -99,6 +116,20 @@ fn logs(edge: &Edge) -> Vec<Log> {
         log.named |= asks && sites.named_in_logs;
     }
     logs.into_values().collect()
+}
+
+fn handed_out(edge: &Edge) -> Option<HandedOut> {
+    let landing = edge.sites.landing.as_ref()?;
+    let pick_up = landing.pick_up.as_ref()?;
+    let host = with_port(&landing.host, &landing.extras);
+    let devices = pick_up.devices.iter();
+    Some(HandedOut {
+        at: format!("https://{host}{}", pick_up.at),
+        directory: pick_up.directory.clone(),
+        devices: devices
+            .map(|offer| (offer.name.to_string(), offer.until))
+            .collect(),
+    })
 }
 
 fn admin(edge: &Edge) -> Option<AdminAt> {

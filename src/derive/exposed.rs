@@ -14,7 +14,7 @@ use super::exposure::{
 };
 use crate::model::{Behind, Gateway, Origin, SignIn};
 
-fn with_port(host: impl std::fmt::Display, extras: &Extras) -> String {
+pub(super) fn with_port(host: impl std::fmt::Display, extras: &Extras) -> String {
     match extras.port {
         Some(port) => format!("{host}:{port}"),
         None => host.to_string(),

@@ -15,6 +15,7 @@ mod exposure;
 mod guide;
 mod index;
 mod lines;
+mod pick_up;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+pub(crate) use beside::HandedOut;
 pub(crate) use calendar::{Calendar, Event};
 pub(crate) use device_files::{
     AppleBrowserPolicy, AppleLabels, AppleProfile, ChromiumPolicy, CommonParts, DeviceFiles,
@@ -42,6 +44,7 @@ pub(crate) use guide::{DeviceFile, DevicePart, Guide, Guides, ServiceLink};
 pub(crate) use index::{Index, Term};
 #[cfg(test)]
 pub(crate) use index::{IndexDevice, IndexOpening, IndexPerson, IndexService};
+pub(crate) use pick_up::{PickUpPage, RENEW, Waiting};
 
 use crate::lock::{Authority, Issued, Lock, State};
 use crate::model::{DeviceId, Domain, Homelab, Service};
@@ -85,6 +88,8 @@ pub(crate) enum Recipe {
     /// The report of what can be reached.
     Exposure(Arc<Exposure>),
     Guide(Guide),
+    /// The page on which a device is handed its newer certificate.
+    PickUpPage(Box<PickUpPage>),
     /// What the next build is compared with.
     EdgeState(EdgeState),
     Index(Index),
@@ -176,7 +181,7 @@ pub(crate) fn derive(
     let EdgeArtifacts {
         mut derivations,
         exposure,
-    } = edge(homelab, lock, templates);
+    } = edge(homelab, lock, templates, sealed_root);
     let people = People::derive(homelab, lock, sealed_root);
     let index = Index::new(homelab, lock, exposure.as_deref(), &people.files);
     let ignored = Recipe::Text {
@@ -261,9 +266,14 @@ pub(crate) struct EdgeArtifacts {
     pub exposure: Option<Arc<Exposure>>,
 }
 
-/// The artifacts below `edge/`, which need no secret. Those of [`crl_paths`] are left
+/// The artifacts below `edge/`. They need no secret, but for newer certificates that wait for their devices. Those of [`crl_paths`] are left
 /// out where one of the lock's lists is stale.
-pub(crate) fn edge(homelab: &Homelab, lock: &Lock, templates: &[String]) -> EdgeArtifacts {
+pub(crate) fn edge(
+    homelab: &Homelab,
+    lock: &Lock,
+    templates: &[String],
+    sealed_root: Option<blake3::Hash>,
+) -> EdgeArtifacts {
     if lock.signing().is_none() {
         return EdgeArtifacts::default();
     }
@@ -293,6 +303,7 @@ pub(crate) fn edge(homelab: &Homelab, lock: &Lock, templates: &[String]) -> Edge
             Recipe::Sites(Box::new(edge.sites)),
         ),
     ];
+    derivations.extend(pick_up::derive(homelab, lock, sealed_root));
     let lists: Option<Vec<Crl>> = lock
         .listing()
         .map(|authority| lock.crl(authority))

@@ -29,6 +29,19 @@ pub struct Deploy {
 }
 
 impl Deploy {
+    /// The directory of the release that is served, as Caddy sees it.
+    pub fn served(&self) -> DeployPath {
+        let path = match &self.caddy {
+            CaddyAt::OnHost => self.path.to_string(),
+            CaddyAt::InContainer { config, .. } => {
+                let below = self.path.below(self.config.directory());
+                let below = below.expect("what a container sees lies beside its Caddyfile");
+                format!("{}/{below}", config.directory())
+            }
+        };
+        DeployPath(format!("{path}/current"))
+    }
+
     /// The directory of releases, as `scp` writes it.
     pub fn named(&self) -> String {
         match &self.host {

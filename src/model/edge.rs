@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::caddy::CaddyVersion;
-use super::deploy::{Deploy, EdgeAddress};
+use super::deploy::{Deploy, DeployPath, EdgeAddress};
 use super::extras::{Admin, Fallback, LogTarget, Port};
 use super::issuance::{AcmeAuthority, OldestTls, SiteCertificates};
 use super::sign_in::Gateway;
@@ -52,6 +52,8 @@ pub struct Edge {
     pub address: Option<EdgeAddress>,
     /// Where the edge is deployed to.
     pub deploy: Option<Deploy>,
+    /// Whether devices fetch their newer certificates there, and out of which files.
+    pub pick_up: Option<PickUp>,
 }
 
 impl Edge {
@@ -67,6 +69,13 @@ impl Edge {
             None => IpAddr::from([192, 168, 1, 1]),
         }
     }
+}
+
+/// Newer certificates are fetched by the devices that they are for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PickUp {
+    /// Where the files of `edge/` lie, as Caddy sees it.
+    pub root: DeployPath,
 }
 
 /// Proxies that stand before this one, and that are believed about whom they speak for.

@@ -37,7 +37,7 @@ pub(crate) use deploy::{
     AfterReload, CaddyAt, ContainerName, Deploy, DeployPath, EdgeAddress, Engine, NotAnSshHost,
     Privilege, ReloadLine, SshHost,
 };
-pub(crate) use edge::{Behind, Edge, Forwarding, IpRange};
+pub(crate) use edge::{Behind, Edge, Forwarding, IpRange, PickUp};
 pub(crate) use enrolment::{Enrolment, MadeKey, RequestPath};
 pub(crate) use extras::{
     Admin, Fallback, Health, HealthUri, LogTarget, Port, RequestHeader, Respond, ServiceLog,

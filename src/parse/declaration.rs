@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::mem;
 
-use super::deploy::{AddressLine, DeployLine};
+use super::deploy::{AddressLine, DeployLine, PickUpLine};
 use super::document::{Node, Value};
 use super::extras::FallbackLine;
 use super::fields::Fields;
@@ -86,6 +86,8 @@ pub(crate) struct EdgeBlock {
     pub address: Option<AddressLine>,
     /// Where it is deployed to.
     pub deploy: Option<DeployLine>,
+    /// Newer certificates are fetched there.
+    pub pick_up: Option<PickUpLine>,
 }
 
 /// `behind "10.0.0.2" by="proxy-protocol"`.
@@ -243,6 +245,7 @@ pub(super) const EDGE: Known = Known {
         "sign-in",
         "address",
         "deploy",
+        "pick-up",
     ],
     many: &[],
 };
@@ -405,6 +408,11 @@ impl Reader {
                     let mut fields = self.fields(child);
                     block.deploy = Some(DeployLine::read(&mut fields));
                     fields.finish("one host");
+                }
+                "pick-up" => {
+                    let mut fields = self.fields(child);
+                    block.pick_up = Some(PickUpLine::read(&mut fields));
+                    fields.finish("`root`");
                 }
                 "landing" => {
                     self.fields(child).finish("nothing");

@@ -28,6 +28,22 @@ pub(crate) struct DeployLine {
     pub container_config: Option<Text>,
 }
 
+/// `pick-up root="/etc/caddy/homelab/current"`.
+#[derive(Debug)]
+pub(crate) struct PickUpLine {
+    pub span: Span,
+    pub root: Option<Text>,
+}
+
+impl PickUpLine {
+    pub(super) fn read(fields: &mut Fields<'_, '_>) -> PickUpLine {
+        PickUpLine {
+            span: fields.span(),
+            root: fields.text_property("root"),
+        }
+    }
+}
+
 impl AddressLine {
     pub(super) fn read(fields: &mut Fields<'_, '_>) -> AddressLine {
         let lan = fields.text_property("lan-address");

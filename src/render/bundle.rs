@@ -17,6 +17,10 @@ impl<'r> Bundles<'r> {
         Bundles { secrets, last }
     }
 
+    pub(super) fn secrets(&self) -> Option<&'r Secrets> {
+        self.secrets
+    }
+
     /// The .p12 of this recipe, made once.
     pub(super) fn bundle(&mut self, recipe: &'r derive::Bundle) -> Result<Vec<u8>, RenderError> {
         if let Some((_, bytes)) = self.last.as_ref().filter(|(of, _)| *of == recipe) {

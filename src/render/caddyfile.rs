@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::Artifact;
+use crate::dates::Shown;
 use crate::derive::{Link, Pages};
 use crate::diagnostic::Mistake;
-use crate::model::{Domain, Email};
+use crate::model::{Domain, Email, Language};
 use crate::template::{Templates, one_line, tidy};
 
 /// The pages that a visitor may meet in place of a service, in every homelab.
@@ -20,6 +21,9 @@ const KINDS: [&str; 6] = [
     "forbidden",
     "down",
 ];
+
+/// What a device may meet whose newer certificate waits.
+const OFFERED: [&str; 2] = ["renewed", "renewal-missing"];
 
 /// Renders one of the files from what its template is given.
 pub(super) fn render(
@@ -56,19 +60,37 @@ struct PageContext<'p> {
     domain: &'p Domain,
     email: &'p Option<Email>,
     links: &'p [Link],
+    /// Where newer certificates are fetched, without the scheme; none where they are not.
+    renewed_at: &'p Option<String>,
+    /// Whether one waits for who sees this.
+    waiting: bool,
+    /// When it ends, where the page is about it.
+    expires: Option<Shown>,
+}
+
+impl<'p> PageContext<'p> {
+    fn of(pages: &'p Pages) -> PageContext<'p> {
+        static NOWHERE: Option<String> = None;
+        let landing = pages.landing.as_ref();
+        PageContext {
+            domain: &pages.domain,
+            email: &pages.email,
+            links: &[],
+            renewed_at: landing.map_or(&NOWHERE, |landing| &landing.renewed_at),
+            waiting: false,
+            expires: None,
+        }
+    }
 }
 
 /// Renders the file that holds the pages, each as one word: a file beside it would have to be named by a
 /// path of the Caddy host, which nobody knows here.
 pub(super) fn render_pages(pages: &Pages, templates: &Templates) -> Result<Artifact, Mistake> {
     let mut used = BTreeSet::new();
-    let mut page = |name: Cow<'static, str>, template: &str, links: &[Link]| {
-        let context = PageContext {
-            domain: &pages.domain,
-            email: &pages.email,
-            links,
-        };
-        let rendered = templates.render(&format!("pages/{template}.html.j2"), &context)?;
+    let mut page = |name: Cow<'static, str>, template: &str, language: &str, context| {
+        let template = format!("pages/{template}.html.j2");
+        let context: PageContext<'_> = context;
+        let rendered = templates.render_in(language, &template, &context)?;
         used.extend(rendered.used);
         Ok::<_, Mistake>(Page {
             name,
@@ -76,22 +98,42 @@ pub(super) fn render_pages(pages: &Pages, templates: &Templates) -> Result<Artif
         })
     };
     let mut rendered = Vec::new();
+    let english = Language::ENGLISH;
+    let plain = || PageContext::of(pages);
     for kind in KINDS {
-        rendered.push(page(Cow::Borrowed(kind), kind, &[])?);
+        rendered.push(page(Cow::Borrowed(kind), kind, english, plain())?);
     }
     if pages.elsewhere {
-        rendered.push(page(Cow::Borrowed("elsewhere"), "elsewhere", &[])?);
+        let name = "elsewhere";
+        rendered.push(page(Cow::Borrowed(name), name, english, plain())?);
     }
     if let Some(landing) = &pages.landing {
-        for (number, links) in (1..).zip(&landing.visitors) {
-            rendered.push(page(
-                Cow::Owned(format!("visitors-{number}")),
-                "landing",
-                links,
-            )?);
+        for (number, shown) in (1..).zip(&landing.visitors) {
+            let context = PageContext {
+                links: &shown.links,
+                waiting: shown.waiting.is_some(),
+                ..plain()
+            };
+            let name = Cow::Owned(format!("visitors-{number}"));
+            let language = shown.waiting.as_ref().map_or(english, Language::as_str);
+            rendered.push(page(name, "landing", language, context)?);
         }
         if !landing.home.is_empty() {
-            rendered.push(page(Cow::Borrowed("at-home"), "landing", &landing.home)?);
+            let context = PageContext {
+                links: &landing.home,
+                ..plain()
+            };
+            rendered.push(page(Cow::Borrowed("at-home"), "landing", english, context)?);
+        }
+        for (number, offer) in (1..).zip(&landing.offers) {
+            for kind in OFFERED {
+                let context = PageContext {
+                    expires: Some(offer.expires),
+                    ..plain()
+                };
+                let name = Cow::Owned(format!("{kind}-{number}"));
+                rendered.push(page(name, kind, offer.language.as_str(), context)?);
+            }
         }
     }
     let context = Context {

@@ -7,6 +7,7 @@ mod calendar;
 mod dns;
 mod index;
 mod installer;
+mod pick_up;
 mod policy;
 #[cfg(test)]
 mod tests;
@@ -82,6 +83,17 @@ impl Secrets {
         })
     }
 
+    /// The password of a device's .p12.
+    pub(crate) fn password(&self, issued: &Issued) -> Result<Password, CredentialError> {
+        let not_as_recorded = || CredentialError::NotAsRecorded {
+            name: issued.device.to_string(),
+        };
+        let signer = self.signers.get(&issued.authority);
+        let (root, _) = signer.ok_or_else(not_as_recorded)?;
+        let root = self.keyring.root(root).ok_or_else(not_as_recorded)?;
+        Ok(root.password(&issued.id, &issued.device))
+    }
+
     /// Whether no other .p12 of this kind was made: it is true once.
     fn is_first_of_its_kind(&self, profile: BundleProfile, key: MadeKey) -> bool {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
@@ -130,6 +142,14 @@ pub(crate) enum RenderError {
 impl Recipe {
     /// Whether rendering it takes the root secret.
     pub(crate) fn needs_secrets(&self) -> bool {
+        match self {
+            Recipe::PickUpPage(page) => page.has_password(),
+            other => other.holds_bundle(),
+        }
+    }
+
+    /// Whether a .p12 is in it: that takes long to make, and no template.
+    pub(crate) fn holds_bundle(&self) -> bool {
         matches!(self, Recipe::Bundle(_) | Recipe::AppleProfile(_))
     }
 }
@@ -174,6 +194,7 @@ pub(crate) fn render<'r>(
             let rendered = templates.render_in(guide.language.as_str(), "guide.html.j2", guide)?;
             Ok(rendered.into())
         }
+        Recipe::PickUpPage(page) => pick_up::render(page, templates, bundles.secrets()),
         Recipe::EdgeState(published) => Ok(Artifact {
             bytes: published.to_json().into_bytes(),
             templates: Vec::new(),

@@ -3,11 +3,11 @@
 use super::Resolver;
 use crate::diagnostic::{did_you_mean, mistake};
 use crate::model::{
-    AfterReload, CaddyAt, ContainerName, Deploy, DeployPath, Engine, NotAnSshHost, Privilege,
-    ReloadLine, SshHost,
+    AfterReload, CaddyAt, ContainerName, Deploy, DeployPath, Engine, NotAnSshHost, PickUp,
+    Privilege, ReloadLine, SshHost,
 };
-use crate::parse::declaration::Text;
-use crate::parse::deploy::DeployLine;
+use crate::parse::declaration::{EdgeBlock, Text};
+use crate::parse::deploy::{DeployLine, PickUpLine};
 use crate::source::Span;
 
 const PATH: &str = "/etc/caddy/homelab";
@@ -44,6 +44,48 @@ impl Resolver<'_> {
                 _ => AfterReload::Verify,
             },
         })
+    }
+
+    /// Reads `pick-up root="…"`; without `root`, the files lie where `deploy` puts them.
+    pub(super) fn pick_up(
+        &mut self,
+        line: &PickUpLine,
+        block: &EdgeBlock,
+        deploy: &Option<Option<Deploy>>,
+    ) -> Option<PickUp> {
+        if block.landing.is_none() {
+            self.refuse(mistake!(
+                "resolve::pick-up-no-landing",
+                "`pick-up` needs the landing page",
+                at(
+                    line.span,
+                    "certificates are fetched at the domain's own site"
+                ),
+                help("write `landing` beside it"),
+            ));
+            return None;
+        }
+        let root = match (&line.root, deploy) {
+            (Some(written), _) => self.read(written, DeployPath::new, |root, why| {
+                mistake!(
+                    "resolve::bad-pick-up-root",
+                    "`{root}` cannot be where the files of `edge/` lie",
+                    at(written.span, "{why}"),
+                    help("write an absolute path of letters, digits and `._+@-`, as Caddy sees it, such as `root=\"{PATH}/current\"`"),
+                )
+            }),
+            (None, Some(deploy)) => deploy.as_ref().map(Deploy::served),
+            (None, None) => {
+                self.refuse(mistake!(
+                    "resolve::pick-up-no-root",
+                    "where the files of `edge/` lie on the Caddy host is not said",
+                    at(line.span, "Caddy hands out files from there"),
+                    help("write `pick-up root=\"/etc/caddy/homelab\"`, the directory that `edge/` is copied to, or `deploy`, which knows"),
+                ));
+                None
+            }
+        };
+        Some(PickUp { root: root? })
     }
 
     fn ssh_host(&mut self, written: &Text) -> Option<SshHost> {

@@ -166,6 +166,7 @@ impl Resolver<'_> {
         let address = block.address.as_ref();
         let address = address.map(|line| self.edge_address(line));
         let deploy = block.deploy.as_ref().map(|line| self.deploy(line));
+        let pick_up = { block.pick_up.as_ref() }.map(|line| self.pick_up(line, block, &deploy));
         let lan = self.ranges(&block.lan);
         let caddy = match &block.caddy {
             None => Some(CaddyVersion::DEFAULT),
@@ -199,6 +200,7 @@ impl Resolver<'_> {
             gateway: said(gateway)?,
             address: said(address)?,
             deploy: said(deploy)?,
+            pick_up: said(pick_up)?,
         })
     }
 

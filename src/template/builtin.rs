@@ -21,6 +21,7 @@ pub(crate) const TEMPLATES: &[(&str, &str)] = &[
     builtin!("sites.caddyfile.j2"),
     builtin!("pages.caddyfile.j2"),
     builtin!("exposure.md.j2"),
+    builtin!("pick-up.html.j2"),
     builtin!("guide.html.j2"),
     builtin!("guide/style.html.j2"),
     builtin!("guide/art.html.j2"),
@@ -57,6 +58,9 @@ pub(crate) const TEMPLATES: &[(&str, &str)] = &[
     builtin!("pages/forbidden.html.j2"),
     builtin!("pages/down.html.j2"),
     builtin!("pages/landing.html.j2"),
+    builtin!("pages/renewal-notice.html.j2"),
+    builtin!("pages/renewed.html.j2"),
+    builtin!("pages/renewal-missing.html.j2"),
 ];
 
 /// The text of a built-in template.

@@ -56,7 +56,7 @@ pub(crate) fn write_durably(
             Ok(())
         }
         Mode::Secret => place_as(&directory, name, mode.of_file(), bytes, existing),
-        Mode::Public => {
+        Mode::Public | Mode::Group => {
             let mode = mode_of(path).unwrap_or_else(|| mode.of_file());
             place_as(&directory, name, mode, bytes, existing)
         }

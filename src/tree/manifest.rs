@@ -36,6 +36,8 @@ const COMMENT: &str = "// What homelab wrote in this directory. Not to be edited
 pub(crate) enum Mode {
     /// Everybody: 0644. A directory with nothing else below it is 0755.
     Public,
+    /// The owner, and the group that it is given to where it is copied to: 0640. Directories are as those of what is public.
+    Group,
     /// Only the owner: 0600. A directory with such a file below it is 0700.
     Secret,
 }
@@ -94,6 +96,7 @@ impl Mode {
     pub(crate) fn permissions(self) -> u32 {
         match self {
             Mode::Public => 0o644,
+            Mode::Group => 0o640,
             Mode::Secret => 0o600,
         }
     }
@@ -101,13 +104,14 @@ impl Mode {
     pub(super) fn of_file(self) -> FileMode {
         match self {
             Mode::Public => FileMode::from_raw_mode(0o644),
+            Mode::Group => FileMode::from_raw_mode(0o640),
             Mode::Secret => FileMode::from_raw_mode(0o600),
         }
     }
 
     pub(super) fn of_directory(self) -> FileMode {
         match self {
-            Mode::Public => FileMode::from_raw_mode(0o755),
+            Mode::Public | Mode::Group => FileMode::from_raw_mode(0o755),
             Mode::Secret => FileMode::from_raw_mode(0o700),
         }
     }
@@ -115,12 +119,13 @@ impl Mode {
     fn as_written(self) -> &'static str {
         match self {
             Mode::Public => "0644",
+            Mode::Group => "0640",
             Mode::Secret => "0600",
         }
     }
 
     fn from_written(text: &str) -> Option<Self> {
-        [Mode::Public, Mode::Secret]
+        [Mode::Public, Mode::Group, Mode::Secret]
             .into_iter()
             .find(|mode| mode.as_written() == text)
     }
@@ -288,7 +293,7 @@ mod tests {
         let text = rendered(&entries());
         let body = &text[..text.rfind("end ").expect("an end mark")];
         for (from, to) in [
-            ("mode=\"0600\"", "mode=\"0640\""),
+            ("mode=\"0600\"", "mode=\"0660\""),
             ("edge/Caddyfile", "edge/../x"),
             ("file \"edge", "fill \"edge"),
             ("templates=\"\"", "templates=\"\" more=\"\""),

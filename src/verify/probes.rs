@@ -3,6 +3,7 @@
 use super::policy::spelt_otherwise;
 use super::site::{Spelling, example};
 use super::{Expected, Outcome, Site, Standing};
+use crate::derive::RENEW;
 use crate::lock::Issued;
 use crate::model::{CertificateMode, PathPattern};
 
@@ -78,6 +79,9 @@ pub(crate) fn undeclared(domain: &str) -> [String; 2] {
 /// same.
 const OF_EACH_KIND: usize = 4;
 
+/// How many of the newer certificates that wait are asked for.
+const MOST_FETCHED: usize = 20;
+
 /// An origin that nobody declares (RFC 6761 §6.4).
 const OTHER_ORIGIN: &str = "https://homelab-verify.invalid";
 
@@ -104,6 +108,7 @@ pub(crate) fn probes(site: &Site, all: &[Site], domain: &str, tried: &Tried<'_>)
             }),
         );
     }
+    probes.extend(fetched(site, tried));
     probes.extend(preflights(site));
     probes.extend(behind_other_names(site, all, domain, tried));
     if site.asks() {
@@ -189,6 +194,37 @@ fn of_each_kind(site: &Site, path: &str, tried: &Tried<'_>) -> Vec<(usize, usize
         }
     }
     chosen
+}
+
+/// The newer certificates that wait, asked for as nobody, as the devices that they are for, and as some others.
+fn fetched(site: &Site, tried: &Tried<'_>) -> Vec<Probe> {
+    let mut probes = Vec::new();
+    if !site.handed_out.is_empty() {
+        let refused = site.expected(None, "GET", (RENEW, Spelling::Plain));
+        probes.push(ask(Visitor::Nobody, RENEW, refused));
+    }
+    for (path, device) in site.handed_out.iter().take(MOST_FETCHED) {
+        let refused = Expected::always(Outcome::Forbidden);
+        probes.push(ask(Visitor::Nobody, path, refused));
+        let mut others = [0; 3];
+        for (place, (issued, standing)) in tried.iter().enumerate() {
+            let is_own = issued.device == *device;
+            let count = &mut others[*standing as usize];
+            if !is_own && *count == OF_EACH_KIND {
+                continue;
+            }
+            *count += usize::from(!is_own);
+            let outcome = match standing {
+                Standing::Admitted if is_own => Outcome::Admitted,
+                Standing::Admitted => Outcome::Forbidden,
+                Standing::Unlisted => Outcome::Refused,
+                Standing::Untrusted => Outcome::HandshakeRefused,
+            };
+            let expected = Expected::always(outcome);
+            probes.push(ask(Visitor::Device(place), path, expected));
+        }
+    }
+    probes
 }
 
 /// Pages of each origin that is declared may ask, of another one not: at all else, and at each path.

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::policy::{Policy, Reach, lies_in};
 use super::{Expected, Outcome};
+use crate::derive::{RENEW, Waiting};
 use crate::lock::{Issued, Lock};
 use crate::model::{
     Backend, CertificateMode, DeviceId, Edge, Grant, Homelab, Network, Origin, PathPattern,
@@ -36,6 +37,8 @@ pub(crate) struct Site {
     pub redirect: Option<Redirect>,
     /// Whether the upstream is told who came.
     pub identity: bool,
+    /// What is handed to one device each, by its path.
+    pub handed_out: Arc<[(String, DeviceId)]>,
     /// Who vouches for the site's own certificate.
     pub vouched: Vouched,
 }
@@ -206,6 +209,7 @@ pub(crate) fn sites(homelab: &Homelab, lock: &Lock) -> Vec<Site> {
             public: None,
             redirect: None,
             identity: false,
+            handed_out: handed_out(homelab, lock),
             vouched: Vouched::of(&homelab.edge.certificates, &homelab.edge),
         });
     }
@@ -213,6 +217,16 @@ pub(crate) fn sites(homelab: &Homelab, lock: &Lock) -> Vec<Site> {
         sites.extend(sites_of(service, &homelab.edge));
     }
     sites
+}
+
+/// The newer certificates that wait, each with whose it is.
+fn handed_out(homelab: &Homelab, lock: &Lock) -> Arc<[(String, DeviceId)]> {
+    let waiting = Waiting::all(homelab, lock).into_iter();
+    let paths = waiting.map(|waiting| {
+        let path = format!("{RENEW}/{}", waiting.file().name);
+        (path, waiting.device.id.clone())
+    });
+    paths.collect()
 }
 
 /// A service's hosts.
@@ -250,6 +264,7 @@ fn sites_of(service: &Service, edge: &Edge) -> impl Iterator<Item = Site> {
             _ => None,
         },
         identity: service.identity,
+        handed_out: Arc::new([]),
         vouched: Vouched::of(certificates.unwrap_or(&edge.certificates), edge),
     };
     { service.hosts.iter() }.map(move |host| Site {

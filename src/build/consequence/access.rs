@@ -6,7 +6,7 @@ use std::fmt::{self, Formatter};
 use super::reach::{Reach, audiences, reaches, shown};
 use super::service::{appears, compare_service, disappears};
 use super::{Consequence, Kind};
-use crate::derive::{ALL, Exposure, GatewayExposure, LANDING, OpenFrom, UncheckedKind};
+use crate::derive::{ALL, Exposure, GatewayExposure, HandedOut, LANDING, OpenFrom, UncheckedKind};
 use crate::diagnostic::listed;
 
 /// Tells every difference between what two edges expose.
@@ -195,6 +195,11 @@ fn surroundings(before: &Exposure, after: &Exposure, found: &mut Vec<Consequence
         });
         found.push(Consequence::new(Kind::Opens, ALL, text));
     }
+    handed_out(
+        before.beside.pick_up.as_ref(),
+        after.beside.pick_up.as_ref(),
+        found,
+    );
     if before.behind != after.behind {
         let text = fmt::from_fn(|f| match &after.behind {
             Some(believed) => write!(
@@ -206,5 +211,50 @@ fn surroundings(before: &Exposure, after: &Exposure, found: &mut Vec<Consequence
             None => f.write_str("no proxy is believed any more about whom it speaks for"),
         });
         found.push(Consequence::new(Kind::Edge, ALL, text));
+    }
+}
+
+/// Who may fetch a newer certificate, and where keys lie for that.
+fn handed_out(before: Option<&HandedOut>, after: Option<&HandedOut>, found: &mut Vec<Consequence>) {
+    let mut tell = |text: fmt::Arguments<'_>| {
+        found.push(Consequence::new(Kind::Edge, ALL, text));
+    };
+    let Some(after) = after else {
+        if let Some(before) = before {
+            tell(format_args!(
+                "devices no longer fetch newer certificates at {}",
+                before.at
+            ));
+        }
+        return;
+    };
+    if before.is_none() {
+        tell(format_args!(
+            "from now on devices fetch newer certificates at {}: who shows an older one of a device gets that device's newer one, its key and its password",
+            after.at
+        ));
+    }
+    let known = |device: &String| before.is_some_and(|before| before.devices.contains_key(device));
+    let new: Vec<&String> = { after.devices.keys() }
+        .filter(|device| !known(device))
+        .collect();
+    if !new.is_empty() {
+        tell(format_args!(
+            "the newer certificates of {} are fetched at {}: until the older ones are shut out, their keys and passwords lie on the Caddy host, in {}",
+            listed(&new),
+            after.at,
+            after.directory
+        ));
+    }
+    let gone = before.into_iter().flat_map(|before| before.devices.keys());
+    let gone: Vec<&String> = gone
+        .filter(|device| !after.devices.contains_key(*device))
+        .collect();
+    if !gone.is_empty() {
+        tell(format_args!(
+            "nothing is kept at {} any more for {}",
+            after.at,
+            listed(&gone)
+        ));
     }
 }

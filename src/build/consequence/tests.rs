@@ -30,7 +30,7 @@ fn homelab(text: &str) -> Homelab {
 fn published(text: &str) -> EdgeState {
     let homelab = homelab(text);
     let foreseen = foreseen(&homelab, Lock::new(&RootSecret::new([0; 32])));
-    let recipes = derive::edge(&homelab, &foreseen.lock, &[])
+    let recipes = derive::edge(&homelab, &foreseen.lock, &[], None)
         .derivations
         .into_iter();
     let published = recipes.filter_map(|derivation| match derivation.recipe {

@@ -1,5 +1,6 @@
 //! Making a tree, and telling what was made.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use blake3::Hash;
@@ -9,7 +10,7 @@ use super::super::progress::BAR;
 use super::super::report;
 use super::super::settled::{Kept, Seen};
 use super::{MEANS, execute_failure, needs_secrets};
-use crate::build::{self, Accepted, Built, Prepared, Rendering, Situation, owner};
+use crate::build::{self, Accepted, Built, Mode, Prepared, Rendering, Situation, owner};
 use crate::derive::Derivation;
 use crate::diagnostic::Failure;
 use crate::lock::Lock;
@@ -65,7 +66,15 @@ impl Making<'_> {
             tree.know(self.kept.index().as_ref());
         }
         let stale = build::stale(self.derivations, &tree, templates);
-        let stale = stale.map_err(Failure::environment)?;
+        let mut stale = stale.map_err(Failure::environment)?;
+        let mut missing = BTreeSet::new();
+        if self.prepared.mode == Mode::Edge {
+            missing = build::set_aside(&mut stale, &tree).map_err(Failure::environment)?;
+            report::notes(build::note_of_missing(self.derivations, &missing));
+        }
+        let wanted = self.derivations.iter();
+        let wanted = wanted.filter(|derivation| !missing.contains(&derivation.path));
+        let wanted: Vec<&Derivation> = wanted.collect();
         if !stale.is_empty() {
             // Whoever wrote the lock may have been killed before its name was on the disk.
             sync_name(&workspace.path("homelab.lock")).map_err(Failure::environment)?;
@@ -79,7 +88,7 @@ impl Making<'_> {
         let meaning = build::consequences(&tree, &stale).map_err(Failure::environment)?;
         let built = build::execute(
             tree,
-            self.derivations,
+            &wanted,
             &stale,
             &self.prepared.scope(),
             Rendering {

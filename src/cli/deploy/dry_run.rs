@@ -2,12 +2,13 @@
 
 use super::told::Telling;
 use super::{Arguments, Subject, declared_place, look, refuse_older};
-use crate::build::{Consent, Mode, Stop};
+use crate::build::{Consent, Mode, owner};
 use crate::cli::arguments::Make;
 use crate::cli::build::{Operation, prepare};
 use crate::deploy::Release;
 use crate::diagnostic::Failure;
-use crate::workspace::Inputs;
+use crate::tree::View;
+use crate::workspace::{Inputs, PATIENCE};
 
 /// Tells what a deploy would mean, and changes nothing, here or there.
 pub(super) fn dry_run(arguments: &Arguments) -> Result<(), Failure> {
@@ -19,8 +20,10 @@ pub(super) fn dry_run(arguments: &Arguments) -> Result<(), Failure> {
     let consent = Consent::accepting(&arguments.accept_return_of);
     let (release, lock) = {
         let prepared = prepare(&inputs, lock, &Operation::Nothing, Mode::Edge, consent)?;
-        let release = Release::rendered(&prepared.derivations(), &inputs.templates);
-        (release.map_err(Stop::from)?, prepared.lock.clone())
+        let view = View::open(&inputs.out, owner(&prepared.lock), PATIENCE);
+        let view = view.map_err(Failure::environment)?;
+        let release = Release::rendered(&prepared.derivations(), &inputs.templates, &view);
+        (release?, prepared.lock.clone())
     };
     let subject = Subject::of(arguments, inputs, lock);
     let place = declared_place(&subject.homelab)?;

@@ -135,6 +135,12 @@ impl Telling {
                 report::result("its Caddyfile imports the edge now");
                 Some("Caddy loads it")
             }
+            Event::NotForCaddy => {
+                report::note(
+                    "The user `caddy` on the host cannot read `pick-up/` in the release, so nobody can fetch their new certificate: connect as `caddy`, as root or with `sudo=#true`, or as a user in its group.",
+                );
+                None
+            }
             Event::NotWrittenDown => {
                 report::note(
                     "The host could not write down that it keeps the release: is its disk full?",

@@ -46,10 +46,15 @@ impl DeviceFiles<'_> {
     /// What stands in the folder, the one to open first, each file with its derivation.
     pub(crate) fn derive(&self) -> impl Iterator<Item = (DeviceFile, Derivation)> {
         self.kinds().into_iter().map(|kind| {
-            let name = self.name(kind);
+            let name = name(self.device, kind);
             let derivation = self.derivation(kind, &name);
             (DeviceFile { name, kind }, derivation)
         })
+    }
+
+    /// What the one file is made from with which a newer certificate is installed.
+    pub(crate) fn fetched(&self, file: &DeviceFile) -> Recipe {
+        self.derivation(file.kind, &file.name).recipe
     }
 
     fn kinds(&self) -> Vec<FileKind> {
@@ -80,21 +85,6 @@ impl DeviceFiles<'_> {
             kinds.insert(0, Certificate);
         }
         kinds
-    }
-
-    fn name(&self, kind: FileKind) -> Cow<'static, str> {
-        let of_device = |end| Cow::Owned(format!("{}{end}", self.device.id.common_name()));
-        match kind {
-            FileKind::Bundle => Cow::Owned(bundle_file(&self.device.id)),
-            FileKind::Certificate => of_device(".crt"),
-            FileKind::AppleProfile => of_device(".mobileconfig"),
-            FileKind::AppleBrowserPolicy => of_device("-browsers.mobileconfig"),
-            FileKind::ChromiumPolicy => of_device("-browsers.json"),
-            FileKind::WindowsPolicy => of_device("-browsers.reg"),
-            FileKind::FirefoxPreference => Cow::Borrowed("user.js"),
-            FileKind::LinuxInstaller | FileKind::MacosInstaller => Cow::Borrowed("install.sh"),
-            FileKind::WindowsInstaller => Cow::Borrowed("install.ps1"),
-        }
     }
 
     fn derivation(&self, kind: FileKind, name: &str) -> Derivation {
@@ -179,7 +169,7 @@ impl DeviceFiles<'_> {
                 fingerprint: self.issued.fingerprint.in_pairs(":"),
                 fingerprint_hex: self.issued.fingerprint.in_pairs(""),
                 hosts: self.hosts.clone(),
-                policy: (!self.hosts.is_empty()).then(|| self.name(policy)),
+                policy: (!self.hosts.is_empty()).then(|| name(self.device, policy)),
                 values: match script {
                     Script::Windows => self.policy().values,
                     Script::Linux | Script::Macos => [].into(),
@@ -197,5 +187,31 @@ impl DeviceFiles<'_> {
         }
         let issuers = issuers.into_iter().cloned();
         self.common.policy(self.hosts, issuers.collect())
+    }
+}
+
+/// The one file with which a newer certificate is installed: what the platform's own way takes.
+pub(crate) fn fetched_file(device: &Device, issued: &Issued) -> DeviceFile {
+    let kind = match device.platform {
+        _ if issued.own_key.is_some() => FileKind::Certificate,
+        Platform::Ios | Platform::Ipados | Platform::Macos => FileKind::AppleProfile,
+        _ => FileKind::Bundle,
+    };
+    let name = name(device, kind);
+    DeviceFile { name, kind }
+}
+
+fn name(device: &Device, kind: FileKind) -> Cow<'static, str> {
+    let of_device = |end| Cow::Owned(format!("{}{end}", device.id.common_name()));
+    match kind {
+        FileKind::Bundle => Cow::Owned(bundle_file(&device.id)),
+        FileKind::Certificate => of_device(".crt"),
+        FileKind::AppleProfile => of_device(".mobileconfig"),
+        FileKind::AppleBrowserPolicy => of_device("-browsers.mobileconfig"),
+        FileKind::ChromiumPolicy => of_device("-browsers.json"),
+        FileKind::WindowsPolicy => of_device("-browsers.reg"),
+        FileKind::FirefoxPreference => Cow::Borrowed("user.js"),
+        FileKind::LinuxInstaller | FileKind::MacosInstaller => Cow::Borrowed("install.sh"),
+        FileKind::WindowsInstaller => Cow::Borrowed("install.ps1"),
     }
 }

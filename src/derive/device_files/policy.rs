@@ -69,6 +69,10 @@ impl<'p> CommonParts<'p> {
         }
     }
 
+    pub(crate) fn homelab(&self) -> &'p Homelab {
+        self.homelab
+    }
+
     /// The hosts that ask this person for a certificate, sorted: those of services behind certificates
     /// that the person may use, be it at home only, and of the landing page.
     pub(crate) fn asking(&self, person: &Person) -> Hosts {

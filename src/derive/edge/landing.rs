@@ -9,11 +9,13 @@ use super::audience::Audiences;
 use super::extras::Extras;
 use super::handler::{Answer, Condition, Handler};
 use super::people::Device;
+use super::pick_up::{Offer, PickUp};
 use super::site::{ErrorPages, PageKind};
 use super::tls::SiteTls;
 use crate::model::{
-    Access, CertificateMode, DeviceId, Domain, Edge, Homelab, Name, Service, SignIn,
+    Access, CertificateMode, DeviceId, Domain, Edge, Homelab, Language, Name, Service, SignIn,
 };
+use crate::pki::Fingerprint;
 
 /// The landing page's site: each visitor is shown another page.
 #[derive(Debug, Serialize)]
@@ -29,15 +31,29 @@ pub(crate) struct Landing {
     pub pages: PageKind,
     /// As those of a [`Site`](super::Site): who may use the same services comes together.
     pub handlers: Vec<Handler>,
+    /// What it hands to devices of which newer certificates wait.
+    pub pick_up: Option<PickUp>,
 }
 
 /// What the landing page shows each visitor.
 #[derive(Debug, Serialize)]
 pub(crate) struct LandingPages {
     /// Those who come with a certificate, in the order of [`Landing::handlers`].
-    pub visitors: Vec<Vec<Link>>,
+    pub visitors: Vec<Visit>,
     /// What is shown at home without one; nothing where nothing is open there.
     pub home: Vec<Link>,
+    /// Where newer certificates are fetched, without the scheme.
+    pub renewed_at: Option<String>,
+    /// What devices are told whose newer certificates wait, in the order of [`PickUp::devices`].
+    pub offers: Vec<Offer>,
+}
+
+/// What a visitor is shown.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(crate) struct Visit {
+    pub links: Vec<Link>,
+    /// In whose language it is told that a newer certificate waits, where one does.
+    pub waiting: Option<Language>,
 }
 
 /// A service that a visitor may use.
@@ -55,8 +71,18 @@ pub(crate) struct Link {
 
 impl Landing {
     /// The landing page of a homelab whose people have these certificates, and what it shows.
-    pub(crate) fn new(homelab: &Homelab, audiences: &Audiences<'_>) -> (Landing, LandingPages) {
-        let visitors = visitors(homelab, audiences);
+    pub(crate) fn new(
+        homelab: &Homelab,
+        audiences: &Audiences<'_>,
+        pick_up: Option<PickUp>,
+    ) -> (Landing, LandingPages) {
+        let offers = pick_up.as_ref().map(|pick_up| pick_up.devices.clone());
+        let offers = offers.unwrap_or_default();
+        let renewed_at = pick_up.as_ref().map(|pick_up| {
+            let host = homelab.edge.port.of(&homelab.domain);
+            format!("{host}{}", pick_up.at)
+        });
+        let visitors = visitors(homelab, audiences, &offers);
         let services = homelab.services.values();
         let is_shown_at_home = services.clone().any(|s| s.access.is_open_at_home());
         let (shown, visitors): (Vec<_>, Vec<_>) = visitors.into_iter().unzip();
@@ -80,6 +106,7 @@ impl Landing {
                 PageKind::Certificate
             },
             handlers: by_certificate.chain(lan).chain([rest]).collect(),
+            pick_up,
         };
         let home = if is_shown_at_home {
             links(&homelab.edge, services, |service| {
@@ -91,7 +118,13 @@ impl Landing {
             Vec::new()
         };
         let visitors = shown;
-        (landing, LandingPages { visitors, home })
+        let pages = LandingPages {
+            visitors,
+            home,
+            renewed_at,
+            offers,
+        };
+        (landing, pages)
     }
 
     pub(crate) fn error_pages(&self) -> ErrorPages {
@@ -133,31 +166,50 @@ impl Visitors {
     }
 }
 
-/// Those who may use the same services with the device that they come with, with these services.
-fn visitors(homelab: &Homelab, audiences: &Audiences<'_>) -> BTreeMap<Vec<Link>, Visitors> {
+/// Those who may use the same services with the device that they come with, with these services, and those among them whose newer
+/// certificates wait.
+fn visitors(
+    homelab: &Homelab,
+    audiences: &Audiences<'_>,
+    offers: &[Offer],
+) -> BTreeMap<Visit, Visitors> {
+    let offered = offers.iter().flat_map(|offer| {
+        let older = offer.older.iter();
+        older.map(|older| (older, &offer.language))
+    });
+    let offered: BTreeMap<&Fingerprint, &Language> = offered.collect();
     let services = homelab.services.values();
     let by_device: BTreeSet<&Name> = services.flat_map(Service::people_by_device).collect();
-    let mut visitors: BTreeMap<Vec<Link>, Visitors> = BTreeMap::new();
+    let mut visitors: BTreeMap<Visit, Visitors> = BTreeMap::new();
     for name in homelab.people.keys() {
         let Some(place) = audiences.place(name) else {
             continue;
         };
         let certificates = &audiences.person(place).devices;
-        if !by_device.contains(name) {
+        let waits = |device: &Device| offered.contains_key(&device.fingerprint);
+        if !by_device.contains(name) && !certificates.iter().any(waits) {
             // All of them are shown the same.
             let first = certificates.first().expect("who has a place has one");
-            let page = visitors.entry(links_of(homelab, &first.name)).or_default();
+            let shown = Visit {
+                links: links_of(homelab, &first.name),
+                waiting: None,
+            };
+            let page = visitors.entry(shown).or_default();
             page.people.push(place);
             continue;
         }
-        let mut pages: BTreeMap<Vec<Link>, Vec<Device>> = BTreeMap::new();
+        let mut pages: BTreeMap<Visit, Vec<Device>> = BTreeMap::new();
         for certificate in certificates {
-            let page = pages.entry(links_of(homelab, &certificate.name));
+            let language = offered.get(&certificate.fingerprint);
+            let page = pages.entry(Visit {
+                links: links_of(homelab, &certificate.name),
+                waiting: language.map(|language| (*language).clone()),
+            });
             page.or_default().push(certificate.clone());
         }
         let is_one = pages.len() == 1;
-        for (links, devices) in pages {
-            let page = visitors.entry(links).or_default();
+        for (shown, devices) in pages {
+            let page = visitors.entry(shown).or_default();
             match is_one {
                 true => page.people.push(place),
                 false => page.devices.extend(devices),

@@ -10,6 +10,7 @@ mod handler;
 mod issuer;
 mod landing;
 mod people;
+mod pick_up;
 mod policies;
 mod site;
 mod tls;
@@ -25,6 +26,7 @@ pub(super) use extras::{AdminEndpoint, Extras};
 pub(super) use handler::{Answer, Condition, Matcher, Public};
 pub(crate) use landing::{Landing, LandingPages, Link};
 pub(super) use people::{Device, Person};
+pub(crate) use pick_up::PickUp;
 pub(super) use policies::Mark;
 pub(super) use site::{Guard, PathSite, Site};
 
@@ -155,7 +157,11 @@ impl Edge {
         let (domain, email) = (&homelab.domain, &settings.email);
         let admitted = lock.map(Lock::admitted).unwrap_or_default();
         let audiences = Audiences::new(homelab, &admitted);
-        let landing = settings.landing.then(|| Landing::new(homelab, &audiences));
+        let pick_up = settings.pick_up.as_ref();
+        let pick_up = pick_up.map(|declared| PickUp::new(declared, homelab, lock));
+        let landing = settings
+            .landing
+            .then(|| Landing::new(homelab, &audiences, pick_up));
         let (landing, landing_pages) = landing.unzip();
         let (acme_dns, issuer) = issuer::of_all(homelab);
         let sites = sites(homelab, lock, landing, audiences);

@@ -67,7 +67,7 @@ pub(crate) struct TreeCheck<'a> {
     view: &'a View,
     against: Against<'a>,
     bundles: Vec<Derivation>,
-    /// What else has a key in it has a bundle in it, and is made anew with it.
+    /// What else has a key in it has a bundle in it, and is made anew with it; and pages with a password on them.
     profiles: Vec<Derivation>,
     findings: Vec<Finding>,
     /// What is told of already.
@@ -147,9 +147,9 @@ impl<'a> TreeCheck<'a> {
             // A profile that is to the byte what it should be has the bundle in it.
             Some(keyring) => {
                 self.compare_profiles(&Secrets::of(keyring, self.against.lock)?)?;
-                opened += self.profiles.len();
+                opened += self.count_profiles();
             }
-            None => not_opened += self.profiles.len(),
+            None => not_opened += self.count_profiles(),
         }
         self.findings.sort_by(|a, b| a.about.cmp(&b.about));
         Ok(TreeReport {
@@ -159,6 +159,12 @@ impl<'a> TreeCheck<'a> {
             bundles_not_opened: not_opened,
             findings: self.findings,
         })
+    }
+
+    /// Pages with passwords on them are no bundles.
+    fn count_profiles(&self) -> usize {
+        let profiles = self.profiles.iter();
+        profiles.filter(|made| made.recipe.holds_bundle()).count()
     }
 
     fn compare_public(&mut self, public: &[Derivation]) -> Result<(), TreeCheckError> {
