@@ -78,6 +78,7 @@ in
       systemd.packages = [ cfg.package ];
       systemd.user.services.homelab-renew = service;
       systemd.user.services.homelab-check = service;
+      systemd.user.services.homelab-due = service;
       systemd.user.timers.homelab-renew = timer;
       systemd.user.timers.homelab-check = timer;
     })

@@ -129,7 +129,7 @@ fn the_package_is_of_this_version_and_installs_what_there_is() {
         );
         services += usize::from(is_service);
     }
-    assert_eq!(services, 3);
+    assert_eq!(services, 4);
 }
 
 #[test]
@@ -190,6 +190,8 @@ fn the_module_starts_the_timers_of_one_user() {
     let made = nix.module("{ timers.enable = true; timers.user = \"keeper\"; }");
     assert_eq!(made["systemd"]["packages"][0], "the package");
     assert_eq!(made["users"]["users"]["keeper"]["linger"], true);
+    let due = &made["systemd"]["user"]["services"]["homelab-due"];
+    assert_eq!(due["unitConfig"]["ConditionUser"], "keeper");
     for name in ["homelab-renew", "homelab-check"] {
         for (kind, extension) in [("services", "service"), ("timers", "timer")] {
             let unit = format!("packaging/systemd/{name}.{extension}");
