@@ -4,8 +4,9 @@ use super::arguments::Renew;
 use super::build::build_after;
 use super::{clock, report};
 use crate::build::{self, LockOperation, Purpose, is_enrolled};
+use crate::derive::RENEW;
 use crate::diagnostic::Failure;
-use crate::model::DeviceId;
+use crate::model::{DeviceId, Homelab};
 
 /// Issues new certificates, or shuts out the older ones, and builds.
 pub(super) fn renew(arguments: &Renew) -> Result<(), Failure> {
@@ -56,9 +57,20 @@ pub(super) fn renew(arguments: &Renew) -> Result<(), Failure> {
     build_after(&inputs, &arguments.make, &LockOperation::Renew(devices))?;
     report::result(format_args!(
         "\n1. {}: before that, the new certificates are refused\n\
-         2. hand over the new files; `homelab status` says until when the older ones work\n\
+         2. {}; `homelab status` says until when the older ones work\n\
          3. commit homelab.lock",
-        build::how_to_deploy(homelab)
+        build::how_to_deploy(homelab),
+        how_to_hand_over(homelab)
     ));
     Ok(())
+}
+
+fn how_to_hand_over(homelab: &Homelab) -> String {
+    match homelab.edge.pick_up {
+        Some(_) => format!(
+            "the devices fetch their new files at https://{}{RENEW}: tell their owners, or hand the files over",
+            homelab.edge.port.of(&homelab.domain)
+        ),
+        None => String::from("hand over the new files"),
+    }
 }

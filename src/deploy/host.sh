@@ -168,7 +168,8 @@ read_release() {
 # somebody has changed it, the new one gets a name of its own.
 place() { # NAME OCTETS
     rm -rf "$path/.incoming" "$path/.incoming.tar"
-    octets "$2" >"$path/.incoming.tar" 2>"$work/said"
+    # There may be keys in it.
+    (umask 077 && octets "$2" >"$path/.incoming.tar") 2>"$work/said"
     if [ "$(($(wc -c <"$path/.incoming.tar")))" != "$2" ]; then
         printf 'not all of it has arrived: is the disk full?\n' >>"$work/said"
         fail_placing

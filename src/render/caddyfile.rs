@@ -64,7 +64,7 @@ struct PageContext<'p> {
     renewed_at: &'p Option<String>,
     /// Whether one waits for who sees this.
     waiting: bool,
-    /// When it ends, where the page is about it.
+    /// Until when it works, where the page is about it.
     expires: Option<Shown>,
 }
 

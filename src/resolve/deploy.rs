@@ -316,6 +316,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_fetched_lies_where_caddy_sees_it() {
+        let root = |line: &str| {
+            let text = format!("domain \"home.example.com\"; edge {{ landing; {line}; }}");
+            let homelab = compile(&Source::new("homelab.kdl", text)).ok()?;
+            Some(homelab.edge.pick_up?.root.as_str().to_owned())
+        };
+        for (line, seen) in [
+            ("pick-up; deploy", Some("/etc/caddy/homelab/current")),
+            (
+                "pick-up; deploy path=\"/srv/caddy/a/b\" config=\"/srv/caddy/Caddyfile\" container=\"caddy\" container-config=\"/conf/Caddyfile\"",
+                Some("/conf/a/b/current"),
+            ),
+            (
+                "pick-up; deploy path=\"/homelab\" config=\"/Caddyfile\" container=\"caddy\"",
+                Some("/etc/caddy/homelab/current"),
+            ),
+            ("pick-up root=\"/srv/edge\"; deploy", Some("/srv/edge")),
+            ("pick-up root=\"/srv/edge\"", Some("/srv/edge")),
+            ("pick-up root=\"/srv/{x}\"", None),
+            ("pick-up", None),
+        ] {
+            assert_eq!(root(line).as_deref(), seen, "{line}");
+        }
+    }
+
+    #[test]
     fn who_writes_the_declaration_gives_ssh_no_option() {
         for host in [
             "-lroot",

@@ -142,6 +142,11 @@ fn caddy_can_read_it() {
         "id",
         "case \"$*\" in caddy) exit 0 ;; '-gn caddy') echo shadow ;; *) exec /usr/bin/id \"$@\" ;; esac",
     );
+    // What comes over the wire is for nobody else to read, either.
+    host.script(
+        "tar",
+        "stat -c %a \"$2\" >>\"$(dirname \"$0\")/../etc/tar\"; exec /bin/tar \"$@\"",
+    );
     // Nobody is called so here.
     host.script("su", "shift 3; exec sh -c \"$1\"");
     host.start_before();
@@ -155,6 +160,7 @@ fn caddy_can_read_it() {
     for file in handed_out(&host) {
         assert_eq!(file.metadata().expect("it is there").gid(), group);
     }
+    assert_eq!(host.read("etc/tar"), "600\n");
     host.script("chgrp", "exit 1");
     lab.command(["renew", "alice/laptop"]).run().succeeds();
     let told = host.deploy(&lab, &[]).run();

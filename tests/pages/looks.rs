@@ -91,6 +91,41 @@ fn pages_fit_read_and_print_and_ask_nothing_of_a_network() {
 }
 
 /// Each device has one path, short and drawn, and a page that is quick to get.
+/// The pages at `/renew`, for each platform in each language.
+#[test]
+fn pages_with_a_newer_certificate_fit_and_read() {
+    let text = declaration().replace("landing;", "landing; pick-up root=\"/etc/caddy/homelab\";");
+    let lab = Lab::new().declare(&text);
+    lab.command(["build"]).at(FIRST).run().succeeds();
+    let renew = lab.command(["renew", "--all"]);
+    renew.at(LATER).run().succeeds();
+    let mut pages = pages(&lab);
+    pages.retain(|page| page.to_string_lossy().contains("/edge/pick-up/"));
+    assert!(pages.len() >= 20, "{pages:?}");
+    let judged = judge(&pages, "renew");
+    assert_eq!(judged.faults, [""; 0]);
+    let texts = judged.texts.values();
+    let says = |words: &str| {
+        let said = texts.clone().filter(|page| {
+            let text = page["text"].as_str().expect("it has a text");
+            text.contains(words)
+        });
+        said.count()
+    };
+    // Ten devices in each language.
+    assert_eq!(says("Hallo Anna Übermut"), 10);
+    assert_eq!(says("Hello Alice Liddell"), 10);
+    assert_eq!(
+        says("pk12util -d sql:$HOME/.pki/nssdb -i ~/Downloads/anna-linux.p12"),
+        1
+    );
+    assert_eq!(
+        says("Import-PfxCertificate -FilePath $HOME\\Downloads\\alice-windows.p12"),
+        1
+    );
+    assert_eq!(says("alice-ios.mobileconfig"), 1);
+}
+
 fn short(judged: &Judged) {
     let guides: Vec<_> = { judged.paths.iter() }
         .filter(|(_, paths)| !paths.is_empty())

@@ -41,7 +41,7 @@ pub(crate) struct Offer {
     pub disposition: String,
     /// In whose language it is told.
     pub language: Language,
-    /// When the newer one ends.
+    /// Until when the newer one works, as [`dates::through`] says it.
     pub expires: Shown,
 }
 
@@ -87,7 +87,7 @@ impl Offer {
             content_type,
             disposition: format!("{how}; filename=\"{}\"", file.name),
             language: person.language.clone(),
-            expires: dates::end(validity.not_before(), validity.not_after()),
+            expires: dates::through(validity.not_before(), validity.not_after()),
         }
     }
 }
