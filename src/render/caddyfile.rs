@@ -50,7 +50,15 @@ struct Context<'p> {
 #[derive(Serialize)]
 struct Page {
     name: Cow<'static, str>,
-    /// The page on one line.
+    /// The page on one line: in English, or in the language of whom alone it is for.
+    html: String,
+    /// The same in other languages.
+    translated: Vec<Translated>,
+}
+
+#[derive(Serialize)]
+struct Translated {
+    language: Language,
     html: String,
 }
 
@@ -87,25 +95,35 @@ impl<'p> PageContext<'p> {
 /// path of the Caddy host, which nobody knows here.
 pub(super) fn render_pages(pages: &Pages, templates: &Templates) -> Result<Artifact, Mistake> {
     let mut used = BTreeSet::new();
-    let mut page = |name: Cow<'static, str>, template: &str, language: &str, context| {
+    // Who is known is told in the own language, everybody else in that of the browser.
+    let mut page = |name: Cow<'static, str>, template: &str, own: Option<&Language>, context| {
         let template = format!("pages/{template}.html.j2");
         let context: PageContext<'_> = context;
-        let rendered = templates.render_in(language, &template, &context)?;
-        used.extend(rendered.used);
+        let mut said = |language: &str| {
+            let rendered = templates.render_in(language, &template, &context)?;
+            used.extend(rendered.used);
+            Ok::<_, Mistake>(one_line(&rendered.text))
+        };
+        let others = pages.languages.iter().filter(|_| own.is_none());
+        let translated = others.map(|language| {
+            let html = said(language.as_str())?;
+            let language = language.clone();
+            Ok(Translated { language, html })
+        });
         Ok::<_, Mistake>(Page {
             name,
-            html: one_line(&rendered.text),
+            translated: translated.collect::<Result<_, Mistake>>()?,
+            html: said(own.map_or(Language::ENGLISH, Language::as_str))?,
         })
     };
     let mut rendered = Vec::new();
-    let english = Language::ENGLISH;
     let plain = || PageContext::of(pages);
     for kind in KINDS {
-        rendered.push(page(Cow::Borrowed(kind), kind, english, plain())?);
+        rendered.push(page(Cow::Borrowed(kind), kind, None, plain())?);
     }
     if pages.elsewhere {
         let name = "elsewhere";
-        rendered.push(page(Cow::Borrowed(name), name, english, plain())?);
+        rendered.push(page(Cow::Borrowed(name), name, None, plain())?);
     }
     if let Some(landing) = &pages.landing {
         for (number, shown) in (1..).zip(&landing.visitors) {
@@ -115,15 +133,14 @@ pub(super) fn render_pages(pages: &Pages, templates: &Templates) -> Result<Artif
                 ..plain()
             };
             let name = Cow::Owned(format!("visitors-{number}"));
-            let language = shown.waiting.as_ref().map_or(english, Language::as_str);
-            rendered.push(page(name, "landing", language, context)?);
+            rendered.push(page(name, "landing", shown.waiting.as_ref(), context)?);
         }
         if !landing.home.is_empty() {
             let context = PageContext {
                 links: &landing.home,
                 ..plain()
             };
-            rendered.push(page(Cow::Borrowed("at-home"), "landing", english, context)?);
+            rendered.push(page(Cow::Borrowed("at-home"), "landing", None, context)?);
         }
         for (number, offer) in (1..).zip(&landing.offers) {
             for kind in OFFERED {
@@ -132,7 +149,7 @@ pub(super) fn render_pages(pages: &Pages, templates: &Templates) -> Result<Artif
                     ..plain()
                 };
                 let name = Cow::Owned(format!("{kind}-{number}"));
-                rendered.push(page(name, kind, offer.language.as_str(), context)?);
+                rendered.push(page(name, kind, Some(&offer.language), context)?);
             }
         }
     }

@@ -183,6 +183,64 @@ fn each_is_told_what_to_do_on_the_new_caddy() {
     each_is_told(Version::New);
 }
 
+/// Who comes is told in the language that the browser asks for first, where somebody here has it.
+fn in_a_language(version: Version) {
+    let upstream = Upstream::start("it");
+    let to = upstream.address();
+    let house = House::new(&format!(
+        r#"domain "home.example.com"
+        edge {{ email "admin@example.com"; landing; lan "192.168.0.0/16"; }}
+        person "anna" {{ language "de"; device "pixel" platform="android"; }}
+        person "bob" {{ device "phone" platform="linux"; }}
+        service "wiki" {{ upstream "http://{to}"; allow "anna"; certificate "asked"; }}"#
+    ));
+    let caddy = house.serve(version);
+    let bob = house.bundle("bob", "phone");
+    for (asked, is_german) in [
+        ("de-DE,de;q=0.9,en;q=0.8", true),
+        ("DE", true),
+        ("de;q=1", true),
+        ("en-US,en;q=0.9,de;q=0.8", false),
+        ("fr,de", false),
+        ("den", false),
+        ("", false),
+        ("{http.request.host}", false),
+    ] {
+        for (host, bundle, [german, english]) in [
+            ("wiki", None, ["Das braucht ein Zertifikat", NONE]),
+            (
+                "wiki",
+                Some(&bob),
+                ["Das darfst du nicht benutzen", FORBIDDEN],
+            ),
+        ] {
+            let answer = visit(&caddy, host, bundle).header("Accept-Language", asked);
+            let answer = answer.run();
+            is_page(&answer, 403, if is_german { german } else { english });
+            let language = if is_german { "de" } else { "en" };
+            answer.contains(&format!("<html lang=\"{language}\""));
+        }
+        let landing = bob.shown(caddy.visit("home.example.com", "/"));
+        let title = if is_german {
+            "Deine Dienste"
+        } else {
+            "Your services"
+        };
+        is_page(&landing.header("Accept-Language", asked).run(), 200, title);
+    }
+    assert_eq!(version.fmt_diff(&house.generated(version)), "");
+}
+
+#[test]
+fn each_is_told_in_a_language_on_the_old_caddy() {
+    in_a_language(Version::Old);
+}
+
+#[test]
+fn each_is_told_in_a_language_on_the_new_caddy() {
+    in_a_language(Version::New);
+}
+
 /// The addresses of a landing page's links.
 fn links(answer: &Answer) -> Vec<&str> {
     let links = answer.text().split(" href=\"https://").skip(1);

@@ -152,6 +152,46 @@ fn each_kind_of_file_has_its_words() {
     assert_eq!(judged.faults, [""; 0]);
 }
 
+/// What the edge shows in place of a service looks like a guide, in each language, and has no braces.
+#[test]
+fn what_visitors_are_shown_is_as_good() {
+    let templates = Templates::new(BTreeMap::new()).expect("the built-in templates can be read");
+    let lab = Lab::new();
+    let link = |title: &str, at_home| json!({ "title": title, "host": "photos.home.example.com", "path": null, "at_home": at_home });
+    let links = [
+        link("Photos", false),
+        link("über & \"mehr\"", true),
+        link("x", true),
+    ];
+    for language in built_in_languages() {
+        for kind in [
+            "certificate",
+            "certificate-or-home",
+            "home",
+            "elsewhere",
+            "retired",
+            "forbidden",
+            "down",
+            "landing",
+            "renewed",
+            "renewal-missing",
+        ] {
+            let email = (kind != "home").then_some("admin@example.com");
+            let context = json!({
+                "domain": "home.example.com", "email": email, "links": links, "expires": "2027-11-23",
+                "renewed_at": "home.example.com/renew", "waiting": kind == "landing",
+            });
+            let name = format!("pages/{kind}.html.j2");
+            let rendered = templates.render_in(language.as_str(), &name, &context);
+            let text = rendered.expect("it can be rendered").text;
+            assert!(!text.contains(['{', '}']), "{text}");
+            lab.write(&format!("out/{language}/{kind}.html"), text);
+        }
+    }
+    let judged = judge(&pages(&lab), "shown");
+    assert_eq!(judged.faults, [""; 0]);
+}
+
 /// The part of one device can stand in a page of its own.
 #[test]
 fn the_part_of_a_device_can_be_included_elsewhere() {

@@ -108,6 +108,9 @@ async function look(path) {
 
 // The first thing that the keyboard reaches skips to the contents.
 async function keyboard(page, fault) {
+    if (await page.evaluate(() => document.body.firstElementChild.matches('main'))) {
+        return;
+    }
     await page.keyboard.press('Tab');
     const skip = await page.evaluate(() => {
         const { left, right, top } = document.activeElement.getBoundingClientRect();

@@ -39,8 +39,8 @@ use tls::{Snippets, Tls};
 
 use crate::lock::{Issued, Lock};
 use crate::model::{
-    Behind, CaddyVersion, Domain, Email, Forwarding, Gateway, Homelab, Service, SiteCertificates,
-    holes_of,
+    Behind, CaddyVersion, Domain, Email, Forwarding, Gateway, Homelab, Language, Service,
+    SiteCertificates, holes_of,
 };
 
 /// The whole edge, by the files that it stands in.
@@ -140,6 +140,9 @@ pub(crate) struct Pages {
     pub domain: Domain,
     /// Whom visitors are told to ask.
     pub email: Option<Email>,
+    /// The languages of the people, but for English: `pt-BR` before `pt`, which is asked for by its beginning.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub languages: Vec<Language>,
     /// As in [`Sites`].
     pub hsts: bool,
     /// Whether a site has the page of [`PageKind::Elsewhere`].
@@ -180,6 +183,7 @@ impl Edge {
             pages: Pages {
                 domain: domain.clone(),
                 email: email.clone(),
+                languages: languages(homelab),
                 hsts: is_all_known_to_browsers(homelab),
                 elsewhere: sites.have_page(PageKind::Elsewhere),
                 landing: landing_pages,
@@ -188,6 +192,14 @@ impl Edge {
             holes: settings.promised.and_then(open_holes),
         }
     }
+}
+
+/// The languages that pages are told in beside English.
+fn languages(homelab: &Homelab) -> Vec<Language> {
+    let people = homelab.people.values();
+    let spoken: BTreeSet<&Language> = people.map(|person| &person.language).collect();
+    let others = { spoken.into_iter().rev() }.filter(|one| one.as_str() != Language::ENGLISH);
+    others.cloned().collect()
 }
 
 impl Sites {
