@@ -76,26 +76,32 @@ pub(crate) fn look(prepared: &Prepared<'_>, templates: &Templates) -> Result<Loo
     if templates.of_the_edge().is_empty() {
         return Ok(Looked::Not);
     }
+    let homelab = prepared.situation.homelab;
     let derivations = &prepared.derivations();
     let place = tempfile::tempdir().map_err(cannot_write)?;
     let (own, usual) = (place.path().join("own"), place.path().join("usual"));
-    let is_written = write(derivations, templates, &own)?
-        && write(derivations, &templates.without_overrides(), &usual)?;
-    if !is_written {
-        // That it cannot be rendered is told by who renders it.
-        return Ok(Looked::Not);
-    }
-    let found = match found_at(&own.join("Caddyfile"), templates) {
-        Looked::At(found) => found,
-        other => return Ok(other),
-    };
-    // What the built-in templates have is nobody's fault here.
-    Ok(Looked::At(
-        match found_at(&usual.join("Caddyfile"), templates) {
+    let mut all = Findings::default();
+    for part in homelab.edges() {
+        let edge = part.directory();
+        let (own, usual) = (own.join(&edge), usual.join(&edge));
+        let is_written = write(derivations, &edge, templates, &own)?
+            && write(derivations, &edge, &templates.without_overrides(), &usual)?;
+        if !is_written {
+            // That it cannot be rendered is told by who renders it.
+            return Ok(Looked::Not);
+        }
+        let found = match found_at(&own.join("Caddyfile"), templates) {
+            Looked::At(found) => found,
+            other => return Ok(other),
+        };
+        // What the built-in templates have is nobody's fault here, and what one edge has is told once.
+        let found = match found_at(&usual.join("Caddyfile"), templates) {
             Looked::At(usual) => found.beyond(&usual),
             _ => found,
-        },
-    ))
+        };
+        all.0.extend(found.beyond(&all).0);
+    }
+    Ok(Looked::At(all))
 }
 
 /// Looks at files that are there.
@@ -115,11 +121,16 @@ pub(crate) fn found_at(caddyfile: &Path, templates: &Templates) -> Looked {
 }
 
 /// Writes what is imported from the Caddyfile, and itself; whether all of it can be rendered.
-fn write(derivations: &[Derivation], templates: &Templates, place: &Path) -> Result<bool, Failure> {
-    std::fs::create_dir(place).map_err(cannot_write)?;
+fn write(
+    derivations: &[Derivation],
+    edge: &str,
+    templates: &Templates,
+    place: &Path,
+) -> Result<bool, Failure> {
+    std::fs::create_dir_all(place).map_err(cannot_write)?;
     for derivation in derivations {
         let path = Path::new(derivation.path.as_str());
-        let Ok(name) = path.strip_prefix("edge") else {
+        let Ok(name) = path.strip_prefix(edge) else {
             continue;
         };
         let is_caddyfile = name == Path::new("Caddyfile")

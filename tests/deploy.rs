@@ -11,6 +11,7 @@
 //! | `faults` | what goes wrong on the way: each step, connections that are cut, full disks |
 //! | `returns` | who is shut out stays out |
 //! | `pick_up` | what waits to be fetched: its modes, and that nothing of it stays |
+//! | `several` | several edges, each on a host of its own |
 //! | `ssh` | all of it through sshd, as a user of few rights and with sudo |
 //! | `timers` | what the units below packaging/systemd/ run, as it stands there |
 //! | `ci` | what the workflows below packaging/ci/ run, as it stands there |
@@ -35,6 +36,8 @@ mod pick_up;
 mod refusals;
 #[path = "deploy/returns.rs"]
 mod returns;
+#[path = "deploy/several.rs"]
+mod several;
 #[path = "deploy/ssh.rs"]
 mod ssh;
 #[path = "deploy/timers.rs"]

@@ -2,31 +2,38 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{CaddyVersion, Forwarding, Homelab, SiteCertificates, holes_of, is_public};
+use crate::model::{
+    CaddyVersion, EdgePart, Forwarding, Homelab, SiteCertificates, holes_of, is_public,
+};
 
 /// Which known holes the declared Caddy has, and which hosts it can get no certificates for. Where no version is declared nothing is
 /// known of it: `verify --live` looks at the one that runs.
 pub(crate) fn notes(homelab: &Homelab) -> Vec<String> {
-    let of_version = homelab.edge.promised.map(warnings).unwrap_or_default();
-    { warning_of_names(homelab).into_iter() }
-        .chain(warning_of_front(homelab).map(str::to_owned))
-        .chain(of_version)
+    let versions: BTreeSet<CaddyVersion> = { homelab.edges.iter() }
+        .filter_map(|edge| edge.promised)
+        .collect();
+    { homelab.edges() }
+        .flat_map(|part| {
+            let front = warning_of_front(part).map(str::to_owned);
+            warning_of_names(part).into_iter().chain(front)
+        })
+        .chain(versions.into_iter().flat_map(warnings))
         .collect()
 }
 
 /// Hosts for which Caddy would ask a public authority for certificates that it can never get.
-fn warning_of_names(homelab: &Homelab) -> Option<String> {
-    let edge = &homelab.edge;
+fn warning_of_names(part: EdgePart<'_>) -> Option<String> {
+    let EdgePart {
+        homelab,
+        settings: edge,
+    } = part;
     // An authority that is named is asked for what it issues: it may be one's own.
     if edge.acme.ca.is_some() {
         return None;
     }
     let landing = edge.landing.then(|| homelab.domain.as_str());
     let landing = landing.filter(|_| edge.certificates.are_by_acme());
-    let by_acme = homelab.services.values().filter(|service| {
-        let own = service.certificates.as_ref();
-        own.unwrap_or(&edge.certificates).are_by_acme()
-    });
+    let by_acme = { part.services() }.filter(|service| service.site_certificates().are_by_acme());
     let hosts = by_acme.flat_map(|service| &service.hosts);
     let hosts = hosts.map(|host| host.as_str()).chain(landing);
     // Nobody has a top-level domain at home.
@@ -48,10 +55,10 @@ fn warning_of_names(homelab: &Homelab) -> Option<String> {
 }
 
 /// A proxy in front that ends TLS, where Caddy has to be reached to get its certificates.
-fn warning_of_front(homelab: &Homelab) -> Option<&'static str> {
-    let edge = &homelab.edge;
+fn warning_of_front(part: EdgePart<'_>) -> Option<&'static str> {
+    let edge = part.settings;
     let ends_tls = edge.behind.as_ref()?.by == Forwarding::XForwardedFor;
-    let mut all = { homelab.services.values() }
+    let mut all = { part.services() }
         .filter_map(|service| service.certificates.as_ref())
         .chain([&edge.certificates]);
     let needs_a_way_in = all.any(|certificates| *certificates == SiteCertificates::Acme);
@@ -124,7 +131,7 @@ mod tests {
                 "domain \"home.example.com\"\nservice \"notes\" {{ upstream \"http://127.0.0.1:1\"; open \"everyone\"; {service} }}\nedge {{ {edge} }}\n"
             );
             let homelab = crate::compile(&Source::new("homelab.kdl", text)).expect("it is right");
-            warning_of_front(&homelab).is_some()
+            homelab.edges().find_map(warning_of_front).is_some()
         };
         let front = "behind \"10.0.0.2\"";
         let dns = "certificates \"dns\" provider=\"cloudflare\" token-env=\"TOKEN\"";
@@ -147,7 +154,10 @@ mod tests {
                 "domain \"{domain}\"\nservice \"notes\" {{ upstream \"http://127.0.0.1:1\"; open \"lan\"; }}\nedge {{ {edge} }}\n"
             );
             let homelab = crate::compile(&Source::new("homelab.kdl", text)).expect("it is right");
-            warning_of_names(&homelab).unwrap_or_default()
+            homelab
+                .edges()
+                .find_map(warning_of_names)
+                .unwrap_or_default()
         };
         let dns = "certificates \"dns\" provider=\"cloudflare\" token-env=\"TOKEN\"";
         for domain in [

@@ -6,13 +6,13 @@ use miette::Diagnostic;
 use rayon::prelude::*;
 use thiserror::Error;
 
-use super::consequence::{Consequence, Known, PreviousBuild, between, of_devices};
+use super::consequence::{BuiltEdges, Consequence, PreviousBuild, between, of_devices};
 use super::prepare::Prepared;
 use super::situation::Mode;
 use super::staleness::{Stale, Staleness, stale};
 use super::step::{Reason, Step, Verb};
 use super::stop::Stop;
-use crate::derive::{self, Derivation, DeviceAccess, EdgeState, Recipe};
+use crate::derive::{self, Derivation, DeviceAccess, Recipe};
 use crate::model::DeviceId;
 use crate::render::{Bundles, RenderError, render};
 use crate::template::Templates;
@@ -60,16 +60,17 @@ struct NotOurs {
 pub(crate) fn forecast(prepared: &Prepared<'_>, view: &View) -> Result<TreeForecast, TreeError> {
     let derivations = prepared.derivations();
     let templates = prepared.situation.templates;
+    let homelab = prepared.situation.homelab;
     let unsigned = match prepared.mode {
         Mode::Edge => Vec::new(),
-        Mode::Update | Mode::Locked => derive::unsigned_crl_paths(&prepared.lock),
+        Mode::Update | Mode::Locked => derive::unsigned_crl_paths(homelab, &prepared.lock),
     };
     let look = Look {
         prepared,
         view,
         derivations: &derivations,
         unsigned,
-        kept: derive::crl_paths(&prepared.lock),
+        kept: derive::crl_paths(homelab, &prepared.lock),
         scope: prepared.scope(),
     };
     let stale = stale(&derivations, view, templates)?;
@@ -292,43 +293,39 @@ impl Look<'_> {
 
     /// What it means for people; and why only a part of that can be told, where it is so.
     fn meaning(&self) -> Result<(Vec<Consequence>, Option<&'static str>), TreeError> {
-        let Some(after) = edge_state(self.derivations.iter().map(|made| &made.recipe)) else {
+        let after = BuiltEdges::of(self.derivations);
+        if after.is_empty() {
             return Ok((Vec::new(), None));
-        };
+        }
         let why = match PreviousBuild::of(self.view)? {
-            PreviousBuild::Known(before) => return Ok((between(&before, after), None)),
+            PreviousBuild::Known(before) => {
+                return Ok((between(&BuiltEdges::of_states(&before), &after), None));
+            }
             PreviousBuild::Unknown(why) => why,
         };
         let before = self.prepared.before.as_ref();
         let before = before.map(DeviceAccess::all).unwrap_or_default();
-        let known = Known {
-            devices: &after.retired,
-            shut_out: &after.shut_out,
-        };
-        let consequences = of_devices(&before, &known, &after.devices);
+        let consequences = of_devices(&before, &after.known(), &after.devices());
         Ok((consequences, Some(why)))
     }
 }
 
-/// What the edge will say of itself, where that is among these.
-fn edge_state<'r>(mut recipes: impl Iterator<Item = &'r Recipe>) -> Option<&'r EdgeState> {
-    recipes.find_map(|recipe| match recipe {
-        Recipe::EdgeState(state) => Some(state),
-        _ => None,
-    })
-}
-
-/// What a build means for people that makes what is stale, where the tree tells what was built before.
+/// What a build means for people that makes what is stale of these derivations, where the tree tells what was built before.
 pub(crate) fn consequences(
     view: &View,
+    derivations: &[Derivation],
     stale: &[Stale<'_>],
 ) -> Result<Vec<Consequence>, TreeError> {
-    let recipes = stale.iter().map(|(derivation, _)| &derivation.recipe);
-    let Some(after) = edge_state(recipes) else {
+    let mut recipes = stale.iter().map(|(derivation, _)| &derivation.recipe);
+    // What is not stale is as it was.
+    if !recipes.any(|recipe| matches!(recipe, Recipe::EdgeState(_))) {
         return Ok(Vec::new());
-    };
+    }
     Ok(match PreviousBuild::of(view)? {
-        PreviousBuild::Known(before) => between(&before, after),
+        PreviousBuild::Known(before) => between(
+            &BuiltEdges::of_states(&before),
+            &BuiltEdges::of(derivations),
+        ),
         PreviousBuild::Unknown(_) => Vec::new(),
     })
 }

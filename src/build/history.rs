@@ -18,9 +18,6 @@ use crate::model::{DeviceId, Homelab};
 use crate::pki::{Certificate, Fingerprint, certificates_in, crls_in, read_crl};
 use crate::root::RootKey;
 
-/// Where the revocation lists of an output tree are.
-pub(crate) const LISTS: [&str; 2] = ["edge/ca.crl", "edge/ca.crl.der"];
-
 /// Devices that are named one by one, at the most; a command names them all.
 const NAMED: usize = 10;
 
@@ -74,16 +71,17 @@ pub(crate) struct Accepted<'a> {
 }
 
 impl History {
-    /// Judges what was found: the tree that is built first, then the others. What no authority of the lock's has signed is not
+    /// Judges what was found: the edges of the tree that is built, and those of others. What no authority of the lock's has signed is not
     /// believed. `beside` reads the authorities beside such a list.
     pub(crate) fn of<E>(
-        found: &[Remains],
+        tree: &[Remains],
+        others: &[Remains],
         memory: &Memory,
         lock: &Lock,
         beside: impl Fn(&Path) -> Result<Vec<u8>, E>,
     ) -> Result<History, E> {
         let mut history = History {
-            edge: found
+            edge: tree
                 .first()
                 .map(|first| first.edge.clone())
                 .unwrap_or_default(),
@@ -91,7 +89,8 @@ impl History {
             ..History::default()
         };
         let mut seen = BTreeSet::new();
-        for list in found.iter().flat_map(|remains| &remains.lists) {
+        let found = || tree.iter().chain(others);
+        for list in found().flat_map(|remains| &remains.lists) {
             let unknown = history.read_list(list, lock, &mut seen);
             if unknown.is_empty() {
                 continue;
@@ -99,7 +98,7 @@ impl History {
             history.read_lists_of_others(list, &unknown, &beside(&list.path)?);
         }
         let mut installed = BTreeSet::new();
-        for (place, remains) in found.iter().enumerate() {
+        for (place, remains) in found().enumerate() {
             let Some(said) = remains.edge_state.as_deref().and_then(Said::of) else {
                 continue;
             };
@@ -107,8 +106,8 @@ impl History {
             history.shut_out.extend(said.shut_out);
             let remembered = std::mem::take(&mut history.remembered);
             history.remembered = remembered.united(said.remembered);
-            if place == 0 {
-                history.root_key = said.root_key;
+            if place < tree.len() {
+                history.root_key = history.root_key.or(said.root_key);
             }
         }
         history.installed = installed.into_iter().collect();

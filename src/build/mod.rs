@@ -42,12 +42,12 @@ pub(crate) use believed::{
 };
 pub(crate) use caddy::notes as notes_of_caddy;
 pub(crate) use clock::{Clock, ClockSource};
-pub(crate) use consequence::{Consequence, Kind, between};
+pub(crate) use consequence::{BuiltEdges, Consequence, Kind, between};
 pub(crate) use execute::{
     Built, Difference, ExecuteError, Mismatch, Rendering, differences, execute,
 };
 pub(crate) use forecast::{TreeForecast, consequences, forecast};
-pub(crate) use history::{Accepted, FoundList, History, LISTS, Remains};
+pub(crate) use history::{Accepted, FoundList, History, Remains};
 pub(crate) use named::{Purpose, is_enrolled};
 pub(crate) use notes::{SIGN, ended, how_to_deploy, of_authority, shown_secrets};
 pub(crate) use operation::{Adoption, LockOperation, Reissue, Rotation, Taken};

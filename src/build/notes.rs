@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use super::clock::Clock;
 use super::consequence::outdated_authority;
 use crate::dates;
-use crate::diagnostic::listed;
+use crate::diagnostic::{joined, listed};
 use crate::lock::{Lock, Reconciliation};
-use crate::model::{DeviceId, Homelab, Name};
+use crate::model::{DeviceId, EdgePart, Homelab, Name};
 use crate::status::{State, Status};
 
 /// How a revocation list comes to be what it should be.
@@ -66,7 +66,8 @@ pub(super) fn unvouched(homelab: &Homelab, lock: &Lock) -> Vec<String> {
 
 /// What counts as home and is one address only, though it ends as a network does.
 pub(super) fn single_addresses(homelab: &Homelab) -> impl Iterator<Item = String> {
-    homelab.edge.lan.iter().filter_map(|range| {
+    let ranges = homelab.edges.iter().flat_map(|edge| &edge.lan);
+    ranges.filter_map(|range| {
         let meant = range.meant()?;
         let written = meant.addr();
         Some(format!(
@@ -120,10 +121,24 @@ pub(super) fn renamed(homelab: &Homelab, reconciliation: &Reconciliation) -> Vec
 }
 
 /// How an edge that was built reaches the Caddy host, as the first of what is to be done.
-pub(crate) fn how_to_deploy(homelab: &Homelab) -> &'static str {
-    match homelab.edge.deploy {
-        Some(_) => "`homelab deploy`",
-        None => "copy out/edge/ to the Caddy host, and `caddy reload` there",
+pub(crate) fn how_to_deploy(homelab: &Homelab) -> String {
+    let copied = homelab
+        .edges()
+        .filter(|part| part.settings.deploy.is_none());
+    let copied: Vec<String> = copied.map(EdgePart::directory).collect();
+    let copied = match copied.as_slice() {
+        [] => return String::from("`homelab deploy`"),
+        [directory] => format!("copy out/{directory}/ to the Caddy host, and `caddy reload` there"),
+        several => {
+            let directories = several.iter().map(|directory| format!("out/{directory}/"));
+            let directories = joined(directories, " and ");
+            format!("copy {directories} each to its Caddy host, and `caddy reload` there")
+        }
+    };
+    if homelab.edges.iter().any(|edge| edge.deploy.is_some()) {
+        format!("`homelab deploy`, and {copied}")
+    } else {
+        copied
     }
 }
 

@@ -322,7 +322,7 @@ impl<'a> Prepared<'a> {
         } = self.situation;
         let templates = templates.of_the_edge();
         match self.mode {
-            Mode::Edge => derive::edge(homelab, lock, &templates, sealed).derivations,
+            Mode::Edge => derive::edges(homelab, lock, &templates, sealed).derivations,
             Mode::Update | Mode::Locked => derive::derive(homelab, lock, &templates, sealed),
         }
     }
@@ -332,12 +332,15 @@ impl<'a> Prepared<'a> {
         if self.mode != Mode::Edge {
             return Scope::All;
         }
-        let edge = OutputPath::new("edge").expect("the program's own paths are paths");
-        if self.lock.has_stale_crl() {
+        let path = |path| OutputPath::new(path).expect("the program's own paths are paths");
+        Scope::Below {
+            directories: derive::EDGES.map(path).into(),
             // Only the authority's key makes another list, and none at all would be worse than an old one.
-            Scope::BelowBut(edge, derive::crl_paths(&self.lock))
-        } else {
-            Scope::Below(edge)
+            but: if self.lock.has_stale_crl() {
+                derive::crl_paths(self.situation.homelab, &self.lock)
+            } else {
+                Vec::new()
+            },
         }
     }
 

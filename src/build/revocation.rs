@@ -83,7 +83,7 @@ impl Revocation {
             .map(|(number, step)| format!("{}. {step}", number + 1))
             .collect();
         format!(
-            "\n{} {is} out of every list in out/edge/. Nothing changes on the server until you deploy.\n{}\n{}",
+            "\n{} {is} out of every list of the edge. Nothing changes on the server until you deploy.\n{}\n{}",
             names.join(", "),
             reach(homelab, revoked, it),
             steps.join("\n")
@@ -98,7 +98,7 @@ fn reach(homelab: &Homelab, revoked: &[(DeviceId, Reissue)], it: &str) -> String
         let mut devices = revoked.iter().map(|(device, _)| device);
         devices.any(|device| service.grants().any(|grant| grant.names_device(device)))
     });
-    let landing = homelab.edge.landing.then_some(&homelab.domain);
+    let landing = homelab.landing().map(|_| &homelab.domain);
     let landing = landing.map(|domain| format!("the landing page (https://{domain}/)"));
     let reached: Vec<String> = reached
         .map(|service| format!("{} (https://{}/)", service.title, service.hosts[0]))

@@ -58,7 +58,7 @@ pub(super) fn adopt(arguments: &Adopt) -> Result<(), Failure> {
     )?;
     if let Some(name) = without_lists {
         report::note(format_args!(
-            "`{name}` may not sign revocation lists (its key usage is without cRLSign), so that out/edge/ca.crl has none of it: openssl and nginx would \
+            "`{name}` may not sign revocation lists (its key usage is without cRLSign), so that ca.crl has none of it: openssl and nginx would \
              refuse everybody with one. Caddy needs none; for another proxy see docs/crl.md"
         ));
     }

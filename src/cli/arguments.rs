@@ -576,7 +576,7 @@ impl Export {
         let form = &self.form;
         match &self.what {
             Exported::AuthorityKey if form.pem || form.cert || form.key => {
-                Some("`authority-key` is a key alone: its certificate is out/edge/ca.pem")
+                Some("`authority-key` is a key alone: its certificate is `ca.pem` of the edge")
             }
             Exported::Device(_) if self.authority.is_some() => {
                 Some("`--authority` goes with `authority-key`")
@@ -673,6 +673,9 @@ pub(super) struct Verify {
 
 #[derive(Debug, Args)]
 pub(super) struct Deploy {
+    /// The edges, where there are several [default: all with a line `deploy`]
+    #[arg(value_name = "EDGE")]
+    pub edges: Vec<String>,
     /// Only tell what it would mean for people; changes nothing, here or on the host
     #[arg(long, conflicts_with = "rollback")]
     pub dry_run: bool,

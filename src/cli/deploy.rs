@@ -3,14 +3,17 @@
 mod dry_run;
 mod proof;
 mod rollback;
+mod targets;
 mod told;
+
+use std::collections::BTreeMap;
 
 use super::arguments::Deploy as Arguments;
 use super::build::build_edge_with;
 use super::{clock, report};
 use crate::build::{Accepted, Consent, owner};
-use crate::deploy::{Attempt, Declared, DeployError, First, Release, Session, Standing, unkept};
-use crate::diagnostic::{Failure, Fault};
+use crate::deploy::{Attempt, Declared, First, Release, Session, Standing, unkept};
+use crate::diagnostic::Failure;
 use crate::lint::allowed_in;
 use crate::lock::Lock;
 use crate::model::{Deploy, Homelab};
@@ -18,6 +21,7 @@ use crate::template::Templates;
 use crate::tree::View;
 use crate::workspace::{Inputs, PATIENCE, Workspace};
 use proof::Proof;
+use targets::{Target, each, targets};
 use told::Telling;
 
 /// What is deployed, and whereto; read once, so that other commands need not wait for a host.
@@ -45,13 +49,7 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Where the edge is declared to be deployed to.
-fn declared_place(homelab: &Homelab) -> Result<&Deploy, Failure> {
-    let place = homelab.edge.deploy.as_ref();
-    place.ok_or_else(|| Failure::new(Fault::Declaration, DeployError::Nowhere))
-}
-
-/// Builds the edge, brings it to its host, and has what is served before put back where something is wrong.
+/// Builds the edges, brings each to its host, and has what is served before put back where something is wrong.
 pub(super) fn deploy(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.json {
         report::expect_json();
@@ -62,12 +60,30 @@ pub(super) fn deploy(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.dry_run {
         return dry_run::dry_run(arguments);
     }
-    let (subject, release) = built(arguments)?;
-    let place = declared_place(&subject.homelab)?;
-    let mut proof = Proof::prepare(&subject)?;
-    let mut telling = Telling::of(place, arguments.json);
-    let (mut session, standing) = look(place, &mut telling)?;
-    refuse_older(&subject, place, &standing)?;
+    let (subject, mut releases) = built(arguments)?;
+    each(&subject.homelab, arguments, |target, telling| {
+        let release = releases.remove(&target.part.directory());
+        let release = release.expect("all edges that are deployed to were read");
+        bring(&subject, target, &release, telling)
+    })
+}
+
+/// Brings an edge to its host.
+fn bring(
+    subject: &Subject<'_>,
+    target: Target<'_>,
+    release: &Release,
+    telling: &mut Telling,
+) -> Result<(), Failure> {
+    let Subject {
+        arguments,
+        templates,
+        ..
+    } = subject;
+    let place = target.place;
+    let mut proof = Proof::prepare(subject, target)?;
+    let (mut session, standing) = look(place, telling)?;
+    refuse_older(subject, place, &standing)?;
     let next = release.state();
     telling.meaning(&standing, next.as_ref());
     let first = if arguments.first {
@@ -75,7 +91,7 @@ pub(super) fn deploy(arguments: &Arguments) -> Result<(), Failure> {
     } else {
         First::Tell
     };
-    let allowed = subject.templates.texts_of_the_edge();
+    let allowed = templates.texts_of_the_edge();
     telling.wait("copying the release");
     let brought = Attempt {
         place,
@@ -86,20 +102,26 @@ pub(super) fn deploy(arguments: &Arguments) -> Result<(), Failure> {
         allowed: allowed.flat_map(allowed_in).collect(),
         tell: &mut |event| telling.event(event),
     }
-    .bring(&release, || proof.ask(&subject));
+    .bring(release, || proof.ask(subject));
     telling.conclude(brought, proof)
 }
 
-/// Builds the edge, and reads it. The directory is held until then, so that no other build is between the two.
-fn built(arguments: &Arguments) -> Result<(Subject<'_>, Release), Failure> {
+/// Builds the edges, and reads those that are to be deployed, by their directories. The output is held until then, so that no other
+/// build is between the two.
+fn built(arguments: &Arguments) -> Result<(Subject<'_>, BTreeMap<String, Release>), Failure> {
     let inputs = arguments.make.held()?;
-    declared_place(&inputs.homelab)?;
+    targets(&inputs.homelab, arguments)?;
     let consent = Consent::accepting(&arguments.accept_return_of);
     build_edge_with(&inputs, &arguments.make, consent)?;
     let lock = inputs.workspace.issued_lock()?;
     let view = View::open(&inputs.out, owner(&lock), PATIENCE).map_err(Failure::environment)?;
-    let release = Release::read(&view).map_err(Failure::environment)?;
-    Ok((Subject::of(arguments, inputs, lock), release))
+    let mut releases = BTreeMap::new();
+    for Target { part, .. } in targets(&inputs.homelab, arguments)? {
+        let directory = part.directory();
+        let release = Release::read(&view, &directory).map_err(Failure::environment)?;
+        releases.insert(directory, release);
+    }
+    Ok((Subject::of(arguments, inputs, lock), releases))
 }
 
 /// Reaches the host, and tells how it stands.

@@ -20,8 +20,11 @@ pub(super) fn exposure(arguments: &Arguments) -> Result<(), Failure> {
         workspace.hold_against_tree(&workspace.path("out"), lock)?;
         report::notes(build::note_of_unsigned(lock));
     }
-    let edge = Edge::new(&homelab, lock.as_ref());
-    let exposure = Exposure::of(&edge, &templates.of_the_edge());
+    let exposures = homelab.edges().map(|part| {
+        let edge = Edge::new(part, lock.as_ref());
+        Arc::new(Exposure::of(&edge, &templates.of_the_edge()))
+    });
+    let exposures: Vec<Arc<Exposure>> = exposures.collect();
     let active = lock.as_ref().map(Lock::active).unwrap_or_default();
     for (_, device) in homelab.enrolled() {
         let id = &device.id;
@@ -36,11 +39,18 @@ pub(super) fn exposure(arguments: &Arguments) -> Result<(), Failure> {
         }
     }
     if arguments.json {
-        return report::json(&exposure);
+        return match exposures.as_slice() {
+            [exposure] => report::json(exposure),
+            several => report::json(&several),
+        };
     }
-    let recipe = Recipe::Exposure(Arc::new(exposure));
-    let rendered = render(&recipe, &templates, &mut Bundles::new(None));
-    let rendered = rendered.map_err(|error| Failure::new(Fault::Declaration, error))?;
-    let text = String::from_utf8(rendered.bytes).expect("templates are text");
-    report::only_result(text.trim_end())
+    let mut texts = Vec::new();
+    for exposure in exposures {
+        let recipe = Recipe::Exposure(exposure);
+        let rendered = render(&recipe, &templates, &mut Bundles::new(None));
+        let rendered = rendered.map_err(|error| Failure::new(Fault::Declaration, error))?;
+        let text = String::from_utf8(rendered.bytes).expect("templates are text");
+        texts.push(text.trim_end().to_owned());
+    }
+    report::only_result(texts.join("\n\n"))
 }

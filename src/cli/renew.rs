@@ -66,10 +66,10 @@ pub(super) fn renew(arguments: &Renew) -> Result<(), Failure> {
 }
 
 fn how_to_hand_over(homelab: &Homelab) -> String {
-    match homelab.edge.pick_up {
-        Some(_) => format!(
+    match homelab.edges.iter().find(|edge| edge.pick_up.is_some()) {
+        Some(edge) => format!(
             "the devices fetch their new files at https://{}{RENEW}: tell their owners, or hand the files over",
-            homelab.edge.port.of(&homelab.domain)
+            edge.port.of(&homelab.domain)
         ),
         None => String::from("hand over the new files"),
     }

@@ -62,12 +62,17 @@ pub(super) fn expect_json() {
 
 /// A result, on stdout.
 pub(super) fn result(line: impl Display) {
-    let stream = if IS_FOR_JSON.load(Ordering::Relaxed) {
+    let stream = if is_for_json() {
         Stream::Note
     } else {
         Stream::Result
     };
     say(stream, line.to_string());
+}
+
+/// Whether stdout is for one JSON object at the end.
+pub(super) fn is_for_json() -> bool {
+    IS_FOR_JSON.load(Ordering::Relaxed)
 }
 
 /// A styled result that the command is of no use without: the styles stay where stdout is a terminal

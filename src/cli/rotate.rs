@@ -101,8 +101,9 @@ fn finish(
     match outgoing.as_slice() {
         [] => report::result(build::nothing_to_finish(lock, &inputs.homelab)),
         outgoing => report::result(format_args!(
-            "\nNo longer trusted: {}. Copy out/edge/ to the Caddy host, `caddy reload` there, and commit homelab.lock and homelab.age.",
-            outgoing.join(", ")
+            "\nNo longer trusted: {}. Next: {}; commit homelab.lock and homelab.age.",
+            outgoing.join(", "),
+            build::how_to_deploy(&inputs.homelab)
         )),
     }
     Ok(())

@@ -14,7 +14,7 @@ impl DeployError {
     /// Whose affair it is.
     pub(crate) fn fault(&self) -> Fault {
         match self {
-            DeployError::Nowhere => Fault::Declaration,
+            DeployError::Nowhere { .. } => Fault::Declaration,
             DeployError::NotImported { .. }
             | DeployError::NotValid { .. }
             | DeployError::Lint { .. }
@@ -29,14 +29,32 @@ impl DeployError {
 
 #[derive(Debug, Error, Diagnostic)]
 pub(crate) enum DeployError {
-    #[error("homelab.kdl does not say where the edge is to be deployed to")]
+    #[error("homelab.kdl does not say where the edge{} is to be deployed to", .edge.as_ref().map(|edge| format!(" `{edge}`")).unwrap_or_default())]
     #[diagnostic(
         code("deploy::nowhere"),
         help(
             "add it to `edge`: `deploy \"root@edge.lan\"` for a host that `ssh` reaches, or `deploy` alone for this machine"
         )
     )]
-    Nowhere,
+    Nowhere { edge: Option<String> },
+
+    #[error("no edge `{edge}` is declared")]
+    #[diagnostic(code("deploy::unknown-edge"), help("{help}"))]
+    UnknownEdge { edge: String, help: String },
+
+    #[error("not deployed: {} of {of} edges ({})", edges.len(), edges.join(", "))]
+    #[diagnostic(
+        code("deploy::not-all"),
+        help("the reasons are above; when they are mended: `homelab deploy {}`", edges.join(" "))
+    )]
+    NotAll { edges: Vec<String>, of: usize },
+
+    #[error("the release before the one that is served is another one on each host")]
+    #[diagnostic(
+        code("deploy::which-edge"),
+        help("name the edges that are to go back: `homelab deploy --rollback {}`", edges.first().map_or("", String::as_str))
+    )]
+    WhichEdge { edges: Vec<String> },
 
     #[error(transparent)]
     #[diagnostic(transparent)]

@@ -45,7 +45,8 @@ impl Declared<'_> {
             lists: lists.collect(),
         };
         let beside = |_: &_| Ok(served.authorities.clone().unwrap_or_default());
-        let history = History::of::<Infallible>(&[remains], &Memory::default(), self.lock, beside);
+        let history =
+            History::of::<Infallible>(&[remains], &[], &Memory::default(), self.lock, beside);
         let Ok(mut history) = history;
         history.remedy = "homelab deploy";
         hold_against_history(self.lock, history.root_key, self.pinned, &edge)
@@ -100,7 +101,7 @@ pub(crate) fn refuse_return(
 /// The devices with a certificate that `next` lets in and `served` does not.
 fn returning(served: &EdgeState, next: &EdgeState) -> Vec<String> {
     let kept = served.devices.values().flat_map(DeviceAccess::fingerprints);
-    let kept: BTreeSet<_> = kept.collect();
+    let kept: BTreeSet<_> = kept.chain(&served.elsewhere).collect();
     let comes_back = |access: &DeviceAccess| access.fingerprints().any(|one| !kept.contains(one));
     let devices = next.devices.iter().filter(|(_, access)| comes_back(access));
     devices.map(|(device, _)| device.clone()).collect()

@@ -6,7 +6,7 @@ use crate::derive::{Derivation, EdgeState};
 use crate::diagnostic::Failure;
 use crate::render::{Bundles, render};
 use crate::template::Templates;
-use crate::tree::{ManifestEntry, Mode, View};
+use crate::tree::{ManifestEntry, Mode, OutputPath, View};
 
 /// Octets of the hash that names a release: two that differ have the same one as good as never, and a host keeps five.
 const NAME_LENGTH: usize = 16;
@@ -27,8 +27,12 @@ struct File {
 
 impl File {
     /// One of the edge, as it stands in the tree; none where it is not of the edge.
-    fn read(view: &View, entry: &ManifestEntry) -> Result<Option<File>, DeployError> {
-        let Some(path) = entry.path.as_str().strip_prefix("edge/") else {
+    fn read(
+        view: &View,
+        directory: &str,
+        entry: &ManifestEntry,
+    ) -> Result<Option<File>, DeployError> {
+        let Some(path) = below(directory, &entry.path) else {
             return Ok(None);
         };
         let contents = view.read(&entry.path)?;
@@ -45,15 +49,15 @@ impl File {
 }
 
 impl Release {
-    /// Reads the edge out of an output tree, as it was built.
-    pub(crate) fn read(view: &View) -> Result<Release, DeployError> {
+    /// Reads an edge out of its directory in an output tree, as it was built.
+    pub(crate) fn read(view: &View, directory: &str) -> Result<Release, DeployError> {
         let mut files = Vec::new();
-        for entry in view.entries() {
-            files.extend(File::read(view, entry)?);
+        for entry in view.entries_below(directory) {
+            files.extend(File::read(view, directory, entry)?);
         }
         if files.is_empty() {
             return Err(DeployError::NoEdge {
-                path: view.directory().join("edge"),
+                path: view.directory().join(directory),
             });
         }
         Ok(Release {
@@ -65,6 +69,7 @@ impl Release {
     /// What a build would make of the edge, in memory; it takes no secret, and what does is what the tree has of it.
     pub(crate) fn rendered(
         derivations: &[Derivation],
+        directory: &str,
         templates: &Templates,
         view: &View,
     ) -> Result<Release, Failure> {
@@ -73,14 +78,14 @@ impl Release {
         let missing = build::set_aside(&mut stale, view).map_err(Failure::environment)?;
         let mut files = Vec::new();
         for derivation in derivations {
-            let Some(path) = derivation.path.as_str().strip_prefix("edge/") else {
+            let Some(path) = below(directory, &derivation.path) else {
                 continue;
             };
             if derivation.recipe.needs_secrets() {
                 let entry = view.entry(&derivation.path);
                 let entry = entry.filter(|entry| !missing.contains(&entry.path));
                 if let Some(entry) = entry {
-                    files.extend(File::read(view, entry).map_err(Failure::environment)?);
+                    files.extend(File::read(view, directory, entry).map_err(Failure::environment)?);
                 }
                 continue;
             }
@@ -120,6 +125,11 @@ impl Release {
         }
         tar.into_inner().expect("memory can be written to")
     }
+}
+
+/// Where a file lies in a release.
+fn below<'p>(directory: &str, path: &'p OutputPath) -> Option<&'p str> {
+    path.as_str().strip_prefix(directory)?.strip_prefix('/')
 }
 
 fn name_of(files: &[File]) -> String {

@@ -58,7 +58,7 @@ fn device(device: &Device, issued: &Issued, homelab: &Homelab) -> Vec<Event> {
     };
     if let Some(last_day) = device.last_day_of(validity.not_after()) {
         let description = format!(
-            "Its last day, {last_day}, is over. Delete its line in homelab.kdl, build, and deploy out/edge/."
+            "Its last day, {last_day}, is over. Delete its line in homelab.kdl, build, and deploy the edge."
         );
         let summary = format!("{name}: its certificate ends");
         return vec![event("end", last_day.end(), summary, description)];
@@ -68,7 +68,7 @@ fn device(device: &Device, issued: &Issued, homelab: &Homelab) -> Vec<Event> {
             "due",
             due_from(&validity, renew),
             format!("{name}: renew its certificate"),
-            format!("Run `homelab renew {name}`, deploy out/edge/, and hand over the new file."),
+            format!("Run `homelab renew {name}`, deploy the edge, and hand over the new file."),
         ),
         event(
             "end",

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::exposure::VERSION;
 use super::{Exposure, lines};
 use crate::lock::{Authority, Lock, Remembered, State};
-use crate::model::{DeviceId, Homelab};
+use crate::model::{DeviceId, EdgePart};
 use crate::pki::Fingerprint;
 
 /// What an edge exposes, and which certificates it lets in.
@@ -27,6 +27,9 @@ pub(crate) struct EdgeState {
     pub authorities: Vec<Trusted>,
     /// The certificates of each declared device that are let in, wherever its person is.
     pub devices: BTreeMap<String, DeviceAccess>,
+    /// The certificates of devices that no service of this edge lets in, where there are others: they are not shut out.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub elsewhere: BTreeSet<Fingerprint>,
     /// The devices with a certificate that was let in once.
     pub retired: BTreeSet<String>,
     /// The certificates that the lock shuts out: whoever is given an older
@@ -70,7 +73,9 @@ pub(crate) struct Older {
 
 impl EdgeState {
     /// What is published by an edge that exposes this, with this lock.
-    pub(crate) fn of(exposure: Arc<Exposure>, homelab: &Homelab, lock: &Lock) -> EdgeState {
+    pub(crate) fn of(exposure: Arc<Exposure>, part: EdgePart<'_>, lock: &Lock) -> EdgeState {
+        let homelab = part.homelab;
+        let visitors = part.visitors();
         // The lock may not have learnt yet of who is gone.
         let known = homelab.enrolled().map(|(_, device)| &device.id);
         let known: BTreeSet<&DeviceId> = known.collect();
@@ -83,9 +88,20 @@ impl EdgeState {
         devices.extend(vouched.map(|(device, fingerprint)| {
             (device.to_string(), DeviceAccess::installed(*fingerprint))
         }));
+        let mut elsewhere = BTreeSet::new();
+        for (_, device) in homelab
+            .devices()
+            .filter(|(_, device)| !visitors.has(&device.id))
+        {
+            let access = devices.remove(&device.id.to_string());
+            elsewhere.extend({ access.iter() }.flat_map(DeviceAccess::fingerprints));
+        }
         let removed = lock.removed(homelab);
         let out = lock.certificates.iter();
         let out = out.filter(|c| c.revoked().is_some() || !is_declared(&c.device));
+        // Where one had been let in that is not declared any more, nobody knows.
+        let came_here =
+            |device: &DeviceId| homelab.device(device).is_none() || visitors.has(device);
         // Who is gone from the declaration alone may come back by it.
         let retired = lock.certificates.iter().filter(|c| c.revoked().is_some());
         let shut_out = retired.map(|issued| issued.fingerprint);
@@ -94,13 +110,15 @@ impl EdgeState {
             root_key: lock.key.map(|key| key.to_string()),
             authorities: lock.trusted().map(Trusted::new).collect(),
             devices,
+            elsewhere,
             remembered: Remembered::of(lock),
             shut_out: shut_out
                 .chain(removed.iter().map(|known| known.fingerprint))
                 .collect(),
-            retired: out
-                .map(|issued| issued.device.to_string())
-                .chain(removed.iter().map(|known| known.device.to_string()))
+            retired: { out.map(|issued| &issued.device) }
+                .chain(removed.iter().map(|known| &known.device))
+                .filter(|device| came_here(device))
+                .map(ToString::to_string)
                 .collect(),
         }
     }

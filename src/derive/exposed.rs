@@ -27,6 +27,7 @@ impl Exposure {
         let Edge { sites, holes, .. } = edge;
         let audiences = sites.audiences.iter();
         let mut exposure = Exposure {
+            edge: edge.name.as_ref().map(ToString::to_string),
             version: VERSION,
             domain: sites.domain.to_string(),
             lan: sites.lan.clone(),

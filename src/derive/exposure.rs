@@ -16,6 +16,9 @@ pub(crate) struct Exposure {
     /// [`VERSION`].
     pub version: u32,
     pub domain: String,
+    /// Which edge it is, where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edge: Option<String>,
     /// What counts as the LAN.
     pub lan: Vec<String>,
     /// The networks that are declared by name.

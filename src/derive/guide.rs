@@ -226,7 +226,7 @@ impl<'h> Guides<'h> {
             language: person.language.clone(),
             domain: homelab.domain.clone(),
             display_name: person.display_name.clone(),
-            admin: homelab.edge.email.clone(),
+            admin: homelab.email().cloned(),
             devices,
             services: services.collect(),
         }
@@ -252,7 +252,7 @@ fn link(
     let app = app.and_then(|name| homelab.catalogue.app(name.as_str()));
     Some(ServiceLink {
         title: service.title.clone(),
-        addresses: super::addresses(service, &homelab.edge),
+        addresses: super::addresses(service),
         with_certificate,
         at_home,
         everyone,

@@ -13,7 +13,7 @@ use super::{
 use crate::catalogue::App;
 use crate::lock::{Authority, Issued, Lock, State};
 use crate::model::{
-    CertificateMode, Device, DeviceId, DisplayName, Domain, Edge, Email, Homelab, Language,
+    CertificateMode, Device, DeviceId, DisplayName, Domain, EdgePart, Email, Homelab, Language,
     LastDay, Name, Service, SignIn,
 };
 use crate::status::due_from;
@@ -21,6 +21,8 @@ use crate::status::due_from;
 #[derive(Debug, Serialize)]
 pub(crate) struct Index {
     pub domain: Domain,
+    /// The directories of the edges, from the page; at least one.
+    pub edges: Vec<String>,
     /// The people, sorted by name.
     pub people: Vec<IndexPerson>,
     /// Every service, sorted by name, and who may reach it.
@@ -89,6 +91,9 @@ pub(crate) struct IndexService {
     pub title: String,
     /// Its addresses; at least one.
     pub addresses: Vec<String>,
+    /// The edge that it stands on, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edge: Option<Name>,
     /// Whether everyone may reach all of it.
     pub everyone: bool,
     /// Whether whoever is at home may.
@@ -144,7 +149,7 @@ impl Index {
     pub(crate) fn new(
         homelab: &Homelab,
         lock: &Lock,
-        exposure: Option<&Exposure>,
+        exposures: &[Arc<Exposure>],
         files: &BTreeMap<&DeviceId, Arc<[DeviceFile]>>,
     ) -> Index {
         let admitted = lock.admitted();
@@ -165,15 +170,16 @@ impl Index {
                 devices,
             }
         });
-        let without = exposure.map_or(&[][..], |exposure| &exposure.without_certificate);
-        let openings = without.iter().filter(|opening| !opening.is_whole());
-        let unchecked = exposure.map_or(&[][..], |exposure| &exposure.unchecked);
+        let without = exposures.iter().flat_map(|edge| &edge.without_certificate);
+        let openings = without.filter(|opening| !opening.is_whole());
+        let unchecked = exposures.iter().flat_map(|edge| &edge.unchecked);
         Index {
             domain: homelab.domain.clone(),
+            edges: homelab.edges().map(EdgePart::directory).collect(),
             people: people.collect(),
-            services: services(homelab, exposure),
-            audiences: { exposure.into_iter() }
-                .flat_map(|exposure| &exposure.audiences)
+            services: services(homelab, exposures),
+            audiences: { exposures.iter() }
+                .flat_map(|edge| &edge.audiences)
                 .filter(|(name, _)| *name != super::LANDING)
                 .map(|(name, audience)| (name.clone(), audience.people.clone()))
                 .collect(),
@@ -186,7 +192,6 @@ impl Index {
                 })
                 .collect(),
             unchecked: unchecked
-                .iter()
                 .filter(|item| item.what != UncheckedKind::Caddy)
                 .map(|item| item.service.clone())
                 .collect(),
@@ -197,14 +202,11 @@ impl Index {
 }
 
 /// Every service, with who reaches it without a certificate.
-fn services(homelab: &Homelab, exposure: Option<&Exposure>) -> Vec<IndexService> {
-    let without = exposure.map_or(&[][..], |exposure| &exposure.without_certificate);
-    let with = exposure.map_or(&[][..], |exposure| &exposure.with_certificate);
+fn services(homelab: &Homelab, exposures: &[Arc<Exposure>]) -> Vec<IndexService> {
+    let without = || exposures.iter().flat_map(|edge| &edge.without_certificate);
+    let with = exposures.iter().flat_map(|edge| &edge.with_certificate);
     let mut by_sign_in: BTreeMap<&str, Vec<&Opening>> = BTreeMap::new();
-    for opening in exposure
-        .into_iter()
-        .flat_map(|exposure| &exposure.by_sign_in)
-    {
+    for opening in exposures.iter().flat_map(|edge| &edge.by_sign_in) {
         by_sign_in
             .entry(&opening.service)
             .or_default()
@@ -214,11 +216,11 @@ fn services(homelab: &Homelab, exposure: Option<&Exposure>) -> Vec<IndexService>
     for guarded in with {
         guards.entry(&guarded.service).or_default().push(guarded);
     }
-    let (open, in_part): (Vec<_>, Vec<_>) = without.iter().partition(|o| o.is_whole());
+    let (open, in_part): (Vec<_>, Vec<_>) = without().partition(|o| o.is_whole());
     let open: BTreeSet<(&str, &OpenFrom)> = { open.iter() }
         .map(|opening| (&*opening.service, &opening.from))
         .collect();
-    let links: BTreeSet<&str> = { without.iter() }
+    let links: BTreeSet<&str> = without()
         .filter(|opening| opening.share_link)
         .map(|opening| &*opening.service)
         .collect();
@@ -235,7 +237,8 @@ fn services(homelab: &Homelab, exposure: Option<&Exposure>) -> Vec<IndexService>
         IndexService {
             name: service.name.clone(),
             title: service.title.clone(),
-            addresses: super::addresses(service, &homelab.edge),
+            addresses: super::addresses(service),
+            edge: { service.edge.name.clone() }.filter(|_| homelab.has_several_edges()),
             everyone: whole(&OpenFrom::Everywhere),
             at_home: whole(&OpenFrom::Lan),
             open_paths: in_part.contains(name),
@@ -253,9 +256,7 @@ fn services(homelab: &Homelab, exposure: Option<&Exposure>) -> Vec<IndexService>
             confined: { guards.iter() }
                 .filter_map(|guarded| confined(guarded))
                 .collect(),
-            tell: app
-                .map(|app| told(app, service, &homelab.edge))
-                .unwrap_or_default(),
+            tell: app.map(|app| told(app, service)).unwrap_or_default(),
             links: said.map(|links| links.value.clone()),
         }
     });
@@ -285,8 +286,8 @@ fn confined(guarded: &Guarded) -> Option<CertificateGrant> {
 }
 
 /// What an app must be told that is served at this service's first address.
-fn told(app: &App, service: &Service, edge: &Edge) -> Vec<IndexTell> {
-    let addresses = super::addresses(service, edge);
+fn told(app: &App, service: &Service) -> Vec<IndexTell> {
+    let addresses = super::addresses(service);
     let address = addresses.first().map_or("", String::as_str);
     let host = address.trim_start_matches("https://").trim_end_matches('/');
     let tell = app.tell.iter().map(|claim| &claim.value);

@@ -31,7 +31,7 @@ pub(crate) use device_files::{
     Installer, Script, WindowsPolicy,
 };
 pub use device_files::{InstallerContext, RegistryValue};
-pub(crate) use dns::{DnsFormat, DnsNames, DnsRecords, DnsView};
+pub(crate) use dns::{DnsFormat, DnsHost, DnsNames, DnsRecords, DnsView};
 pub(crate) use edge::{Edge, Globals, Link, Pages, Sites};
 pub(crate) use edge_state::{DeviceAccess, EdgeState};
 pub(crate) use exposure::{
@@ -47,7 +47,7 @@ pub(crate) use index::{IndexDevice, IndexOpening, IndexPerson, IndexService};
 pub(crate) use pick_up::{PickUpPage, RENEW, Waiting};
 
 use crate::lock::{Authority, Issued, Lock, State};
-use crate::model::{DeviceId, Domain, Homelab, Service};
+use crate::model::{DeviceId, Domain, EdgePart, Homelab, Service};
 use crate::pki::{BundleProfile, Crl};
 use crate::tree::{Mode, OutputPath};
 
@@ -91,7 +91,7 @@ pub(crate) enum Recipe {
     /// The page on which a device is handed its newer certificate.
     PickUpPage(Box<PickUpPage>),
     /// What the next build is compared with.
-    EdgeState(EdgeState),
+    EdgeState(Box<EdgeState>),
     Index(Index),
     /// A configuration profile for Apple's devices with the certificate in it.
     AppleProfile(Box<AppleProfile>),
@@ -117,37 +117,52 @@ impl Recipe {
     }
 }
 
-/// Where it stands what an edge exposes, for the next build to compare with.
-pub(crate) const EDGE_STATE: &str = "edge/exposure.json";
+/// The directories of the output tree that hold edges: the only one, or all of them.
+pub(crate) const EDGES: [&str; 2] = ["edge", "edges"];
 
-/// Where the revocation lists stand in PEM.
-const CRL: &str = "edge/ca.crl";
+/// Where it stands in an edge's directory what that exposes, for the next build to compare with.
+pub(crate) const EDGE_STATE: &str = "exposure.json";
 
-/// Where the revocation lists stand: all of them in PEM, each in DER, which holds one: that of the
+/// Where the revocation lists stand there in PEM.
+pub(crate) const CRL: &str = "ca.crl";
+
+/// Where the list of the authority that signs stands there in DER.
+pub(crate) const CRL_DER: &str = "ca.crl.der";
+
+/// Where the revocation lists stand, of each edge: all of them in PEM, each in DER, which holds one: that of the
 /// authority that signs under the plain name.
-pub(crate) fn crl_paths(lock: &Lock) -> Vec<OutputPath> {
-    let der: Vec<OutputPath> = lock
-        .listing()
-        .map(|authority| crl_path(lock, authority))
-        .collect();
-    let pem = (!der.is_empty()).then(|| path(CRL));
-    pem.into_iter().chain(der).collect()
+pub(crate) fn crl_paths(homelab: &Homelab, lock: &Lock) -> Vec<OutputPath> {
+    list_paths(homelab, lock, |_| true)
 }
 
 /// Those of [`crl_paths`] that are to be written anew when the lists that are stale have been signed.
-pub(crate) fn unsigned_crl_paths(lock: &Lock) -> Vec<OutputPath> {
-    let stale = lock.listing().filter(|a| lock.crl(a).is_none());
-    let der: Vec<OutputPath> = stale.map(|authority| crl_path(lock, authority)).collect();
-    let pem = (!der.is_empty()).then(|| path(CRL));
-    pem.into_iter().chain(der).collect()
+pub(crate) fn unsigned_crl_paths(homelab: &Homelab, lock: &Lock) -> Vec<OutputPath> {
+    list_paths(homelab, lock, |authority| lock.crl(authority).is_none())
 }
 
-fn crl_path(lock: &Lock, authority: &Authority) -> OutputPath {
+fn list_paths(
+    homelab: &Homelab,
+    lock: &Lock,
+    is_wanted: impl Fn(&Authority) -> bool,
+) -> Vec<OutputPath> {
+    let wanted = lock.listing().filter(|authority| is_wanted(authority));
+    let der: Vec<String> = wanted.map(|authority| crl_file(lock, authority)).collect();
+    let pem = (!der.is_empty()).then(|| CRL.to_owned());
+    let files: Vec<String> = pem.into_iter().chain(der).collect();
+    let of_edge = |part: EdgePart<'_>| {
+        let directory = part.directory();
+        let at = |file| path(&format!("{directory}/{file}"));
+        files.iter().map(at).collect::<Vec<_>>()
+    };
+    homelab.edges().flat_map(of_edge).collect()
+}
+
+fn crl_file(lock: &Lock, authority: &Authority) -> String {
     match lock.signing() {
         Some(signing) if signing.id != authority.id => {
-            path(&format!("edge/ca-{}.crl.der", authority.id.short()))
+            format!("ca-{}.crl.der", authority.id.short())
         }
-        _ => path("edge/ca.crl.der"),
+        _ => CRL_DER.to_owned(),
     }
 }
 
@@ -180,10 +195,10 @@ pub(crate) fn derive(
 ) -> Vec<Derivation> {
     let EdgeArtifacts {
         mut derivations,
-        exposure,
-    } = edge(homelab, lock, templates, sealed_root);
+        exposures,
+    } = edges(homelab, lock, templates, sealed_root);
     let people = People::derive(homelab, lock, sealed_root);
-    let index = Index::new(homelab, lock, exposure.as_deref(), &people.files);
+    let index = Index::new(homelab, lock, &exposures, &people.files);
     let ignored = Recipe::Text {
         text: Cow::Borrowed("# What is secret here stays out of git.\n*\n"),
     };
@@ -257,18 +272,18 @@ impl<'h> People<'h> {
     }
 }
 
-/// The artifacts below `edge/`, and what they expose.
+/// The artifacts of all edges, and what they expose.
 #[derive(Default)]
 pub(crate) struct EdgeArtifacts {
     /// Sorted by path.
     pub derivations: Vec<Derivation>,
-    /// None before the first build.
-    pub exposure: Option<Arc<Exposure>>,
+    /// Of each edge, in their order; none before the first build.
+    pub exposures: Vec<Arc<Exposure>>,
 }
 
-/// The artifacts below `edge/`. They need no secret, but for newer certificates that wait for their devices. Those of [`crl_paths`] are left
-/// out where one of the lock's lists is stale.
-pub(crate) fn edge(
+/// The artifacts of all edges. They need no secret, but for newer certificates that wait for their devices. Those of [`crl_paths`] are left out
+/// where one of the lock's lists is stale.
+pub(crate) fn edges(
     homelab: &Homelab,
     lock: &Lock,
     templates: &[String],
@@ -277,57 +292,68 @@ pub(crate) fn edge(
     if lock.signing().is_none() {
         return EdgeArtifacts::default();
     }
-    let edge = Edge::new(homelab, Some(lock));
+    let mut all = EdgeArtifacts::default();
+    for part in homelab.edges() {
+        let (derivations, exposure) = edge(part, lock, templates, sealed_root);
+        all.derivations.extend(derivations);
+        all.exposures.push(exposure);
+    }
+    all.derivations.sort_by(|a, b| a.path.cmp(&b.path));
+    all
+}
+
+fn edge(
+    part: EdgePart<'_>,
+    lock: &Lock,
+    templates: &[String],
+    sealed_root: Option<blake3::Hash>,
+) -> (Vec<Derivation>, Arc<Exposure>) {
+    let edge = Edge::new(part, Some(lock));
     let exposure = Arc::new(Exposure::of(&edge, templates));
-    let published = EdgeState::of(Arc::clone(&exposure), homelab, lock);
+    let published = EdgeState::of(Arc::clone(&exposure), part, lock);
+    let directory = part.directory();
+    let at = |file: &str| path(&format!("{directory}/{file}"));
     let text = |of: fn(&Authority) -> String| lock.trusted().map(of).collect();
     let authorities = Recipe::Text {
         text: text(|authority| authority.certificate.pem()),
     };
-    let domain = homelab.domain.clone();
+    let domain = part.homelab.domain.clone();
+    let report = Recipe::Exposure(Arc::clone(&exposure));
     let mut derivations = vec![
-        public(path("edge/Caddyfile"), Recipe::Caddyfile { domain }),
-        public(path("edge/ca.pem"), authorities),
-        public(path(EDGE_STATE), Recipe::EdgeState(published)),
+        public(at("Caddyfile"), Recipe::Caddyfile { domain }),
+        public(at("ca.pem"), authorities),
+        public(at(EDGE_STATE), Recipe::EdgeState(Box::new(published))),
+        public(at("exposure.md"), report),
         public(
-            path("edge/exposure.md"),
-            Recipe::Exposure(Arc::clone(&exposure)),
-        ),
-        public(
-            path("edge/globals.caddyfile"),
+            at("globals.caddyfile"),
             Recipe::Globals(Box::new(edge.globals)),
         ),
-        public(path("edge/pages.caddyfile"), Recipe::Pages(edge.pages)),
-        public(
-            path("edge/sites.caddyfile"),
-            Recipe::Sites(Box::new(edge.sites)),
-        ),
+        public(at("pages.caddyfile"), Recipe::Pages(edge.pages)),
+        public(at("sites.caddyfile"), Recipe::Sites(Box::new(edge.sites))),
     ];
-    derivations.extend(pick_up::derive(homelab, lock, sealed_root));
+    derivations.extend(pick_up::derive(part, lock, sealed_root));
     let lists: Option<Vec<Crl>> = lock
         .listing()
         .map(|authority| lock.crl(authority))
         .collect();
     if let Some(lists) = lists.filter(|lists| !lists.is_empty()) {
         let text = lists.iter().map(Crl::pem).collect();
-        derivations.push(public(path(CRL), Recipe::Text { text }));
+        derivations.push(public(at(CRL), Recipe::Text { text }));
         for (authority, crl) in iter::zip(lock.listing(), lists) {
             let bytes = crl.der().to_vec();
-            let at = crl_path(lock, authority);
+            let at = at(&crl_file(lock, authority));
             derivations.push(public(at, Recipe::Bytes { bytes }));
         }
     }
-    derivations.sort_by(|a, b| a.path.cmp(&b.path));
-    EdgeArtifacts {
-        derivations,
-        exposure: Some(exposure),
-    }
+    (derivations, exposure)
 }
 
 /// Where a service is to be opened: at least one address.
-fn addresses(service: &Service, edge: &crate::model::Edge) -> Vec<String> {
-    let hosts = service.authorities(edge);
-    hosts.map(|host| format!("https://{host}/")).collect()
+fn addresses(service: &Service) -> Vec<String> {
+    service
+        .authorities()
+        .map(|host| format!("https://{host}/"))
+        .collect()
 }
 
 /// The .p12's name. Android proposes it, up to its last dot, as the certificate's name.

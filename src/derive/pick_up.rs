@@ -7,7 +7,7 @@ use super::device_files::{CommonParts, DeviceFiles, fetched_file};
 use super::guide::{DeviceFile, DevicePart};
 use super::{Derivation, Recipe, as_recorded, path};
 use crate::lock::{Issued, Lock, State};
-use crate::model::{Device, DisplayName, Domain, Email, Homelab, Language, Person};
+use crate::model::{Device, DisplayName, Domain, EdgePart, Email, Homelab, Language, Person};
 use crate::tree::Mode;
 
 /// Where the files lie, below `edge/` and below the root that is declared.
@@ -31,7 +31,7 @@ pub(crate) struct Waiting<'l> {
 impl<'l> Waiting<'l> {
     /// Every device that waits, sorted by owner and name: none where nothing is handed out.
     pub(crate) fn all(homelab: &'l Homelab, lock: &'l Lock) -> Vec<Waiting<'l>> {
-        if homelab.edge.pick_up.is_none() {
+        if !homelab.edges.iter().any(|edge| edge.pick_up.is_some()) {
             return Vec::new();
         }
         let mut admitted = lock.admitted();
@@ -62,7 +62,7 @@ impl<'l> Waiting<'l> {
     }
 
     /// Its file and its page.
-    fn derive(&self, common: &CommonParts<'_>) -> [Derivation; 2] {
+    fn derive(&self, edge: &str, common: &CommonParts<'_>) -> [Derivation; 2] {
         let Waiting {
             person,
             device,
@@ -80,12 +80,12 @@ impl<'l> Waiting<'l> {
         };
         let file = self.file();
         let recipe = files.fetched(&file);
-        let at = |name: &str| path(&format!("edge/{PICK_UP}/{}/{name}", self.folder()));
+        let at = |name: &str| path(&format!("{edge}/{PICK_UP}/{}/{name}", self.folder()));
         let page = PickUpPage {
             language: person.language.clone(),
             domain: common.homelab().domain.clone(),
             display_name: person.display_name.clone(),
-            admin: common.homelab().edge.email.clone(),
+            admin: common.homelab().email().cloned(),
             device: DevicePart::new(
                 device,
                 newer,
@@ -110,18 +110,24 @@ impl<'l> Waiting<'l> {
     }
 }
 
-/// What is handed to all devices that wait.
+/// What an edge hands to all devices that wait: the one that does so.
 pub(super) fn derive(
-    homelab: &Homelab,
+    part: EdgePart<'_>,
     lock: &Lock,
     sealed_root: Option<blake3::Hash>,
 ) -> Vec<Derivation> {
-    let waiting = Waiting::all(homelab, lock);
+    if part.settings.pick_up.is_none() {
+        return Vec::new();
+    }
+    let waiting = Waiting::all(part.homelab, lock);
     if waiting.is_empty() {
         return Vec::new();
     }
-    let common = CommonParts::new(homelab, lock, sealed_root);
-    let derivations = waiting.iter().flat_map(|waiting| waiting.derive(&common));
+    let common = CommonParts::new(part.homelab, lock, sealed_root);
+    let edge = part.directory();
+    let derivations = waiting
+        .iter()
+        .flat_map(|waiting| waiting.derive(&edge, &common));
     derivations.collect()
 }
 

@@ -10,12 +10,15 @@ use super::caddy::CaddyVersion;
 use super::deploy::{Deploy, DeployPath, EdgeAddress};
 use super::extras::{Admin, Fallback, LogTarget, Port};
 use super::issuance::{AcmeAuthority, OldestTls, SiteCertificates};
+use super::name::Name;
 use super::sign_in::Gateway;
 use super::text::Email;
 
-/// How the Caddyfile as a whole is to be.
+/// A Caddy in front of services: how its Caddyfile as a whole is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edge {
+    /// What it is called; always there where there are several.
+    pub name: Option<Name>,
     /// The ACME account's address.
     pub email: Option<Email>,
     /// Where the sites' own certificates come from.

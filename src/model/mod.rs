@@ -76,7 +76,8 @@ pub struct Homelab {
     pub domain: Domain,
     /// How long certificates are valid.
     pub validity: ValidityPolicy,
-    pub edge: Edge,
+    /// Where services are served from; at least one, in the order declared.
+    pub edges: Vec<Arc<Edge>>,
     pub people: BTreeMap<Name, Person>,
     /// The networks that are declared by name.
     pub networks: BTreeMap<Name, Vec<IpRange>>,
@@ -86,6 +87,29 @@ pub struct Homelab {
 }
 
 impl Homelab {
+    /// Every edge with what stands behind it, in the order declared.
+    pub fn edges(&self) -> impl Iterator<Item = EdgePart<'_>> {
+        self.edges.iter().map(|settings| EdgePart {
+            homelab: self,
+            settings,
+        })
+    }
+
+    /// Whether there are several edges, each with a tree of its own.
+    pub fn has_several_edges(&self) -> bool {
+        self.edges.len() > 1
+    }
+
+    /// The edge that answers to the domain itself, and shows visitors what they may use.
+    pub fn landing(&self) -> Option<EdgePart<'_>> {
+        self.edges().find(|part| part.settings.landing)
+    }
+
+    /// Whom people can ask: the address of the first edge that says one.
+    pub fn email(&self) -> Option<&Email> {
+        self.edges.iter().find_map(|edge| edge.email.as_ref())
+    }
+
     /// Every device with its owner, sorted by owner and name.
     pub fn devices(&self) -> impl Iterator<Item = (&Person, &Device)> {
         let of = |person| move |device| (person, device);
@@ -109,6 +133,70 @@ impl Homelab {
     /// A device by its name.
     pub fn device(&self, id: &DeviceId) -> Option<&Device> {
         self.people.get(&id.person)?.devices.get(&id.device)
+    }
+}
+
+/// An edge of a homelab, with the services that stand behind it.
+#[derive(Debug, Clone, Copy)]
+pub struct EdgePart<'h> {
+    pub homelab: &'h Homelab,
+    pub settings: &'h Arc<Edge>,
+}
+
+impl<'h> EdgePart<'h> {
+    /// The services behind it, sorted by name.
+    pub fn services(self) -> impl Iterator<Item = &'h Service> + Clone {
+        let services = self.homelab.services.values();
+        services.filter(move |service| Arc::ptr_eq(&service.edge, self.settings))
+    }
+
+    /// The directory of its files in the output tree: `edge`, or `edges/home` where there are several.
+    pub fn directory(self) -> String {
+        match self.name() {
+            Some(name) => format!("edges/{name}"),
+            None => String::from("edge"),
+        }
+    }
+
+    /// What it is called, where there are others.
+    pub fn name(self) -> Option<&'h Name> {
+        let name = self.settings.name.as_ref();
+        name.filter(|_| self.homelab.has_several_edges())
+    }
+
+    /// Whose certificates may open something there.
+    pub fn visitors(self) -> Visitors<'h> {
+        // The landing page has something for each.
+        if !self.homelab.has_several_edges() || self.settings.landing {
+            return Visitors::Everybody;
+        }
+        let grants = || self.services().flat_map(Service::grants);
+        Visitors::Some {
+            people: grants().flat_map(|grant| &*grant.people).collect(),
+            devices: grants().flat_map(|grant| &grant.devices).collect(),
+        }
+    }
+}
+
+/// Whose certificates may open something at an edge.
+#[derive(Debug)]
+pub enum Visitors<'h> {
+    Everybody,
+    Some {
+        /// Those with all of their devices.
+        people: BTreeSet<&'h Name>,
+        devices: BTreeSet<&'h DeviceId>,
+    },
+}
+
+impl Visitors<'_> {
+    pub fn has(&self, device: &DeviceId) -> bool {
+        match self {
+            Visitors::Everybody => true,
+            Visitors::Some { people, devices } => {
+                people.contains(&device.person) || devices.contains(device)
+            }
+        }
     }
 }
 
@@ -190,6 +278,8 @@ impl Device {
 #[derive(Debug)]
 pub struct Service {
     pub name: Name,
+    /// The edge that it stands behind.
+    pub edge: Arc<Edge>,
     /// The name to show: its own title, its app's, or its name.
     pub title: String,
     /// The hosts it answers to; at least one.
@@ -269,33 +359,40 @@ impl Service {
         self.grants().any(|grant| grant.names(person))
     }
 
-    pub fn port(&self, edge: &Edge) -> Port {
-        self.port.unwrap_or(edge.port)
+    pub fn port(&self) -> Port {
+        self.port.unwrap_or(self.edge.port)
     }
 
     /// Its hosts as they stand in an address, with the port where that has to be said.
-    pub fn authorities(&self, edge: &Edge) -> impl Iterator<Item = String> {
-        let port = self.port(edge);
+    pub fn authorities(&self) -> impl Iterator<Item = String> {
+        let port = self.port();
         self.hosts.iter().map(move |host| port.of(host))
     }
 
     /// Where its requests are written down.
-    pub fn log<'s>(&'s self, edge: &'s Edge) -> Option<&'s LogTarget> {
+    pub fn log(&self) -> Option<&LogTarget> {
         match &self.log {
-            None => edge.log.as_ref(),
+            None => self.edge.log.as_ref(),
             Some(ServiceLog::Off) => None,
             Some(ServiceLog::To(target)) => Some(target),
         }
     }
 
     /// Where its own certificate comes from, where that is not from where all others do.
-    pub fn own_certificates(&self, edge: &Edge) -> Option<&SiteCertificates> {
+    pub fn own_certificates(&self) -> Option<&SiteCertificates> {
         let own = self.certificates.as_ref();
-        own.filter(|own| **own != edge.certificates)
+        own.filter(|own| **own != self.edge.certificates)
+    }
+
+    /// Where its certificate comes from.
+    pub fn site_certificates(&self) -> &SiteCertificates {
+        self.certificates
+            .as_ref()
+            .unwrap_or(&self.edge.certificates)
     }
 
     /// Whether its own certificate is of an authority that all browsers know.
-    pub fn is_known_to_browsers(&self, edge: &Edge) -> bool {
-        edge.are_public(self.certificates.as_ref().unwrap_or(&edge.certificates))
+    pub fn is_known_to_browsers(&self) -> bool {
+        self.edge.are_public(self.site_certificates())
     }
 }

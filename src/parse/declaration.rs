@@ -27,8 +27,8 @@ pub(crate) struct Declaration {
     pub domain: Option<Text>,
     /// `validity { … }`.
     pub validity: ValidityBlock,
-    /// `edge { … }`.
-    pub edge: EdgeBlock,
+    /// Every `edge`, in the order written.
+    pub edges: Vec<EdgeBlock>,
     /// Every `person`, in the order written.
     pub people: Vec<PersonBlock>,
     pub groups: Vec<GroupLine>,
@@ -48,9 +48,12 @@ pub(crate) struct ValidityBlock {
     pub renew: Option<Text>,
 }
 
-/// `edge { … }`.
-#[derive(Debug, Default)]
+/// `edge { … }`, or `edge "home" { … }`.
+#[derive(Debug)]
 pub(crate) struct EdgeBlock {
+    pub span: Span,
+    /// What services call it by.
+    pub name: Option<Text>,
     pub email: Option<Text>,
     /// Where the sites' own certificates come from.
     pub certificates: Option<CertificatesLine>,
@@ -216,8 +219,8 @@ pub(crate) struct NetworkLine {
 
 pub(super) const DECLARATION: Known = Known {
     place: "the declaration",
-    once: &["domain", "validity", "edge"],
-    many: &["person", "group", "network", "service"],
+    once: &["domain", "validity"],
+    many: &["edge", "person", "group", "network", "service"],
 };
 pub(super) const VALIDITY: Known = Known {
     place: "`validity`",
@@ -260,6 +263,35 @@ pub(super) const PERSON: Known = Known {
     many: &["device"],
 };
 
+impl EdgeBlock {
+    /// One that says nothing yet.
+    pub(crate) fn new(span: Span, name: Option<Text>) -> EdgeBlock {
+        EdgeBlock {
+            span,
+            name,
+            email: None,
+            certificates: None,
+            acme: None,
+            tls: None,
+            lan: Vec::new(),
+            behind: None,
+            caddy: None,
+            certificate: None,
+            landing: None,
+            port: None,
+            log: None,
+            compress: None,
+            admin: None,
+            metrics: None,
+            fallback: None,
+            sign_in: None,
+            address: None,
+            deploy: None,
+            pick_up: None,
+        }
+    }
+}
+
 impl TlsLine {
     pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<TlsLine> {
         let min = fields.needed_property("min", "tls min=\"1.3\"");
@@ -285,7 +317,7 @@ impl Reader {
                     declared.unread.is_whole &= declared.domain.is_some();
                 }
                 "validity" => declared.validity = self.validity(node),
-                "edge" => declared.edge = self.edge(node),
+                "edge" => declared.edges.push(self.edge(node)),
                 "person" => declared.people.extend(self.person(node)),
                 "group" => declared.groups.extend(self.group(node)),
                 "network" => declared.networks.extend(self.network(node)),
@@ -347,8 +379,11 @@ impl Reader {
     }
 
     fn edge(&mut self, node: &Node) -> EdgeBlock {
-        let mut block = EdgeBlock::default();
-        for child in self.only_block(&EDGE, node) {
+        let mut fields = self.fields(node);
+        let name = fields.optional_text();
+        fields.finish_before_block("one name");
+        let mut block = EdgeBlock::new(node.span, name);
+        for child in self.known(&EDGE, node.children()) {
             match child.name.value.as_str() {
                 "email" => {
                     let example = "email \"alice@example.com\"";

@@ -14,6 +14,8 @@ use crate::source::{Span, Spanned};
 pub(crate) struct ServiceBlock {
     /// The service's name, and its host unless it says another.
     pub name: Text,
+    /// The edge that it stands behind.
+    pub on: Option<Text>,
     /// The name to show.
     pub title: Option<Text>,
     /// Host labels, `@`, or full names.
@@ -165,6 +167,7 @@ impl ServiceBlock {
     fn named(name: Text) -> ServiceBlock {
         ServiceBlock {
             name,
+            on: None,
             title: None,
             hosts: Vec::new(),
             upstreams: Vec::new(),
@@ -202,6 +205,7 @@ impl ServiceBlock {
 pub(super) const SERVICE: Known = Known {
     place: "`service`",
     once: &[
+        "on",
         "title",
         "host",
         "app",
@@ -433,6 +437,10 @@ fn answer_line(
     service: &mut ServiceBlock,
 ) -> Option<&'static str> {
     Some(match node.name.value.as_str() {
+        "on" => {
+            service.on = fields.text("an edge", "on \"home\"");
+            "one edge"
+        }
         "title" => {
             service.title = fields.text("a name to show", "title \"Photos\"");
             "one value"

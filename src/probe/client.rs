@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::ServerName;
@@ -30,6 +30,8 @@ pub(super) struct Client {
     provider: Arc<CryptoProvider>,
     roots: Option<Arc<WebPkiServerVerifier>>,
     now: Timestamp,
+    /// When that was.
+    begun: Instant,
     timeout: Duration,
 }
 
@@ -66,7 +68,7 @@ enum Handshake {
 
 impl Client {
     /// A client whose visits take no longer than `timeout` each, and who holds servers' certificates against
-    /// `roots` at `now`.
+    /// `roots`; it is `now`.
     pub(super) fn new(roots: RootCertStore, now: Timestamp, timeout: Duration) -> Client {
         let provider = Arc::new(ring::default_provider());
         let verifier =
@@ -76,6 +78,7 @@ impl Client {
             roots: verifier.build().ok(),
             provider,
             now,
+            begun: Instant::now(),
             timeout,
         }
     }
@@ -171,7 +174,11 @@ impl Client {
         identity: &Arc<IdentityResolver>,
         verifier: &Arc<RecordingVerifier>,
     ) -> ClientConfig {
-        let time = Arc::new(FixedTime(self.now));
+        // A site's certificate may have been made since the asking began.
+        let since = SignedDuration::try_from(self.begun.elapsed()).unwrap_or_default();
+        let time = Arc::new(FixedTime(
+            self.now.saturating_add(since).unwrap_or(self.now),
+        ));
         let builder = ClientConfig::builder_with_details(Arc::clone(&self.provider), time);
         let mut config = builder
             .with_safe_default_protocol_versions()

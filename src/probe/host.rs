@@ -76,15 +76,16 @@ impl Prober<'_> {
             if probe.manner == Manner::AsBrowsers && is_repeated {
                 continue;
             }
-            let place = self.place(&seen, host.at);
+            let place = place(site, &seen, host.at);
             host.report.place = host.report.place.or(Some(place));
             let first_answer = first_answer.get_or_insert_with(|| seen.answer.clone());
-            if probe.manner.is_claim() && self.is_trusted_proxy(seen.local) {
+            if probe.manner.is_claim() && is_trusted_proxy(site, seen.local) {
                 continue;
             }
             let place = match (seen.local, host.at) {
                 (Some(local), Some(at)) if !probe.expected.networks.is_empty() => {
-                    Place::within(self.homelab, &probe.expected.networks, local, at.ip())
+                    let whose = (self.homelab, &*site.edge);
+                    Place::within(whose, &probe.expected.networks, local, at.ip())
                 }
                 _ => place,
             };
@@ -131,7 +132,7 @@ impl Prober<'_> {
     fn ask(&self, site: &Site, probe: &Probe, address: SocketAddr) -> Observation {
         let claim = match &probe.manner {
             Manner::Plain | Manner::AsBrowsers | Manner::Options | Manner::Preflight(_) => None,
-            Manner::FromHome => Some(self.homelab.edge.address_at_home().to_string()),
+            Manner::FromHome => Some(site.edge.address_at_home().to_string()),
             Manner::FromElsewhere => Some(NOBODYS_ADDRESS.to_owned()),
         };
         let forwarded = claim.as_ref().map(|claim| format!("for=\"{claim}\""));
@@ -191,27 +192,6 @@ impl Prober<'_> {
             judge_redirect(site, probe, &judgement, location)
         });
         redirect.map_or(judgement, Judgement::Wrong)
-    }
-
-    fn place(&self, seen: &Observation, at: Option<SocketAddr>) -> Place {
-        match (seen.local, at) {
-            (Some(local), Some(at)) => Place::of(self.homelab, local, at.ip()),
-            _ => Place::Unknown,
-        }
-    }
-
-    /// Whether this machine is a proxy that is believed: what it claims, it may.
-    fn is_trusted_proxy(&self, local: Option<IpAddr>) -> bool {
-        let behind = self.homelab.edge.behind.as_ref();
-        behind.is_some_and(|behind| {
-            let is_ours = |local: IpAddr| {
-                behind
-                    .proxies
-                    .iter()
-                    .any(|p| p.contains(local.to_canonical()))
-            };
-            behind.by == Forwarding::XForwardedFor && local.is_some_and(is_ours)
-        })
     }
 
     /// The certificate that a visitor has.
@@ -352,4 +332,24 @@ fn expects_service(probe: &Probe, place: Place) -> bool {
         && probe.policy.is_none()
         && probe.name == NameShown::Own
         && probe.expected.at(place) == Some(Outcome::Admitted)
+}
+
+/// Whether this machine is a proxy that is believed: what it claims, it may.
+fn is_trusted_proxy(site: &Site, local: Option<IpAddr>) -> bool {
+    let behind = site.edge.behind.as_ref();
+    behind.is_some_and(|behind| {
+        let is_ours = |local: IpAddr| {
+            let mut proxies = behind.proxies.iter();
+            proxies.any(|proxy| proxy.contains(local.to_canonical()))
+        };
+        behind.by == Forwarding::XForwardedFor && local.is_some_and(is_ours)
+    })
+}
+
+/// Where the visitor stands, as that site's edge sees it.
+fn place(site: &Site, seen: &Observation, at: Option<SocketAddr>) -> Place {
+    match (seen.local, at) {
+        (Some(local), Some(at)) => Place::of(&site.edge, local, at.ip()),
+        _ => Place::Unknown,
+    }
 }

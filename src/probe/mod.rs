@@ -53,7 +53,7 @@ pub(crate) struct Ports {
     /// Where it is another than declared.
     pub https: Option<u16>,
     pub http: u16,
-    pub admin: u16,
+    pub admin: Option<u16>,
 }
 
 /// What a server is held against, and how it is asked.

@@ -1,13 +1,13 @@
 //! A server as a whole: what it does besides serving the declared hosts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::Prober;
 use super::host::ProbedHost;
 use super::report::{HostFault, HostNote, HostReport, RequestReport};
 use super::request::{Protocol, Request, Visit, with_port};
-use crate::model::CertificateMode;
+use crate::model::{Admin, CertificateMode};
 use crate::verify::{
     Answer, Expected, Judgement, Outcome, Pages, Place, Signs, Site, Visitor, judge, undeclared,
 };
@@ -50,7 +50,7 @@ impl Prober<'_> {
                 told.requests.push(request);
             };
             let domain = self.homelab.domain.as_str();
-            let is_answered = self.homelab.edge.fallback.is_some()
+            let is_answered = here.iter().any(|site| site.edge.fallback.is_some())
                 && name.split_once('.').is_some_and(|(_, rest)| rest == domain);
             let outcome = match is_answered {
                 true => Outcome::Admitted,
@@ -62,10 +62,17 @@ impl Prober<'_> {
                 ask(Some(&site.host), Outcome::Misdirected);
             }
         }
-        let admin = SocketAddr::new(at.ip(), self.ports.admin);
-        if self.answers_to_admin(admin) {
-            told.wrong.push(HostFault::AdminEndpoint(admin));
-        }
+        let declared = here.iter().map(|site| match site.edge.admin {
+            Admin::Local { port, .. } => port,
+            Admin::Socket(_) | Admin::Off => Admin::PORT,
+        });
+        let ports: BTreeSet<u16> = match self.ports.admin {
+            Some(port) => BTreeSet::from([port]),
+            None => declared.collect(),
+        };
+        let admins = ports.into_iter().map(|port| SocketAddr::new(at.ip(), port));
+        let answering = admins.filter(|admin| self.answers_to_admin(*admin));
+        told.wrong.extend(answering.map(HostFault::AdminEndpoint));
         let first = here.first().copied();
         let signs = Signs {
             is_caddy: hosts.iter().any(|host| host.is_caddy),

@@ -4,8 +4,7 @@
 use std::fmt::Write;
 use std::net::IpAddr;
 
-use crate::derive::{DnsFormat, DnsRecords, DnsView};
-use crate::model::Host;
+use crate::derive::{DnsFormat, DnsHost, DnsRecords, DnsView};
 
 /// Seconds for which a server elsewhere may go by a record.
 const LIFE: u32 = 3600;
@@ -30,17 +29,17 @@ fn zone(records: &DnsRecords<'_>) -> String {
     };
     let domain = records.domain;
     for host in &records.inside {
-        text.extend({ records.addresses.iter() }.map(|address| line(host.as_str(), address)));
+        text.extend({ host.addresses.iter() }.map(|address| line(host.name.as_str(), address)));
     }
-    if records.undeclared {
+    if let Some(addresses) = records.undeclared {
         let name = format!("*.{domain}");
-        text.extend({ records.addresses.iter() }.map(|address| line(&name, address)));
+        text.extend({ addresses.iter() }.map(|address| line(&name, address)));
     }
     if !records.outside.is_empty() {
         say_outside(&mut text, records, ';', ", so for other zones");
     }
     for host in &records.outside {
-        let lines = { records.addresses.iter() }.map(|address| line(host.as_str(), address));
+        let lines = { host.addresses.iter() }.map(|address| line(host.name.as_str(), address));
         text.extend(lines.map(|line| format!("; {line}")));
     }
     text
@@ -54,13 +53,17 @@ fn unbound(records: &DnsRecords<'_>) -> String {
     text += "# This is a file for /etc/unbound/unbound.conf.d/.\n";
     say_undeclared(&mut text, records);
     text += "server:\n";
-    let zone = |text: &mut String, host: &Host| {
+    let zone = |text: &mut String,
+                DnsHost {
+                    name: host,
+                    addresses,
+                }: &DnsHost<'_>| {
         let kind = match host.as_str() == records.domain.as_str() {
             true => "typetransparent",
             false => "transparent",
         };
         say(text, format_args!("    local-zone: \"{host}.\" {kind}"));
-        for address in records.addresses {
+        for address in *addresses {
             let record = kind_and(address);
             say(
                 text,
@@ -86,8 +89,8 @@ fn dnsmasq(records: &DnsRecords<'_>) -> String {
         );
     }
     each_host(&mut text, records, |text, host| {
-        for address in records.addresses {
-            say(text, format_args!("host-record={host},{address}"));
+        for address in host.addresses {
+            say(text, format_args!("host-record={},{address}", host.name));
         }
     });
     text
@@ -98,8 +101,8 @@ fn hosts(records: &DnsRecords<'_>) -> String {
     let mut text = head(records, '#');
     say_undeclared(&mut text, records);
     each_host(&mut text, records, |text, host| {
-        for address in records.addresses {
-            say(text, format_args!("{address} {host}"));
+        for address in host.addresses {
+            say(text, format_args!("{address} {}", host.name));
         }
     });
     text
@@ -111,11 +114,23 @@ fn head(records: &DnsRecords<'_>, mark: char) -> String {
         DnsView::Internet => "on the internet",
     };
     let domain = records.domain;
-    format!("{mark} The hosts of {domain} and their addresses {place}, by `homelab dns`.\n")
+    let mut text =
+        format!("{mark} The hosts of {domain} and their addresses {place}, by `homelab dns`.\n");
+    for edge in &records.left_out {
+        say(
+            &mut text,
+            format_args!("{mark} Not in it: those of the edge {edge}, which has no address there."),
+        );
+    }
+    text
 }
 
 /// All hosts, those outside of the domain last and named as such.
-fn each_host(text: &mut String, records: &DnsRecords<'_>, write: impl Fn(&mut String, &Host)) {
+fn each_host(
+    text: &mut String,
+    records: &DnsRecords<'_>,
+    write: impl Fn(&mut String, &DnsHost<'_>),
+) {
     records.inside.iter().for_each(|host| write(text, host));
     if !records.outside.is_empty() {
         say_outside(text, records, '#', "");
@@ -130,7 +145,7 @@ fn say_outside(text: &mut String, records: &DnsRecords<'_>, mark: char, more: &s
 
 /// Unlike a zone, these would give the edge's address for every name below the domain, also for those that another server has records of.
 fn say_undeclared(text: &mut String, records: &DnsRecords<'_>) {
-    if records.undeclared {
+    if records.undeclared.is_some() {
         let domain = records.domain;
         say(
             text,

@@ -269,6 +269,7 @@ mod tests {
             }],
         };
         let service = |number: usize| IndexService {
+            edge: None,
             name: Name::new(&format!("s{number}")).unwrap(),
             title: format!("S{number}"),
             addresses: vec![format!("https://s{number}.example.com/")],
@@ -292,6 +293,7 @@ mod tests {
         };
         let names = (0..people).map(|number| format!("p{number}"));
         Index {
+            edges: vec!["edge".to_owned()],
             domain: Domain::new("example.com").unwrap(),
             people: (0..people).map(person).collect(),
             services: (0..services).map(service).collect(),

@@ -172,7 +172,7 @@ mod tests {
     fn declared(line: &str) -> Option<EdgeAddress> {
         let text = format!("domain \"home.example.com\"; edge {{ {line}; }}");
         let homelab = compile(&Source::new("homelab.kdl", text)).ok()?;
-        Some(homelab.edge.address.expect("it is said"))
+        Some(homelab.edges[0].address.clone().expect("it is said"))
     }
 
     #[test]

@@ -261,7 +261,7 @@ mod tests {
     fn declared(line: &str) -> Option<Deploy> {
         let text = format!("domain \"home.example.com\"; edge {{ {line}; }}");
         let homelab = compile(&Source::new("homelab.kdl", text)).ok()?;
-        Some(homelab.edge.deploy.expect("it is said"))
+        Some(homelab.edges[0].deploy.clone().expect("it is said"))
     }
 
     fn path(text: &str) -> DeployPath {
@@ -320,7 +320,7 @@ mod tests {
         let root = |line: &str| {
             let text = format!("domain \"home.example.com\"; edge {{ landing; {line}; }}");
             let homelab = compile(&Source::new("homelab.kdl", text)).ok()?;
-            Some(homelab.edge.pick_up?.root.as_str().to_owned())
+            Some(homelab.edges[0].pick_up.as_ref()?.root.as_str().to_owned())
         };
         for (line, seen) in [
             ("pick-up; deploy", Some("/etc/caddy/homelab/current")),

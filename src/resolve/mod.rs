@@ -11,6 +11,7 @@ mod backend;
 mod certificates;
 mod deploy;
 mod devices;
+mod edges;
 mod enrolment;
 mod extras;
 mod landing;
@@ -29,11 +30,9 @@ use std::sync::Arc;
 
 pub(crate) use apps::apps;
 
-use sign_in::KnownGateway;
-
 use crate::catalogue::Catalogue;
 use crate::diagnostic::{First, Mistake, Mistakes, did_you_mean};
-use crate::model::{CertificateMode, Homelab, Language, ValidityPolicy};
+use crate::model::{Homelab, Language, ValidityPolicy};
 use crate::parse::declaration::Text;
 use crate::parse::{Declaration, Unread};
 use crate::source::{Source, Span};
@@ -133,24 +132,11 @@ impl Resolver<'_> {
     fn homelab(&mut self, declaration: &Declaration) -> Option<Homelab> {
         let domain = self.domain(declaration.domain.as_ref());
         let validity = self.validity(&declaration.validity);
-        let edge = self.edge(&declaration.edge);
-        let mode = declaration.edge.certificate.as_ref();
-        let mode = mode.and_then(|written| self.certificate_mode(written));
+        let edges = self.edges(&declaration.edges);
         let people = self.people(declaration, domain.as_ref(), &validity);
         let networks = self.networks(&declaration.networks);
-        let gateway = edge.as_ref().and_then(|edge| edge.gateway.as_ref());
-        let gateway = match (&declaration.edge.sign_in, gateway) {
-            (None, _) => KnownGateway::Undeclared,
-            (Some(_), None) => KnownGateway::Wrong,
-            (Some(_), Some(gateway)) => KnownGateway::Right(gateway),
-        };
-        let services = self.services(
-            declaration,
-            domain.as_ref(),
-            (&people, &networks),
-            (gateway, mode.unwrap_or(CertificateMode::Required)),
-        );
-        let landing = declaration.edge.landing;
+        let services = self.services(declaration, domain.as_ref(), (&people, &networks), &edges);
+        let landing = edges.landing();
         self.refuse_too_many_links(landing, &people.people, &services);
         Some(Homelab {
             domain: domain?,
@@ -158,7 +144,7 @@ impl Resolver<'_> {
                 authority: validity.authority?,
                 renew: validity.renew?,
             },
-            edge: edge?,
+            edges: edges.into_settings(),
             people: people.people,
             networks,
             services,

@@ -90,11 +90,12 @@ impl Resolver<'_> {
 fn bad_name(kind: &str, written: &Text, why: NotAName, meant: Option<&Name>) -> Mistake {
     let span = written.span;
     let written = written.value.as_str();
+    let a = if kind.starts_with('e') { "an" } else { "a" };
     let why = match why {
         NotAName::Reserved => {
             return mistake!(
                 "resolve::reserved-name",
-                "`{written}` cannot be the name of a {kind}: Windows keeps it for itself",
+                "`{written}` cannot be the name of {a} {kind}: Windows keeps it for itself",
                 at(span, "reserved"),
                 help(
                     "choose another: no file on a relative's Windows could have it, such as `{written}-1`"
@@ -124,7 +125,7 @@ fn bad_name(kind: &str, written: &Text, why: NotAName, meant: Option<&Name>) -> 
     };
     mistake!(
         "resolve::bad-name",
-        "`{written}` cannot be the name of a {kind}",
+        "`{written}` cannot be the name of {a} {kind}",
         at(span, "{why}"),
         help(help),
     )

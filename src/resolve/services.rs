@@ -1,16 +1,17 @@
 //! Services: names, hosts, and what they add to every answer.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::audiences::Audiences;
+use super::edges::Edges;
 use super::names::Declared;
 use super::networks::Networks;
 use super::people::People;
-use super::sign_in::KnownGateway;
 use super::{Resolver, meant};
 use crate::catalogue::App;
 use crate::diagnostic::mistake;
-use crate::model::{ByteSize, CertificateMode, Domain, Header, Host, Name, Raw, Service};
+use crate::model::{ByteSize, Domain, Header, Host, Name, Raw, Service};
 use crate::parse::Declaration;
 use crate::parse::declaration::{ServiceBlock, Text};
 use crate::source::{Span, Spanned};
@@ -27,7 +28,7 @@ impl<'l> Resolver<'l> {
         declaration: &Declaration,
         domain: Option<&Domain>,
         (people, networks): (&People, &Networks),
-        (gateway, default_mode): (KnownGateway<'_>, CertificateMode),
+        edges: &Edges<'_>,
     ) -> BTreeMap<Name, Service> {
         let mut names = Declared::new("service");
         let mut audiences = Audiences::new(people);
@@ -36,14 +37,12 @@ impl<'l> Resolver<'l> {
         for block in &declaration.services {
             let name = self.declare(&mut names, &block.name);
             let hosts = self.hosts(block, name.as_ref(), domain, &mut hosts_taken);
+            let edge = self.edge_of(block, edges);
+            let gateway = edge.gateway();
             let app = block.app.as_ref().and_then(|written| self.app(written));
             let backend = self.backend(block, app);
-            let policy = self.service_policy(
-                block,
-                app,
-                (&mut audiences, networks),
-                (gateway, default_mode),
-            );
+            let policy =
+                self.service_policy(block, app, (&mut audiences, networks), (gateway, edge.mode));
             self.refuse_told_twice(block, gateway);
             let title = block.title.as_ref();
             let title = title.and_then(|written| self.display_name(written));
@@ -69,6 +68,7 @@ impl<'l> Resolver<'l> {
             };
             let service = Service {
                 name: name.clone(),
+                edge: Arc::clone(&edge.edge),
                 title,
                 hosts,
                 access: policy.access,
@@ -92,7 +92,7 @@ impl<'l> Resolver<'l> {
             };
             services.insert(name, service);
         }
-        self.refuse_at_landing(declaration.edge.landing, domain, &hosts_taken);
+        self.refuse_at_landing(edges.landing(), domain, &hosts_taken);
         services
     }
 

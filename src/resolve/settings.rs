@@ -4,7 +4,7 @@ use super::{Resolver, meant};
 use crate::diagnostic::{did_you_mean, mistake};
 use crate::model::{
     AcmeAuthority, Admin, Behind, CaddyVersion, CertificateMode, Domain, Edge, Forwarding, IpRange,
-    Lifetime, NotALifetime, OldestTls, Port, SiteCertificates,
+    Lifetime, Name, NotALifetime, OldestTls, Port, SiteCertificates,
 };
 use crate::parse::declaration::{BehindLine, EdgeBlock, Text, ValidityBlock};
 use crate::source::Span;
@@ -136,7 +136,7 @@ impl Resolver<'_> {
     }
 
     /// Resolves `edge { … }` with its defaults.
-    pub(super) fn edge(&mut self, block: &EdgeBlock) -> Option<Edge> {
+    pub(super) fn edge(&mut self, block: &EdgeBlock, name: Option<Name>) -> Option<Edge> {
         let email = block.email.as_ref().map(|written| self.email(written));
         let certificates = match &block.certificates {
             Some(line) => self.certificates(line),
@@ -182,6 +182,7 @@ impl Resolver<'_> {
             None => None,
         };
         Some(Edge {
+            name,
             email,
             certificates: certificates?,
             acme: acme?,

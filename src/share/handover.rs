@@ -33,7 +33,7 @@ enum HandoverError {
     #[error("the certificate of `{device}` has ended, {end}")]
     #[diagnostic(
         code("share::ended"),
-        help("`homelab renew {device}` issues another; deploy out/edge/ before you share it")
+        help("`homelab renew {device}` issues another; deploy the edge before you share it")
     )]
     Ended { device: DeviceId, end: String },
 

@@ -33,10 +33,11 @@ pub(crate) enum Wanted {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
     All,
-    /// What is below this directory.
-    Below(OutputPath),
-    /// What is below this directory, but for these files.
-    BelowBut(OutputPath, Vec<OutputPath>),
+    /// What is below these directories, but for these files.
+    Below {
+        directories: Vec<OutputPath>,
+        but: Vec<OutputPath>,
+    },
 }
 
 /// The steps from what the manifest has to what is wanted.
@@ -80,13 +81,22 @@ impl Wanted {
 }
 
 impl Scope {
+    /// What is below one directory.
+    #[cfg(test)]
+    pub(crate) fn below(directory: OutputPath) -> Scope {
+        Scope::Below {
+            directories: vec![directory],
+            but: Vec::new(),
+        }
+    }
+
     /// Whether a file is in that part.
     pub(crate) fn contains(&self, path: &OutputPath) -> bool {
         match self {
             Scope::All => true,
-            Scope::Below(directory) => path.is_below(directory.as_str()),
-            Scope::BelowBut(directory, files) => {
-                path.is_below(directory.as_str()) && !files.contains(path)
+            Scope::Below { directories, but } => {
+                let is_below = |directory: &OutputPath| path.is_below(directory.as_str());
+                directories.iter().any(is_below) && !but.contains(path)
             }
         }
     }
@@ -95,10 +105,10 @@ impl Scope {
     fn concerns(&self, folder: &str) -> bool {
         match self {
             Scope::All => true,
-            Scope::Below(directory) | Scope::BelowBut(directory, _) => {
+            Scope::Below { directories, .. } => directories.iter().any(|directory| {
                 let directory = directory.as_str();
                 folder == directory || is_below(folder, directory) || is_below(directory, folder)
-            }
+            }),
         }
     }
 }

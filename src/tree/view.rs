@@ -223,6 +223,16 @@ impl View {
         self.entries.iter()
     }
 
+    /// What the manifest has below a directory, in the order of the paths.
+    pub(crate) fn entries_below(&self, directory: &str) -> impl Iterator<Item = &ManifestEntry> {
+        let begin = format!("{directory}/");
+        let first = self
+            .entries
+            .partition_point(|entry| entry.path.as_str() < begin.as_str());
+        let from = self.entries[first..].iter();
+        from.take_while(move |entry| entry.path.as_str().starts_with(&begin))
+    }
+
     /// What the manifest has at `path`.
     pub(crate) fn entry(&self, path: &OutputPath) -> Option<&ManifestEntry> {
         self.place_of(path.as_str()).map(|at| &self.entries[at])

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use super::outcome::Networks;
-use crate::model::{Homelab, IpRange, Network};
+use crate::model::{Edge, Homelab, IpRange, Network};
 
 /// Where a visitor stands, as the edge sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -21,27 +21,33 @@ pub(crate) enum Place {
 
 impl Place {
     /// Where a connection from `local` to `peer` comes from.
-    pub(crate) fn of(homelab: &Homelab, local: IpAddr, peer: IpAddr) -> Place {
-        let is_home = |local| is_in(homelab, &Network::Lan, local);
-        match seen(homelab, local, peer) {
+    pub(crate) fn of(edge: &Edge, local: IpAddr, peer: IpAddr) -> Place {
+        match seen(edge, local, peer) {
             None => Place::Unknown,
-            Some(local) if is_home(local) => Place::Home,
+            Some(local) if is_lan(&edge.lan, local) => Place::Home,
             Some(_) => Place::Outside,
         }
     }
 
     /// Whether it comes from within these networks: then that is `Home`.
     pub(crate) fn within(
-        homelab: &Homelab,
+        (homelab, edge): (&Homelab, &Edge),
         networks: &Networks,
         local: IpAddr,
         peer: IpAddr,
     ) -> Place {
-        let Some(local) = seen(homelab, local, peer) else {
+        let Some(local) = seen(edge, local, peer) else {
             return Place::Unknown;
         };
         let mut sets = networks.0.iter();
-        let is_inside = sets.all(|set| set.iter().any(|network| is_in(homelab, network, local)));
+        let is_in = |network: &Network| match network {
+            Network::Lan => is_lan(&edge.lan, local),
+            Network::Named(name) => {
+                let ranges = homelab.networks.get(name).into_iter().flatten();
+                ranges.into_iter().any(|range| range.contains(local))
+            }
+        };
+        let is_inside = sets.all(|set| set.iter().any(is_in));
         if is_inside {
             Place::Home
         } else {
@@ -54,20 +60,10 @@ impl Place {
 ///
 /// A router that translates addresses changes what the edge sees, and does so where a private
 /// address speaks to a public one.
-fn seen(homelab: &Homelab, local: IpAddr, peer: IpAddr) -> Option<IpAddr> {
+fn seen(edge: &Edge, local: IpAddr, peer: IpAddr) -> Option<IpAddr> {
     let (local, peer) = (local.to_canonical(), peer.to_canonical());
     let is_direct = local == peer || !is_private(local) || is_private(peer);
-    (is_direct && homelab.edge.behind.is_none()).then_some(local)
-}
-
-fn is_in(homelab: &Homelab, network: &Network, address: IpAddr) -> bool {
-    match network {
-        Network::Lan => is_lan(&homelab.edge.lan, address),
-        Network::Named(name) => {
-            let ranges = homelab.networks.get(name).into_iter().flatten();
-            ranges.into_iter().any(|range| range.contains(address))
-        }
-    }
+    (is_direct && edge.behind.is_none()).then_some(local)
 }
 
 fn is_lan(ranges: &[IpRange], address: IpAddr) -> bool {
@@ -112,7 +108,11 @@ mod tests {
             (&usual, "2001:db8:1::5", "2001:db8::1", Outside),
         ] {
             let (from, to) = (local.parse().unwrap(), peer.parse().unwrap());
-            assert_eq!(Place::of(homelab, from, to), expected, "{local} {peer}");
+            assert_eq!(
+                Place::of(&homelab.edges[0], from, to),
+                expected,
+                "{local} {peer}"
+            );
         }
         let office = homelab("network \"office\" \"198.51.100.0/24\" \"10.8.0.0/16\"");
         let both = |networks: &[&[&Network]]| {
@@ -148,12 +148,12 @@ mod tests {
             ),
         ] {
             let (from, to) = (local.parse().unwrap(), peer.parse().unwrap());
-            let place = Place::within(&office, &networks, from, to);
+            let place = Place::within((&office, &office.edges[0]), &networks, from, to);
             assert_eq!(place, expected, "{local} {peer} {networks}");
         }
         let behind =
             homelab("edge { caddy \"2.11\"; behind \"192.168.1.1\" by=\"x-forwarded-for\"; }");
         let home = "192.168.1.5".parse().unwrap();
-        assert_eq!(Place::of(&behind, home, home), Unknown);
+        assert_eq!(Place::of(&behind.edges[0], home, home), Unknown);
     }
 }

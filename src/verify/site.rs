@@ -41,6 +41,8 @@ pub(crate) struct Site {
     pub handed_out: Arc<[(String, DeviceId)]>,
     /// Who vouches for the site's own certificate.
     pub vouched: Vouched,
+    /// The edge that it stands on.
+    pub edge: Arc<Edge>,
 }
 
 /// Who vouches for a site's own certificate.
@@ -184,7 +186,8 @@ impl Site {
 /// Every host that is declared, sorted by service and then as written; the landing page first.
 pub(crate) fn sites(homelab: &Homelab, lock: &Lock) -> Vec<Site> {
     let mut sites = Vec::new();
-    if homelab.edge.landing {
+    if let Some(part) = homelab.landing() {
+        let edge = part.settings;
         let admitted = lock.admitted();
         let everybody = Grant {
             people: Arc::default(),
@@ -196,7 +199,7 @@ pub(crate) fn sites(homelab: &Homelab, lock: &Lock) -> Vec<Site> {
         sites.push(Site {
             service: String::from("(landing page)"),
             host: homelab.domain.to_string(),
-            port: homelab.edge.port.number(),
+            port: edge.port.number(),
             certificate: Some(CertificateMode::Asked),
             policy: Arc::new(Policy {
                 grants: vec![everybody],
@@ -210,11 +213,12 @@ pub(crate) fn sites(homelab: &Homelab, lock: &Lock) -> Vec<Site> {
             redirect: None,
             identity: false,
             handed_out: handed_out(homelab, lock),
-            vouched: Vouched::of(&homelab.edge.certificates, &homelab.edge),
+            vouched: Vouched::of(&edge.certificates, edge),
+            edge: Arc::clone(edge),
         });
     }
     for service in homelab.services.values() {
-        sites.extend(sites_of(service, &homelab.edge));
+        sites.extend(sites_of(service));
     }
     sites
 }
@@ -230,7 +234,7 @@ fn handed_out(homelab: &Homelab, lock: &Lock) -> Arc<[(String, DeviceId)]> {
 }
 
 /// A service's hosts.
-fn sites_of(service: &Service, edge: &Edge) -> impl Iterator<Item = Site> {
+fn sites_of(service: &Service) -> impl Iterator<Item = Site> {
     let paths = service.paths.iter();
     let paths: Arc<[(PathPattern, Policy)]> = paths
         .map(|path| (path.path.clone(), Policy::of_path(path)))
@@ -249,11 +253,10 @@ fn sites_of(service: &Service, edge: &Edge) -> impl Iterator<Item = Site> {
             ..Public::of(public)
         },
     });
-    let certificates = service.certificates.as_ref();
     let all = Site {
         service: service.name.to_string(),
         host: String::new(),
-        port: service.port(edge).number(),
+        port: service.port().number(),
         certificate: service.certificate,
         policy: Arc::new(Policy::of(service)),
         paths: Arc::clone(&paths),
@@ -265,7 +268,8 @@ fn sites_of(service: &Service, edge: &Edge) -> impl Iterator<Item = Site> {
         },
         identity: service.identity,
         handed_out: Arc::new([]),
-        vouched: Vouched::of(certificates.unwrap_or(&edge.certificates), edge),
+        vouched: Vouched::of(service.site_certificates(), &service.edge),
+        edge: Arc::clone(&service.edge),
     };
     { service.hosts.iter() }.map(move |host| Site {
         host: host.to_string(),

@@ -18,9 +18,17 @@ struct Limit {
     declared: fn(usize) -> String,
 }
 
-const LIMITS: [Limit; 16] = [
+const LIMITS: [Limit; 17] = [
     Limit {
-        what: "addresses of the edge",
+        what: "edges",
+        code: "resolve::too-many-edges",
+        declared: |count| {
+            let edges = (1..=count).map(|number| format!("edge \"e{number}\"\n"));
+            format!("{DOMAIN}{}", edges.collect::<String>())
+        },
+    },
+    Limit {
+        what: "addresses of an edge",
         code: "resolve::too-many-addresses",
         declared: |count| {
             let each = (1..=count).map(|number| format!(" \"203.0.113.{number}\""));

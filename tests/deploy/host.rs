@@ -57,6 +57,11 @@ impl Host {
         )
     }
 
+    /// Its Caddy is again what it was before a test put a script in its place.
+    pub fn restore(&self) {
+        self.script("caddy", &self.caddy_script());
+    }
+
     fn options(&self) -> String {
         let admin = self.ports.admin.number();
         format!(

@@ -96,7 +96,7 @@ impl Sshd {
 
     /// The user's own settings of ssh, in a home of their own: `ssh` reads that of the password database and not `$HOME`, so that
     /// a wrapper names the file.
-    fn settings(&self, host: &Host, user: &str) {
+    pub fn settings(&self, host: &Host, user: &str) {
         let place = self.directory.display();
         let config = format!(
             "Host edge\n\tHostName 127.0.0.1\n\tPort {}\n\tUser {user}\n\tIdentityFile {place}/user\n\tIdentitiesOnly yes\n\tUserKnownHostsFile {place}/known_hosts\n\tStrictHostKeyChecking yes\n\tBatchMode yes\n",

@@ -421,3 +421,59 @@ impl Drop for Running {
         _ = self.process.wait();
     }
 }
+
+/// Of several edges each has its own hosts. At home one that stands elsewhere is found where the internet finds it.
+#[test]
+fn hosts_lead_to_their_own_edge() {
+    let lab = Lab::new().declare(
+        r#"
+domain "home.example.com"
+edge "home" { landing; address lan-address="192.168.1.10"; }
+edge "vps" { certificates "internal"; fallback "Nothing." status=404; address "198.51.100.9" "2001:db8::9"; }
+service "immich" { on "home"; upstream "http://10.0.0.7:2283"; open "lan"; }
+service "blog" { on "vps"; respond "here"; open "everyone"; }
+service "shop" { on "vps"; host "shop.example.org"; respond "here"; open "everyone"; }
+"#,
+    );
+    let records = |words: &[&str]| {
+        let printed = dns(&lab, words);
+        let lines = printed
+            .stdout()
+            .lines()
+            .filter(|line| !line.starts_with('#'));
+        lines.map(str::to_owned).collect::<BTreeSet<String>>()
+    };
+    let home = records(&["--format", "hosts"]);
+    let expected = [
+        "192.168.1.10 home.example.com",
+        "192.168.1.10 immich.home.example.com",
+        "198.51.100.9 blog.home.example.com",
+        "198.51.100.9 shop.example.org",
+        "2001:db8::9 blog.home.example.com",
+        "2001:db8::9 shop.example.org",
+    ];
+    assert_eq!(home, expected.map(str::to_owned).into());
+    let zone = dns(&lab, &["--format", "zone"]);
+    zone.stdout_contains("; Not in it: those of the edge home, which has no address there.\n")
+        .stdout_contains("*.home.example.com. 3600 IN A 198.51.100.9\n")
+        .stdout_lacks("immich");
+    let found = loaded(&lab, "home.example.com", zone.stdout());
+    let names: Vec<&str> = found
+        .iter()
+        .map(|line| line.split(' ').next().expect("a name"))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "*.home.example.com.",
+            "*.home.example.com.",
+            "blog.home.example.com.",
+            "blog.home.example.com."
+        ]
+    );
+    lab.edit("address lan-address=\"192.168.1.10\"; ", "");
+    let refused = lab.command(["dns"]).run();
+    refused
+        .fails_with(1)
+        .stderr_contains("visitors find the edge `home`");
+}

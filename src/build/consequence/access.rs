@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Formatter};
 
+use super::edges::BuiltEdges;
 use super::reach::{Reach, audiences, reaches, shown};
 use super::service::{appears, compare_service, disappears};
 use super::{Consequence, Kind};
@@ -10,9 +11,14 @@ use crate::derive::{ALL, Exposure, GatewayExposure, HandedOut, LANDING, OpenFrom
 use crate::diagnostic::listed;
 
 /// Tells every difference between what two edges expose.
-pub(super) fn compare(before: &Exposure, after: &Exposure, found: &mut Vec<Consequence>) {
-    let sets = (audiences(before), audiences(after));
-    let (was, is) = (reaches(before, &sets.0), reaches(after, &sets.1));
+pub(super) fn compare(
+    before: &BuiltEdges<'_>,
+    after: &BuiltEdges<'_>,
+    found: &mut Vec<Consequence>,
+) {
+    let sets = (audiences(before.exposures()), audiences(after.exposures()));
+    let was = reaches(before.exposures(), &sets.0);
+    let is = reaches(after.exposures(), &sets.1);
     let services: BTreeSet<&str> = was.keys().chain(is.keys()).copied().collect();
     let mut people = People::default();
     for service in services {
@@ -27,8 +33,37 @@ pub(super) fn compare(before: &Exposure, after: &Exposure, found: &mut Vec<Conse
         }
     }
     people.tell(found);
-    unchecked(before, after, found);
-    surroundings(before, after, found);
+    moved(before, after, found);
+    let of_services = |((service, _), _): &Item<'_>| *service != ALL;
+    let was: Items<'_> = { before.exposures().flat_map(unchecked_items) }
+        .filter(of_services)
+        .collect();
+    let is: Items<'_> = { after.exposures().flat_map(unchecked_items) }
+        .filter(of_services)
+        .collect();
+    unchecked(&was, &is, found);
+    for (edge, was, is) in before.pairs(after) {
+        let (was, is) = (&was.exposure, &is.exposure);
+        let first = found.len();
+        unchecked(&of_all(was), &of_all(is), found);
+        surroundings(was, is, found);
+        if let Some(edge) = edge {
+            found[first..].iter_mut().for_each(|one| one.at_edge(edge));
+        }
+    }
+}
+
+/// Services that go from one edge to another.
+fn moved(before: &BuiltEdges<'_>, after: &BuiltEdges<'_>, found: &mut Vec<Consequence>) {
+    let (was, is) = (before.places(), after.places());
+    for (service, edge) in is {
+        let Some(former) = was.get(service).filter(|former| **former != edge) else {
+            continue;
+        };
+        let name = shown(service);
+        let text = format_args!("{name} stands on the edge {edge}; it stood on {former}");
+        found.push(Consequence::new(Kind::Service, service, text));
+    }
 }
 
 /// Which services each person may open that was closed to them, and the other way about.
@@ -87,8 +122,7 @@ impl<'e> People<'e> {
     }
 }
 
-fn unchecked(before: &Exposure, after: &Exposure, found: &mut Vec<Consequence>) {
-    let (was, is) = (unchecked_items(before), unchecked_items(after));
+fn unchecked(was: &Items<'_>, is: &Items<'_>, found: &mut Vec<Consequence>) {
     let keys: BTreeSet<_> = was.keys().chain(is.keys()).collect();
     for key in keys {
         let (old, new) = (was.get(key), is.get(key));
@@ -153,11 +187,20 @@ fn unchecked_item(
     }
 }
 
-/// The lines of what homelab does not check, by service and kind.
-fn unchecked_items(exposure: &Exposure) -> BTreeMap<(&str, UncheckedKind), &[String]> {
+/// What homelab does not check of the edge as a whole.
+fn of_all(exposure: &Exposure) -> Items<'_> {
+    let items = unchecked_items(exposure);
+    items.filter(|((service, _), _)| *service == ALL).collect()
+}
+
+/// The lines of something that homelab does not check, with its service and kind.
+type Item<'e> = ((&'e str, UncheckedKind), &'e [String]);
+
+type Items<'e> = BTreeMap<(&'e str, UncheckedKind), &'e [String]>;
+
+fn unchecked_items(exposure: &Exposure) -> impl Iterator<Item = Item<'_>> {
     let items = exposure.unchecked.iter();
-    let items = items.map(|item| ((item.service.as_str(), item.what), item.lines.as_slice()));
-    items.collect()
+    items.map(|item| ((item.service.as_str(), item.what), item.lines.as_slice()))
 }
 
 /// What counts as the LAN, and who is believed about whom they speak for.

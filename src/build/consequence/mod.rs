@@ -2,6 +2,7 @@
 //! a build and `build` itself say the same.
 
 mod access;
+mod edges;
 mod people;
 mod previous;
 mod reach;
@@ -9,6 +10,7 @@ mod service;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use edges::BuiltEdges;
 pub(crate) use people::{Consequence, Kind, between};
-pub(super) use people::{Known, of_devices, outdated_authority};
+pub(super) use people::{of_devices, outdated_authority};
 pub(super) use previous::PreviousBuild;

@@ -7,6 +7,7 @@ use jiff::{Timestamp, ToSpan};
 use serde::Serialize;
 
 use super::access;
+use super::edges::{BuiltEdges, name_of};
 use crate::dates;
 use crate::derive::{DeviceAccess, EdgeState};
 use crate::lock::CLOCK_ALLOWANCE_HOURS;
@@ -64,6 +65,12 @@ impl Consequence {
             until: None,
         }
     }
+
+    /// Says at which of several edges it is so.
+    pub(super) fn at_edge(&mut self, edge: &str) {
+        edge.clone_into(&mut self.about);
+        self.text = format!("on the edge {edge}: {}", self.text);
+    }
 }
 
 /// What a tree holds comes from a file; nothing in it shall speak to a terminal.
@@ -84,24 +91,28 @@ impl Write for Printable {
     }
 }
 
-/// What it means for people to go from one edge to another, devices first.
-pub(crate) fn between(before: &EdgeState, after: &EdgeState) -> Vec<Consequence> {
-    let known = Known {
-        devices: &before.retired,
-        shut_out: &before.shut_out,
-    };
-    let mut found = of_devices(&before.devices, &known, &after.devices);
-    authorities(before, after, &mut found);
-    access::compare(&before.exposure, &after.exposure, &mut found);
+/// What it means for people to go from some edges to others, devices first.
+pub(crate) fn between(before: &BuiltEdges<'_>, after: &BuiltEdges<'_>) -> Vec<Consequence> {
+    let mut known = before.known();
+    known.elsewhere.extend(after.known().elsewhere);
+    let mut found = of_devices(&before.devices(), &known, &after.devices());
+    // All edges trust the same authorities.
+    if let (Some(was), Some(is)) = (before.states().next(), after.states().next()) {
+        authorities(was, is, &mut found);
+    }
+    edges(before, after, &mut found);
+    access::compare(before, after, &mut found);
     found
 }
 
 /// What has been let in once.
 pub(crate) struct Known<'k> {
     /// The devices that had a certificate that is shut out now.
-    pub devices: &'k BTreeSet<String>,
+    pub devices: BTreeSet<&'k str>,
     /// The certificates that were shut out.
-    pub shut_out: &'k BTreeSet<Fingerprint>,
+    pub shut_out: BTreeSet<&'k Fingerprint>,
+    /// The certificates that some edge knows of, though it has nothing for them.
+    pub elsewhere: BTreeSet<&'k Fingerprint>,
 }
 
 /// What it means for the owners of devices that other certificates are let in.
@@ -111,7 +122,18 @@ pub(crate) fn of_devices(
     after: &BTreeMap<String, DeviceAccess>,
 ) -> Vec<Consequence> {
     let nothing = DeviceAccess::default();
-    let devices: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let mut devices: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    // Of several edges each names those that it has something for: who is named by none is not shut out.
+    devices.retain(|device| {
+        let of = |list: &BTreeMap<String, DeviceAccess>, other: &BTreeMap<String, DeviceAccess>| {
+            let only = list.get(*device).filter(|_| !other.contains_key(*device));
+            only.is_some_and(|access| {
+                let mut all = access.fingerprints();
+                access.lets_in() && all.all(|one| known.elsewhere.contains(one))
+            })
+        };
+        known.elsewhere.is_empty() || !(of(before, after) || of(after, before))
+    });
     let told = devices.into_iter().filter_map(|device| {
         let was = before.get(device).unwrap_or(&nothing);
         let is = after.get(device).unwrap_or(&nothing);
@@ -197,6 +219,21 @@ fn of_new_file(device: &str, was: &DeviceAccess, is: &DeviceAccess) -> Consequen
     Consequence {
         until: Some(until),
         ..Consequence::new(Kind::NewFile, device, text)
+    }
+}
+
+/// Edges that come and go, where there are several.
+fn edges(before: &BuiltEdges<'_>, after: &BuiltEdges<'_>, found: &mut Vec<Consequence>) {
+    let (was, is) = (before.directories(), after.directories());
+    for name in is.difference(&was).filter_map(|at| name_of(at)) {
+        let text = format_args!("the edge {name} is new: its Caddy has to get its files");
+        found.push(Consequence::new(Kind::Edge, name, text));
+    }
+    for name in was.difference(&is).filter_map(|at| name_of(at)) {
+        let text = format_args!(
+            "the edge {name} is no longer declared: what its Caddy has got already it serves until somebody stops it"
+        );
+        found.push(Consequence::new(Kind::Edge, name, text));
     }
 }
 

@@ -27,8 +27,11 @@ pub(super) struct Reach<'e> {
 }
 
 /// The sets of people who are let in together, by name.
-pub(super) fn audiences(exposure: &Exposure) -> BTreeMap<&str, BTreeSet<&str>> {
-    let named = exposure.audiences.iter().map(|(name, audience)| {
+pub(super) fn audiences<'e>(
+    exposures: impl Iterator<Item = &'e Exposure>,
+) -> BTreeMap<&'e str, BTreeSet<&'e str>> {
+    let audiences = exposures.flat_map(|exposure| &exposure.audiences);
+    let named = audiences.map(|(name, audience)| {
         let people = audience.people.iter().map(String::as_str);
         (name.as_str(), people.collect())
     });
@@ -36,10 +39,21 @@ pub(super) fn audiences(exposure: &Exposure) -> BTreeMap<&str, BTreeSet<&str>> {
 }
 
 pub(super) fn reaches<'e>(
-    exposure: &'e Exposure,
+    exposures: impl Iterator<Item = &'e Exposure>,
     audiences: &'e BTreeMap<&'e str, BTreeSet<&'e str>>,
 ) -> BTreeMap<&'e str, Reach<'e>> {
     let mut reaches: BTreeMap<&str, Reach<'_>> = BTreeMap::new();
+    for exposure in exposures {
+        add_reaches(exposure, audiences, &mut reaches);
+    }
+    reaches
+}
+
+fn add_reaches<'e>(
+    exposure: &'e Exposure,
+    audiences: &'e BTreeMap<&'e str, BTreeSet<&'e str>>,
+    reaches: &mut BTreeMap<&'e str, Reach<'e>>,
+) {
     for opening in &exposure.without_certificate {
         let reach = reaches.entry(&opening.service).or_default();
         reach.hosts.extend(opening.hosts.iter().map(String::as_str));
@@ -77,7 +91,6 @@ pub(super) fn reaches<'e>(
         let reach = reaches.entry(&path.service).or_default();
         reach.paths.push(path);
     }
-    reaches
 }
 
 impl Reach<'_> {

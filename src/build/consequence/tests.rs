@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Consequence, Kind, between};
+use super::{BuiltEdges, Consequence, Kind, between};
 use crate::build::{Keys, Requested, Taken, Update, Updated};
 use crate::derive::{self, EdgeState, Recipe};
 use crate::lock::Lock;
@@ -30,11 +30,11 @@ fn homelab(text: &str) -> Homelab {
 fn published(text: &str) -> EdgeState {
     let homelab = homelab(text);
     let foreseen = foreseen(&homelab, Lock::new(&RootSecret::new([0; 32])));
-    let recipes = derive::edge(&homelab, &foreseen.lock, &[], None)
+    let recipes = derive::edges(&homelab, &foreseen.lock, &[], None)
         .derivations
         .into_iter();
     let published = recipes.filter_map(|derivation| match derivation.recipe {
-        Recipe::EdgeState(published) => Some(published),
+        Recipe::EdgeState(published) => Some(*published),
         _ => None,
     });
     published.last().unwrap()
@@ -49,7 +49,7 @@ fn foreseen(homelab: &Homelab, lock: Lock) -> Updated {
 
 fn told(before: &str, after: &str) -> Vec<String> {
     let (before, after) = (published(before), published(after));
-    let told = between(&before, &after).into_iter();
+    let told = between(&BuiltEdges::only(&before), &BuiltEdges::only(&after)).into_iter();
     told.map(|consequence| consequence.text).collect()
 }
 

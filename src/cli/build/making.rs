@@ -85,7 +85,8 @@ impl Making<'_> {
         } else {
             None
         };
-        let meaning = build::consequences(&tree, &stale).map_err(Failure::environment)?;
+        let meaning =
+            build::consequences(&tree, self.derivations, &stale).map_err(Failure::environment)?;
         let built = build::execute(
             tree,
             &wanted,

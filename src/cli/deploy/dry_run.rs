@@ -1,7 +1,6 @@
 //! `homelab deploy --dry-run`.
 
-use super::told::Telling;
-use super::{Arguments, Subject, declared_place, look, refuse_older};
+use super::{Arguments, Subject, each, look, refuse_older, targets};
 use crate::build::{Consent, Mode, owner};
 use crate::cli::arguments::Make;
 use crate::cli::build::{Operation, prepare};
@@ -18,18 +17,20 @@ pub(super) fn dry_run(arguments: &Arguments) -> Result<(), Failure> {
     let inputs = Inputs::read(declaration.still()?, out.as_deref())?;
     let lock = inputs.workspace.lock()?;
     let consent = Consent::accepting(&arguments.accept_return_of);
-    let (release, lock) = {
+    targets(&inputs.homelab, arguments)?;
+    let (derivations, lock) = {
         let prepared = prepare(&inputs, lock, &Operation::Nothing, Mode::Edge, consent)?;
-        let view = View::open(&inputs.out, owner(&prepared.lock), PATIENCE);
-        let view = view.map_err(Failure::environment)?;
-        let release = Release::rendered(&prepared.derivations(), &inputs.templates, &view);
-        (release?, prepared.lock.clone())
+        (prepared.derivations(), prepared.lock.clone())
     };
+    let view = View::open(&inputs.out, owner(&lock), PATIENCE).map_err(Failure::environment)?;
     let subject = Subject::of(arguments, inputs, lock);
-    let place = declared_place(&subject.homelab)?;
-    let mut telling = Telling::of(place, arguments.json);
-    let (_session, standing) = look(place, &mut telling)?;
-    refuse_older(&subject, place, &standing)?;
-    telling.meaning(&standing, release.state().as_ref());
-    telling.foreseen(&standing, &release)
+    each(&subject.homelab, arguments, |target, telling| {
+        let directory = target.part.directory();
+        let release = Release::rendered(&derivations, &directory, &subject.templates, &view)?;
+        let (_session, standing) = look(target.place, telling)?;
+        refuse_older(&subject, target.place, &standing)?;
+        telling.meaning(&standing, release.state().as_ref());
+        telling.foreseen(&standing, &release);
+        Ok(())
+    })
 }

@@ -1,15 +1,16 @@
 //! Whether what is served after a deploy is what is declared: `verify --live`'s answer.
 
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Subject;
+use super::{Subject, Target};
 use crate::cli::progress::Waiting;
 use crate::cli::verify::{Live, Reach, counted};
 use crate::cli::{clock, report};
 use crate::deploy::DeployError;
 use crate::diagnostic::Failure;
-use crate::model::AfterReload;
+use crate::model::{AfterReload, Edge};
 use crate::probe::{HostReport, LiveReport};
 use crate::root::Keyring;
 use crate::verify::{Site, sites};
@@ -20,6 +21,8 @@ const PATIENCE: u32 = 6;
 
 /// What is to be asked, and what came of it.
 pub(super) struct Proof {
+    /// Whose hosts are asked.
+    edge: Option<Arc<Edge>>,
     keyring: Option<Keyring>,
     is_wanted: bool,
     told: Option<LiveReport>,
@@ -28,16 +31,14 @@ pub(super) struct Proof {
 
 impl Proof {
     /// Opens the root secret beforehand, where somebody says how, or an identity here does: nobody is asked for a passphrase.
-    pub(super) fn prepare(subject: &Subject<'_>) -> Result<Proof, Failure> {
+    pub(super) fn prepare(subject: &Subject<'_>, target: Target<'_>) -> Result<Proof, Failure> {
         let Subject {
             arguments,
             workspace,
             lock,
-            homelab,
             ..
         } = subject;
-        let place = homelab.edge.deploy.as_ref();
-        let is_declared = place.is_none_or(|place| place.after_reload == AfterReload::Verify);
+        let is_declared = target.place.after_reload == AfterReload::Verify;
         let is_wanted = is_declared && !arguments.no_verify;
         let secret = &arguments.make.secret;
         let means = secret.means();
@@ -53,6 +54,7 @@ impl Proof {
             opened.map(|opened| opened.keyring)
         };
         Ok(Proof {
+            edge: Some(Arc::clone(target.part.settings)),
             keyring,
             is_wanted,
             told: None,
@@ -87,7 +89,8 @@ impl Proof {
             ..
         } = subject;
         let all = sites(homelab, lock);
-        let wanted: Vec<&Site> = all.iter().collect();
+        let is_here = |edge: &Arc<Edge>| { self.edge.iter() }.any(|own| Arc::ptr_eq(own, edge));
+        let wanted: Vec<&Site> = all.iter().filter(|site| is_here(&site.edge)).collect();
         let patience = PATIENCE * Duration::from_secs(arguments.timeout.into());
         let begun = Instant::now();
         loop {
@@ -133,6 +136,7 @@ impl Proof {
     /// Nothing is asked.
     pub(super) fn none() -> Proof {
         Proof {
+            edge: None,
             keyring: None,
             is_wanted: false,
             told: None,
@@ -148,6 +152,8 @@ impl Proof {
     /// What is to be said of the answers.
     pub(super) fn tell(&self) -> Result<(), Failure> {
         match &self.told {
+            // It stands in the object.
+            Some(_) if report::is_for_json() => Ok(()),
             Some(told) => report::table(&crate::cli::verify::drawn(told)),
             None => Ok(()),
         }

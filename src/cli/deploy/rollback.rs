@@ -2,24 +2,49 @@
 
 use super::proof::Proof;
 use super::told::Telling;
-use super::{Arguments, Subject, declared_place, look};
+use super::{Arguments, Subject, Target, each, look, targets};
 use crate::cli::report;
 use crate::deploy::{Attempt, DeployError, First, Standing, Unkept, Way, refuse_return};
 use crate::diagnostic::{Failure, Fault};
-use crate::workspace::{Inputs, Workspace};
+use crate::workspace::Inputs;
 
 /// Has the host serve the release before the one that it serves. What is declared here decides nothing: it may be what is wrong.
 pub(super) fn roll_back(arguments: &Arguments) -> Result<(), Failure> {
     let workspace = arguments.make.declaration.workspace();
     let inputs = Inputs::read(workspace, arguments.make.out.as_deref())?;
-    let place = declared_place(&inputs.homelab)?.clone();
-    let subject = subject(arguments, inputs);
-    let mut proof = match &subject {
-        Some(subject) => Proof::prepare(subject)?,
+    let targets = targets(&inputs.homelab, arguments)?;
+    if arguments.edges.is_empty() && targets.len() > 1 {
+        let names = targets.iter().filter_map(|target| target.part.name());
+        let edges = names.map(ToString::to_string).collect();
+        return Err(Failure::new(Fault::Usage, DeployError::WhichEdge { edges }));
+    }
+    let Ok(lock) = inputs.workspace.issued_lock() else {
+        report::note(
+            "homelab.lock cannot be read, so that nothing is asked of what is served then: `homelab check` says why.",
+        );
+        return each(&inputs.homelab, arguments, |target, telling| {
+            go_back(arguments, target, None, telling)
+        });
+    };
+    let subject = Subject::of(arguments, inputs, lock);
+    each(&subject.homelab, arguments, |target, telling| {
+        go_back(arguments, target, Some(&subject), telling)
+    })
+}
+
+/// Has one host do so. `subject` is what answers are held against; none where the lock is what is wrong.
+fn go_back(
+    arguments: &Arguments,
+    target: Target<'_>,
+    subject: Option<&Subject<'_>>,
+    telling: &mut Telling,
+) -> Result<(), Failure> {
+    let place = target.place;
+    let mut proof = match subject {
+        Some(subject) => Proof::prepare(subject, target)?,
         None => Proof::none(),
     };
-    let mut telling = Telling::of(&place, arguments.json);
-    let (mut session, standing) = look(&place, &mut telling)?;
+    let (mut session, standing) = look(place, telling)?;
     let former = former(&standing)?;
     let remembered = session.read(&former).map_err(Failure::environment)?;
     let accepted = &arguments.accept_return_of;
@@ -28,7 +53,7 @@ pub(super) fn roll_back(arguments: &Arguments) -> Result<(), Failure> {
     telling.between(&served, &next);
     telling.wait("Caddy reads the release before");
     let brought = Attempt {
-        place: &place,
+        place,
         session: &mut session,
         standing: &standing,
         first: First::Tell,
@@ -38,7 +63,7 @@ pub(super) fn roll_back(arguments: &Arguments) -> Result<(), Failure> {
     }
     // Nothing is put back for what is answered: the release before is not what is declared here now.
     .serve(former.clone(), Way::Back, || {
-        if let Some(subject) = &subject {
+        if let Some(subject) = subject {
             let _ = proof.ask(subject);
         }
         Ok(())
@@ -50,19 +75,6 @@ pub(super) fn roll_back(arguments: &Arguments) -> Result<(), Failure> {
         difference.tell_after(former)?;
     }
     Ok(())
-}
-
-/// What answers are held against; none where the lock is what is wrong.
-fn subject<'a>(arguments: &'a Arguments, inputs: Inputs<Workspace>) -> Option<Subject<'a>> {
-    match inputs.workspace.issued_lock() {
-        Ok(lock) => Some(Subject::of(arguments, inputs, lock)),
-        Err(_) => {
-            report::note(
-                "homelab.lock cannot be read, so that nothing is asked of what is served then: `homelab check` says why.",
-            );
-            None
-        }
-    }
 }
 
 fn former(standing: &Standing) -> Result<String, Failure> {

@@ -4,20 +4,23 @@ use std::time::Instant;
 
 use serde::Serialize;
 
+use super::Target;
 use super::proof::Proof;
-use crate::build::{Consequence, between};
+use crate::build::{BuiltEdges, Consequence, between};
 use crate::cli::build::MEANS;
 use crate::cli::progress::Waiting;
 use crate::cli::report;
 use crate::deploy::{Event, Fallen, Release, Serves, Standing};
 use crate::derive::EdgeState;
 use crate::diagnostic::Failure;
-use crate::model::Deploy;
 use crate::probe::LiveReport;
 
 /// One deploy, as scripts read it.
 #[derive(Debug, Default, Serialize)]
-struct Told {
+pub(super) struct Told {
+    /// Which edge, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edge: Option<String>,
     /// Where to, as `scp` writes it.
     place: String,
     /// What was served before.
@@ -37,21 +40,47 @@ struct Told {
 
 pub(super) struct Telling {
     told: Told,
-    is_json: bool,
+    is_concluded: bool,
     /// What goes on at the host at the moment.
     waiting: Option<Waiting>,
 }
 
 impl Telling {
-    pub(super) fn of(place: &Deploy, is_json: bool) -> Telling {
+    pub(super) fn of(Target { part, place }: Target<'_>) -> Telling {
+        let edge = part.name().map(ToString::to_string);
+        if let Some(edge) = &edge {
+            report::result(format_args!("the edge {edge}, at {}:", place.named()));
+        }
         Telling {
             told: Told {
+                edge,
                 place: place.named(),
                 ..Told::default()
             },
-            is_json,
+            is_concluded: false,
             waiting: None,
         }
+    }
+
+    /// Which of several edges it is about.
+    pub(super) fn edge(&self) -> &str {
+        self.told.edge.as_deref().unwrap_or_default()
+    }
+
+    pub(super) fn told(&self) -> &Told {
+        &self.told
+    }
+
+    /// Whether it has come to where something can be told of what is served.
+    pub(super) fn is_concluded(&self) -> bool {
+        self.is_concluded
+    }
+
+    /// It has not come so far.
+    pub(super) fn failed(&mut self, failure: &Failure) {
+        self.waiting = None;
+        let why = failure.reports.first().map(ToString::to_string);
+        self.told.error = self.told.error.take().or(why);
     }
 
     /// From now on something is waited for, until something else is told.
@@ -97,7 +126,7 @@ impl Telling {
     }
 
     pub(super) fn between(&mut self, served: &EdgeState, next: &EdgeState) {
-        let meaning = between(served, next);
+        let meaning = between(&BuiltEdges::only(served), &BuiltEdges::only(next));
         if !meaning.is_empty() {
             report::result(format_args!("{MEANS}"));
             for consequence in &meaning {
@@ -160,17 +189,11 @@ impl Telling {
     }
 
     /// Tells what would be served, and changes nothing.
-    pub(super) fn foreseen(
-        mut self,
-        standing: &Standing,
-        release: &Release,
-    ) -> Result<(), Failure> {
+    pub(super) fn foreseen(&mut self, standing: &Standing, release: &Release) {
         let Release { name, .. } = release;
         self.told.release = Some(name.clone());
         self.told.serves = Some(Serves::Former(standing.current.clone()));
-        if self.is_json {
-            return report::json(&self.told);
-        }
+        self.is_concluded = true;
         let place = &self.told.place;
         report::result(if standing.current.as_ref() == Some(name) {
             format!("{place} serves this release already: {name}")
@@ -180,19 +203,17 @@ impl Telling {
                 release.count_files()
             )
         });
-        Ok(())
     }
 
     /// Tells how it ended.
     pub(super) fn conclude(
-        mut self,
+        &mut self,
         brought: Result<String, Fallen>,
         proof: Proof,
     ) -> Result<(), Failure> {
         self.waiting = None;
-        if !self.is_json {
-            proof.tell()?;
-        }
+        self.is_concluded = true;
+        proof.tell()?;
         let (told, proof_failure) = proof.into_parts();
         self.told.verify = told;
         let failure = match brought {
@@ -214,9 +235,6 @@ impl Telling {
                 Some(failure)
             }
         };
-        if self.is_json {
-            report::json(&self.told)?;
-        }
         failure.map_or(Ok(()), Err)
     }
 }

@@ -17,7 +17,7 @@ use crate::cli::{clock, report};
 use crate::diagnostic::did_you_mean;
 use crate::diagnostic::{Failure, Fault};
 use crate::lock::Lock;
-use crate::model::{Admin, Homelab};
+use crate::model::Homelab;
 use crate::probe::{
     Certificates, EchoAt, HostReport, LiveReport, Ports, Roots, Task, client_certificates, probe,
 };
@@ -48,7 +48,7 @@ enum LiveError {
     #[diagnostic(
         code("verify::not-as-declared"),
         help(
-            "the lines above say what is wrong. Where the server has another Caddyfile than `out/edge/`, deploy that and reload Caddy; then run this again"
+            "the lines above say what is wrong. Where the server has another Caddyfile than the one that was built, deploy that and reload Caddy; then run this again"
         )
     )]
     NotAsDeclared { what: String },
@@ -98,10 +98,6 @@ impl Live<'_> {
         wanted: &[&Site],
         keyring: Option<&Keyring>,
     ) -> Result<LiveReport, Failure> {
-        let admin = match &self.homelab.edge.admin {
-            Admin::Local { port, .. } => *port,
-            Admin::Socket(_) | Admin::Off => Admin::PORT,
-        };
         let reach = &self.reach;
         let task = Task {
             homelab: self.homelab,
@@ -112,7 +108,7 @@ impl Live<'_> {
             ports: Ports {
                 https: reach.ports.port,
                 http: reach.ports.http_port,
-                admin: reach.ports.admin_port.unwrap_or(admin),
+                admin: reach.ports.admin_port,
             },
             roots: roots(reach.ca)?,
             timeout: Duration::from_secs(reach.timeout.into()),

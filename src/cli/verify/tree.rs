@@ -48,8 +48,10 @@ pub(super) fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Fai
     };
     let has_secret = keyring.is_some();
     let mut told = check.report(keyring).map_err(Failure::environment)?;
-    told.findings
-        .extend(let_in(&out.join("edge/Caddyfile"), &templates));
+    for part in homelab.edges() {
+        let caddyfile = out.join(part.directory()).join("Caddyfile");
+        told.findings.extend(let_in(&caddyfile, &templates));
+    }
     if view.shows_secrets() {
         report::note(build::shown_secrets(&out));
     }

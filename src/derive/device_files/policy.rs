@@ -55,7 +55,7 @@ impl<'p> CommonParts<'p> {
         let services = homelab.services.values();
         let guarded = services.filter(|service| service.certificate.is_some());
         let hosts = guarded.map(|service| {
-            let hosts = service.authorities(&homelab.edge).map(Arc::from);
+            let hosts = service.authorities().map(Arc::from);
             (service, hosts.collect())
         });
         CommonParts {
@@ -81,8 +81,8 @@ impl<'p> CommonParts<'p> {
             admission != Admission::Nowhere || service.is_opened_by(&person.name)
         });
         let mut hosts: Vec<Arc<str>> = services.flat_map(|(_, hosts)| hosts.clone()).collect();
-        if self.homelab.edge.landing {
-            let port = self.homelab.edge.port;
+        if let Some(edge) = self.homelab.landing() {
+            let port = edge.settings.port;
             hosts.push(port.of(&self.homelab.domain).into());
         }
         hosts.sort();

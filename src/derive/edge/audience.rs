@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::people::{Admitted, Person};
-use crate::model::{CaddyVersion, Homelab, Name};
+use crate::model::{CaddyVersion, Homelab, Name, Visitors};
 
 /// Certificates that a site lists itself, even where others list the same. A home of ten devices has twenty while each of them
 /// is being renewed, and is read best where each site says who gets in. That is a line of 1.3 KB; what is longer nobody reads.
@@ -92,11 +92,15 @@ pub(crate) struct Audiences<'h> {
 
 impl<'h> Audiences<'h> {
     /// Those of everybody who has a certificate; no set yet.
-    pub(crate) fn new(homelab: &'h Homelab, admitted: &Admitted<'_>) -> Audiences<'h> {
+    pub(crate) fn new(
+        homelab: &'h Homelab,
+        admitted: &Admitted<'_>,
+        visitors: &Visitors<'_>,
+    ) -> Audiences<'h> {
         let mut people = Vec::new();
         let mut places = BTreeMap::new();
         for (name, who) in &homelab.people {
-            if let Some(person) = Person::new(who, admitted) {
+            if let Some(person) = Person::new(who, admitted, visitors) {
                 places.insert(name, people.len());
                 people.push(person);
             }

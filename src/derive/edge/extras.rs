@@ -76,13 +76,13 @@ pub(crate) struct Extras {
 }
 
 impl Extras {
-    pub(super) fn of(service: &Service, edge: &Edge) -> Extras {
+    pub(super) fn of(service: &Service) -> Extras {
         let told = service.request_headers.iter();
         let is_told = matches!(service.backend, Backend::Proxy(_) | Backend::Files(_));
         Extras {
-            port: said(service.port(edge)),
-            log: service.log(edge).map(Log::of),
-            compress: is_told && (service.compress || edge.compress),
+            port: said(service.port()),
+            log: service.log().map(Log::of),
+            compress: is_told && (service.compress || service.edge.compress),
             request_headers: told
                 .map(|header| (header.name.clone(), header.value.clone()))
                 .collect(),

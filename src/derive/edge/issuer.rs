@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::model::{
-    AcmeAuthority, CaddyVersion, DnsChallenge, Edge, Homelab, ProviderSettings, SiteCertificates,
+    AcmeAuthority, CaddyVersion, DnsChallenge, Edge, EdgePart, ProviderSettings, SiteCertificates,
     Variable,
 };
 
@@ -51,11 +51,11 @@ impl AcmeIssuer {
 
 /// What the global options say of the issuer: nothing, the short form, or all of it.
 /// Caddy fills the short form into every other issuer, so that is for where there is none.
-pub(super) fn of_all(homelab: &Homelab) -> (Option<AcmeDns>, Option<AcmeIssuer>) {
-    let edge = &homelab.edge;
-    let mut services = homelab.services.values();
+pub(super) fn of_all(part: EdgePart<'_>) -> (Option<AcmeDns>, Option<AcmeIssuer>) {
+    let edge = part.settings;
+    let mut services = part.services();
     let is_one_of_several = services.any(|service| {
-        let own = service.own_certificates(edge);
+        let own = service.own_certificates();
         own.is_some_and(SiteCertificates::are_by_acme)
     });
     let issuer = AcmeIssuer::of(&edge.certificates, edge).filter(|issuer| !issuer.is_usual());

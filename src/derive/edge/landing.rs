@@ -13,7 +13,7 @@ use super::pick_up::{Offer, PickUp};
 use super::site::{ErrorPages, PageKind};
 use super::tls::SiteTls;
 use crate::model::{
-    Access, CertificateMode, DeviceId, Domain, Edge, Homelab, Language, Name, Service, SignIn,
+    Access, CertificateMode, DeviceId, Domain, EdgePart, Homelab, Language, Name, Service, SignIn,
 };
 use crate::pki::Fingerprint;
 
@@ -72,14 +72,14 @@ pub(crate) struct Link {
 impl Landing {
     /// The landing page of a homelab whose people have these certificates, and what it shows.
     pub(crate) fn new(
-        homelab: &Homelab,
+        EdgePart { homelab, settings }: EdgePart<'_>,
         audiences: &Audiences<'_>,
         pick_up: Option<PickUp>,
     ) -> (Landing, LandingPages) {
         let offers = pick_up.as_ref().map(|pick_up| pick_up.devices.clone());
         let offers = offers.unwrap_or_default();
         let renewed_at = pick_up.as_ref().map(|pick_up| {
-            let host = homelab.edge.port.of(&homelab.domain);
+            let host = settings.port.of(&homelab.domain);
             format!("{host}{}", pick_up.at)
         });
         let visitors = visitors(homelab, audiences, &offers);
@@ -109,7 +109,7 @@ impl Landing {
             pick_up,
         };
         let home = if is_shown_at_home {
-            links(&homelab.edge, services, |service| {
+            links(services, |service| {
                 let access = &service.access;
                 let signs_in = service.sign_in == Some(SignIn::Instead);
                 access.is_open_at_home() || *access == Access::Everyone || signs_in
@@ -223,7 +223,7 @@ fn visitors(
 fn links_of(homelab: &Homelab, device: &DeviceId) -> Vec<Link> {
     let mut links = Vec::new();
     for service in homelab.services.values() {
-        let Some(host) = service.authorities(&homelab.edge).next() else {
+        let Some(host) = service.authorities().next() else {
             continue;
         };
         links.extend(service.shown_to(device).into_iter().map(|shown| Link {
@@ -238,7 +238,6 @@ fn links_of(homelab: &Homelab, device: &DeviceId) -> Vec<Link> {
 
 /// The services of whose access that is so, in the order of their names.
 fn links<'h>(
-    edge: &Edge,
     services: impl Iterator<Item = &'h Service>,
     is_shown: impl Fn(&Service) -> bool,
 ) -> Vec<Link> {
@@ -247,7 +246,7 @@ fn links<'h>(
         .filter_map(|service| {
             Some(Link {
                 title: service.title.clone(),
-                host: service.authorities(edge).next()?,
+                host: service.authorities().next()?,
                 path: None,
                 at_home: false,
             })

@@ -39,12 +39,14 @@ use tls::{Snippets, Tls};
 
 use crate::lock::{Issued, Lock};
 use crate::model::{
-    Behind, CaddyVersion, Domain, Email, Forwarding, Gateway, Homelab, Language, Service,
-    SiteCertificates, holes_of,
+    Behind, CaddyVersion, DeviceId, Domain, EdgePart, Email, Forwarding, Gateway, Homelab,
+    Language, Name, Service, SiteCertificates, Visitors, holes_of,
 };
 
 /// The whole edge, by the files that it stands in.
 pub(crate) struct Edge {
+    /// What it is called, where there are others.
+    pub name: Option<Name>,
     pub globals: Globals,
     pub sites: Sites,
     pub pages: Pages,
@@ -153,22 +155,24 @@ pub(crate) struct Pages {
 }
 
 impl Edge {
-    /// The edge of a homelab with this lock; before the first build there is none, and nobody has a
+    /// An edge of a homelab with this lock; before the first build there is none, and nobody has a
     /// certificate.
-    pub(crate) fn new(homelab: &Homelab, lock: Option<&Lock>) -> Edge {
-        let settings = &homelab.edge;
+    pub(crate) fn new(part: EdgePart<'_>, lock: Option<&Lock>) -> Edge {
+        let EdgePart { homelab, settings } = part;
         let (domain, email) = (&homelab.domain, &settings.email);
         let admitted = lock.map(Lock::admitted).unwrap_or_default();
-        let audiences = Audiences::new(homelab, &admitted);
+        let visitors = part.visitors();
+        let audiences = Audiences::new(homelab, &admitted, &visitors);
         let pick_up = settings.pick_up.as_ref();
         let pick_up = pick_up.map(|declared| PickUp::new(declared, homelab, lock));
         let landing = settings
             .landing
-            .then(|| Landing::new(homelab, &audiences, pick_up));
+            .then(|| Landing::new(part, &audiences, pick_up));
         let (landing, landing_pages) = landing.unzip();
-        let (acme_dns, issuer) = issuer::of_all(homelab);
-        let sites = sites(homelab, lock, landing, audiences);
+        let (acme_dns, issuer) = issuer::of_all(part);
+        let sites = sites(part, (lock, &visitors), landing, audiences);
         Edge {
+            name: part.name().cloned(),
             globals: Globals {
                 domain: domain.clone(),
                 email: email.clone(),
@@ -184,7 +188,7 @@ impl Edge {
                 domain: domain.clone(),
                 email: email.clone(),
                 languages: languages(homelab),
-                hsts: is_all_known_to_browsers(homelab),
+                hsts: is_all_known_to_browsers(part),
                 elsewhere: sites.have_page(PageKind::Elsewhere),
                 landing: landing_pages,
             },
@@ -213,13 +217,13 @@ fn is_forwarded_for(behind: Option<&Behind>) -> bool {
 }
 
 fn sites<'h>(
-    homelab: &'h Homelab,
-    lock: Option<&Lock>,
+    part: EdgePart<'h>,
+    (lock, visitors): (Option<&Lock>, &Visitors<'_>),
     landing: Option<Landing>,
     mut audiences: Audiences<'h>,
 ) -> Sites {
-    let settings = &homelab.edge;
-    let services = || homelab.services.values();
+    let EdgePart { homelab, settings } = part;
+    let services = || part.services();
     // How an audience is said depends on how many services let it in: all are gathered before any site is made.
     let ways: Vec<Ways> = services()
         .map(|service| Ways::of(service, &mut audiences))
@@ -236,7 +240,7 @@ fn sites<'h>(
         lan: &lan,
     };
     let mut snippets = Snippets::default();
-    let hsts = is_all_known_to_browsers(homelab);
+    let hsts = is_all_known_to_browsers(part);
     let landing = landing.map(|landing| {
         let tls = Tls::of_all(settings, Some(landing.certificate));
         let tls = snippets.of(tls, settings, None);
@@ -249,12 +253,12 @@ fn sites<'h>(
     });
     let sites: Vec<Site> = iter::zip(services(), &ways)
         .map(|(service, ways)| {
-            let tls = snippets.of(Tls::of(service, homelab), settings, Some(&service.name));
-            let hsts = !hsts && service.is_known_to_browsers(settings);
+            let tls = snippets.of(Tls::of(service), settings, Some(&service.name));
+            let hsts = !hsts && service.is_known_to_browsers();
             Site {
                 tls,
                 hsts,
-                extras: Extras::of(service, settings),
+                extras: Extras::of(service),
                 ..Site::new(service, ways, &entrances)
             }
         })
@@ -278,7 +282,7 @@ fn sites<'h>(
         hsts,
         lan,
         behind: settings.behind.clone(),
-        retired: lock.map_or_else(Vec::new, |lock| retired(homelab, lock)),
+        retired: lock.map_or_else(Vec::new, |lock| retired(homelab, lock, visitors)),
         path_policies: sites.iter().any(|site| !site.policies.is_empty()),
         plain_paths: sites.iter().any(|site| site.plain_path),
         gateway: { settings.gateway.clone() }.filter(|_| services().any(Service::takes_sign_in)),
@@ -314,14 +318,15 @@ fn named_networks(homelab: &Homelab) -> BTreeMap<String, Vec<String>> {
 }
 
 /// Whether the certificates of all sites are of authorities that browsers know.
-fn is_all_known_to_browsers(homelab: &Homelab) -> bool {
-    let edge = &homelab.edge;
-    let mut services = homelab.services.values();
-    edge.are_public(&edge.certificates) && services.all(|s| s.is_known_to_browsers(edge))
+fn is_all_known_to_browsers(part: EdgePart<'_>) -> bool {
+    let edge = part.settings;
+    edge.are_public(&edge.certificates) && part.services().all(Service::is_known_to_browsers)
 }
 
 /// What was let in once and is not any more, as far as its authority is trusted: no certificate of another is looked at.
-fn retired(homelab: &Homelab, lock: &Lock) -> Vec<Device> {
+fn retired(homelab: &Homelab, lock: &Lock, visitors: &Visitors<'_>) -> Vec<Device> {
+    // Where one had been let in that is not declared any more, nobody knows.
+    let came_here = |device: &DeviceId| homelab.device(device).is_none() || visitors.has(device);
     let is_seen = |issued: &&Issued| lock.trusted().any(|a| a.id == issued.authority);
     // The lock may not have learnt yet of who is gone.
     let is_declared = |issued: &Issued| {
@@ -330,9 +335,11 @@ fn retired(homelab: &Homelab, lock: &Lock) -> Vec<Device> {
     };
     let issued = { lock.certificates.iter() }
         .filter(|issued| issued.revoked().is_some() || !is_declared(issued))
-        .filter(is_seen);
-    let installed = lock.removed(homelab);
-    let installed = installed.into_iter().map(Device::from);
+        .filter(is_seen)
+        .filter(|issued| came_here(&issued.device));
+    let installed = { lock.removed(homelab).into_iter() }
+        .filter(|known| came_here(&known.device))
+        .map(Device::from);
     issued.map(Device::from).chain(installed).collect()
 }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::lock::{Installed, Issued, State};
-use crate::model::{self, DeviceId, DisplayName, Email, Name};
+use crate::model::{self, DeviceId, DisplayName, Email, Name, Visitors};
 use crate::pki::Fingerprint;
 
 /// The certificates of each device that are let in, the active one first.
@@ -35,8 +35,13 @@ pub(crate) struct Device {
 
 impl Person {
     /// Nobody where none of the devices has a certificate.
-    pub(crate) fn new(person: &model::Person, admitted: &Admitted<'_>) -> Option<Person> {
+    pub(crate) fn new(
+        person: &model::Person,
+        admitted: &Admitted<'_>,
+        visitors: &Visitors<'_>,
+    ) -> Option<Person> {
         let devices = person.devices.values();
+        let devices = devices.filter(|device| visitors.has(&device.id));
         let devices: Vec<Device> = devices.flat_map(|known| let_in(known, admitted)).collect();
         let groups: Vec<&str> = person.groups.iter().map(Name::as_str).collect();
         (!devices.is_empty()).then(|| Person {

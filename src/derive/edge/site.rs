@@ -148,8 +148,7 @@ impl Site {
             admitted: admitted(access.grants(), &ways.base),
             identity: service.identity,
             sign_in: service.sign_in,
-            sign_in_own: { entrances.homelab.edge.gateway.iter() }
-                .any(|gateway| !gateway.own.is_empty())
+            sign_in_own: { service.edge.gateway.iter() }.any(|gateway| !gateway.own.is_empty())
                 && !policies.is_empty()
                 && service.takes_sign_in(),
             apart: apart(&policies, &handlers),

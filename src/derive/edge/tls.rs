@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::issuer::AcmeIssuer;
 use crate::model::{
-    CaddyVersion, CertificateMode, Edge, Homelab, Name, OldestTls, Service, SiteCertificates,
+    CaddyVersion, CertificateMode, Edge, Name, OldestTls, Service, SiteCertificates,
 };
 
 /// A `tls` directive.
@@ -41,14 +41,14 @@ impl Tls {
         }
     }
 
-    pub(super) fn of(service: &Service, homelab: &Homelab) -> Tls {
-        let edge = &homelab.edge;
+    pub(super) fn of(service: &Service) -> Tls {
+        let edge = &service.edge;
         let all = Tls::of_all(edge, service.certificate);
         let oldest = match service.oldest_tls {
             Some(own) => own.other_than_usual(),
             None => all.oldest,
         };
-        let Some(own) = service.own_certificates(edge) else {
+        let Some(own) = service.own_certificates() else {
             return Tls { oldest, ..all };
         };
         let issuer = match own {

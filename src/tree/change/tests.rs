@@ -71,7 +71,7 @@ fn outside_the_scope_nothing_is_an_orphan() {
     let mut before = before.to_vec();
     before.sort_by(|one, other| one.path.cmp(&other.path));
     let wanted = vec![put("edge/new", Mode::Public)];
-    let change = Change::between(&before, wanted, &Scope::Below(path("edge")));
+    let change = Change::between(&before, wanted, &Scope::below(path("edge")));
     assert_eq!(paths(change.orphans.iter().copied()), ["edge/old"]);
     assert_eq!(
         paths(change.entries_afterwards()),
@@ -82,7 +82,10 @@ fn outside_the_scope_nothing_is_an_orphan() {
 #[test]
 fn what_a_scope_leaves_out_is_neither_an_orphan_nor_forgotten() {
     let before = ["edge/a", "edge/b", "edge/c"].map(|path| entry(path, Mode::Public));
-    let scope = Scope::BelowBut(path("edge"), vec![path("edge/b"), path("edge/d")]);
+    let scope = Scope::Below {
+        directories: vec![path("edge")],
+        but: vec![path("edge/b"), path("edge/d")],
+    };
     let wanted = vec![put("edge/a", Mode::Public)];
     let change = Change::between(&before, wanted, &scope);
     assert_eq!(paths(change.orphans.iter().copied()), ["edge/c"]);
@@ -130,7 +133,7 @@ fn the_folders_of_a_scope_are_those_in_it_and_on_the_way() {
     let change = Change::between(
         &before,
         vec![put("a/b/new", Mode::Public)],
-        &Scope::Below(path("a/b")),
+        &Scope::below(path("a/b")),
     );
     let folders: Vec<_> = change
         .folders()
@@ -169,6 +172,6 @@ fn wanting_from_outside_the_scope_is_a_bug() {
     Change::between(
         &[],
         vec![put("a", Mode::Public)],
-        &Scope::Below(path("edge")),
+        &Scope::below(path("edge")),
     );
 }

@@ -175,7 +175,7 @@ fn a_file_of_ours_gives_way_to_a_directory_and_back() {
 fn outside_the_scope_nothing_changes() {
     let lab = Lab::built(&FIRST);
     lab.write("index.html", "altered");
-    let scope = Scope::Below(path("edge"));
+    let scope = Scope::below(path("edge"));
     let outcome = lab
         .build_in(&[("edge/ca.pem", Mode::Public, "ca")], &scope)
         .expect("a build");

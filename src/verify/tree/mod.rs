@@ -18,7 +18,7 @@ use crate::build::{self, Difference, ExecuteError, Mismatch, Rendering};
 use crate::derive::{self, Derivation, Recipe};
 use crate::issue::CredentialError;
 use crate::lock::{Issued, Lock};
-use crate::model::Homelab;
+use crate::model::{EdgePart, Homelab};
 use crate::pki::{SealedBundle, read_crl};
 use crate::progress::{Progress, Underway, Work};
 use crate::render::Secrets;
@@ -170,7 +170,7 @@ impl<'a> TreeCheck<'a> {
     fn compare_public(&mut self, public: &[Derivation]) -> Result<(), TreeCheckError> {
         let lock = self.against.lock;
         let stale_lists = if lock.has_stale_crl() {
-            derive::crl_paths(lock)
+            derive::crl_paths(self.against.homelab, lock)
         } else {
             Vec::new()
         };
@@ -207,16 +207,21 @@ impl<'a> TreeCheck<'a> {
 
     /// What it means that a file is not what would be made now.
     fn meaning(&self, found: &Difference) -> Result<TreeFault, TreeCheckError> {
-        Ok(match (found.path.as_str(), found.what) {
+        let path = found.path.as_str();
+        let mut edges = { self.against.homelab.edges() }.map(EdgePart::directory);
+        let in_edge = edges
+            .find_map(|edge| path.strip_prefix(&edge)?.strip_prefix('/'))
+            .unwrap_or_default();
+        Ok(match (in_edge, found.what) {
             (_, Mismatch::Undeclared) => TreeFault::Undeclared,
             (_, Mismatch::Missing) => TreeFault::NotBuilt,
-            ("edge/ca.pem", _) => TreeFault::Authorities,
-            ("edge/ca.crl.der", _) => {
+            ("ca.pem", _) => TreeFault::Authorities,
+            (derive::CRL_DER, _) => {
                 let contents = self.view.read(&found.path)?;
                 let bytes = contents.map(|contents| contents.bytes).unwrap_or_default();
                 crl_fault(&bytes, self.against.lock).into()
             }
-            ("edge/ca.crl", _) => TreeFault::OtherCrl,
+            (derive::CRL, _) => TreeFault::OtherCrl,
             _ => TreeFault::Stale,
         })
     }
