@@ -323,7 +323,7 @@ Register-ArgumentCompleter -Native -CommandName 'homelab' -ScriptBlock {
             [CompletionResult]::new('--root-command', '--root-command', [CompletionResultType]::ParameterName, 'A shell command that prints the root secret, such as `age -d -i key.txt homelab.age`')
             [CompletionResult]::new('--root-passphrase-file', '--root-passphrase-file', [CompletionResultType]::ParameterName, 'A file with the present passphrase of homelab.age, or `-` for standard input [default: asked for on the terminal]')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Only tell what it would mean for people; changes nothing, here or on the host')
-            [CompletionResult]::new('--rollback', '--rollback', [CompletionResultType]::ParameterName, 'Serve the release before the one that is served; what is declared here is not asked')
+            [CompletionResult]::new('--rollback', '--rollback', [CompletionResultType]::ParameterName, 'Serve the release before the one that is served, each time one further back; what is declared here decides nothing')
             [CompletionResult]::new('--first', '--first', [CompletionResultType]::ParameterName, 'Let the host''s Caddyfile import the edge, where nobody has written anything in it; what is there is kept beside it')
             [CompletionResult]::new('--no-verify', '--no-verify', [CompletionResultType]::ParameterName, 'Do not ask afterwards whether the answers are those that are declared')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print one JSON object, for scripts')

@@ -674,12 +674,12 @@ pub(super) struct Verify {
 #[derive(Debug, Args)]
 pub(super) struct Deploy {
     /// The edges, where there are several [default: all with a line `deploy`]
-    #[arg(value_name = "EDGE")]
+    #[arg(value_name = "EDGE", add = completion::edges())]
     pub edges: Vec<String>,
     /// Only tell what it would mean for people; changes nothing, here or on the host
     #[arg(long, conflicts_with = "rollback")]
     pub dry_run: bool,
-    /// Serve the release before the one that is served; what is declared here is not asked
+    /// Serve the release before the one that is served, each time one further back; what is declared here decides nothing
     #[arg(long)]
     pub rollback: bool,
     /// Let the host's Caddyfile import the edge, where nobody has written anything in it; what is there is kept beside it

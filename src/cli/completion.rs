@@ -50,6 +50,15 @@ pub(super) fn services() -> ArgValueCandidates {
     ArgValueCandidates::new(|| candidates(service_names()))
 }
 
+/// The declared edges, where there are several.
+pub(super) fn edges() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let declaration = declaration().unwrap_or_default();
+        let names = { declaration.edges.into_iter() }.filter_map(|edge| edge.name);
+        candidates(plain(names.map(|name| name.value)))
+    })
+}
+
 /// What `verify` is about: services where it asks a server, else a path.
 pub(super) fn verified() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| {
@@ -85,7 +94,11 @@ fn device_names() -> Vec<String> {
 fn service_names() -> Vec<String> {
     let declaration = declaration().unwrap_or_default();
     let names = { declaration.services.into_iter() }.map(|service| service.name.value);
-    names.filter(|name| Name::new(name).is_ok()).collect()
+    plain(names).collect()
+}
+
+fn plain(names: impl Iterator<Item = String>) -> impl Iterator<Item = String> {
+    names.filter(|name| Name::new(name).is_ok())
 }
 
 /// The declaration that the line is about, as far as it can be read.

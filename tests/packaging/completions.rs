@@ -17,6 +17,8 @@ const HOMELAB: &str = env!("CARGO_BIN_EXE_homelab");
 /// A declaration that somebody is writing, with a name that would do harm in a line.
 const DECLARATION: &str = r#"
 domain "home.example.com"
+edge "vps" { deploy "root@vps"; }
+edge "$(touch harm)" { deploy "root@home"; }
 person "alice" { device "pixel" platform="android"; device "laptop"; }
 person "bob" { device "iphone" platform="ios"; }
 person "eve" { device "$(touch harm)" platform="linux"; }
@@ -62,6 +64,8 @@ fn shells_complete_what_is_declared() {
             ("lint --allow open-by", "lint --allow open-by-path"),
             ("status --exi", "status --exit-code"),
             ("stat", "status"),
+            ("deploy --dry-run v", "deploy --dry-run vps"),
+            ("deploy $", "deploy $"),
             ("check -f fi", "check -f files/"),
             // A file's name, too, could do harm in a line.
             ("check -f files/", r"check -f files/\$\(touch\ harm\).kdl"),
