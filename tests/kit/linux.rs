@@ -8,6 +8,7 @@ use homelab::internals::InstallerContext;
 use homelab::internals::Templates;
 
 use crate::house::House;
+use crate::support::caddy::Version;
 use crate::support::files::{changed, snapshot};
 use crate::support::outcome;
 use crate::support::tools;
@@ -305,6 +306,7 @@ fn shellcheck_finds_nothing_and_values_stay_words() {
     let house = House::new(&declaration("home.example.com"));
     let hostile = "'; touch pwned; \"$(touch pwned)\" `touch pwned` \\ ${HOME} # * ~ -n O'Brien";
     let context = InstallerContext {
+        fetched: None,
         domain: hostile.to_owned(),
         common_name: hostile.to_owned(),
         bundle: hostile.to_owned(),
@@ -343,4 +345,100 @@ fn shellcheck_finds_nothing_and_values_stay_words() {
         [house.lab.path().join("out/people/alice/desk/install.sh")],
     )
     .succeeds();
+}
+
+/// `--renew` shows what the browsers have, takes what waits, and leaves what is there.
+#[test]
+fn a_browser_s_certificate_fetches_the_newer_one() {
+    let house = House::unbuilt("");
+    let root = house.lab.path().join("out/edge");
+    house.build(&format!(
+        r#"domain "home.example.com"
+        edge {{ landing; pick-up root="{}"; }}
+        person "alice" {{ device "desk" platform="linux"; device "pixel" platform="android"; }}
+        service "wiki" {{ respond "wiki"; allow "alice"; }}"#,
+        root.display()
+    ));
+    let user = User::new();
+    let databases = [
+        user.home().join(".pki/nssdb"),
+        user.firefox_profile(".mozilla/firefox", "x.default"),
+    ];
+    for database in &databases {
+        fs::create_dir_all(database).expect("the home can be written to");
+    }
+    let (first, older) = handed(&house, "desk");
+    user.install(&first, &[]).succeeds();
+    let script = first.folder.join("install.sh");
+    tools::run("shellcheck", [script]).succeeds();
+    let serve = || {
+        let caddy = house.serve(Version::New);
+        // Where the edge is, and whom it is believed by.
+        let curl = format!(
+            "connect-to = \"home.example.com:443:127.0.0.1:{}\"\ncacert = \"{}\"\n",
+            caddy.https_port(),
+            caddy.root_certificate().display()
+        );
+        fs::write(user.home().join(".curlrc"), curl).expect("the home can be written to");
+        caddy
+    };
+    let has = |fingerprints: &[&String]| {
+        for database in &databases {
+            let mut found: Vec<String> = certificates(database)
+                .into_iter()
+                .map(|(_, is)| is)
+                .collect();
+            let mut expected: Vec<String> = fingerprints.iter().map(|is| (*is).clone()).collect();
+            found.sort();
+            expected.sort();
+            assert_eq!(found, expected);
+        }
+    };
+    let caddy = serve();
+    let nothing = user.install(&first, &["--renew"]);
+    nothing
+        .succeeds()
+        .stdout_contains("nothing waits for alice-desk");
+    has(&[&older]);
+    drop(caddy);
+
+    house.lab.command(["renew", "alice/desk"]).run().succeeds();
+    // What is on the computer is the script of the first time.
+    let (_, newer) = handed(&house, "desk");
+    let caddy = serve();
+    let renewed = user.install(&first, &["--renew"]);
+    assert_eq!(
+        renewed.succeeds().stdout().matches("installed: ").count(),
+        2,
+        "{renewed}"
+    );
+    has(&[&older, &newer]);
+    // By now it is the newer one that is shown, for which nothing waits.
+    let again = user.install(&first, &["--renew"]);
+    again
+        .succeeds()
+        .stdout_contains("nothing waits for alice-desk");
+    drop(caddy);
+
+    // Of another authority nothing is taken, whoever hands it out.
+    house.lab.command(["renew", "alice/desk"]).run().succeeds();
+    let other = House::new(&declaration("home.example.com"));
+    let other = other.lab.read("out/edge/ca.pem");
+    let other: String = other
+        .lines()
+        .filter(|line| !line.starts_with('-'))
+        .collect();
+    let path = "out/people/alice/desk/install.sh";
+    let script = house.lab.read(path);
+    let (before, behind) = script.split_once("authorities='").expect("it has them");
+    let (_, behind) = behind.split_once('\'').expect("they end");
+    house
+        .lab
+        .write(path, format!("{before}authorities='{other}'{behind}"));
+    let _caddy = serve();
+    let refused = user.install(&first, &["--renew"]);
+    refused
+        .fails_with(1)
+        .stderr_contains("is not signed by an authority that this script knows");
+    has(&[&older, &newer]);
 }

@@ -240,6 +240,7 @@ fn a_quote_too_many_is_a_mistake() {
 fn hostile_values_stay_strings() {
     let hostile = "'; calc; \"$(calc)\" `n O'Brien; # <# @' ${env:X}";
     let context = InstallerContext {
+        fetched: None,
         domain: hostile.to_owned(),
         common_name: hostile.to_owned(),
         bundle: hostile.to_owned(),

@@ -107,6 +107,16 @@ pub struct InstallerContext {
     pub policy: Option<Cow<'static, str>>,
     /// The policy's values, for Windows.
     pub values: Shared<[RegistryValue]>,
+    /// How it fetches a newer certificate, where that is handed out.
+    pub fetched: Option<Fetched>,
+}
+
+/// Where a newer certificate is fetched, and by whom it is signed.
+#[derive(Debug, Serialize)]
+pub struct Fetched {
+    pub at: String,
+    /// DER in base64.
+    pub authorities: Arc<[String]>,
 }
 
 impl Script {

@@ -7,14 +7,17 @@ mod content;
 mod policy;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::guide::{DeviceFile, FileKind};
+use super::pick_up::RENEW;
 use super::{Bundle, Derivation, Recipe, bundle_file, path};
 use crate::lock::Issued;
 use crate::model::{Device, Person, Platform};
 use crate::pki::Certificate;
 use crate::tree::Mode;
 
+use content::Fetched;
 pub(super) use content::Hosts;
 pub(crate) use content::{
     AppleBrowserPolicy, AppleLabels, AppleProfile, ChromiumPolicy, Installer, Script, WindowsPolicy,
@@ -174,8 +177,19 @@ impl DeviceFiles<'_> {
                     Script::Windows => self.policy().values,
                     Script::Linux | Script::Macos => [].into(),
                 },
+                fetched: self.fetched_by(script),
             },
         }))
+    }
+
+    /// On a computer with Linux the script can do that.
+    fn fetched_by(&self, script: Script) -> Option<Fetched> {
+        let homelab = self.common.homelab;
+        let edge = homelab.edges.iter().find(|edge| edge.pick_up.is_some())?;
+        matches!(script, Script::Linux).then(|| Fetched {
+            at: format!("https://{}{RENEW}", edge.port.of(&homelab.domain)),
+            authorities: Arc::clone(&self.common.authorities),
+        })
     }
 
     fn policy(&self) -> Policy {

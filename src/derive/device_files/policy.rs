@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use data_encoding::BASE64;
 use serde::Serialize;
 
 use super::content::{Hosts, RegistryValue};
@@ -24,6 +25,8 @@ pub(crate) struct CommonParts<'p> {
     /// How each authority that is trusted is told in a policy.
     pub(super) issuers: BTreeMap<IssuanceId, IssuerFilter>,
     pub(super) sealed_root: Option<blake3::Hash>,
+    /// The authorities that are trusted, DER in base64.
+    pub(super) authorities: Arc<[String]>,
     /// The hosts of each service behind certificates.
     hosts: Vec<(&'p Service, Vec<Arc<str>>)>,
     lists: RefCell<BTreeMap<Vec<Arc<str>>, Hosts>>,
@@ -62,6 +65,10 @@ impl<'p> CommonParts<'p> {
             homelab,
             issuers: lock.trusted().map(issuer).collect(),
             sealed_root,
+            authorities: lock
+                .trusted()
+                .map(|authority| BASE64.encode(authority.certificate.der()))
+                .collect(),
             hosts: hosts.collect(),
             lists: RefCell::default(),
             entries: RefCell::new(Once::new()),
