@@ -26,7 +26,7 @@ struct Context<'i> {
 struct Timeline<'i> {
     /// Days to mark, with what to write there.
     ticks: Vec<Tick>,
-    /// A row for each device that has a certificate, then one for each authority.
+    /// A row for each device that has a certificate, the first to be renewed first, then one for each authority.
     rows: Vec<Row<'i>>,
 }
 
@@ -83,16 +83,20 @@ fn timeline(index: &Index) -> Option<Timeline<'_>> {
             let Some(term) = &device.term else { continue };
             let older = device.older.iter().map(|older| scale.older_bar(older));
             let bars = [scale.bar(term)].into_iter().chain(older).collect();
-            rows.push(Row {
+            let row = Row {
                 name: Cow::Owned(format!("{}/{}", person.name, device.name)),
                 is_authority: false,
                 bars,
                 renew_from: term.renew_from.map(dates::day),
                 is_last_day: term.is_last_day,
                 until: ends(term),
-            });
+            };
+            rows.push((term.renew_from.unwrap_or(term.until), row));
         }
     }
+    // The first to be due is the first to be read.
+    rows.sort_by_key(|(due, _)| *due);
+    let mut rows: Vec<Row<'_>> = rows.into_iter().map(|(_, row)| row).collect();
     for authority in &index.authorities {
         rows.push(Row {
             name: Cow::Borrowed(&authority.name),

@@ -153,6 +153,40 @@ fn short(judged: &Judged) {
     }
 }
 
+/// With many people their cards are folded, what is due first stands before all else, and what is to be typed can be copied.
+#[test]
+fn the_page_of_a_large_home_can_be_used() {
+    let person = |number: u32| {
+        let devices = r#"device "phone" platform="android"; device "laptop" platform="linux";"#;
+        format!("person \"p{number:02}\" {{ {devices} }}\n")
+    };
+    let people: String = (0..40).map(person).collect();
+    let lab = Lab::new().declare(&format!(
+        r#"
+        domain "home.example.com"
+        edge {{ email "admin@example.com"; }}
+        {people}
+        person "soon" {{ device "tablet" platform="android" validity="30d"; }}
+        service "wiki" {{ upstream "http://127.0.0.1:1"; allow "p00" "p01" "p02" "p03" "soon"; }}
+        "#
+    ));
+    lab.command(["build"]).at(FIRST).run().succeeds();
+    let page = lab.read("out/index.html");
+    let at = |text: &str| { page.find(text) }.unwrap_or_else(|| panic!("{text} in {page}"));
+    assert!(at("<a href=\"#person-soon\">soon&#x2f;tablet</a>") < at("p00&#x2f;laptop</a>"));
+    assert!(at("p08&#x2f;phone</a>") < at("62 more, later"));
+    for said in [
+        "<code class=\"copy\">homelab share soon/tablet</code>",
+        "<code class=\"copy\">homelab password soon/tablet</code>",
+        "<div id=\"person-p39\">",
+        "there are no lines or templates of yours",
+    ] {
+        at(said);
+    }
+    let index = lab.path().join("out/index.html");
+    assert_eq!(judge(&[index], "large").faults, [""; 0]);
+}
+
 /// Without a browser that a fault shows in, nothing above would mean anything.
 #[test]
 fn what_would_be_wrong_is_noticed() {
