@@ -34,6 +34,7 @@ edge "vps" {{ certificates "internal"; port {}; caddy "2.6"; lan "203.0.113.0/24
 person "alice" {{ device "pixel" platform="android"; device "laptop" platform="linux"; }}
 person "bob" {{ device "iphone" platform="ios"; }}
 person "carol" {{ device "tablet" platform="android"; }}
+person "dave" {{ device "watch" platform="other"; }}
 service "wiki" {{ on "home"; upstream "http://{at}"; allow "alice" "carol"; }}
 service "notes" {{ on "vps"; upstream "http://{at}"; allow "bob" "alice/laptop"; }}
 service "site" {{ on "vps"; respond "here"; open "everyone"; }}
@@ -350,15 +351,39 @@ fn moving_between_edges_is_told() {
     lab.command(["build"]).run().succeeds();
     assert!(!lab.path().join("out/edges").exists());
     assert!(lab.path().join("out/edge/Caddyfile").exists());
-    lab.write(
-        "homelab.kdl",
-        Homes::declaration(&homes.home, &homes.vps, &homes._upstream),
-    );
+    // Without the landing page dave's certificate opens nothing, and no edge names it.
+    let several = Homes::declaration(&homes.home, &homes.vps, &homes._upstream);
+    lab.write("homelab.kdl", several.replace("; landing;", ";"));
     let build = lab.command(["build", "--edge"]).run();
     build.succeeds().stdout_lacks("locks out");
     build.stdout_contains("the edge vps is new: its Caddy has to get its files");
     assert!(!lab.path().join("out/edge").exists());
+    assert!(!text_of(&lab.path().join("out/edges/home")).contains("dave"));
     lab.command(["check"]).run().succeeds();
     lab.command(["build", "--locked"]).run().succeeds();
     lab.command(["verify"]).run().succeeds();
+}
+
+/// Who opens nothing at an edge any more is not shut out: it may go back to where they did.
+#[test]
+fn an_edge_goes_back_after_a_service_has_left_it() {
+    let homes = Homes::deployed();
+    let first = homes.vps.current();
+    homes.lab.edit(
+        "service \"notes\" { on \"vps\"",
+        "service \"notes\" { on \"home\"",
+    );
+    homes.deploy(&[]).run().succeeds();
+    assert!(!text_of(&homes.lab.path().join("out/edges/vps")).contains("bob"));
+    assert_eq!(
+        homes.let_in(&homes.home, "notes"),
+        ["alice/laptop", "bob/iphone"]
+    );
+    let back = homes.deploy(&["--rollback", "--no-verify", "vps"]).run();
+    back.succeeds();
+    assert_eq!(homes.vps.current(), first);
+    assert_eq!(
+        homes.let_in(&homes.vps, "notes"),
+        ["alice/laptop", "bob/iphone"]
+    );
 }
