@@ -93,6 +93,14 @@ async function look(path) {
     for (const found of await page.evaluate(measured)) {
         fault(`printed: ${found}`);
     }
+    await page.evaluate(axe);
+    const ink = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ['color-contrast'] }));
+    // Where ink and paper have one color, axe is not sure.
+    const invisible = ink.incomplete.flatMap(({ nodes }) => nodes)
+        .filter(({ any }) => any.some(({ data }) => data?.messageKey === 'equalRatio'));
+    for (const { html } of [...ink.violations.flatMap(({ nodes }) => nodes), ...invisible].slice(0, 3)) {
+        fault(`printed: axe color-contrast: ${html}`);
+    }
     const pdf = await page.pdf({ format: 'A4', margin: { top: '1.5cm', bottom: '1.5cm', left: '1.5cm', right: '1.5cm' }, ...job.shots && { path: join(job.shots, `${name}.pdf`) } });
     if (pdf.length < 5000) {
         fault(`printed: only ${pdf.length} bytes`);
