@@ -1,7 +1,7 @@
 //! Reminders of what is to be renewed, as data: an event when a device's renewal is due, one when its
 //! certificate ends, and one when the authority does.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::lock::{Authority, Issued, Lock};
@@ -26,6 +26,19 @@ pub(crate) struct Event {
     pub summary: String,
     /// What to do.
     pub description: String,
+    /// How many days before it somebody is to be told.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alarms: Vec<i64>,
+}
+
+/// Days before an end on which a calendar tells of it.
+const BEFORE_AN_END: [i64; 2] = [14, 1];
+
+/// Those of them that are not over when the event comes to be known.
+fn alarms(stamp: Timestamp, end: Timestamp) -> Vec<i64> {
+    let days = BEFORE_AN_END.into_iter();
+    let is_ahead = |days: &i64| end.duration_since(stamp) > SignedDuration::from_hours(24 * days);
+    days.filter(is_ahead).collect()
 }
 
 impl Calendar {
@@ -55,6 +68,10 @@ fn device(device: &Device, issued: &Issued, homelab: &Homelab) -> Vec<Event> {
         start,
         summary,
         description,
+        alarms: match what {
+            "end" => alarms(validity.not_before(), start),
+            _ => Vec::new(),
+        },
     };
     if let Some(last_day) = device.last_day_of(validity.not_after()) {
         let description = format!(
@@ -91,5 +108,6 @@ fn authority(authority: &Authority, homelab: &Homelab) -> Option<Event> {
         start: end,
         summary: format!("{domain}: the authority of all devices ends"),
         description: format!("From now on every certificate of `{name}` is refused."),
+        alarms: alarms(authority.validity.not_before(), end),
     })
 }

@@ -34,6 +34,14 @@ fn event(text: &mut String, event: &Event) {
     line(text, "SUMMARY", Escaped(&event.summary));
     line(text, "DESCRIPTION", Escaped(&event.description));
     line(text, "TRANSP", "TRANSPARENT");
+    for days in &event.alarms {
+        // RFC 5545 §3.6.6.
+        line(text, "BEGIN", "VALARM");
+        line(text, "ACTION", "DISPLAY");
+        line(text, "TRIGGER", format_args!("-P{days}D"));
+        line(text, "DESCRIPTION", Escaped(&event.summary));
+        line(text, "END", "VALARM");
+    }
     line(text, "END", "VEVENT");
 }
 

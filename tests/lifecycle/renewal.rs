@@ -235,7 +235,7 @@ fn a_lost_device_is_out_and_its_owner_is_told_what_to_do() {
         "issued alice/pixel until",
         "built out/edge/ca.crl\n",
         "whoever has it gets to notes (https://notes.home.example.com/), Our photos (https://photos",
-        "alice/pixel is out of every list in out/edge/. Nothing changes on the server until you deploy.\n",
+        "alice/pixel is out of every list of the edge. Nothing changes on the server until you deploy.\n",
         "1. copy out/edge/ to the Caddy host, and `caddy reload`",
         "2. restart Caddy",
         "`homelab password alice/pixel` prints its password",

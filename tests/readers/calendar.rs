@@ -13,7 +13,10 @@ lines = text.split("\r\n")
 assert all(len(line.encode()) <= 75 for line in lines), "a line is too long"
 assert "\n" not in "".join(lines), "a line ends with less than CR LF"
 for event in calendar.vevent_list:
-    print(event.uid.value[33:], event.dtstamp.value, event.dtstart.value, event.summary.value, event.description.value, sep=" | ")
+    alarms = [alarm for alarm in event.components() if alarm.name == "VALARM"]
+    assert all(alarm.action.value == "DISPLAY" and alarm.description.value == event.summary.value for alarm in alarms)
+    days = [-alarm.trigger.value.days for alarm in alarms]
+    print(event.uid.value[33:], event.dtstamp.value, event.dtstart.value, event.summary.value, event.description.value, days, sep=" | ")
 "#;
 
 #[test]
@@ -34,11 +37,11 @@ fn reminders_are_read_as_they_are_meant() {
     let read = outcome::run(python.args(["-c", READER]), first.as_bytes());
     let domain = "a-domain-with-quite-a-long-name.example.com";
     let expected = [
-        "due@DOMAIN | STAMP | 2027-01-01 07:40:00+00:00 | alice/loan: renew its certificate | Run `homelab renew alice/loan`, deploy out/edge/, and hand over the new file.",
-        "end@DOMAIN | STAMP | 2027-01-01 12:00:00+00:00 | alice/loan: its certificate ends | From now on it is refused. Run `homelab renew alice/loan`, if it is still in use.",
-        "due@DOMAIN | STAMP | 2027-12-02 00:00:00+00:00 | alice/pixel: renew its certificate | Run `homelab renew alice/pixel`, deploy out/edge/, and hand over the new file.",
-        "end@DOMAIN | STAMP | 2028-01-01 00:00:00+00:00 | alice/pixel: its certificate ends | From now on it is refused. Run `homelab renew alice/pixel`, if it is still in use.",
-        "end@DOMAIN | STAMP | 2037-01-01 00:00:00+00:00 | DOMAIN: the authority of all devices ends | From now on every certificate of `DOMAIN devices AUTHORITY` is refused.",
+        "due@DOMAIN | STAMP | 2027-01-01 07:40:00+00:00 | alice/loan: renew its certificate | Run `homelab renew alice/loan`, deploy the edge, and hand over the new file. | []",
+        "end@DOMAIN | STAMP | 2027-01-01 12:00:00+00:00 | alice/loan: its certificate ends | From now on it is refused. Run `homelab renew alice/loan`, if it is still in use. | []",
+        "due@DOMAIN | STAMP | 2027-12-02 00:00:00+00:00 | alice/pixel: renew its certificate | Run `homelab renew alice/pixel`, deploy the edge, and hand over the new file. | []",
+        "end@DOMAIN | STAMP | 2028-01-01 00:00:00+00:00 | alice/pixel: its certificate ends | From now on it is refused. Run `homelab renew alice/pixel`, if it is still in use. | [14, 1]",
+        "end@DOMAIN | STAMP | 2037-01-01 00:00:00+00:00 | DOMAIN: the authority of all devices ends | From now on every certificate of `DOMAIN devices AUTHORITY` is refused. | [14, 1]",
     ];
     let lock = lab.read("homelab.lock");
     let authority = lock
