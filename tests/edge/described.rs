@@ -221,13 +221,14 @@ fn answer(handler: &Value) -> String {
             .1
             .split_once('"')
             .expect("its place ends");
-        let (_, text) = text.split_once('>').expect("its tag ends");
-        let (text, _) = text.split_once("</a></li>").expect("it ends");
-        let text = text
-            .replace("<strong>", "")
-            .replace("</strong><br><small>", " = ")
-            .replace("</small>", "");
-        format!("\n  link: {} {}", unescaped(href), unescaped(&text))
+        let part = |from: &str, to: &str| {
+            let (_, rest) = text.split_once(from).expect("a link has it");
+            let (_, rest) = rest.split_once('>').expect("its tag ends");
+            let (part, _) = rest.split_once(to).expect("it ends");
+            unescaped(part)
+        };
+        let (title, place) = (part("<strong", "</strong>"), part("<small", "</small>"));
+        format!("\n  link: {} {title} = {place}", unescaped(href))
     });
     let (title, links) = (unescaped(title), links.collect::<String>());
     format!("page: {title}{links}")

@@ -176,7 +176,7 @@ fn misaddressed(declared: &Declaration, json: &Value) -> Option<String> {
         .filter_map(Value::as_str)
         .collect();
     let other = pages.iter().find(|page| {
-        let (shown, linked) = match page.split_once("<a href=\"mailto:") {
+        let (shown, linked) = match page.split_once(" href=\"mailto:") {
             Some((_, link)) => {
                 let (to, text) = link.split_once("\">").expect("a link has a text");
                 let (text, _) = text.split_once("</a>").expect("it ends");
