@@ -467,7 +467,7 @@ fn what_was_built_before_is_believed_as_it_was_written_only() {
     let planned = json(&lab, 1, []);
     assert_eq!(
         planned["no_former_build"],
-        "out has no edge/exposure.json as it was written"
+        "out has no exposure.json as it was written"
     );
     assert_eq!(texts(&planned, "people", "text"), [""; 0]);
     plan(&lab, 1, [])

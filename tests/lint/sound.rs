@@ -43,6 +43,18 @@ fn nothing_is_found_in_what_is_generated() {
     for (name, declaration) in declarations() {
         let lab = Lab::new().declare(&declaration);
         lab.command(["build"]).run().succeeds();
+        if let Ok(edges) = fs::read_dir(lab.path().join("out/edges")) {
+            for edge in edges {
+                let caddyfile = edge.expect("it can be listed").path().join("Caddyfile");
+                let caddyfile = caddyfile.display().to_string();
+                let outcome = lint(&lab, Version::New, &[&caddyfile, "--json"]);
+                linted += 1;
+                if !outcome.status.success() || !codes(&outcome).is_empty() {
+                    wrong.push(format!("{name}, {caddyfile}\n{outcome}"));
+                }
+            }
+            continue;
+        }
         // A declaration that names a Caddy is for that one and later ones.
         let named = declaration.contains("caddy \"");
         let versions = Version::ALL
