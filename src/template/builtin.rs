@@ -27,6 +27,7 @@ pub(crate) const TEMPLATES: &[(&str, &str)] = &[
     builtin!("guide/art.html.j2"),
     builtin!("guide/ask.html.j2"),
     builtin!("guide/device.html.j2"),
+    builtin!("guide/close.html.j2"),
     builtin!("guide/until.html.j2"),
     builtin!("guide/ways.html.j2"),
     builtin!("guide/own-key.html.j2"),

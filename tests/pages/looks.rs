@@ -80,7 +80,7 @@ fn pages_fit_read_and_print_and_ask_nothing_of_a_network() {
         rest.split(to).next().unwrap_or(rest).to_owned()
     };
     let renewed = part(english, "\nios iPhone", "\nipados iPad");
-    let first = part(english, "\nipados iPad", "\nlinux Linux");
+    let first = part(english, "\nipados iPad", "\nlinux");
     assert!(renewed.contains("A new certificate") && renewed.contains("Remove the old"));
     assert!(
         !first.contains("new certificate") && !first.contains("the old"),

@@ -134,7 +134,7 @@ fn one_message_can_be_overridden() {
     let guide = lab.read(GUIDE);
     assert!(guide.contains("<h1>Servus <bdi>alice</bdi></h1>"));
     assert!(
-        guide.contains("Datei holen"),
+        guide.contains("Datei laden"),
         "the others are the built-in ones"
     );
     assert!(!guide.contains("lang=\"en\""));
