@@ -385,79 +385,14 @@ impl Reader {
         let mut block = EdgeBlock::new(node.span, name);
         for child in self.known(&EDGE, node.children()) {
             match child.name.value.as_str() {
-                "email" => {
-                    let example = "email \"alice@example.com\"";
-                    block.email = self.only_text(child, "an address", example);
-                }
                 "certificates" => block.certificates = self.certificates(child),
-                "tls" => {
-                    let mut fields = self.fields(child);
-                    block.tls = TlsLine::read(&mut fields);
-                    fields.finish("`min`");
-                }
                 "acme" => block.acme = Some(self.acme(child)),
-                "lan" => {
-                    let mut fields = self.fields(child);
-                    block.lan = fields.texts("a range", "lan \"192.168.0.0/16\"");
-                    fields.finish("ranges");
-                }
-                "behind" => {
-                    let mut fields = self.fields(child);
-                    let proxies = fields.texts("an address", "behind \"10.0.0.2\"");
-                    let by = fields.text_property("by");
-                    fields.finish("addresses");
-                    block.behind = Some(BehindLine { proxies, by });
-                }
-                "port" => {
-                    let mut fields = self.fields(child);
-                    block.port = fields.integer("a port", "port 8443");
-                    fields.finish("one port");
-                }
-                "log" => {
-                    block.log = self.only_text(child, "where to", "log \"stderr\"");
-                }
-                "compress" => {
-                    self.fields(child).finish("nothing");
-                    block.compress = Some(child.span);
-                }
-                "admin" => {
-                    let example = "admin \"unix//run/caddy/admin.sock\"";
-                    block.admin = self.only_text(child, "an address", example);
-                }
-                "metrics" => {
-                    self.fields(child).finish("nothing");
-                    block.metrics = Some(child.span);
-                }
-                "fallback" => {
-                    let mut fields = self.fields(child);
-                    block.fallback = Some(FallbackLine::read(&mut fields));
-                    fields.finish("one text");
-                }
                 "sign-in" => block.sign_in = self.gateway(child),
-                "address" => {
+                _ => {
                     let mut fields = self.fields(child);
-                    block.address = Some(AddressLine::read(&mut fields));
-                    fields.finish("addresses");
+                    let takes = edge_line(child, &mut fields, &mut block);
+                    fields.finish(takes);
                 }
-                "deploy" => {
-                    let mut fields = self.fields(child);
-                    block.deploy = Some(DeployLine::read(&mut fields));
-                    fields.finish("one host");
-                }
-                "pick-up" => {
-                    let mut fields = self.fields(child);
-                    block.pick_up = Some(PickUpLine::read(&mut fields));
-                    fields.finish("`root`");
-                }
-                "landing" => {
-                    self.fields(child).finish("nothing");
-                    block.landing = Some(child.span);
-                }
-                "caddy" => block.caddy = self.only_text(child, "a version", "caddy \"2.11\""),
-                "certificate" => {
-                    block.certificate = self.only_text(child, "a mode", "certificate \"asked\"");
-                }
-                other => unreachable!("`{other}` is not known to `edge`"),
             }
         }
         block
@@ -639,5 +574,79 @@ impl Reader {
         let text = fields.text(what, example);
         fields.finish("one value");
         text
+    }
+}
+
+/// Reads one line into the edge, and says what it takes.
+fn edge_line(node: &Node, fields: &mut Fields<'_, '_>, block: &mut EdgeBlock) -> &'static str {
+    match node.name.value.as_str() {
+        "email" => {
+            block.email = fields.text("an address", "email \"alice@example.com\"");
+            "one value"
+        }
+        "tls" => {
+            block.tls = TlsLine::read(fields);
+            "`min`"
+        }
+        "lan" => {
+            block.lan = fields.texts("a range", "lan \"192.168.0.0/16\"");
+            "ranges"
+        }
+        "behind" => {
+            block.behind = Some(BehindLine {
+                proxies: fields.texts("an address", "behind \"10.0.0.2\""),
+                by: fields.text_property("by"),
+            });
+            "addresses"
+        }
+        "port" => {
+            block.port = fields.integer("a port", "port 8443");
+            "one port"
+        }
+        "log" => {
+            block.log = fields.text("where to", "log \"stderr\"");
+            "one value"
+        }
+        "compress" => {
+            block.compress = Some(node.span);
+            "nothing"
+        }
+        "admin" => {
+            block.admin = fields.text("an address", "admin \"unix//run/caddy/admin.sock\"");
+            "one value"
+        }
+        "metrics" => {
+            block.metrics = Some(node.span);
+            "nothing"
+        }
+        "fallback" => {
+            block.fallback = Some(FallbackLine::read(fields));
+            "one text"
+        }
+        "address" => {
+            block.address = Some(AddressLine::read(fields));
+            "addresses"
+        }
+        "deploy" => {
+            block.deploy = Some(DeployLine::read(fields));
+            "one host"
+        }
+        "pick-up" => {
+            block.pick_up = Some(PickUpLine::read(fields));
+            "`root`"
+        }
+        "landing" => {
+            block.landing = Some(node.span);
+            "nothing"
+        }
+        "caddy" => {
+            block.caddy = fields.text("a version", "caddy \"2.11\"");
+            "one value"
+        }
+        "certificate" => {
+            block.certificate = fields.text("a mode", "certificate \"asked\"");
+            "one value"
+        }
+        other => unreachable!("`{other}` is not known to `edge`"),
     }
 }
