@@ -110,13 +110,13 @@ fn bring(
 /// build is between the two.
 fn built(arguments: &Arguments) -> Result<(Subject<'_>, BTreeMap<String, Release>), Failure> {
     let inputs = arguments.make.held()?;
-    targets(&inputs.homelab, arguments)?;
+    let targets = targets(&inputs.homelab, arguments)?;
     let consent = Consent::accepting(&arguments.accept_return_of);
     build_edge_with(&inputs, &arguments.make, consent)?;
     let lock = inputs.workspace.issued_lock()?;
     let view = View::open(&inputs.out, owner(&lock), PATIENCE).map_err(Failure::environment)?;
     let mut releases = BTreeMap::new();
-    for Target { part, .. } in targets(&inputs.homelab, arguments)? {
+    for Target { part, .. } in targets {
         let directory = part.directory();
         let release = Release::read(&view, &directory).map_err(Failure::environment)?;
         releases.insert(directory, release);

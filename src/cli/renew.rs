@@ -4,7 +4,7 @@ use super::arguments::Renew;
 use super::build::build_after;
 use super::{clock, report};
 use crate::build::{self, LockOperation, Purpose, is_enrolled};
-use crate::derive::RENEW;
+use crate::derive::renewed_at;
 use crate::diagnostic::Failure;
 use crate::model::{DeviceId, Homelab};
 
@@ -66,10 +66,9 @@ pub(super) fn renew(arguments: &Renew) -> Result<(), Failure> {
 }
 
 fn how_to_hand_over(homelab: &Homelab) -> String {
-    match homelab.edges.iter().find(|edge| edge.pick_up.is_some()) {
-        Some(edge) => format!(
-            "the devices fetch their new files at https://{}{RENEW}: tell their owners, or hand the files over",
-            edge.port.of(&homelab.domain)
+    match renewed_at(homelab) {
+        Some(at) => format!(
+            "the devices fetch their new files at https://{at}: tell their owners, or hand the files over"
         ),
         None => String::from("hand over the new files"),
     }

@@ -98,11 +98,7 @@ impl DnsFormat {
     fn usual_view(self, homelab: &Homelab) -> Result<DnsView, NoAddress> {
         let mut at_home = false;
         for part in homelab.edges() {
-            let address = part.settings.address.as_ref();
-            let address = address.ok_or_else(|| NoAddress::Undeclared {
-                edge: part.name().cloned(),
-            })?;
-            at_home |= !address.lan.is_empty();
+            at_home |= !address(part)?.lan.is_empty();
         }
         Ok(match self {
             DnsFormat::Unbound | DnsFormat::Dnsmasq | DnsFormat::Hosts if at_home => DnsView::Lan,
@@ -183,12 +179,16 @@ impl<'h> DnsRecords<'h> {
     }
 }
 
+fn address(part: EdgePart<'_>) -> Result<&EdgeAddress, NoAddress> {
+    let address = part.settings.address.as_ref();
+    address.ok_or_else(|| NoAddress::Undeclared {
+        edge: part.name().cloned(),
+    })
+}
+
 /// Where visitors from there find an edge. Whoever is at home finds one of several on the internet that is not at home.
 fn addresses(part: EdgePart<'_>, view: DnsView) -> Result<Option<&[IpAddr]>, NoAddress> {
-    let address = part.settings.address.as_ref();
-    let address = address.ok_or_else(|| NoAddress::Undeclared {
-        edge: part.name().cloned(),
-    })?;
+    let address = address(part)?;
     let addresses = match view {
         DnsView::Lan if address.lan.is_empty() && part.name().is_some() => &address.public,
         DnsView::Lan => &address.lan,

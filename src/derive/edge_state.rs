@@ -99,9 +99,6 @@ impl EdgeState {
         let removed = lock.removed(homelab);
         let out = lock.certificates.iter();
         let out = out.filter(|c| c.revoked().is_some() || !is_declared(&c.device));
-        // Where one had been let in that is not declared any more, nobody knows.
-        let came_here =
-            |device: &DeviceId| homelab.device(device).is_none() || visitors.has(device);
         // Who is gone from the declaration alone may come back by it.
         let retired = lock.certificates.iter().filter(|c| c.revoked().is_some());
         let shut_out = retired.map(|issued| issued.fingerprint);
@@ -117,7 +114,7 @@ impl EdgeState {
                 .collect(),
             retired: { out.map(|issued| &issued.device) }
                 .chain(removed.iter().map(|known| &known.device))
-                .filter(|device| came_here(device))
+                .filter(|device| visitors.may_have_had(device, homelab))
                 .map(ToString::to_string)
                 .collect(),
         }

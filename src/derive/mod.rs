@@ -44,7 +44,7 @@ pub(crate) use guide::{DeviceFile, DevicePart, Guide, Guides, ServiceLink};
 pub(crate) use index::{Index, Term};
 #[cfg(test)]
 pub(crate) use index::{IndexDevice, IndexOpening, IndexPerson, IndexService};
-pub(crate) use pick_up::{PickUpPage, RENEW, Waiting};
+pub(crate) use pick_up::{PickUpPage, RENEW, Waiting, renewed_at};
 
 use crate::lock::{Authority, Issued, Lock, State};
 use crate::model::{DeviceId, Domain, EdgePart, Homelab, Service};

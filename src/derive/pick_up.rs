@@ -16,6 +16,12 @@ pub(crate) const PICK_UP: &str = "pick-up";
 /// Where they are fetched, at the domain's own site.
 pub(crate) const RENEW: &str = "/renew";
 
+/// Where newer certificates are fetched, without the scheme; none where they are not.
+pub(crate) fn renewed_at(homelab: &Homelab) -> Option<String> {
+    let edge = homelab.edges.iter().find(|edge| edge.pick_up.is_some())?;
+    Some(format!("{}{RENEW}", edge.port.of(&homelab.domain)))
+}
+
 /// The name of the page beside a device's file.
 pub(crate) const PAGE: &str = "page.html";
 

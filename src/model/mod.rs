@@ -198,6 +198,11 @@ impl Visitors<'_> {
             }
         }
     }
+
+    /// Whether a device may have been one of them: of one that is not declared any more nobody knows.
+    pub fn may_have_had(&self, device: &DeviceId, homelab: &Homelab) -> bool {
+        homelab.device(device).is_none() || self.has(device)
+    }
 }
 
 /// How long certificates are valid.

@@ -30,7 +30,6 @@ pub(super) struct KnownEdge<'d> {
     block: Option<&'d EdgeBlock>,
     /// A stand-in where something is wrong with it, which has been said.
     pub edge: Arc<Edge>,
-    is_right: bool,
     /// What the handshake asks of visitors, where a service does not say it.
     pub mode: CertificateMode,
 }
@@ -51,8 +50,9 @@ impl KnownEdge<'_> {
         let is_declared = self.block.is_some_and(|block| block.sign_in.is_some());
         match (is_declared, &self.edge.gateway) {
             (false, _) => KnownGateway::Undeclared,
-            (true, Some(gateway)) if self.is_right => KnownGateway::Right(gateway),
-            (true, _) => KnownGateway::Wrong,
+            (true, Some(gateway)) => KnownGateway::Right(gateway),
+            // A stand-in has none.
+            (true, None) => KnownGateway::Wrong,
         }
     }
 }
@@ -81,7 +81,6 @@ impl Resolver<'_> {
             places.extend(name.map(|name| (name, all.len())));
             all.push(KnownEdge {
                 block: Some(block),
-                is_right: edge.is_some(),
                 edge: Arc::new(edge.unwrap_or_else(|| self.usual_edge())),
                 mode: mode.unwrap_or(CertificateMode::Required),
             });
@@ -89,7 +88,6 @@ impl Resolver<'_> {
         if all.is_empty() {
             all.push(KnownEdge {
                 block: None,
-                is_right: true,
                 edge: Arc::new(self.usual_edge()),
                 mode: CertificateMode::Required,
             });

@@ -34,14 +34,7 @@ pub(super) fn compare(
     }
     people.tell(found);
     moved(before, after, found);
-    let of_services = |((service, _), _): &Item<'_>| *service != ALL;
-    let was: Items<'_> = { before.exposures().flat_map(unchecked_items) }
-        .filter(of_services)
-        .collect();
-    let is: Items<'_> = { after.exposures().flat_map(unchecked_items) }
-        .filter(of_services)
-        .collect();
-    unchecked(&was, &is, found);
+    unchecked(&of_services(before), &of_services(after), found);
     for (edge, was, is) in before.pairs(after) {
         let (was, is) = (&was.exposure, &is.exposure);
         let first = found.len();
@@ -187,18 +180,24 @@ fn unchecked_item(
     }
 }
 
+/// What homelab does not check of services, on whichever edge they stand.
+fn of_services<'e>(edges: &BuiltEdges<'e>) -> Items<'e> {
+    let items = edges.exposures().flat_map(unchecked_items);
+    items.filter(|((service, _), _)| *service != ALL).collect()
+}
+
 /// What homelab does not check of the edge as a whole.
 fn of_all(exposure: &Exposure) -> Items<'_> {
     let items = unchecked_items(exposure);
     items.filter(|((service, _), _)| *service == ALL).collect()
 }
 
-/// The lines of something that homelab does not check, with its service and kind.
-type Item<'e> = ((&'e str, UncheckedKind), &'e [String]);
-
+/// The lines of what homelab does not check, by service and kind.
 type Items<'e> = BTreeMap<(&'e str, UncheckedKind), &'e [String]>;
 
-fn unchecked_items(exposure: &Exposure) -> impl Iterator<Item = Item<'_>> {
+fn unchecked_items(
+    exposure: &Exposure,
+) -> impl Iterator<Item = ((&str, UncheckedKind), &[String])> {
     let items = exposure.unchecked.iter();
     items.map(|item| ((item.service.as_str(), item.what), item.lines.as_slice()))
 }

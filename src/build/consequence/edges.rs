@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::people::Known;
 use crate::derive::{Derivation, DeviceAccess, EDGE_STATE, EdgeState, Exposure, Recipe};
-use crate::pki::Fingerprint;
 
 /// What each edge says of itself, by its directory: `edge`, or `edges/home` where there are several.
 pub(crate) struct BuiltEdges<'e>(Vec<(&'e str, &'e EdgeState)>);
@@ -85,7 +84,7 @@ impl<'e> BuiltEdges<'e> {
         let shut_out = self.states().flat_map(|state| &state.shut_out);
         Known {
             devices: retired.map(String::as_str).collect(),
-            shut_out: shut_out.collect::<BTreeSet<&Fingerprint>>(),
+            shut_out: shut_out.collect(),
             elsewhere: self.states().flat_map(|state| &state.elsewhere).collect(),
         }
     }

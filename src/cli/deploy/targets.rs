@@ -26,8 +26,10 @@ pub(super) fn targets<'h>(
     };
     if arguments.edges.is_empty() {
         let all: Vec<Target<'_>> = homelab.edges().filter_map(target).collect();
-        let is_one = !all.is_empty();
-        return { is_one.then_some(all) }.ok_or_else(|| wrong(DeployError::Nowhere { edge: None }));
+        if all.is_empty() {
+            return Err(wrong(DeployError::Nowhere { edge: None }));
+        }
+        return Ok(all);
     }
     let mut named: Vec<Target<'_>> = Vec::new();
     for word in &arguments.edges {
@@ -86,17 +88,14 @@ pub(super) fn each(
             }
         }
     }
-    let Some((edge, last)) = failed.pop() else {
+    let of = targets.len();
+    if of == 1 {
+        return failed.pop().map_or(Ok(()), |(_, failure)| Err(failure));
+    }
+    let Some((_, first)) = failed.first() else {
         return Ok(());
     };
-    if targets.len() == 1 {
-        return Err(last);
-    }
-    let fault = failed
-        .first()
-        .map_or(last.fault, |(_, failure)| failure.fault);
-    let edges = failed.into_iter().map(|(edge, _)| edge);
-    let edges = edges.chain([edge]).collect();
-    let of = targets.len();
+    let fault = first.fault;
+    let edges = failed.into_iter().map(|(edge, _)| edge).collect();
     Err(Failure::new(fault, DeployError::NotAll { edges, of }))
 }

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::guide::{DeviceFile, FileKind};
-use super::pick_up::RENEW;
+use super::pick_up::renewed_at;
 use super::{Bundle, Derivation, Recipe, bundle_file, path};
 use crate::lock::Issued;
 use crate::model::{Device, Person, Platform};
@@ -184,10 +184,9 @@ impl DeviceFiles<'_> {
 
     /// On a computer with Linux the script can do that.
     fn fetched_by(&self, script: Script) -> Option<Fetched> {
-        let homelab = self.common.homelab;
-        let edge = homelab.edges.iter().find(|edge| edge.pick_up.is_some())?;
+        let at = renewed_at(self.common.homelab)?;
         matches!(script, Script::Linux).then(|| Fetched {
-            at: format!("https://{}{RENEW}", edge.port.of(&homelab.domain)),
+            at: format!("https://{at}"),
             authorities: Arc::clone(&self.common.authorities),
         })
     }

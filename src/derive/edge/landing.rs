@@ -12,8 +12,9 @@ use super::people::Device;
 use super::pick_up::{Offer, PickUp};
 use super::site::{ErrorPages, PageKind};
 use super::tls::SiteTls;
+use crate::derive::pick_up::renewed_at;
 use crate::model::{
-    Access, CertificateMode, DeviceId, Domain, EdgePart, Homelab, Language, Name, Service, SignIn,
+    Access, CertificateMode, DeviceId, Domain, Homelab, Language, Name, Service, SignIn,
 };
 use crate::pki::Fingerprint;
 
@@ -72,16 +73,13 @@ pub(crate) struct Link {
 impl Landing {
     /// The landing page of a homelab whose people have these certificates, and what it shows.
     pub(crate) fn new(
-        EdgePart { homelab, settings }: EdgePart<'_>,
+        homelab: &Homelab,
         audiences: &Audiences<'_>,
         pick_up: Option<PickUp>,
     ) -> (Landing, LandingPages) {
         let offers = pick_up.as_ref().map(|pick_up| pick_up.devices.clone());
         let offers = offers.unwrap_or_default();
-        let renewed_at = pick_up.as_ref().map(|pick_up| {
-            let host = settings.port.of(&homelab.domain);
-            format!("{host}{}", pick_up.at)
-        });
+        let renewed_at = pick_up.as_ref().and_then(|_| renewed_at(homelab));
         let visitors = visitors(homelab, audiences, &offers);
         let services = homelab.services.values();
         let is_shown_at_home = services.clone().any(|s| s.access.is_open_at_home());

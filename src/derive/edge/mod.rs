@@ -167,7 +167,7 @@ impl Edge {
         let pick_up = pick_up.map(|declared| PickUp::new(declared, homelab, lock));
         let landing = settings
             .landing
-            .then(|| Landing::new(part, &audiences, pick_up));
+            .then(|| Landing::new(homelab, &audiences, pick_up));
         let (landing, landing_pages) = landing.unzip();
         let (acme_dns, issuer) = issuer::of_all(part);
         let sites = sites(part, (lock, &visitors), landing, audiences);
@@ -325,8 +325,7 @@ fn is_all_known_to_browsers(part: EdgePart<'_>) -> bool {
 
 /// What was let in once and is not any more, as far as its authority is trusted: no certificate of another is looked at.
 fn retired(homelab: &Homelab, lock: &Lock, visitors: &Visitors<'_>) -> Vec<Device> {
-    // Where one had been let in that is not declared any more, nobody knows.
-    let came_here = |device: &DeviceId| homelab.device(device).is_none() || visitors.has(device);
+    let came_here = |device: &DeviceId| visitors.may_have_had(device, homelab);
     let is_seen = |issued: &&Issued| lock.trusted().any(|a| a.id == issued.authority);
     // The lock may not have learnt yet of who is gone.
     let is_declared = |issued: &Issued| {
