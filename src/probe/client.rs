@@ -68,7 +68,7 @@ enum Handshake {
 
 impl Client {
     /// A client whose visits take no longer than `timeout` each, and who holds servers' certificates against
-    /// `roots`; it is `now`.
+    /// `roots`; it is `now`, in whole seconds.
     pub(super) fn new(roots: RootCertStore, now: Timestamp, timeout: Duration) -> Client {
         let provider = Arc::new(ring::default_provider());
         let verifier =
@@ -174,8 +174,9 @@ impl Client {
         identity: &Arc<IdentityResolver>,
         verifier: &Arc<RecordingVerifier>,
     ) -> ClientConfig {
-        // A site's certificate may have been made since the asking began.
+        // A site's certificate may have been made since the asking began, and in the second that `now` has left out.
         let since = SignedDuration::try_from(self.begun.elapsed()).unwrap_or_default();
+        let since = since.saturating_add(SignedDuration::from_secs(1));
         let time = Arc::new(FixedTime(
             self.now.saturating_add(since).unwrap_or(self.now),
         ));

@@ -122,13 +122,17 @@ impl HostReport {
         self.wrong.len() + wrong.count()
     }
 
-    /// Whether it may be right in a moment: it cannot be reached, or all that is wrong is that it has no certificate of its own.
+    /// Whether it may be right in a moment: it cannot be reached, or all that is wrong is that it has no certificate of its own, or
+    /// one that a clock some seconds ahead of ours has made.
     pub(crate) fn may_be_on_its_way(&self) -> bool {
+        let early = HostFault::Certificate(ServerCertificateFault::NotValidYet);
         let mut wrong = { self.requests.iter() }
             .filter(|request| request.judgement.verdict() == Verdict::Wrong);
         let is_wrong = self.count_wrong() > 0;
         let for_want_of_it = wrong.all(|request| request.is_without_handshake);
-        self.wrong.is_empty() && for_want_of_it && (is_wrong || self.unreached.is_some())
+        self.wrong.iter().all(|fault| *fault == early)
+            && for_want_of_it
+            && (is_wrong || self.unreached.is_some())
     }
 
     /// Says once what is wrong with it as a whole.

@@ -318,6 +318,20 @@ fn a_rollback_after_which_nobody_answers_is_told() {
     assert_eq!(host.current(), first);
 }
 
+/// The host's clock is seconds ahead: what its Caddy makes is not valid here yet, and no reason to go back.
+#[test]
+fn a_clock_that_is_ahead_is_waited_for() {
+    let upstream = Upstream::start("wiki");
+    let mut host = Host::new(Version::New);
+    host.start_before();
+    let lab = lab(&host, &host.word(), &upstream);
+    let brought = host.deploy(&lab, &[]).faketime("-4s").run();
+    brought
+        .succeeds()
+        .stdout_lacks("its certificate is not valid yet");
+    assert!(gets_in(&host, &lab, "alice/pixel"));
+}
+
 /// What is waited for is told on a terminal, which is what `script` makes, and gone when it is over.
 #[test]
 fn a_slow_host_is_told_on_a_terminal_alone() {
