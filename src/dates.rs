@@ -20,6 +20,18 @@ pub(crate) struct Shown {
     format: &'static str,
 }
 
+impl Shown {
+    /// The moment itself.
+    pub(crate) fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// Whether it is shown as a day.
+    pub(crate) fn is_day(&self) -> bool {
+        self.format == DAY
+    }
+}
+
 impl Display for Shown {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.at.strftime(self.format).fmt(f)

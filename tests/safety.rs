@@ -350,7 +350,7 @@ mod damage {
         lab.command(["build", "--locked"])
             .run()
             .succeeds()
-            .stdout_is("22 unchanged\n");
+            .stdout_is("24 unchanged\n");
     }
 }
 

@@ -2,10 +2,12 @@
 //! certificate ends, and one when the authority does.
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
+use super::pick_up::renewed_at;
+use crate::dates::{self, Shown};
 use crate::lock::{Authority, Issued, Lock};
-use crate::model::{Device, Domain, Homelab};
+use crate::model::{Device, Domain, Email, Homelab, Language, Name, Person};
 use crate::status::due_from;
 
 #[derive(Debug, Serialize)]
@@ -110,4 +112,132 @@ fn authority(authority: &Authority, homelab: &Homelab) -> Option<Event> {
         description: format!("From now on every certificate of `{name}` is refused."),
         alarms: alarms(authority.validity.not_before(), end),
     })
+}
+
+/// A person's own reminders, which are told in the person's language.
+#[derive(Debug, Serialize)]
+pub(crate) struct PersonCalendar {
+    pub language: Language,
+    pub domain: Domain,
+    /// Whom to ask: the edge's address, where one is declared.
+    pub admin: Option<Email>,
+    /// Where newer certificates are fetched, without the scheme; none where they are not.
+    pub renewed_at: Option<String>,
+    /// The events, sorted by device and then by their beginning.
+    pub events: Vec<PersonEvent>,
+}
+
+/// Something that a person is told of a device.
+#[derive(Debug, Serialize)]
+pub(crate) struct PersonEvent {
+    /// The same for all certificates of the device: who imports the calendar again has the event moved. It is another than the admin's, who may have
+    /// both calendars.
+    pub uid: String,
+    pub stamp: Moment,
+    pub device: Name,
+    pub tells: Tells,
+    /// The day; none for what has its minute.
+    pub day: Option<Day>,
+    pub moment: Option<Moment>,
+    /// How long before it somebody is to be told, as durations (RFC 5545 §3.3.6).
+    pub alarms: Vec<&'static str>,
+}
+
+/// What it is that a person is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Tells {
+    /// A renewal.
+    Due,
+    /// The end of a certificate.
+    End,
+    /// That of a device that gets no other.
+    LastDay,
+}
+
+#[cfg(test)]
+impl Tells {
+    pub(crate) const ALL: [Tells; 3] = [Tells::Due, Tells::End, Tells::LastDay];
+}
+
+/// RFC 5545 §3.3.4.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Day(Timestamp);
+
+/// RFC 5545 §3.3.5, form 2: in UTC.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment(pub Timestamp);
+
+impl Serialize for Day {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0.strftime("%Y%m%d"))
+    }
+}
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0.strftime("%Y%m%dT%H%M%SZ"))
+    }
+}
+
+/// Two weeks and one day before a day, at nine in the morning there: a day begins at midnight, when nobody is to be woken.
+const IN_THE_MORNING: [(i64, &str); 2] = [(14, "-P13DT15H"), (1, "-PT15H")];
+
+impl PersonCalendar {
+    /// That of somebody whose devices have these certificates.
+    pub(crate) fn new(
+        homelab: &Homelab,
+        person: &Person,
+        devices: &[(&Device, &Issued)],
+    ) -> PersonCalendar {
+        let events = devices.iter();
+        PersonCalendar {
+            language: person.language.clone(),
+            domain: homelab.domain.clone(),
+            admin: homelab.email().cloned(),
+            renewed_at: renewed_at(homelab),
+            events: events
+                .flat_map(|(device, issued)| told_of(device, issued, homelab))
+                .collect(),
+        }
+    }
+}
+
+fn told_of(device: &Device, issued: &Issued, homelab: &Homelab) -> Vec<PersonEvent> {
+    let (begins, ends) = (issued.validity.not_before(), issued.validity.not_after());
+    let event = |tells, at: Shown| {
+        let day = at.is_day().then(|| Day(at.at()));
+        let ahead = |(days, _): &(i64, _)| {
+            tells != Tells::Due
+                && at.at().duration_since(begins) > SignedDuration::from_hours(24 * days)
+        };
+        let alarms = IN_THE_MORNING.into_iter().filter(ahead);
+        let word = match tells {
+            Tells::Due => "due",
+            Tells::End | Tells::LastDay => "end",
+        };
+        PersonEvent {
+            uid: format!("{}-{word}@{}", device.id.common_name(), homelab.domain),
+            stamp: Moment(begins),
+            device: device.id.device.clone(),
+            tells,
+            day,
+            moment: day.is_none().then(|| Moment(at.at())),
+            alarms: alarms
+                .filter(|_| day.is_some())
+                .map(|(_, before)| before)
+                .collect(),
+        }
+    };
+    let ends_at = dates::through(begins, ends);
+    if let Some(last_day) = device.last_day_of(ends) {
+        return vec![event(Tells::LastDay, dates::day(last_day.end()))];
+    }
+    let due = due_from(&issued.validity, &homelab.validity.renew);
+    let due = if ends_at.is_day() {
+        dates::day(due)
+    } else {
+        dates::moment(due)
+    };
+    vec![event(Tells::Due, due), event(Tells::End, ends_at)]
 }

@@ -25,7 +25,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 pub(crate) use beside::HandedOut;
-pub(crate) use calendar::{Calendar, Event};
+#[cfg(test)]
+pub(crate) use calendar::Tells;
+pub(crate) use calendar::{Calendar, Event, PersonCalendar};
 pub(crate) use device_files::{
     AppleBrowserPolicy, AppleLabels, AppleProfile, ChromiumPolicy, CommonParts, DeviceFiles,
     Installer, Script, WindowsPolicy,
@@ -85,6 +87,8 @@ pub(crate) enum Recipe {
     Pages(Pages),
     /// Reminders of what is to be renewed.
     Calendar(Calendar),
+    /// Those of one person, for that person.
+    PersonCalendar(PersonCalendar),
     /// The report of what can be reached.
     Exposure(Arc<Exposure>),
     Guide(Guide),
@@ -238,7 +242,7 @@ impl<'h> People<'h> {
         };
         for person in homelab.people.values() {
             let hosts = common.asking(person);
-            let mut parts = Vec::new();
+            let (mut parts, mut certified) = (Vec::new(), Vec::new());
             for device in person.devices.values() {
                 let certificates = admitted.get(&device.id).map_or(&[][..], Vec::as_slice);
                 let Some((issued, older)) = certificates
@@ -261,11 +265,16 @@ impl<'h> People<'h> {
                 people.files.insert(&device.id, Arc::clone(&files));
                 let renew = &homelab.validity.renew;
                 parts.push(DevicePart::new(device, issued, older, files, renew));
+                certified.push((device, *issued));
             }
             if !parts.is_empty() {
-                let at = path(&format!("people/{}/guide.html", person.name));
+                let at = |name: &str| path(&format!("people/{}/{name}", person.name));
                 let guide = Recipe::Guide(guides.guide(person, parts));
-                people.derivations.push(public(at, guide));
+                let calendar = PersonCalendar::new(homelab, person, &certified);
+                people.derivations.extend([
+                    public(at("calendar.ics"), Recipe::PersonCalendar(calendar)),
+                    public(at("guide.html"), guide),
+                ]);
             }
         }
         people

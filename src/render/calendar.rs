@@ -2,11 +2,14 @@
 //!
 //! A library would serve, but those that are well kept stamp what they write with the clock.
 
-use std::fmt::{self, Display, Formatter, Write};
+use std::fmt::{self, Display, Write};
 
 use jiff::Timestamp;
 
-use crate::derive::{Calendar, Event};
+use super::Artifact;
+use crate::derive::{Calendar, Event, PersonCalendar};
+use crate::diagnostic::Mistake;
+use crate::template::{Templates, calendar_text};
 
 /// Octets of a line before it is folded, at the most (RFC 5545 §3.1).
 const LINE_LIMIT: usize = 75;
@@ -17,7 +20,7 @@ pub(super) fn render(calendar: &Calendar) -> String {
     line(&mut text, "VERSION", "2.0");
     line(&mut text, "PRODID", "-//homelab//homelab//EN");
     let name = format_args!("Certificates of {}", calendar.domain);
-    line(&mut text, "X-WR-CALNAME", Escaped(name));
+    line(&mut text, "X-WR-CALNAME", calendar_text(&name.to_string()));
     for event in &calendar.events {
         self::event(&mut text, event);
     }
@@ -25,21 +28,39 @@ pub(super) fn render(calendar: &Calendar) -> String {
     text
 }
 
+/// A person's own, from its template: a property on each line.
+pub(super) fn render_own(
+    calendar: &PersonCalendar,
+    templates: &Templates,
+) -> Result<Artifact, Mistake> {
+    let language = calendar.language.as_str();
+    let rendered = templates.render_in(language, "calendar.ics.j2", calendar)?;
+    let mut text = String::new();
+    let properties = rendered.text.lines().map(str::trim);
+    for property in properties.filter(|property| !property.is_empty()) {
+        content_line(&mut text, format_args!("{property}"));
+    }
+    Ok(Artifact {
+        bytes: text.into_bytes(),
+        templates: rendered.used,
+    })
+}
+
 /// Without an end or a duration it takes no time (RFC 5545 §3.6.1); free time stays free.
 fn event(text: &mut String, event: &Event) {
     line(text, "BEGIN", "VEVENT");
-    line(text, "UID", Escaped(&event.uid));
+    line(text, "UID", calendar_text(&event.uid));
     line(text, "DTSTAMP", date_time(event.stamp));
     line(text, "DTSTART", date_time(event.start));
-    line(text, "SUMMARY", Escaped(&event.summary));
-    line(text, "DESCRIPTION", Escaped(&event.description));
+    line(text, "SUMMARY", calendar_text(&event.summary));
+    line(text, "DESCRIPTION", calendar_text(&event.description));
     line(text, "TRANSP", "TRANSPARENT");
     for days in &event.alarms {
         // RFC 5545 §3.6.6.
         line(text, "BEGIN", "VALARM");
         line(text, "ACTION", "DISPLAY");
         line(text, "TRIGGER", format_args!("-P{days}D"));
-        line(text, "DESCRIPTION", Escaped(&event.summary));
+        line(text, "DESCRIPTION", calendar_text(&event.summary));
         line(text, "END", "VALARM");
     }
     line(text, "END", "VEVENT");
@@ -50,30 +71,13 @@ fn date_time(at: Timestamp) -> impl Display {
     at.strftime("%Y%m%dT%H%M%SZ")
 }
 
-/// A text, as RFC 5545 §3.3.11 writes it.
-struct Escaped<T>(T);
-
-impl<T: Display> Display for Escaped<T> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(Escaping(f), "{}", self.0)
-    }
-}
-
-struct Escaping<'w, 'f>(&'w mut Formatter<'f>);
-
-impl Write for Escaping<'_, '_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        text.chars().try_for_each(|character| match character {
-            '\\' | ';' | ',' => write!(self.0, "\\{character}"),
-            '\n' => self.0.write_str("\\n"),
-            other => self.0.write_char(other),
-        })
-    }
-}
-
 fn line(text: &mut String, name: &str, value: impl Display) {
+    content_line(text, format_args!("{name}:{value}"));
+}
+
+fn content_line(text: &mut String, content: fmt::Arguments<'_>) {
     let mut line = Folded { text, length: 0 };
-    write!(line, "{name}:{value}").expect("a String takes all");
+    line.write_fmt(content).expect("a String takes all");
     text.push_str("\r\n");
 }
 
@@ -112,10 +116,5 @@ mod tests {
             text.replace("\r\n ", ""),
             format!("SUMMARY:{}\r\n", "é".repeat(80))
         );
-    }
-
-    #[test]
-    fn what_has_a_meaning_is_escaped() {
-        assert_eq!(Escaped("a,b;c\\d\ne:f").to_string(), "a\\,b\\;c\\\\d\\ne:f");
     }
 }

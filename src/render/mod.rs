@@ -189,6 +189,7 @@ pub(crate) fn render<'r>(
             bytes: calendar::render(calendar).into_bytes(),
             templates: Vec::new(),
         }),
+        Recipe::PersonCalendar(calendar) => Ok(calendar::render_own(calendar, templates)?),
         Recipe::Exposure(exposure) => Ok(templates.render("exposure.md.j2", &**exposure)?.into()),
         Recipe::Guide(guide) => {
             let rendered = templates.render_in(guide.language.as_str(), "guide.html.j2", guide)?;

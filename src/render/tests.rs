@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::derive::{FileKind, OpenFrom, UncheckedKind};
+use crate::derive::{FileKind, OpenFrom, Tells, UncheckedKind};
 use crate::model::{Forwarding, Language, Platform, SignIn};
 use crate::template::TEMPLATES;
 
@@ -24,6 +24,7 @@ fn words() -> BTreeMap<&'static str, BTreeSet<String>> {
         ("language", of(&[Language::ENGLISH])),
         ("platform", of(&Platform::ALL)),
         ("sign_in", of(&[SignIn::Instead, SignIn::Also])),
+        ("tells", of(&Tells::ALL)),
         ("what", of(&UncheckedKind::ALL)),
     ])
 }

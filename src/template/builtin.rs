@@ -22,6 +22,7 @@ pub(crate) const TEMPLATES: &[(&str, &str)] = &[
     builtin!("pages.caddyfile.j2"),
     builtin!("exposure.md.j2"),
     builtin!("pick-up.html.j2"),
+    builtin!("calendar.ics.j2"),
     builtin!("guide.html.j2"),
     builtin!("guide/style.html.j2"),
     builtin!("guide/art.html.j2"),
@@ -62,6 +63,7 @@ pub(crate) const TEMPLATES: &[(&str, &str)] = &[
     builtin!("pages/renewal-notice.html.j2"),
     builtin!("pages/renewed.html.j2"),
     builtin!("pages/renewal-missing.html.j2"),
+    builtin!("pages/renewal-nothing.html.j2"),
 ];
 
 /// The text of a built-in template.

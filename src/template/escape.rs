@@ -16,6 +16,7 @@ pub(super) enum Escape {
     Caddyfile,
     Shell,
     PowerShell,
+    Calendar,
 }
 
 impl Escape {
@@ -31,6 +32,7 @@ impl Escape {
             "caddyfile" => Some(Escape::Caddyfile),
             "sh" => Some(Escape::Shell),
             "ps1" => Some(Escape::PowerShell),
+            "ics" => Some(Escape::Calendar),
             _ => None,
         }
     }
@@ -43,13 +45,14 @@ impl Escape {
             Escape::Caddyfile => AutoEscape::Custom("caddyfile".into()),
             Escape::Shell => AutoEscape::Custom("shell".into()),
             Escape::PowerShell => AutoEscape::Custom("powershell".into()),
+            Escape::Calendar => AutoEscape::Custom("calendar".into()),
         }
     }
 
     /// The kind that escapes in this way; none for HTML and for what is no file of ours, which minijinja knows itself.
     fn of_mode(mode: &AutoEscape) -> Option<Escape> {
-        use Escape::{Caddyfile, Markdown, PowerShell, Shell};
-        let own = [Markdown, Caddyfile, Shell, PowerShell];
+        use Escape::{Caddyfile, Calendar, Markdown, PowerShell, Shell};
+        let own = [Markdown, Caddyfile, Shell, PowerShell, Calendar];
         own.into_iter().find(|escape| escape.mode() == *mode)
     }
 
@@ -61,6 +64,7 @@ impl Escape {
             Escape::Caddyfile => quote(text),
             Escape::Shell => shell_word(text),
             Escape::PowerShell => powershell_string(text).map(Cow::Owned),
+            Escape::Calendar => Ok(calendar_text(text).into()),
         }
     }
 
@@ -72,8 +76,22 @@ impl Escape {
             Escape::Caddyfile => "a Caddyfile",
             Escape::Shell => "a shell script",
             Escape::PowerShell => "a PowerShell script",
+            Escape::Calendar => "a calendar",
         }
     }
+}
+
+/// A text in a calendar (RFC 5545 §3.3.11).
+pub(crate) fn calendar_text(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\\' | ';' | ',' => escaped.extend(['\\', character]),
+            '\n' => escaped.push_str("\\n"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
 }
 
 /// Writes a value into a file of the kind that is being rendered: nothing else writes one.
@@ -101,4 +119,14 @@ pub(super) fn write(
     })?;
     output.write_str(&said)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_a_meaning_in_a_calendar_is_escaped() {
+        assert_eq!(calendar_text("a,b;c\\d\ne:f"), "a\\,b\\;c\\\\d\\ne:f");
+    }
 }

@@ -29,6 +29,7 @@ use serde::Serialize;
 pub(crate) use builtin::TEMPLATES;
 pub use builtin::built_in_languages;
 pub(crate) use caddyfile::{one_line, tidy};
+pub(crate) use escape::calendar_text;
 pub(crate) use messages::language_of;
 
 use crate::diagnostic::Mistake;

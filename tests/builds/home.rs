@@ -34,7 +34,7 @@ service "immich" {
 "#;
 
 /// What a build of [`SMALL`] makes, in the order of the paths.
-pub const FILES: [&str; 17] = [
+pub const FILES: [&str; 19] = [
     ".gitignore",
     "edge/Caddyfile",
     "edge/ca.crl",
@@ -46,9 +46,11 @@ pub const FILES: [&str; 17] = [
     "edge/pages.caddyfile",
     "edge/sites.caddyfile",
     "index.html",
+    "people/alice/calendar.ics",
     "people/alice/guide.html",
     "people/alice/macbook/alice-macbook.p12",
     "people/alice/pixel/alice-pixel.p12",
+    "people/bob/calendar.ics",
     "people/bob/guide.html",
     "people/bob/iphone/bob-iphone.p12",
     "renewals.ics",

@@ -94,7 +94,7 @@ fn the_first_build_names_what_it_makes() {
     let made = FILES.map(|file| format!("built out/{file}\n")).concat();
     outcome
         .succeeds()
-        .stdout_is(&format!("{issued}{made}17 built, 0 unchanged\n"));
+        .stdout_is(&format!("{issued}{made}19 built, 0 unchanged\n"));
     let tree = lab.snapshot();
     let modes: Vec<String> = tree
         .iter()
@@ -124,12 +124,14 @@ fn the_first_build_names_what_it_makes() {
             "0644 out/index.html",
             "0700 out/people",
             "0700 out/people/alice",
+            "0644 out/people/alice/calendar.ics",
             "0644 out/people/alice/guide.html",
             "0700 out/people/alice/macbook",
             "0600 out/people/alice/macbook/alice-macbook.p12",
             "0700 out/people/alice/pixel",
             "0600 out/people/alice/pixel/alice-pixel.p12",
             "0700 out/people/bob",
+            "0644 out/people/bob/calendar.ics",
             "0644 out/people/bob/guide.html",
             "0700 out/people/bob/iphone",
             "0600 out/people/bob/iphone/bob-iphone.p12",
@@ -158,6 +160,7 @@ fn a_new_device_is_a_bundle_a_guide_and_the_edge() {
             EXPOSURE,
             SITES,
             INDEX,
+            "~ out/people/bob/calendar.ics",
             "~ out/people/bob/guide.html",
             "+ out/people/bob/tablet/",
             "+ out/people/bob/tablet/bob-tablet.p12",
@@ -168,10 +171,11 @@ fn a_new_device_is_a_bundle_a_guide_and_the_edge() {
          built out/edge/exposure.md\n\
          built out/edge/sites.caddyfile\n\
          built out/index.html\n\
+         built out/people/bob/calendar.ics\n\
          built out/people/bob/guide.html\n\
          built out/people/bob/tablet/bob-tablet.p12\n\
          built out/renewals.ics\n\
-         7 built, 11 unchanged\n\
+         8 built, 12 unchanged\n\
          \nwhat it means:\n  bob/tablet gets its first file\n",
     );
     let after = lab.read("homelab.lock");
@@ -189,7 +193,7 @@ fn a_name_changes_where_it_is_shown() {
     gives(
         build_after(&lab, |lab| lab.edit("name \"Alice\"", "name \"Alice L.\"")),
         &[MANIFEST, SITES, INDEX, "~ out/people/alice/guide.html"],
-        "built out/edge/sites.caddyfile\nbuilt out/index.html\nbuilt out/people/alice/guide.html\n3 built, 14 unchanged\n",
+        "built out/edge/sites.caddyfile\nbuilt out/index.html\nbuilt out/people/alice/guide.html\n3 built, 16 unchanged\n",
     );
     // No service is told of bob.
     gives(
@@ -197,7 +201,7 @@ fn a_name_changes_where_it_is_shown() {
             lab.edit("\"bob\" {", "\"bob\" {\n    name \"Robert\"")
         }),
         &[MANIFEST, INDEX, "~ out/people/bob/guide.html"],
-        "built out/index.html\nbuilt out/people/bob/guide.html\n2 built, 15 unchanged\n",
+        "built out/index.html\nbuilt out/people/bob/guide.html\n2 built, 17 unchanged\n",
     );
 }
 
@@ -208,7 +212,7 @@ fn another_version_of_a_platform_is_another_bundle_where_its_kind_is_another() {
     gives(
         build_after(&lab, |lab| lab.edit("version=13", "version=15")),
         &[MANIFEST, "~ out/people/alice/pixel/alice-pixel.p12"],
-        "built out/people/alice/pixel/alice-pixel.p12\n1 built, 16 unchanged\n",
+        "built out/people/alice/pixel/alice-pixel.p12\n1 built, 18 unchanged\n",
     );
     assert_eq!(
         certificate(&lab, "alice/pixel"),
@@ -223,7 +227,7 @@ fn an_upstream_changes_the_sites_only() {
     gives(
         build_after(&built(), |lab| lab.edit(":2283", ":2284")),
         &[MANIFEST, SITES],
-        "built out/edge/sites.caddyfile\n1 built, 16 unchanged\n",
+        "built out/edge/sites.caddyfile\n1 built, 18 unchanged\n",
     );
 }
 
@@ -246,7 +250,7 @@ fn what_somebody_changed_in_the_output_is_restored() {
         (BUNDLE, |lab| home::remove(lab, "out/people/bob/iphone")),
     ] {
         let (_, said) = build_after(&lab, change);
-        assert_eq!(said, format!("restored {path}\n1 restored, 16 unchanged\n"));
+        assert_eq!(said, format!("restored {path}\n1 restored, 18 unchanged\n"));
         assert_eq!(changed(&tree, &lab.snapshot()), [""; 0]);
     }
 }
@@ -257,7 +261,7 @@ fn all_of_the_output_is_restored() {
     let tree = lab.snapshot();
     let (_, said) = build_after(&lab, |lab| home::remove(lab, "out"));
     let made = FILES.map(|file| format!("built out/{file}\n")).concat();
-    assert_eq!(said, format!("{made}17 built, 0 unchanged\n"));
+    assert_eq!(said, format!("{made}19 built, 0 unchanged\n"));
     assert_eq!(changed(&tree, &lab.snapshot()), [""; 0]);
 }
 
@@ -285,7 +289,7 @@ fn a_template_changes_what_was_made_with_it() {
     let lab = built();
     let tree = lab.snapshot();
     let guide = [MANIFEST, "~ out/people/alice/guide.html"];
-    let said = "built out/people/alice/guide.html\n1 built, 16 unchanged\n";
+    let said = "built out/people/alice/guide.html\n1 built, 18 unchanged\n";
     let other = "templates/guide/other.html.j2";
     gives(
         build_after(&lab, |lab| lab.write(other, "<p>As you like it.</p>\n")),
@@ -318,7 +322,7 @@ fn a_template_may_extend_the_one_that_it_replaces() {
     let said = |means: &str| {
         format!(
             "built out/edge/exposure.json\nbuilt out/edge/exposure.md\nbuilt out/edge/globals.caddyfile\n\
-             built out/index.html\n4 built, 13 unchanged\n\nwhat it means:\n  the Caddyfile is made with {means}\n"
+             built out/index.html\n4 built, 15 unchanged\n\nwhat it means:\n  the Caddyfile is made with {means}\n"
         )
     };
     gives(
@@ -378,6 +382,7 @@ fn a_removed_device_is_retired_and_its_files_go() {
             EXPOSURE,
             SITES,
             INDEX,
+            "~ out/people/alice/calendar.ics",
             "~ out/people/alice/guide.html",
             "- out/people/alice/macbook/",
             "- out/people/alice/macbook/alice-macbook.p12",
@@ -390,10 +395,11 @@ fn a_removed_device_is_retired_and_its_files_go() {
          built out/edge/exposure.md\n\
          built out/edge/sites.caddyfile\n\
          built out/index.html\n\
+         built out/people/alice/calendar.ics\n\
          built out/people/alice/guide.html\n\
          built out/renewals.ics\n\
          removed out/people/alice/macbook/alice-macbook.p12\n\
-         8 built, 8 unchanged, 1 removed\n\
+         9 built, 9 unchanged, 1 removed\n\
          \nwhat it means:\n  locks out alice/macbook\n",
     );
     let retired = certificate(&lab, "alice/macbook");
@@ -477,6 +483,7 @@ fn a_removed_person_goes_with_all_that_is_hers() {
             SITES,
             INDEX,
             "- out/people/bob/",
+            "- out/people/bob/calendar.ics",
             "- out/people/bob/guide.html",
             "- out/people/bob/iphone/",
             "- out/people/bob/iphone/bob-iphone.p12",
@@ -490,9 +497,10 @@ fn a_removed_person_goes_with_all_that_is_hers() {
          built out/edge/sites.caddyfile\n\
          built out/index.html\n\
          built out/renewals.ics\n\
+         removed out/people/bob/calendar.ics\n\
          removed out/people/bob/guide.html\n\
          removed out/people/bob/iphone/bob-iphone.p12\n\
-         7 built, 8 unchanged, 2 removed\n\
+         7 built, 9 unchanged, 3 removed\n\
          \nwhat it means:\n  locks out bob/iphone\n  bob may no longer open immich\n",
     );
     assert_eq!(authority(&lab), authority_before);
@@ -523,6 +531,7 @@ fn what_is_not_ours_is_left_and_keeps_its_directory() {
             EXPOSURE,
             SITES,
             INDEX,
+            "~ out/people/alice/calendar.ics",
             "~ out/people/alice/guide.html",
             "- out/people/alice/macbook/alice-macbook.p12",
             RENEWALS,

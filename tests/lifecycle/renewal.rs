@@ -64,6 +64,7 @@ fn renewing_makes_one_device_s_files_anew() {
             "~ out/edge/exposure.md",
             "~ out/edge/sites.caddyfile",
             "~ out/index.html",
+            "~ out/people/alice/calendar.ics",
             "~ out/people/alice/guide.html",
             "~ out/people/alice/pixel/alice-pixel.p12",
             "~ out/renewals.ics",
@@ -101,7 +102,7 @@ fn renewing_makes_one_device_s_files_anew() {
     run(&lab, 342, ["build", "--check"]).succeeds();
     run(&lab, 342, ["build", "--locked"])
         .succeeds()
-        .stdout_is("21 unchanged\n");
+        .stdout_is("23 unchanged\n");
     let lab = Lab::built_on(0, DECLARATION);
     run(&lab, 10, ["renew", "--all"]).succeeds();
     for device in ["alice/laptop", "alice/pixel", "bob/iphone"] {
@@ -116,7 +117,7 @@ fn what_is_due_is_renewed_and_nothing_else() {
     let before = lab.snapshot();
     run(&lab, 300, ["renew", "--due"])
         .succeeds()
-        .stdout_is("nothing is due\n21 unchanged\n");
+        .stdout_is("nothing is due\n23 unchanged\n");
     assert!(before == lab.snapshot());
     run(&lab, 100, ["renew", "alice/laptop"]).succeeds();
     let due = run(&lab, 340, ["renew", "--due"]);
@@ -130,7 +131,7 @@ fn what_is_due_is_renewed_and_nothing_else() {
     run(&lab, 400, ["renew", "--due"]).succeeds();
     assert_eq!(states(&lab, "bob/iphone"), ["active"]);
     let again = run(&lab, 401, ["renew", "--due"]);
-    again.succeeds().stdout_is("nothing is due\n21 unchanged\n");
+    again.succeeds().stdout_is("nothing is due\n23 unchanged\n");
 }
 
 #[test]
@@ -153,7 +154,7 @@ fn a_window_is_closed_early_by_finishing_and_late_by_a_build() {
     );
     run(&lab, 39, ["build"])
         .succeeds()
-        .stdout_is("21 unchanged\n");
+        .stdout_is("23 unchanged\n");
     let closed = run(&lab, 40, ["build"]);
     closed
         .succeeds()
@@ -164,7 +165,7 @@ fn a_window_is_closed_early_by_finishing_and_late_by_a_build() {
     );
     run(&lab, 41, ["build"])
         .succeeds()
-        .stdout_is("21 unchanged\n");
+        .stdout_is("23 unchanged\n");
 }
 
 /// Two renewals in one window: each older certificate has the time that its line says.
@@ -284,14 +285,14 @@ fn a_device_may_stay_out_until_it_is_renewed() {
         let before = lab.snapshot();
         let told = lab.command(again.iter().copied()).on(11).run();
         told.succeeds().stdout_is(
-            "20 unchanged\nalice/pixel is out already: `homelab renew alice/pixel` would let it in again\n",
+            "22 unchanged\nalice/pixel is out already: `homelab renew alice/pixel` would let it in again\n",
         );
         assert!(before == lab.snapshot(), "{again:?}");
     }
     // Neither a build nor another device's certificate, years later, lets it in again.
     run(&lab, 11, ["build"])
         .succeeds()
-        .stdout_is("20 unchanged\n");
+        .stdout_is("22 unchanged\n");
     run(&lab, 500, ["renew", "alice/laptop"]).succeeds();
     assert_eq!(
         states(&lab, "alice/pixel"),

@@ -67,3 +67,86 @@ fn reminders_are_read_as_they_are_meant() {
         .filter(|uid| identifiers(&second).contains(uid));
     assert_eq!(kept.count(), 3);
 }
+
+/// Prints the calendar's name, and each event on a line.
+const OWN_READER: &str = r#"
+import sys, vobject
+text = sys.stdin.buffer.read().decode("utf-8")
+calendar = vobject.readOne(text, validate=True)
+lines = text.split("\r\n")
+assert all(len(line.encode()) <= 75 for line in lines), "a line is too long"
+assert "\n" not in "".join(lines), "a line ends with less than CR LF"
+print(calendar.x_wr_calname.value)
+for event in calendar.vevent_list:
+    alarms = [alarm for alarm in event.components() if alarm.name == "VALARM"]
+    assert all(alarm.action.value == "DISPLAY" and alarm.description.value == event.summary.value for alarm in alarms)
+    before = [str(event.dtstart.value + alarm.trigger.value) if hasattr(event.dtstart.value, "hour") else str(-alarm.trigger.value) for alarm in alarms]
+    url = event.url.value if hasattr(event, "url") else "nowhere"
+    print(event.uid.value, event.dtstart.value, event.summary.value, event.description.value, url, before, sep=" | ")
+"#;
+
+/// Who has devices has a calendar of them, beside the guide, in the same language: of nobody else's, and with where a newer certificate is
+/// fetched.
+#[test]
+fn each_has_a_calendar_of_the_own_devices() {
+    let declaration = |pick_up: &str| {
+        format!(
+            r#"
+            domain "home.example.com"
+            validity {{ renew "30d"; }}
+            edge {{ email "admin@example.com"; landing; {pick_up} }}
+            person "anna" {{ name "Anna, die Große; \\ Co"; language "de"; device "handy" platform="android"; }}
+            person "bob" {{ device "loan" platform="other" validity="12h"; device "mac" platform="macos"; }}
+            person "guest" {{ device "phone" platform="ios" until="2027-03-01"; }}
+            person "nobody" {{}}
+            "#
+        )
+    };
+    let lab = Lab::new().declare(&declaration(""));
+    let at = |days: i64, arguments: &[&str]| {
+        let command = lab.command(arguments.iter().copied());
+        command.on(days).run().succeeds();
+    };
+    let read = |person: &str| {
+        let text = lab.read(&format!("out/people/{person}/calendar.ics"));
+        let mut python = tools::command("venv-python");
+        let read = outcome::run(python.args(["-c", OWN_READER]), text.as_bytes());
+        read.succeeds().stdout().to_owned()
+    };
+    at(0, &["build"]);
+    assert_eq!(
+        read("bob"),
+        "Certificates of home.example.com\n\
+         bob-loan-due@home.example.com | 2027-01-01 07:40:00+00:00 | loan: a new certificate is due | You get a new one from admin@example.com. | nowhere | []\n\
+         bob-loan-end@home.example.com | 2027-01-01 12:00:00+00:00 | loan: its certificate ends | The services at home.example.com then refuse this device until it has a new one. You get a new one from admin@example.com. | nowhere | []\n\
+         bob-mac-due@home.example.com | 2027-12-02 | mac: a new certificate is due | You get a new one from admin@example.com. | nowhere | []\n\
+         bob-mac-end@home.example.com | 2027-12-30 | mac: its certificate ends | The services at home.example.com then refuse this device until it has a new one. You get a new one from admin@example.com. | nowhere | ['13 days, 15:00:00', '15:00:00']\n"
+    );
+    assert!(!lab.path().join("out/people/nobody").exists());
+    let guide = lab.read("out/people/bob/guide.html");
+    assert!(guide.contains("<a href=\"calendar.ics\">Put the days into your calendar"));
+    // Who is let in for a while gets no other.
+    assert_eq!(
+        read("guest"),
+        "Certificates of home.example.com\n\
+         guest-phone-end@home.example.com | 2027-03-01 | phone: its certificate ends | The device was let in for a while only. To go on, ask admin@example.com. | nowhere | ['13 days, 15:00:00', '15:00:00']\n"
+    );
+    let told = |day: &str| {
+        let then = "Öffne https://home.example.com/renew auf diesem Gerät: Wenn dort sein neues Zertifikat bereitliegt, bekommst du es. Liegt dort keins? Schreib admin@example.com.";
+        let (due, end) = day.split_once(' ').expect("two days");
+        format!(
+            "Zertifikate von home.example.com\n\
+             anna-handy-due@home.example.com | {due} | handy: ein neues Zertifikat ist fällig | {then} | https://home.example.com/renew | []\n\
+             anna-handy-end@home.example.com | {end} | handy: sein Zertifikat läuft ab | Die Dienste unter home.example.com weisen dieses Gerät dann ab, bis es ein neues hat. {then} | https://home.example.com/renew | ['13 days, 15:00:00', '15:00:00']\n"
+        )
+    };
+    lab.write(
+        "homelab.kdl",
+        declaration("pick-up root=\"/etc/caddy/homelab\";"),
+    );
+    at(0, &["build"]);
+    assert_eq!(read("anna"), told("2027-12-02 2027-12-30"));
+    // A newer certificate's events take the place of those of the one before, wherever they have been imported.
+    at(300, &["renew", "anna/handy"]);
+    assert_eq!(read("anna"), told("2028-09-28 2028-10-26"));
+}
