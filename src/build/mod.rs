@@ -59,7 +59,7 @@ pub(crate) use revocation::Revocation;
 pub(crate) use rotation::{nothing_to_finish, refuse_depended_on};
 pub(crate) use said::known_key;
 pub(crate) use settled::{Journal, Read, Settled, Span, Stream};
-pub(crate) use situation::{Consent, Mode, Situation};
+pub(crate) use situation::{Consent, Intent, Mode, Situation};
 pub(crate) use staleness::{Stale, Staleness, stale};
 pub(crate) use step::{Step, Verb};
 pub(crate) use stop::{Stop, nothing_issued};

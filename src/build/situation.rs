@@ -36,6 +36,14 @@ pub(crate) struct Consent<'a> {
     pub root_key: Option<RootKey>,
 }
 
+/// What a build is asked for, and when.
+#[derive(Clone, Copy)]
+pub(crate) struct Intent<'a> {
+    pub mode: Mode,
+    pub consent: Consent<'a>,
+    pub clock: Clock,
+}
+
 impl Consent<'_> {
     /// What is consented to where these devices may come back.
     pub(crate) fn accepting(returns: &[DeviceId]) -> Consent<'_> {

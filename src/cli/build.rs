@@ -3,24 +3,25 @@
 mod comparing;
 mod making;
 
+use std::env;
 use std::path::Path;
 
 use miette::Diagnostic;
 use thiserror::Error;
 
 use super::arguments::{Build, Make};
-use super::settled::{Kept, Options, Seen};
 use super::{clock, report};
 use crate::build::{
-    self, Consent, ExecuteError, LockOperation, Mode, Prepared, Refusal, SIGN, Situation, Span,
+    self, Consent, ExecuteError, Intent, LockOperation, Mode, Prepared, SIGN, Situation, Span,
     Stop, owner,
 };
 use crate::derive::Derivation;
 use crate::diagnostic::Failure;
-use crate::edge_templates;
 use crate::keyring::{self, SealedRoot, Updating, Wanted};
 use crate::lock::Lock;
 use crate::model::DeviceId;
+use crate::prepared::prepare;
+use crate::settled::{Kept, Options, Seen};
 use crate::status::Status;
 use crate::tree::View;
 use crate::workspace::{Held, Inputs, PATIENCE, Workspace, git, git_files};
@@ -35,6 +36,44 @@ pub(super) type Operation = LockOperation<Wanted>;
 #[diagnostic(code("build::threads"), help("ask for fewer with `--jobs`"))]
 struct CannotStart {
     reason: String,
+}
+
+/// What a build was told, and what was kept of the one before.
+struct Building<'a> {
+    make: &'a Make,
+    options: Options<'a>,
+    kept: Kept,
+}
+
+impl<'a> Building<'a> {
+    fn of(
+        workspace: &Workspace,
+        make: &'a Make,
+        mode: Mode,
+        consent: Consent<'a>,
+    ) -> Result<Building<'a>, Failure> {
+        let options = Options {
+            intent: Intent {
+                mode,
+                consent,
+                clock: clock::read()?,
+            },
+            out: make.out.as_deref(),
+            words: format!("{make:?}"),
+            // Where it cannot be told, nothing is settled.
+            program: env::current_exe().unwrap_or_default(),
+        };
+        let kept = if make.no_index {
+            Kept::default()
+        } else {
+            Kept::of(workspace)
+        };
+        Ok(Building {
+            make,
+            options,
+            kept,
+        })
+    }
 }
 
 /// Makes the output tree what the declaration says.
@@ -58,16 +97,9 @@ pub(super) fn build(arguments: &Build) -> Result<(), Failure> {
     let held = make.declaration.held()?;
     // That it has waited for another command is not to be said again by a build that has nothing to do.
     report::forget_said();
-    let (kept, options) = (
-        Kept::for_build(&held, make),
-        Options {
-            make,
-            mode,
-            consent,
-        },
-    );
+    let building = Building::of(&held, make, mode, consent)?;
     if mode != Mode::Edge
-        && let Some(settled) = kept.answer(&held, &options)
+        && let Some(settled) = building.kept.answer(&held, &building.options)
     {
         for (stream, line) in settled.said {
             report::say(stream, line);
@@ -79,8 +111,8 @@ pub(super) fn build(arguments: &Build) -> Result<(), Failure> {
     }
     let inputs = Inputs::read(held, make.out.as_deref())?;
     threads(make)?.install(|| match mode {
-        Mode::Edge => build_edge(&inputs, &options, kept),
-        Mode::Update | Mode::Locked => build_all(&inputs, &Operation::Nothing, &options, kept),
+        Mode::Edge => build_edge(&inputs, building),
+        Mode::Update | Mode::Locked => build_all(&inputs, &Operation::Nothing, building),
     })
 }
 
@@ -100,13 +132,9 @@ pub(super) fn build_accepting(
     order: &Operation,
     accepted: &[DeviceId],
 ) -> Result<(), Failure> {
-    let options = Options {
-        make,
-        mode: Mode::Update,
-        consent: Consent::accepting(accepted),
-    };
-    let kept = Kept::for_build(&inputs.workspace, make);
-    threads(make)?.install(|| build_all(inputs, order, &options, kept))
+    let consent = Consent::accepting(accepted);
+    let building = Building::of(&inputs.workspace, make, Mode::Update, consent)?;
+    threads(make)?.install(|| build_all(inputs, order, building))
 }
 
 fn threads(make: &Make) -> Result<rayon::ThreadPool, Failure> {
@@ -121,11 +149,15 @@ fn threads(make: &Make) -> Result<rayon::ThreadPool, Failure> {
 fn build_all(
     inputs: &Inputs<Held>,
     order: &Operation,
-    options: &Options<'_>,
-    kept: Kept,
+    building: Building<'_>,
 ) -> Result<(), Failure> {
     let Inputs { workspace, out, .. } = inputs;
-    let Options { make, mode, .. } = *options;
+    let Building {
+        make,
+        options,
+        kept,
+    } = building;
+    let mode = options.intent.mode;
     warn_of_tracked(workspace, out);
     let sealed = match make.secret.root_command {
         Some(_) => SealedRoot::Elsewhere,
@@ -133,7 +165,7 @@ fn build_all(
     };
     let means = make.secret.means();
     let standing = keyring::standing(workspace, out, sealed, &means.usual)?;
-    let prepared = prepare(inputs, standing, order, mode, options.consent)?;
+    let prepared = prepare(inputs, standing, order, options.intent)?;
     let is_first = prepared.before.as_ref();
     let is_first = is_first.is_none_or(|lock| lock.signing().is_none());
     refuse_hopeless(inputs, &prepared, order)?;
@@ -174,7 +206,7 @@ fn build_all(
             out.join("index.html").display()
         ));
     }
-    let seen = seen(inputs, options, &prepared, &made).filter(|_| order.is_nothing());
+    let seen = seen(inputs, &options, &prepared, &made).filter(|_| order.is_nothing());
     made.keep(workspace, seen);
     workspace.remember_verified();
     Ok(())
@@ -195,7 +227,7 @@ fn seen<'a>(
     is_lasting.then(|| Seen {
         options,
         out: &inputs.out,
-        clock: *clock,
+        said: report::said(),
         span: Span::around(clock.now, &inputs.homelab, before, history),
         memory,
     })
@@ -237,51 +269,6 @@ fn refuse_hopeless(
     }
 }
 
-/// Works out what a build does, and refuses what stops it.
-pub(super) fn prepare<'a, W: AsRef<Workspace>>(
-    inputs: &'a Inputs<W>,
-    lock: Option<Lock>,
-    order: &Operation,
-    mode: Mode,
-    consent: Consent<'a>,
-) -> Result<Prepared<'a>, Failure> {
-    let situation = inputs.situation(lock, consent, clock::read()?)?;
-    let mut prepared = build::prepare(situation, order, mode).map_err(refusal)?;
-    report::notes(&prepared.warnings);
-    look_at_templates(inputs, &mut prepared, order)?;
-    prepared.refuse()?;
-    Ok(prepared)
-}
-
-/// What the user's own templates let in is a reason to build nothing. What is ordered is done in any case: a revocation does not wait for a
-/// template to be mended.
-fn look_at_templates<W: AsRef<Workspace>>(
-    inputs: &Inputs<W>,
-    prepared: &mut Prepared<'_>,
-    order: &Operation,
-) -> Result<(), Failure> {
-    if inputs.templates.of_the_edge().is_empty() {
-        return Ok(());
-    }
-    // What a Caddy says is asked anew each time.
-    inputs.workspace.as_ref().journal().spoil();
-    let looked = edge_templates::look(prepared, &inputs.templates)?;
-    let (stops, note) = looked.told(&inputs.templates);
-    report::notes(note);
-    if order.is_nothing() {
-        prepared.stops.extend(stops);
-    } else {
-        report::notes(stops.iter().map(|stop| &stop.report));
-    }
-    Ok(())
-}
-
-/// As what a command ends that cannot say what a build would do.
-pub(super) fn refusal(refusal: Refusal) -> Failure {
-    report::notes(&refusal.warnings);
-    refusal.stops.into()
-}
-
 fn needs_secrets(derivations: &[Derivation]) -> bool {
     { derivations.iter() }.any(|derivation| derivation.recipe.needs_secrets())
 }
@@ -304,34 +291,28 @@ pub(super) fn build_edge_with(
     make: &Make,
     consent: Consent<'_>,
 ) -> Result<(), Failure> {
-    let options = Options {
-        make,
-        mode: Mode::Edge,
-        consent,
-    };
-    let kept = Kept::for_build(&inputs.workspace, make);
-    threads(make)?.install(|| build_edge(inputs, &options, kept))
+    let building = Building::of(&inputs.workspace, make, Mode::Edge, consent)?;
+    threads(make)?.install(|| build_edge(inputs, building))
 }
 
 /// Makes what needs no secret, from what the lock records.
-fn build_edge(inputs: &Inputs<Held>, options: &Options<'_>, kept: Kept) -> Result<(), Failure> {
+fn build_edge(inputs: &Inputs<Held>, building: Building<'_>) -> Result<(), Failure> {
+    let Building {
+        make,
+        options,
+        kept,
+    } = building;
     warn_of_tracked(&inputs.workspace, &inputs.out);
     let lock = inputs.workspace.known_lock()?;
     let was_stale = lock.as_ref().is_some_and(Lock::has_stale_crl);
-    let prepared = prepare(
-        inputs,
-        lock,
-        &Operation::Nothing,
-        Mode::Edge,
-        options.consent,
-    )?;
+    let prepared = prepare(inputs, lock, &Operation::Nothing, options.intent)?;
     report::notes(build::notes_of_caddy(&inputs.homelab));
     let lock = &prepared.lock;
     // Who is no longer declared is left out of the Caddyfile at once; the lock learns of it later.
     let derivations = prepared.derivations();
     let making = Making {
         inputs,
-        make: options.make,
+        make,
         kept,
         prepared: &prepared,
         lock,

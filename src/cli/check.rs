@@ -1,12 +1,12 @@
 //! `homelab check`.
 
 use super::arguments::Check;
-use super::plan::Foreseen;
-use super::report;
-use crate::build::{self, Consent, LockChanges, Mode, Prepared};
+use super::{clock, report};
+use crate::build::{self, Consent, Intent, LockChanges, Mode, Prepared};
 use crate::dates;
 use crate::diagnostic::Failure;
 use crate::model::Homelab;
+use crate::prepared::Foreseen;
 use crate::status::{State, Status};
 use crate::workspace::Inputs;
 
@@ -17,7 +17,12 @@ pub(super) fn check(arguments: &Check) -> Result<(), Failure> {
         revocations: arguments.allow_retire,
         ..Consent::accepting(&arguments.accept_return_of)
     };
-    let foreseen = Foreseen::of(&inputs, Mode::Update, consent)?;
+    let intent = Intent {
+        mode: Mode::Update,
+        consent,
+        clock: clock::read()?,
+    };
+    let foreseen = Foreseen::of(&inputs, intent)?;
     let prepared = &foreseen.prepared;
     if let Some(lock) = &prepared.before {
         report::notes(build::note_of_unsigned(lock));

@@ -25,7 +25,6 @@ mod renew;
 mod report;
 mod revoke;
 mod rotate;
-mod settled;
 mod share;
 mod status;
 mod surroundings;

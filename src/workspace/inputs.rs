@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Workspace;
-use crate::build::{Clock, Consent, History, RequestFile, Requested, Situation};
+use crate::build::{History, Intent, RequestFile, Requested, Situation};
 use crate::diagnostic::Failure;
 use crate::lock::Lock;
 use crate::model::{Enrolment, Homelab};
@@ -44,11 +44,13 @@ impl<W: AsRef<Workspace>> Inputs<W> {
     pub(crate) fn situation<'a>(
         &'a self,
         lock: Option<Lock>,
-        consent: Consent<'a>,
-        clock: Clock,
+        intent: Intent<'a>,
     ) -> Result<Situation<'a>, Failure> {
         let files = self.workspace.as_ref();
-        let (mut history, mut consent) = (History::default(), consent);
+        let Intent {
+            mut consent, clock, ..
+        } = intent;
+        let mut history = History::default();
         consent.root_key = files.pinned()?;
         if let Some(lock) = &lock {
             history = files.history(&self.out, lock)?;

@@ -1,7 +1,7 @@
 //! What a workspace is told of the process that works in it, for it looks at no environment and prints nothing.
 
 use std::ffi::OsString;
-use std::fmt::Arguments;
+use std::fmt::{Arguments, Display};
 use std::path::PathBuf;
 
 use crate::progress::Progress;
@@ -38,5 +38,11 @@ impl Listener {
 
     pub(crate) fn note(&self, line: Arguments<'_>) {
         (self.note)(line);
+    }
+
+    pub(crate) fn notes<T: Display>(&self, lines: impl IntoIterator<Item = T>) {
+        for line in lines {
+            self.note(format_args!("{line}"));
+        }
     }
 }

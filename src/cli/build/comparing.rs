@@ -5,10 +5,11 @@ use thiserror::Error;
 
 use super::super::arguments::Make;
 use super::super::progress::BAR;
-use super::super::report;
-use super::{Operation, execute_failure, prepare};
-use crate::build::{self, Consent, Mismatch, Mode, Rendering, owner};
+use super::super::{clock, report};
+use super::{Operation, execute_failure};
+use crate::build::{self, Consent, Intent, Mismatch, Mode, Rendering, owner};
 use crate::diagnostic::{Failure, Fault};
+use crate::prepared::prepare;
 use crate::render::Secrets;
 use crate::tree::View;
 use crate::tree::summed::{self, Line};
@@ -39,8 +40,11 @@ pub(super) fn check_tree(
         inputs,
         Some(lock),
         &Operation::Nothing,
-        Mode::Locked,
-        consent,
+        Intent {
+            mode: Mode::Locked,
+            consent,
+            clock: clock::read()?,
+        },
     )?;
     let lock = &prepared.lock;
     let opened = { make.secret.means() }.open(workspace, lock, &lock.roots())?;

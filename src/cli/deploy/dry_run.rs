@@ -1,11 +1,12 @@
 //! `homelab deploy --dry-run`.
 
 use super::{Arguments, Subject, each, look, refuse_older, targets};
-use crate::build::{Consent, Mode, owner};
+use crate::build::{Consent, Intent, LockOperation, Mode, owner};
 use crate::cli::arguments::Make;
-use crate::cli::build::{Operation, prepare};
+use crate::cli::clock;
 use crate::deploy::Release;
 use crate::diagnostic::Failure;
+use crate::prepared::prepare;
 use crate::tree::View;
 use crate::workspace::{Inputs, PATIENCE};
 
@@ -17,9 +18,14 @@ pub(super) fn dry_run(arguments: &Arguments) -> Result<(), Failure> {
     let inputs = Inputs::read(declaration.still()?, out.as_deref())?;
     let lock = inputs.workspace.lock()?;
     let consent = Consent::accepting(&arguments.accept_return_of);
+    let intent = Intent {
+        mode: Mode::Edge,
+        consent,
+        clock: clock::read()?,
+    };
     targets(&inputs.homelab, arguments)?;
     let (derivations, lock) = {
-        let prepared = prepare(&inputs, lock, &Operation::Nothing, Mode::Edge, consent)?;
+        let prepared = prepare(&inputs, lock, &LockOperation::Nothing, intent)?;
         (prepared.derivations(), prepared.lock.clone())
     };
     let view = View::open(&inputs.out, owner(&lock), PATIENCE).map_err(Failure::environment)?;

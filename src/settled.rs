@@ -3,14 +3,11 @@
 //! What it went by is looked at again: small files are read, the tree is not (`tree/index.rs`). Whatever is otherwise, or cannot be
 //! looked at, is a reason to build as if nothing were known, and to say there what the matter is.
 
-use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use blake3::{Hash, Hasher};
 
-use super::arguments::Make;
-use super::{clock, report};
-use crate::build::{Clock, Consent, Mode, Settled, Span};
+use crate::build::{Intent, Settled, Span, Stream};
 use crate::keyring::TRIED;
 use crate::packed::{Packer, Unpacker};
 use crate::tree::{Existing, Identity, Index, Mode as FileMode, PackedIndex, write_durably};
@@ -24,20 +21,25 @@ const LIMIT: u64 = 256 << 20;
 
 /// What was kept of the last build.
 #[derive(Default)]
-pub(super) struct Kept(Vec<u8>);
+pub(crate) struct Kept(Vec<u8>);
 
 /// What there is to know beside files, for the question whether a build would do the same.
-pub(super) struct Options<'a> {
-    pub make: &'a Make,
-    pub mode: Mode,
-    pub consent: Consent<'a>,
+pub(crate) struct Options<'a> {
+    pub intent: Intent<'a>,
+    /// Where the tree is, as somebody has said.
+    pub out: Option<&'a Path>,
+    /// All that was said in the command line.
+    pub words: String,
+    /// The running program.
+    pub program: PathBuf,
 }
 
 /// What a build has seen that has written nothing.
-pub(super) struct Seen<'a> {
+pub(crate) struct Seen<'a> {
     pub options: &'a Options<'a>,
     pub out: &'a Path,
-    pub clock: Clock,
+    /// What it has said.
+    pub said: Vec<(Stream, String)>,
     /// The time in which it would see the same.
     pub span: Span,
     /// What this machine remembers, before and after.
@@ -46,19 +48,10 @@ pub(super) struct Seen<'a> {
 
 impl Kept {
     /// Reads it; what is not as it was written counts as nothing.
-    pub(super) fn of(workspace: &Workspace) -> Kept {
+    pub(crate) fn of(workspace: &Workspace) -> Kept {
         let place = Recollection::place_of_index(workspace);
         let bytes = place.and_then(|place| whole(&place, LIMIT).ok());
         Kept(bytes.unwrap_or_default())
-    }
-
-    /// The same for a build, which may have been told to read everything.
-    pub(super) fn for_build(workspace: &Workspace, make: &Make) -> Kept {
-        if make.no_index {
-            Kept::default()
-        } else {
-            Kept::of(workspace)
-        }
     }
 
     fn unpacked(&self) -> Option<(Unpacker<'_>, Index<'_>)> {
@@ -68,22 +61,21 @@ impl Kept {
     }
 
     /// What is known of the tree that was built last.
-    pub(super) fn index(&self) -> Option<Index<'_>> {
+    pub(crate) fn index(&self) -> Option<Index<'_>> {
         self.unpacked().map(|(_, index)| index)
     }
 
     /// What a build would say that has nothing to do, if that is certain.
-    pub(super) fn answer(&self, workspace: &Held, options: &Options<'_>) -> Option<Settled> {
+    pub(crate) fn answer(&self, workspace: &Held, options: &Options<'_>) -> Option<Settled> {
         let (mut unpacker, index) = self.unpacked()?;
         let settled = Settled::unpack(unpacker.bytes()?)?;
-        let clock = clock::read().ok()?;
-        if !settled.span.contains(clock.now) || is_unfinished(workspace) {
+        if !settled.span.contains(options.intent.clock.now) || is_unfinished(workspace) {
             return None;
         }
-        let out = workspace.out(options.make.out.as_deref()).ok()?;
+        let out = workspace.out(options.out).ok()?;
         let memory = Recollection::hash_of_present(workspace)?;
         let lists = workspace.lists().ok()?;
-        let now = circumstances(workspace, options, &out, clock, memory, lists)?;
+        let now = circumstances(workspace, options, &out, memory, lists)?;
         let is_same = now == settled.circumstances
             && { settled.files.iter() }.all(|(path, read)| workspace.reads_the_same(path, read))
             && !matches!(git::tracks(&out), git::Tracks::File(_))
@@ -92,7 +84,7 @@ impl Kept {
     }
 
     /// Keeps what is known of a tree, and, of a build that has written nothing, what it has seen. Nothing fails for want of it.
-    pub(super) fn keep(self, workspace: &Held, index: PackedIndex, seen: Option<Seen<'_>>) {
+    pub(crate) fn keep(self, workspace: &Held, index: PackedIndex, seen: Option<Seen<'_>>) {
         let Some(place) = Recollection::place_of_index(workspace) else {
             return;
         };
@@ -117,13 +109,13 @@ impl Seen<'_> {
         let Seen {
             options,
             out,
-            clock,
+            said,
             span,
             memory,
         } = self;
         let lists = journal.lists();
-        let circumstances = circumstances(workspace, options, out, clock, memory, lists)?;
-        Settled::of(circumstances, span, &journal, report::said())
+        let circumstances = circumstances(workspace, options, out, memory, lists)?;
+        Settled::of(circumstances, span, &journal, said)
     }
 }
 
@@ -136,21 +128,27 @@ fn is_unfinished(workspace: &Workspace) -> bool {
 /// The hash of all that a build goes by but for files and the time.
 fn circumstances(
     workspace: &Workspace,
-    Options {
-        make,
-        mode,
-        consent,
-    }: &Options<'_>,
+    options: &Options<'_>,
     out: &Path,
-    clock: Clock,
     memory: Hash,
     lists: impl IntoIterator<Item = (&'static str, Hash)>,
 ) -> Option<Hash> {
-    let program = Identity::at(&env::current_exe().ok()?)?;
+    let Options {
+        intent,
+        words,
+        program,
+        ..
+    } = options;
+    let Intent {
+        mode,
+        consent,
+        clock,
+    } = intent;
+    let program = Identity::at(program)?;
     let user = rustix::process::geteuid().as_raw();
     let lists: Vec<_> = lists.into_iter().collect();
     let all = format!(
-        "{make:?} {mode:?} {consent:?} {pinned:?} {source:?} {out:?} {user} {memory} {lists:?} {git} {version} {program:?}",
+        "{words} {mode:?} {consent:?} {pinned:?} {source:?} {out:?} {user} {memory} {lists:?} {git} {version} {program:?}",
         pinned = workspace.pinned().ok()?,
         source = clock.source,
         out = out.canonicalize().ok()?,

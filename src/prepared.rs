@@ -1,0 +1,140 @@
+//! What a build is about to do, worked out from the files as they are: for who goes on to do it, and for who only asks.
+
+use crate::build::{
+    self, Intent, LockOperation, Mode, Plan, Prepared, Refusal, Stop, TreeForecast, Written, owner,
+};
+use crate::diagnostic::Failure;
+use crate::edge_templates;
+use crate::keyring::{self, Wanted};
+use crate::lock::Lock;
+use crate::settled::Kept;
+use crate::tree::View;
+use crate::workspace::{Inputs, Listener, Workspace};
+
+/// Works out what a build does, and refuses what stops it.
+pub(crate) fn prepare<'a, W: AsRef<Workspace>>(
+    inputs: &'a Inputs<W>,
+    lock: Option<Lock>,
+    order: &LockOperation<Wanted>,
+    intent: Intent<'a>,
+) -> Result<Prepared<'a>, Failure> {
+    let listener = inputs.workspace.as_ref().listener();
+    let situation = inputs.situation(lock, intent)?;
+    let prepared = build::prepare(situation, order, intent.mode);
+    let mut prepared = prepared.map_err(|refusal| refused(listener, refusal))?;
+    listener.notes(&prepared.warnings);
+    look_at_templates(inputs, &mut prepared, order)?;
+    prepared.refuse()?;
+    Ok(prepared)
+}
+
+/// What the user's own templates let in is a reason to build nothing. What is ordered is done in any case: a revocation does not wait for a
+/// template to be mended.
+fn look_at_templates<W: AsRef<Workspace>>(
+    inputs: &Inputs<W>,
+    prepared: &mut Prepared<'_>,
+    order: &LockOperation<Wanted>,
+) -> Result<(), Failure> {
+    if inputs.templates.of_the_edge().is_empty() {
+        return Ok(());
+    }
+    // What a Caddy says is asked anew each time.
+    let workspace = inputs.workspace.as_ref();
+    workspace.journal().spoil();
+    let looked = edge_templates::look(prepared, &inputs.templates)?;
+    let (stops, note) = looked.told(&inputs.templates);
+    workspace.listener().notes(note);
+    if order.is_nothing() {
+        prepared.stops.extend(stops);
+    } else {
+        workspace
+            .listener()
+            .notes(stops.iter().map(|stop| &stop.report));
+    }
+    Ok(())
+}
+
+/// As what it ends where it cannot be said what a build would do.
+fn refused(listener: Listener, refusal: Refusal) -> Failure {
+    listener.notes(&refusal.warnings);
+    refusal.stops.into()
+}
+
+/// What a build would do, and what it would make of the tree.
+pub(crate) struct Foreseen<'a> {
+    inputs: &'a Inputs,
+    pub prepared: Prepared<'a>,
+    view: View,
+    tree: TreeForecast,
+}
+
+impl<'a> Foreseen<'a> {
+    /// Works it out without the secret, and waits for nobody.
+    pub(crate) fn of(inputs: &'a Inputs, intent: Intent<'a>) -> Result<Foreseen<'a>, Failure> {
+        let Inputs { workspace, out, .. } = inputs;
+        let (mode, listener) = (intent.mode, workspace.listener());
+        let lock = match mode {
+            Mode::Edge => workspace.known_lock()?,
+            Mode::Update | Mode::Locked => keyring::begun(workspace, out)?,
+        };
+        let mut situation = inputs.situation(lock, intent)?;
+        if mode != Mode::Edge && situation.sealed.is_none() {
+            situation.sealed = workspace.pending_hash()?;
+        }
+        let prepared = build::prepare(situation, &LockOperation::<Wanted>::Nothing, mode);
+        let mut prepared = prepared.map_err(|refusal| refused(listener, refusal))?;
+        listener.notes(&prepared.warnings);
+        if mode != Mode::Edge {
+            listener.notes(prepared.warnings_of(&prepared.lock));
+        }
+        let looked = edge_templates::look(&prepared, &inputs.templates)?;
+        let (stops, note) = looked.told(&inputs.templates);
+        listener.notes(note);
+        prepared.stops.extend(stops);
+        let owner = owner(prepared.before.as_ref().unwrap_or(&prepared.lock));
+        let mut view = View::glance(out, owner).map_err(Failure::environment)?;
+        view.believe_only(workspace.recollection().manifests(out));
+        if let Some(index) = Kept::of(workspace).index() {
+            view.know(&index);
+        }
+        let tree = build::forecast(&prepared, &view).map_err(Failure::environment)?;
+        Ok(Foreseen {
+            inputs,
+            prepared,
+            view,
+            tree,
+        })
+    }
+
+    /// Why a build would be refused.
+    pub(crate) fn stops(&self) -> impl Iterator<Item = &Stop> {
+        self.prepared.stops.iter().chain(&self.tree.stops)
+    }
+
+    /// The same, to end with.
+    pub(crate) fn into_stops(self) -> Vec<Stop> {
+        self.prepared
+            .stops
+            .into_iter()
+            .chain(self.tree.stops)
+            .collect()
+    }
+
+    pub(crate) fn plan(self) -> Result<Plan, Failure> {
+        let Foreseen {
+            inputs,
+            prepared,
+            view,
+            tree,
+        } = self;
+        let written = match (&prepared.before, prepared.mode) {
+            (Some(lock), Mode::Update) => {
+                let listener = inputs.workspace.listener();
+                listener.notes(prepared.situation.clock.note(lock));
+                inputs.workspace.written(lock)?
+            }
+            _ => Written::Same,
+        };
+        Ok(Plan::of(prepared, tree, &view, written))
+    }
+}
