@@ -60,9 +60,33 @@ fn pages(lab: &Lab) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Has Chromium judge pages.
+/// What a browser is to look at in pages.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// All widths, light and dark, and on paper.
+    FromAllSides,
+    /// What other words can break, in a language other than that of a page that was looked at from all sides.
+    AtWords,
+}
+
+/// The languages of the pages that are looked at from all sides; in the others only the words are new.
+fn look_at(language: &str) -> Look {
+    if ["en", "de"].contains(&language) {
+        Look::FromAllSides
+    } else {
+        Look::AtWords
+    }
+}
+
+/// Has Chromium judge pages from all sides.
 #[track_caller]
 fn judge(pages: &[PathBuf], name: &str) -> Judged {
+    judge_by(Look::FromAllSides, pages, name)
+}
+
+/// Has Chromium judge pages.
+#[track_caller]
+fn judge_by(look: Look, pages: &[PathBuf], name: &str) -> Judged {
     let shots = env::var_os("HOMELAB_SHOTS").map(|place| PathBuf::from(place).join(name));
     if let Some(shots) = &shots {
         fs::create_dir_all(shots).expect("the place for pictures can be made");
@@ -76,7 +100,7 @@ fn judge(pages: &[PathBuf], name: &str) -> Judged {
         .arg(tools::tool("chromium"))
         .env("HOME", home.path())
         .env("TMPDIR", home.path());
-    let job = json!({ "pages": pages, "shots": shots, "text": true });
+    let job = json!({ "pages": pages, "shots": shots, "words": look == Look::AtWords });
     let outcome = outcome::run(&mut command, job.to_string().as_bytes());
     let answer: Value = serde_json::from_str(outcome.succeeds().stdout()).expect("it is JSON");
     let faults = answer["faults"].as_array().expect("faults are a list");

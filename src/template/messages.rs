@@ -219,7 +219,8 @@ impl Messages {
             ("month", Value::from(month)),
             ("year", Value::from(year)),
         ]);
-        let said = self.plain("date", &fields)?;
+        let form = self.form_of_date(day);
+        let said = self.plain(form, &fields)?;
         let (said, date) = (HtmlEscape(&said), HtmlEscape(date));
         let html = match time {
             None => format!("<time datetime=\"{date}\">{said}</time>"),
@@ -229,8 +230,19 @@ impl Messages {
                 format!("<time datetime=\"{date}T{minute}Z\">{said}, {time}</time>")
             }
         };
-        let (layer, _) = self.find("date")?;
+        let (layer, _) = self.find(form)?;
         Ok(Value::from_safe_string(marked(layer, html)))
+    }
+
+    /// The message that writes such a day. Some languages write the first of a month in another way (1er mars, 1º marzo); who says only how
+    /// days are written says it of that one too.
+    fn form_of_date(&self, day: u16) -> &'static str {
+        let layer_of =
+            |key| { self.layers.iter() }.position(|layer| layer.messages.contains_key(key));
+        match (layer_of("date-first"), layer_of("date")) {
+            (Some(first), Some(others)) if day == 1 && first <= others => "date-first",
+            _ => "date",
+        }
     }
 
     fn find(&self, key: &str) -> Result<(&Layer, &Message), Error> {
@@ -299,5 +311,26 @@ mod tests {
         assert!(messages.has("month-3"));
         messages.date("2027-03-01").expect("it is a day");
         assert_eq!(read_so_far(&messages.layers[0]), 2);
+    }
+
+    #[test]
+    fn the_first_of_a_month_is_written_as_the_language_does() {
+        let french = || Layer::built_in(text(&file_of("fr")).expect("it is built in"));
+        let english = || Layer::built_in(text(&file_of("en")).expect("it is built in"));
+        let own = || Layer::built_in("date \"{day}. {month} {year}\"");
+        for (layers, first, second) in [
+            (vec![english()], "1 March 2027", "2 March 2027"),
+            (vec![french(), english()], "1er mars 2027", "2 mars 2027"),
+            (vec![own(), french()], "1. mars 2027", "2. mars 2027"),
+        ] {
+            let messages = Messages::new(layers);
+            for (day, said) in [("2027-03-01", first), ("2027-03-02", second)] {
+                let html = messages.date(day).expect("it is a day");
+                assert_eq!(
+                    html.as_str(),
+                    Some(&*format!("<time datetime=\"{day}\">{said}</time>"))
+                );
+            }
+        }
     }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use homelab::internals::{Templates, built_in_languages};
 use serde_json::{Value, json};
 
-use super::{judge, pages};
+use super::looks::short;
+use super::{Look, judge_by, look_at, pages};
 use crate::support::lab::Lab;
 
 /// Devices of a guide: a name, the platform, and the kinds of its files, the one to open first before the others.
@@ -49,28 +50,36 @@ const DEVICES: [(&str, &str, &[&str]); 8] = [
 ];
 
 fn guide() -> Value {
-    let devices = DEVICES.iter().map(|(name, platform, kinds)| {
-        let files = kinds
-            .iter()
-            .map(|kind| json!({ "name": format!("alice-{name}.{kind}"), "kind": kind }));
-        json!({
-            "name": name,
-            "common_name": format!("alice-{name}"),
-            "platform": platform,
-            "platform_title": platform,
-            "files": files.collect::<Vec<_>>(),
-            "issued": "2026-11-24",
-            "expires": "2027-11-24",
-            "renew_from": "2027-10-25",
-            "older": [],
-            "fingerprint": "AB:CD",
-        })
-    });
+    let devices = DEVICES
+        .iter()
+        .map(|(name, platform, kinds)| device(name, platform, kinds, &json!([])));
+    guide_of(devices.collect())
+}
+
+/// A device with its files, and until when its older certificates are let in.
+fn device(name: &str, platform: &str, kinds: &[&str], older: &Value) -> Value {
+    let files = { kinds.iter() }
+        .map(|kind| json!({ "name": format!("alice-{name}.{kind}"), "kind": kind }));
+    json!({
+        "name": name,
+        "common_name": format!("alice-{name}"),
+        "platform": platform,
+        "platform_title": platform,
+        "files": files.collect::<Vec<_>>(),
+        "issued": "2026-11-24",
+        "expires": "2027-11-24",
+        "renew_from": "2027-10-25",
+        "older": older,
+        "fingerprint": "AB:CD",
+    })
+}
+
+fn guide_of(devices: Vec<Value>) -> Value {
     json!({
         "domain": "home.example.com",
         "display_name": "Alice",
         "admin": null,
-        "devices": devices.collect::<Vec<_>>(),
+        "devices": devices,
         "services": [{
             "title": "Photos", "addresses": ["https://photos.home.example.com/"], "with_certificate": true,
             "at_home": false, "everyone": false, "in_network": false, "notes": [],
@@ -90,6 +99,57 @@ fn shared(at: usize) -> Value {
     page["downloads"] = downloads.collect();
     page["device"] = device;
     page
+}
+
+/// What is wrong with the pages that stand below `out/LANGUAGE/`.
+fn faults(lab: &Lab, name: &str) -> Vec<String> {
+    let looks = [Look::FromAllSides, Look::AtWords];
+    let faults = looks.into_iter().flat_map(|look| {
+        let mut pages = pages(lab);
+        pages.retain(|page| {
+            let folder = page.parent().and_then(|folder| folder.file_name());
+            folder.is_some_and(|language| look_at(&language.to_string_lossy()) == look)
+        });
+        judge_by(look, &pages, name).faults
+    });
+    faults.collect()
+}
+
+/// Whatever the platform and the language, also where a certificate is renewed.
+#[test]
+fn the_first_path_is_short_in_each_language() {
+    let templates = Templates::new(BTreeMap::new()).expect("the built-in templates can be read");
+    let lab = Lab::new();
+    let devices = [
+        ("android", "bundle"),
+        ("ios", "apple-profile"),
+        ("ipados", "apple-profile"),
+        ("macos", "apple-profile"),
+        ("windows", "bundle"),
+        ("linux", "bundle"),
+        ("chromeos", "bundle"),
+        ("firefox", "bundle"),
+        ("wearos", "bundle"),
+        ("other", "bundle"),
+    ];
+    let older = json!([{ "until": "2027-11-24" }]);
+    let devices = devices.map(|(platform, kind)| device(platform, platform, &[kind], &older));
+    let mut guide = guide_of(devices.into());
+    // Two links that stand in a line each.
+    let services = ["Photos of the family", "Calendar and contacts"].map(|title| {
+        let mut service = guide["services"][0].clone();
+        service["title"] = title.into();
+        service
+    });
+    guide["services"] = json!(services);
+    for language in built_in_languages() {
+        let rendered = templates.render_in(language.as_str(), "guide.html.j2", &guide);
+        let text = rendered.expect("it can be rendered").text;
+        lab.write(&format!("out/{language}/guide.html"), text);
+    }
+    let judged = judge_by(Look::AtWords, &pages(&lab), "first");
+    assert_eq!(judged.faults, [""; 0]);
+    short(&judged, built_in_languages().len());
 }
 
 #[test]
@@ -148,8 +208,7 @@ fn each_kind_of_file_has_its_words() {
             }
         }
     }
-    let judged = judge(&pages(&lab), "kinds");
-    assert_eq!(judged.faults, [""; 0]);
+    assert_eq!(faults(&lab, "kinds"), [""; 0]);
 }
 
 /// What the edge shows in place of a service looks like a guide, in each language, and has no braces.
@@ -175,6 +234,7 @@ fn what_visitors_are_shown_is_as_good() {
             "landing",
             "renewed",
             "renewal-missing",
+            "renewal-nothing",
         ] {
             let email = (kind != "home").then_some("admin@example.com");
             let context = json!({
@@ -188,8 +248,7 @@ fn what_visitors_are_shown_is_as_good() {
             lab.write(&format!("out/{language}/{kind}.html"), text);
         }
     }
-    let judged = judge(&pages(&lab), "shown");
-    assert_eq!(judged.faults, [""; 0]);
+    assert_eq!(faults(&lab, "shown"), [""; 0]);
 }
 
 /// The part of one device can stand in a page of its own.

@@ -3,7 +3,8 @@
 //   node pages.mjs TOOLS CHROMIUM < JOB
 //
 // TOOLS is where npm has installed playwright-core and axe-core. JOB is JSON: `pages`, absolute paths; `shots`, a directory
-// for pictures and PDFs, or null; `text`, whether to hand back what stands in each page. The answer, on stdout, is JSON:
+// for pictures and PDFs, or null; `words`, whether only the words are new, of pages that were looked at from all sides in another
+// language: then they are looked at at 390 px in light, and not printed. The answer, on stdout, is JSON:
 // `faults`, one text for each, `texts` by page, and `paths` by page: where each device's first path ends, 390 px wide, in px from the
 // page's top, with that device unfolded and nothing else. Nothing is asked of any network: where a page tries, that is a fault.
 
@@ -19,8 +20,8 @@ const { chromium } = require('playwright-core');
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 const job = JSON.parse(readFileSync(0, 'utf8'));
 
-const WIDTHS = [390, 768, 1280];
-const SCHEMES = ['light', 'dark'];
+const WIDTHS = job.words ? [390] : [390, 768, 1280];
+const SCHEMES = job.words ? ['light'] : ['light', 'dark'];
 
 const place = mkdtempSync(join(tmpdir(), 'pages-'));
 const netLog = join(place, 'net.json');
@@ -87,9 +88,20 @@ async function look(path) {
     paths[path] = await page.evaluate(ends);
     await page.goto(url);
     await keyboard(page, fault);
+    if (!job.words) {
+        await print(page, name, fault);
+    }
+    await page.emulateMedia({ media: 'screen' });
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await page.evaluate(unfold);
+    texts[path] = await page.evaluate(content);
+    await page.close();
+}
+
+async function print(page, name, fault) {
     await page.emulateMedia({ colorScheme: 'dark', media: 'print' });
     await page.setViewportSize({ width: 718, height: 1000 });
-    await page.goto(url);
+    await page.goto(page.url());
     for (const found of await page.evaluate(measured)) {
         fault(`printed: ${found}`);
     }
@@ -105,13 +117,6 @@ async function look(path) {
     if (pdf.length < 5000) {
         fault(`printed: only ${pdf.length} bytes`);
     }
-    if (job.text) {
-        await page.emulateMedia({ media: 'screen' });
-        await page.setViewportSize({ width: 1280, height: 800 });
-        await page.evaluate(unfold);
-        texts[path] = await page.evaluate(content);
-    }
-    await page.close();
 }
 
 // The first thing that the keyboard reaches skips to the contents.
