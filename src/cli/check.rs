@@ -4,7 +4,7 @@ use super::arguments::Check;
 use super::{clock, report};
 use crate::build::{self, Consent, Intent, LockChanges, Mode, Prepared};
 use crate::dates;
-use crate::diagnostic::Failure;
+use crate::diagnostic::{Failure, counted};
 use crate::model::Homelab;
 use crate::prepared::Foreseen;
 use crate::status::{State, Status};
@@ -103,8 +103,4 @@ fn sentence(text: &str) -> String {
     let first = chars.next().map(|first| first.to_uppercase().to_string());
     let stop = if text.ends_with('.') { "" } else { "." };
     format!("{}{}{stop}", first.unwrap_or_default(), chars.as_str())
-}
-
-fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }

@@ -1,9 +1,9 @@
 //! `homelab deploy`.
 
 mod dry_run;
+mod each;
 mod proof;
 mod rollback;
-mod targets;
 mod told;
 
 use std::collections::BTreeMap;
@@ -12,7 +12,9 @@ use super::arguments::Deploy as Arguments;
 use super::build::build_edge_with;
 use super::{clock, report};
 use crate::build::{Accepted, Consent, owner};
-use crate::deploy::{Attempt, Declared, First, Release, Session, Standing, unkept};
+use crate::deploy::{
+    Attempt, Declared, First, Release, Session, Standing, Target, targets, unkept,
+};
 use crate::diagnostic::Failure;
 use crate::lint::allowed_in;
 use crate::lock::Lock;
@@ -20,8 +22,8 @@ use crate::model::{Deploy, Homelab};
 use crate::template::Templates;
 use crate::tree::View;
 use crate::workspace::{Inputs, PATIENCE, Workspace};
+use each::each;
 use proof::Proof;
-use targets::{Target, each, targets};
 use told::Telling;
 
 /// What is deployed, and whereto; read once, so that other commands need not wait for a host.
@@ -110,7 +112,7 @@ fn bring(
 /// build is between the two.
 fn built(arguments: &Arguments) -> Result<(Subject<'_>, BTreeMap<String, Release>), Failure> {
     let inputs = arguments.make.held()?;
-    let targets = targets(&inputs.homelab, arguments)?;
+    let targets = targets(&inputs.homelab, &arguments.edges)?;
     let consent = Consent::accepting(&arguments.accept_return_of);
     build_edge_with(&inputs, &arguments.make, consent)?;
     let lock = inputs.workspace.issued_lock()?;

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::arguments::Lint;
 use super::report;
-use crate::diagnostic::{Failure, Fault};
+use crate::diagnostic::{Failure, Fault, counted};
 use crate::lint::{Configuration, Finding, Findings, lint};
 use crate::source::visible;
 use crate::workspace::caddy::{self, Adapted, Asked};
@@ -87,10 +87,8 @@ fn conclude(found: &Findings) -> Result<(), Failure> {
     let Some(first) = found.0.first() else {
         return Ok(());
     };
-    let what = match found.0.len() {
-        1 => String::from("1 line lets somebody in"),
-        count => format!("{count} lines let somebody in"),
-    };
+    let count = found.0.len();
+    let what = counted(count, "line lets somebody in", "lines let somebody in");
     let first = first.code;
     Err(Failure::new(
         Fault::Difference,
@@ -132,8 +130,7 @@ fn text(told: &Told<'_>) -> String {
     let findings: String = told.findings.0.iter().map(shown).collect();
     let servers = match told.servers {
         0 => String::from("there is no HTTP server in it"),
-        1 => String::from("1 HTTP server looked at"),
-        count => format!("{count} HTTP servers looked at"),
+        count => counted(count, "HTTP server looked at", "HTTP servers looked at"),
     };
     let unseen = match told.not_looked_at.as_slice() {
         [] => String::new(),

@@ -16,7 +16,6 @@ mod export;
 mod exposure;
 mod init;
 mod lint;
-mod on_due;
 mod passphrase;
 mod password;
 mod plan;

@@ -8,7 +8,7 @@ use super::build::build_after;
 use super::surroundings::identity_place;
 use super::{passphrase, report};
 use crate::build::{self, LockOperation, Rotation};
-use crate::diagnostic::{Failure, Fault};
+use crate::diagnostic::{Failure, Fault, counted};
 use crate::keyring::{self, SealsTo, Wanted};
 use crate::lock::Lock;
 use crate::root::Recipient;
@@ -181,13 +181,8 @@ fn wanted(arguments: &Rotate) -> Result<Wanted, Failure> {
 }
 
 fn encrypted_to(recipients: &[Recipient]) -> String {
-    let mut told = match recipients {
-        [_] => String::from("homelab.age is encrypted to 1 recipient: commit it"),
-        several => format!(
-            "homelab.age is encrypted to {} recipients: commit it",
-            several.len()
-        ),
-    };
+    let count = counted(recipients.len(), "recipient", "recipients");
+    let mut told = format!("homelab.age is encrypted to {count}: commit it");
     for recipient in recipients {
         told += &format!("\n  {recipient}");
     }

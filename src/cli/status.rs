@@ -8,7 +8,7 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::arguments::{Status as Arguments, StatusFormat};
-use super::{clock, on_due, report};
+use super::{clock, report};
 use crate::build;
 use crate::dates;
 use crate::diagnostic::{Failure, Fault};
@@ -57,7 +57,7 @@ pub(super) fn status(arguments: &Arguments) -> Result<(), Failure> {
     let told = match &arguments.on_due {
         Some(command) if !status.is_fine() => {
             let words = table(&status, status.due());
-            on_due::tell(command, &status, strip_str(&words).to_string())
+            status.tell(command, strip_str(&words).to_string())
         }
         _ => Ok(()),
     };

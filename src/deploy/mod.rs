@@ -13,6 +13,7 @@ mod orders;
 mod release;
 mod run;
 mod session;
+mod targets;
 
 pub(crate) use error::DeployError;
 pub(crate) use judgement::{Declared, refuse_return, unkept};
@@ -20,3 +21,4 @@ pub(crate) use orders::{Standing, Unkept, Way};
 pub(crate) use release::Release;
 pub(crate) use run::{Attempt, Event, Fallen, First, Serves};
 pub(crate) use session::Session;
+pub(crate) use targets::{Target, targets};

@@ -2,6 +2,11 @@
 
 use std::fmt::{self, Display};
 
+/// `1 host`, `2 hosts`: how many, and the word for one or for several.
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 /// The things with commas between.
 pub(crate) fn listed<T: Display>(things: impl IntoIterator<Item = T> + Clone) -> impl Display {
     joined(things, ", ")

@@ -11,7 +11,7 @@ mod mistake;
 mod shown;
 
 pub(crate) use failure::{Failure, Fault};
-pub(crate) use listed::{joined, listed};
+pub(crate) use listed::{counted, joined, listed};
 pub(crate) use meant::{closest, did_you_mean};
 pub(crate) use mistake::Mistake;
 pub(crate) use mistake::mistake;

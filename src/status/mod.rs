@@ -1,7 +1,8 @@
 //! How every device stands at a moment: valid, due for renewal, expired, or without a certificate.
 //!
-//! Pure: the moment is given. Nothing secret is in it.
+//! Pure, the moment is given, but for `on_due`, which runs a command of the user's. Nothing secret is in it.
 
+mod on_due;
 mod prometheus;
 mod words;
 

@@ -1,10 +1,10 @@
 //! `homelab deploy --dry-run`.
 
-use super::{Arguments, Subject, each, look, refuse_older, targets};
+use super::{Arguments, Subject, each, look, refuse_older};
 use crate::build::{Consent, Intent, LockOperation, Mode, owner};
 use crate::cli::arguments::Make;
 use crate::cli::clock;
-use crate::deploy::Release;
+use crate::deploy::{Release, targets};
 use crate::diagnostic::Failure;
 use crate::prepared::prepare;
 use crate::tree::View;
@@ -23,7 +23,7 @@ pub(super) fn dry_run(arguments: &Arguments) -> Result<(), Failure> {
         consent,
         clock: clock::read()?,
     };
-    targets(&inputs.homelab, arguments)?;
+    targets(&inputs.homelab, &arguments.edges)?;
     let (derivations, lock) = {
         let prepared = prepare(&inputs, lock, &LockOperation::Nothing, intent)?;
         (prepared.derivations(), prepared.lock.clone())

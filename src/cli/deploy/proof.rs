@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Subject, Target};
+use super::Subject;
 use crate::cli::progress::Waiting;
-use crate::cli::verify::{Live, Reach, counted};
+use crate::cli::verify::{Live, Reach};
 use crate::cli::{clock, report};
-use crate::deploy::DeployError;
-use crate::diagnostic::Failure;
+use crate::deploy::{DeployError, Target};
+use crate::diagnostic::{Failure, counted};
 use crate::model::{AfterReload, Edge};
 use crate::probe::{HostReport, LiveReport};
 use crate::root::Keyring;
@@ -170,16 +170,16 @@ impl Difference {
     /// Tells it after a rollback. Other answers are to be expected then, and a host that cannot be reached is not.
     pub(super) fn tell_after(self, release: String) -> Result<(), Failure> {
         if self.unreached > 0 {
-            let what = format!("{} cannot be reached", counted(self.unreached, "host"));
+            let what = format!(
+                "{} cannot be reached",
+                counted(self.unreached, "host", "hosts")
+            );
             let error = DeployError::UnreachedAfter { release, what };
             return Err(Failure::environment(error));
         }
         report::note(format_args!(
             "{} not as homelab.kdl has it now: it has changed since that release, or something else is wrong.",
-            match self.wrong {
-                1 => String::from("1 answer is"),
-                wrong => format!("{wrong} answers are"),
-            }
+            counted(self.wrong, "answer is", "answers are")
         ));
         Ok(())
     }

@@ -2,9 +2,11 @@
 
 use super::proof::Proof;
 use super::told::Telling;
-use super::{Arguments, Subject, Target, each, look, targets};
+use super::{Arguments, Subject, each, look};
 use crate::cli::report;
-use crate::deploy::{Attempt, DeployError, First, Standing, Unkept, Way, refuse_return};
+use crate::deploy::{
+    Attempt, DeployError, First, Standing, Target, Unkept, Way, refuse_return, targets,
+};
 use crate::diagnostic::{Failure, Fault};
 use crate::workspace::Inputs;
 
@@ -12,7 +14,7 @@ use crate::workspace::Inputs;
 pub(super) fn roll_back(arguments: &Arguments) -> Result<(), Failure> {
     let workspace = arguments.make.declaration.workspace();
     let inputs = Inputs::read(workspace, arguments.make.out.as_deref())?;
-    let targets = targets(&inputs.homelab, arguments)?;
+    let targets = targets(&inputs.homelab, &arguments.edges)?;
     if arguments.edges.is_empty() && targets.len() > 1 {
         let names = targets.iter().filter_map(|target| target.part.name());
         let edges = names.map(ToString::to_string).collect();

@@ -4,13 +4,12 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::Target;
 use super::proof::Proof;
 use crate::build::{BuiltEdges, Consequence, between};
 use crate::cli::build::MEANS;
 use crate::cli::progress::Waiting;
 use crate::cli::report;
-use crate::deploy::{Event, Fallen, Release, Serves, Standing};
+use crate::deploy::{Event, Fallen, Release, Serves, Standing, Target};
 use crate::derive::EdgeState;
 use crate::diagnostic::Failure;
 use crate::probe::LiveReport;

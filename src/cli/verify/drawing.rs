@@ -19,12 +19,15 @@ pub(super) fn text(told: &LiveReport) -> String {
     let requests: usize = told.all().map(|host| host.requests.len()).sum();
     let devices = match told.devices_tried {
         0 => String::from("no device's certificate was tried"),
-        count => format!("with {} of devices", counted(count, "certificate")),
+        count => format!(
+            "with {} of devices",
+            counted(count, "certificate", "certificates")
+        ),
     };
     text + &format!(
         "{}, {}; {devices}\n",
-        counted(told.hosts.len(), "host"),
-        counted(requests, "request")
+        counted(told.hosts.len(), "host", "hosts"),
+        counted(requests, "request", "requests")
     )
 }
 
@@ -100,7 +103,7 @@ fn summary(host: &HostReport, width: usize) -> String {
             let (fine, asked) = (fine.count(), host.requests.len());
             let others = match host.wrong.len() {
                 0 => String::new(),
-                count => format!(", {} else wrong", counted(count, "thing")),
+                count => format!(", {} else wrong", counted(count, "thing", "things")),
             };
             format!("{fine} of {asked} answers as declared{others}{at}{tls}")
         }

@@ -1,6 +1,5 @@
 //! What is served.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,32 +8,23 @@ use miette::{Diagnostic, Report};
 use thiserror::Error;
 
 use super::options::{Resolve, addresses};
-use super::{Ending, VerifyError, counted, drawing, keyring};
+use super::{Ending, VerifyError, drawing, keyring};
 use crate::build;
 use crate::cli::arguments::{AskedPorts, Verify};
 use crate::cli::progress::BAR;
 use crate::cli::{clock, report};
-use crate::diagnostic::did_you_mean;
-use crate::diagnostic::{Failure, Fault};
+use crate::diagnostic::{Failure, Fault, counted};
 use crate::lock::Lock;
 use crate::model::Homelab;
 use crate::probe::{
     Certificates, EchoAt, HostReport, LiveReport, Ports, Roots, Task, client_certificates, probe,
 };
 use crate::root::Keyring;
-use crate::verify::{Pages, Site, sites};
+use crate::verify::{Pages, Site, named, sites};
 use crate::workspace::whole;
 
 #[derive(Debug, Error, Diagnostic)]
 enum LiveError {
-    #[error("`{name}` is no service, and no host of one")]
-    #[diagnostic(code("verify::unknown-service"))]
-    UnknownService {
-        name: String,
-        #[help]
-        help: String,
-    },
-
     #[error("`{}` holds no certificate in PEM", path.display())]
     #[diagnostic(
         code("verify::bad-ca"),
@@ -134,10 +124,13 @@ pub(super) fn verify(arguments: &Verify) -> Result<(), Failure> {
     let now = clock::now()?;
     clock::warn(&lock)?;
     let all = sites(&homelab, &lock);
-    let wanted = named(arguments, &all)?;
-    for echo in &arguments.echo {
-        known(&echo.service, &all)?;
-    }
+    let names = arguments.what.iter();
+    let names: Vec<String> = names.map(|name| name.to_string_lossy().into()).collect();
+    let wanted = named(&names, &all)?;
+    let echoing: Vec<String> = { arguments.echo.iter() }
+        .map(|echo| echo.service.clone())
+        .collect();
+    named(&echoing, &all)?;
     let templates = workspace.templates()?;
     let live = Live {
         homelab: &homelab,
@@ -177,43 +170,19 @@ fn conclude(told: &LiveReport, secrets: Vec<Report>) -> Result<(), Failure> {
     match unreached.count() {
         0 => {}
         count => {
-            let what = format!("{} could not be reached", counted(count, "host"));
+            let what = format!("{} could not be reached", counted(count, "host", "hosts"));
             ending = ending.with(Fault::Environment, LiveError::Unreached { what });
         }
     }
     if wrong > 0 {
-        let what = match wrong {
-            1 => String::from("1 answer is not as declared"),
-            _ => format!("{wrong} answers are not as declared"),
-        };
+        let what = counted(
+            wrong,
+            "answer is not as declared",
+            "answers are not as declared",
+        );
         ending = ending.with(Fault::Difference, LiveError::NotAsDeclared { what });
     }
     ending.conclude()
-}
-
-/// The sites that are asked for, by service or by host; all where none is named.
-fn named<'s>(arguments: &Verify, all: &'s [Site]) -> Result<Vec<&'s Site>, Failure> {
-    let mut wanted = BTreeSet::new();
-    for name in &arguments.what {
-        wanted.extend(known(&name.to_string_lossy(), all)?);
-    }
-    let is_wanted = |site: &&Site| arguments.what.is_empty() || wanted.contains(site.host.as_str());
-    Ok(all.iter().filter(is_wanted).collect())
-}
-
-/// The hosts of that service, or that one.
-fn known<'s>(name: &str, all: &'s [Site]) -> Result<BTreeSet<&'s str>, Failure> {
-    let is_it = |site: &&Site| site.service == name || site.host == name;
-    let found = all.iter().filter(is_it);
-    let found: BTreeSet<&str> = found.map(|site| site.host.as_str()).collect();
-    if found.is_empty() {
-        let known = all.iter().map(|site| site.service.as_str());
-        let help = did_you_mean(name, known);
-        let name = name.to_owned();
-        let unknown = LiveError::UnknownService { name, help };
-        return Err(Failure::new(Fault::Usage, unknown));
-    }
-    Ok(found)
 }
 
 /// Bytes of the roots of the hosts' own certificates, at the most: all of the world's have a tenth.

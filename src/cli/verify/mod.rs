@@ -15,7 +15,7 @@ use thiserror::Error;
 pub(super) use live::{Live, Reach};
 
 use super::arguments::Verify;
-use crate::diagnostic::{Failure, Fault};
+use crate::diagnostic::{Failure, Fault, counted};
 use crate::lock::Lock;
 use crate::probe::LiveReport;
 use crate::root::Keyring;
@@ -112,14 +112,6 @@ fn listed(findings: &[Finding]) -> String {
     sorted.into_iter().map(line).collect()
 }
 
-/// `1 bundle`, `2 bundles`.
-pub(super) fn counted(count: usize, one: &str) -> String {
-    match count {
-        1 => format!("1 {one}"),
-        _ => format!("{count} {one}s"),
-    }
-}
-
 /// How the command ends: with all that was found, and as the last of it says. What is wrong comes after what could not be seen.
 struct Ending {
     fault: Option<Fault>,
@@ -166,10 +158,11 @@ fn conclude(
         }
     };
     if wrong > 0 {
-        let what = match wrong {
-            1 => String::from("1 thing is not as it should be"),
-            _ => format!("{wrong} things are not as they should be"),
-        };
+        let what = counted(
+            wrong,
+            "thing is not as it should be",
+            "things are not as they should be",
+        );
         ending = ending.with(Fault::Difference, VerifyError::Wrong { what, help });
     }
     ending.conclude()

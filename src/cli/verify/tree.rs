@@ -61,9 +61,9 @@ pub(super) fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Fai
         report::table(&text(&told))?
     }
     let is_unseen = told.bundles_not_opened > 0 && !arguments.no_secret && !has_secret;
-    let unseen = is_unseen.then(|| match told.bundles_not_opened {
-        1 => String::from("1 bundle was not opened"),
-        count => format!("{count} bundles were not opened"),
+    let unseen = is_unseen.then(|| {
+        let unopened = told.bundles_not_opened;
+        counted(unopened, "bundle was not opened", "bundles were not opened")
     });
     conclude(told.count_wrong(), HELP, unseen, reports)
 }
@@ -88,12 +88,12 @@ fn let_in(caddyfile: &Path, templates: &Templates) -> Vec<Finding> {
 }
 
 fn text(told: &TreeReport) -> String {
-    let opened = counted(told.bundles_opened, "bundle");
+    let opened = counted(told.bundles_opened, "bundle", "bundles");
     let mut text = listed(&told.findings);
     text += &format!(
         "{}: {} in the manifest, {opened} opened",
         told.directory,
-        counted(told.files, "file")
+        counted(told.files, "file", "files")
     );
     if told.bundles_not_opened > 0 {
         text += &format!(", {} not opened", told.bundles_not_opened);

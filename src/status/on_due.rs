@@ -7,8 +7,8 @@ use std::thread;
 use miette::Diagnostic;
 use thiserror::Error;
 
+use super::Status;
 use crate::diagnostic::Failure;
-use crate::status::Status;
 
 #[derive(Debug, Error, Diagnostic)]
 #[error(
@@ -24,13 +24,15 @@ struct OnDueError {
     what: String,
 }
 
-/// Runs the command, and waits for it. It reads `words` on stdin. What it prints goes to stderr, for stdout is the status's.
-pub(super) fn tell(command: &str, status: &Status, words: String) -> Result<(), Failure> {
-    let failed = |what| Failure::environment(OnDueError { what });
-    match run(command, status, words) {
-        Ok(ended) if ended.success() => Ok(()),
-        Ok(ended) => Err(failed(format!("failed: {ended}"))),
-        Err(error) => Err(failed(format!("could not be run: {error}"))),
+impl Status {
+    /// Runs the command, and waits for it. It reads `words` on stdin. What it prints goes to stderr, for stdout is the status's.
+    pub(crate) fn tell(&self, command: &str, words: String) -> Result<(), Failure> {
+        let failed = |what| Failure::environment(OnDueError { what });
+        match run(command, self, words) {
+            Ok(ended) if ended.success() => Ok(()),
+            Ok(ended) => Err(failed(format!("failed: {ended}"))),
+            Err(error) => Err(failed(format!("could not be run: {error}"))),
+        }
     }
 }
 
