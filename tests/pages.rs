@@ -69,9 +69,9 @@ enum Look {
     AtWords,
 }
 
-/// The languages of the pages that are looked at from all sides; in the others only the words are new.
+/// The languages of the pages that are looked at from all sides, one from right to left among them; in the others only the words are new.
 fn look_at(language: &str) -> Look {
-    if ["en", "de"].contains(&language) {
+    if ["en", "de", "he"].contains(&language) {
         Look::FromAllSides
     } else {
         Look::AtWords

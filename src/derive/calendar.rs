@@ -192,7 +192,7 @@ impl PersonCalendar {
     ) -> PersonCalendar {
         let events = devices.iter();
         PersonCalendar {
-            language: person.language.clone(),
+            language: person.language(),
             domain: homelab.domain.clone(),
             admin: homelab.email().cloned(),
             renewed_at: renewed_at(homelab),

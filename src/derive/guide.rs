@@ -223,7 +223,7 @@ impl<'h> Guides<'h> {
             Some(link)
         });
         Guide {
-            language: person.language.clone(),
+            language: person.language(),
             domain: homelab.domain.clone(),
             display_name: person.display_name.clone(),
             admin: homelab.email().cloned(),

@@ -166,7 +166,7 @@ impl Index {
                 display_name: person.display_name.clone(),
                 email: person.email.clone(),
                 guide: has_guide.then(|| format!("people/{}/guide.html", person.name)),
-                language: person.language.clone(),
+                language: person.language(),
                 devices,
             }
         });

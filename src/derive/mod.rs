@@ -34,7 +34,7 @@ pub(crate) use device_files::{
 };
 pub use device_files::{InstallerContext, RegistryValue};
 pub(crate) use dns::{DnsFormat, DnsHost, DnsNames, DnsRecords, DnsView};
-pub(crate) use edge::{Edge, Globals, Link, Pages, Sites};
+pub(crate) use edge::{Edge, Globals, Known, LandingPages, Link, Pages, Sites};
 pub(crate) use edge_state::{DeviceAccess, EdgeState};
 pub(crate) use exposure::{
     ALL, CertificateGrant, Exposure, GatewayExposure, Guarded, LANDING, OpenFrom, Opening,

@@ -88,7 +88,7 @@ impl<'l> Waiting<'l> {
         let recipe = files.fetched(&file);
         let at = |name: &str| path(&format!("{edge}/{PICK_UP}/{}/{name}", self.folder()));
         let page = PickUpPage {
-            language: person.language.clone(),
+            language: person.language(),
             domain: common.homelab().domain.clone(),
             display_name: person.display_name.clone(),
             admin: common.homelab().email().cloned(),

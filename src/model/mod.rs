@@ -222,12 +222,19 @@ pub struct Person {
     pub display_name: DisplayName,
     /// The person's address; it stands in the certificates.
     pub email: Email,
-    /// The language of the person's guide.
-    pub language: Language,
+    /// The person's language, where the declaration says it.
+    pub language: Option<Language>,
     /// The groups that the person is in.
     pub groups: BTreeSet<Name>,
     /// The person's devices, by name.
     pub devices: BTreeMap<Name, Device>,
+}
+
+impl Person {
+    /// In which language the person is told what is for nobody else.
+    pub fn language(&self) -> Language {
+        self.language.clone().unwrap_or_default()
+    }
 }
 
 /// A device that has, or gets, a certificate of its own.

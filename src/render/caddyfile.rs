@@ -1,16 +1,17 @@
 //! The Caddyfile and the files that it imports.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::Artifact;
 use crate::dates::Shown;
-use crate::derive::{Link, Pages};
+use crate::derive::{Known, LandingPages, Link, Pages};
 use crate::diagnostic::Mistake;
-use crate::model::{Domain, Email, Language};
-use crate::template::{Templates, one_line, tidy};
+use crate::model::{DisplayName, Domain, Email, Language, Name};
+use crate::pki::Fingerprint;
+use crate::template::{Templates, VISITOR_NAME, VISITOR_UNTIL, one_line, tidy};
 
 /// The pages that a visitor may meet in place of a service, in every homelab.
 const KINDS: [&str; 6] = [
@@ -43,7 +44,27 @@ pub(super) fn render(
 struct Context<'p> {
     domain: &'p Domain,
     hsts: bool,
+    /// Those in which there are pages, but for English.
+    languages: &'p [Language],
+    /// Whom the landing page greets.
+    visitors: Vec<Visitor<'p>>,
     pages: Vec<Page>,
+}
+
+/// Somebody whom the landing page greets.
+#[derive(Serialize)]
+struct Visitor<'p> {
+    name: &'p Name,
+    display_name: &'p DisplayName,
+    language: Option<&'p Language>,
+    devices: Vec<VisitorDevice>,
+}
+
+#[derive(Serialize)]
+struct VisitorDevice {
+    fingerprint: Fingerprint,
+    /// Until when its certificate works, in HTML, where that is told.
+    until: String,
 }
 
 /// A page in its place in the file.
@@ -54,6 +75,19 @@ struct Page {
     html: String,
     /// The same in other languages.
     translated: Vec<Translated>,
+    /// What says by which placeholder one of these is chosen.
+    chosen_by: ChosenBy,
+}
+
+/// What a page's language is chosen by.
+#[derive(Debug, Clone, Copy, Serialize)]
+enum ChosenBy {
+    /// The language of who sees it, and else of the browser.
+    #[serde(rename = "page.language")]
+    VisitorOrBrowser,
+    /// The language of who sees it alone.
+    #[serde(rename = "visitor.language")]
+    Visitor,
 }
 
 #[derive(Serialize)]
@@ -74,73 +108,139 @@ struct PageContext<'p> {
     waiting: bool,
     /// Until when it works, where the page is about it.
     expires: Option<Shown>,
+    /// The name of who sees this, where Caddy knows it.
+    visitor_name: Option<&'static str>,
+    /// Until when the certificate of who sees this works, as Caddy knows it.
+    visitor_until: &'static str,
 }
 
 impl<'p> PageContext<'p> {
     fn of(pages: &'p Pages) -> PageContext<'p> {
-        static NOWHERE: Option<String> = None;
-        let landing = pages.landing.as_ref();
         PageContext {
             domain: &pages.domain,
             email: &pages.email,
             links: &[],
-            renewed_at: landing.map_or(&NOWHERE, |landing| &landing.renewed_at),
+            renewed_at: &pages.renewed_at,
             waiting: false,
             expires: None,
+            visitor_name: None,
+            visitor_until: VISITOR_UNTIL,
         }
     }
 }
 
-/// Renders the file that holds the pages, each as one word: a file beside it would have to be named by a
-/// path of the Caddy host, which nobody knows here.
-pub(super) fn render_pages(pages: &Pages, templates: &Templates) -> Result<Artifact, Mistake> {
-    let mut used = BTreeSet::new();
-    // Who is known is told in the own language, everybody else in that of the browser.
-    let mut page = |name: Cow<'static, str>, template: &str, own: Option<&Language>, context| {
+/// In which languages a page is there.
+#[derive(Clone, Copy)]
+enum Told<'p> {
+    /// In all: who is known is told in the own one, everybody else in that of the browser.
+    InAll(ChosenBy),
+    /// In that of whom alone it is for.
+    InOne(&'p Language),
+}
+
+/// The pages of one file, as they are rendered.
+struct Rendering<'p> {
+    pages: &'p Pages,
+    templates: &'p Templates,
+    used: BTreeSet<String>,
+    rendered: Vec<Page>,
+}
+
+impl Rendering<'_> {
+    fn say(
+        &mut self,
+        language: &str,
+        template: &str,
+        context: &impl Serialize,
+    ) -> Result<String, Mistake> {
         let template = format!("pages/{template}.html.j2");
-        let context: PageContext<'_> = context;
-        let mut said = |language: &str| {
-            let rendered = templates.render_in(language, &template, &context)?;
-            used.extend(rendered.used);
-            Ok::<_, Mistake>(one_line(&rendered.text))
+        let rendered = self.templates.render_in(language, &template, context)?;
+        self.used.extend(rendered.used);
+        Ok(rendered.text)
+    }
+
+    fn page(
+        &mut self,
+        name: impl Into<Cow<'static, str>>,
+        template: &str,
+        told: Told<'_>,
+        context: &PageContext<'_>,
+    ) -> Result<(), Mistake> {
+        let (own, chosen_by, others) = match told {
+            Told::InOne(language) => (language.as_str(), ChosenBy::Visitor, &[][..]),
+            Told::InAll(by) => (Language::ENGLISH, by, &self.pages.languages[..]),
         };
-        let others = pages.languages.iter().filter(|_| own.is_none());
-        let translated = others.map(|language| {
-            let html = said(language.as_str())?;
+        let html = one_line(&self.say(own, template, context)?);
+        let translated = others.iter().map(|language| {
+            let html = one_line(&self.say(language.as_str(), template, context)?);
             let language = language.clone();
             Ok(Translated { language, html })
         });
-        Ok::<_, Mistake>(Page {
-            name,
-            translated: translated.collect::<Result<_, Mistake>>()?,
-            html: said(own.map_or(Language::ENGLISH, Language::as_str))?,
-        })
-    };
-    let mut rendered = Vec::new();
-    let plain = || PageContext::of(pages);
-    for kind in KINDS {
-        rendered.push(page(Cow::Borrowed(kind), kind, None, plain())?);
+        let translated = translated.collect::<Result<_, Mistake>>()?;
+        self.rendered.push(Page {
+            name: name.into(),
+            html,
+            translated,
+            chosen_by,
+        });
+        Ok(())
     }
-    if pages.elsewhere {
-        let name = "elsewhere";
-        rendered.push(page(Cow::Borrowed(name), name, None, plain())?);
+
+    /// Everybody whom the landing page greets; in each language it is said at once until when certificates work.
+    fn visitors<'k>(&mut self, known: &'k [Known]) -> Result<Vec<Visitor<'k>>, Mistake> {
+        let mut ends: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        for known in known {
+            let settled = known.devices.iter().filter_map(|device| device.settled);
+            let ends = ends.entry(told_in(known)).or_default();
+            ends.extend(settled.map(|shown| shown.to_string()));
+        }
+        let mut said: BTreeMap<(&str, String), String> = BTreeMap::new();
+        for (language, ends) in ends {
+            let text = self.say(language, "ends", &Ends { ends: &ends })?;
+            let lines = text.lines().map(str::to_owned);
+            said.extend(ends.into_iter().map(|end| (language, end)).zip(lines));
+        }
+        let visitors = known.iter().map(|known| Visitor {
+            name: &known.name,
+            display_name: &known.display_name,
+            language: known.language.as_ref(),
+            devices: { known.devices.iter() }
+                .map(|device| VisitorDevice {
+                    fingerprint: device.fingerprint,
+                    until: { device.settled }
+                        .and_then(|shown| said.get(&(told_in(known), shown.to_string())).cloned())
+                        .unwrap_or_default(),
+                })
+                .collect(),
+        });
+        Ok(visitors.collect())
     }
-    if let Some(landing) = &pages.landing {
+
+    /// What the landing page is for each visitor, and what devices are told of newer certificates.
+    fn landing(&mut self, landing: &LandingPages) -> Result<(), Mistake> {
+        let pages = self.pages;
+        let plain = || PageContext::of(pages);
+        let in_all = Told::InAll(ChosenBy::VisitorOrBrowser);
         for (number, shown) in (1..).zip(&landing.visitors) {
             let context = PageContext {
                 links: &shown.links,
                 waiting: shown.waiting.is_some(),
+                visitor_name: Some(VISITOR_NAME),
                 ..plain()
             };
-            let name = Cow::Owned(format!("visitors-{number}"));
-            rendered.push(page(name, "landing", shown.waiting.as_ref(), context)?);
+            let told = shown.waiting.as_ref().map_or(in_all, Told::InOne);
+            self.page(format!("visitors-{number}"), "landing", told, &context)?;
         }
         if !landing.home.is_empty() {
             let context = PageContext {
                 links: &landing.home,
                 ..plain()
             };
-            rendered.push(page(Cow::Borrowed("at-home"), "landing", None, context)?);
+            self.page("at-home", "landing", in_all, &context)?;
+        }
+        if landing.settles() {
+            let name = "renewal-nothing";
+            self.page(name, name, Told::InAll(ChosenBy::Visitor), &plain())?;
         }
         for (number, offer) in (1..).zip(&landing.offers) {
             for kind in OFFERED {
@@ -148,15 +248,50 @@ pub(super) fn render_pages(pages: &Pages, templates: &Templates) -> Result<Artif
                     expires: Some(offer.expires),
                     ..plain()
                 };
-                let name = Cow::Owned(format!("{kind}-{number}"));
-                rendered.push(page(name, kind, Some(&offer.language), context)?);
+                let told = Told::InOne(&offer.language);
+                self.page(format!("{kind}-{number}"), kind, told, &context)?;
             }
         }
+        Ok(())
     }
+}
+
+#[derive(Serialize)]
+struct Ends<'e> {
+    ends: &'e BTreeSet<String>,
+}
+
+fn told_in(known: &Known) -> &str {
+    let language = known.language.as_ref();
+    language.map_or(Language::ENGLISH, Language::as_str)
+}
+
+/// Renders the file that holds the pages, each as one word: a file beside it would have to be named by a
+/// path of the Caddy host, which nobody knows here.
+pub(super) fn render_pages(pages: &Pages, templates: &Templates) -> Result<Artifact, Mistake> {
+    let mut rendering = Rendering {
+        pages,
+        templates,
+        used: BTreeSet::new(),
+        rendered: Vec::new(),
+    };
+    let in_all = Told::InAll(ChosenBy::VisitorOrBrowser);
+    let elsewhere = pages.elsewhere.then_some("elsewhere");
+    for kind in KINDS.into_iter().chain(elsewhere) {
+        rendering.page(kind, kind, in_all, &PageContext::of(pages))?;
+    }
+    let mut visitors = Vec::new();
+    if let Some(landing) = &pages.landing {
+        rendering.landing(landing)?;
+        visitors = rendering.visitors(&landing.known)?;
+    }
+    let mut used = rendering.used;
     let context = Context {
         domain: &pages.domain,
         hsts: pages.hsts,
-        pages: rendered,
+        languages: &pages.languages,
+        visitors,
+        pages: rendering.rendered,
     };
     let mut file = render("pages.caddyfile.j2", &context, templates)?;
     used.extend(file.templates);

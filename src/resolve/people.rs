@@ -98,8 +98,8 @@ impl Resolver<'_> {
                 .and_then(|(name, domain)| Email::new(&format!("{name}@{domain}")).ok()),
         };
         let language = match &block.language {
-            Some(written) => self.language(written),
-            None => Some(Language::default()),
+            Some(written) => self.language(written).map(Some),
+            None => Some(None),
         };
         let mut device_names = Declared::new("device");
         let mut devices = BTreeMap::new();

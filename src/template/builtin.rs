@@ -67,6 +67,7 @@ pub(crate) const TEMPLATES: &[(&str, &str)] = &[
     builtin!("pages/renewed.html.j2"),
     builtin!("pages/renewal-missing.html.j2"),
     builtin!("pages/renewal-nothing.html.j2"),
+    builtin!("pages/ends.html.j2"),
 ];
 
 /// The text of a built-in template.

@@ -24,6 +24,26 @@ pub(super) fn quoted(text: &str) -> Result<String, &'static str> {
     Ok(in_quotes(text))
 }
 
+/// What stands on a page for what Caddy knows of who sees it: no text of a user has these characters, and no page a brace.
+pub(crate) const VISITOR_NAME: &str = "\u{1}visitor.name\u{1}";
+pub(crate) const VISITOR_UNTIL: &str = "\u{1}visitor.until\u{1}";
+
+/// Says a page as one word, with Caddy's placeholders where it says something of who sees it.
+pub(super) fn page(html: &str) -> Result<String, &'static str> {
+    let mut word = html.to_owned();
+    for said in [VISITOR_NAME, VISITOR_UNTIL] {
+        word = word.replace(said, "");
+    }
+    sayable(&word)?;
+    let word = in_quotes(html);
+    let mut parts = word.split('\u{1}');
+    let mut said = parts.next().unwrap_or_default().to_owned();
+    while let (Some(placeholder), Some(text)) = (parts.next(), parts.next()) {
+        said.extend(["{", placeholder, "}", text]);
+    }
+    Ok(said)
+}
+
 fn in_quotes(text: &str) -> String {
     format!("\"{}\"", text.replace('"', "\\\""))
 }

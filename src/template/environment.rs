@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Kwargs;
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, HtmlEscape, UndefinedBehavior, Value};
 use serde::Serialize;
 
 use super::escape::{self, Escape};
@@ -69,6 +69,8 @@ impl Templates {
             word(caddyfile::matches(placeholder, pattern))
         });
         environment.add_function("quoted", |text: &str| word(caddyfile::quoted(text)));
+        environment.add_function("page_word", |html: &str| word(caddyfile::page(html)));
+        environment.add_function("in_html", |text: &str| HtmlEscape(text).to_string());
         environment.add_function("certificates_of", certificates_of);
         (environment, used)
     }

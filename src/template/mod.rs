@@ -28,7 +28,7 @@ use serde::Serialize;
 #[cfg(test)]
 pub(crate) use builtin::TEMPLATES;
 pub use builtin::built_in_languages;
-pub(crate) use caddyfile::{one_line, tidy};
+pub(crate) use caddyfile::{VISITOR_NAME, VISITOR_UNTIL, one_line, tidy};
 pub(crate) use escape::calendar_text;
 pub(crate) use messages::language_of;
 

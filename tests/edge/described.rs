@@ -164,11 +164,29 @@ fn steps(handlers: &[Value], devices: &BTreeMap<String, String>, text: &mut Stri
                 line(text, &format!("files{browse}"));
             }
             "static_response" => line(text, &answer(handler)),
+            "map" => mapped(handler, devices, text),
             "error" => line(text, &format!("error {}", handler["status_code"])),
             "reverse_proxy" => line(text, &proxy(handler)),
             other => line(text, other),
         }
     }
+}
+
+/// What is known of each certificate, by the devices' names.
+fn mapped(handler: &Value, devices: &BTreeMap<String, String>, text: &mut String) {
+    assert_eq!(handler["source"], FINGERPRINT);
+    let known = list(&handler["destinations"]).iter().map(string);
+    line(
+        text,
+        &format!("known: {}", known.collect::<Vec<_>>().join(" ")),
+    );
+    for mapping in list(&handler["mappings"]) {
+        assert_eq!(keys(mapping), ["input", "outputs"]);
+        let device = devices.get(string(&mapping["input"]));
+        line(text, &format!("{device:?} is {}", mapping["outputs"]));
+    }
+    let others = list(&handler["defaults"]).iter();
+    assert!(others.clone().all(|said| said == ""), "{handler}");
 }
 
 fn headers(handler: &Value, text: &mut String) {

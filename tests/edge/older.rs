@@ -84,6 +84,19 @@ fn adapted(caddy: Version, edge: &Path) -> Value {
     read
 }
 
+/// Whether all that a handler does is to know whose a certificate is or which language a page is to be in: 0.1 greeted nobody.
+fn is_of_a_page(handler: &Value) -> bool {
+    let known = handler["destinations"].as_array();
+    handler["handler"] == "map"
+        && known.is_some_and(|known| {
+            let is_of_a_page = |name: &Value| {
+                let name = name.as_str().unwrap_or_default();
+                name.starts_with("{visitor.") || name == "{page.language}"
+            };
+            known.iter().all(is_of_a_page)
+        })
+}
+
 /// Of routes that show the same page in the language that a browser asks for, the one that all others get: 0.1 knew no other.
 fn in_one_language(routes: &mut Vec<Value>) {
     let page = serde_json::json!([{ "handler": "static_response", "body": "a page" }]);
@@ -94,9 +107,7 @@ fn in_one_language(routes: &mut Vec<Value>) {
         let alone = matcher
             .as_object()
             .is_some_and(|matcher| matcher.len() == 1);
-        alone
-            && asked.starts_with("{http.request.header.Accept-Language}.matches(r'(?i)^")
-            && route["handle"] == page
+        alone && asked.starts_with("{page.language}.matches(r'(?i)^") && route["handle"] == page
     };
     let before = routes.len();
     routes.retain(|route| !is_of_a_language(route));
@@ -119,6 +130,8 @@ fn without_words(value: &mut Value) {
         Value::Object(fields) => fields.values_mut().for_each(without_words),
         Value::Array(items) => {
             items.iter_mut().for_each(without_words);
+            items
+                .retain(|item| !is_of_a_page(item) && *item != serde_json::json!({ "handle": [] }));
             in_one_language(items);
         }
         Value::String(text) if text.starts_with("<!doctype html>") => {

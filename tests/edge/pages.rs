@@ -183,7 +183,7 @@ fn each_is_told_what_to_do_on_the_new_caddy() {
     each_is_told(Version::New);
 }
 
-/// Who comes is told in the language that the browser asks for first, where somebody here has it.
+/// Who comes is told in the first language that the browser asks for and somebody here has; whoever is known, and has one, in that.
 fn in_a_language(version: Version) {
     let upstream = Upstream::start("it");
     let to = upstream.address();
@@ -192,17 +192,34 @@ fn in_a_language(version: Version) {
         edge {{ email "admin@example.com"; landing; lan "192.168.0.0/16"; }}
         person "anna" {{ language "de"; device "pixel" platform="android"; }}
         person "bob" {{ device "phone" platform="linux"; }}
+        person "carol" {{ language "en"; device "phone" platform="linux"; }}
         service "wiki" {{ upstream "http://{to}"; allow "anna"; certificate "asked"; }}"#
     ));
     let caddy = house.serve(version);
-    let bob = house.bundle("bob", "phone");
+    let bundle = |person, device| house.bundle(person, device);
+    let (anna, bob, carol) = (
+        bundle("anna", "pixel"),
+        bundle("bob", "phone"),
+        bundle("carol", "phone"),
+    );
     for (asked, is_german) in [
         ("de-DE,de;q=0.9,en;q=0.8", true),
         ("DE", true),
         ("de;q=1", true),
         ("en-US,en;q=0.9,de;q=0.8", false),
-        ("fr,de", false),
+        ("fr,de", true),
+        ("fr-CH, fr;q=0.9, de;q=0.8, en;q=0.7", true),
+        ("fr-CH, fr;q=0.9, en;q=0.8, de;q=0.7", false),
+        ("de-CH-1996\t; Q=0.001 , en", true),
+        ("de;q=0, en", false),
+        ("de-AT;q=0.000,de;q=0.0,en;q=0.1", false),
+        // Weights are not sorted.
+        ("de;q=0.1, en;q=0.9", true),
+        ("fr, *;q=0.5", false),
         ("den", false),
+        ("x-de, xde, de_DE", false),
+        ("de;q=2", false),
+        ("{visitor.language}, {page.language}", false),
         ("", false),
         ("{http.request.host}", false),
     ] {
@@ -220,13 +237,22 @@ fn in_a_language(version: Version) {
             let language = if is_german { "de" } else { "en" };
             answer.contains(&format!("<html lang=\"{language}\""));
         }
-        let landing = bob.shown(caddy.visit("home.example.com", "/"));
-        let title = if is_german {
-            "Deine Dienste"
-        } else {
-            "Your services"
-        };
-        is_page(&landing.header("Accept-Language", asked).run(), 200, title);
+        for (who, [title, greeting]) in [
+            (&anna, ["Deine Dienste", "Hallo <bdi>anna</bdi>"]),
+            (
+                &bob,
+                match is_german {
+                    true => ["Deine Dienste", "Hallo <bdi>bob</bdi>"],
+                    false => ["Your services", "Hello <bdi>bob</bdi>"],
+                },
+            ),
+            (&carol, ["Your services", "Hello <bdi>carol</bdi>"]),
+        ] {
+            let landing = who.shown(caddy.visit("home.example.com", "/"));
+            let landing = landing.header("Accept-Language", asked).run();
+            is_page(&landing, 200, title);
+            landing.contains(greeting);
+        }
     }
     assert_eq!(version.fmt_diff(&house.generated(version)), "");
 }
@@ -256,9 +282,18 @@ fn landing(version: Version) {
             bundle.shown(curl)
         })
     };
+    // Each is greeted, and is told of nobody else. The name would be markup.
+    let alice = "Alice &quot;&lt;b&gt;&quot; &amp; Co";
+    let names = [alice, "bob", "carol"];
     let shown = |bundle: &Bundle| {
         let answer = root(Some(bundle)).run();
         is_page(&answer, 200, "Your services");
+        let greeted = |name: &str| answer.text().contains(&format!("Hello <bdi>{name}</bdi>"));
+        let others = names.iter().filter(|name| !greeted(name));
+        assert_eq!(others.clone().count(), 2, "{answer}");
+        for other in others {
+            answer.lacks(other);
+        }
         links(&answer).join(" ").replace(".home.example.com", "")
     };
     assert_eq!(
@@ -290,6 +325,7 @@ fn landing(version: Version) {
     let caddy = scene.house.serve(version);
     let answer = caddy.visit("home.example.com", "/").run();
     is_page(&answer, 200, "Your services");
+    answer.lacks("Hello");
     let open = links(&answer).join(" ").replace(".home.example.com", "");
     assert_eq!(open, "both dead-too home home-or-office read");
 }

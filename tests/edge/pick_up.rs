@@ -10,7 +10,7 @@ use crate::house::House;
 use crate::support::caddy::{Caddy, Version};
 use crate::support::curl::{Answer, Curl};
 use crate::support::files::snapshot;
-use crate::support::lab::for_the_old_caddy;
+use crate::support::lab::{Lab, for_the_old_caddy};
 use crate::verify::verify;
 use crate::wire::{Wire, request};
 
@@ -192,12 +192,16 @@ fn each_gets_its_own(version: Version, change: Change) {
         .has_status(200)
         .contains("You are done")
         .lacks(&pixel.password);
-    // Who has nothing that waits sees what they may use, and who is nobody whom to ask.
-    let other = scene.iphone.shown(visit(&caddy, "/renew")).run();
-    other
-        .has_status(200)
-        .contains("Your services")
-        .lacks("/renew");
+    // Who has nothing that waits is told so, and until when what there is works; who is nobody, whom to ask.
+    let settled = |caddy: &Caddy, who: &Bundle| {
+        let page = who.shown(visit(caddy, "/renew"));
+        let page = page.header("Accept-Language", "de").run();
+        page.has_status(200)
+            .contains("Nothing waits for this device")
+            .contains("Its certificate works until the end of <time datetime=\"");
+        page.lacks("/renew").lacks("Your new certificate");
+    };
+    settled(&caddy, &scene.iphone);
     let nobody = visit(&caddy, "/renew").run();
     nobody.has_status(403).contains("admin@example.com");
     // The landing page tells whom it concerns.
@@ -699,4 +703,24 @@ fn to_any_certificate(text: &str) -> String {
         is_behind = line.trim_start().starts_with("path /renew /renew/");
     }
     lines.join("\n") + "\n"
+}
+
+/// On an edge without a landing page, who comes with a certificate that was replaced is led to where newer ones are fetched, too.
+#[test]
+fn every_edge_leads_there() {
+    let lab = Lab::built(
+        r#"domain "home.example.com"
+        edge "home" { landing; port 8443; pick-up root="/etc/caddy/homelab"; }
+        edge "vps" {}
+        person "alice" { device "pixel" platform="android"; }
+        service "wiki" { on "home"; respond "wiki"; allow "alice"; }
+        service "notes" { on "vps"; respond "notes"; allow "alice"; }"#,
+    );
+    for edge in ["home", "vps"] {
+        let pages = lab.read(&format!("out/edges/{edge}/pages.caddyfile"));
+        let (_, retired) = pages.split_once("(page-retired)").expect("it is there");
+        let (retired, _) = retired.split_once("\n}").expect("it ends");
+        let link = "href=\\\"https://home.example.com:8443&#x2f;renew\\\"";
+        assert!(retired.contains(link), "{edge}: {retired}");
+    }
 }

@@ -101,6 +101,33 @@ fn shared(at: usize) -> Value {
     page
 }
 
+/// What the page at `/renew` is given for one of these devices.
+fn renewed(at: usize) -> Value {
+    let mut page = guide();
+    let mut device = page["devices"][at].clone();
+    device["older"] = json!([{ "issued": "2026-11-24", "until": "2027-12-23" }]);
+    let has_password = device["files"][0]["kind"] != "certificate";
+    page["password"] = has_password.then_some("k7m2p-9xq4t-zr3wd-h8c5b").into();
+    page["device"] = device;
+    page
+}
+
+/// Every language that is built in, and one that is written from right to left: with English words, for there is none yet.
+fn languages() -> Vec<(String, Templates)> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/templates/messages/en.kdl");
+    let english = std::fs::read_to_string(path).expect("it is there");
+    let hebrew = (
+        "messages/he.kdl".to_owned(),
+        format!("right-to-left\n{english}"),
+    );
+    let templates = |own: BTreeMap<_, _>| Templates::new(own).expect("they can be read");
+    let built_in = built_in_languages().into_iter();
+    built_in
+        .map(|language| (language.to_string(), templates(BTreeMap::new())))
+        .chain([("he".to_owned(), templates(BTreeMap::from([hebrew])))])
+        .collect()
+}
+
 /// What is wrong with the pages that stand below `out/LANGUAGE/`.
 fn faults(lab: &Lab, name: &str) -> Vec<String> {
     let looks = [Look::FromAllSides, Look::AtWords];
@@ -154,10 +181,9 @@ fn the_first_path_is_short_in_each_language() {
 
 #[test]
 fn each_kind_of_file_has_its_words() {
-    let templates = Templates::new(BTreeMap::new()).expect("the built-in templates can be read");
     let lab = Lab::new();
-    for language in built_in_languages() {
-        let rendered = templates.render_in(language.as_str(), "guide.html.j2", &guide());
+    for (number, (language, templates)) in languages().into_iter().enumerate() {
+        let rendered = templates.render_in(&language, "guide.html.j2", &guide());
         let text = rendered.expect("it can be rendered").text;
         for (name, _, kinds) in DEVICES {
             for kind in kinds {
@@ -196,15 +222,21 @@ fn each_kind_of_file_has_its_words() {
         assert!(part("pc").contains("-File alice-pc.windows-installer"));
         lab.write(&format!("out/{language}/kinds.html"), text);
         for (at, (name, _, kinds)) in DEVICES.iter().enumerate() {
-            let shared = templates.render_in(language.as_str(), "share.html.j2", &shared(at));
+            let shared = templates.render_in(&language, "share.html.j2", &shared(at));
             let text = shared.expect("it can be rendered").text;
             let button = format!(
                 "class=\"get\" href=\"&#x2f;secret&#x2f;alice-{name}.{}\">",
                 kinds[0]
             );
             assert!(text.contains(&button), "{name}");
-            if at % 3 == 0 {
+            // The browser looks at those of another device in each language.
+            if at == number % DEVICES.len() {
                 lab.write(&format!("out/{language}/share-{name}.html"), text);
+            }
+            let renewed = templates.render_in(&language, "pick-up.html.j2", &renewed(at));
+            let text = renewed.expect("it can be rendered").text;
+            if at == (number + 3) % DEVICES.len() {
+                lab.write(&format!("out/{language}/renew-{name}.html"), text);
             }
         }
     }
@@ -212,9 +244,7 @@ fn each_kind_of_file_has_its_words() {
 }
 
 /// What the edge shows in place of a service looks like a guide, in each language, and has no braces.
-#[test]
-fn what_visitors_are_shown_is_as_good() {
-    let templates = Templates::new(BTreeMap::new()).expect("the built-in templates can be read");
+fn shown(name: &str, kinds: &[&str]) {
     let lab = Lab::new();
     let link = |title: &str, at_home| json!({ "title": title, "host": "photos.home.example.com", "path": null, "at_home": at_home });
     let links = [
@@ -222,33 +252,43 @@ fn what_visitors_are_shown_is_as_good() {
         link("über & \"mehr\"", true),
         link("x", true),
     ];
-    for language in built_in_languages() {
-        for kind in [
-            "certificate",
-            "certificate-or-home",
-            "home",
-            "elsewhere",
-            "retired",
-            "forbidden",
-            "down",
-            "landing",
-            "renewed",
-            "renewal-missing",
-            "renewal-nothing",
-        ] {
-            let email = (kind != "home").then_some("admin@example.com");
+    for (language, templates) in languages() {
+        for kind in kinds {
+            let email = (*kind != "home").then_some("admin@example.com");
             let context = json!({
                 "domain": "home.example.com", "email": email, "links": links, "expires": "2027-11-23",
-                "renewed_at": "home.example.com/renew", "waiting": kind == "landing",
+                "renewed_at": "home.example.com/renew", "waiting": *kind == "landing",
+                "visitor_name": (language != "de").then_some("Alice Übermut"), "visitor_until": "until the end of <b>22 November</b>",
             });
             let name = format!("pages/{kind}.html.j2");
-            let rendered = templates.render_in(language.as_str(), &name, &context);
+            let rendered = templates.render_in(&language, &name, &context);
             let text = rendered.expect("it can be rendered").text;
             assert!(!text.contains(['{', '}']), "{text}");
             lab.write(&format!("out/{language}/{kind}.html"), text);
         }
     }
-    assert_eq!(faults(&lab, "shown"), [""; 0]);
+    assert_eq!(faults(&lab, name), [""; 0]);
+}
+
+#[test]
+fn what_who_has_no_certificate_is_shown_is_as_good() {
+    shown(
+        "nobody",
+        &["certificate", "certificate-or-home", "home", "elsewhere"],
+    );
+}
+
+#[test]
+fn what_who_is_refused_is_shown_is_as_good() {
+    shown("refused", &["retired", "forbidden", "down"]);
+}
+
+#[test]
+fn what_the_domain_itself_shows_is_as_good() {
+    shown(
+        "landing",
+        &["landing", "renewed", "renewal-missing", "renewal-nothing"],
+    );
 }
 
 /// The part of one device can stand in a page of its own.

@@ -8,13 +8,15 @@ use serde::Serialize;
 use super::audience::Audiences;
 use super::extras::Extras;
 use super::handler::{Answer, Condition, Handler};
-use super::people::Device;
+use super::people::{Admitted, Device};
 use super::pick_up::{Offer, PickUp};
 use super::site::{ErrorPages, PageKind};
 use super::tls::SiteTls;
-use crate::derive::pick_up::renewed_at;
+use crate::dates::{self, Shown};
+use crate::lock::State;
 use crate::model::{
-    Access, CertificateMode, DeviceId, Domain, Homelab, Language, Name, Service, SignIn,
+    Access, CertificateMode, DeviceId, DisplayName, Domain, Homelab, Language, Name, Service,
+    SignIn,
 };
 use crate::pki::Fingerprint;
 
@@ -34,6 +36,10 @@ pub(crate) struct Landing {
     pub handlers: Vec<Handler>,
     /// What it hands to devices of which newer certificates wait.
     pub pick_up: Option<PickUp>,
+    /// Whether it greets somebody.
+    pub greets: bool,
+    /// Whether devices for which nothing waits are told so.
+    pub settles: bool,
 }
 
 /// What the landing page shows each visitor.
@@ -43,10 +49,29 @@ pub(crate) struct LandingPages {
     pub visitors: Vec<Visit>,
     /// What is shown at home without one; nothing where nothing is open there.
     pub home: Vec<Link>,
-    /// Where newer certificates are fetched, without the scheme.
-    pub renewed_at: Option<String>,
+    /// Who they are.
+    pub known: Vec<Known>,
     /// What devices are told whose newer certificates wait, in the order of [`PickUp::devices`].
     pub offers: Vec<Offer>,
+}
+
+/// Somebody whom the landing page greets.
+#[derive(Debug, Serialize)]
+pub(crate) struct Known {
+    pub name: Name,
+    pub display_name: DisplayName,
+    /// The person's language, where it is declared: it goes before what the browser asks for.
+    pub language: Option<Language>,
+    /// The certificates.
+    pub devices: Vec<KnownDevice>,
+}
+
+/// A certificate of somebody whom the landing page greets.
+#[derive(Debug, Serialize)]
+pub(crate) struct KnownDevice {
+    pub fingerprint: Fingerprint,
+    /// Until when it works, where newer ones are handed out and none waits for the device, as [`dates::through`] says it.
+    pub settled: Option<Shown>,
 }
 
 /// What a visitor is shown.
@@ -70,16 +95,26 @@ pub(crate) struct Link {
     pub at_home: bool,
 }
 
+impl LandingPages {
+    /// Whether a device for which nothing waits is told so.
+    pub(crate) fn settles(&self) -> bool {
+        let mut devices = self.known.iter().flat_map(|known| &known.devices);
+        devices.any(|device| device.settled.is_some())
+    }
+}
+
 impl Landing {
     /// The landing page of a homelab whose people have these certificates, and what it shows.
     pub(crate) fn new(
         homelab: &Homelab,
         audiences: &Audiences<'_>,
         pick_up: Option<PickUp>,
+        admitted: &Admitted<'_>,
     ) -> (Landing, LandingPages) {
         let offers = pick_up.as_ref().map(|pick_up| pick_up.devices.clone());
         let offers = offers.unwrap_or_default();
-        let renewed_at = pick_up.as_ref().and_then(|_| renewed_at(homelab));
+        let settled = pick_up.as_ref().map(|_| settled(admitted));
+        let known = known(homelab, audiences, &settled.unwrap_or_default());
         let visitors = visitors(homelab, audiences, &offers);
         let services = homelab.services.values();
         let is_shown_at_home = services.clone().any(|s| s.access.is_open_at_home());
@@ -105,6 +140,8 @@ impl Landing {
             },
             handlers: by_certificate.chain(lan).chain([rest]).collect(),
             pick_up,
+            greets: !known.is_empty(),
+            settles: false,
         };
         let home = if is_shown_at_home {
             links(services, |service| {
@@ -119,8 +156,12 @@ impl Landing {
         let pages = LandingPages {
             visitors,
             home,
-            renewed_at,
+            known,
             offers,
+        };
+        let landing = Landing {
+            settles: pages.settles(),
+            ..landing
         };
         (landing, pages)
     }
@@ -138,6 +179,46 @@ impl Landing {
         let mut conditions = matchers.map(|matcher| &matcher.condition);
         conditions.any(|condition| matches!(condition, Condition::Lan))
     }
+}
+
+/// Until when the certificates work of devices for which nothing waits.
+fn settled(admitted: &Admitted<'_>) -> BTreeMap<Fingerprint, Shown> {
+    let certificates = admitted
+        .values()
+        .filter_map(|certificates| match certificates[..] {
+            [only] if only.state == State::Active => Some(only),
+            _ => None,
+        });
+    let ends = certificates.map(|issued| {
+        let (begins, ends) = (issued.validity.not_before(), issued.validity.not_after());
+        (issued.fingerprint, dates::through(begins, ends))
+    });
+    ends.collect()
+}
+
+/// Everybody who comes with a certificate, sorted by name.
+fn known(
+    homelab: &Homelab,
+    audiences: &Audiences<'_>,
+    settled: &BTreeMap<Fingerprint, Shown>,
+) -> Vec<Known> {
+    let people = homelab.people.values();
+    let known = people.filter_map(|person| {
+        let place = audiences.place(&person.name)?;
+        let devices = audiences.person(place).devices.iter();
+        Some(Known {
+            name: person.name.clone(),
+            display_name: person.display_name.clone(),
+            language: person.language.clone(),
+            devices: devices
+                .map(|device| KnownDevice {
+                    fingerprint: device.fingerprint,
+                    settled: settled.get(&device.fingerprint).copied(),
+                })
+                .collect(),
+        })
+    });
+    known.collect()
 }
 
 /// Those who are shown the same links.

@@ -24,7 +24,7 @@ use serde::Serialize;
 pub(super) use audience::Audience;
 pub(super) use extras::{AdminEndpoint, Extras};
 pub(super) use handler::{Answer, Condition, Matcher, Public};
-pub(crate) use landing::{Landing, LandingPages, Link};
+pub(crate) use landing::{Known, Landing, LandingPages, Link};
 pub(super) use people::{Device, Person};
 pub(crate) use pick_up::PickUp;
 pub(super) use policies::Mark;
@@ -37,6 +37,7 @@ use issuer::{AcmeDns, AcmeIssuer};
 use site::{ErrorPages, PageKind};
 use tls::{Snippets, Tls};
 
+use super::pick_up::renewed_at;
 use crate::lock::{Issued, Lock};
 use crate::model::{
     Behind, CaddyVersion, DeviceId, Domain, EdgePart, Email, Forwarding, Gateway, Homelab,
@@ -147,6 +148,8 @@ pub(crate) struct Pages {
     pub languages: Vec<Language>,
     /// As in [`Sites`].
     pub hsts: bool,
+    /// Where newer certificates are fetched, without the scheme; none where they are not.
+    pub renewed_at: Option<String>,
     /// Whether a site has the page of [`PageKind::Elsewhere`].
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub elsewhere: bool,
@@ -167,7 +170,7 @@ impl Edge {
         let pick_up = pick_up.map(|declared| PickUp::new(declared, homelab, lock));
         let landing = settings
             .landing
-            .then(|| Landing::new(homelab, &audiences, pick_up));
+            .then(|| Landing::new(homelab, &audiences, pick_up, &admitted));
         let (landing, landing_pages) = landing.unzip();
         let (acme_dns, issuer) = issuer::of_all(part);
         let sites = sites(part, (lock, &visitors), landing, audiences);
@@ -189,6 +192,7 @@ impl Edge {
                 email: email.clone(),
                 languages: languages(homelab),
                 hsts: is_all_known_to_browsers(part),
+                renewed_at: renewed_at(homelab),
                 elsewhere: sites.have_page(PageKind::Elsewhere),
                 landing: landing_pages,
             },
@@ -201,7 +205,7 @@ impl Edge {
 /// The languages that pages are told in beside English.
 fn languages(homelab: &Homelab) -> Vec<Language> {
     let people = homelab.people.values();
-    let spoken: BTreeSet<&Language> = people.map(|person| &person.language).collect();
+    let spoken: BTreeSet<&Language> = people.filter_map(|p| p.language.as_ref()).collect();
     let others = { spoken.into_iter().rev() }.filter(|one| one.as_str() != Language::ENGLISH);
     others.cloned().collect()
 }

@@ -86,7 +86,7 @@ impl Offer {
             file: file.name.clone(),
             content_type,
             disposition: format!("{how}; filename=\"{}\"", file.name),
-            language: person.language.clone(),
+            language: person.language(),
             expires: dates::through(validity.not_before(), validity.not_after()),
         }
     }

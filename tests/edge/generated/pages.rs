@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
+
 use super::declaration::{Access, Certificates, Declaration, Person, Service};
 use super::expected::{first, first_routes, guard, written};
 use super::steps::{Step, line};
@@ -27,7 +29,8 @@ pub fn landing(declared: &Declaration) -> String {
     }
     routes.push((None, vec![line("error 403")]));
     let pages = pages(declared, true, at_home, false);
-    let mut steps = first(declared);
+    let mut steps = known(declared);
+    steps.extend(first(declared));
     steps.extend(guard(declared, false));
     steps.push(Step::First(routes));
     written(
@@ -36,6 +39,47 @@ pub fn landing(declared: &Declaration) -> String {
         &steps,
         &pages,
     )
+}
+
+/// Whom the page greets: each by the own name, in HTML.
+fn known(declared: &Declaration) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for person in declared.sorted() {
+        let mut devices = person.devices.clone();
+        devices.sort();
+        for device in devices {
+            let name = in_html(person.display.as_ref().unwrap_or(&person.name));
+            let device = format!("{}/{device}", person.name);
+            steps.push(line(format!(
+                "{:?} is {}",
+                Some(device),
+                json!([name, "", ""])
+            )));
+        }
+    }
+    if !steps.is_empty() {
+        steps.insert(
+            0,
+            line("known: {visitor.name} {visitor.language} {visitor.until}"),
+        );
+    }
+    steps
+}
+
+fn in_html(text: &str) -> String {
+    let mut html = String::new();
+    for character in text.chars() {
+        match character {
+            '<' => html += "&lt;",
+            '>' => html += "&gt;",
+            '&' => html += "&amp;",
+            '"' => html += "&quot;",
+            '\'' => html += "&#x27;",
+            '/' => html += "&#x2f;",
+            other => html.push(other),
+        }
+    }
+    html
 }
 
 /// Those who are shown the same links: first people of whom all devices are, then single devices.
