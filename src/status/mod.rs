@@ -32,6 +32,9 @@ pub(crate) struct Status {
     /// Every declared device, sorted by person and device; then what the lock has let in that is no
     /// longer declared.
     pub devices: Vec<DeviceStatus>,
+    /// Whether people fetch their newer certificates themselves.
+    #[serde(skip)]
+    pub are_fetched: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -235,6 +238,7 @@ impl Status {
                 })
                 .collect(),
             devices: devices(now, homelab, lock),
+            are_fetched: homelab.edges.iter().any(|edge| edge.pick_up.is_some()),
         }
     }
 

@@ -25,7 +25,13 @@ impl DeviceStatus {
             }
             (State::Valid, Some(until)) => {
                 let until = dates::moment(until);
-                format!("install the new file by {until}; the older one works until then")
+                if status.are_fetched {
+                    format!(
+                        "nothing: its owner fetches the new one; the older one works until {until}"
+                    )
+                } else {
+                    format!("install the new file by {until}; the older one works until then")
+                }
             }
             (State::Valid | State::Due, _) if self.outlives_until => match self.until {
                 Some(until) => format!("{} makes it end on {until}", renew()),
