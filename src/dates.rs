@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 
 const DAY: &str = "%Y-%m-%d";
 const MOMENT: &str = "%Y-%m-%d %H:%M UTC";
+const FIGURES: &str = "%Y%m%d%H%M%S";
 const IN_WORDS: &str = "%-d %B %Y, %H:%M UTC";
 
 /// What lasts no longer ends at a minute rather than on a day.
@@ -52,6 +53,14 @@ pub(crate) fn day(at: Timestamp) -> Shown {
 /// `2027-05-03 12:00 UTC`.
 pub(crate) fn moment(at: Timestamp) -> Shown {
     Shown { at, format: MOMENT }
+}
+
+/// `20270503120000`: for scripts, which compare such numbers.
+pub(crate) fn figures(at: Timestamp) -> Shown {
+    Shown {
+        at,
+        format: FIGURES,
+    }
 }
 
 /// `3 May 2027, 12:00 UTC`: for a sentence that is sent to somebody.

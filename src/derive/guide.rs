@@ -1,11 +1,12 @@
 //! What a person's install guide says, as data.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::pick_up::is_fetched_by;
 use crate::catalogue::{App, ClientKind};
 use crate::dates::{self, Shown};
 use crate::lock::{Issued, State};
@@ -27,6 +28,8 @@ pub(crate) struct Guide {
     pub devices: Vec<DevicePart>,
     /// The services that the person may use, sorted by name.
     pub services: Vec<Shared<ServiceLink>>,
+    /// The scripts among the devices' files that fetch newer certificates by themselves.
+    pub fetching: Vec<FileKind>,
 }
 
 /// The part about one device.
@@ -227,10 +230,19 @@ impl<'h> Guides<'h> {
             domain: homelab.domain.clone(),
             display_name: person.display_name.clone(),
             admin: homelab.email().cloned(),
+            fetching: fetching(&devices, homelab),
             devices,
             services: services.collect(),
         }
     }
+}
+
+fn fetching(devices: &[DevicePart], homelab: &Homelab) -> Vec<FileKind> {
+    let files = devices.iter().flat_map(|device| device.files.iter());
+    let kinds = files.map(|file| file.kind);
+    let kinds = kinds.filter(|kind| is_fetched_by(*kind, homelab));
+    let kinds: BTreeSet<FileKind> = kinds.collect();
+    kinds.into_iter().collect()
 }
 
 /// What is said of a service to those who may use it so, from devices of these platforms.

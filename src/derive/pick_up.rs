@@ -4,10 +4,12 @@
 use serde::Serialize;
 
 use super::device_files::{CommonParts, DeviceFiles, fetched_file};
-use super::guide::{DeviceFile, DevicePart};
+use super::guide::{DeviceFile, DevicePart, FileKind};
 use super::{Derivation, Recipe, as_recorded, path};
 use crate::lock::{Issued, Lock, State};
-use crate::model::{Device, DisplayName, Domain, EdgePart, Email, Homelab, Language, Person};
+use crate::model::{
+    Device, DisplayName, Domain, Edge, EdgePart, Email, Homelab, Language, OldestTls, Person,
+};
 use crate::tree::Mode;
 
 /// Where the files lie, below `edge/` and below the root that is declared.
@@ -16,9 +18,25 @@ pub(crate) const PICK_UP: &str = "pick-up";
 /// Where they are fetched, at the domain's own site.
 pub(crate) const RENEW: &str = "/renew";
 
+/// Whether a script of that kind fetches newer certificates. On a Mac it does not where TLS 1.2 is refused: what of a Mac's own can show a
+/// certificate of its keychain speaks no newer one (`templates/install/macos.sh.j2`).
+pub(super) fn is_fetched_by(kind: FileKind, homelab: &Homelab) -> bool {
+    picked_up_at(homelab).is_some_and(|edge| match kind {
+        FileKind::LinuxInstaller | FileKind::WindowsInstaller => true,
+        FileKind::MacosInstaller => edge.oldest_tls != OldestTls::V13,
+        _ => false,
+    })
+}
+
+/// The edge at which newer certificates are fetched, where there is one.
+fn picked_up_at(homelab: &Homelab) -> Option<&Edge> {
+    let mut edges = homelab.edges.iter().map(|edge| &**edge);
+    edges.find(|edge| edge.pick_up.is_some())
+}
+
 /// Where newer certificates are fetched, without the scheme; none where they are not.
 pub(crate) fn renewed_at(homelab: &Homelab) -> Option<String> {
-    let edge = homelab.edges.iter().find(|edge| edge.pick_up.is_some())?;
+    let edge = picked_up_at(homelab)?;
     Some(format!("{}{RENEW}", edge.port.of(&homelab.domain)))
 }
 

@@ -198,7 +198,12 @@ fn a_wrong_password_and_missing_files_change_nothing_and_say_so() {
             .stderr_is(&format!("install.sh: {says}\n"));
         unchanged();
     }
-    for arguments in [&["--help"][..], &["--polic"]] {
+    let help = user.install(&renewed, &["--help"]);
+    help.succeeds()
+        .stdout_contains("sh install.sh --policy")
+        .stdout_lacks("set -eu");
+    unchanged();
+    for arguments in [&["--polic"][..], &["--renew"]] {
         let refused = user.install(&renewed, arguments);
         refused
             .fails_with(2)
@@ -312,6 +317,7 @@ fn shellcheck_finds_nothing_and_values_stay_words() {
         bundle: hostile.to_owned(),
         fingerprint: hostile.to_owned(),
         fingerprint_hex: hostile.to_owned(),
+        issued: "20270503120000".to_owned(),
         hosts: [hostile.into()].into(),
         policy: Some(hostile.into()),
         values: [].into(),

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::house::House;
+use crate::support::caddy::Version;
 use crate::support::outcome::{self, Outcome};
 use crate::support::tools;
 use crate::user::User;
@@ -24,6 +25,16 @@ service "closed" { host "b" "a"; upstream "http://127.0.0.1:9"; allow "alice"; }
 const SECURITY: &str = r#"#!/bin/sh
 printf '%s\n' "$@" '' >>"$HOME/calls"
 case $1 in
+    -i)
+        while read -r verb rest; do
+            [ "$verb" = import ] || exit 1
+            # As its own reader takes words in quotes.
+            eval "set -- $rest"
+            printf '%s\n' stdin "$@" '' >>"$HOME/calls"
+            printf %s "$7" | openssl pkcs12 -in "$1" -passin stdin -nodes -out "$HOME/new.both" 2>/dev/null || exit 1
+            openssl x509 -in "$HOME/new.both" -out "$HOME/keychain/$(openssl x509 -in "$HOME/new.both" -noout -serial).pem"
+            [ -n "${BROKEN-}" ] || mv "$HOME/new.both" "$HOME/identity.pem"
+        done ;;
     find-certificate) cat "$HOME"/keychain/*.pem 2>/dev/null || exit 44 ;;
     import) [ -e "$HOME/new.pem" ] && cp "$HOME/new.pem" "$HOME/keychain/$(openssl x509 -in "$HOME/new.pem" -noout -serial).pem" ;;
     delete-identity)
@@ -33,6 +44,23 @@ case $1 in
 esac
 "#;
 
+/// The keychain's identity is `identity.pem`, which curl is to take out of it by the name of the certificate.
+const CURL: &str = r#"#!/bin/sh
+if [ "$1" = --version ]; then
+    echo "curl 8.7.1 (x86_64-apple-darwin24.0) libcurl/8.7.1 (SecureTransport) LibreSSL/3.3.6"
+    exit
+fi
+[ "$CURL_SSL_BACKEND" = secure-transport ] && [ ! -e alice-mac ] || exit 9
+for word in "$@"; do
+    shift
+    [ "$word" != alice-mac ] || word=$HOME/identity.pem
+    set -- "$@" "$word"
+done
+exec /usr/bin/curl "$@"
+"#;
+
+const LAUNCHCTL: &str = "#!/bin/sh\nprintf 'launchctl %s\\n' \"$*\" >>\"$HOME/launched\"\n";
+
 struct Mac {
     house: House,
     user: User,
@@ -41,11 +69,18 @@ struct Mac {
 impl Mac {
     #[track_caller]
     fn new() -> Self {
-        let (house, user) = (House::new(DECLARATION), User::new());
+        Self::of(House::new(DECLARATION))
+    }
+
+    #[track_caller]
+    fn of(house: House) -> Self {
+        let user = User::new();
         fs::create_dir(user.home().join("keychain")).expect("the home is empty");
         let mac = Self { house, user };
         mac.program("security", SECURITY);
         mac.program("uname", "#!/bin/sh\necho Darwin\n");
+        mac.program("curl", CURL);
+        mac.program("launchctl", LAUNCHCTL);
         mac
     }
 
@@ -78,17 +113,27 @@ impl Mac {
 
     #[track_caller]
     fn run(&self) -> Outcome {
-        let script = self
-            .house
+        self.run_with(&[])
+    }
+
+    /// The script, with this test's curl in the place of the Mac's own.
+    #[track_caller]
+    fn run_with(&self, words: &[&str]) -> Outcome {
+        let path = "out/people/alice/mac/install.sh";
+        let curl = self.user.home().join("programs/curl");
+        let script = self.house.lab.read(path);
+        let curl = format!("'{}'", curl.display().to_string().replace('\'', r"'\''"));
+        let script = script.replace("/usr/bin/curl --", &format!("{curl} --"));
+        self.house
             .lab
-            .path()
-            .join("out/people/alice/mac/install.sh");
+            .write("out/people/alice/mac/tried.sh", script);
         let mut command = self.user.command("sh");
         let path = std::env::var("PATH").expect("there is one");
         let programs = self.user.home().join("programs");
         command
             .env("PATH", format!("{}:{path}", programs.display()))
-            .arg(script);
+            .arg(self.house.lab.path().join("out/people/alice/mac/tried.sh"))
+            .args(words);
         outcome::run(&mut command, b"")
     }
 
@@ -180,4 +225,171 @@ fn elsewhere_it_says_that_it_is_for_a_mac() {
         .fails_with(1)
         .stderr_is("install.sh: This script is for a Mac.\n");
     assert_eq!(mac.calls(), [""; 0]);
+}
+
+/// Caddy, what it hands out and what is made of that are real; the keychain is not, nor is the curl that shows what is in it.
+#[test]
+fn what_waits_is_fetched_with_the_certificate_of_the_keychain() {
+    let house = House::unbuilt("");
+    let root = house.lab.path().join("out/edge");
+    let edge = format!("edge {{ landing; pick-up root=\"{}\"; }}", root.display());
+    house.build(&format!("{DECLARATION}{edge}"));
+    let mac = Mac::of(house);
+    let lab = &mac.house.lab;
+    tools::run(
+        "shellcheck",
+        [lab.path().join("out/people/alice/mac/install.sh")],
+    )
+    .succeeds();
+    let none = mac.run_with(&["--renew"]);
+    none.fails_with(1).stderr_is(
+        "install.sh: The keychain has no certificate of alice-mac: install one first.\n",
+    );
+
+    let identity = mac.user.home().join("identity.pem");
+    let older = mac.house.bundle("alice", "mac");
+    fs::copy(older.pem(&lab.home()), &identity).expect("a home can be written to");
+    let older = older.fingerprint(&lab.home());
+    fs::write(mac.keychain().join("first.pem"), mac.certificate("mac")).expect("as above");
+    let serve = || {
+        let caddy = mac.house.serve(Version::New);
+        let told = format!(
+            "connect-to = \"home.example.com:443:127.0.0.1:{}\"\ncacert = \"{}\"\n",
+            caddy.https_port(),
+            caddy.root_certificate().display()
+        );
+        fs::write(mac.user.home().join(".curlrc"), told).expect("the home can be written to");
+        caddy
+    };
+    let caddy = serve();
+    let nothing = mac.run_with(&["--renew", "--timer"]);
+    nothing
+        .succeeds()
+        .stdout_contains("nothing waits for alice-mac\neach day: ");
+    assert_eq!(mac.calls(), [""; 0]);
+    drop(caddy);
+
+    lab.command(["renew", "alice/mac"]).run().succeeds();
+    let password = lab.command(["password", "alice/mac"]).run();
+    let password = password.succeeds().stdout().trim().to_owned();
+    let newer = mac.house.bundle("alice", "mac");
+    let newer = newer.fingerprint(&lab.home());
+    let caddy = serve();
+    let sha1 = |calls: &[String]| calls[2].split(" | ").nth(2).map(str::to_owned);
+    let renewed = mac.run_with(&["--renew"]);
+    renewed
+        .succeeds()
+        .stdout_contains("installed\npreferred at ");
+    let calls = mac.calls();
+    // The password is read from stdin; nothing is removed; and what Safari prefers is the newer one.
+    assert_eq!(calls[0], "-i");
+    let import = calls[1].strip_prefix("stdin | ").expect("that was read");
+    assert!(
+        import.ends_with(&format!(" | -P | {password} | -T | /usr/bin/curl")),
+        "{import}"
+    );
+    assert!(
+        calls[2].starts_with("set-identity-preference | -Z | "),
+        "{calls:?}"
+    );
+    assert_eq!(sha1(&calls).map(|sha1| sha1.len()), Some(40));
+    assert_eq!(calls.len(), 5, "{calls:?}");
+    assert_eq!(count(&mac.keychain()), 2);
+
+    // By now the newer one is shown. Installing anew what is older is refused.
+    mac.run_with(&["--renew"])
+        .succeeds()
+        .stdout_is("nothing waits for alice-mac\n");
+    assert_eq!(mac.calls(), [""; 0]);
+    drop(caddy);
+
+    // Of another authority nothing is taken, whoever hands it out; and where macOS takes nothing, that is said.
+    lab.command(["renew", "alice/mac"]).run().succeeds();
+    let path = "out/people/alice/mac/install.sh";
+    let script = lab.read(path);
+    let _caddy = serve();
+    let (before, behind) = script.split_once("authorities='").expect("it has them");
+    let (_, behind) = behind.split_once('\'').expect("they end");
+    let other = House::new(DECLARATION).lab.read("out/edge/ca.pem");
+    let other: String = other
+        .lines()
+        .filter(|line| !line.starts_with('-'))
+        .collect();
+    lab.write(path, format!("{before}authorities='{other}'{behind}"));
+    let refused = mac.run_with(&["--renew"]);
+    refused
+        .fails_with(1)
+        .stderr_contains("is not signed by an authority that this script knows");
+    lab.write(path, &script);
+    assert_eq!(mac.calls(), [""; 0]);
+    mac.program(
+        "security",
+        &SECURITY.replace("printf %s \"$7\"", "printf wrong"),
+    );
+    let refused = mac.run_with(&["--renew"]);
+    refused
+        .fails_with(1)
+        .stderr_contains("The certificate was not installed. Nothing was changed.");
+    assert_eq!(count(&mac.keychain()), 2);
+    assert_ne!(older, newer);
+}
+
+#[test]
+fn launchd_is_told_and_told_otherwise() {
+    let house = House::unbuilt("");
+    house.build(&format!(
+        "{DECLARATION}edge {{ landing; pick-up root=\"/edge\"; }}"
+    ));
+    let mac = Mac::of(house);
+    // What is put there is what is asked for here; that it fetches first, the test before this sees.
+    let path = "out/people/alice/mac/install.sh";
+    let script = mac.house.lab.read(path);
+    mac.house
+        .lab
+        .write(path, script.replace("            renew\n", ""));
+    mac.run_with(&["--renew", "--timer"])
+        .succeeds()
+        .stdout_contains("each day: ");
+    let agents = mac.user.home().join("Library/LaunchAgents");
+    let agent = agents.join("homelab.home.example.com.alice-mac.plist");
+    let kept = "Library/Application Support/homelab/home.example.com-alice-mac/install.sh";
+    let kept = mac.user.home().join(kept);
+    let told = plist::Value::from_file(&agent).expect("it is a property list");
+    let told = told.as_dictionary().expect("it says things by name");
+    let words = told["ProgramArguments"].as_array().expect("it is a list");
+    let words: Vec<&str> = words.iter().filter_map(plist::Value::as_string).collect();
+    let script = kept.to_str().expect("a test's paths are UTF-8");
+    assert_eq!(words, ["/bin/sh", script, "--renew"]);
+    assert_eq!(
+        told["Label"].as_string(),
+        Some("homelab.home.example.com.alice-mac")
+    );
+    assert!(kept.exists());
+    mac.run_with(&["--renew", "--no-timer"])
+        .succeeds()
+        .stdout_is("no longer each day\n");
+    assert!(!agent.exists() && !kept.exists());
+    for words in [&["--timer"][..], &["--no-timer"], &["--policy"]] {
+        mac.run_with(words)
+            .fails_with(2)
+            .stderr_contains("sh install.sh --renew --no-timer");
+    }
+    let launched = fs::read_to_string(mac.user.home().join("launched")).expect("it was called");
+    assert!(launched.contains("launchctl bootstrap gui/"), "{launched}");
+    assert_eq!(
+        launched.matches("launchctl bootout gui/").count(),
+        2,
+        "{launched}"
+    );
+}
+
+/// What of a Mac's own can show a certificate of the keychain speaks TLS 1.2 at most.
+#[test]
+fn where_tls_1_2_is_refused_it_is_not_offered() {
+    let house = House::unbuilt("");
+    house.build(&format!(
+        "{DECLARATION}edge {{ landing; tls min=\"1.3\"; pick-up root=\"/edge\"; }}"
+    ));
+    let script = house.lab.read("out/people/alice/mac/install.sh");
+    assert!(!script.contains("sh install.sh --renew"), "{script}");
 }

@@ -228,6 +228,41 @@ fn the_script_has_no_mistake_and_its_policy_is_the_registry_s() {
     }
 }
 
+/// What fetches newer certificates has no mistake of form, either, and goes by the declaration: no Windows has run it.
+#[test]
+fn what_renews_has_no_mistake_and_names_what_it_goes_by() {
+    let house = House::new(&format!(
+        "{DECLARATION}edge {{ port 8443; landing; pick-up root=\"/edge\"; }}"
+    ));
+    let script = house.lab.read("out/people/alice/desktop/install.ps1");
+    let found = strings(&script);
+    let authority = house.lab.read("out/edge/ca.pem");
+    let authority: String = authority
+        .lines()
+        .filter(|line| !line.starts_with('-'))
+        .collect();
+    for word in ["https://home.example.com:8443/renew", &authority] {
+        assert!(
+            found.iter().any(|string| string == word),
+            "{word} in {found:?}"
+        );
+    }
+    for word in [
+        "Install-Waiting",
+        "Add-Timer",
+        "Remove-Timer",
+        "Test-Signature",
+        "Read-Page",
+    ] {
+        assert!(script.contains(&format!("function {word}")), "{word}");
+        assert!(script.matches(word).count() > 1, "{word} is called");
+    }
+    // Nothing that was fetched is run.
+    for word in ["Invoke-Expression", "iex ", "Start-Process"] {
+        assert!(!script.contains(word), "{word}");
+    }
+}
+
 /// The reader finds mistakes where there are any, or else the others prove nothing.
 #[test]
 #[should_panic(expected = "'s'")]
@@ -246,6 +281,7 @@ fn hostile_values_stay_strings() {
         bundle: hostile.to_owned(),
         fingerprint: hostile.to_owned(),
         fingerprint_hex: hostile.to_owned(),
+        issued: "20270503120000".to_owned(),
         hosts: [hostile.into()].into(),
         policy: None,
         values: [RegistryValue {

@@ -101,6 +101,8 @@ pub struct InstallerContext {
     pub fingerprint: String,
     /// SHA-256 of the certificate, in capital hexadecimal.
     pub fingerprint_hex: String,
+    /// The beginning of its time, in figures: `20270503120000`, in UTC.
+    pub issued: String,
     /// The hosts that ask for a certificate, sorted.
     pub hosts: Hosts,
     /// What the browsers' policy beside it is called, where there is one.

@@ -10,8 +10,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::guide::{DeviceFile, FileKind};
-use super::pick_up::renewed_at;
+use super::pick_up::{is_fetched_by, renewed_at};
 use super::{Bundle, Derivation, Recipe, bundle_file, path};
+use crate::dates::figures;
 use crate::lock::Issued;
 use crate::model::{Device, Person, Platform};
 use crate::pki::Certificate;
@@ -119,9 +120,15 @@ impl DeviceFiles<'_> {
             FileKind::FirefoxPreference => Recipe::Text {
                 text: Cow::Borrowed(FIREFOX_PREFERENCE),
             },
-            FileKind::LinuxInstaller => self.installer(Script::Linux, FileKind::ChromiumPolicy),
-            FileKind::MacosInstaller => self.installer(Script::Macos, FileKind::AppleBrowserPolicy),
-            FileKind::WindowsInstaller => self.installer(Script::Windows, FileKind::WindowsPolicy),
+            FileKind::LinuxInstaller => {
+                self.installer(kind, Script::Linux, FileKind::ChromiumPolicy)
+            }
+            FileKind::MacosInstaller => {
+                self.installer(kind, Script::Macos, FileKind::AppleBrowserPolicy)
+            }
+            FileKind::WindowsInstaller => {
+                self.installer(kind, Script::Windows, FileKind::WindowsPolicy)
+            }
         };
         Derivation {
             path: path(&format!("people/{}/{}/{name}", id.person, id.device)),
@@ -162,7 +169,7 @@ impl DeviceFiles<'_> {
         }
     }
 
-    fn installer(&self, script: Script, policy: FileKind) -> Recipe {
+    fn installer(&self, kind: FileKind, script: Script, policy: FileKind) -> Recipe {
         Recipe::Installer(Box::new(Installer {
             script,
             context: InstallerContext {
@@ -171,21 +178,22 @@ impl DeviceFiles<'_> {
                 bundle: bundle_file(&self.device.id),
                 fingerprint: self.issued.fingerprint.in_pairs(":"),
                 fingerprint_hex: self.issued.fingerprint.in_pairs(""),
+                issued: figures(self.issued.validity.not_before()).to_string(),
                 hosts: self.hosts.clone(),
                 policy: (!self.hosts.is_empty()).then(|| name(self.device, policy)),
                 values: match script {
                     Script::Windows => self.policy().values,
                     Script::Linux | Script::Macos => [].into(),
                 },
-                fetched: self.fetched_by(script),
+                fetched: self.fetched_by(kind),
             },
         }))
     }
 
-    /// On a computer with Linux the script can do that.
-    fn fetched_by(&self, script: Script) -> Option<Fetched> {
-        let at = renewed_at(self.common.homelab)?;
-        matches!(script, Script::Linux).then(|| Fetched {
+    fn fetched_by(&self, kind: FileKind) -> Option<Fetched> {
+        let homelab = self.common.homelab;
+        let at = renewed_at(homelab).filter(|_| is_fetched_by(kind, homelab))?;
+        Some(Fetched {
             at: format!("https://{at}"),
             authorities: Arc::clone(&self.common.authorities),
         })
