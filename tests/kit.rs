@@ -11,6 +11,9 @@
 //! | `visits` | what the browsers get to see |
 //! | `beside` | what is refused beside public files |
 //! | `linux` `macos` `windows` `apple` | the files for one kind of device |
+//! | `days` | a homelab whose days a test walks, its Caddy's clock too |
+//! | `renewing` | `--renew`, day by day |
+//! | `year` | a year of people who renew themselves |
 
 mod support;
 
@@ -20,6 +23,8 @@ mod apple;
 mod beside;
 #[path = "kit/chromium.rs"]
 mod chromium;
+#[path = "kit/days.rs"]
+mod days;
 #[path = "edge/family.rs"]
 #[allow(dead_code, reason = "these tests need the bundles only")]
 mod family;
@@ -32,6 +37,8 @@ mod house;
 mod linux;
 #[path = "kit/macos.rs"]
 mod macos;
+#[path = "kit/renewing.rs"]
+mod renewing;
 #[path = "readers/terminal.rs"]
 #[allow(dead_code, reason = "these tests type at other commands")]
 mod terminal;
@@ -41,3 +48,5 @@ mod user;
 mod visits;
 #[path = "kit/windows.rs"]
 mod windows;
+#[path = "kit/year.rs"]
+mod year;

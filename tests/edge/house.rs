@@ -2,6 +2,7 @@
 
 use crate::family::{Bundle, bundle};
 use crate::support::caddy::{Caddy, Ports, Version, rewrite};
+use crate::support::clock::Clock;
 use crate::support::curl::Curl;
 use crate::support::lab::Lab;
 
@@ -63,6 +64,15 @@ impl House {
     pub fn serve_on(&self, version: Version, ports: &Ports) -> Caddy {
         let rewritten = rewrite(&self.generated(version), ports, &[]);
         Caddy::start(version, &rewritten, &self.lab.path().join("out/edge"))
+    }
+
+    /// Serves it by that clock.
+    #[allow(dead_code, reason = "tests/kit.rs alone walks days")]
+    #[track_caller]
+    pub fn serve_at(&self, version: Version, clock: &Clock) -> Caddy {
+        let rewritten = rewrite(&self.generated(version), &self.ports, &[]);
+        let directory = self.lab.path().join("out/edge");
+        Caddy::start_at(version, &rewritten, &directory, clock)
     }
 
     /// `caddy reload` with what is built now.

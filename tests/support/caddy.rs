@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use super::clock::Clock;
 use super::curl::Curl;
 use super::edge_files::{part, parts, with_lines};
 use super::outcome::{self, Outcome};
@@ -237,6 +238,27 @@ impl Caddy {
         directory: &Path,
         environment: &[(&str, &str)],
     ) -> Self {
+        Self::start_by(version, files, directory, |mut command| {
+            command.envs(environment.iter().copied());
+            command
+        })
+    }
+
+    /// The same, going by that clock.
+    #[track_caller]
+    pub fn start_at(version: Version, files: &str, directory: &Path, clock: &Clock) -> Self {
+        Self::start_by(version, files, directory, |command| {
+            clock.emulated(&command)
+        })
+    }
+
+    #[track_caller]
+    fn start_by(
+        version: Version,
+        files: &str,
+        directory: &Path,
+        prepare: impl FnOnce(Command) -> Command,
+    ) -> Self {
         let state = State::new(directory);
         state.keep_from_the_cleaner(&sites(files));
         let file = state.write_files(files);
@@ -244,11 +266,11 @@ impl Caddy {
         let both = log
             .try_clone()
             .expect("a file can be written to from two places");
-        let process = state
-            .command(version)
+        let mut command = state.command(version);
+        command
             .args(["run", "--adapter", "caddyfile", "--config"])
-            .arg(file)
-            .envs(environment.iter().copied())
+            .arg(file);
+        let process = prepare(command)
             .stdin(Stdio::null())
             .stdout(both)
             .stderr(log)

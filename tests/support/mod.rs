@@ -9,6 +9,7 @@
 //! | [`files`] | trees compared by content, kind and mode |
 //! | [`tools`] | the programs of others |
 //! | [`caddy`] | a running Caddy of either version, and a generated Caddyfile made to listen on free ports |
+//! | [`clock`] | a clock that the test sets, for a running Caddy too |
 //! | [`upstream`] | the web server behind Caddy; it tells what arrived |
 //! | [`server`] | a server of a test's own in another process, which prints its port |
 //! | [`tls_front`] | TLS before an upstream |
@@ -21,6 +22,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of these modules")]
 
 pub mod caddy;
+pub mod clock;
 pub mod curl;
 pub mod edge_files;
 pub mod files;
