@@ -10,6 +10,7 @@
 //! | `container` | a Caddy that sees its files under another path |
 //! | `faults` | what goes wrong on the way: each step, connections that are cut, full disks |
 //! | `returns` | who is shut out stays out |
+//! | `podman` | a Caddy in a container of a real Podman |
 //! | `pick_up` | what waits to be fetched: its modes, and that nothing of it stays |
 //! | `several` | several edges, each on a host of its own |
 //! | `ssh` | all of it through sshd, as a user of few rights and with sudo |
@@ -32,6 +33,8 @@ mod first_day;
 mod host;
 #[path = "deploy/pick_up.rs"]
 mod pick_up;
+#[path = "deploy/podman.rs"]
+mod podman;
 #[path = "deploy/refusals.rs"]
 mod refusals;
 #[path = "deploy/returns.rs"]
