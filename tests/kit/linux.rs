@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::process::Stdio;
 
 use homelab::internals::InstallerContext;
 use homelab::internals::Templates;
@@ -424,6 +425,23 @@ fn a_browser_s_certificate_fetches_the_newer_one() {
     again
         .succeeds()
         .stdout_contains("nothing waits for alice-desk");
+    has(&[&older, &newer]);
+
+    // When the older one is shut out before its end, no browser is to take it.
+    drop(caddy);
+    let finish = house.lab.command(["renew", "--finish", "alice/desk"]).run();
+    finish.succeeds();
+    let caddy = serve();
+    let shut = user.install(&first, &["--renew"]);
+    assert_eq!(
+        shut.succeeds()
+            .stdout()
+            .matches("removed one that is over: ")
+            .count(),
+        2,
+        "{shut}"
+    );
+    has(&[&newer]);
     drop(caddy);
 
     // Of another authority nothing is taken, whoever hands it out.
@@ -446,5 +464,72 @@ fn a_browser_s_certificate_fetches_the_newer_one() {
     refused
         .fails_with(1)
         .stderr_contains("is not signed by an authority that this script knows");
-    has(&[&older, &newer]);
+    has(&[&newer]);
+}
+
+/// Killed at any moment, and run twice at once: what is there stays, and the next run completes it.
+#[test]
+fn a_renewal_that_is_killed_loses_nothing() {
+    let house = House::unbuilt("");
+    let root = house.lab.path().join("out/edge");
+    house.build(&format!(
+        r#"domain "home.example.com"
+        edge {{ landing; pick-up root="{}"; }}
+        person "alice" {{ device "desk" platform="linux"; }}
+        service "wiki" {{ respond "wiki"; allow "alice"; }}"#,
+        root.display()
+    ));
+    let user = User::new();
+    fs::create_dir_all(user.database()).expect("the home is empty");
+    let (first, older) = handed(&house, "desk");
+    user.install(&first, &[]).succeeds();
+    house.lab.command(["renew", "alice/desk"]).run().succeeds();
+    let (_, newer) = handed(&house, "desk");
+    let caddy = house.serve(Version::New);
+    let curl = format!(
+        "connect-to = \"home.example.com:443:127.0.0.1:{}\"\ncacert = \"{}\"\n",
+        caddy.https_port(),
+        caddy.root_certificate().display()
+    );
+    fs::write(user.home().join(".curlrc"), curl).expect("the home can be written to");
+    let has = || -> Vec<String> {
+        let found = certificates(&user.database()).into_iter();
+        found.map(|(_, fingerprint)| fingerprint).collect()
+    };
+    let script = first.folder.join("install.sh");
+    let mut killed = 0;
+    for after in 1..30 {
+        let mut command = user.command("timeout");
+        command
+            .args([
+                "-s",
+                "KILL",
+                &format!("{:.1}", f64::from(after) * 0.3),
+                "sh",
+            ])
+            .arg(&script)
+            .arg("--renew");
+        let ended = outcome::run(&mut command, b"");
+        assert!(has().contains(&older), "{ended}");
+        if ended.status.success() {
+            break;
+        }
+        killed += 1;
+    }
+    assert!(killed > 1, "{killed}");
+    let again: Vec<_> = (0..2)
+        .map(|_| {
+            let mut command = user.command("sh");
+            command.arg(&script).arg("--renew").stdout(Stdio::null());
+            command.spawn().expect("sh starts")
+        })
+        .collect();
+    for mut run in again {
+        assert!(run.wait().expect("it ends").success());
+    }
+    let mut expected = [older, newer];
+    let mut found = has();
+    expected.sort();
+    found.sort();
+    assert_eq!(found, expected);
 }

@@ -145,7 +145,7 @@ fn nobody_is_locked_out(version: Version) {
             let ended = laptop.runs(&days, &["--renew"]);
             ended.succeeds();
             assert_eq!(
-                ended.stdout().matches("removed one that has ended").count(),
+                ended.stdout().matches("removed one that is over").count(),
                 2
             );
         }
