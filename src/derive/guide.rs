@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::pick_up::is_fetched_by;
+use super::pick_up::renewed_at;
 use crate::catalogue::{App, ClientKind};
 use crate::dates::{self, Shown};
 use crate::lock::{Issued, State};
@@ -24,6 +25,9 @@ pub(crate) struct Guide {
     pub display_name: DisplayName,
     /// Whom to ask: the edge's address, where one is declared.
     pub admin: Option<Email>,
+    /// Where newer certificates are fetched, without the scheme, where they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub renewed_at: Option<String>,
     /// The devices, sorted by name; at least one.
     pub devices: Vec<DevicePart>,
     /// The services that the person may use, sorted by name.
@@ -230,6 +234,7 @@ impl<'h> Guides<'h> {
             domain: homelab.domain.clone(),
             display_name: person.display_name.clone(),
             admin: homelab.email().cloned(),
+            renewed_at: renewed_at(homelab),
             fetching: fetching(&devices, homelab),
             devices,
             services: services.collect(),

@@ -110,6 +110,7 @@ impl<'l> Waiting<'l> {
             domain: common.homelab().domain.clone(),
             display_name: person.display_name.clone(),
             admin: common.homelab().email().cloned(),
+            renewed_at: renewed_at(common.homelab()),
             device: DevicePart::new(
                 device,
                 newer,
@@ -163,6 +164,8 @@ pub(crate) struct PickUpPage {
     pub display_name: DisplayName,
     /// Whom to ask: the edge's address, where one is declared.
     pub admin: Option<Email>,
+    /// Where the page is, without the scheme.
+    pub renewed_at: Option<String>,
     /// With the one file.
     pub device: DevicePart,
     #[serde(serialize_with = "as_recorded")]

@@ -14,6 +14,7 @@ struct Context<'p> {
     domain: &'p Domain,
     display_name: &'p DisplayName,
     admin: &'p Option<Email>,
+    renewed_at: &'p Option<String>,
     device: &'p DevicePart,
     /// Of its file; none where that has none.
     password: Option<&'p str>,
@@ -34,6 +35,7 @@ pub(super) fn render(
         domain: &page.domain,
         display_name: &page.display_name,
         admin: &page.admin,
+        renewed_at: &page.renewed_at,
         device: &page.device,
         password: password.as_ref().map(Password::expose),
     };

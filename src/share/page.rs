@@ -18,6 +18,9 @@ pub(crate) struct Page {
     pub display_name: DisplayName,
     /// Whom to ask: the edge's address, where one is declared.
     pub admin: Option<Email>,
+    /// As in the guide.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub renewed_at: Option<String>,
     /// The guide's part about the device.
     pub device: DevicePart,
     /// The device's files, in the order of `device.files`.
@@ -46,6 +49,7 @@ impl Page {
             domain: guide.domain,
             display_name: guide.display_name,
             admin: guide.admin,
+            renewed_at: guide.renewed_at,
             downloads: downloads.collect(),
             device,
             services: guide.services,
