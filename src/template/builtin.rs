@@ -50,6 +50,8 @@ pub(crate) const TEMPLATES: &[(&str, &str)] = &[
     builtin!("messages/es.kdl"),
     builtin!("messages/fr.kdl"),
     builtin!("messages/it.kdl"),
+    builtin!("messages/nl.kdl"),
+    builtin!("messages/pt.kdl"),
     builtin!("install/linux.sh.j2"),
     builtin!("install/macos.sh.j2"),
     builtin!("install/windows.ps1.j2"),

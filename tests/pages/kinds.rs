@@ -79,6 +79,7 @@ fn guide_of(devices: Vec<Value>) -> Value {
         "domain": "home.example.com",
         "display_name": "Alice",
         "admin": null,
+        "fetching": ["macos-installer", "windows-installer"],
         "devices": devices,
         "services": [{
             "title": "Photos", "addresses": ["https://photos.home.example.com/"], "with_certificate": true,
