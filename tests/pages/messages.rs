@@ -52,6 +52,24 @@ fn every_built_in_language_says_everything() {
     }
 }
 
+/// French has spaces before some marks, at which no line may break; and each language its own apostrophe.
+#[test]
+fn no_mark_begins_a_line_and_no_apostrophe_is_typed() {
+    for language in built_in_languages() {
+        let file = read(language.as_str());
+        for (key, text) in file.messages.iter().chain(&file.notes) {
+            let breaks = [" ;", " :", " !", " ?", " »", "« "];
+            let wrong = breaks.into_iter().find(|mark| text.value.contains(mark));
+            assert_eq!(
+                wrong, None,
+                "{language}: {key}: no-break spaces belong there"
+            );
+            let typed = language.as_str() != "en" && text.value.contains('\'');
+            assert!(!typed, "{language}: {key}: `’` is meant");
+        }
+    }
+}
+
 /// A message that no template asks for would be translated for nothing.
 #[test]
 fn every_message_is_asked_for() {
