@@ -16,9 +16,12 @@
 //! | `ssh` | all of it through sshd, as a user of few rights and with sudo |
 //! | `timers` | what the units below packaging/systemd/ run, as it stands there |
 //! | `ci` | what the workflows below packaging/ci/ run, as it stands there |
+//! | `act` | those of GitHub and Forgejo, run by a real runner |
 
 mod support;
 
+#[path = "deploy/act.rs"]
+mod act;
 #[path = "deploy/bringing.rs"]
 mod bringing;
 #[path = "deploy/ci.rs"]

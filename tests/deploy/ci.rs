@@ -18,14 +18,14 @@ use crate::support::tools;
 use crate::support::upstream::Upstream;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Forge {
+pub enum Forge {
     Github,
     Forgejo,
     Gitlab,
 }
 
 impl Forge {
-    fn path(self) -> PathBuf {
+    pub fn path(self) -> PathBuf {
         let name = match self {
             Forge::Github => "github.yml",
             Forge::Forgejo => "forgejo.yml",
@@ -92,16 +92,16 @@ fn variables(of: &Value) -> BTreeMap<String, String> {
 }
 
 /// A machine of the CI's: a home, a fresh clone, and what the forge tells a job.
-struct Runner {
+pub struct Runner {
     place: TempDir,
-    path: String,
+    pub path: String,
     told: BTreeMap<String, String>,
 }
 
 impl Runner {
     /// With a clone of a branch, and a release of homelab to be fetched.
     #[track_caller]
-    fn new(lab: &Lab, branch: &str, path: &str) -> Runner {
+    pub fn new(lab: &Lab, branch: &str, path: &str) -> Runner {
         let place = tempfile::tempdir().expect("a temporary directory can be made");
         let runner = Runner {
             place,
@@ -122,12 +122,12 @@ impl Runner {
         runner
     }
 
-    fn at(&self, below: &str) -> PathBuf {
+    pub fn at(&self, below: &str) -> PathBuf {
         self.place.path().join(below)
     }
 
     #[track_caller]
-    fn shell(&self, line: &str) -> String {
+    pub fn shell(&self, line: &str) -> String {
         let mut command = tools::command("sh");
         command
             .args(["-c", line])
@@ -204,7 +204,7 @@ impl Runner {
 }
 
 /// A homelab that is committed, with a request to let Bob in on a branch.
-fn committed(host: &Host, word: &str, upstream: &Upstream) -> Lab {
+pub fn committed(host: &Host, word: &str, upstream: &Upstream) -> Lab {
     let lab = lab(host, word, upstream);
     lab.git(&["init", "--quiet"]).succeeds();
     lab.git(&["add", "--all"]).succeeds();
@@ -351,7 +351,7 @@ fn secrets(runner: &mut Runner, forge: Forge, root_key: &str, ssh_key: &str, kno
 
 /// Where the host is, and the home of a runner: `ssh` takes that from the password database and not from `$HOME`. Whom it
 /// believes is left as it is.
-fn ssh(host: &Host, sshd: &Sshd, home: &Path) {
+pub fn ssh(host: &Host, sshd: &Sshd, home: &Path) {
     let config = home.with_file_name("ssh-config");
     let place = home.join(".ssh");
     let text = format!(

@@ -1,0 +1,156 @@
+//! The workflows of GitHub and Forgejo, run by a real runner: act, which reads a workflow as GitHub's own runners do. It runs the steps on this
+//! machine, in no container; for `actions/checkout`, which is not to be had here, it copies the clone.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::ci::{Forge, Runner, committed, ssh};
+use crate::host::{Host, gets_in};
+use crate::ssh::Sshd;
+use crate::support::caddy::Version;
+use crate::support::lab::Lab;
+use crate::support::outcome::{self, Outcome};
+use crate::support::tools;
+use crate::support::upstream::Upstream;
+
+/// What a forge knows of an event, and what somebody has set up there.
+struct Told<'t> {
+    event: &'t str,
+    content: Value,
+    /// The address of its API.
+    api: String,
+    variables: &'t [(&'t str, &'t str)],
+    secrets: &'t [(&'t str, &'t str)],
+}
+
+/// Runs the workflow as somebody has it who has said in it which release is run, and nothing else.
+fn act(runner: &Runner, forge: Forge, told: &Told) -> Outcome {
+    let directory = match forge {
+        Forge::Github => "clone/.github/workflows",
+        Forge::Forgejo | Forge::Gitlab => "clone/.forgejo/workflows",
+    };
+    fs::create_dir_all(runner.at(directory)).expect("it is ours");
+    let workflow = runner.at(directory).join("homelab.yml");
+    let text = fs::read_to_string(forge.path()).expect("it is there");
+    let release = runner.at("homelab.tar.gz").display().to_string();
+    let sum = runner.shell("sha256sum homelab.tar.gz | cut -d ' ' -f 1");
+    let text = text
+        .replace(
+            "https://example.com/homelab-0.2.0-x86_64-linux-gnu.tar.gz",
+            &format!("file://{release}"),
+        )
+        .replace(&"0".repeat(64), &sum);
+    fs::write(&workflow, text).expect("it is ours");
+    let event = runner.at("event.json");
+    fs::write(&event, told.content.to_string()).expect("it is ours");
+
+    let mut act = tools::command("act");
+    act.arg(told.event)
+        .arg("--workflows")
+        .arg(&workflow)
+        .arg("--eventpath")
+        .arg(&event)
+        .args(["--platform", "ubuntu-latest=-self-hosted"])
+        .args(["--env", &format!("GITHUB_API_URL={}", told.api)])
+        .args(["--env", "GITHUB_REPOSITORY=alice/home"])
+        .current_dir(runner.at("clone"))
+        .env("HOME", runner.at("home"))
+        .env("PATH", &runner.path)
+        .env("GIT_CONFIG_NOSYSTEM", "1");
+    for (name, value) in told.variables {
+        act.args(["--var", &format!("{name}={value}")]);
+    }
+    // By their names alone, so that they stand on no command line.
+    for (name, value) in told.secrets {
+        act.args(["--secret", name]).env(name, value);
+    }
+    outcome::run(&mut act, b"")
+}
+
+#[test]
+fn a_runner_tells_of_a_request_what_it_means() {
+    let upstream = Upstream::start("wiki");
+    let host = Host::new(Version::New);
+    let lab = committed(&host, &host.word(), &upstream);
+    let base = lab.git(&["rev-parse", "main"]).stdout().trim().to_owned();
+    for forge in [Forge::Github, Forge::Forgejo] {
+        let api = Upstream::start("forge");
+        let runner = Runner::new(&lab, "request", &host.search_path());
+        let told = Told {
+            event: "pull_request",
+            content: json!({
+                "number": 7,
+                "pull_request": { "number": 7, "base": { "ref": "main", "sha": base } },
+            }),
+            api: format!("http://{}/api/v1", api.address()),
+            variables: &[],
+            secrets: &[("GITHUB_TOKEN", "a-token")],
+        };
+        let ran = act(&runner, forge, &told);
+        ran.succeeds().stdout_contains("Success - Main Check");
+        // Nothing is deployed of what is only asked for.
+        ran.stdout_lacks("Main Deploy");
+        assert_eq!(host.current(), None);
+        let arrived = api.arrivals();
+        if forge == Forge::Github {
+            ran.stdout_contains("bob may now open wiki");
+            assert_eq!(arrived, []);
+            continue;
+        }
+        let [comment] = &arrived[..] else {
+            panic!("one comment: {arrived:?}\n{ran}");
+        };
+        assert_eq!(comment.target, "/api/v1/repos/alice/home/issues/7/comments");
+        let token = (String::from("Authorization"), String::from("token a-token"));
+        assert!(comment.headers.contains(&token), "{comment:?}");
+    }
+}
+
+#[test]
+fn a_runner_deploys_what_is_merged() {
+    for forge in [Forge::Github, Forge::Forgejo] {
+        let upstream = Upstream::start("wiki");
+        let mut host = Host::new(Version::New);
+        host.start_before();
+        let sshd = Sshd::start(&host);
+        let lab = committed(&host, &host.word_at(sshd.word()), &upstream);
+        let runner = Runner::new(&lab, "main", &host.search_path());
+        ssh(&host, &sshd, &runner.at("home"));
+        let root_key = root_key(&lab);
+        let read = |name: &str| fs::read_to_string(sshd.directory.join(name)).expect("it is there");
+        let (key, known_hosts) = (read("user"), read("known_hosts"));
+        let secrets = [
+            ("EDGE_SSH_KEY", key.trim_end()),
+            ("EDGE_KNOWN_HOSTS", known_hosts.trim_end()),
+        ];
+        let mut told = Told {
+            event: "push",
+            content: json!({ "ref": "refs/heads/main" }),
+            api: String::from("http://127.0.0.1:9"),
+            variables: &[],
+            secrets: &secrets,
+        };
+        let unpinned = act(&runner, forge, &told);
+        unpinned
+            .fails_with(1)
+            .stdout_contains("HOMELAB_ROOT_KEY is not set");
+        assert_eq!(host.current(), None);
+
+        let variables = [("HOMELAB_ROOT_KEY", &root_key[..])];
+        told.variables = &variables;
+        let ran = act(&runner, forge, &told);
+        ran.succeeds().stdout_contains("Success - Main Deploy");
+        ran.stdout_lacks("Tell what it means");
+        assert!(gets_in(&host, &lab, "alice/pixel"));
+        assert!(!gets_in(&host, &lab, "bob/iphone"));
+        let line = key.lines().nth(1).expect("a key has lines");
+        assert!(!ran.stdout().contains(line), "the key stands in the log");
+    }
+}
+
+fn root_key(lab: &Lab) -> String {
+    let status = lab.command(["status", "--json"]).run();
+    let status: Value = serde_json::from_str(status.stdout()).expect("it is JSON");
+    status["root_key"].as_str().expect("text").to_owned()
+}
