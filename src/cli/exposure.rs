@@ -21,7 +21,7 @@ pub(super) fn exposure(arguments: &Arguments) -> Result<(), Failure> {
         report::notes(build::note_of_unsigned(lock));
     }
     let exposures = homelab.edges().map(|part| {
-        let edge = Edge::new(part, lock.as_ref());
+        let edge = Edge::new(part, &part.visitors(), lock.as_ref());
         Arc::new(Exposure::of(&edge, &templates.of_the_edge()))
     });
     let exposures: Vec<Arc<Exposure>> = exposures.collect();

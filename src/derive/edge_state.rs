@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::exposure::VERSION;
 use super::{Exposure, lines};
 use crate::lock::{Authority, Lock, Remembered, State};
-use crate::model::{DeviceId, EdgePart};
+use crate::model::{DeviceId, EdgePart, Visitors};
 use crate::pki::Fingerprint;
 
 /// What an edge exposes, and which certificates it lets in.
@@ -73,9 +73,12 @@ pub(crate) struct Older {
 
 impl EdgeState {
     /// What is published by an edge that exposes this, with this lock.
-    pub(crate) fn of(exposure: Arc<Exposure>, part: EdgePart<'_>, lock: &Lock) -> EdgeState {
+    pub(crate) fn of(
+        exposure: Arc<Exposure>,
+        (part, visitors): (EdgePart<'_>, &Visitors<'_>),
+        lock: &Lock,
+    ) -> EdgeState {
         let homelab = part.homelab;
-        let visitors = part.visitors();
         // The lock may not have learnt yet of who is gone.
         let known = homelab.enrolled().map(|(_, device)| &device.id);
         let known: BTreeSet<&DeviceId> = known.collect();

@@ -136,11 +136,7 @@ impl<'l> Waiting<'l> {
 }
 
 /// What an edge hands to all devices that wait: the one that does so.
-pub(super) fn derive(
-    part: EdgePart<'_>,
-    lock: &Lock,
-    sealed_root: Option<blake3::Hash>,
-) -> Vec<Derivation> {
+pub(super) fn derive(part: EdgePart<'_>, common: &CommonParts<'_>, lock: &Lock) -> Vec<Derivation> {
     if part.settings.pick_up.is_none() {
         return Vec::new();
     }
@@ -148,11 +144,10 @@ pub(super) fn derive(
     if waiting.is_empty() {
         return Vec::new();
     }
-    let common = CommonParts::new(part.homelab, lock, sealed_root);
     let edge = part.directory();
     let derivations = waiting
         .iter()
-        .flat_map(|waiting| waiting.derive(&edge, &common));
+        .flat_map(|waiting| waiting.derive(&edge, common));
     derivations.collect()
 }
 

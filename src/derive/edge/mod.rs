@@ -160,12 +160,11 @@ pub(crate) struct Pages {
 impl Edge {
     /// An edge of a homelab with this lock; before the first build there is none, and nobody has a
     /// certificate.
-    pub(crate) fn new(part: EdgePart<'_>, lock: Option<&Lock>) -> Edge {
+    pub(crate) fn new(part: EdgePart<'_>, visitors: &Visitors<'_>, lock: Option<&Lock>) -> Edge {
         let EdgePart { homelab, settings } = part;
         let (domain, email) = (&homelab.domain, &settings.email);
         let admitted = lock.map(Lock::admitted).unwrap_or_default();
-        let visitors = part.visitors();
-        let audiences = Audiences::new(homelab, &admitted, &visitors);
+        let audiences = Audiences::new(homelab, &admitted, visitors);
         let pick_up = settings.pick_up.as_ref();
         let pick_up = pick_up.map(|declared| PickUp::new(declared, homelab, lock));
         let landing = settings
@@ -173,7 +172,7 @@ impl Edge {
             .then(|| Landing::new(homelab, &audiences, pick_up, &admitted));
         let (landing, landing_pages) = landing.unzip();
         let (acme_dns, issuer) = issuer::of_all(part);
-        let sites = sites(part, (lock, &visitors), landing, audiences);
+        let sites = sites(part, (lock, visitors), landing, audiences);
         Edge {
             name: part.name().cloned(),
             globals: Globals {
