@@ -144,106 +144,105 @@ fn also_on(text: &str, first: usize, others: &[usize]) -> String {
     }
 }
 
-/// The one place where a habit gets its words.
+/// A habit as a mistake: what is wrong with it, and what to write.
 fn told(habit: Habit, first: &First, more: &str) -> Mistake {
-    let First {
-        span,
-        written,
-        corrected,
-    } = first;
-    let span = *span;
+    let help = remedy(habit, &first.corrected);
+    what_is_wrong(habit, first.span, &first.written).help(help + more)
+}
+
+fn remedy(habit: Habit, corrected: &str) -> String {
+    match habit {
+        Habit::Section => format!("write `{corrected} {{`, then its lines, then `}}`"),
+        Habit::TwoStatements => format!("write `{corrected}`, or each on a line of its own"),
+        Habit::Null => {
+            String::from("leave the line out, or this of it: what is not said has its default")
+        }
+        Habit::UnclosedText => format!("add the closing `\"`: `{corrected}`"),
+        _ => format!("write `{corrected}`"),
+    }
+}
+
+fn what_is_wrong(habit: Habit, span: Span, written: &str) -> Mistake {
     match habit {
         Habit::HashComment => mistake!(
             "parse::hash-comment",
             "`#` does not begin a comment",
             at(span, "`//` does"),
-            help("write `{corrected}`{more}"),
         ),
         Habit::Comma => mistake!(
             "parse::comma",
             "KDL has no commas: values have spaces between them",
             at(span, "remove it"),
-            help("write `{corrected}`{more}"),
         ),
         Habit::BareKeyword => mistake!(
             "parse::bare-keyword",
             "`{written}` without its `#`: KDL 2 marks its keywords",
             at(span, "`#{written}`"),
-            help("write `{corrected}`{more}"),
         ),
         Habit::OtherQuotes => mistake!(
             "parse::other-quotes",
             "text stands in straight double quotes, `\"…\"`, and in no others",
             at(span, "other quotes"),
-            help("write `{corrected}`{more}"),
         ),
         Habit::Unquoted => {
-            let why = match written.as_str() {
-                url if url.contains("//") => "a URL needs quotes: `//` begins a comment",
-                path if path.contains('/') => "a text with a `/` needs quotes",
-                _ => "a text that begins with a digit needs quotes",
-            };
-            mistake!(
-                "parse::unquoted",
-                "{why}",
-                at(span, "without quotes"),
-                help("write `{corrected}`{more}"),
-            )
+            let why = why_quotes(written);
+            mistake!("parse::unquoted", "{why}", at(span, "without quotes"),)
         }
         Habit::Colon => mistake!(
             "parse::colon",
             "KDL has no colons: a name and its values have a space between them, a property has `=`",
             at(span, "as in YAML or JSON"),
-            help("write `{corrected}`{more}"),
         ),
         Habit::Equals => mistake!(
             "parse::equals",
             "no `=` between a name and its value: that is for properties, such as `platform=\"android\"`",
             at(span, "a space is enough"),
-            help("write `{corrected}`{more}"),
         ),
         Habit::Section => mistake!(
             "parse::section",
             "KDL has no sections: what belongs together stands in braces",
             at(span, "as in TOML or INI"),
-            help("write `{corrected} {{`, then its lines, then `}}`{more}"),
         ),
         Habit::Brackets => mistake!(
             "parse::brackets",
             "KDL has no lists in brackets: several values stand behind each other",
             at(span, "no bracket"),
-            help("write `{corrected}`{more}"),
         ),
         Habit::ListItem => mistake!(
             "parse::list-item",
             "KDL has no lists with `-`: several values stand behind a name, several things are several lines",
             at(span, "as in YAML"),
-            help("write `{corrected}`{more}"),
         ),
         Habit::OldRawString => mistake!(
             "parse::old-raw-string",
             "`r\"…\"` is KDL 1: a raw text is `#\"…\"#`",
             at(span, "of KDL 1"),
-            help("write `{corrected}`{more}"),
         ),
         Habit::TwoStatements => mistake!(
             "parse::two-statements",
             "two statements on one line without `;` between",
             at(span, "`{written}` begins another one"),
-            help("write `{corrected}`, or each on a line of its own{more}"),
         ),
         Habit::Null => mistake!(
             "parse::nothing",
             "`{written}` says nothing",
             at(span, "no value"),
-            help("leave the line out, or this of it: what is not said has its default{more}"),
         ),
         Habit::UnclosedText => mistake!(
             "parse::unclosed-text",
             "a text is never closed",
             at(span, "opens here"),
-            help("add the closing `\"`: `{corrected}`{more}"),
         ),
+    }
+}
+
+fn why_quotes(written: &str) -> &'static str {
+    if written.contains("//") {
+        "a URL needs quotes: `//` begins a comment"
+    } else if written.contains('/') {
+        "a text with a `/` needs quotes"
+    } else {
+        "a text that begins with a digit needs quotes"
     }
 }
 
