@@ -233,7 +233,7 @@ impl<'a> Scanner<'a> {
             );
         }
         self.refuse(mistake);
-        self.leave(block.word.is_some());
+        self.leave(block.word);
     }
 
     /// KDL 2 forbids these code points in its text ("disallowed literal code points"), escaped or not:
@@ -255,12 +255,12 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// A block that was open has been closed.
-    fn leave(&mut self, had_statement: bool) {
+    /// A block that was open has been closed; its statement, where it has one, begins with this word.
+    fn leave(&mut self, word: Option<&str>) {
         match self.taken_out {
             Some((_, depth)) if depth >= self.blocks.len() => self.taken_out = None,
             Some(_) => {}
-            None if had_statement => self.scanned.events.push(Event::Close),
+            None if word.is_some() => self.scanned.events.push(Event::Close),
             None => {}
         }
     }
@@ -442,7 +442,7 @@ impl<'a> Scanner<'a> {
             return Ok(());
         };
         self.cursor.at += 1;
-        self.leave(block.word.is_some());
+        self.leave(block.word);
         loop {
             self.cursor.skip_within()?;
             match self.cursor.peek() {
