@@ -7,7 +7,7 @@ use super::Prober;
 use super::host::ProbedHost;
 use super::report::{HostFault, HostNote, HostReport, RequestReport};
 use super::request::{Protocol, Request, Visit, with_port};
-use crate::model::{Admin, CertificateMode};
+use crate::model::{Admin, CertificateMode, SiteCertificates};
 use crate::verify::{
     Answer, Expected, Judgement, Outcome, Pages, Place, Signs, Site, Visitor, judge, undeclared,
 };
@@ -85,6 +85,15 @@ impl Prober<'_> {
         told
     }
 
+    /// Whether a certificate out of a file may be for that name, as one for all hosts right below the domain is. Caddy ends the handshake then, and
+    /// answers with an empty page by itself.
+    fn may_have_certificate_for(&self, name: Option<&str>) -> bool {
+        let parent = name.and_then(|name| name.split_once('.'));
+        let is_below = parent.is_some_and(|(_, parent)| parent == self.homelab.domain.as_str());
+        let mut certificates = self.sites.iter().map(|site| &site.edge.certificates);
+        is_below && certificates.any(|kind| matches!(kind, SiteCertificates::Files { .. }))
+    }
+
     /// A name that nobody declares.
     fn undeclared(
         &self,
@@ -101,11 +110,10 @@ impl Prober<'_> {
             identity: None,
         });
         let expected = Expected::always(outcome);
+        let is_free = self.pages == Pages::Overridden || self.may_have_certificate_for(server_name);
         let judgement = match judge(&expected, &seen.answer, Place::Unknown, self.pages) {
             // Sites of the user's own may be for any name.
-            Judgement::Wrong(fault) if self.pages == Pages::Overridden => {
-                Judgement::Tolerable(fault)
-            }
+            Judgement::Wrong(fault) if is_free => Judgement::Tolerable(fault),
             judgement => judgement,
         };
         RequestReport {

@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 
 use crate::host::{Host, lab};
 use crate::support::caddy::Version;
+use crate::support::clock::Clock;
 use crate::support::curl::{Answer, Curl};
-use crate::support::lab::Lab;
+use crate::support::lab::{Invocation, Lab, for_the_old_caddy};
+use crate::support::outcome;
+use crate::support::tools;
 use crate::support::upstream::Upstream;
 
 /// Every file below the directory of releases that has to do with it.
@@ -166,4 +169,120 @@ fn caddy_can_read_it() {
     let told = host.deploy(&lab, &[]).run();
     told.succeeds()
         .stderr_contains("The user `caddy` on the host cannot read `pick-up/` in the release");
+}
+
+/// What a timer does at night, on days of half a year: it renews what is due, and deploys; the host's Caddy goes by the same clock.
+fn a_timer_s_nights(version: Version) {
+    let clock = Clock::new();
+    let mut host = Host::new(version);
+    host.script("caddy", &emulated(&host, version, &clock));
+    host.start_before();
+    // The sites' own certificate is none of homelab's matters here: it lasts.
+    let etc = host.path("etc");
+    let openssl = |words: &str| {
+        let mut openssl = tools::command("openssl");
+        openssl.current_dir(&etc).args(words.split_whitespace());
+        outcome::run(&mut openssl, b"").succeeds();
+    };
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+    openssl(&format!(
+        "req -x509 {key} -days 900 -subj /CN=root -keyout root.key -out root.pem"
+    ));
+    let names = "subjectAltName=DNS:home.example.com,DNS:*.home.example.com";
+    openssl(&format!(
+        "req {key} -subj /CN=site -addext {names} -keyout site.key -out site.csr"
+    ));
+    openssl(
+        "x509 -req -in site.csr -copy_extensions copy -CA root.pem -CAkey root.key -days 800 -out site.pem",
+    );
+    let site = etc.join("root.pem");
+    let declaration = format!(
+        r#"domain "home.example.com"
+        validity {{ device "90d"; renew "30d"; }}
+        edge {{ certificates "files" cert="{etc}/site.pem" key="{etc}/site.key"; landing; pick-up; {word}; }}
+        person "alice" {{ device "pixel" platform="android"; }}
+        service "wiki" {{ respond "wiki"; allow "alice"; }}"#,
+        etc = etc.display(),
+        word = host.word()
+    );
+    let lab = Lab::built(&match version {
+        Version::Old => for_the_old_caddy(&declaration),
+        _ => declaration,
+    });
+    let by_clock = |command: Invocation| {
+        let environment = clock.environment();
+        let command = { environment.into_iter() }
+            .fold(command, |command, (name, value)| command.env(name, value));
+        command.run()
+    };
+    let authority = site.to_str().expect("a test's paths are UTF-8");
+    let night = |day: u64| {
+        clock.set(day);
+        by_clock(lab.command(["renew", "--due"])).succeeds();
+        by_clock(host.deploy_believing(&lab, authority))
+    };
+    let shows = |bundle: &Path, password: &str, path: &str| {
+        let curl = Curl::https("home.example.com", host.ports.https.number(), path);
+        curl.root(&site).p12(bundle, password).run()
+    };
+    let kept = |name: &str| {
+        let path = lab.home().join(name);
+        fs::copy(
+            lab.path().join("out/people/alice/pixel/alice-pixel.p12"),
+            &path,
+        )
+        .expect("it was built");
+        (path, password(&lab))
+    };
+    night(0).succeeds();
+    let mut older = kept("0.p12");
+    for begins in [60, 120] {
+        night(begins - 1).succeeds().stdout_lacks("alice/pixel");
+        assert_eq!(handed_out(&host), [] as [PathBuf; 0]);
+        night(begins).succeeds();
+        let newer = kept(&format!("{begins}.p12"));
+        for day in [begins, begins + 1, begins + 29] {
+            night(day).succeeds();
+            shows(&older.0, &older.1, "/renew")
+                .has_status(200)
+                .contains(&newer.1);
+            shows(&newer.0, &newer.1, "/renew")
+                .has_status(200)
+                .contains("You are done");
+            assert_eq!(handed_out(&host).len(), 2);
+        }
+        night(begins + 30).succeeds();
+        assert_eq!(handed_out(&host), [] as [PathBuf; 0]);
+        shows(&older.0, &older.1, "/").is_refused_in_tls();
+        shows(&newer.0, &newer.1, "/").has_status(200);
+        older = newer;
+    }
+}
+
+/// The host's Caddy, of which the one that runs goes by that clock.
+fn emulated(host: &Host, version: Version, clock: &Clock) -> String {
+    let caddy = tools::tool(version.tool());
+    let emulated = clock.emulated(&tools::command(version.tool()));
+    let environment = clock.environment().into_iter();
+    let environment: String = environment
+        .map(|(name, value)| format!("{name}='{}' ", value.display()))
+        .collect();
+    format!(
+        "export XDG_DATA_HOME={data} XDG_CONFIG_HOME={data}\n\
+         [ \"$1\" != run ] || exec env {environment}{qemu} {caddy} \"$@\"\n\
+         exec {caddy} \"$@\"",
+        data = host.path("data").display(),
+        qemu = emulated.get_program().display(),
+        caddy = caddy.display()
+    )
+}
+
+#[test]
+fn a_timer_renews_and_deploys_on_the_old_caddy() {
+    a_timer_s_nights(Version::Old);
+}
+
+#[test]
+fn a_timer_renews_and_deploys_on_the_new_caddy() {
+    a_timer_s_nights(Version::New);
 }
