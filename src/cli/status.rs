@@ -1,6 +1,7 @@
 //! `homelab status`.
 
 use std::fmt::Write;
+use std::io;
 
 use anstream::adapter::strip_str;
 use anstyle::{AnsiColor, Style};
@@ -57,7 +58,9 @@ pub(super) fn status(arguments: &Arguments) -> Result<(), Failure> {
     let told = match &arguments.on_due {
         Some(command) if !status.is_fine() => {
             let words = table(&status, status.due());
-            status.tell(command, strip_str(&words).to_string())
+            let words = strip_str(&words).to_string();
+            // Stdout is the status's.
+            status.tell(command, words, io::stderr().into())
         }
         _ => Ok(()),
     };

@@ -25,10 +25,10 @@ struct OnDueError {
 }
 
 impl Status {
-    /// Runs the command, and waits for it. It reads `words` on stdin. What it prints goes to stderr, for stdout is the status's.
-    pub(crate) fn tell(&self, command: &str, words: String) -> Result<(), Failure> {
+    /// Runs the command, and waits for it. It reads `words` on stdin, and what it prints goes to `prints`.
+    pub(crate) fn tell(&self, command: &str, words: String, prints: Stdio) -> Result<(), Failure> {
         let failed = |what| Failure::environment(OnDueError { what });
-        match run(command, self, words) {
+        match run(command, self, words, prints) {
             Ok(ended) if ended.success() => Ok(()),
             Ok(ended) => Err(failed(format!("failed: {ended}"))),
             Err(error) => Err(failed(format!("could not be run: {error}"))),
@@ -36,14 +36,14 @@ impl Status {
     }
 }
 
-fn run(command: &str, status: &Status, words: String) -> io::Result<ExitStatus> {
+fn run(command: &str, status: &Status, words: String, prints: Stdio) -> io::Result<ExitStatus> {
     let due: Vec<String> = status.due().map(|due| due.device.to_string()).collect();
     let mut child = Command::new("sh")
         .args(["-c", command])
         .env("HOMELAB_SUMMARY", status.summary())
         .env("HOMELAB_DEVICES", due.join(" "))
         .stdin(Stdio::piped())
-        .stdout(io::stderr())
+        .stdout(prints)
         .spawn()?;
     let mut stdin = child.stdin.take().expect("it was asked to be piped");
     // Not waited for: the command may leave something behind that holds the other end and never reads.
