@@ -97,9 +97,11 @@ pub(super) fn build(arguments: &Build) -> Result<(), Failure> {
     let held = make.declaration.held()?;
     // That it has waited for another command is not to be said again by a build that has nothing to do.
     report::forget_said();
-    let building = Building::of(&held, make, mode, consent)?;
+    // What is wrong with the clock is told after what is wrong with the declaration.
+    let building = Building::of(&held, make, mode, consent);
     if mode != Mode::Edge
-        && let Some(settled) = building.kept.answer(&held, &building.options)
+        && let Ok(Building { kept, options, .. }) = &building
+        && let Some(settled) = kept.answer(&held, options)
     {
         for (stream, line) in settled.said {
             report::say(stream, line);
@@ -110,6 +112,7 @@ pub(super) fn build(arguments: &Build) -> Result<(), Failure> {
         held.forget_verified();
     }
     let inputs = Inputs::read(held, make.out.as_deref())?;
+    let building = building?;
     threads(make)?.install(|| match mode {
         Mode::Edge => build_edge(&inputs, building),
         Mode::Update | Mode::Locked => build_all(&inputs, &Operation::Nothing, building),
