@@ -28,7 +28,7 @@ fn what_was_built_is_well() {
     let family = Built::family();
     verify(&family.lab, &[])
         .succeeds()
-        .stdout_is("out: 38 files in the manifest, 12 bundles opened; nothing is wrong\n")
+        .stdout_is("out: 42 files in the manifest, 12 bundles opened; nothing is wrong\n")
         .stderr_is("");
     verify(&family.lab, &["out/"]).succeeds();
     verify(&family.lab, &["--no-secret"])
