@@ -12,8 +12,7 @@ use thiserror::Error;
 use super::arguments::{Build, Make};
 use super::{clock, report};
 use crate::build::{
-    self, Consent, ExecuteError, Intent, LockOperation, Mode, Prepared, SIGN, Situation, Span,
-    Stop, owner,
+    self, Consent, ExecuteError, LockOperation, Mode, Prepared, SIGN, Situation, Span, Stop, owner,
 };
 use crate::derive::Derivation;
 use crate::diagnostic::Failure;
@@ -53,11 +52,7 @@ impl<'a> Building<'a> {
         consent: Consent<'a>,
     ) -> Result<Building<'a>, Failure> {
         let options = Options {
-            intent: Intent {
-                mode,
-                consent,
-                clock: clock::read()?,
-            },
+            intent: clock::intent(mode, consent)?,
             out: make.out.as_deref(),
             words: format!("{make:?}"),
             // Where it cannot be told, nothing is settled.

@@ -2,7 +2,7 @@
 
 use super::arguments::Check;
 use super::{clock, report};
-use crate::build::{self, Consent, Intent, LockChanges, Mode, Prepared};
+use crate::build::{self, Consent, LockChanges, Mode, Prepared};
 use crate::dates;
 use crate::diagnostic::{Failure, counted};
 use crate::model::Homelab;
@@ -17,12 +17,7 @@ pub(super) fn check(arguments: &Check) -> Result<(), Failure> {
         revocations: arguments.allow_retire,
         ..Consent::accepting(&arguments.accept_return_of)
     };
-    let intent = Intent {
-        mode: Mode::Update,
-        consent,
-        clock: clock::read()?,
-    };
-    let foreseen = Foreseen::of(&inputs, intent)?;
+    let foreseen = Foreseen::of(&inputs, clock::intent(Mode::Update, consent)?)?;
     let prepared = &foreseen.prepared;
     if let Some(lock) = &prepared.before {
         report::notes(build::note_of_unsigned(lock));

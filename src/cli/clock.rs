@@ -5,7 +5,7 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::report;
-use crate::build::{Clock, ClockSource};
+use crate::build::{Clock, ClockSource, Consent, Intent, Mode};
 use crate::diagnostic::Failure;
 use crate::lock::Lock;
 
@@ -37,6 +37,15 @@ pub(super) fn read() -> Result<Clock, Failure> {
     let source = ClockSource::SourceDateEpoch;
     now.map(|now| Clock { now, source })
         .ok_or_else(|| Failure::environment(NoTime { value }))
+}
+
+/// What a build is asked for, now.
+pub(super) fn intent(mode: Mode, consent: Consent<'_>) -> Result<Intent<'_>, Failure> {
+    read().map(|clock| Intent {
+        mode,
+        consent,
+        clock,
+    })
 }
 
 /// The moment alone.

@@ -11,7 +11,7 @@ use drawing::{shown, summary};
 
 use super::arguments::Plan as Arguments;
 use super::{clock, report};
-use crate::build::{Consent, Intent, Mode, Plan};
+use crate::build::{Consent, Mode, Plan};
 use crate::diagnostic::{Failure, Fault};
 use crate::prepared::Foreseen;
 use crate::workspace::Inputs;
@@ -68,11 +68,5 @@ fn made(arguments: &Arguments) -> Result<Plan, Failure> {
         revocations: arguments.allow_retire,
         ..Consent::accepting(&arguments.accept_return_of)
     };
-    let clock = clock::read()?;
-    let intent = Intent {
-        mode,
-        consent,
-        clock,
-    };
-    Foreseen::of(&inputs, intent)?.plan()
+    Foreseen::of(&inputs, clock::intent(mode, consent)?)?.plan()
 }

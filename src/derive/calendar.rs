@@ -1,6 +1,8 @@
 //! Reminders of what is to be renewed, as data: an event when a device's renewal is due, one when its
 //! certificate ends, and one when the authority does.
 
+use std::fmt::{self, Display, Formatter};
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Serialize, Serializer};
 
@@ -174,9 +176,15 @@ impl Serialize for Day {
     }
 }
 
+impl Display for Moment {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.0.strftime("%Y%m%dT%H%M%SZ").fmt(f)
+    }
+}
+
 impl Serialize for Moment {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0.strftime("%Y%m%dT%H%M%SZ"))
+        serializer.collect_str(self)
     }
 }
 

@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::pick_up::is_fetched_by;
-use super::pick_up::renewed_at;
+use super::pick_up::{is_fetched_by, renewed_at};
 use crate::catalogue::{App, ClientKind};
 use crate::dates::{self, Shown};
 use crate::lock::{Issued, State};
@@ -33,7 +32,7 @@ pub(crate) struct Guide {
     /// The services that the person may use, sorted by name.
     pub services: Vec<Shared<ServiceLink>>,
     /// The scripts among the devices' files that fetch newer certificates by themselves.
-    pub fetching: Vec<FileKind>,
+    pub fetching: BTreeSet<FileKind>,
 }
 
 /// The part about one device.
@@ -242,12 +241,10 @@ impl<'h> Guides<'h> {
     }
 }
 
-fn fetching(devices: &[DevicePart], homelab: &Homelab) -> Vec<FileKind> {
+fn fetching(devices: &[DevicePart], homelab: &Homelab) -> BTreeSet<FileKind> {
     let files = devices.iter().flat_map(|device| device.files.iter());
     let kinds = files.map(|file| file.kind);
-    let kinds = kinds.filter(|kind| is_fetched_by(*kind, homelab));
-    let kinds: BTreeSet<FileKind> = kinds.collect();
-    kinds.into_iter().collect()
+    kinds.filter(|kind| is_fetched_by(*kind, homelab)).collect()
 }
 
 /// What is said of a service to those who may use it so, from devices of these platforms.

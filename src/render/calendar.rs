@@ -4,10 +4,8 @@
 
 use std::fmt::{self, Display, Write};
 
-use jiff::Timestamp;
-
 use super::Artifact;
-use crate::derive::{Calendar, Event, PersonCalendar};
+use crate::derive::{Calendar, Event, Moment, PersonCalendar};
 use crate::diagnostic::Mistake;
 use crate::template::{Templates, calendar_text};
 
@@ -50,8 +48,8 @@ pub(super) fn render_own(
 fn event(text: &mut String, event: &Event) {
     line(text, "BEGIN", "VEVENT");
     line(text, "UID", calendar_text(&event.uid));
-    line(text, "DTSTAMP", date_time(event.stamp));
-    line(text, "DTSTART", date_time(event.start));
+    line(text, "DTSTAMP", Moment(event.stamp));
+    line(text, "DTSTART", Moment(event.start));
     line(text, "SUMMARY", calendar_text(&event.summary));
     line(text, "DESCRIPTION", calendar_text(&event.description));
     line(text, "TRANSP", "TRANSPARENT");
@@ -64,11 +62,6 @@ fn event(text: &mut String, event: &Event) {
         line(text, "END", "VALARM");
     }
     line(text, "END", "VEVENT");
-}
-
-/// RFC 5545 §3.3.5, form 2: in UTC.
-fn date_time(at: Timestamp) -> impl Display {
-    at.strftime("%Y%m%dT%H%M%SZ")
 }
 
 fn line(text: &mut String, name: &str, value: impl Display) {

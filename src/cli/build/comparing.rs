@@ -7,7 +7,7 @@ use super::super::arguments::Make;
 use super::super::progress::BAR;
 use super::super::{clock, report};
 use super::{Operation, execute_failure};
-use crate::build::{self, Consent, Intent, Mismatch, Mode, Rendering, owner};
+use crate::build::{self, Consent, Mismatch, Mode, Rendering, owner};
 use crate::diagnostic::{Failure, Fault};
 use crate::prepared::prepare;
 use crate::render::Secrets;
@@ -40,11 +40,7 @@ pub(super) fn check_tree(
         inputs,
         Some(lock),
         &Operation::Nothing,
-        Intent {
-            mode: Mode::Locked,
-            consent,
-            clock: clock::read()?,
-        },
+        clock::intent(Mode::Locked, consent)?,
     )?;
     let lock = &prepared.lock;
     let opened = { make.secret.means() }.open(workspace, lock, &lock.roots())?;

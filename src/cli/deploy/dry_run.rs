@@ -1,7 +1,7 @@
 //! `homelab deploy --dry-run`.
 
 use super::{Arguments, Subject, each, look, refuse_older};
-use crate::build::{Consent, Intent, LockOperation, Mode, owner};
+use crate::build::{Consent, LockOperation, Mode, owner};
 use crate::cli::arguments::Make;
 use crate::cli::clock;
 use crate::deploy::{Release, targets};
@@ -18,11 +18,7 @@ pub(super) fn dry_run(arguments: &Arguments) -> Result<(), Failure> {
     let inputs = Inputs::read(declaration.still()?, out.as_deref())?;
     let lock = inputs.workspace.lock()?;
     let consent = Consent::accepting(&arguments.accept_return_of);
-    let intent = Intent {
-        mode: Mode::Edge,
-        consent,
-        clock: clock::read()?,
-    };
+    let intent = clock::intent(Mode::Edge, consent)?;
     targets(&inputs.homelab, &arguments.edges)?;
     let (derivations, lock) = {
         let prepared = prepare(&inputs, lock, &LockOperation::Nothing, intent)?;

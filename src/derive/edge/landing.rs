@@ -124,6 +124,21 @@ impl Landing {
             let name = format!("visitors{number}");
             Handler::of(name, visitors.condition(audiences), Answer::Page { page })
         });
+        let home = if is_shown_at_home {
+            links(services, |service| {
+                let access = &service.access;
+                let signs_in = service.sign_in == Some(SignIn::Instead);
+                access.is_open_at_home() || *access == Access::Everyone || signs_in
+            })
+        } else {
+            Vec::new()
+        };
+        let pages = LandingPages {
+            visitors: shown,
+            home,
+            known,
+            offers,
+        };
         let page = Cow::Borrowed("at-home");
         let lan = is_shown_at_home.then(|| Handler::lan(Answer::Page { page }));
         let rest = Handler::rest(Answer::Refusal);
@@ -140,28 +155,8 @@ impl Landing {
             },
             handlers: by_certificate.chain(lan).chain([rest]).collect(),
             pick_up,
-            greets: !known.is_empty(),
-            settles: false,
-        };
-        let home = if is_shown_at_home {
-            links(services, |service| {
-                let access = &service.access;
-                let signs_in = service.sign_in == Some(SignIn::Instead);
-                access.is_open_at_home() || *access == Access::Everyone || signs_in
-            })
-        } else {
-            Vec::new()
-        };
-        let visitors = shown;
-        let pages = LandingPages {
-            visitors,
-            home,
-            known,
-            offers,
-        };
-        let landing = Landing {
+            greets: !pages.known.is_empty(),
             settles: pages.settles(),
-            ..landing
         };
         (landing, pages)
     }
