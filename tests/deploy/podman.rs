@@ -19,6 +19,15 @@ struct Container<'h> {
 }
 
 impl<'h> Container<'h> {
+    /// One that runs with a Caddyfile that does not know of homelab, in whose place one stands now that does.
+    fn run_before(host: &'h Host) -> Container<'h> {
+        let caddyfile = host.caddyfile();
+        host.write("etc/Caddyfile", &host.caddyfile_before());
+        let container = Container::run(host);
+        host.write("etc/Caddyfile", &caddyfile);
+        container
+    }
+
     /// Makes the image, gives the host a `podman` of its own, and has the container run with the Caddyfile that is there.
     fn run(host: &'h Host) -> Container<'h> {
         assert_root("a container that sees the host's files needs root");
@@ -119,6 +128,14 @@ fn engine(host: &Host) -> String {
     )
 }
 
+/// The word `deploy` for it, with more properties.
+fn word(host: &Host, more: &str) -> String {
+    let etc = host.path("etc").display().to_string();
+    format!(
+        "deploy path=\"{etc}/homelab\" config=\"{etc}/Caddyfile\" container=\"edge\" engine=\"podman\" {more}"
+    )
+}
+
 fn path(of: &Path) -> &str {
     of.to_str().expect("plain")
 }
@@ -127,15 +144,8 @@ fn path(of: &Path) -> &str {
 fn an_edge_is_brought_to_a_caddy_in_a_container_of_podman_and_back() {
     let upstream = Upstream::start("wiki");
     let host = Host::new(Version::New);
-    let caddyfile = host.caddyfile();
-    host.write("etc/Caddyfile", &host.caddyfile_before());
-    let container = Container::run(&host);
-    host.write("etc/Caddyfile", &caddyfile);
-    let etc = host.path("etc").display().to_string();
-    let word = format!(
-        "deploy path=\"{etc}/homelab\" config=\"{etc}/Caddyfile\" container=\"edge\" engine=\"podman\""
-    );
-    let lab = lab(&host, &word, &upstream);
+    let container = Container::run_before(&host);
+    let lab = lab(&host, &word(&host, ""), &upstream);
     host.deploy(&lab, &[]).run().succeeds();
     assert!(gets_in(&host, &lab, "alice/pixel"));
     assert!(!gets_in(&host, &lab, "bob/iphone"));
@@ -179,17 +189,13 @@ fn an_edge_is_brought_to_a_caddy_in_a_container_of_podman_and_back() {
 fn what_the_caddy_in_a_container_of_podman_cannot_load_changes_nothing() {
     let upstream = Upstream::start("wiki");
     let host = Host::new(Version::New);
-    let caddyfile = host.caddyfile();
-    host.write("etc/Caddyfile", &host.caddyfile_before());
-    let container = Container::run(&host);
-    host.write("etc/Caddyfile", &caddyfile);
-    let etc = host.path("etc").display().to_string();
+    let container = Container::run_before(&host);
     // Loaded by its admin endpoint, which the host's network has.
-    let word = format!(
-        "deploy path=\"{etc}/homelab\" config=\"{etc}/Caddyfile\" container=\"edge\" engine=\"podman\" reload=\"podman exec edge caddy adapt --config /etc/caddy/Caddyfile | curl --silent --show-error --fail --header 'Content-Type: application/json' --header 'Origin: http://127.0.0.1:{port}' --data-binary @- http://127.0.0.1:{port}/load\"",
+    let reload = format!(
+        "reload=\"podman exec edge caddy adapt --config /etc/caddy/Caddyfile | curl --silent --show-error --fail --header 'Content-Type: application/json' --header 'Origin: http://127.0.0.1:{port}' --data-binary @- http://127.0.0.1:{port}/load\"",
         port = host.ports.admin.number()
     );
-    let lab = lab(&host, &word, &upstream);
+    let lab = lab(&host, &word(&host, &reload), &upstream);
     host.deploy(&lab, &[]).run().succeeds();
     assert!(gets_in(&host, &lab, "alice/pixel"));
     let current = host.current();

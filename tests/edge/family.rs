@@ -150,19 +150,7 @@ impl Bundle {
     /// SHA-256 of its certificate in hexadecimal, as openssl says.
     #[track_caller]
     pub fn fingerprint(&self, directory: &std::path::Path) -> String {
-        let pem = self.pem(directory);
-        let pem = pem.to_str().expect("a test's paths are UTF-8");
-        let said = tools::run(
-            "openssl",
-            ["x509", "-noout", "-sha256", "-fingerprint", "-in", pem],
-        );
-        let (_, octets) = said
-            .succeeds()
-            .stdout()
-            .trim_end()
-            .split_once('=')
-            .expect("it says one");
-        octets.replace(':', "").to_lowercase()
+        tools::fingerprint(&self.pem(directory)).to_lowercase()
     }
 
     /// Its certificate and key as one PEM file, for programs that read no bundles.

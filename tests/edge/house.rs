@@ -36,6 +36,19 @@ impl House {
         self.lab.command(["build"]).run().succeeds();
     }
 
+    /// Builds one whose people may open a service, and are handed newer certificates out of its own tree.
+    #[track_caller]
+    pub fn build_renewing(&self, people: &str) {
+        let root = self.lab.path().join("out/edge");
+        self.build(&format!(
+            r#"domain "home.example.com"
+            edge {{ landing; pick-up root="{}"; }}
+            {people}
+            service "wiki" {{ respond "wiki"; allow "alice"; }}"#,
+            root.display()
+        ));
+    }
+
     /// `homelab` with these arguments, at that time, in seconds since 1970.
     #[track_caller]
     pub fn command_at<const N: usize>(&self, time: u64, arguments: [&str; N]) {

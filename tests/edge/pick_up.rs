@@ -598,20 +598,13 @@ fn verify_sees_what_is_handed_to_others() {
 #[test]
 fn a_key_of_its_own_needs_no_password() {
     let house = House::unbuilt("");
-    let root = house.lab.path().join("out/edge");
     let script = "openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out yubikey.csr -subj /CN=x";
     let made = crate::support::tools::command("sh")
         .args(["-c", script])
         .current_dir(house.lab.path())
         .status();
     assert!(made.expect("a shell runs").success());
-    house.build(&format!(
-        r#"domain "home.example.com"
-        edge {{ landing; pick-up root="{}"; }}
-        person "alice" {{ device "yubikey" csr="yubikey.csr"; }}
-        service "wiki" {{ respond "wiki"; allow "alice"; }}"#,
-        root.display()
-    ));
+    house.build_renewing(r#"person "alice" { device "yubikey" csr="yubikey.csr"; }"#);
     let first = house.lab.read("out/people/alice/yubikey/alice-yubikey.crt");
     house.lab.write("first.crt", &first);
     house

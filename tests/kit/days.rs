@@ -126,7 +126,7 @@ impl Days {
             };
             let path = kept.join("new.pem");
             fs::write(&path, pem).expect("a temporary directory can be written to");
-            let fingerprint = fingerprint(&path);
+            let fingerprint = tools::fingerprint(&path);
             let own = kept.join(format!("{fingerprint}.pem"));
             fs::rename(path, &own).expect("as above");
             self.pems.entry(fingerprint).or_insert((own, self.day));
@@ -149,7 +149,7 @@ impl Days {
     pub fn newest(&self, device: &str) -> String {
         let (person, name) = device.split_once('/').expect("PERSON/DEVICE");
         if self.own_key(name).exists() {
-            return fingerprint(&self.file(device, "crt"));
+            return tools::fingerprint(&self.file(device, "crt"));
         }
         let bundle = self.house.bundle(person, name);
         bundle.fingerprint(&self.house.lab.home()).to_uppercase()
@@ -216,19 +216,4 @@ fn openssl(directory: &Path, words: &str) {
         .current_dir(directory)
         .args(words.split_whitespace());
     outcome::run(&mut openssl, b"").succeeds();
-}
-
-/// SHA-256 of a certificate, in capital hexadecimal.
-#[track_caller]
-pub fn fingerprint(pem: &Path) -> String {
-    let pem = pem.to_str().expect("a test's paths are UTF-8");
-    let words = ["x509", "-noout", "-sha256", "-fingerprint", "-in", pem];
-    let said = tools::run("openssl", words);
-    let (_, octets) = said
-        .succeeds()
-        .stdout()
-        .trim_end()
-        .split_once('=')
-        .expect("it says one");
-    octets.replace(':', "")
 }

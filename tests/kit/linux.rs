@@ -358,14 +358,9 @@ fn shellcheck_finds_nothing_and_values_stay_words() {
 #[test]
 fn a_browser_s_certificate_fetches_the_newer_one() {
     let house = House::unbuilt("");
-    let root = house.lab.path().join("out/edge");
-    house.build(&format!(
-        r#"domain "home.example.com"
-        edge {{ landing; pick-up root="{}"; }}
-        person "alice" {{ device "desk" platform="linux"; device "pixel" platform="android"; }}
-        service "wiki" {{ respond "wiki"; allow "alice"; }}"#,
-        root.display()
-    ));
+    house.build_renewing(
+        r#"person "alice" { device "desk" platform="linux"; device "pixel" platform="android"; }"#,
+    );
     let user = User::new();
     let databases = [
         user.home().join(".pki/nssdb"),
@@ -471,14 +466,7 @@ fn a_browser_s_certificate_fetches_the_newer_one() {
 #[test]
 fn a_renewal_that_is_killed_loses_nothing() {
     let house = House::unbuilt("");
-    let root = house.lab.path().join("out/edge");
-    house.build(&format!(
-        r#"domain "home.example.com"
-        edge {{ landing; pick-up root="{}"; }}
-        person "alice" {{ device "desk" platform="linux"; }}
-        service "wiki" {{ respond "wiki"; allow "alice"; }}"#,
-        root.display()
-    ));
+    house.build_renewing(r#"person "alice" { device "desk" platform="linux"; }"#);
     let user = User::new();
     fs::create_dir_all(user.database()).expect("the home is empty");
     let (first, older) = handed(&house, "desk");

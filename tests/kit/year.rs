@@ -11,7 +11,7 @@ use plist::Value as Plist;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::days::{Days, HOST, fingerprint};
+use crate::days::{Days, HOST};
 use crate::support::caddy::Version;
 use crate::support::outcome;
 use crate::support::tools;
@@ -120,7 +120,7 @@ impl Device {
         assert_eq!(password.is_none(), device == "bob/yk", "{said}");
         // What is installed comes out of the file and the page, and of nothing else.
         let installed = match file.extension().and_then(|end| end.to_str()) {
-            Some("crt") => fingerprint(&file),
+            Some("crt") => tools::fingerprint(&file),
             Some("p12") => opened(&file, password.expect("it is shown")),
             Some("mobileconfig") => {
                 let bundle = file.with_extension("p12");
@@ -155,7 +155,7 @@ fn opened(bundle: &Path, password: &str) -> String {
         .arg("-out")
         .arg(&pem);
     outcome::run(&mut openssl, password.as_bytes()).succeeds();
-    fingerprint(&pem)
+    tools::fingerprint(&pem)
 }
 
 /// The bundle in an Apple profile.

@@ -4,17 +4,22 @@ use crate::support::lab::Lab;
 use crate::support::outcome;
 use crate::support::tools;
 
-/// Prints each event on a line: its identifier without the random part, its stamp and its beginning, its texts.
-const READER: &str = r#"
+/// Reads a calendar, in which each line is as RFC 5545 has it, into events with their alarms.
+const READ: &str = r#"
 import sys, vobject
 text = sys.stdin.buffer.read().decode("utf-8")
 calendar = vobject.readOne(text, validate=True)
 lines = text.split("\r\n")
 assert all(len(line.encode()) <= 75 for line in lines), "a line is too long"
 assert "\n" not in "".join(lines), "a line ends with less than CR LF"
-for event in calendar.vevent_list:
-    alarms = [alarm for alarm in event.components() if alarm.name == "VALARM"]
+events = [(event, [alarm for alarm in event.components() if alarm.name == "VALARM"]) for event in calendar.vevent_list]
+for event, alarms in events:
     assert all(alarm.action.value == "DISPLAY" and alarm.description.value == event.summary.value for alarm in alarms)
+"#;
+
+/// Prints each event on a line: its identifier without the random part, its stamp and its beginning, its texts.
+const READER: &str = r#"
+for event, alarms in events:
     days = [-alarm.trigger.value.days for alarm in alarms]
     print(event.uid.value[33:], event.dtstamp.value, event.dtstart.value, event.summary.value, event.description.value, days, sep=" | ")
 "#;
@@ -34,7 +39,10 @@ fn reminders_are_read_as_they_are_meant() {
     };
     let first = at(0, &["build"]);
     let mut python = tools::command("venv-python");
-    let read = outcome::run(python.args(["-c", READER]), first.as_bytes());
+    let read = outcome::run(
+        python.args(["-c", &format!("{READ}{READER}")]),
+        first.as_bytes(),
+    );
     let domain = "a-domain-with-quite-a-long-name.example.com";
     let expected = [
         "due@DOMAIN | STAMP | 2027-01-01 07:40:00+00:00 | alice/loan: renew its certificate | Run `homelab renew alice/loan`, deploy the edge, and hand over the new file. | []",
@@ -70,16 +78,8 @@ fn reminders_are_read_as_they_are_meant() {
 
 /// Prints the calendar's name, and each event on a line.
 const OWN_READER: &str = r#"
-import sys, vobject
-text = sys.stdin.buffer.read().decode("utf-8")
-calendar = vobject.readOne(text, validate=True)
-lines = text.split("\r\n")
-assert all(len(line.encode()) <= 75 for line in lines), "a line is too long"
-assert "\n" not in "".join(lines), "a line ends with less than CR LF"
 print(calendar.x_wr_calname.value)
-for event in calendar.vevent_list:
-    alarms = [alarm for alarm in event.components() if alarm.name == "VALARM"]
-    assert all(alarm.action.value == "DISPLAY" and alarm.description.value == event.summary.value for alarm in alarms)
+for event, alarms in events:
     before = [str(event.dtstart.value + alarm.trigger.value) if hasattr(event.dtstart.value, "hour") else str(-alarm.trigger.value) for alarm in alarms]
     url = event.url.value if hasattr(event, "url") else "nowhere"
     print(event.uid.value, event.dtstart.value, event.summary.value, event.description.value, url, before, sep=" | ")
@@ -110,7 +110,10 @@ fn each_has_a_calendar_of_the_own_devices() {
     let read = |person: &str| {
         let text = lab.read(&format!("out/people/{person}/calendar.ics"));
         let mut python = tools::command("venv-python");
-        let read = outcome::run(python.args(["-c", OWN_READER]), text.as_bytes());
+        let read = outcome::run(
+            python.args(["-c", &format!("{READ}{OWN_READER}")]),
+            text.as_bytes(),
+        );
         read.succeeds().stdout().to_owned()
     };
     at(0, &["build"]);

@@ -26,6 +26,21 @@ pub fn tool(name: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("`{name}` is missing. Run tests/run: it installs {name}."))
 }
 
+/// SHA-256 of a certificate, in capital hexadecimal.
+#[track_caller]
+pub fn fingerprint(pem: &Path) -> String {
+    let pem = pem.to_str().expect("a test's paths are UTF-8");
+    let words = ["x509", "-noout", "-sha256", "-fingerprint", "-in", pem];
+    let said = run("openssl", words);
+    let (_, octets) = said
+        .succeeds()
+        .stdout()
+        .trim_end()
+        .split_once('=')
+        .expect("it says one");
+    octets.replace(':', "")
+}
+
 /// What `tests/run` has put there in one directory.
 pub fn installed(directory: &str) -> PathBuf {
     Path::new(INSTALLED).join(directory)
