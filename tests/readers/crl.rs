@@ -7,10 +7,11 @@ use std::process::{Child, Stdio};
 
 use crate::family::{Built, Device, Extracted, ISSUED, block};
 use crate::forgery::strangers;
+use crate::support::clock;
 use crate::support::outcome::{self, Outcome};
 use crate::support::port::Port;
 use crate::support::tools;
-use crate::verifiers::{CLIENT, assert_clean, faketime};
+use crate::verifiers::{CLIENT, assert_clean};
 
 /// When one device is removed, and as `faketime` takes it.
 const REMOVED: u64 = ISSUED + 7200;
@@ -121,8 +122,7 @@ fn only_the_authority_has_signed_it() {
         assert!(!refused.stderr().contains("verify OK"), "{refused}");
     }
     let gnutls = |authority: &Path| {
-        let mut command = faketime();
-        command.args(["-f", SHOWN]).arg(tools::tool("certtool"));
+        let mut command = clock::command_at(SHOWN, "certtool");
         command
             .args(["--verify-crl", "--load-ca-certificate"])
             .arg(authority);
@@ -187,8 +187,7 @@ fn it_counts_from_an_hour_before_it_was_signed_until_its_authority_ends() {
 fn gnutls_refuses_who_is_on_it_and_nobody_else() {
     let family = Family::without_the_lost();
     for (device, files) in &family.devices {
-        let mut command = faketime();
-        command.args(["-f", SHOWN]).arg(tools::tool("certtool"));
+        let mut command = clock::command_at(SHOWN, "certtool");
         command.args("--verify --verify-profile medium --verify-purpose".split(' '));
         command.args([CLIENT, "--load-ca-certificate"]);
         command.arg(family.built.authority()).arg("--load-crl");

@@ -8,9 +8,10 @@ use homelab::internals::read_lock;
 
 use crate::family::{Built, WHILE_VALID};
 use crate::root::plaintext;
+use crate::support::clock;
 use crate::support::outcome;
 use crate::support::tools;
-use crate::verifiers::{CLIENT, SERVER, faketime, field, gnutls, text, verify};
+use crate::verifiers::{CLIENT, SERVER, field, gnutls, text, verify};
 
 const NEW_KEY: &str = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
 
@@ -93,9 +94,7 @@ fn forge(family: &Built, key: &Path, name: &str, extensions: &str) -> PathBuf {
         format!("{usual}{extensions}"),
     );
     // openssl x509 takes its dates from the clock.
-    let mut sign = faketime();
-    sign.args(["-f", "2026-01-01 00:30:00"])
-        .arg(tools::tool("openssl"));
+    let mut sign = clock::command_at("2026-01-01 00:30:00", "openssl");
     sign.args("x509 -req -days 30 -set_serial 0x0123456789abcdef -in".split(' '));
     sign.arg(path("csr")).arg("-CA").arg(family.authority());
     sign.arg("-CAkey").arg(key).arg("-extfile").arg(file);
@@ -109,10 +108,7 @@ pub fn strangers(family: &Built) -> [PathBuf; 2] {
     let ours = field(&text(&family.authority()), "Subject: ").to_owned();
     [("stranger", "CN=stranger"), ("impostor", &ours)].map(|(file, name)| {
         let path = |end: &str| family.scratch().join(format!("{file}.{end}"));
-        let mut command = faketime();
-        command
-            .args(["-f", "2025-12-31 22:00:00"])
-            .arg(tools::tool("openssl"));
+        let mut command = clock::command_at("2025-12-31 22:00:00", "openssl");
         command
             .args(["req", "-x509", "-days", "3650"])
             .args(NEW_KEY.split(' '));

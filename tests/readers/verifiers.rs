@@ -1,8 +1,8 @@
 //! Verifiers and a linter, and certificates as openssl shows them.
 
 use std::path::Path;
-use std::process::Command;
 
+use crate::support::clock;
 use crate::support::outcome::{self, Outcome};
 use crate::support::tools;
 
@@ -23,21 +23,12 @@ pub fn verify(purpose: &str, time: u64, authority: &Path, leaf: &Path) -> Outcom
 /// `certtool --verify` at that time, `YYYY-MM-DD hh:mm:ss` in UTC.
 #[track_caller]
 pub fn gnutls(authority: &Path, leaf: &Path, time: &str, purpose: &str) -> Outcome {
-    let mut command = faketime();
-    command.args(["-f", time]).arg(tools::tool("certtool"));
+    let mut command = clock::command_at(time, "certtool");
     command.args("--verify --verify-profile medium --verify-purpose".split(' '));
     command
         .args([purpose, "--load-ca-certificate"])
         .arg(authority);
     outcome::run(command.arg("--infile").arg(leaf), b"")
-}
-
-/// `faketime`, which otherwise takes a time for one of the machine's zone.
-#[track_caller]
-pub fn faketime() -> Command {
-    let mut command = tools::command("faketime");
-    command.env("TZ", "UTC");
-    command
 }
 
 /// One of pkilint's linters; its exit code is the number of findings.

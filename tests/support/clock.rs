@@ -17,19 +17,45 @@ const DAY: u64 = 86_400;
 /// Runs ahead of the machine's by so much as the test says.
 pub struct Clock {
     place: TempDir,
-    library: OsString,
+}
+
+/// What has a program, and what that starts, go by a time as `faketime -f` takes it: `YYYY-MM-DD hh:mm:ss` stops the clock, `-4s` is behind.
+///
+/// It is told without that command, which gives up where the number of its process is that of one that was killed.
+pub fn told(time: &str) -> [(&'static str, OsString); 3] {
+    [
+        ("LD_PRELOAD", library()),
+        ("FAKETIME", time.into()),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
+    ]
+}
+
+/// A program at that time, in UTC.
+#[track_caller]
+pub fn command_at(time: &str, name: &str) -> Command {
+    let mut command = tools::command(name);
+    command.env("TZ", "UTC").envs(told(time));
+    command
+}
+
+/// libfaketime, for programs with several threads, where Debian has it.
+#[track_caller]
+fn library() -> OsString {
+    let places = fs::read_dir("/usr/lib").expect("every system has it");
+    places
+        .map(|place| place.expect("it can be listed").path())
+        .map(|place| place.join("faketime/libfaketimeMT.so.1"))
+        .find(|library| library.exists())
+        .expect("libfaketime is missing. Run tests/run: it installs faketime.")
+        .into()
 }
 
 impl Clock {
     /// One that goes as the machine's does.
     pub fn new() -> Self {
         let place = tempfile::Builder::new().prefix("clock-").tempdir();
-        // Where a distribution has it, its own wrapper knows.
-        let words = ["-m", "-f", "+0", "sh", "-c", "printf %s \"$LD_PRELOAD\""];
-        let asked = tools::run("faketime", words);
         let clock = Self {
             place: place.expect("a temporary directory can be made"),
-            library: asked.succeeds().stdout().into(),
         };
         clock.set(0);
         clock
@@ -48,7 +74,7 @@ impl Clock {
     pub fn environment(&self) -> [(&'static str, OsString); 4] {
         let file = self.place.path().join("ahead");
         [
-            ("LD_PRELOAD", self.library.clone()),
+            ("LD_PRELOAD", library()),
             ("FAKETIME_TIMESTAMP_FILE", file.into()),
             ("FAKETIME_NO_CACHE", "1".into()),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),

@@ -11,12 +11,14 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
 use std::fs;
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
 use super::caddy::Version;
+use super::clock;
 use super::edge_files;
 use super::files::{self, Entry};
 use super::outcome::{self, Outcome};
@@ -307,7 +309,13 @@ impl Invocation {
 
     /// Stops the clock at that time, `YYYY-MM-DD hh:mm:ss` in UTC.
     pub fn faketime(self, time: &str) -> Self {
-        self.through(["faketime", "--exclude-monotonic", "-f", time])
+        let told = clock::told(time).map(|(name, value)| {
+            let mut word = OsString::from(name);
+            word.push("=");
+            word.push(value);
+            word
+        });
+        self.through(iter::once("env".into()).chain(told))
     }
 
     /// Has strace tamper with system calls of the command: `inject=fsync:error=EIO:when=2`, say.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use super::clock;
 use super::outcome;
 use super::tools;
 
@@ -133,14 +134,7 @@ impl Recipe {
         let words = words.split(' ').map(|word| word.replace("\\u0020", " "));
         let mut openssl = match self.time {
             None => tools::command("openssl"),
-            Some(time) => {
-                let mut faketime = tools::command("faketime");
-                faketime
-                    .env("TZ", "UTC")
-                    .args(["-f", time])
-                    .arg(tools::tool("openssl"));
-                faketime
-            }
+            Some(time) => clock::command_at(time, "openssl"),
         };
         let done = outcome::run(openssl.current_dir(self.place.path()).args(words), b"");
         done.succeeds().stdout().to_owned()
