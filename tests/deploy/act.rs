@@ -13,6 +13,7 @@ use crate::support::lab::Lab;
 use crate::support::outcome::{self, Outcome};
 use crate::support::tools;
 use crate::support::upstream::Upstream;
+use crate::timers::executable;
 
 /// What a forge knows of an event, and what somebody has set up there.
 struct Told<'t> {
@@ -23,6 +24,9 @@ struct Told<'t> {
     variables: &'t [(&'t str, &'t str)],
     secrets: &'t [(&'t str, &'t str)],
 }
+
+/// What the steps of the last run have said. act shows it too, but of a step that has ended at once only what it had read by then.
+const SAID: &str = "said";
 
 /// Runs the workflow as somebody has it who has said in it which release is run, and nothing else.
 fn act(runner: &Runner, forge: Forge, told: &Told) -> Outcome {
@@ -45,6 +49,17 @@ fn act(runner: &Runner, forge: Forge, told: &Told) -> Outcome {
     let event = runner.at("event.json");
     fs::write(&event, told.content.to_string()).expect("it is ours");
 
+    let shell = runner.at("shell");
+    fs::create_dir_all(&shell).expect("it is ours");
+    let (said, step) = (runner.at(SAID), runner.at("step"));
+    fs::write(&said, "").expect("it is ours");
+    let lines = format!(
+        "#!/bin/sh\n[ -z \"$IN_A_STEP\" ] || exec /bin/bash \"$@\"\nexport IN_A_STEP=yes\n/bin/bash \"$@\" >{step} 2>&1\ncode=$?\ntee -a {said} <{step}\nexit $code\n",
+        step = step.display(),
+        said = said.display()
+    );
+    executable(&shell.join("bash"), &lines);
+
     let mut act = tools::command("act");
     act.arg(told.event)
         .arg("--workflows")
@@ -56,7 +71,7 @@ fn act(runner: &Runner, forge: Forge, told: &Told) -> Outcome {
         .args(["--env", "GITHUB_REPOSITORY=alice/home"])
         .current_dir(runner.at("clone"))
         .env("HOME", runner.at("home"))
-        .env("PATH", &runner.path)
+        .env("PATH", format!("{}:{}", shell.display(), runner.path))
         .env("GIT_CONFIG_NOSYSTEM", "1");
     for (name, value) in told.variables {
         act.args(["--var", &format!("{name}={value}")]);
@@ -134,7 +149,9 @@ fn a_runner_deploys_what_is_merged() {
         let unpinned = act(&runner, forge, &told);
         unpinned
             .fails_with(1)
-            .stdout_contains("HOMELAB_ROOT_KEY is not set");
+            .stdout_contains("Failure - Main Build");
+        let said = fs::read_to_string(runner.at(SAID)).expect("it is there");
+        assert!(said.contains("HOMELAB_ROOT_KEY is not set"), "{said}");
         assert_eq!(host.current(), None);
 
         let variables = [("HOMELAB_ROOT_KEY", &root_key[..])];

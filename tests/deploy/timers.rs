@@ -143,7 +143,7 @@ fn settle_in(lab: &Lab, host: &Host) {
     executable(&bin.join("homelab"), &wrapper);
 }
 
-fn executable(path: &Path, text: &str) {
+pub fn executable(path: &Path, text: &str) {
     fs::write(path, text).expect("it is ours");
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("it is ours");
 }
