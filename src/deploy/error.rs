@@ -162,6 +162,15 @@ pub(crate) enum DeployError {
     )]
     CannotWrite { beside: String, said: String },
 
+    #[error("Caddy cannot be asked on the host: {said}")]
+    #[diagnostic(
+        code("deploy::no-caddy"),
+        help(
+            "see that it is installed there; where it is in a container, that this one runs, that `container` and `engine` in `deploy` name it, and that the user that deploys may speak to it"
+        )
+    )]
+    NoCaddy { said: String },
+
     #[error("Caddy cannot load the host's configuration with this release:\n{said}")]
     #[diagnostic(
         code("deploy::not-valid"),
@@ -191,7 +200,7 @@ pub(crate) enum DeployError {
     #[diagnostic(
         code("deploy::cannot-reload"),
         help(
-            "`reload` in `deploy` is the line that was run; on the host, `journalctl -u caddy` may say more. {after}"
+            "`reload` in `deploy` is the line that was run; on the host, `journalctl -u caddy` may say more. Where it finds nobody at Caddy's admin endpoint, this configuration has another `admin` than the one with which Caddy was started: restart it once. {after}"
         )
     )]
     CannotReload {

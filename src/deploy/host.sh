@@ -258,6 +258,13 @@ check() { # OCTETS
         finish 1
         return
     fi
+    if ! within sh -c "$(caddy_words) version" >"$work/said" 2>&1; then
+        rm -f "$candidate"
+        line unasked yes
+        part said "$work/said"
+        finish 1
+        return
+    fi
     status=0
     within sh -c "$(caddy_words) adapt --adapter caddyfile --config $seen" >"$work/adapted" 2>"$work/said" || status=$?
     if [ "$status" = 0 ]; then

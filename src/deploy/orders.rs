@@ -152,6 +152,11 @@ impl Session {
     /// Has Caddy read a configuration in the place of the one in use, and say whether it could load it.
     pub(super) fn check(&mut self, config: &str) -> Result<Checked, DeployError> {
         let mut answer = self.ask(&format!("check {}", config.len()), config.as_bytes())?;
+        if answer.line("unasked").is_some() {
+            return Err(DeployError::NoCaddy {
+                said: answer.said(),
+            });
+        }
         if answer.status != 0 {
             return Err(DeployError::CannotWrite {
                 beside: answer.line("beside").map(visible).unwrap_or_default(),

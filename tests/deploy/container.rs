@@ -61,5 +61,5 @@ fn an_edge_is_brought_to_a_caddy_in_a_container() {
         declaration.replace("container=\"edge\"", "container=\"egde\""),
     );
     let outcome = host.deploy(&lab, &[]).run();
-    outcome.fails_with(4).stderr_contains("deploy::not-valid");
+    outcome.fails_with(3).stderr_contains("deploy::no-caddy");
 }

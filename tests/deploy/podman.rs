@@ -216,7 +216,7 @@ fn what_the_caddy_in_a_container_of_podman_cannot_load_changes_nothing() {
     lab.edit("allow \"alice\"", "allow \"alice\" \"bob\"");
     container.podman(&["stop", "--time", "0", "edge"]);
     let stopped = host.deploy(&lab, &[]).run();
-    stopped.fails_with(4).stderr_contains("deploy::not-valid");
+    stopped.fails_with(3).stderr_contains("deploy::no-caddy");
     assert_eq!(host.current(), current);
     container.podman(&["start", "edge"]);
     wait::until(
