@@ -17,6 +17,7 @@
 //! | `timers` | what the units below packaging/systemd/ run, as it stands there |
 //! | `ci` | what the workflows below packaging/ci/ run, as it stands there |
 //! | `act` | those of GitHub and Forgejo, run by a real runner |
+//! | `gitlab` | that of GitLab, run by gitlab-ci-local |
 
 mod support;
 
@@ -32,6 +33,8 @@ mod container;
 mod faults;
 #[path = "deploy/first_day.rs"]
 mod first_day;
+#[path = "deploy/gitlab.rs"]
+mod gitlab;
 #[path = "deploy/host.rs"]
 mod host;
 #[path = "deploy/pick_up.rs"]

@@ -200,7 +200,7 @@ pub(crate) enum DeployError {
     #[diagnostic(
         code("deploy::cannot-reload"),
         help(
-            "`reload` in `deploy` is the line that was run; on the host, `journalctl -u caddy` may say more. Where it finds nobody at Caddy's admin endpoint, this configuration has another `admin` than the one with which Caddy was started: restart it once. {after}"
+            "`reload` in `deploy` is the line that was run; on the host, `journalctl -u caddy` may say more. Where it finds nobody at Caddy's admin endpoint, this configuration has another `admin` than the one with which Caddy was started: say that one in `edge`, or restart Caddy once. {after}"
         )
     )]
     CannotReload {
