@@ -11,6 +11,7 @@
 //! | `visits` | what the browsers get to see |
 //! | `beside` | what is refused beside public files |
 //! | `linux` `macos` `windows` `apple` | the files for one kind of device |
+//! | `languages` | the scripts in the languages of their people |
 //! | `days` | a homelab whose days a test walks, its Caddy's clock too |
 //! | `renewing` | `--renew`, day by day |
 //! | `year` | a year of people who renew themselves |
@@ -33,6 +34,8 @@ mod firefox;
 #[path = "edge/house.rs"]
 #[allow(dead_code, reason = "these tests need a part of it")]
 mod house;
+#[path = "kit/languages.rs"]
+mod languages;
 #[path = "kit/linux.rs"]
 mod linux;
 #[path = "kit/macos.rs"]

@@ -5,10 +5,12 @@ use crate::derive::{Installer, Script};
 use crate::diagnostic::Mistake;
 use crate::template::Templates;
 
-/// Renders a script from its template. One for Windows begins with a byte order mark, without which
+/// Renders a script from its template, in the language of whose device it is. One for Windows begins with a byte order mark, without which
 /// Windows PowerShell takes its text for the machine's own code page, and its lines end as there.
 pub(super) fn render(installer: &Installer, templates: &Templates) -> Result<Artifact, Mistake> {
-    let rendered = templates.render(installer.script.template(), &installer.context)?;
+    let language = installer.language.as_str();
+    let template = installer.script.template();
+    let rendered = templates.render_in(language, template, &installer.context)?;
     let mut artifact = Artifact::from(rendered);
     if installer.script == Script::Windows {
         let text = String::from_utf8(artifact.bytes).expect("templates render texts");

@@ -5,11 +5,13 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Kwargs;
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, HtmlEscape, UndefinedBehavior, Value};
+use minijinja::{
+    AutoEscape, Environment, Error, ErrorKind, HtmlEscape, State, UndefinedBehavior, Value,
+};
 use serde::Serialize;
 
 use super::escape::{self, Escape};
-use super::{Templates, caddyfile};
+use super::{Templates, caddyfile, script};
 
 /// How deep calls of macros, includes and the like may go; the built-in templates take a little more than half of it, for an
 /// include counts as ten calls. Deeper ones would run into the end of a thread's stack, which is the end of the program.
@@ -71,6 +73,7 @@ impl Templates {
         environment.add_function("quoted", |text: &str| word(caddyfile::quoted(text)));
         environment.add_function("page_word", |html: &str| word(caddyfile::page(html)));
         environment.add_function("in_html", |text: &str| HtmlEscape(text).to_string());
+        environment.add_function("comment", comment);
         environment.add_function("certificates_of", certificates_of);
         (environment, used)
     }
@@ -99,6 +102,10 @@ impl Templates {
             messages.plain(key, &values)
         });
         let messages = of();
+        environment.add_function("line", move |key: &str, values: Kwargs| {
+            messages.line(key, &values)
+        });
+        let messages = of();
         environment.add_function("has_message", move |key: &str| messages.has(key));
         let messages = of();
         environment.add_function("note", move |english: &str| messages.note(english));
@@ -113,6 +120,19 @@ impl Templates {
 fn word(said: Result<String, &'static str>) -> Result<Value, Error> {
     let word = said.map_err(|why| Error::new(ErrorKind::BadEscape, why))?;
     Ok(Value::from_safe_string(word))
+}
+
+/// Lines of a comment in a script, as they stand there: in another file they would be more than a comment.
+fn comment(state: &State<'_, '_>, text: &str, options: Kwargs) -> Result<Value, Error> {
+    let escape = Escape::of_mode(state.auto_escape());
+    if !matches!(escape, Some(Escape::Shell | Escape::PowerShell)) {
+        let detail = "only a script has comments like these";
+        return Err(Error::new(ErrorKind::InvalidOperation, detail));
+    }
+    let indent: Option<u8> = options.get("indent")?;
+    options.assert_all_used()?;
+    let comment = script::comment(text, indent.unwrap_or(0).into());
+    Ok(Value::from_safe_string(comment))
 }
 
 /// The certificates of the people at these places, each with whose it is.

@@ -50,7 +50,7 @@ impl Escape {
     }
 
     /// The kind that escapes in this way; none for HTML and for what is no file of ours, which minijinja knows itself.
-    fn of_mode(mode: &AutoEscape) -> Option<Escape> {
+    pub(super) fn of_mode(mode: &AutoEscape) -> Option<Escape> {
         use Escape::{Caddyfile, Calendar, Markdown, PowerShell, Shell};
         let own = [Markdown, Caddyfile, Shell, PowerShell, Calendar];
         own.into_iter().find(|escape| escape.mode() == *mode)

@@ -8,6 +8,7 @@ use minijinja::value::{Kwargs, Value};
 use minijinja::{Error, ErrorKind, HtmlEscape};
 
 use super::message::Message;
+use super::script;
 use crate::model::Language;
 use crate::parse::messages::{MessageFile, messages};
 use crate::source::Source;
@@ -174,6 +175,11 @@ impl Messages {
     pub(super) fn plain(&self, key: &str, values: &Kwargs) -> Result<String, Error> {
         let (_, message) = self.find(key)?;
         message.plain(values)
+    }
+
+    /// A message on one line, for a terminal: a script quotes it as any value.
+    pub(super) fn line(&self, key: &str, values: &Kwargs) -> Result<String, Error> {
+        Ok(script::line(&self.plain(key, values)?))
     }
 
     /// Whether there is such a message.

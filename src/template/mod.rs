@@ -124,7 +124,7 @@ impl Templates {
 
     /// Renders a template with the fields of `context` in a language, with these functions more:
     ///
-    /// - `t(key, value=…)`: a message as HTML, `plain(key, value=…)` as text for attributes;
+    /// - `t(key, value=…)`: a message as HTML, `plain(key, value=…)` as text for attributes, `line(key, value=…)` as one line for a terminal;
     /// - `has_message(key)`: whether there is one;
     /// - `note(english)`: what the catalogue of apps says;
     /// - `date(day)`: a day as the language writes it;

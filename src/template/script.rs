@@ -1,6 +1,7 @@
 //! Words of scripts.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 
 use crate::source::is_invisible;
 
@@ -38,6 +39,42 @@ pub(super) fn powershell_string(text: &str) -> Result<String, &'static str> {
     }
     quoted.push('\'');
     Ok(quoted)
+}
+
+/// Says a text on one line, as a terminal shows it: any white space is one space, and what does not show is left out.
+pub(super) fn line(text: &str) -> String {
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        let word: String = word.chars().filter(|&c| !is_invisible(c)).collect();
+        if !word.is_empty() {
+            let space = if line.is_empty() { "" } else { " " };
+            line.extend([space, &word]);
+        }
+    }
+    line
+}
+
+/// How many characters a line of a comment has at most, if its words are no longer.
+const WIDTH: usize = 100;
+
+/// Says a text as lines of a comment, which begins alike in a shell and in PowerShell, each with so many spaces before its words.
+///
+/// In a comment nothing has a meaning but the end of a line, of which [`line`] leaves none.
+pub(super) fn comment(text: &str, indent: usize) -> String {
+    let mut comment = String::new();
+    let mut width = 0;
+    for word in line(text).split(' ') {
+        let length = word.chars().count();
+        if comment.is_empty() || width + 1 + length > WIDTH {
+            let end = if comment.is_empty() { "" } else { "\n" };
+            write!(comment, "{end}#{:indent$} {word}", "").expect("a text takes what is written");
+            width = indent + 2 + length;
+        } else {
+            comment.extend([" ", word]);
+            width += 1 + length;
+        }
+    }
+    comment
 }
 
 #[cfg(test)]
@@ -86,6 +123,36 @@ mod tests {
         assert_eq!(
             powershell_string("it's \u{2018}\u{2019}\u{201a}\u{201b}").unwrap(),
             "'it''s \u{2018}\u{2018}\u{2019}\u{2019}\u{201a}\u{201a}\u{201b}\u{201b}'"
+        );
+    }
+
+    #[test]
+    fn a_line_has_no_end_and_nothing_hidden() {
+        for (text, said) in [
+            ("", ""),
+            (" a\u{a0}:\r\n\tb\u{2028}c ", "a : b c"),
+            ("a \u{200f} b\u{202e}c\u{1b}[2J\0", "a bc[2J"),
+        ] {
+            assert_eq!(line(text), said);
+            assert!(shell_word(&line(text)).is_ok() && powershell_string(&line(text)).is_ok());
+        }
+    }
+
+    #[test]
+    fn every_line_of_a_comment_is_one() {
+        assert_eq!(comment("", 4), "#     ");
+        assert_eq!(comment("it's $(id) #", 0), "# it's $(id) #");
+        let long = comment(&"words\nrm -r ".repeat(50), 6);
+        for line in long.lines() {
+            assert!(
+                line.starts_with("#       ") && line.chars().count() <= WIDTH,
+                "{line}"
+            );
+        }
+        let word = "é".repeat(2 * WIDTH);
+        assert_eq!(
+            comment(&format!("a {word} b"), 0),
+            format!("# a\n# {word}\n# b")
         );
     }
 }

@@ -68,7 +68,11 @@ fn every_database_has_exactly_the_newest_certificate_however_often_it_is_run() {
     let expected = |fingerprint: &str| [("alice-desk".to_owned(), fingerprint.to_owned())];
     let installed = user.install(&first, &[]);
     assert_eq!(
-        installed.succeeds().stdout().matches("installed: ").count(),
+        installed
+            .succeeds()
+            .stdout()
+            .matches("): installed\n")
+            .count(),
         7,
         "{installed}"
     );
@@ -77,7 +81,11 @@ fn every_database_has_exactly_the_newest_certificate_however_often_it_is_run() {
     }
     let again = user.install(&first, &[]);
     assert_eq!(
-        again.succeeds().stdout().matches("already there: ").count(),
+        again
+            .succeeds()
+            .stdout()
+            .matches("): already there\n")
+            .count(),
         7,
         "{again}"
     );
@@ -93,7 +101,7 @@ fn every_database_has_exactly_the_newest_certificate_however_often_it_is_run() {
         replaced
             .succeeds()
             .stdout()
-            .matches("removed an older one: ")
+            .matches(": an older one was removed\n")
             .count(),
         7,
         "{replaced}"
@@ -176,15 +184,15 @@ fn a_wrong_password_and_missing_files_change_nothing_and_say_so() {
         // The older one's, as whoever mixes up two letters types it.
         (
             &*right.password,
-            "The password of alice-desk.p12 is another. Nothing was changed.",
+            "The password of alice-desk.p12 is another one. Nothing was changed.",
         ),
         (
             "$(touch pwned)",
-            "The password of alice-desk.p12 is another. Nothing was changed.",
+            "The password of alice-desk.p12 is another one. Nothing was changed.",
         ),
         (
             "-n",
-            "The password of alice-desk.p12 is another. Nothing was changed.",
+            "The password of alice-desk.p12 is another one. Nothing was changed.",
         ),
         ("", "No password was given. Nothing was changed."),
     ] {
@@ -253,7 +261,7 @@ fn what_is_missing_is_named() {
     };
     run()
         .fails_with(1)
-        .stderr_contains("This needs certutil.")
+        .stderr_contains("This program is missing: certutil")
         .stderr_contains("libnss3-tools");
     ["certutil", "pk12util"].into_iter().for_each(provide);
     run().fails_with(1).stderr_contains("No browser was found.");
@@ -400,7 +408,7 @@ fn a_browser_s_certificate_fetches_the_newer_one() {
     let nothing = user.install(&first, &["--renew"]);
     nothing
         .succeeds()
-        .stdout_contains("nothing waits for alice-desk");
+        .stdout_contains("No new certificate waits for alice-desk.");
     has(&[&older]);
     drop(caddy);
 
@@ -410,7 +418,11 @@ fn a_browser_s_certificate_fetches_the_newer_one() {
     let caddy = serve();
     let renewed = user.install(&first, &["--renew"]);
     assert_eq!(
-        renewed.succeeds().stdout().matches("installed: ").count(),
+        renewed
+            .succeeds()
+            .stdout()
+            .matches("): installed\n")
+            .count(),
         2,
         "{renewed}"
     );
@@ -419,7 +431,7 @@ fn a_browser_s_certificate_fetches_the_newer_one() {
     let again = user.install(&first, &["--renew"]);
     again
         .succeeds()
-        .stdout_contains("nothing waits for alice-desk");
+        .stdout_contains("No new certificate waits for alice-desk.");
     has(&[&older, &newer]);
 
     // When the older one is shut out before its end, no browser is to take it.
@@ -431,7 +443,7 @@ fn a_browser_s_certificate_fetches_the_newer_one() {
     assert_eq!(
         shut.succeeds()
             .stdout()
-            .matches("removed one that is over: ")
+            .matches("): one that is no longer let in was removed\n")
             .count(),
         2,
         "{shut}"

@@ -192,7 +192,9 @@ fn security_is_called_in_order_and_never_with_a_password() {
 
     let new = mac.user.home().join("new.pem");
     fs::write(&new, mac.certificate("mac")).expect("a home can be written to");
-    mac.run().succeeds().stdout_contains("installed\n");
+    mac.run()
+        .succeeds()
+        .stdout_contains("alice-mac: installed\n");
     assert_eq!(mac.calls(), [import.clone(), prefer("a"), prefer("b")]);
     mac.run().succeeds().stdout_contains("already there\n");
     assert_eq!(mac.calls(), [prefer("a"), prefer("b")]);
@@ -210,7 +212,7 @@ fn security_is_called_in_order_and_never_with_a_password() {
     fs::write(&new, mac.certificate("mac")).expect("a home can be written to");
     mac.run()
         .succeeds()
-        .stdout_contains("installed\nremoved an older one\n");
+        .stdout_contains("alice-mac: installed\nalice-mac: an older one was removed\n");
     let remove = format!("delete-identity | -Z | {older} | {login}");
     assert_eq!(mac.calls(), [import, remove, prefer("a"), prefer("b")]);
     assert_eq!(count(&mac.keychain()), 2, "the neighbour's is there still");
@@ -247,7 +249,7 @@ fn what_waits_is_fetched_with_the_certificate_of_the_keychain() {
     .succeeds();
     let none = mac.run_with(&["--renew"]);
     none.fails_with(1).stderr_is(
-        "install.sh: The keychain has no certificate of alice-mac: install one first.\n",
+        "install.sh: There is no certificate of alice-mac here yet: install one first.\n",
     );
 
     let identity = mac.user.home().join("identity.pem");
@@ -269,7 +271,7 @@ fn what_waits_is_fetched_with_the_certificate_of_the_keychain() {
     let nothing = mac.run_with(&["--renew", "--timer"]);
     nothing
         .succeeds()
-        .stdout_contains("nothing waits for alice-mac\neach day: ");
+        .stdout_contains("No new certificate waits for alice-mac.\nFrom now on this computer looks for a new certificate each day. (");
     assert_eq!(mac.calls(), [""; 0]);
     drop(caddy);
 
@@ -283,7 +285,7 @@ fn what_waits_is_fetched_with_the_certificate_of_the_keychain() {
     let renewed = mac.run_with(&["--renew"]);
     renewed
         .succeeds()
-        .stdout_contains("installed\nremoved an older one\npreferred at ");
+        .stdout_contains("alice-mac: installed\nalice-mac: an older one was removed\nhttps://");
     let calls = mac.calls();
     // The password is read from stdin; the older one goes when the newer one is let in; and that is what Safari prefers.
     assert_eq!(calls[0], "-i");
@@ -308,7 +310,7 @@ fn what_waits_is_fetched_with_the_certificate_of_the_keychain() {
     // By now the newer one is shown. Installing anew what is older is refused.
     mac.run_with(&["--renew"])
         .succeeds()
-        .stdout_is("nothing waits for alice-mac\n");
+        .stdout_is("No new certificate waits for alice-mac.\n");
     assert_eq!(mac.calls(), [""; 0]);
     drop(caddy);
 
@@ -358,7 +360,7 @@ fn launchd_is_told_and_told_otherwise() {
         .write(path, script.replace("            renew\n", ""));
     mac.run_with(&["--renew", "--timer"])
         .succeeds()
-        .stdout_contains("each day: ");
+        .stdout_contains("each day. (");
     let agents = mac.user.home().join("Library/LaunchAgents");
     let agent = agents.join("homelab.home.example.com.alice-mac.plist");
     let kept = "Library/Application Support/homelab/home.example.com-alice-mac/install.sh";
@@ -376,7 +378,7 @@ fn launchd_is_told_and_told_otherwise() {
     assert!(kept.exists());
     mac.run_with(&["--renew", "--no-timer"])
         .succeeds()
-        .stdout_is("no longer each day\n");
+        .stdout_is("This computer no longer looks for a new certificate each day.\n");
     assert!(!agent.exists() && !kept.exists());
     for words in [&["--timer"][..], &["--no-timer"], &["--policy"]] {
         mac.run_with(words)

@@ -100,8 +100,8 @@ fn nobody_is_locked_out(version: Version) {
     // From now on by the copy that the timer has, whatever becomes of the download.
     let put = desk.runs(&days, &["--renew", "--timer"]);
     put.succeeds()
-        .stdout_contains("nothing waits for alice-desk")
-        .stdout_contains("each day");
+        .stdout_contains("No new certificate waits for alice-desk.")
+        .stdout_contains("looks for a new certificate each day. (");
     let unit = "homelab-home.example.com-alice-desk";
     let units = desk.user.home().join(".config/systemd/user");
     let kept = format!(".local/share/homelab/{unit}/install.sh");
@@ -139,13 +139,16 @@ fn nobody_is_locked_out(version: Version) {
         if day == END - 1 {
             let installed = laptop.runs(&days, &["--renew"]);
             installed.succeeds();
-            assert_eq!(installed.stdout().matches("installed: ").count(), 2);
+            assert_eq!(installed.stdout().matches("): installed\n").count(), 2);
         }
         if day == END {
             let ended = laptop.runs(&days, &["--renew"]);
             ended.succeeds();
             assert_eq!(
-                ended.stdout().matches("removed one that is over").count(),
+                ended
+                    .stdout()
+                    .matches("one that is no longer let in was removed")
+                    .count(),
                 2
             );
         }
@@ -174,7 +177,7 @@ fn nobody_is_locked_out(version: Version) {
     }
     let told = never.runs(&days, &["--renew"]);
     told.fails_with(1)
-        .stderr_contains("The time of the certificate of alice-laptop is over")
+        .stderr_contains("The certificate of alice-laptop has expired")
         .stderr_contains("Ask for a new install.sh");
     // The download of the first day installs nothing over what is newer.
     let has = laptop.has();
@@ -184,7 +187,7 @@ fn nobody_is_locked_out(version: Version) {
 
     desk.runs(&days, &["--renew", "--no-timer"])
         .succeeds()
-        .stdout_is("no longer each day\n");
+        .stdout_is("This computer no longer looks for a new certificate each day.\n");
     for path in [service, timer, wanted, kept] {
         assert!(!path.exists() && !path.is_symlink(), "{}", path.display());
     }

@@ -113,7 +113,7 @@ fn chromium_opens_a_service_with_what_the_script_installed_and_nothing_asks() {
     user.install(&handed, &["--policy"])
         .succeeds()
         .stdout_contains("already there")
-        .stdout_contains(&format!("policy: {}", policy.0.display()));
+        .stdout_contains(&format!("{}: installed\n", policy.0.display()));
     for service in ["closed", "asked"] {
         let seen = chromium::open(&user, &site.url(service));
         seen.succeeds().stdout_contains(SEEN);
@@ -197,7 +197,7 @@ fn firefox_opens_a_service_with_what_the_script_installed_and_nothing_asks() {
     let installed = user.install(&handed, &[]);
     installed
         .succeeds()
-        .stdout_contains(&format!("installed: Firefox ({})", profile.display()));
+        .stdout_contains(&format!("Firefox ({}): installed\n", profile.display()));
     let mut browser = Firefox::start(&user, &profile);
     let waits = browser
         .open(&site.url("asked"))

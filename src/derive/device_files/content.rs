@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::derive::Bundle;
-use crate::model::{DisplayName, Domain};
+use crate::model::{DisplayName, Domain, Language};
 use crate::once::Shared;
 
 /// Hosts, sorted. Devices that are asked at the same ones share them.
@@ -73,6 +73,8 @@ pub struct RegistryValue {
 #[derive(Debug, Serialize)]
 pub(crate) struct Installer {
     pub script: Script,
+    /// In which it speaks.
+    pub language: Language,
     /// What its template is given.
     pub context: InstallerContext,
 }

@@ -172,6 +172,7 @@ impl DeviceFiles<'_> {
     fn installer(&self, kind: FileKind, script: Script, policy: FileKind) -> Recipe {
         Recipe::Installer(Box::new(Installer {
             script,
+            language: self.person.language(),
             context: InstallerContext {
                 domain: self.common.homelab.domain.to_string(),
                 common_name: self.device.id.common_name(),
