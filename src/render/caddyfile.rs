@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::Artifact;
-use crate::dates::Shown;
 use crate::derive::{Known, LandingPages, Link, Pages};
 use crate::diagnostic::Mistake;
 use crate::model::{DisplayName, Domain, Email, Language, Name};
@@ -106,8 +105,6 @@ struct PageContext<'p> {
     renewed_at: &'p Option<String>,
     /// Whether one waits for who sees this.
     waiting: bool,
-    /// Until when it works, where the page is about it.
-    expires: Option<Shown>,
     /// The name of who sees this, where Caddy knows it.
     visitor_name: Option<&'static str>,
     /// Until when the certificate of who sees this works, as Caddy knows it.
@@ -122,7 +119,6 @@ impl<'p> PageContext<'p> {
             links: &[],
             renewed_at: &pages.renewed_at,
             waiting: false,
-            expires: None,
             visitor_name: None,
             visitor_until: VISITOR_UNTIL,
         }
@@ -238,19 +234,10 @@ impl Rendering<'_> {
             };
             self.page("at-home", "landing", in_all, &context)?;
         }
-        if landing.settles() {
-            let name = "renewal-nothing";
-            self.page(name, name, Told::InAll(ChosenBy::Visitor), &plain())?;
-        }
-        for (number, offer) in (1..).zip(&landing.offers) {
-            for kind in OFFERED {
-                let context = PageContext {
-                    expires: Some(offer.expires),
-                    ..plain()
-                };
-                let told = Told::InOne(&offer.language);
-                self.page(format!("{kind}-{number}"), kind, told, &context)?;
-            }
+        let nothing = landing.settles().then_some(&["renewal-nothing"][..]);
+        let offered = landing.waits().then_some(&OFFERED[..]);
+        for name in [nothing, offered].into_iter().flatten().flatten() {
+            self.page(*name, name, Told::InAll(ChosenBy::Visitor), &plain())?;
         }
         Ok(())
     }

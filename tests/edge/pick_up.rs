@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use crate::family::Bundle;
+use crate::family::{Bundle, replaced};
 use crate::house::House;
 use crate::support::caddy::{Caddy, Version};
 use crate::support::curl::{Answer, Curl};
@@ -270,6 +270,7 @@ fn spellings(name: &str, folder: &str) -> Vec<String> {
             "/renew/x/../",
             "/renew/..%c0%af",
             "/renew./",
+            "/renew/{waiting.root}/",
             "/renew%20/",
         ] {
             for behind in ["", "/", ".", "%00", "?x", "%20", "/.", "/page.html", "#x"] {
@@ -277,6 +278,8 @@ fn spellings(name: &str, folder: &str) -> Vec<String> {
             }
         }
     }
+    spellings.push("/renew?waiting.device=alice/pixel".to_owned());
+    spellings.push("/renew/{waiting.file}".to_owned());
     for own in ["/renew/alice-pixel.p12", "/renew"] {
         for behind in ["/../", "/..%2f", "/%2e%2e/", "/..%5c", "/..;/"] {
             spellings.push(format!("{own}{behind}{name}"));
@@ -316,12 +319,26 @@ fn nobody_gets_anothers(version: Version, change: Change) {
         (Some(pem(&scene.laptop)), &of_pixel, &pixel),
         (None, &of_pixel, &pixel),
     ];
+    // What the lines of devices go by is no word of a visitor's.
+    let says = |device: &str, file: &str| {
+        ["Waiting.Device", "Waiting-Device"]
+            .map(|name| format!("{name}: {device}\r\n"))
+            .concat()
+            + &format!("Waiting-File: {file}\r\nCookie: waiting.device={device}\r\n")
+    };
     for (who, spellings, anothers) in &visitors {
+        let file = anothers
+            .path
+            .rsplit('/')
+            .next()
+            .expect("it has a last part");
+        let (device, _) = file.split_once('.').expect("it has an ending");
+        let says = says(&device.replace('-', "/"), file);
         let mut rest = &spellings[..];
         while !rest.is_empty() {
             let mut requests = String::new();
             for target in &rest[..rest.len().min(50)] {
-                requests += &format!("GET {target} HTTP/1.1\r\nHost: {HOST}\r\n\r\n");
+                requests += &format!("GET {target} HTTP/1.1\r\nHost: {HOST}\r\n{says}\r\n");
             }
             requests += &request("GET", "/renew", HOST);
             let wire = Wire::named(&caddy, HOST).maybe_pem(who.as_ref());
@@ -581,7 +598,7 @@ fn it_is_on_the_disk_for_who_serves_it_alone_and_an_edge_without_it_has_no_secre
 /// `verify --live` asks for what is not its own.
 #[test]
 fn verify_sees_what_is_handed_to_others() {
-    let scene = Scene::changed(Version::New, to_any_certificate);
+    let scene = Scene::changed(Version::New, to_each_other);
     scene.run(["renew", "alice/pixel", "bob/laptop"]);
     let caddy = scene.house.serve(Version::New);
     let well = verify(&scene.house, &caddy, &[]);
@@ -641,8 +658,15 @@ fn without(text: &str, parts: &[&str]) -> String {
 /// Each of these opens something, and a check above sees it.
 #[test]
 fn what_guards_it_is_missed() {
-    let weakenings: [(&str, Change, Check); 6] = [
+    let weakenings: [(&str, Change, Check); 9] = [
         ("any certificate", to_any_certificate, nobody_gets_anothers),
+        ("each other's", to_each_other, nobody_gets_anothers),
+        ("who names it", to_who_names_it, nobody_gets_anothers),
+        (
+            "who is in no line",
+            |text| replaced(text, "{waiting.device} != '' && ", ""),
+            each_gets_its_own,
+        ),
         (
             "any origin",
             |text| without(text, &["{http.request.header.Sec-Fetch-Site}"]),
@@ -667,7 +691,7 @@ fn what_guards_it_is_missed() {
             "the password for who has it already",
             |text| {
                 text.replace(
-                    "import page-renewed-1",
+                    "import page-renewed",
                     "rewrite * /page.html\n\t\t\t\tfile_server",
                 )
             },
@@ -680,22 +704,63 @@ fn what_guards_it_is_missed() {
     }
 }
 
-/// What waits is handed to whoever shows a certificate.
+/// What waits is handed to whoever comes.
 fn to_any_certificate(text: &str) -> String {
-    let mut is_behind = false;
-    let mut lines = Vec::new();
-    for line in text.lines() {
-        let is_list = line
-            .trim_start()
-            .starts_with("vars {http.request.tls.client.fingerprint}");
-        if is_behind && is_list {
-            lines.push("\t\tvars {http.request.tls.version} tls1.2 tls1.3".to_owned());
-        } else {
-            lines.push(line.to_owned());
+    replaced(text, "default \"\" \"\"\n", "default alice/pixel older\n")
+}
+
+/// Two devices are taken for each other.
+fn to_each_other(text: &str) -> String {
+    let text = replaced(text, " alice/pixel older\n", " bob/laptop  older\n");
+    replaced(&text, " bob/laptop older\n", " alice/pixel older\n")
+}
+
+/// A visitor says which device is meant.
+fn to_who_names_it(text: &str) -> String {
+    let named = "map {http.request.header.Waiting-Device} {waiting.root}";
+    let text = replaced(text, "map {waiting.device} {waiting.root}", named);
+    text.replace("{waiting.device} != ''", "{waiting.file} != ''")
+}
+
+/// Caddy copies all words that follow at each `import`: with some for each device that waits, four hundred took it five seconds.
+#[test]
+fn a_device_that_waits_adds_lines_of_tables_and_nothing_else() {
+    let devices = 0..6;
+    let declared: String = devices
+        .clone()
+        .map(|number| format!("device \"d{number}\" platform=\"android\"; "))
+        .collect();
+    let lab = Lab::built(&format!(
+        r#"domain "home.example.com"
+        edge {{ landing; pick-up root="/etc/caddy/homelab"; }}
+        person "alice" {{ {declared} }}
+        person "bob" {{ device "laptop" platform="linux"; }}
+        service "wiki" {{ respond "wiki"; allow "alice" "bob"; }}"#
+    ));
+    let text = |devices: std::ops::Range<usize>| {
+        for number in devices {
+            let device = format!("alice/d{number}");
+            lab.command(["renew", &device]).run().succeeds();
         }
-        is_behind = line.trim_start().starts_with("path /renew /renew/");
+        ["sites", "pages"]
+            .map(|name| lab.read(&format!("out/edge/{name}.caddyfile")))
+            .concat()
+    };
+    let (few, many) = (text(0..2), text(2..6));
+    let imports = |text: &str| text.matches("import ").count();
+    let blocks = |text: &str| text.lines().filter(|line| line.ends_with('{')).count();
+    assert_eq!(
+        (imports(&few), blocks(&few)),
+        (imports(&many), blocks(&many))
+    );
+    // Two certificates, what is handed out, and whom the landing page greets.
+    assert_eq!(many.lines().count() - few.lines().count(), 4 * 4);
+    for number in devices {
+        let device = format!("alice/d{number} ");
+        let lines = many.lines().filter(|line| line.contains(&device));
+        let tables = lines.filter(|line| !line.trim_start().starts_with('#'));
+        assert_eq!(tables.count(), 3, "{device}");
     }
-    lines.join("\n") + "\n"
 }
 
 /// On an edge without a landing page, who comes with a certificate that was replaced is led to where newer ones are fetched, too.

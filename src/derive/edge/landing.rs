@@ -51,8 +51,6 @@ pub(crate) struct LandingPages {
     pub home: Vec<Link>,
     /// Who they are.
     pub known: Vec<Known>,
-    /// What devices are told whose newer certificates wait, in the order of [`PickUp::devices`].
-    pub offers: Vec<Offer>,
 }
 
 /// Somebody whom the landing page greets.
@@ -70,7 +68,7 @@ pub(crate) struct Known {
 #[derive(Debug, Serialize)]
 pub(crate) struct KnownDevice {
     pub fingerprint: Fingerprint,
-    /// Until when it works, where newer ones are handed out and none waits for the device, as [`dates::through`] says it.
+    /// Until when it works, where newer ones are handed out and none goes before it, as [`dates::through`] says it.
     pub settled: Option<Shown>,
 }
 
@@ -96,7 +94,12 @@ pub(crate) struct Link {
 }
 
 impl LandingPages {
-    /// Whether a device for which nothing waits is told so.
+    /// Whether a newer certificate waits for some device.
+    pub(crate) fn waits(&self) -> bool {
+        self.visitors.iter().any(|visit| visit.waiting.is_some())
+    }
+
+    /// Whether a device is told until when its certificate works.
     pub(crate) fn settles(&self) -> bool {
         let mut devices = self.known.iter().flat_map(|known| &known.devices);
         devices.any(|device| device.settled.is_some())
@@ -137,7 +140,6 @@ impl Landing {
             visitors: shown,
             home,
             known,
-            offers,
         };
         let page = Cow::Borrowed("at-home");
         let lan = is_shown_at_home.then(|| Handler::lan(Answer::Page { page }));
@@ -176,14 +178,10 @@ impl Landing {
     }
 }
 
-/// Until when the certificates work of devices for which nothing waits.
+/// Until when the certificates work before which no newer one goes.
 fn settled(admitted: &Admitted<'_>) -> BTreeMap<Fingerprint, Shown> {
-    let certificates = admitted
-        .values()
-        .filter_map(|certificates| match certificates[..] {
-            [only] if only.state == State::Active => Some(only),
-            _ => None,
-        });
+    let newest = admitted.values().filter_map(|all| all.first());
+    let certificates = newest.filter(|newest| newest.state == State::Active);
     let ends = certificates.map(|issued| {
         let (begins, ends) = (issued.validity.not_before(), issued.validity.not_after());
         (issued.fingerprint, dates::through(begins, ends))

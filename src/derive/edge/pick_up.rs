@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::dates::{self, Shown};
 use crate::derive::guide::FileKind;
 use crate::derive::pick_up::{PICK_UP, RENEW, Waiting};
 use crate::lock::{Lock, State};
@@ -41,8 +40,6 @@ pub(crate) struct Offer {
     pub disposition: String,
     /// In whose language it is told.
     pub language: Language,
-    /// Until when the newer one works, as [`dates::through`] says it.
-    pub expires: Shown,
 }
 
 impl PickUp {
@@ -76,18 +73,16 @@ impl Offer {
             FileKind::AppleProfile => ("application/x-apple-aspen-config", "inline"),
             _ => ("application/x-pem-file", "attachment"),
         };
-        let validity = &newer.validity;
         Offer {
             name: device.id.clone(),
             newer: newer.fingerprint,
             older: older.iter().map(|older| older.fingerprint).collect(),
-            until: until.max().unwrap_or(validity.not_after()),
+            until: until.max().unwrap_or(newer.validity.not_after()),
             folder: waiting.folder(),
             file: file.name.clone(),
             content_type,
             disposition: format!("{how}; filename=\"{}\"", file.name),
             language: person.language(),
-            expires: dates::through(validity.not_before(), validity.not_after()),
         }
     }
 }
