@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::Artifact;
-use crate::derive::{Known, LandingPages, Link, Pages};
+use crate::derive::{Known, KnownDevice, LandingPages, Link, Pages};
 use crate::diagnostic::Mistake;
 use crate::model::{DisplayName, Domain, Email, Language, Name};
 use crate::pki::Fingerprint;
@@ -47,6 +47,8 @@ struct Context<'p> {
     languages: &'p [Language],
     /// Whom the landing page greets.
     visitors: Vec<Visitor<'p>>,
+    /// Whether the certificate of one of them is its device's last.
+    lasts: bool,
     pages: Vec<Page>,
 }
 
@@ -64,6 +66,8 @@ struct VisitorDevice {
     fingerprint: Fingerprint,
     /// Until when its certificate works, in HTML, where that is told.
     until: String,
+    /// In which language it is told that no newer one follows; empty where one does.
+    last: String,
 }
 
 /// A page in its place in the file.
@@ -74,6 +78,8 @@ struct Page {
     html: String,
     /// The same in other languages.
     translated: Vec<Translated>,
+    /// What is said in place of it to devices whose certificates are their last.
+    last: Vec<Translated>,
     /// What says by which placeholder one of these is chosen.
     chosen_by: ChosenBy,
 }
@@ -167,19 +173,29 @@ impl Rendering<'_> {
             Told::InAll(by) => (Language::ENGLISH, by, &self.pages.languages[..]),
         };
         let html = one_line(&self.say(own, template, context)?);
-        let translated = others.iter().map(|language| {
-            let html = one_line(&self.say(language.as_str(), template, context)?);
-            let language = language.clone();
-            Ok(Translated { language, html })
-        });
+        let translated = others
+            .iter()
+            .map(|language| self.translated(language, template, context));
         let translated = translated.collect::<Result<_, Mistake>>()?;
         self.rendered.push(Page {
             name: name.into(),
             html,
             translated,
+            last: Vec::new(),
             chosen_by,
         });
         Ok(())
+    }
+
+    fn translated(
+        &mut self,
+        language: &Language,
+        template: &str,
+        context: &PageContext<'_>,
+    ) -> Result<Translated, Mistake> {
+        let html = one_line(&self.say(language.as_str(), template, context)?);
+        let language = language.clone();
+        Ok(Translated { language, html })
     }
 
     /// Everybody whom the landing page greets; in each language it is said at once until when certificates work.
@@ -188,7 +204,7 @@ impl Rendering<'_> {
         for known in known {
             let settled = known.devices.iter().filter_map(|device| device.settled);
             let ends = ends.entry(told_in(known)).or_default();
-            ends.extend(settled.map(|shown| shown.to_string()));
+            ends.extend(settled.map(|settled| settled.until.to_string()));
         }
         let mut said: BTreeMap<(&str, String), String> = BTreeMap::new();
         for (language, ends) in ends {
@@ -204,7 +220,11 @@ impl Rendering<'_> {
                 .map(|device| VisitorDevice {
                     fingerprint: device.fingerprint,
                     until: { device.settled }
-                        .and_then(|shown| said.get(&(told_in(known), shown.to_string())).cloned())
+                        .map(|settled| (told_in(known), settled.until.to_string()))
+                        .and_then(|end| said.get(&end).cloned())
+                        .unwrap_or_default(),
+                    last: { device.settled.filter(|settled| settled.is_last) }
+                        .map(|_| told_in(known).to_owned())
                         .unwrap_or_default(),
                 })
                 .collect(),
@@ -234,12 +254,30 @@ impl Rendering<'_> {
             };
             self.page("at-home", "landing", in_all, &context)?;
         }
-        let nothing = landing.settles().then_some(&["renewal-nothing"][..]);
-        let offered = landing.waits().then_some(&OFFERED[..]);
-        for name in [nothing, offered].into_iter().flatten().flatten() {
-            self.page(*name, name, Told::InAll(ChosenBy::Visitor), &plain())?;
+        let for_devices = Told::InAll(ChosenBy::Visitor);
+        if landing.settles() {
+            let name = "renewal-nothing";
+            let last = self.renewal_last(&landing.known)?;
+            self.page(name, name, for_devices, &plain())?;
+            let page = self.rendered.last_mut().expect("it was just added");
+            page.last = last;
+        }
+        for name in landing.waits().then_some(OFFERED).into_iter().flatten() {
+            self.page(name, name, for_devices, &plain())?;
         }
         Ok(())
+    }
+
+    /// What is said to devices that are let in for a while and have their last certificate, in each language of theirs.
+    fn renewal_last(&mut self, known: &[Known]) -> Result<Vec<Translated>, Mistake> {
+        let is_last = |device: &KnownDevice| device.settled.is_some_and(|settled| settled.is_last);
+        let guests = { known.iter() }.filter(|known| known.devices.iter().any(is_last));
+        let languages = guests.map(|known| known.language.clone().unwrap_or_default());
+        let languages: BTreeSet<Language> = languages.collect();
+        let context = PageContext::of(self.pages);
+        let last = { languages.iter() }
+            .map(|language| self.translated(language, "renewal-last", &context));
+        last.collect()
     }
 }
 
@@ -277,6 +315,7 @@ pub(super) fn render_pages(pages: &Pages, templates: &Templates) -> Result<Artif
         domain: &pages.domain,
         hsts: pages.hsts,
         languages: &pages.languages,
+        lasts: rendering.rendered.iter().any(|page| !page.last.is_empty()),
         visitors,
         pages: rendering.rendered,
     };

@@ -69,6 +69,7 @@ pub(crate) const TEMPLATES: &[(&str, &str)] = &[
     builtin!("pages/renewed.html.j2"),
     builtin!("pages/renewal-missing.html.j2"),
     builtin!("pages/renewal-nothing.html.j2"),
+    builtin!("pages/renewal-last.html.j2"),
     builtin!("pages/ends.html.j2"),
 ];
 

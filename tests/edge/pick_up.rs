@@ -11,6 +11,7 @@ use crate::support::caddy::{Caddy, Version};
 use crate::support::curl::{Answer, Curl};
 use crate::support::files::snapshot;
 use crate::support::lab::{Lab, for_the_old_caddy};
+use crate::support::tools;
 use crate::verify::verify;
 use crate::wire::{Wire, request};
 
@@ -234,6 +235,56 @@ fn each_device_fetches_its_own_on_the_old_caddy() {
 #[test]
 fn each_device_fetches_its_own_on_the_new_caddy() {
     each_gets_its_own(Version::New, str::to_owned);
+}
+
+/// A guest's device gets no newer certificate, so none is promised.
+fn a_guest_is_told_the_end(version: Version) {
+    let day = tools::run("date", ["-u", "-d", "60 days", "+%F"]);
+    let day = day.succeeds().stdout().trim();
+    let house = House::unbuilt("");
+    let declaration = format!(
+        r#"domain "home.example.com"
+        edge {{ email "admin@example.com"; landing; lan "192.168.0.0/16"; pick-up root="{}"; }}
+        person "alice" {{ device "pixel" platform="android"; }}
+        person "bob" {{ device "phone" platform="android" until="{day}"; }}
+        person "gast" {{ language "de"; device "handy" platform="android" until="{day}"; }}
+        service "wiki" {{ respond "wiki"; allow "alice" "bob" "gast"; }}"#,
+        house.lab.path().join("out/edge").display()
+    );
+    house.build(&match version {
+        Version::Old => for_the_old_caddy(&declaration),
+        _ => declaration,
+    });
+    let caddy = house.serve(version);
+    let told = |person, device| {
+        let page = house.bundle(person, device).shown(visit(&caddy, "/renew"));
+        let page = page.header("Accept-Language", "de").run();
+        page.has_status(200);
+        page
+    };
+    let follows = "When it has a new one, you get it here.";
+    told("alice", "pixel").contains(follows);
+    let ends = format!("its certificate works until the end of <time datetime=\"{day}\">");
+    told("bob", "phone")
+        .lacks(follows)
+        .contains(&ends)
+        .contains("and ends then")
+        .contains("admin@example.com");
+    told("gast", "handy")
+        .contains("ein neueres folgt nicht")
+        .contains(&format!("<time datetime=\"{day}\">"))
+        .lacks("bekommst du es hier");
+    assert_eq!(version.fmt_diff(&house.generated(version)), "");
+}
+
+#[test]
+fn a_guest_is_told_the_end_on_the_old_caddy() {
+    a_guest_is_told_the_end(Version::Old);
+}
+
+#[test]
+fn a_guest_is_told_the_end_on_the_new_caddy() {
+    a_guest_is_told_the_end(Version::New);
 }
 
 /// Spellings of what belongs to another, from wherever one is let in.

@@ -288,7 +288,13 @@ fn what_who_is_refused_is_shown_is_as_good() {
 fn what_the_domain_itself_shows_is_as_good() {
     shown(
         "landing",
-        &["landing", "renewed", "renewal-missing", "renewal-nothing"],
+        &[
+            "landing",
+            "renewed",
+            "renewal-missing",
+            "renewal-nothing",
+            "renewal-last",
+        ],
     );
 }
 

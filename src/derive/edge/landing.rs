@@ -68,8 +68,16 @@ pub(crate) struct Known {
 #[derive(Debug, Serialize)]
 pub(crate) struct KnownDevice {
     pub fingerprint: Fingerprint,
-    /// Until when it works, where newer ones are handed out and none goes before it, as [`dates::through`] says it.
-    pub settled: Option<Shown>,
+    /// Until when it works, where newer ones are handed out and none goes before it.
+    pub settled: Option<Settled>,
+}
+
+/// Until when a certificate works before which no newer one goes.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Settled {
+    pub until: Shown,
+    /// Whether it ends then: no newer one follows the last day of a device that is let in for a while.
+    pub is_last: bool,
 }
 
 /// What a visitor is shown.
@@ -116,7 +124,7 @@ impl Landing {
     ) -> (Landing, LandingPages) {
         let offers = pick_up.as_ref().map(|pick_up| pick_up.devices.clone());
         let offers = offers.unwrap_or_default();
-        let settled = pick_up.as_ref().map(|_| settled(admitted));
+        let settled = pick_up.as_ref().map(|_| settled(homelab, admitted));
         let known = known(homelab, audiences, &settled.unwrap_or_default());
         let visitors = visitors(homelab, audiences, &offers);
         let services = homelab.services.values();
@@ -179,12 +187,21 @@ impl Landing {
 }
 
 /// Until when the certificates work before which no newer one goes.
-fn settled(admitted: &Admitted<'_>) -> BTreeMap<Fingerprint, Shown> {
-    let newest = admitted.values().filter_map(|all| all.first());
-    let certificates = newest.filter(|newest| newest.state == State::Active);
-    let ends = certificates.map(|issued| {
+fn settled(homelab: &Homelab, admitted: &Admitted<'_>) -> BTreeMap<Fingerprint, Settled> {
+    let newest = { admitted.iter() }.filter_map(|(id, all)| Some((id, all.first()?)));
+    let certificates = newest.filter(|(_, newest)| newest.state == State::Active);
+    let ends = certificates.map(|(id, issued)| {
         let (begins, ends) = (issued.validity.not_before(), issued.validity.not_after());
-        (issued.fingerprint, dates::through(begins, ends))
+        let person = homelab.people.get(&id.person);
+        let device = person.and_then(|person| person.devices.get(&id.device));
+        let is_last = device.is_some_and(|device| device.last_day_of(ends).is_some());
+        let until = match is_last {
+            // As the guide says it, and whoever has declared it.
+            true => dates::end(begins, ends),
+            false => dates::through(begins, ends),
+        };
+        let settled = Settled { until, is_last };
+        (issued.fingerprint, settled)
     });
     ends.collect()
 }
@@ -193,7 +210,7 @@ fn settled(admitted: &Admitted<'_>) -> BTreeMap<Fingerprint, Shown> {
 fn known(
     homelab: &Homelab,
     audiences: &Audiences<'_>,
-    settled: &BTreeMap<Fingerprint, Shown>,
+    settled: &BTreeMap<Fingerprint, Settled>,
 ) -> Vec<Known> {
     let people = homelab.people.values();
     let known = people.filter_map(|person| {

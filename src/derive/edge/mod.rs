@@ -24,7 +24,7 @@ use serde::Serialize;
 pub(super) use audience::Audience;
 pub(super) use extras::{AdminEndpoint, Extras};
 pub(super) use handler::{Answer, Condition, Matcher, Public};
-pub(crate) use landing::{Known, Landing, LandingPages, Link};
+pub(crate) use landing::{Known, KnownDevice, Landing, LandingPages, Link};
 pub(super) use people::{Device, Person};
 pub(crate) use pick_up::PickUp;
 pub(super) use policies::Mark;
