@@ -224,7 +224,7 @@ fn in_a_language(version: Version) {
         ("{http.request.host}", false),
     ] {
         for (host, bundle, [german, english]) in [
-            ("wiki", None, ["Das braucht ein Zertifikat", NONE]),
+            ("wiki", None, ["Hier brauchst du ein Zertifikat", NONE]),
             (
                 "wiki",
                 Some(&bob),

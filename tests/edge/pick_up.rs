@@ -271,7 +271,7 @@ fn a_guest_is_told_the_end(version: Version) {
         .contains("and ends then")
         .contains("admin@example.com");
     told("gast", "handy")
-        .contains("ein neueres folgt nicht")
+        .contains("danach bekommt es kein neues")
         .contains(&format!("<time datetime=\"{day}\">"))
         .lacks("bekommst du es hier");
     assert_eq!(version.fmt_diff(&house.generated(version)), "");
