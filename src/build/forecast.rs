@@ -16,7 +16,7 @@ use crate::derive::{self, Derivation, DeviceAccess, Recipe};
 use crate::model::DeviceId;
 use crate::render::{Bundles, RenderError, render};
 use crate::template::Templates;
-use crate::tree::{Found, ManifestEntry, OutputPath, Scope, TreeError, View};
+use crate::tree::{Found, InOrder, ManifestEntry, OutputPath, Scope, TreeError, View};
 
 /// What would come of an artifact that is stale, as far as can be told without the secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,8 +61,15 @@ pub(crate) fn forecast(prepared: &Prepared<'_>, view: &View) -> Result<TreeForec
     let derivations = prepared.derivations();
     let templates = prepared.situation.templates;
     let homelab = prepared.situation.homelab;
+    let kept = derive::crl_paths(homelab, &prepared.lock);
+    let is_made = |path: &OutputPath| {
+        let made = derivations.binary_search_by(|derivation| derivation.path.cmp(path));
+        made.is_ok()
+    };
     let unsigned = match prepared.mode {
         Mode::Edge => Vec::new(),
+        // None of them is stale: that is not worked out twice.
+        Mode::Update | Mode::Locked if kept.iter().all(is_made) => Vec::new(),
         Mode::Update | Mode::Locked => derive::unsigned_crl_paths(homelab, &prepared.lock),
     };
     let look = Look {
@@ -70,7 +77,7 @@ pub(crate) fn forecast(prepared: &Prepared<'_>, view: &View) -> Result<TreeForec
         view,
         derivations: &derivations,
         unsigned,
-        kept: derive::crl_paths(homelab, &prepared.lock),
+        kept,
         scope: prepared.scope(),
     };
     let stale = stale(&derivations, view, templates)?;
@@ -259,10 +266,11 @@ impl Look<'_> {
     /// Directories whose mode somebody has changed.
     fn folders(&self) -> Result<impl Iterator<Item = Step>, TreeError> {
         let view = self.view;
+        let mut known = InOrder::of(view.entries().map(|entry| &entry.path));
         let planned = self.derivations.iter();
-        let new = planned.filter(|planned| view.entry(&planned.path).is_none());
+        let new = planned.filter(|planned| known.place_of(planned.path.as_str()).is_none());
         let new = new.map(|planned| (&planned.path, planned.mode));
-        let folders = view.foreseen_folders(|path| self.wants(path), new, &self.scope)?;
+        let folders = view.foreseen_folders(self.wanted(), new, &self.scope)?;
         Ok(folders.into_iter().map(|folder| {
             let path = folder.strip_prefix(view.directory()).unwrap_or(&folder);
             Step {
@@ -273,11 +281,13 @@ impl Look<'_> {
         }))
     }
 
-    fn wants(&self, path: &OutputPath) -> bool {
-        let place = self
-            .derivations
-            .binary_search_by(|derivation| derivation.path.cmp(path));
-        place.is_ok() || self.unsigned.contains(path) || self.is_kept(path)
+    /// Whether a path is to be there, of paths that are asked for in their order.
+    fn wanted(&self) -> impl FnMut(&OutputPath) -> bool {
+        let mut made = InOrder::of(self.derivations.iter().map(|made| &made.path));
+        move |path| {
+            let is_made = made.place_of(path.as_str()).is_some();
+            is_made || self.unsigned.contains(path) || self.is_kept(path)
+        }
     }
 
     /// A list that the lock has no signature of stays where the edge alone is built.
@@ -287,8 +297,9 @@ impl Look<'_> {
 
     /// What the manifest has and nothing makes any more.
     fn orphans(&self) -> impl Iterator<Item = &ManifestEntry> {
+        let mut is_wanted = self.wanted();
         let entries = self.view.entries();
-        entries.filter(|entry| self.scope.contains(&entry.path) && !self.wants(&entry.path))
+        entries.filter(move |entry| self.scope.contains(&entry.path) && !is_wanted(&entry.path))
     }
 
     /// What it means for people; and why only a part of that can be told, where it is so.

@@ -1,11 +1,15 @@
 //! Which artifacts are not up to date, and why.
 
+use std::sync::LazyLock;
+
+use blake3::Hasher;
+use blake3::hazmat::{ContextKey, HasherExt, hash_derive_key_context};
 use rayon::prelude::*;
 
 use crate::derive::Derivation;
 use crate::once::encoded;
 use crate::template::Templates;
-use crate::tree::{Found, ManifestEntry, TreeError, View};
+use crate::tree::{Found, Listed, ManifestEntry, TreeError, View};
 
 /// Why an artifact is not up to date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,8 +53,11 @@ pub(crate) fn stale<'d>(
     view: &View,
     templates: &Templates,
 ) -> Result<Vec<Stale<'d>>, TreeError> {
-    let checked = derivations.par_iter().map(|derivation| {
-        let staleness = staleness(derivation, view, templates)?;
+    let listed = view.listed(derivations.iter().map(|derivation| &derivation.path));
+    let listed: Vec<Option<Listed<'_>>> = listed.collect();
+    let checked = derivations.par_iter().zip(listed);
+    let checked = checked.map(|(derivation, listed)| {
+        let staleness = staleness(derivation, listed, view, templates)?;
         Ok(staleness.map(|staleness| (derivation, staleness)))
     });
     let checked: Result<Vec<_>, TreeError> = checked.collect();
@@ -59,10 +66,11 @@ pub(crate) fn stale<'d>(
 
 fn staleness(
     derivation: &Derivation,
+    listed: Option<Listed<'_>>,
     view: &View,
     templates: &Templates,
 ) -> Result<Option<Staleness>, TreeError> {
-    let Some(entry) = view.entry(&derivation.path) else {
+    let Some(Listed { entry, .. }) = listed else {
         return Ok(Some(Staleness::New));
     };
     if entry.input == ManifestEntry::UNKNOWN {
@@ -80,7 +88,7 @@ fn staleness(
     if entry.mode != derivation.mode {
         return Ok(Some(Staleness::Mode));
     }
-    Ok(match view.inspect(&derivation.path)? {
+    Ok(match view.inspect_listed(&derivation.path, listed)? {
         Found::Missing => Some(Staleness::Missing),
         Found::Altered | Found::Unowned => Some(Staleness::Altered),
         // It is made with no template, and so with the secret: from another homelab.age, the same comes out.
@@ -103,7 +111,7 @@ pub(super) fn input_hash(
 ) -> blake3::Hash {
     let recipe = encoded(&derivation.recipe);
     let recipe = fields(
-        "homelab input hash v4, recipe",
+        &RECIPE,
         [
             env!("CARGO_PKG_VERSION").as_bytes(),
             derivation.path.as_str().as_bytes(),
@@ -115,15 +123,21 @@ pub(super) fn input_hash(
     let with = with.flat_map(|(name, digest)| [name.as_bytes(), digest.as_bytes().as_slice()]);
     let sealed = derivation.recipe.sealed_root().map(|hash| hash.to_hex());
     let sealed = sealed.as_ref().map(|hash| hash.as_bytes());
-    let means = fields("homelab input hash v4, means", with.chain(sealed));
+    let means = fields(&MEANS, with.chain(sealed));
     let mut whole = [0; blake3::OUT_LEN];
     whole[..HALF].copy_from_slice(&recipe.as_bytes()[..HALF]);
     whole[HALF..].copy_from_slice(&means.as_bytes()[..HALF]);
     blake3::Hash::from_bytes(whole)
 }
 
-fn fields<'f>(context: &str, fields: impl IntoIterator<Item = &'f [u8]>) -> blake3::Hash {
-    let mut hasher = blake3::Hasher::new_derive_key(context);
+/// What the two halves are hashed under, gone through once and not for each artifact.
+static RECIPE: LazyLock<ContextKey> =
+    LazyLock::new(|| hash_derive_key_context("homelab input hash v4, recipe"));
+static MEANS: LazyLock<ContextKey> =
+    LazyLock::new(|| hash_derive_key_context("homelab input hash v4, means"));
+
+fn fields<'f>(context: &ContextKey, fields: impl IntoIterator<Item = &'f [u8]>) -> blake3::Hash {
+    let mut hasher = Hasher::new_from_context_key(context);
     for field in fields {
         hasher.update(&(field.len() as u64).to_le_bytes());
         hasher.update(field);

@@ -22,7 +22,7 @@ use crate::model::DeviceId;
 use crate::prepared::prepare;
 use crate::settled::{Kept, Options, Seen};
 use crate::status::Status;
-use crate::tree::View;
+use crate::tree::{ReadManifest, View};
 use crate::workspace::{Held, Inputs, PATIENCE, Workspace, git, git_files};
 use comparing::check_tree;
 use making::{Made, Making};
@@ -166,7 +166,7 @@ fn build_all(
     let prepared = prepare(inputs, standing, order, options.intent)?;
     let is_first = prepared.before.as_ref();
     let is_first = is_first.is_none_or(|lock| lock.signing().is_none());
-    refuse_hopeless(inputs, &prepared, order)?;
+    let manifest = refuse_hopeless(inputs, &prepared, order)?;
     let Situation { history, clock, .. } = &prepared.situation;
     let mut updating = Updating::new(inputs, history, &means, *clock);
     let lock = match (&prepared.before, mode) {
@@ -188,6 +188,7 @@ fn build_all(
         inputs,
         make,
         kept,
+        manifest,
         prepared: &prepared,
         lock: &lock,
         derivations: &derivations,
@@ -247,21 +248,21 @@ fn tell_git(workspace: &Held, prepared: &Prepared<'_>) -> Result<(), Failure> {
 }
 
 /// Where the tree cannot be built in, nothing is issued or shut out either: the lock would tell of what no edge knows. What is
-/// ordered is done in any case: a revocation does not wait for a template to be mended.
+/// ordered is done in any case: a revocation does not wait for a template to be mended. What the tree's manifest says.
 fn refuse_hopeless(
     inputs: &Inputs<Held>,
     prepared: &Prepared<'_>,
     order: &Operation,
-) -> Result<(), Failure> {
+) -> Result<Option<ReadManifest>, Failure> {
     let owner = owner(prepared.before.as_ref().unwrap_or(&prepared.lock));
     let view = View::open(&inputs.out, owner, PATIENCE).map_err(Failure::environment)?;
     // The built-in templates can be rendered.
     if inputs.templates.are_built_in() || prepared.changes.is_empty() || !order.is_nothing() {
-        return Ok(());
+        return Ok(view.into_manifest());
     }
     let forecast = build::forecast(prepared, &view).map_err(Failure::environment)?;
     if forecast.stops.is_empty() {
-        Ok(())
+        Ok(view.into_manifest())
     } else {
         Err(forecast.stops.into())
     }
@@ -312,6 +313,7 @@ fn build_edge(inputs: &Inputs<Held>, building: Building<'_>) -> Result<(), Failu
         inputs,
         make,
         kept,
+        manifest: None,
         prepared: &prepared,
         lock,
         derivations: &derivations,

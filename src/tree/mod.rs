@@ -52,8 +52,8 @@ pub(crate) use index::{Identity, Index, PackedIndex};
 pub(crate) use label::Label;
 pub(crate) use links::linked_file;
 pub(crate) use manifest::{ManifestEntry, Mode};
-pub(crate) use path::OutputPath;
-pub(crate) use view::{Found, Owner, View};
+pub(crate) use path::{InOrder, OutputPath};
+pub(crate) use view::{Found, Listed, Owner, ReadManifest, View};
 
 use change::{Change, Put};
 use directory::{Directory, Standing};
@@ -106,11 +106,23 @@ pub(crate) struct Outcome {
 }
 
 impl Tree {
-    /// Opens `directory`, the output of `owner`, to be built in, making it and those above it if they are absent.
+    /// Opens a tree of which nothing was read.
+    #[cfg(test)]
+    pub(crate) fn open(
+        directory: &Path,
+        owner: impl Into<Owner>,
+        patience: Duration,
+    ) -> Result<Tree, TreeError> {
+        Tree::open_after(None, directory, owner, patience)
+    }
+
+    /// Opens `directory`, the output of `owner`, to be built in, making it and those above it if they are absent. Its manifest is not
+    /// taken apart again where an earlier look has found the same.
     ///
     /// Waits as long as `patience` for another build to end, and removes what a killed one has left, but for what it staged
     /// under labels.
-    pub(crate) fn open(
+    pub(crate) fn open_after(
+        earlier: Option<ReadManifest>,
         directory: &Path,
         owner: impl Into<Owner>,
         patience: Duration,
@@ -118,7 +130,7 @@ impl Tree {
         let root = hold(Access::Alone, directory, patience)?;
         let tick = root.as_ref().and_then(Tick::of);
         let mut tree = Tree {
-            view: View::of(root, directory, owner.into())?,
+            view: View::of(root, directory, owner.into(), earlier)?,
             staging: Mutex::new(None),
             staged: AtomicUsize::new(0),
             tick,

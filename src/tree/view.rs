@@ -19,7 +19,7 @@ use super::holder::Holder;
 use super::index::{Identity, Index, Sighting};
 use super::manifest::{self, ManifestEntry, ManifestState, Mode, Reading};
 use super::modes::Modes;
-use super::path::{OWN, OutputPath};
+use super::path::{InOrder, OWN, OutputPath};
 use super::survey;
 use crate::source::normal_form;
 
@@ -51,6 +51,23 @@ pub(crate) struct View {
 pub(crate) struct Busy {
     /// Who, where that is known.
     pub holder: Option<Holder>,
+}
+
+/// A manifest that was read: what another of the same bytes says to the same owner, it says too.
+#[derive(Debug)]
+pub(crate) struct ReadManifest {
+    bytes: Hash,
+    owner: Owner,
+    was_former: bool,
+    entries: Vec<ManifestEntry>,
+}
+
+/// What the manifest has at a path.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Listed<'v> {
+    pub entry: &'v ManifestEntry,
+    /// How the file stands, once it was found as the manifest has it; none where nobody keeps that.
+    sighting: Option<&'v OnceLock<Sighting>>,
 }
 
 /// Whose output a tree is.
@@ -108,7 +125,7 @@ impl View {
         let owner = owner.into();
         match View::open(directory, owner.clone(), Duration::ZERO) {
             Err(TreeError::Locked { holder, .. }) => {
-                let mut view = View::of(Directory::at(directory)?, directory, owner)?;
+                let mut view = View::of(Directory::at(directory)?, directory, owner, None)?;
                 view.busy = Some(Busy { holder });
                 Ok(view)
             }
@@ -139,10 +156,10 @@ impl View {
     }
 
     /// Directories of ours, in `scope`, whose mode is another than a build would give them that keeps
-    /// those of our files that are `wanted`, and makes the `new` ones.
+    /// those of our files that are `wanted`, which is asked in the order of the paths, and makes the `new` ones.
     pub(crate) fn foreseen_folders<'p>(
         &self,
-        wanted: impl Fn(&OutputPath) -> bool,
+        mut wanted: impl FnMut(&OutputPath) -> bool,
         new: impl Iterator<Item = (&'p OutputPath, Mode)>,
         scope: &Scope,
     ) -> Result<Vec<PathBuf>, TreeError> {
@@ -169,13 +186,14 @@ impl View {
         owner: Owner,
         patience: Duration,
     ) -> Result<View, TreeError> {
-        View::of(hold(access, directory, patience)?, directory, owner)
+        View::of(hold(access, directory, patience)?, directory, owner, None)
     }
 
     pub(super) fn of(
         root: Option<Directory>,
         directory: &Path,
         owner: Owner,
+        earlier: Option<ReadManifest>,
     ) -> Result<View, TreeError> {
         let mut view = View {
             root,
@@ -191,8 +209,19 @@ impl View {
             busy: None,
             modes: Modes::default(),
         };
-        view.read_manifest()?;
+        view.read_manifest(earlier)?;
         Ok(view)
+    }
+
+    /// What its manifest says, for who opens the tree again: somebody may have built in it meanwhile.
+    pub(crate) fn into_manifest(self) -> Option<ReadManifest> {
+        let (_, bytes) = self.manifest_sighting?;
+        (self.state == ManifestState::Sound).then_some(ReadManifest {
+            bytes,
+            owner: self.owner,
+            was_former: self.was_former,
+            entries: self.entries,
+        })
     }
 
     /// The output directory, as it was given.
@@ -238,6 +267,22 @@ impl View {
         self.place_of(path.as_str()).map(|at| &self.entries[at])
     }
 
+    /// What the manifest has at each of these paths, which are in their order.
+    pub(crate) fn listed<'p>(
+        &self,
+        paths: impl Iterator<Item = &'p OutputPath>,
+    ) -> impl Iterator<Item = Option<Listed<'_>>> {
+        let mut places = InOrder::of(self.entries.iter().map(|entry| &entry.path));
+        paths.map(move |path| places.place_of(path.as_str()).map(|at| self.listed_at(at)))
+    }
+
+    fn listed_at(&self, at: usize) -> Listed<'_> {
+        Listed {
+            entry: &self.entries[at],
+            sighting: self.sightings.get(at),
+        }
+    }
+
     /// The place of an entry in the manifest.
     fn place_of(&self, path: &str) -> Option<usize> {
         let place = self
@@ -254,8 +299,9 @@ impl View {
             return;
         };
         let sightings: Vec<OnceLock<Sighting>> = self.unseen();
+        let mut places = InOrder::of(self.entries.iter().map(|entry| &entry.path));
         for (path, identity) in index.standing(root) {
-            let Some(at) = self.place_of(&path) else {
+            let Some(at) = places.place_of(&path) else {
                 continue;
             };
             // Where the file system keeps no modes, that is to be learned even so.
@@ -281,15 +327,24 @@ impl View {
 
     /// Compares what stands on the disk at `path` with the manifest; reads the file to its end, unless it is known.
     pub(crate) fn inspect(&self, path: &OutputPath) -> Result<Found, TreeError> {
+        let listed = self.place_of(path.as_str()).map(|at| self.listed_at(at));
+        self.inspect_listed(path, listed)
+    }
+
+    /// The same, where it was looked up what the manifest has.
+    pub(crate) fn inspect_listed(
+        &self,
+        path: &OutputPath,
+        listed: Option<Listed<'_>>,
+    ) -> Result<Found, TreeError> {
         let Some(root) = &self.root else {
             return Ok(Found::Missing);
         };
-        let place = self.place_of(path.as_str());
-        let sighting = place.and_then(|at| self.sightings.get(at));
+        let sighting = listed.and_then(|listed| listed.sighting);
         if sighting.is_some_and(|sighting| sighting.get().is_some()) {
             return Ok(Found::Intact);
         }
-        let Some(entry) = place.map(|at| &self.entries[at]) else {
+        let Some(Listed { entry, .. }) = listed else {
             let there = root.examine(path.as_str())? != Standing::Nothing;
             return Ok(if there {
                 Found::Unowned
@@ -336,7 +391,7 @@ impl View {
         }
     }
 
-    fn read_manifest(&mut self) -> Result<(), TreeError> {
+    fn read_manifest(&mut self, earlier: Option<ReadManifest>) -> Result<(), TreeError> {
         let Some(root) = &self.root else {
             return Ok(());
         };
@@ -367,6 +422,12 @@ impl View {
             Cow::Borrowed(_) => hash,
             Cow::Owned(normal) => blake3::hash(&normal),
         });
+        let is_same = |earlier: &ReadManifest| earlier.bytes == hash && earlier.owner == self.owner;
+        if let Some(earlier) = earlier.filter(is_same) {
+            self.was_former = earlier.was_former;
+            self.entries = earlier.entries;
+            return Ok(());
+        }
         let mut reading = manifest::read(&contents.bytes, &self.owner.present);
         if let Reading::Foreign(found) = &reading
             && self.owner.former.contains(found)

@@ -16,7 +16,7 @@ use crate::lock::Lock;
 use crate::render::Secrets;
 use crate::settled::{Kept, Seen};
 use crate::tree::summed::{self, Listing};
-use crate::tree::{PackedIndex, Tree, sync_name};
+use crate::tree::{PackedIndex, ReadManifest, Tree, sync_name};
 use crate::workspace::{Held, Inputs, PATIENCE, Recollection};
 
 /// A tree that is about to be made.
@@ -24,6 +24,8 @@ pub(super) struct Making<'a> {
     pub inputs: &'a Inputs<Held>,
     pub make: &'a Make,
     pub kept: Kept,
+    /// That of the tree, where it was read already.
+    pub manifest: Option<ReadManifest>,
     pub prepared: &'a Prepared<'a>,
     /// Brought up to date.
     pub lock: &'a Lock,
@@ -51,7 +53,7 @@ impl Making<'_> {
     /// Makes the tree what the derivations say, and tells what was done. The secrets are unlocked only if some artifact
     /// that needs them is not up to date.
     pub(super) fn make(
-        self,
+        mut self,
         unlock: impl FnOnce() -> Result<Secrets, Failure>,
     ) -> Result<Made, Failure> {
         let Inputs {
@@ -140,9 +142,9 @@ impl Making<'_> {
         recollection
     }
 
-    fn open(&self, recollection: &Recollection) -> Result<Tree, Failure> {
+    fn open(&mut self, recollection: &Recollection) -> Result<Tree, Failure> {
         let out = &self.inputs.out;
-        let tree = Tree::open(out, owner(self.lock), PATIENCE);
+        let tree = Tree::open_after(self.manifest.take(), out, owner(self.lock), PATIENCE);
         let mut tree = tree.map_err(Failure::environment)?;
         if tree.believe_only(recollection.manifests(out)) {
             report::note(format_args!(
