@@ -158,6 +158,11 @@ struct Escaped<'t>(&'t mut String);
 
 impl Write for Escaped<'_> {
     fn write_str(&mut self, value: &str) -> fmt::Result {
+        // Nearly all is, and need not be decoded.
+        if value.bytes().all(is_plain_ascii) {
+            self.0.push_str(value);
+            return Ok(());
+        }
         let mut plain = 0;
         for (at, c) in value.char_indices().filter(|(_, c)| must_be_escaped(*c)) {
             self.0.push_str(&value[plain..at]);

@@ -69,20 +69,25 @@ pub(crate) fn derive(
     sealed_root: Option<blake3::Hash>,
 ) -> Vec<Derivation> {
     let common = CommonParts::new(homelab, lock, sealed_root);
+    let (edges, people) = rayon::join(
+        || edge_files::edges_with(&common, lock, templates),
+        || People::derive(&common, lock),
+    );
     let EdgeArtifacts {
         mut derivations,
         exposures,
-    } = edge_files::edges_with(&common, lock, templates);
-    let people = People::derive(&common, lock);
-    let index = Index::new(homelab, lock, &exposures, &people.files);
+    } = edges;
+    let (index, calendar) = rayon::join(
+        || Index::new(homelab, lock, &exposures, &people.files),
+        || Calendar::new(homelab, lock),
+    );
     let ignored = Recipe::Text {
         text: Cow::Borrowed("# What is secret here stays out of git.\n*\n"),
     };
-    let calendar = Recipe::Calendar(Calendar::new(homelab, lock));
     derivations.extend([
-        Derivation::public(path("index.html"), Recipe::Index(index)),
+        Derivation::public(path("index.html"), Recipe::Index(Box::new(index))),
         Derivation::public(path(".gitignore"), ignored),
-        Derivation::public(path("renewals.ics"), calendar),
+        Derivation::public(path("renewals.ics"), Recipe::Calendar(calendar)),
     ]);
     derivations.extend(people.derivations);
     derivations.sort_by(|a, b| a.path.cmp(&b.path));

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::device_files::{CommonParts, DeviceFiles};
 use super::guide::{DeviceFile, DevicePart, Guides};
 use super::{Derivation, PersonCalendar, Recipe, path};
-use crate::lock::{Lock, State};
-use crate::model::DeviceId;
+use crate::lock::{Issued, Lock, State};
+use crate::model::{DeviceId, Person};
 
 /// The folders of people who have a certificate.
 pub(super) struct People<'h> {
@@ -20,48 +22,83 @@ impl<'h> People<'h> {
     pub(super) fn derive(common: &CommonParts<'h>, lock: &Lock) -> People<'h> {
         let homelab = common.homelab();
         let admitted = lock.admitted();
-        let mut guides = Guides::new(homelab);
+        let people: Vec<&Person> = homelab.people.values().collect();
+        let shares = 4 * rayon::current_num_threads();
+        let folders = people.par_chunks(people.len().div_ceil(shares).max(1));
+        // What guides say of services is held once in each share.
+        let folders = folders.flat_map_iter(|people| {
+            let mut guides = Guides::new(homelab);
+            let folder = |person| Folder::derive(person, common, &admitted, &mut guides);
+            people.iter().copied().map(folder).collect::<Vec<_>>()
+        });
+        let folders: Vec<Folder<'h>> = folders.collect();
         let mut people = People {
             derivations: Vec::new(),
             files: BTreeMap::new(),
         };
-        for person in homelab.people.values() {
-            let hosts = common.asking(person);
-            let (mut parts, mut certified) = (Vec::new(), Vec::new());
-            for device in person.devices.values() {
-                let certificates = admitted.get(&device.id).map_or(&[][..], Vec::as_slice);
-                let Some((issued, older)) = certificates
-                    .split_first()
-                    .filter(|(first, _)| first.state == State::Active)
-                else {
-                    continue;
-                };
-                let folder = DeviceFiles {
-                    common,
-                    person,
-                    device,
-                    issued,
-                    older,
-                    hosts: &hosts,
-                };
-                let (files, derivations): (Vec<_>, Vec<_>) = folder.derive().unzip();
-                let files: Arc<[DeviceFile]> = files.into();
-                people.derivations.extend(derivations);
-                people.files.insert(&device.id, Arc::clone(&files));
-                let renew = &homelab.validity.renew;
-                parts.push(DevicePart::new(device, issued, older, files, renew));
-                certified.push((device, *issued));
-            }
-            if !parts.is_empty() {
-                let at = |name: &str| path(&format!("people/{}/{name}", person.name));
-                let guide = Recipe::Guide(guides.guide(person, parts));
-                let calendar = PersonCalendar::new(homelab, person, &certified);
-                people.derivations.extend([
-                    Derivation::public(at("calendar.ics"), Recipe::PersonCalendar(calendar)),
-                    Derivation::public(at("guide.html"), guide),
-                ]);
-            }
+        for folder in folders {
+            people.derivations.extend(folder.derivations);
+            people.files.extend(folder.files);
         }
         people
+    }
+}
+
+/// The folder of a person; nothing is in it where no device has a certificate.
+struct Folder<'h> {
+    /// Sorted by path.
+    derivations: Vec<Derivation>,
+    files: Vec<(&'h DeviceId, Arc<[DeviceFile]>)>,
+}
+
+impl<'h> Folder<'h> {
+    fn derive(
+        person: &'h Person,
+        common: &CommonParts<'h>,
+        admitted: &BTreeMap<&DeviceId, Vec<&Issued>>,
+        guides: &mut Guides<'h>,
+    ) -> Folder<'h> {
+        let homelab = common.homelab();
+        let mut folder = Folder {
+            derivations: Vec::new(),
+            files: Vec::new(),
+        };
+        let hosts = common.asking(person);
+        let (mut parts, mut certified) = (Vec::new(), Vec::new());
+        for device in person.devices.values() {
+            let certificates = admitted.get(&device.id).map_or(&[][..], Vec::as_slice);
+            let Some((issued, older)) = certificates
+                .split_first()
+                .filter(|(first, _)| first.state == State::Active)
+            else {
+                continue;
+            };
+            let of_device = DeviceFiles {
+                common,
+                person,
+                device,
+                issued,
+                older,
+                hosts: &hosts,
+            };
+            let (files, derivations): (Vec<_>, Vec<_>) = of_device.derive().unzip();
+            let files: Arc<[DeviceFile]> = files.into();
+            folder.derivations.extend(derivations);
+            folder.files.push((&device.id, Arc::clone(&files)));
+            let renew = &homelab.validity.renew;
+            parts.push(DevicePart::new(device, issued, older, files, renew));
+            certified.push((device, *issued));
+        }
+        if !parts.is_empty() {
+            let at = |name: &str| path(&format!("people/{}/{name}", person.name));
+            let guide = Recipe::Guide(Box::new(guides.guide(person, parts)));
+            let calendar = PersonCalendar::new(homelab, person, &certified);
+            folder.derivations.extend([
+                Derivation::public(at("calendar.ics"), Recipe::PersonCalendar(calendar)),
+                Derivation::public(at("guide.html"), guide),
+            ]);
+        }
+        folder.derivations.sort_by(|a, b| a.path.cmp(&b.path));
+        folder
     }
 }

@@ -52,12 +52,12 @@ pub(crate) enum Recipe {
     PersonCalendar(PersonCalendar),
     /// The report of what can be reached.
     Exposure(Arc<Exposure>),
-    Guide(Guide),
+    Guide(Box<Guide>),
     /// The page on which a device is handed its newer certificate.
     PickUpPage(Box<PickUpPage>),
     /// What the next build is compared with.
     EdgeState(Box<EdgeState>),
-    Index(Index),
+    Index(Box<Index>),
     /// A configuration profile for Apple's devices with the certificate in it.
     AppleProfile(Box<AppleProfile>),
     /// One that has Chrome and Edge on a Mac choose the certificate by themselves.

@@ -1,6 +1,6 @@
 //! The lock as text.
 
-use std::fmt::Write;
+use rayon::prelude::*;
 
 use super::reconcile::order;
 use super::{
@@ -24,23 +24,27 @@ impl Lock {
         let Some(key) = self.key else {
             return Ok(None);
         };
-        let records: Vec<String> = self.records(&key).map(RecordWriter::into_text).collect();
+        let records = self.records(&key);
         let Some(signatures) = signatures.of(&self.root, &records)? else {
             return Ok(None);
         };
         let version = RecordWriter::new("homelab-lock").property("version", VERSION);
         let mut text = format!("{HEADER}\n{version}\n");
-        for (record, signature) in records.iter().zip(signatures) {
-            let signed = format!("{record} signed=\"{signature}\"");
-            let check = check(&signed);
-            writeln!(text, "{signed} check=\"{check}\"").expect("a String takes all");
-        }
+        let lines = records
+            .par_iter()
+            .zip(signatures)
+            .map(|(record, signature)| {
+                let signed = format!("{record} signed=\"{signature}\"");
+                let check = check(&signed);
+                format!("{signed} check=\"{check}\"\n")
+            });
+        text.extend(lines.collect::<Vec<_>>());
         text += "end\n";
         Ok(Some(text))
     }
 
     /// Its records in the order of their lines.
-    fn records<'l>(&'l self, key: &'l RootKey) -> impl Iterator<Item = RecordWriter> + 'l {
+    fn records(&self, key: &RootKey) -> Vec<String> {
         let root = std::iter::once_with(|| self.root_record(key));
         // Between two lines that stay as they are: git takes a change beside one that another
         // branch made for a conflict, and `union` would keep both forms of this line.
@@ -49,10 +53,15 @@ impl Lock {
         let authorities = authorities.map(|authority| authority_record(authority, &self.root));
         let mut certificates: Vec<&Issued> = self.certificates.iter().collect();
         certificates.sort_by(|one, other| order(one).cmp(&order(other)));
-        let certificates = certificates.into_iter().map(certificate_record);
+        let certificates = certificates.into_par_iter().map(certificate_record);
+        let certificates = certificates.map(RecordWriter::into_text);
         let installed = self.installed.iter().map(installed_record);
-        let issued = root.chain(crls).chain(authorities).chain(certificates);
-        issued.chain(installed)
+        let mut records: Vec<String> = { root.chain(crls).chain(authorities) }
+            .map(RecordWriter::into_text)
+            .collect();
+        records.extend(certificates.collect::<Vec<_>>());
+        records.extend(installed.map(RecordWriter::into_text));
+        records
     }
 
     fn root_record(&self, key: &RootKey) -> RecordWriter {

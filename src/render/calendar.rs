@@ -81,15 +81,14 @@ struct Folded<'t> {
 }
 
 impl Write for Folded<'_> {
-    fn write_str(&mut self, part: &str) -> fmt::Result {
-        for character in part.chars() {
-            if self.length + character.len_utf8() > LINE_LIMIT {
-                self.text.push_str("\r\n ");
-                self.length = 1;
-            }
-            self.text.push(character);
-            self.length += character.len_utf8();
+    fn write_str(&mut self, mut part: &str) -> fmt::Result {
+        while self.length + part.len() > LINE_LIMIT {
+            let (fits, rest) = part.split_at(part.floor_char_boundary(LINE_LIMIT - self.length));
+            self.text.extend([fits, "\r\n "]);
+            (part, self.length) = (rest, 1);
         }
+        self.text.push_str(part);
+        self.length += part.len();
         Ok(())
     }
 }

@@ -122,7 +122,7 @@ impl Planned {
                     path,
                     recipe: Recipe::Guide(of_person),
                     ..
-                } if path.as_str() == guide_path => guide = Some(of_person),
+                } if path.as_str() == guide_path => guide = Some(*of_person),
                 file if file.path.is_below(&folder) => derivations.push(file),
                 _ => {}
             }

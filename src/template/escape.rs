@@ -64,7 +64,7 @@ impl Escape {
             Escape::Caddyfile => quote(text),
             Escape::Shell => shell_word(text),
             Escape::PowerShell => powershell_string(text).map(Cow::Owned),
-            Escape::Calendar => Ok(calendar_text(text).into()),
+            Escape::Calendar => Ok(calendar_text(text)),
         }
     }
 
@@ -82,7 +82,14 @@ impl Escape {
 }
 
 /// A text in a calendar (RFC 5545 §3.3.11).
-pub(crate) fn calendar_text(text: &str) -> String {
+pub(crate) fn calendar_text(text: &str) -> Cow<'_, str> {
+    // Hardly any text has one.
+    if !text
+        .bytes()
+        .any(|byte| matches!(byte, b'\\' | b';' | b',' | b'\n'))
+    {
+        return text.into();
+    }
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
@@ -91,7 +98,7 @@ pub(crate) fn calendar_text(text: &str) -> String {
             other => escaped.push(other),
         }
     }
-    escaped
+    escaped.into()
 }
 
 /// Writes a value into a file of the kind that is being rendered: nothing else writes one.

@@ -7,7 +7,7 @@
 //! An index is good for this machine and this very tree. It is never in the tree, where git could put another one; where it lies
 //! is `workspace`'s affair.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use super::apply::is_unfinished;
 use super::directory::{Directory, Standing};
 use super::hold::{Access, hold};
 use super::modes::{TRIAL, trial};
-use super::path::folders_above;
+use super::path::{folders_above, split};
 use crate::packed::{Packer, Unpacker};
 
 /// The manifest, from the root.
@@ -177,28 +177,27 @@ impl Looked<'_> {
         self.files
             .retain(|(_, file, _)| file.inode.device == device);
         self.is_whole &= (folders, files) == (self.folders.len(), self.files.len());
-        self.folders.sort_by_key(|(path, _)| *path);
-        let folder = |path: &str| {
-            self.folders
-                .binary_search_by(|known| known.0.cmp(path))
-                .is_ok()
-        };
-        let is_reached = |path: &str| folders_above(path).all(folder);
-        let folders = { self.folders.iter() }
-            .filter(|(path, _)| is_reached(path))
-            .map(|(path, identity)| (*path, Recorded::Folder(*identity)));
-        let files = { self.files.iter() }
-            .filter(|(path, ..)| is_reached(path))
-            .map(|(path, identity, content)| {
-                let recorded = if identity.is_settled(self.tick) {
-                    Recorded::Settled(*identity)
-                } else {
-                    Recorded::Unsettled(*identity, *content)
-                };
-                (*path, recorded)
-            });
+        let folders =
+            { self.folders.iter() }.map(|(path, identity)| (*path, Recorded::Folder(*identity)));
+        let files = self.files.iter().map(|(path, identity, content)| {
+            let recorded = if identity.is_settled(self.tick) {
+                Recorded::Settled(*identity)
+            } else {
+                Recorded::Unsettled(*identity, *content)
+            };
+            (*path, recorded)
+        });
         let mut entries: Vec<(&str, Recorded)> = folders.chain(files).collect();
         entries.sort_by_key(|(path, _)| *path);
+        // Each directory comes before what is in it.
+        let mut reached = HashSet::new();
+        entries.retain(|(path, recorded)| {
+            let is_reached = split(path).0.is_none_or(|folder| reached.contains(folder));
+            if is_reached && matches!(recorded, Recorded::Folder(_)) {
+                reached.insert(*path);
+            }
+            is_reached
+        });
         let mut packer = Packer::default();
         packer.hash(&self.manifest);
         packer.number(u64::from(self.is_whole));

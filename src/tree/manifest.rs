@@ -13,8 +13,6 @@
 //! The digest is there because a manifest decides what is deleted: with a flipped bit in a path, it would name a file
 //! that is not ours.
 
-use std::fmt::Write;
-
 use blake3::Hash;
 use rayon::prelude::*;
 use rustix::fs::Mode as FileMode;
@@ -137,18 +135,21 @@ pub(super) fn render(entries: &[&ManifestEntry], owner: &str) -> String {
         .property("version", VERSION)
         .property("owner", owner);
     let mut text = format!("{COMMENT}\n{header}\n");
-    for entry in entries {
-        let line = RecordWriter::new("file")
-            .argument(&entry.path)
-            .property("mode", entry.mode.as_written())
-            .property("content", entry.content.to_hex())
-            .property("input", entry.input.to_hex())
-            .list("templates", &entry.templates);
-        writeln!(text, "{line}").expect("writing to a String cannot fail");
-    }
+    let lines: Vec<String> = entries.par_iter().map(|entry| line(entry)).collect();
+    text.extend(lines);
     let end = end_mark(&text);
     text.push_str(&end);
     text
+}
+
+fn line(entry: &ManifestEntry) -> String {
+    let record = RecordWriter::new("file")
+        .argument(&entry.path)
+        .property("mode", entry.mode.as_written())
+        .property("content", entry.content.to_hex())
+        .property("input", entry.input.to_hex())
+        .list("templates", &entry.templates);
+    record.into_text() + "\n"
 }
 
 /// Reads the manifest that `owner` should have.

@@ -314,7 +314,7 @@ impl Tree {
             entries,
             ..
         } = &self.view;
-        let kept = self.sighted(entries.iter());
+        let kept = self.sighted(entries.iter().collect());
         let own = manifest_sighting.map(|(identity, hash)| (MANIFEST, identity, hash));
         // With homelab's own directory.
         let is_whole =
@@ -343,17 +343,16 @@ impl Tree {
             puts.binary_search_by(|put| put.entry.path.cmp(&entry.path))
                 .is_ok()
         };
-        let kept = change.entries_afterwards().into_iter();
-        let kept = self.sighted(kept.filter(|entry| !is_made(entry)));
+        let mut kept = change.entries_afterwards();
+        kept.retain(|entry| !is_made(entry));
+        let kept = self.sighted(kept);
         self.index(manifest, survey, kept, Coverage::Part)
     }
 
-    fn sighted<'e>(
-        &self,
-        entries: impl Iterator<Item = &'e ManifestEntry>,
-    ) -> Vec<(&'e str, Identity, Hash)> {
-        let sighted = entries.filter_map(|entry| {
-            let sighting = self.view.sighting(&entry.path)?;
+    fn sighted<'e>(&self, entries: Vec<&'e ManifestEntry>) -> Vec<(&'e str, Identity, Hash)> {
+        let listed = self.view.listed(entries.iter().map(|entry| &entry.path));
+        let sighted = entries.iter().zip(listed).filter_map(|(entry, listed)| {
+            let sighting = listed?.sighting()?;
             Some((entry.path.as_str(), sighting.identity, entry.content))
         });
         sighted.collect()
@@ -369,11 +368,9 @@ impl Tree {
     ) -> Option<PackedIndex> {
         let tick = self.tick.filter(|_| !self.view.sightings.is_empty())?;
         let root = self.root();
-        let new = { self.entries() }.filter(|entry| {
-            let sighting = self.view.sighting(&entry.path);
-            sighting.is_some_and(|sighting| sighting.is_new)
-        });
-        let new: Vec<&str> = new.map(|entry| entry.path.as_str()).collect();
+        let new = self.entries().zip(&self.view.sightings);
+        let new = new.filter(|(_, sighting)| sighting.get().is_some_and(|seen| seen.is_new));
+        let new: Vec<&str> = new.map(|(entry, _)| entry.path.as_str()).collect();
         if !new.is_empty() {
             durable::flush_files(root, &new).ok()?;
         }

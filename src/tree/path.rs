@@ -103,13 +103,11 @@ pub(super) fn is_below(path: &str, directory: &str) -> bool {
 }
 
 fn fault(path: &str) -> Option<&'static str> {
-    if path.split('/').any(str::is_empty) {
+    let mut components = path.as_bytes().split(|byte| *byte == b'/');
+    if components.clone().any(<[u8]>::is_empty) {
         return Some("it has an empty component");
     }
-    if path
-        .split('/')
-        .any(|component| matches!(component, "." | ".."))
-    {
+    if components.any(|component| matches!(component, b"." | b"..")) {
         return Some("`.` and `..` are not allowed");
     }
     if !path.bytes().all(is_allowed) {

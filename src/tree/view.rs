@@ -70,6 +70,13 @@ pub(crate) struct Listed<'v> {
     sighting: Option<&'v OnceLock<Sighting>>,
 }
 
+impl Listed<'_> {
+    /// How the file stood, if it was found as the manifest has it.
+    pub(super) fn sighting(&self) -> Option<Sighting> {
+        self.sighting?.get().copied()
+    }
+}
+
 /// Whose output a tree is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Owner {
@@ -314,10 +321,10 @@ impl View {
         self.sightings = sightings;
     }
 
-    /// How the file at `path` stood, if it was found as the manifest has it.
+    #[cfg(test)]
     pub(super) fn sighting(&self, path: &OutputPath) -> Option<Sighting> {
         let at = self.place_of(path.as_str())?;
-        self.sightings.get(at)?.get().copied()
+        self.listed_at(at).sighting()
     }
 
     /// Room for how each file of the manifest stands.

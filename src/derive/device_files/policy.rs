@@ -1,10 +1,9 @@
 //! How browsers are told to choose a certificate by themselves: `AutoSelectCertificateForUrls`, as the hosts that ask for one
 //! and the authorities have it.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use data_encoding::BASE64;
 use serde::Serialize;
@@ -29,9 +28,9 @@ pub(crate) struct CommonParts<'p> {
     pub(super) authorities: Arc<[String]>,
     /// The hosts of each service behind certificates.
     hosts: Vec<(&'p Service, Vec<Arc<str>>)>,
-    lists: RefCell<BTreeMap<Vec<Arc<str>>, Hosts>>,
-    entries: RefCell<Once<str>>,
-    policies: RefCell<BTreeMap<PolicyKey, Policy>>,
+    lists: Mutex<BTreeMap<Vec<Arc<str>>, Hosts>>,
+    entries: Mutex<Once<str>>,
+    policies: Mutex<BTreeMap<PolicyKey, Policy>>,
 }
 
 /// The hash of the hosts that a policy is for, and the issuers.
@@ -70,9 +69,9 @@ impl<'p> CommonParts<'p> {
                 .map(|authority| BASE64.encode(authority.certificate.der()))
                 .collect(),
             hosts: hosts.collect(),
-            lists: RefCell::default(),
-            entries: RefCell::new(Once::new()),
-            policies: RefCell::default(),
+            lists: Mutex::default(),
+            entries: Mutex::new(Once::new()),
+            policies: Mutex::default(),
         }
     }
 
@@ -94,7 +93,7 @@ impl<'p> CommonParts<'p> {
         }
         hosts.sort();
         hosts.dedup();
-        let mut lists = self.lists.borrow_mut();
+        let mut lists = held(&self.lists);
         let list = lists.entry(hosts);
         list.or_insert_with_key(|hosts| Hosts::from(Arc::from(hosts.as_slice())))
             .clone()
@@ -102,10 +101,10 @@ impl<'p> CommonParts<'p> {
 
     /// The policy for certificates of these issuers at these hosts.
     pub(super) fn policy(&self, hosts: &Hosts, issuers: Vec<IssuerFilter>) -> Policy {
-        let mut policies = self.policies.borrow_mut();
+        let mut policies = held(&self.policies);
         let policy = policies.entry((hosts.hash(), issuers));
         let made = policy.or_insert_with_key(|(_, issuers)| {
-            let mut known = self.entries.borrow_mut();
+            let mut known = held(&self.entries);
             let texts = entries(hosts, issuers).map(|entry| known.the(entry));
             let entries: Arc<[Arc<str>]> = texts.collect();
             Policy {
@@ -115,6 +114,11 @@ impl<'p> CommonParts<'p> {
         });
         made.clone()
     }
+}
+
+/// What is shared by all devices, which are many threads' work.
+fn held<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An entry of `AutoSelectCertificateForUrls` for each host and issuer: entries for one host add up.

@@ -6,7 +6,8 @@ use std::str::FromStr;
 use data_encoding::BASE64;
 use jiff::Timestamp;
 
-use super::{ReadRoot, Version};
+use super::ReadRoot;
+use super::line::Version;
 use crate::lock::authorities::ReadAuthority;
 use crate::lock::write::{check, profile};
 use crate::lock::{AuthorityState, Installed, Issued, Origin, Predecessor, SignedCrl, State};

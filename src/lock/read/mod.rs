@@ -2,10 +2,13 @@
 
 mod faults;
 mod fields;
+mod line;
 mod unite;
 
 use std::collections::BTreeMap;
 use std::mem;
+
+use rayon::prelude::*;
 
 use super::authorities::{self, ReadAuthority};
 use super::reconcile::order;
@@ -19,7 +22,7 @@ use crate::root::{RecordSignature, RootId, RootKey};
 use crate::source::Source;
 pub(super) use faults::{BRING_BACK, duplicate};
 use faults::{Fault, Faults};
-use fields::{Damage, Fields, take_check};
+use line::{Line, ReadLine, Says, Version, lines};
 
 const KEEP_ONE: &str = "two branches issued it each: keep the line whose .p12 is on the device, delete the other, and build again";
 
@@ -42,13 +45,6 @@ fn read_as(proof: Proof, source: &Source) -> Result<Lock, Mistakes> {
 enum Proof {
     Due,
     Given,
-}
-
-/// A line and its number, from 1.
-#[derive(Clone, Copy)]
-struct Line<'a> {
-    text: &'a str,
-    number: usize,
 }
 
 fn read_lines(proof: Proof, text: &str) -> Result<Lock, Vec<Mistake>> {
@@ -76,20 +72,25 @@ fn read_lines(proof: Proof, text: &str) -> Result<Lock, Vec<Mistake>> {
         )]);
     }
     let mut reading = Reading::of(version, proof);
-    for line in body {
-        if let Err(fault) = reading.line(line) {
-            reading.faults.add(fault, line.number);
+    for (line, read) in body.iter().zip(read_each(version, &body)) {
+        match read {
+            Ok(read) => reading.take(read),
+            Err(fault) => reading.faults.add(fault, line.number),
         }
     }
     reading.finish().map_err(Faults::into_mistakes)
 }
 
-fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
-    let lines = text.split_inclusive('\n').zip(1..);
-    lines.map(|(line, number)| Line {
-        text: line.trim_end_matches('\n'),
-        number,
-    })
+/// So many lines are read one after the other: threads would cost more than they save.
+const FEW: usize = 512;
+
+fn read_each<'a>(version: Version, lines: &[Line<'a>]) -> Vec<Result<ReadLine<'a>, Fault>> {
+    let read = |line: &Line<'a>| line.read(version);
+    if lines.len() <= FEW {
+        lines.iter().map(read).collect()
+    } else {
+        lines.par_iter().map(read).collect()
+    }
 }
 
 /// The first line says that this is a lock, and of which version, before anything else is believed.
@@ -118,15 +119,6 @@ fn begins(first: Option<Line<'_>>) -> Result<Version, Mistake> {
         _ if line.text.starts_with("<<<<<<<") => Err(Fault::Conflict.of(&Lines::of(line.number))),
         _ => Err(not_a_lock()),
     }
-}
-
-/// The versions that can be read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Version {
-    /// The first, whose records nobody has signed.
-    Unsigned,
-    /// The present one.
-    Signed,
 }
 
 /// What has been read so far, and where.
@@ -171,51 +163,33 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn line(&mut self, line: Line<'a>) -> Result<(), Fault> {
-        let is_mark = |mark: &str| line.text.starts_with(mark);
-        if ["<<<<<<<", "=======", ">>>>>>>", "|||||||"]
-            .into_iter()
-            .any(is_mark)
-        {
-            return Err(Fault::Conflict);
+    fn take(&mut self, line: ReadLine<'a>) {
+        let ReadLine {
+            says,
+            signed,
+            number,
+        } = line;
+        if let Some(signed) = signed {
+            self.signed.push(signed);
+            self.places.push(number);
         }
-        let mut record = Record::parse(line.text).map_err(Damage::from)?;
-        let checked = take_check(line.text, &mut record)?;
-        if self.version == Version::Signed {
-            let signed = record.properties.pop_if(|(key, _)| *key == "signed");
-            let signed = signed.and_then(|_| signing::parted(checked));
-            self.signed.push(signed.ok_or(Fault::Unsigned)?);
-            self.places.push(line.number);
-        }
-        self.record(&record, line.number)?;
-        Ok(())
-    }
-
-    /// Takes a record whose check matches.
-    fn record(&mut self, record: &Record<'_>, line: usize) -> Result<(), Damage> {
-        let fields = Fields { record };
-        match record.name {
-            "root" => self.roots.push((fields.root(self.version)?, line)),
-            "authority" => self.authorities.push((fields.authority()?, line)),
-            "crl" => {
-                let crl = fields.crl()?;
+        match says {
+            Says::Root(root) => self.roots.push((root, number)),
+            Says::Authority(authority) => self.authorities.push((authority, number)),
+            Says::Crl(crl) => {
                 if self.crls.iter().all(|(known, _)| *known != crl) {
-                    self.crls.push((crl, line));
+                    self.crls.push((crl, number));
                 }
             }
-            "certificate" => self.certificates.push((fields.certificate()?, line)),
-            // The first version never had it.
-            "installed" if self.version == Version::Signed => {
-                let installed = fields.installed()?;
+            Says::Certificate(issued) => self.certificates.push((issued, number)),
+            Says::Installed(installed) => {
                 let united = match self.installed.remove(&installed.fingerprint) {
                     Some(known) => known.united(installed),
                     None => installed,
                 };
                 self.installed.insert(united.fingerprint, united);
             }
-            other => return Err(Damage::Unknown(other.into())),
         }
-        Ok(())
     }
 
     fn finish(mut self) -> Result<Lock, Faults> {
