@@ -1,5 +1,7 @@
 //! What a build is about to do, worked out from the files as they are: for who goes on to do it, and for who only asks.
 
+use std::path::Path;
+
 use crate::build::{
     self, Intent, LockOperation, Mode, Plan, Prepared, Refusal, Stop, TreeForecast, Written, owner,
 };
@@ -60,6 +62,18 @@ fn refused(listener: Listener, refusal: Refusal) -> Failure {
     refusal.stops.into()
 }
 
+/// What a look at what a build would do goes by, and the lock, or why there is none to go by.
+pub(crate) fn looked(
+    workspace: Workspace,
+    out: Option<&Path>,
+    mode: Mode,
+) -> Result<(Inputs, Result<Option<Lock>, Failure>), Failure> {
+    Inputs::read_beside(workspace, out, |workspace, out| match mode {
+        Mode::Edge => workspace.known_lock(),
+        Mode::Update | Mode::Locked => keyring::begun(workspace, out),
+    })
+}
+
 /// What a build would do, and what it would make of the tree.
 pub(crate) struct Foreseen<'a> {
     inputs: &'a Inputs,
@@ -70,13 +84,13 @@ pub(crate) struct Foreseen<'a> {
 
 impl<'a> Foreseen<'a> {
     /// Works it out without the secret, and waits for nobody.
-    pub(crate) fn of(inputs: &'a Inputs, intent: Intent<'a>) -> Result<Foreseen<'a>, Failure> {
+    pub(crate) fn of(
+        inputs: &'a Inputs,
+        lock: Option<Lock>,
+        intent: Intent<'a>,
+    ) -> Result<Foreseen<'a>, Failure> {
         let Inputs { workspace, out, .. } = inputs;
         let (mode, listener) = (intent.mode, workspace.listener());
-        let lock = match mode {
-            Mode::Edge => workspace.known_lock()?,
-            Mode::Update | Mode::Locked => keyring::begun(workspace, out)?,
-        };
         let mut situation = inputs.situation(lock, intent)?;
         if mode != Mode::Edge && situation.sealed.is_none() {
             situation.sealed = workspace.pending_hash()?;

@@ -84,7 +84,10 @@ pub(crate) fn forecast(prepared: &Prepared<'_>, view: &View) -> Result<TreeForec
     let forecasts: Result<Vec<Result<Forecast, RenderError>>, TreeError> = { stale.par_iter() }
         .map(|stale| look.of_artifact(*stale, templates))
         .collect();
-    look.forecast(&stale, forecasts?)
+    let forecast = look.forecast(&stale, forecasts?);
+    // They are freed with the process, which has little left to do.
+    std::mem::forget(derivations);
+    forecast
 }
 
 /// What is held against a tree.
@@ -186,7 +189,7 @@ impl Look<'_> {
             );
         }
         let compared = of_kind(Forecast::Compared).count();
-        let (consequences, unknown_before) = self.meaning()?;
+        let (consequences, unknown_before) = self.meaning(stale)?;
         Ok(TreeForecast {
             steps,
             unchanged,
@@ -303,7 +306,13 @@ impl Look<'_> {
     }
 
     /// What it means for people; and why only a part of that can be told, where it is so.
-    fn meaning(&self) -> Result<(Vec<Consequence>, Option<&'static str>), TreeError> {
+    fn meaning(
+        &self,
+        stale: &[Stale<'_>],
+    ) -> Result<(Vec<Consequence>, Option<&'static str>), TreeError> {
+        if !is_another_edge(self.view, self.derivations, stale) {
+            return Ok((Vec::new(), None));
+        }
         let after = BuiltEdges::of(self.derivations);
         if after.is_empty() {
             return Ok((Vec::new(), None));
@@ -327,9 +336,7 @@ pub(crate) fn consequences(
     derivations: &[Derivation],
     stale: &[Stale<'_>],
 ) -> Result<Vec<Consequence>, TreeError> {
-    let mut recipes = stale.iter().map(|(derivation, _)| &derivation.recipe);
-    // What is not stale is as it was.
-    if !recipes.any(|recipe| matches!(recipe, Recipe::EdgeState(_))) {
+    if !is_another_edge(view, derivations, stale) {
         return Ok(Vec::new());
     }
     Ok(match PreviousBuild::of(view)? {
@@ -339,6 +346,14 @@ pub(crate) fn consequences(
         ),
         PreviousBuild::Unknown(_) => Vec::new(),
     })
+}
+
+/// Whether an edge is to expose something else than it did, or one is to go: what is not stale is as it was.
+fn is_another_edge(view: &View, derivations: &[Derivation], stale: &[Stale<'_>]) -> bool {
+    let is_state = |derivation: &&Derivation| matches!(derivation.recipe, Recipe::EdgeState(_));
+    let mut altered = stale.iter().map(|(derivation, _)| *derivation);
+    let states = derivations.iter().filter(is_state).count();
+    altered.any(|derivation| is_state(&derivation)) || PreviousBuild::paths(view).len() != states
 }
 
 /// The person and the device whose folder a path is in.

@@ -6,18 +6,18 @@ use crate::build::{self, Consent, LockChanges, Mode, Prepared};
 use crate::dates;
 use crate::diagnostic::{Failure, counted};
 use crate::model::Homelab;
-use crate::prepared::Foreseen;
+use crate::prepared::{Foreseen, looked};
 use crate::status::{State, Status};
-use crate::workspace::Inputs;
 
 /// Says everything that is wrong with the declaration, the templates and the lock, and for what a build would be refused.
 pub(super) fn check(arguments: &Check) -> Result<(), Failure> {
-    let inputs = Inputs::read(arguments.declaration.workspace(), None)?;
+    let (inputs, lock) = looked(arguments.declaration.workspace(), None, Mode::Update)?;
     let consent = Consent {
         revocations: arguments.allow_retire,
         ..Consent::accepting(&arguments.accept_return_of)
     };
-    let foreseen = Foreseen::of(&inputs, clock::intent(Mode::Update, consent)?)?;
+    let intent = clock::intent(Mode::Update, consent)?;
+    let foreseen = Foreseen::of(&inputs, lock?, intent)?;
     let prepared = &foreseen.prepared;
     if let Some(lock) = &prepared.before {
         report::notes(build::note_of_unsigned(lock));

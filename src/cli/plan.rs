@@ -13,8 +13,7 @@ use super::arguments::Plan as Arguments;
 use super::{clock, report};
 use crate::build::{Consent, Mode, Plan};
 use crate::diagnostic::{Failure, Fault};
-use crate::prepared::Foreseen;
-use crate::workspace::Inputs;
+use crate::prepared::{Foreseen, looked};
 
 #[derive(Debug, Error, Diagnostic)]
 #[error("a build would change something: {what}")]
@@ -58,15 +57,17 @@ fn settled(arguments: &Arguments) -> Result<(PathBuf, Plan), Failure> {
 }
 
 fn made(arguments: &Arguments) -> Result<Plan, Failure> {
-    let inputs = Inputs::read(arguments.declaration.workspace(), arguments.out.as_deref())?;
     let mode = if arguments.edge {
         Mode::Edge
     } else {
         Mode::Update
     };
+    let workspace = arguments.declaration.workspace();
+    let (inputs, lock) = looked(workspace, arguments.out.as_deref(), mode)?;
     let consent = Consent {
         revocations: arguments.allow_retire,
         ..Consent::accepting(&arguments.accept_return_of)
     };
-    Foreseen::of(&inputs, clock::intent(mode, consent)?)?.plan()
+    let intent = clock::intent(mode, consent)?;
+    Foreseen::of(&inputs, lock?, intent)?.plan()
 }

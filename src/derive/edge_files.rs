@@ -129,7 +129,7 @@ fn edge(
             at("globals.caddyfile"),
             Recipe::Globals(Box::new(edge.globals)),
         ),
-        Derivation::public(at("pages.caddyfile"), Recipe::Pages(edge.pages)),
+        Derivation::public(at("pages.caddyfile"), Recipe::Pages(Box::new(edge.pages))),
         Derivation::public(at("sites.caddyfile"), Recipe::Sites(Box::new(edge.sites))),
     ];
     derivations.extend(pick_up::derive(part, common, lock));

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::people::Admitted;
 use super::{
     CertificateGrant, DeviceFile, DnsNames, Exposure, Guarded, OpenFrom, Opening, UncheckedKind,
 };
@@ -148,11 +149,10 @@ impl Index {
     /// The admin's page; `files` are what the devices are to be given.
     pub(crate) fn new(
         homelab: &Homelab,
-        lock: &Lock,
+        (lock, admitted): (&Lock, &Admitted<'_>),
         exposures: &[Arc<Exposure>],
         files: &BTreeMap<&DeviceId, Arc<[DeviceFile]>>,
     ) -> Index {
-        let admitted = lock.admitted();
         let people = homelab.people.values().map(|person| {
             let devices = person.devices.values().map(|device| {
                 let certificates = admitted.get(&device.id).map_or(&[][..], Vec::as_slice);

@@ -69,16 +69,17 @@ pub(crate) fn derive(
     sealed_root: Option<blake3::Hash>,
 ) -> Vec<Derivation> {
     let common = CommonParts::new(homelab, lock, sealed_root);
+    let admitted = lock.admitted();
     let (edges, people) = rayon::join(
         || edge_files::edges_with(&common, lock, templates),
-        || People::derive(&common, lock),
+        || People::derive(&common, &admitted),
     );
     let EdgeArtifacts {
         mut derivations,
         exposures,
     } = edges;
     let (index, calendar) = rayon::join(
-        || Index::new(homelab, lock, &exposures, &people.files),
+        || Index::new(homelab, (lock, &admitted), &exposures, &people.files),
         || Calendar::new(homelab, lock),
     );
     let ignored = Recipe::Text {

@@ -8,8 +8,11 @@ use rayon::prelude::*;
 use super::device_files::{CommonParts, DeviceFiles};
 use super::guide::{DeviceFile, DevicePart, Guides};
 use super::{Derivation, PersonCalendar, Recipe, path};
-use crate::lock::{Issued, Lock, State};
+use crate::lock::{Issued, State};
 use crate::model::{DeviceId, Person};
+
+/// The certificates of each device that are let in, as the lock has them.
+pub(super) type Admitted<'l> = BTreeMap<&'l DeviceId, Vec<&'l Issued>>;
 
 /// The folders of people who have a certificate.
 pub(super) struct People<'h> {
@@ -19,16 +22,15 @@ pub(super) struct People<'h> {
 }
 
 impl<'h> People<'h> {
-    pub(super) fn derive(common: &CommonParts<'h>, lock: &Lock) -> People<'h> {
+    pub(super) fn derive(common: &CommonParts<'h>, admitted: &Admitted<'_>) -> People<'h> {
         let homelab = common.homelab();
-        let admitted = lock.admitted();
         let people: Vec<&Person> = homelab.people.values().collect();
         let shares = 4 * rayon::current_num_threads();
         let folders = people.par_chunks(people.len().div_ceil(shares).max(1));
         // What guides say of services is held once in each share.
         let folders = folders.flat_map_iter(|people| {
             let mut guides = Guides::new(homelab);
-            let folder = |person| Folder::derive(person, common, &admitted, &mut guides);
+            let folder = |person| Folder::derive(person, common, admitted, &mut guides);
             people.iter().copied().map(folder).collect::<Vec<_>>()
         });
         let folders: Vec<Folder<'h>> = folders.collect();
@@ -55,7 +57,7 @@ impl<'h> Folder<'h> {
     fn derive(
         person: &'h Person,
         common: &CommonParts<'h>,
-        admitted: &BTreeMap<&DeviceId, Vec<&Issued>>,
+        admitted: &Admitted<'_>,
         guides: &mut Guides<'h>,
     ) -> Folder<'h> {
         let homelab = common.homelab();
@@ -92,7 +94,7 @@ impl<'h> Folder<'h> {
         if !parts.is_empty() {
             let at = |name: &str| path(&format!("people/{}/{name}", person.name));
             let guide = Recipe::Guide(Box::new(guides.guide(person, parts)));
-            let calendar = PersonCalendar::new(homelab, person, &certified);
+            let calendar = Box::new(PersonCalendar::new(homelab, person, &certified));
             folder.derivations.extend([
                 Derivation::public(at("calendar.ics"), Recipe::PersonCalendar(calendar)),
                 Derivation::public(at("guide.html"), guide),

@@ -45,11 +45,11 @@ pub(crate) enum Recipe {
     /// The policy.
     Sites(Box<Sites>),
     /// What visitors are shown in place of a service.
-    Pages(Pages),
+    Pages(Box<Pages>),
     /// Reminders of what is to be renewed.
     Calendar(Calendar),
     /// Those of one person, for that person.
-    PersonCalendar(PersonCalendar),
+    PersonCalendar(Box<PersonCalendar>),
     /// The report of what can be reached.
     Exposure(Arc<Exposure>),
     Guide(Box<Guide>),
@@ -61,7 +61,7 @@ pub(crate) enum Recipe {
     /// A configuration profile for Apple's devices with the certificate in it.
     AppleProfile(Box<AppleProfile>),
     /// One that has Chrome and Edge on a Mac choose the certificate by themselves.
-    AppleBrowserPolicy(AppleBrowserPolicy),
+    AppleBrowserPolicy(Box<AppleBrowserPolicy>),
     /// The same for Chromium on Linux.
     ChromiumPolicy(ChromiumPolicy),
     /// The same for Chrome and Edge on Windows.

@@ -470,6 +470,8 @@ fn read(directory: &Directory, below: &str) -> Result<Option<Contents>, TreeErro
     let mode = file
         .metadata()
         .and_then(|metadata| {
+            let expected = metadata.len().min(LARGEST) + 1;
+            bytes.reserve(usize::try_from(expected).unwrap_or_default());
             let mut file = file.take(LARGEST + 1);
             file.read_to_end(&mut bytes)
                 .map(|_| metadata.mode() & 0o7777)

@@ -1,6 +1,8 @@
 //! What a build goes by, read.
 
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use super::Workspace;
 use crate::build::{History, Intent, RequestFile, Requested, Situation};
@@ -29,10 +31,36 @@ pub(crate) struct Inputs<W = Workspace> {
 
 impl<W: AsRef<Workspace>> Inputs<W> {
     pub(crate) fn read(workspace: W, out: Option<&Path>) -> Result<Inputs<W>, Failure> {
+        let homelab = workspace.as_ref().homelab()?;
+        let out = workspace.as_ref().out(out)?;
+        Inputs::of(workspace, homelab, out)
+    }
+
+    /// The same, while something else is read beside it: the lock of a large homelab takes as long as its declaration.
+    pub(crate) fn read_beside<R: Send>(
+        workspace: W,
+        out: Option<&Path>,
+        other: impl FnOnce(&Workspace, &Path) -> R + Send,
+    ) -> Result<(Inputs<W>, R), Failure> {
         let files = workspace.as_ref();
-        let homelab = files.homelab()?;
+        // What is wrong with the declaration is told before all else.
+        let (homelab, out) = match files.out(out) {
+            Err(failure) => (files.homelab(), Err(failure)),
+            Ok(out) => thread::scope(|scope| {
+                let other = scope.spawn(|| other(files, &out));
+                let homelab = files.homelab();
+                let other = other.join().unwrap_or_else(|panic| resume_unwind(panic));
+                (homelab, Ok((out.clone(), other)))
+            }),
+        };
+        let (homelab, (out, other)) = (homelab?, out?);
+        Ok((Inputs::of(workspace, homelab, out)?, other))
+    }
+
+    fn of(workspace: W, homelab: Homelab, out: PathBuf) -> Result<Inputs<W>, Failure> {
+        let files = workspace.as_ref();
         Ok(Inputs {
-            out: files.out(out)?,
+            out,
             requested: requests(files, &homelab)?,
             homelab,
             templates: files.templates()?,

@@ -47,7 +47,7 @@ impl PreviousBuild {
     }
 
     /// Where the edges of a tree say what they expose, each behind its directory.
-    pub(super) fn paths(view: &View) -> Vec<(&str, &OutputPath)> {
+    pub(in crate::build) fn paths(view: &View) -> Vec<(&str, &OutputPath)> {
         let entries = EDGES.iter().flat_map(|place| view.entries_below(place));
         let paths = entries.filter_map(|entry| {
             let path = &entry.path;

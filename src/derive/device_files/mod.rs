@@ -107,10 +107,12 @@ impl DeviceFiles<'_> {
                     _ => Hosts::from([]),
                 },
             })),
-            FileKind::AppleBrowserPolicy => Recipe::AppleBrowserPolicy(AppleBrowserPolicy {
-                labels: self.labels(".browsers"),
-                entries: self.policy().entries,
-            }),
+            FileKind::AppleBrowserPolicy => {
+                Recipe::AppleBrowserPolicy(Box::new(AppleBrowserPolicy {
+                    labels: self.labels(".browsers"),
+                    entries: self.policy().entries,
+                }))
+            }
             FileKind::ChromiumPolicy => Recipe::ChromiumPolicy(ChromiumPolicy {
                 entries: self.policy().entries,
             }),
