@@ -32,6 +32,27 @@ fn each_kind_of_file_escapes_in_its_way() {
     assert_eq!(wrong.slug(), "template::unknown");
 }
 
+/// A script's message is one word of it, or lines of a comment; a page has no such comments, in which a name could be more than text.
+#[test]
+fn a_message_is_a_word_of_a_script_or_a_comment() {
+    let own = ("messages/en.kdl", "own \"it's {name}\u{a0}!\"\n");
+    let said = |name: &str, template: &str| {
+        let rendered = render(&[own, (name, template)], name);
+        rendered.map(|rendered| rendered.text)
+    };
+    let word = "{{ line(\"own\", name=x) }}";
+    assert_eq!(said("x.sh.j2", word).unwrap(), r"'it'\''s <a b> !'");
+    assert_eq!(said("x.ps1.j2", word).unwrap(), "'it''s <a b> !'");
+    let comment = "{{ comment(line(\"own\", name=x), indent=2) }}";
+    for script in ["x.sh.j2", "x.ps1.j2"] {
+        assert_eq!(said(script, comment).unwrap(), "#   it's <a b> !");
+    }
+    for other in ["x.html.j2", "x.md.j2", "x.caddyfile.j2"] {
+        let wrong = said(other, comment).unwrap_err();
+        assert_eq!(wrong.slug(), "template::broken", "{other}");
+    }
+}
+
 #[test]
 fn an_override_can_extend_what_it_replaces() {
     let base = templates(&[]).unwrap();
