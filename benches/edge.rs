@@ -1,9 +1,9 @@
 //! How large the generated Caddyfile is, how long Caddy takes to load it, how much memory it holds, and what it costs a request: beside
-//! the same site that looks for nobody in a list, and beside one that has nothing but the certificate. It prints; it asserts
-//! nothing, for machines differ: compare lines of one run.
+//! the same site that looks for nobody in a list, and beside one that has nothing but the certificate; and how long it takes to load where
+//! newer certificates wait for their devices. It prints; it asserts nothing, for machines differ: compare lines of one run.
 //!
 //! ```sh
-//! tests/run --tools && cargo bench --bench edge            # 10 and 1,000 devices in one service, 20 services × 1,000
+//! tests/run --tools && cargo bench --bench edge            # 10 and 1,000 devices in one service, 20 services × 1,000, 100 to 400 that wait
 //! cargo bench --bench edge -- --large                      # 10,000 devices in one service and in twenty, too
 //! ```
 
@@ -31,27 +31,75 @@ fn main() {
         return;
     }
     let mut homes = vec![
-        (1, 10, Told::Nothing),
-        (1, 1_000, Told::Nothing),
-        (1, 1_000, Told::Who),
-        (20, 1_000, Told::Nothing),
+        (1, 10, Sets::Same, Told::Nothing),
+        (1, 1_000, Sets::Same, Told::Nothing),
+        (1, 1_000, Sets::Same, Told::Who),
+        (20, 1_000, Sets::Same, Told::Nothing),
+        (20, 1_000, Sets::Other, Told::Nothing),
     ];
     if std::env::args().any(|argument| argument == "--large") {
         homes.extend([
-            (1, 10_000, Told::Nothing),
-            (1, 10_000, Told::Who),
-            (20, 10_000, Told::Nothing),
+            (1, 10_000, Sets::Same, Told::Nothing),
+            (1, 10_000, Sets::Same, Told::Who),
+            (20, 10_000, Sets::Same, Told::Nothing),
+            (20, 10_000, Sets::Other, Told::Nothing),
+            (20, 10_000, Sets::Other, Told::Who),
         ]);
     }
     println!(
         "Load: on the clock, and of the processor. Requests: processor time of one, with all; without the list; without the"
     );
     println!("guard too. Then what is left of the requests per second, against each of these two.");
-    for (services, devices, told) in homes {
-        let home = Home::new(services, devices, told);
+    for (services, devices, sets, told) in homes {
+        let home = Home::new(services, devices, sets, told);
         for version in Version::ALL {
             home.measure(version);
         }
+    }
+    for devices in [0, 100, 200, 400] {
+        load_waiting(devices);
+    }
+}
+
+/// Whom services let in: each all people, or each all but another one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Sets {
+    Same,
+    Other,
+}
+
+/// How long it takes to load an edge that hands newer certificates to so many devices.
+fn load_waiting(devices: usize) {
+    let lab = Lab::new();
+    let mut text = String::from(
+        "domain \"home.example.com\"\nedge { landing; pick-up root=\"/etc/caddy/homelab\"; }\nperson \"p\" { device \"d\" platform=\"linux\"; }\n",
+    );
+    for person in 0..devices / 10 {
+        let of_person: String = (0..10)
+            .map(|device| format!("device \"d{device}\" platform=\"linux\"; "))
+            .collect();
+        writeln!(text, "person \"p{person:04}\" {{ {of_person}}}").expect("a String takes all");
+    }
+    text.push_str("service \"s\" { respond \"ok\"; allow \"p\"; }\n");
+    lab.write("homelab.kdl", text);
+    lab.command(["build"]).run().succeeds();
+    for person in 0..devices / 10 {
+        let of_person: Vec<String> = (0..10).map(|d| format!("p{person:04}/d{d}")).collect();
+        let mut words = vec!["renew"];
+        words.extend(of_person.iter().map(String::as_str));
+        lab.command(words).run().succeeds();
+    }
+    for version in Version::ALL {
+        let generated = lab.edge(version);
+        let served = rewrite(&generated, &Ports::reserve(), &[]);
+        let begin = Instant::now();
+        let caddy = Caddy::start(version, &served, &lab.path().join("out/edge"));
+        println!(
+            "{devices} that wait, {version:?}: {} KB, load {} ms, {} ms",
+            generated.len() / 1_000,
+            begin.elapsed().as_millis(),
+            caddy.processor_time().as_millis(),
+        );
     }
 }
 
@@ -62,18 +110,19 @@ enum Told {
     Who,
 }
 
-/// A home in which every device may use every service.
+/// A home in which every device may use every service, or all but one person's.
 struct Home {
     lab: Lab,
     services: usize,
     devices: usize,
+    sets: Sets,
     told: Told,
     /// The last device's certificate, which is looked for longest.
     last: (PathBuf, String),
 }
 
 impl Home {
-    fn new(services: usize, devices: usize, told: Told) -> Self {
+    fn new(services: usize, devices: usize, sets: Sets, told: Told) -> Self {
         let lab = Lab::new();
         let mut text = String::from("domain \"home.example.com\"\n");
         // Ten devices each, as in a large family. One certificate is issued; the others are as if.
@@ -101,6 +150,15 @@ impl Home {
             .collect();
         let identity = if told == Told::Who { "identity; " } else { "" };
         for service in 0..services {
+            let mut all = all.clone();
+            if sets == Sets::Other {
+                let mut but_one = people.clone();
+                but_one.remove(service);
+                let group = format!("\"all-but-{service}\"");
+                writeln!(text, "group {group} {}", but_one.join(" \\\n    "))
+                    .expect("a String takes all");
+                all = vec![group];
+            }
             // It answers by itself, so that nothing is measured but Caddy.
             let line = format!(
                 "service \"s{service}\" {{ upstream \"http://127.0.0.1:9\"; raw \"respond ok\"; {identity}allow {}; }}\n",
@@ -121,6 +179,7 @@ impl Home {
             lab,
             services,
             devices,
+            sets,
             told,
             last,
         }
@@ -145,9 +204,10 @@ impl Home {
         }
         let [all, unlisted, bare] = costs.map(median);
         println!(
-            "{} × {} {:7} {version:?}: {} KB, load {} ms, {} ms, {} MB; a request {:.0} µs, {:.0} µs, {:.0} µs; left {:.2}, {:.2}",
+            "{} × {} {:5} {:7} {version:?}: {} KB, load {} ms, {} ms, {} MB; a request {:.0} µs, {:.0} µs, {:.0} µs; left {:.2}, {:.2}",
             self.services,
             self.devices,
+            format!("{:?}", self.sets),
             format!("{:?}", self.told),
             generated.len() / 1_000,
             load.as_millis(),
@@ -195,9 +255,10 @@ fn unlisted(caddyfile: &str) -> String {
     let of_list = [
         "@allowed ",
         "@person-",
+        "invoke classes",
         "invoke audience-",
         "import audience-",
-        "invoke people-",
+        "invoke people",
         "import people-",
     ];
     // Two `handle`s without a condition: the first answers.

@@ -30,6 +30,8 @@ mod audiences;
 mod behind;
 #[path = "edge/beside.rs"]
 mod beside;
+#[path = "edge/classes.rs"]
+mod classes;
 #[path = "edge/described.rs"]
 mod described;
 #[path = "edge/family.rs"]

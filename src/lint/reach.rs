@@ -231,11 +231,14 @@ impl<'c> Walk<'c> {
                 let is_of_certificate = bare(&map.source).starts_with(CERTIFICATE)
                     && map.source.matches('{').count() == 1
                     && map.mappings.iter().all(Mapping::is_of_somebody);
-                let is_known = is_certain && is_of_certificate && self.visitor == Visitor::Nobody;
+                let is_known = is_of_certificate && self.visitor == Visitor::Nobody;
                 for (at, destination) in map.destinations.iter().enumerate() {
-                    let default = map.defaults.get(at).map_or("", String::as_str);
-                    self.variables
-                        .insert(bare(destination), is_known.then_some(default));
+                    let (name, default) = (bare(destination), map.defaults.get(at));
+                    let default = default.map_or("", String::as_str);
+                    // Where it has that value already, it is of no matter whether this is passed.
+                    let is_so = || self.variables.get(name).is_none_or(|v| *v == Some(default));
+                    let is_known = is_known && (is_certain || default.is_empty() && is_so());
+                    self.variables.insert(name, is_known.then_some(default));
                 }
             }
             _ => {}
@@ -312,6 +315,21 @@ impl<'c> Walk<'c> {
         }
     }
 
+    /// Whether it is a list of texts, and the value that is known of what has to be in it is none of these.
+    fn is_elsewhere(&self, part: &str) -> bool {
+        let Some((name, list)) = part.trim().split_once(" in [") else {
+            return false;
+        };
+        let is_placeholder = name.starts_with('{') && name.ends_with('}');
+        let Some(Some(value)) = self.variables.get(bare(name)).filter(|_| is_placeholder) else {
+            return false;
+        };
+        // What is filled in, or stands for another character, may come to anything.
+        let is_of_texts = list.ends_with(']') && !list.contains(['{', '\\', '[', '(']);
+        let said = ['\'', '"'].map(|quote| format!("{quote}{value}{quote}"));
+        is_of_texts && !said.iter().any(|said| list.contains(said.as_str()))
+    }
+
     /// A list of certificates, or one, is not met by who has none. Of other expressions nothing is said.
     fn expression(&self, text: &str) -> Met {
         let is_plain = !text.contains(['!', '|', '?']);
@@ -323,7 +341,9 @@ impl<'c> Walk<'c> {
                 && part.contains(CERTIFICATE)
                 && (part.contains(" in [") || part.contains("=="))
         };
-        let is_list = text.split("&&").any(is_list);
+        let is_list = text
+            .split("&&")
+            .any(|part| is_list(part) || self.is_elsewhere(part));
         if is_plain && is_list && !is_of_nothing && self.visitor == Visitor::Nobody {
             Met::No
         } else {

@@ -1,5 +1,6 @@
 //! What a rendering runs in: where templates come from, what they may call, and how much of everything.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
@@ -75,6 +76,7 @@ impl Templates {
         environment.add_function("in_html", |text: &str| HtmlEscape(text).to_string());
         environment.add_function("comment", comment);
         environment.add_function("certificates_of", certificates_of);
+        environment.add_function("by_first_digit", by_first_digit);
         (environment, used)
     }
 
@@ -145,6 +147,23 @@ fn certificates_of(people: &Value, places: &Value) -> Result<Vec<Value>, Error> 
         certificates.extend(of_person.map(|device| Value::from(vec![person.clone(), device])));
     }
     Ok(certificates)
+}
+
+/// Certificates by the first digit of their fingerprints: each digit that there is, with its certificates.
+fn by_first_digit(certificates: Vec<Value>) -> Result<Vec<Value>, Error> {
+    let mut by_digit: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for certificate in certificates {
+        let device = certificate.get_item_by_index(1)?;
+        let fingerprint = device.get_attr("fingerprint")?;
+        let digit = { fingerprint.as_str() }.and_then(|text| text.get(..1));
+        let digit = digit.ok_or_else(|| Error::new(ErrorKind::BadEscape, "no fingerprint"))?;
+        let of_digit = by_digit.entry(digit.to_owned()).or_default();
+        of_digit.push(certificate);
+    }
+    let parts = by_digit.into_iter();
+    Ok(parts
+        .map(|(digit, of_digit)| Value::from(vec![Value::from(digit), Value::from(of_digit)]))
+        .collect())
 }
 
 /// How many steps a rendering of this may take.

@@ -62,7 +62,10 @@ fn three_thousand_in_one_service_and_twenty_lists_of_a_thousand() {
     );
     for version in Version::each() {
         let generated = house.generated(version);
-        assert!(generated.contains("\t@audience-3") && !generated.contains("\t@audience-4"));
+        match version {
+            Version::Old => assert!(is_in_three_parts(&generated)),
+            _ => assert!(generated.contains("\t@begins-0 ") && !is_in_three_parts(&generated)),
+        }
         let caddy = house.serve(version);
         let visit = |service: &str| caddy.visit(&format!("{service}.home.example.com"), "/");
         for (bundle, person) in [(&first, "a"), (&last, "zoe")] {
@@ -83,4 +86,27 @@ fn three_thousand_in_one_service_and_twenty_lists_of_a_thousand() {
     }
     // Nobody else has reached it.
     assert_eq!(upstream.arrived(), 4 * Version::each().count());
+}
+
+fn is_in_three_parts(generated: &str) -> bool {
+    generated.contains("\t@audience-3") && !generated.contains("\t@audience-4")
+}
+
+/// Where a list is the only one, it is a set.
+#[test]
+fn three_thousand_in_the_only_list() {
+    let upstream = Upstream::start("it");
+    let declaration = home(&upstream.address()).replace("identity; ", "");
+    let lines = { declaration.lines() }.filter(|line| !line.starts_with("service \"s"));
+    let house = House::new(&lines.map(|line| format!("{line}\n")).collect::<String>());
+    let (first, nobody) = (house.bundle("a", "pixel"), house.bundle("bob", "phone"));
+    let last = house.bundle("zoe", "laptop");
+    for version in Version::each() {
+        assert!(is_in_three_parts(&house.generated(version)));
+        let caddy = house.serve(version);
+        let visit = || caddy.visit("all.home.example.com", "/");
+        first.shown(visit()).run().has_status(200);
+        last.shown(visit()).run().has_status(200);
+        nobody.shown(visit()).run().has_status(403);
+    }
 }

@@ -116,6 +116,8 @@ fn declarations() -> Vec<(String, String)> {
         ),
         (String::from("every kind"), String::from(EVERY_KIND)),
         (String::from("long lists"), long_lists()),
+        (String::from("classes"), classes(500)),
+        (String::from("classes by digits"), classes(1_500)),
         (String::from("sign-in"), String::from(SIGN_IN)),
     ];
     let documents = fs::read_dir(root.join("docs")).expect("there are some");
@@ -171,6 +173,24 @@ service "paths" { upstream "http://127.0.0.1:9003"; allow "alice"; path "/x/*" {
 "#;
 
 /// More than twenty devices, so that the list stands apart.
+/// So many certificates in four lists.
+fn classes(devices: usize) -> String {
+    let spread =
+        |number: u128| (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+    let devices: String = (0..devices)
+        .map(|number| spread(number as u128))
+        .map(|bits| format!("device \"d{bits:x}\" fingerprint=\"{bits:032x}{bits:032x}\"; "))
+        .collect();
+    format!(
+        "domain \"home.example.com\"\nperson \"alice\" {{ device \"pixel\" platform=\"linux\"; }}\n\
+         person \"bob\" {{ device \"phone\" platform=\"linux\"; }}\nperson \"crowd\" {{ {devices} }}\n\
+         service \"notes\" {{ upstream \"http://127.0.0.1:9000\"; allow \"alice\" \"crowd\"; identity; public \"/share/*\"; }}\n\
+         service \"files\" {{ upstream \"http://127.0.0.1:9003\"; allow \"crowd\"; certificate \"asked\"; }}\n\
+         service \"paths\" {{ upstream \"http://127.0.0.1:9002\"; allow \"bob\" \"crowd\"; path \"/a/*\" {{ allow \"alice\" \"crowd\"; }}; certificate \"asked\"; }}\n\
+         service \"wiki\" {{ upstream \"http://127.0.0.1:9001\"; allow \"bob\" \"crowd\"; certificate \"asked\"; }}\n"
+    )
+}
+
 fn long_lists() -> String {
     let devices = (0..22).map(|number| format!("device \"d{number}\" platform=\"linux\"; "));
     let devices: String = devices.collect();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::classes::Classes;
 use super::people::{Admitted, Person};
 use crate::model::{CaddyVersion, Homelab, Name, Visitors};
 
@@ -26,6 +27,9 @@ pub(crate) struct Audience {
     /// Whether what upstreams are told of each of its people stands beside the list. Where each site has its list, so does each
     /// person's handler.
     pub told: bool,
+    /// The classes that it is made of, by their numbers, where it is listed by these.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<usize>,
 }
 
 /// Where the certificates of an audience are listed, and in which form.
@@ -39,6 +43,8 @@ pub(crate) enum Listed {
     /// Once, as values that Caddy compares one by one. It loads them in half the time, which counts where Caddy has no named
     /// routes: there, each site that goes by the list loads all of it again.
     AsValues,
+    /// Once for all audiences together: a certificate stands in a table with its class, and an audience is a few classes.
+    AsClasses,
 }
 
 impl Listed {
@@ -71,6 +77,13 @@ impl Told {
     pub(super) fn by(identity: bool) -> Told {
         if identity { Told::Who } else { Told::Nothing }
     }
+}
+
+/// The sets as they are said.
+pub(crate) struct Finished {
+    pub people: Vec<Person>,
+    pub audiences: Vec<Audience>,
+    pub classes: Option<Classes>,
 }
 
 /// How many sites go by a set, while they are gathered.
@@ -189,6 +202,7 @@ impl<'h> Audiences<'h> {
             people: Arc::clone(&people),
             listed: Listed::InSites,
             told: false,
+            classes: Vec::new(),
         };
         self.by_people.insert(people, self.all.len());
         self.all.push((audience, Uses::default()));
@@ -196,12 +210,20 @@ impl<'h> Audiences<'h> {
     }
 
     /// Everybody, and the sets, now that it is known how many sites ask this Caddy for each.
-    pub(crate) fn finish(self, caddy: CaddyVersion) -> (Vec<Person>, Vec<Audience>) {
+    pub(crate) fn finish(mut self, caddy: CaddyVersion) -> Finished {
         let finished = self.all.into_iter().map(|(mut audience, uses)| {
             audience.listed = Listed::of(audience.certificates, uses.sites, caddy);
             audience.told = audience.listed.is_apart() && uses.with_identity > 0;
             audience
         });
-        (self.people, finished.collect())
+        let mut audiences: Vec<Audience> = finished.collect();
+        let classes = (caddy >= CaddyVersion::NAMED_ROUTES)
+            .then(|| Classes::of(&mut self.people, &mut audiences))
+            .flatten();
+        Finished {
+            people: self.people,
+            audiences,
+            classes,
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! cannot tell different stories.
 
 mod audience;
+mod classes;
 mod entrance;
 mod extras;
 mod handler;
@@ -30,7 +31,8 @@ pub(crate) use pick_up::PickUp;
 pub(super) use policies::Mark;
 pub(super) use site::{Guard, PathSite, Site};
 
-use audience::Audiences;
+use audience::{Audiences, Finished};
+use classes::Classes;
 use entrance::{Entrances, Ways};
 use extras::{Metrics, Undeclared};
 use issuer::{AcmeDns, AcmeIssuer};
@@ -121,6 +123,9 @@ pub(crate) struct Sites {
     pub people: Vec<Person>,
     /// The sets of people that sites let in, in the order of their names.
     pub audiences: Vec<Audience>,
+    /// What audiences are made of where many certificates are in several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classes: Option<Classes>,
     /// Whether some site has policies for paths, for which it is asked whether a path has one reading.
     pub path_policies: bool,
     /// Whether some site opens paths, for which a path has to be plain.
@@ -231,7 +236,11 @@ fn sites<'h>(
     let ways: Vec<Ways> = services()
         .map(|service| Ways::of(service, &mut audiences))
         .collect();
-    let (people, audiences) = audiences.finish(settings.caddy);
+    let Finished {
+        people,
+        audiences,
+        classes,
+    } = audiences.finish(settings.caddy);
     let lan = match settings.lan.as_slice() {
         [] => vec!["private_ranges".into()],
         ranges => ranges.iter().map(ToString::to_string).collect(),
@@ -295,6 +304,7 @@ fn sites<'h>(
             .collect(),
         people,
         audiences,
+        classes,
         landing,
         sites,
     }

@@ -22,6 +22,9 @@ pub(crate) struct Person {
     pub groups: String,
     /// The certificates; at least one.
     pub devices: Vec<Device>,
+    /// The number of the class, where there are [classes](super::classes).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class: Option<usize>,
 }
 
 /// A certificate of a device.
@@ -50,6 +53,7 @@ impl Person {
             email: person.email.clone(),
             groups: groups.join(","),
             devices,
+            class: None,
         })
     }
 }

@@ -171,9 +171,14 @@ pub(in crate::lint) struct Mapping {
     pub input_regexp: String,
 }
 
+/// SHA-256 of nothing. Caddy from 2.11.2 on takes it for the fingerprint of who has no certificate.
+pub(in crate::lint) const OF_NOTHING: &str =
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
 impl Mapping {
     /// Whether it is for one value alone, and not for none.
     pub(in crate::lint) fn is_of_somebody(&self) -> bool {
-        self.input_regexp.is_empty() && !self.input.is_empty() && !self.input.contains('{')
+        let is_plain = !self.input.is_empty() && !self.input.contains('{');
+        self.input_regexp.is_empty() && is_plain && !self.input.eq_ignore_ascii_case(OF_NOTHING)
     }
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
-pub(super) use handler::{Account, Handler, Mapping, Proxy, ResponseHandler};
+pub(super) use handler::{Account, Handler, Mapping, OF_NOTHING, Proxy, ResponseHandler};
 pub(super) use matcher::{Expression, Matcher, MatcherSet, Pattern, Ranges, network};
 
 /// A whole configuration. Something else that is JSON would have nothing in it that lets anybody in: Caddy takes no other fields either.

@@ -1,6 +1,8 @@
 //! How a route is chosen by what is known of a visitor.
 
-use super::super::configuration::{Expression, Handler, Matcher, Pattern};
+use super::super::configuration::{
+    Expression, Handler, Mapping, Matcher, OF_NOTHING, Pattern, Route,
+};
 use super::super::place::Found;
 use super::super::reach::{CERTIFICATE, bare, refuses};
 use super::super::subject::{Polarity, Section, Stand, Subject};
@@ -111,11 +113,26 @@ pub(in crate::lint) fn part_of_fingerprint(subject: &Subject<'_>) -> Vec<Found> 
     in_part(subject, is_fingerprint)
 }
 
+/// Whether a route does nothing but look for the whole field in a table, in which nobody else is somebody.
+fn is_asked_whole(route: &Route, is_field: fn(&str) -> bool) -> bool {
+    let is_table = |handler: &Handler| match handler {
+        Handler::Map(map) => {
+            map.source.matches('{').count() == 1
+                && is_field(bare(&map.source))
+                && map.mappings.iter().all(Mapping::is_of_somebody)
+                && map.defaults.iter().all(String::is_empty)
+        }
+        _ => false,
+    };
+    route.handlers.iter().all(is_table)
+}
+
 /// Conditions that are met by a part of such a field.
 fn in_part(subject: &Subject<'_>, is_field: fn(&str) -> bool) -> Vec<Found> {
     let met = subject.matchers().filter(|(stand, _, polarity)| {
         *polarity == Polarity::Met && stand.section == Section::Requests
     });
+    let met = met.filter(|(stand, ..)| !is_asked_whole(stand.route(), is_field));
     let found = met.filter_map(|(stand, matcher, _)| {
         let (name, pattern) = match matcher {
             Matcher::VarsRegexp(patterns) => {
@@ -156,9 +173,6 @@ fn asked_in_part<'t>(text: &'t str, name: &str) -> Option<&'t str> {
         _ => None,
     }
 }
-
-/// SHA-256 of nothing. Caddy from 2.11.2 on takes it for the fingerprint of who has no certificate.
-const OF_NOTHING: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 pub(in crate::lint) fn of_nothing(subject: &Subject<'_>) -> Vec<Found> {
     let met = subject
