@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::alike::Kind;
+use super::device_files::CommonParts;
 use super::pick_up::{is_fetched_by, renewed_at};
 use crate::catalogue::{App, ClientKind};
 use crate::dates::{self, Shown};
@@ -30,7 +32,7 @@ pub(crate) struct Guide {
     /// The devices, sorted by name; at least one.
     pub devices: Vec<DevicePart>,
     /// The services that the person may use, sorted by name.
-    pub services: Vec<Shared<ServiceLink>>,
+    pub services: Arc<[Shared<ServiceLink>]>,
     /// The scripts among the devices' files that fetch newer certificates by themselves.
     pub fetching: BTreeSet<FileKind>,
 }
@@ -192,42 +194,25 @@ impl DevicePart {
 }
 
 /// What the guides of all people are made from. What several of them say of a service is held once.
-pub(crate) struct Guides<'h> {
-    homelab: &'h Homelab,
+pub(crate) struct Guides<'c, 'h> {
+    common: &'c CommonParts<'h>,
     links: BTreeMap<(&'h Name, Admission, Vec<Platform>), Shared<ServiceLink>>,
+    services: BTreeMap<(Kind, Vec<Platform>), Arc<[Shared<ServiceLink>]>>,
 }
 
-impl<'h> Guides<'h> {
+impl<'c, 'h> Guides<'c, 'h> {
     /// Those of a homelab; none has been made.
-    pub(crate) fn new(homelab: &'h Homelab) -> Guides<'h> {
+    pub(crate) fn new(common: &'c CommonParts<'h>) -> Guides<'c, 'h> {
         Guides {
-            homelab,
+            common,
             links: BTreeMap::new(),
+            services: BTreeMap::new(),
         }
     }
 
     /// The guide of a person with these devices.
     pub(crate) fn guide(&mut self, person: &Person, devices: Vec<DevicePart>) -> Guide {
-        let homelab = self.homelab;
-        let mut platforms: Vec<Platform> = person.devices.values().map(|d| d.platform).collect();
-        platforms.sort();
-        platforms.dedup();
-        let services = homelab.services.values();
-        let services = services.filter_map(|service| {
-            let admission = service.admits(&person.name);
-            let platforms = match &service.app {
-                Some(_) => platforms.clone(),
-                None => Vec::new(),
-            };
-            let key = (&service.name, admission, platforms);
-            if let Some(known) = self.links.get(&key) {
-                return Some(known.clone());
-            }
-            let link = link(homelab, service, admission, &key.2)?;
-            let link = Shared::from(Arc::new(link));
-            self.links.insert(key, link.clone());
-            Some(link)
-        });
+        let homelab = self.common.homelab();
         Guide {
             language: person.language(),
             domain: homelab.domain.clone(),
@@ -236,8 +221,39 @@ impl<'h> Guides<'h> {
             renewed_at: renewed_at(homelab),
             fetching: fetching(&devices, homelab),
             devices,
-            services: services.collect(),
+            services: self.services(person),
         }
+    }
+
+    /// The services that a person may use, as whoever is let in alike and has devices of the same platforms is told of them.
+    fn services(&mut self, person: &Person) -> Arc<[Shared<ServiceLink>]> {
+        let mut platforms: Vec<Platform> = person.devices.values().map(|d| d.platform).collect();
+        platforms.sort();
+        platforms.dedup();
+        let key = (self.common.kind(person).clone(), platforms);
+        if let Some(known) = self.services.get(&key) {
+            return Arc::clone(known);
+        }
+        let homelab = self.common.homelab();
+        let services = homelab.services.values();
+        let services = services.filter_map(|service| {
+            let admission = service.admits(&person.name);
+            let platforms = match &service.app {
+                Some(_) => key.1.clone(),
+                None => Vec::new(),
+            };
+            let of_link = (&service.name, admission, platforms);
+            if let Some(known) = self.links.get(&of_link) {
+                return Some(known.clone());
+            }
+            let link = link(homelab, service, admission, &of_link.2)?;
+            let link = Shared::from(Arc::new(link));
+            self.links.insert(of_link, link.clone());
+            Some(link)
+        });
+        let services: Arc<[Shared<ServiceLink>]> = services.collect();
+        self.services.insert(key, Arc::clone(&services));
+        services
     }
 }
 

@@ -4,6 +4,7 @@
 //! from, apart from the root secret and the templates, as plain data; that data is what is hashed
 //! to know whether the artifact is up to date.
 
+mod alike;
 mod beside;
 mod calendar;
 mod device_files;

@@ -29,7 +29,7 @@ impl<'h> People<'h> {
         let folders = people.par_chunks(people.len().div_ceil(shares).max(1));
         // What guides say of services is held once in each share.
         let folders = folders.flat_map_iter(|people| {
-            let mut guides = Guides::new(homelab);
+            let mut guides = Guides::new(common);
             let folder = |person| Folder::derive(person, common, admitted, &mut guides);
             people.iter().copied().map(folder).collect::<Vec<_>>()
         });
@@ -58,7 +58,7 @@ impl<'h> Folder<'h> {
         person: &'h Person,
         common: &CommonParts<'h>,
         admitted: &Admitted<'_>,
-        guides: &mut Guides<'h>,
+        guides: &mut Guides<'_, 'h>,
     ) -> Folder<'h> {
         let homelab = common.homelab();
         let mut folder = Folder {

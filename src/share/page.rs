@@ -1,6 +1,7 @@
 //! What the page says, as data for `share.html.j2`.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -26,7 +27,7 @@ pub(crate) struct Page {
     /// The device's files, in the order of `device.files`.
     pub downloads: Vec<Download>,
     /// The services that the person may use.
-    pub services: Vec<Shared<ServiceLink>>,
+    pub services: Arc<[Shared<ServiceLink>]>,
 }
 
 #[derive(Debug, Serialize)]

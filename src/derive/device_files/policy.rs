@@ -9,6 +9,7 @@ use data_encoding::BASE64;
 use serde::Serialize;
 
 use super::content::{Hosts, RegistryValue};
+use crate::derive::alike::{Kind, Kinds};
 use crate::lock::{Authority, Lock};
 use crate::model::{Admission, Homelab, Person, Service};
 use crate::once::{Once, Shared};
@@ -28,6 +29,8 @@ pub(crate) struct CommonParts<'p> {
     pub(super) authorities: Arc<[String]>,
     /// The hosts of each service behind certificates.
     hosts: Vec<(&'p Service, Vec<Arc<str>>)>,
+    kinds: Kinds<'p>,
+    asking: Mutex<BTreeMap<Kind, Hosts>>,
     lists: Mutex<BTreeMap<Vec<Arc<str>>, Hosts>>,
     entries: Mutex<Once<str>>,
     policies: Mutex<BTreeMap<PolicyKey, Policy>>,
@@ -69,6 +72,8 @@ impl<'p> CommonParts<'p> {
                 .map(|authority| BASE64.encode(authority.certificate.der()))
                 .collect(),
             hosts: hosts.collect(),
+            kinds: Kinds::of(homelab),
+            asking: Mutex::default(),
             lists: Mutex::default(),
             entries: Mutex::new(Once::new()),
             policies: Mutex::default(),
@@ -82,6 +87,21 @@ impl<'p> CommonParts<'p> {
     /// The hosts that ask this person for a certificate, sorted: those of services behind certificates
     /// that the person may use, be it at home only, and of the landing page.
     pub(crate) fn asking(&self, person: &Person) -> Hosts {
+        let kind = self.kind(person);
+        let known = held(&self.asking).get(kind).cloned();
+        known.unwrap_or_else(|| {
+            let hosts = self.asking_anew(person);
+            held(&self.asking).insert(kind.clone(), hosts.clone());
+            hosts
+        })
+    }
+
+    /// What decides which services let in a person.
+    pub(in crate::derive) fn kind(&self, person: &Person) -> &Kind {
+        self.kinds.kind(&person.name)
+    }
+
+    fn asking_anew(&self, person: &Person) -> Hosts {
         let services = { self.hosts.iter() }.filter(|(service, _)| {
             let admission = service.admits(&person.name);
             admission != Admission::Nowhere || service.is_opened_by(&person.name)
