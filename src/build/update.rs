@@ -166,8 +166,7 @@ impl Update {
         if !certificates.is_empty() {
             lock.add(certificates, now);
         }
-        let sign = lock.has_stale_crl();
-        keys.sign_lists(&mut lock, handed_out, now)?;
+        let sign = keys.sign_lists(&mut lock, handed_out, now)?;
         let mut revoked = reconciliation.revoke;
         revoked.extend(taken.revoked);
         Ok(Updated {
@@ -239,25 +238,29 @@ impl Keys<'_> {
         }
     }
 
-    /// Signs the list of each authority anew where it is stale.
+    /// Signs the list of each authority anew where it is stale; whether any was.
     fn sign_lists(
         &mut self,
         lock: &mut Lock,
         handed_out: &[HandedOut],
         now: Timestamp,
-    ) -> Result<(), CredentialError> {
+    ) -> Result<bool, CredentialError> {
         let Keys::Secret { keyring, .. } = self else {
-            return Ok(());
+            return Ok(lock.has_stale_crl());
         };
+        let mut was_stale = false;
         let lists = lock.listing().map(|authority| {
             let mut known = lock.crls.iter().filter(|crl| crl.authority == authority.id);
             match (lock.crl(authority), known.next()) {
                 (Some(_), Some(signed)) => Ok(signed.clone()),
-                _ => new_crl(keyring, authority, lock, handed_out, now),
+                _ => {
+                    was_stale = true;
+                    new_crl(keyring, authority, lock, handed_out, now)
+                }
             }
         });
         let lists: Result<Vec<SignedCrl>, CredentialError> = lists.collect();
         lock.crls = lists?;
-        Ok(())
+        Ok(was_stale)
     }
 }
