@@ -193,11 +193,14 @@ impl DevicePart {
     }
 }
 
+/// The services that a guide names.
+type Links = Arc<[Shared<ServiceLink>]>;
+
 /// What the guides of all people are made from. What several of them say of a service is held once.
 pub(crate) struct Guides<'c, 'h> {
     common: &'c CommonParts<'h>,
     links: BTreeMap<(&'h Name, Admission, Vec<Platform>), Shared<ServiceLink>>,
-    services: BTreeMap<(Kind, Vec<Platform>), Arc<[Shared<ServiceLink>]>>,
+    services: BTreeMap<(Kind, Vec<Platform>), Links>,
 }
 
 impl<'c, 'h> Guides<'c, 'h> {
@@ -226,7 +229,7 @@ impl<'c, 'h> Guides<'c, 'h> {
     }
 
     /// The services that a person may use, as whoever is let in alike and has devices of the same platforms is told of them.
-    fn services(&mut self, person: &Person) -> Arc<[Shared<ServiceLink>]> {
+    fn services(&mut self, person: &Person) -> Links {
         let mut platforms: Vec<Platform> = person.devices.values().map(|d| d.platform).collect();
         platforms.sort();
         platforms.dedup();
@@ -251,7 +254,7 @@ impl<'c, 'h> Guides<'c, 'h> {
             self.links.insert(of_link, link.clone());
             Some(link)
         });
-        let services: Arc<[Shared<ServiceLink>]> = services.collect();
+        let services: Links = services.collect();
         self.services.insert(key, Arc::clone(&services));
         services
     }
