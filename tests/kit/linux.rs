@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use homelab::internals::InstallerContext;
 use homelab::internals::Templates;
 
 use crate::house::House;
-use crate::support::caddy::Version;
+use crate::support::caddy::{Caddy, Version};
 use crate::support::files::{changed, snapshot};
-use crate::support::outcome;
+use crate::support::outcome::{self, Outcome};
 use crate::support::tools;
 use crate::terminal::{PYTHON, TYPIST};
 use crate::user::{Handed, User, certificates, certutil};
@@ -474,43 +475,82 @@ fn a_browser_s_certificate_fetches_the_newer_one() {
     has(&[&newer]);
 }
 
+/// A user with an older certificate, the script that it came with, and a Caddy that hands out a newer one.
+struct Renewing {
+    user: User,
+    script: PathBuf,
+    older: String,
+    newer: String,
+    /// The newer one, as a file.
+    handed: Handed,
+    _house: House,
+    _caddy: Caddy,
+}
+
+impl Renewing {
+    fn new() -> Renewing {
+        let house = House::unbuilt("");
+        house.build_renewing(r#"person "alice" { device "desk" platform="linux"; }"#);
+        let user = User::new();
+        fs::create_dir_all(user.database()).expect("the home is empty");
+        let (first, older) = handed(&house, "desk");
+        user.install(&first, &[]).succeeds();
+        house.lab.command(["renew", "alice/desk"]).run().succeeds();
+        let (handed, newer) = handed(&house, "desk");
+        let caddy = house.serve(Version::New);
+        let curl = format!(
+            "connect-to = \"home.example.com:443:127.0.0.1:{}\"\ncacert = \"{}\"\n",
+            caddy.https_port(),
+            caddy.root_certificate().display()
+        );
+        fs::write(user.home().join(".curlrc"), curl).expect("the home can be written to");
+        Renewing {
+            user,
+            script: first.folder.join("install.sh"),
+            older,
+            newer,
+            handed,
+            _house: house,
+            _caddy: caddy,
+        }
+    }
+
+    /// Renews by the script, run by another command.
+    #[track_caller]
+    fn through(&self, command: &str, arguments: &[&str]) -> Outcome {
+        let mut command = self.user.command(command);
+        command
+            .args(arguments)
+            .arg("sh")
+            .arg(&self.script)
+            .arg("--renew");
+        outcome::run(&mut command, b"")
+    }
+
+    fn has(&self) -> Vec<String> {
+        let found = certificates(&self.user.database()).into_iter();
+        found.map(|(_, fingerprint)| fingerprint).collect()
+    }
+
+    #[track_caller]
+    fn has_both(&self) {
+        let mut expected = [self.older.clone(), self.newer.clone()];
+        let mut found = self.has();
+        expected.sort();
+        found.sort();
+        assert_eq!(found, expected);
+    }
+}
+
 /// Killed at any moment, and run twice at once: what is there stays, and the next run completes it.
 #[test]
 fn a_renewal_that_is_killed_loses_nothing() {
-    let house = House::unbuilt("");
-    house.build_renewing(r#"person "alice" { device "desk" platform="linux"; }"#);
-    let user = User::new();
-    fs::create_dir_all(user.database()).expect("the home is empty");
-    let (first, older) = handed(&house, "desk");
-    user.install(&first, &[]).succeeds();
-    house.lab.command(["renew", "alice/desk"]).run().succeeds();
-    let (_, newer) = handed(&house, "desk");
-    let caddy = house.serve(Version::New);
-    let curl = format!(
-        "connect-to = \"home.example.com:443:127.0.0.1:{}\"\ncacert = \"{}\"\n",
-        caddy.https_port(),
-        caddy.root_certificate().display()
-    );
-    fs::write(user.home().join(".curlrc"), curl).expect("the home can be written to");
-    let has = || -> Vec<String> {
-        let found = certificates(&user.database()).into_iter();
-        found.map(|(_, fingerprint)| fingerprint).collect()
-    };
-    let script = first.folder.join("install.sh");
+    let renewing = Renewing::new();
     let mut killed = 0;
     for after in 1..30 {
-        let mut command = user.command("timeout");
-        command
-            .args([
-                "-s",
-                "KILL",
-                &format!("{:.1}", f64::from(after) * 0.3),
-                "sh",
-            ])
-            .arg(&script)
-            .arg("--renew");
-        let ended = outcome::run(&mut command, b"");
-        assert!(has().contains(&older), "{ended}");
+        let after = format!("{:.1}", f64::from(after) * 0.3);
+        let ended = renewing.through("timeout", &["-s", "KILL", &after]);
+        assert!(renewing.has().contains(&renewing.older), "{ended}");
         if ended.status.success() {
             break;
         }
@@ -519,17 +559,39 @@ fn a_renewal_that_is_killed_loses_nothing() {
     assert!(killed > 1, "{killed}");
     let again: Vec<_> = (0..2)
         .map(|_| {
-            let mut command = user.command("sh");
-            command.arg(&script).arg("--renew").stdout(Stdio::null());
+            let mut command = renewing.user.command("sh");
+            command
+                .arg(&renewing.script)
+                .arg("--renew")
+                .stdout(Stdio::null());
             command.spawn().expect("sh starts")
         })
         .collect();
     for mut run in again {
         assert!(run.wait().expect("it ends").success());
     }
-    let mut expected = [older, newer];
-    let mut found = has();
-    expected.sort();
-    found.sort();
-    assert_eq!(found, expected);
+    renewing.has_both();
+}
+
+/// Killed where NSS has written all and only not taken away what it would take it back by: nobody can read such a database who does not open it
+/// to write, and the next run does.
+#[test]
+fn a_database_that_was_left_half_written_is_completed() {
+    let renewing = Renewing::new();
+    let database = renewing.user.database();
+    let mut command = renewing.user.command("strace");
+    command
+        .args(["-qq", "-o", "/dev/null", "-e", "trace=unlink"])
+        .args(["-e", "inject=unlink:signal=KILL:when=2", "pk12util", "-i"])
+        .arg(renewing.handed.folder.join("alice-desk.p12"))
+        .args(["-W", &renewing.handed.password, "-d"])
+        .arg(format!("sql:{}", database.display()));
+    let killed = outcome::run(&mut command, b"");
+    assert!(!killed.status.success(), "{killed}");
+    certutil(&database, &["-L"])
+        .fails_with(255)
+        .stderr_contains("SEC_ERROR_BAD_DATABASE");
+    renewing.through("env", &[]).succeeds();
+    certutil(&database, &["-L"]).succeeds();
+    renewing.has_both();
 }

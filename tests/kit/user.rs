@@ -71,7 +71,8 @@ impl User {
 /// The certificates in a database that have a key: nickname and fingerprint, sorted.
 #[track_caller]
 pub fn certificates(database: &Path) -> Vec<(String, String)> {
-    let listed = certutil(database, &["-L"]);
+    // As who writes into it, too, sees it: what somebody who was killed had begun is taken back.
+    let listed = certutil(database, &["-L", "-X"]);
     let mut names: Vec<&str> = listed
         .succeeds()
         .stdout()
