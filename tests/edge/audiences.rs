@@ -324,7 +324,7 @@ impl<'c> Reading<'c> {
                     // The old Caddy gives the text alone.
                     let text = wanted["expr"].as_str().or(wanted.as_str());
                     let text = text.expect("an expression is a text");
-                    let known = [FINGERPRINT, "{visitor.class}", "{visitor.person}"];
+                    let known = [FINGERPRINT, "{visitor.class}", "{http.vars.told-person}"];
                     let mut known = known
                         .into_iter()
                         .filter_map(|name| Some((name, text.strip_prefix(name)?)));

@@ -371,7 +371,7 @@ fn upstreams_are_told_of_each_of_very_many_people() {
     let house = House::new(&text);
     let caddy = house.serve(Version::New);
     let generated = house.generated(Version::New);
-    assert!(generated.contains("\tmap @people-2 person-{visitor.person}"));
+    assert!(generated.contains("\tmap @people-2 person-{http.vars.told-person}"));
     for (person, device) in [("aaron", "pixel"), ("zoe", "laptop")] {
         let visit = caddy.visit("b.home.example.com", "/");
         let answer = house.bundle(person, device).shown(visit).run();
