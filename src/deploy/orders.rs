@@ -153,8 +153,9 @@ impl Session {
     pub(super) fn check(&mut self, config: &str) -> Result<Checked, DeployError> {
         let mut answer = self.ask(&format!("check {}", config.len()), config.as_bytes())?;
         if answer.line("unasked").is_some() {
+            let said = Some(answer.said()).filter(|said| !said.is_empty());
             return Err(DeployError::NoCaddy {
-                said: answer.said(),
+                said: said.unwrap_or_else(|| "it says nothing".to_owned()),
             });
         }
         if answer.status != 0 {

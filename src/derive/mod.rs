@@ -33,6 +33,8 @@ pub(crate) use device_files::{
 };
 pub use device_files::{InstallerContext, RegistryValue};
 pub(crate) use dns::{DnsFormat, DnsHost, DnsNames, DnsRecords, DnsView};
+#[cfg(test)]
+pub(crate) use edge::Listed;
 pub(crate) use edge::{Edge, Globals, Known, KnownDevice, LandingPages, Link, Pages, Sites};
 pub(crate) use edge_files::{
     CRL, CRL_DER, EDGE_STATE, EDGES, EdgeArtifacts, crl_paths, edges, unsigned_crl_paths,

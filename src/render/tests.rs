@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::derive::{FileKind, OpenFrom, Tells, UncheckedKind};
+use crate::derive::{FileKind, Listed, OpenFrom, Tells, UncheckedKind};
 use crate::model::{Forwarding, Language, Platform, SignIn};
 use crate::template::TEMPLATES;
 
@@ -19,6 +19,15 @@ fn words() -> BTreeMap<&'static str, BTreeSet<String>> {
         ),
         ("from", of(&[OpenFrom::Everywhere, OpenFrom::Lan])),
         ("kind", of(&FileKind::ALL)),
+        (
+            "listed",
+            of(&[
+                Listed::InSites,
+                Listed::AsSet,
+                Listed::AsValues,
+                Listed::AsClasses,
+            ]),
+        ),
         // What stands there where no range is declared.
         ("lan", of(&["private_ranges"])),
         ("language", of(&[Language::ENGLISH])),

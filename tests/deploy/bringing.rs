@@ -178,7 +178,7 @@ fn scripts_get_one_object() {
     assert_eq!(told["former"], serde_json::Value::Null);
     assert!(told["verify"]["hosts"].is_array());
     lab.edit("respond \"here\"", "respond \"there\"");
-    host.script("caddy", "exit 1");
+    host.script("caddy", "[ \"$1\" = version ]");
     let outcome = host.deploy(&lab, &["--json"]).run();
     let told = json(outcome.fails_with(4));
     assert_eq!(told["serves"], "former");

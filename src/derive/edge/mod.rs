@@ -23,6 +23,8 @@ use data_encoding::BASE64;
 use serde::Serialize;
 
 pub(super) use audience::Audience;
+#[cfg(test)]
+pub(crate) use audience::Listed;
 pub(super) use extras::{AdminEndpoint, Extras};
 pub(super) use handler::{Answer, Condition, Matcher, Public};
 pub(crate) use landing::{Known, KnownDevice, Landing, LandingPages, Link};
