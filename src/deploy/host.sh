@@ -147,7 +147,12 @@ look() {
         fi
     fi
     release_parts "$path/current"
-    within sh -c "$(caddy_words) version" >"$work/version" 2>/dev/null && part caddy "$work/version"
+    if within sh -c "$(caddy_words) version" >"$work/version" 2>"$work/said"; then
+        part caddy "$work/version"
+    else
+        line unasked yes
+        part said "$work/said"
+    fi
     finish 0
 }
 
@@ -254,13 +259,6 @@ check() { # OCTETS
     octets "$1" >"$work/candidate"
     if ! cat "$work/candidate" 2>"$work/said" >"$candidate"; then
         line beside "$candidate"
-        part said "$work/said"
-        finish 1
-        return
-    fi
-    if ! within sh -c "$(caddy_words) version" >"$work/said" 2>&1; then
-        rm -f "$candidate"
-        line unasked yes
         part said "$work/said"
         finish 1
         return

@@ -21,6 +21,8 @@ pub(crate) struct Standing {
     /// Of the release that is served.
     pub served: Remembered,
     pub caddy: Option<CaddyVersion>,
+    /// What was said where Caddy could not even be asked for its version; nothing, where nothing was.
+    pub unasked: Option<String>,
 }
 
 impl Standing {
@@ -125,6 +127,7 @@ impl Session {
             config,
             served: Remembered::of(&mut answer),
             caddy: caddy.and_then(|said| CaddyVersion::told(&said)),
+            unasked: answer.line("unasked").map(|_| answer.said()),
         })
     }
 
@@ -152,12 +155,6 @@ impl Session {
     /// Has Caddy read a configuration in the place of the one in use, and say whether it could load it.
     pub(super) fn check(&mut self, config: &str) -> Result<Checked, DeployError> {
         let mut answer = self.ask(&format!("check {}", config.len()), config.as_bytes())?;
-        if answer.line("unasked").is_some() {
-            let said = Some(answer.said()).filter(|said| !said.is_empty());
-            return Err(DeployError::NoCaddy {
-                said: said.unwrap_or_else(|| "it says nothing".to_owned()),
-            });
-        }
         if answer.status != 0 {
             return Err(DeployError::CannotWrite {
                 beside: answer.line("beside").map(visible).unwrap_or_default(),

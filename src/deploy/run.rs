@@ -194,6 +194,14 @@ impl Attempt<'_> {
     }
 
     fn check(&mut self, candidate: &str) -> Result<(), DeployError> {
+        if let Some(said) = &self.standing.unasked {
+            let said = if said.is_empty() {
+                "it says nothing"
+            } else {
+                said
+            };
+            return Err(DeployError::NoCaddy { said: said.into() });
+        }
         let Checked {
             json,
             is_valid,

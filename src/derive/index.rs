@@ -7,12 +7,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::people::Admitted;
 use super::{
     CertificateGrant, DeviceFile, DnsNames, Exposure, Guarded, OpenFrom, Opening, UncheckedKind,
 };
 use crate::catalogue::App;
-use crate::lock::{Authority, Issued, Lock, State};
+use crate::lock::{Admitted, Authority, Issued, Lock, State};
 use crate::model::{
     CertificateMode, Device, DeviceId, DisplayName, Domain, EdgePart, Email, Homelab, Language,
     LastDay, Name, Service, SignIn,

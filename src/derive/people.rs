@@ -8,11 +8,8 @@ use rayon::prelude::*;
 use super::device_files::{CommonParts, DeviceFiles};
 use super::guide::{DeviceFile, DevicePart, Guides};
 use super::{Derivation, PersonCalendar, Recipe, path};
-use crate::lock::{Issued, State};
+use crate::lock::{Admitted, State};
 use crate::model::{DeviceId, Person};
-
-/// The certificates of each device that are let in, as the lock has them.
-pub(super) type Admitted<'l> = BTreeMap<&'l DeviceId, Vec<&'l Issued>>;
 
 /// The folders of people who have a certificate.
 pub(super) struct People<'h> {

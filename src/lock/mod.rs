@@ -248,6 +248,9 @@ impl Issued {
     }
 }
 
+/// The certificates of each device that are let in, the active one first.
+pub(crate) type Admitted<'l> = BTreeMap<&'l DeviceId, Vec<&'l Issued>>;
+
 impl Lock {
     /// A lock under which nothing has been issued.
     pub fn new(root: &RootSecret) -> Lock {
@@ -313,7 +316,7 @@ impl Lock {
 
     /// The certificates of each device that are let in: the active one first, then those that it
     /// replaces.
-    pub fn admitted(&self) -> BTreeMap<&DeviceId, Vec<&Issued>> {
+    pub fn admitted(&self) -> Admitted<'_> {
         let admitted = self.certificates.iter().filter(|c| c.revoked().is_none());
         let mut admitted: Vec<&Issued> = admitted.collect();
         admitted.sort_by_key(|issued| (&issued.device, issued.state != State::Active));

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::classes::Classes;
-use super::people::{Admitted, Person};
+use super::people::Person;
+use crate::lock::Admitted;
 use crate::model::{CaddyVersion, Homelab, Name, Visitors};
 
 /// Certificates that a site lists itself, even where others list the same. A home of ten devices has twenty while each of them

@@ -8,12 +8,12 @@ use serde::Serialize;
 use super::audience::Audiences;
 use super::extras::Extras;
 use super::handler::{Answer, Condition, Handler};
-use super::people::{Admitted, Device};
+use super::people::Device;
 use super::pick_up::{Offer, PickUp};
 use super::site::{ErrorPages, PageKind};
 use super::tls::SiteTls;
 use crate::dates::{self, Shown};
-use crate::lock::State;
+use crate::lock::{Admitted, State};
 use crate::model::{
     Access, CertificateMode, DeviceId, DisplayName, Domain, Homelab, Language, Name, Service,
     SignIn,

@@ -1,16 +1,11 @@
 //! Everybody who is let in by certificate, and the certificates themselves.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::lock::{Installed, Issued, State};
+use crate::lock::{Admitted, Installed, Issued, State};
 use crate::model::{self, DeviceId, DisplayName, Email, Name, Visitors};
 use crate::pki::Fingerprint;
-
-/// The certificates of each device that are let in, the active one first.
-pub(super) type Admitted<'l> = BTreeMap<&'l DeviceId, Vec<&'l Issued>>;
 
 /// Somebody who is let in by certificate.
 #[derive(Debug, Clone, Serialize)]
