@@ -59,11 +59,10 @@ fn act(runner: &Runner, forge: Forge, told: &Told) -> Outcome {
         .arg(&event)
         .args(["--platform", "ubuntu-latest=-self-hosted"])
         .args(["--env", &format!("GITHUB_API_URL={}", told.api)])
-        .args(["--env", "GITHUB_REPOSITORY=alice/home"])
-        .current_dir(runner.at("clone"))
-        .env("HOME", runner.at("home"))
-        .env("PATH", format!("{}:{}", shell.display(), runner.path))
-        .env("GIT_CONFIG_NOSYSTEM", "1");
+        .args(["--env", "GITHUB_REPOSITORY=alice/home"]);
+    runner
+        .host(&mut act)
+        .env("PATH", format!("{}:{}", shell.display(), runner.path));
     for (name, value) in told.variables {
         act.args(["--var", &format!("{name}={value}")]);
     }

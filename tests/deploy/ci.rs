@@ -184,6 +184,15 @@ impl Runner {
         last.expect("there was one")
     }
 
+    /// Has a command run in the clone, in this machine's home.
+    pub fn host<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+        command
+            .current_dir(self.at("clone"))
+            .env("HOME", self.at("home"))
+            .env("PATH", &self.path)
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+    }
+
     fn run_script(&self, script: &Script) -> Outcome {
         let added = fs::read_to_string(self.at("path")).unwrap_or_default();
         let added: String = added.lines().map(|line| format!("{line}:")).collect();
@@ -191,14 +200,12 @@ impl Runner {
         command
             .args(["--noprofile", "--norc", "-e", "-o", "pipefail", "-c"])
             .arg(&script.text)
-            .current_dir(self.at("clone"))
-            .env_clear()
+            .env_clear();
+        self.host(&mut command)
             .env("PATH", format!("{added}{}", self.path))
-            .env("HOME", self.at("home"))
             .env("RUNNER_TEMP", self.at("temp"))
             .env("GITHUB_PATH", self.at("path"))
-            .env("GITHUB_STEP_SUMMARY", self.at("summary"))
-            .env("GIT_CONFIG_NOSYSTEM", "1");
+            .env("GITHUB_STEP_SUMMARY", self.at("summary"));
         command.envs(self.told.iter().filter(|(name, _)| !name.contains('.')));
         let environment = script.environment.iter();
         command.envs(environment.map(|(name, value)| (name, self.filled(value))));

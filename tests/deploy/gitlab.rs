@@ -28,11 +28,8 @@ fn pipeline(runner: &Runner, variables: &[(&str, &str)], of_project: &Value) -> 
     node.arg(tools::installed(
         "node/node_modules/gitlab-ci-local/src/index.js",
     ))
-    .args(["--force-shell-executor", "--variables-file", ".project.yml"])
-    .current_dir(runner.at("clone"))
-    .env("HOME", runner.at("home"))
-    .env("PATH", &runner.path)
-    .env("GIT_CONFIG_NOSYSTEM", "1");
+    .args(["--force-shell-executor", "--variables-file", ".project.yml"]);
+    runner.host(&mut node);
     for (name, value) in variables {
         node.arg("--variable").arg(format!("{name}={value}"));
     }

@@ -4,7 +4,9 @@ use crate::family::replaced;
 use crate::support::caddy::Version;
 use crate::support::upstream::Upstream;
 use crate::weakenings::Seen::As;
-use crate::weakenings::{Weakening, house_of, in_site, missed, retired, verify, weakening};
+use crate::weakenings::{
+    Weakening, house_of, in_site, instead, missed, retired, verify, weakening,
+};
 
 fn declaration(upstream: &Upstream) -> String {
     let at = upstream.address();
@@ -25,18 +27,6 @@ fn declaration(upstream: &Upstream) -> String {
         service "told" {{ upstream "http://{at}"; allow "alice" "bob" "crowd"; identity; }}
         "#
     )
-}
-
-/// The only line that begins so, replaced.
-#[track_caller]
-fn instead(text: &str, after: &str, begins: &str, line: impl Fn(&str) -> String) -> String {
-    let place = text.find(after).unwrap_or_else(|| panic!("no {after:?}"));
-    let at = place
-        + text[place..]
-            .find(begins)
-            .unwrap_or_else(|| panic!("no {begins:?}"));
-    let end = at + text[at..].find('\n').expect("a line ends");
-    format!("{}{}{}", &text[..at], line(&text[at..end]), &text[end..])
 }
 
 fn weakenings<'a>(lost: &'a str, pixel: &'a str) -> Vec<Weakening<'a>> {
@@ -187,13 +177,8 @@ fn weakenings<'a>(lost: &'a str, pixel: &'a str) -> Vec<Weakening<'a>> {
 fn what_is_weakened_apart_from_the_sites_is_noticed() {
     let upstream = Upstream::start("it");
     let house = house_of(&declaration(&upstream));
-    let lock = house.lab.read("homelab.lock");
-    let mut records = lock.lines();
-    let pixel = records
-        .find(|line| line.contains("\"alice/pixel\""))
-        .expect("it is issued");
-    let (_, pixel) = pixel.split_once("fingerprint=\"").expect("it has one");
-    let (pixel, _) = pixel.split_once('"').expect("it ends");
+    let pixel = house.bundle("alice", "pixel");
+    let pixel = pixel.fingerprint(&house.lab.home());
     for version in Version::ALL {
         let generated = house.generated(version);
         let lost = retired(&generated);
@@ -201,6 +186,6 @@ fn what_is_weakened_apart_from_the_sites_is_noticed() {
         verify(&house, &caddy, "it")
             .succeeds()
             .stdout_contains("ok     it.");
-        crate::assert_none(&missed(&house, &mut caddy, weakenings(&lost, pixel)));
+        crate::assert_none(&missed(&house, &mut caddy, weakenings(&lost, &pixel)));
     }
 }

@@ -10,7 +10,9 @@ use crate::support::files::{Kind, snapshot};
 use crate::support::lab::Lab;
 use crate::support::upstream::Upstream;
 use crate::weakenings::Seen::As;
-use crate::weakenings::{Weakening, house_of, in_site, missed, retired, verify, weakening};
+use crate::weakenings::{
+    Weakening, house_of, in_site, instead, missed, retired, verify, weakening,
+};
 use crate::wire::{Wire, request};
 
 /// A home with so many certificates beside its own.
@@ -48,27 +50,6 @@ fn spread(number: usize) -> String {
 /// Those Caddys that have named routes.
 fn versions() -> impl Iterator<Item = Version> {
     Version::each().filter(|version| *version != Version::Old)
-}
-
-/// The fingerprint of a device of hers.
-fn fingerprint(house: &House, device: &str) -> String {
-    let lock = house.lab.read("homelab.lock");
-    let named = format!("certificate \"{device}\"");
-    let record = lock.lines().find(|line| line.starts_with(&named));
-    let (_, behind) = record
-        .and_then(|line| line.split_once(" fingerprint=\""))
-        .expect("it is issued");
-    behind.split_once('"').expect("it ends").0.to_owned()
-}
-
-/// The line that begins so, behind that one, replaced.
-#[track_caller]
-fn instead(text: &str, after: &str, begins: &str, line: impl Fn(&str) -> String) -> String {
-    let place = text.find(after).unwrap_or_else(|| panic!("no {after:?}"));
-    let found = text[place..].find(begins);
-    let at = place + found.unwrap_or_else(|| panic!("no {begins:?}"));
-    let end = at + text[at..].find('\n').expect("a line ends");
-    format!("{}{}{}", &text[..at], line(&text[at..end]), &text[end..])
 }
 
 fn weakenings<'a>(lost: &'a str, pixel: &'a str) -> Vec<Weakening<'a>> {
@@ -233,7 +214,8 @@ fn weakenings<'a>(lost: &'a str, pixel: &'a str) -> Vec<Weakening<'a>> {
 fn are_noticed(crowd: usize) {
     let upstream = Upstream::start("it");
     let house = house_of(&declaration(&upstream, crowd));
-    let pixel = fingerprint(&house, "alice/pixel");
+    let pixel = house.bundle("alice", "pixel");
+    let pixel = pixel.fingerprint(&house.lab.home());
     let version = Version::New;
     let generated = house.generated(version);
     assert_eq!(generated.contains("@begins-"), crowd > 1_400);

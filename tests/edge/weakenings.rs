@@ -86,6 +86,16 @@ fn with_its_own_client_auth(text: &str) -> String {
     snippets.into_iter().fold(text.to_owned(), written_out)
 }
 
+/// The line that begins so, behind that one, replaced.
+#[track_caller]
+pub fn instead(text: &str, after: &str, begins: &str, line: impl Fn(&str) -> String) -> String {
+    let place = text.find(after).unwrap_or_else(|| panic!("no {after:?}"));
+    let found = text[place..].find(begins);
+    let at = place + found.unwrap_or_else(|| panic!("no {begins:?}"));
+    let end = at + text[at..].find('\n').expect("a line ends");
+    format!("{}{}{}", &text[..at], line(&text[at..end]), &text[end..])
+}
+
 /// `text` with the last `from` that stands behind `after` and before the end of that site replaced.
 #[track_caller]
 pub fn in_site(text: &str, site: &str, from: &str, to: &str) -> String {

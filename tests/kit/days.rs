@@ -200,12 +200,7 @@ impl Days {
 
     /// Where the edge is, and whom it is believed by, as this user's curl is told.
     pub fn tell_curl(&self, user: &User) {
-        let told = format!(
-            "connect-to = \"{HOST}:443:127.0.0.1:{}\"\ncacert = \"{}\"\n",
-            self.https_port(),
-            self.site().display()
-        );
-        fs::write(user.home().join(".curlrc"), told).expect("the home can be written to");
+        user.tell_curl(self.https_port(), &self.site());
     }
 }
 

@@ -384,13 +384,7 @@ fn a_browser_s_certificate_fetches_the_newer_one() {
     tools::run("shellcheck", [script]).succeeds();
     let serve = || {
         let caddy = house.serve(Version::New);
-        // Where the edge is, and whom it is believed by.
-        let curl = format!(
-            "connect-to = \"home.example.com:443:127.0.0.1:{}\"\ncacert = \"{}\"\n",
-            caddy.https_port(),
-            caddy.root_certificate().display()
-        );
-        fs::write(user.home().join(".curlrc"), curl).expect("the home can be written to");
+        user.tell_curl(caddy.https_port(), &caddy.root_certificate());
         caddy
     };
     let has = |fingerprints: &[&String]| {
@@ -498,12 +492,7 @@ impl Renewing {
         house.lab.command(["renew", "alice/desk"]).run().succeeds();
         let (handed, newer) = handed(&house, "desk");
         let caddy = house.serve(Version::New);
-        let curl = format!(
-            "connect-to = \"home.example.com:443:127.0.0.1:{}\"\ncacert = \"{}\"\n",
-            caddy.https_port(),
-            caddy.root_certificate().display()
-        );
-        fs::write(user.home().join(".curlrc"), curl).expect("the home can be written to");
+        user.tell_curl(caddy.https_port(), &caddy.root_certificate());
         Renewing {
             user,
             script: first.folder.join("install.sh"),

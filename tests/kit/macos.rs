@@ -259,12 +259,8 @@ fn what_waits_is_fetched_with_the_certificate_of_the_keychain() {
     fs::write(mac.keychain().join("first.pem"), mac.certificate("mac")).expect("as above");
     let serve = || {
         let caddy = mac.house.serve(Version::New);
-        let told = format!(
-            "connect-to = \"home.example.com:443:127.0.0.1:{}\"\ncacert = \"{}\"\n",
-            caddy.https_port(),
-            caddy.root_certificate().display()
-        );
-        fs::write(mac.user.home().join(".curlrc"), told).expect("the home can be written to");
+        mac.user
+            .tell_curl(caddy.https_port(), &caddy.root_certificate());
         caddy
     };
     let caddy = serve();

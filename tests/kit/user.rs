@@ -39,6 +39,15 @@ impl User {
         command
     }
 
+    /// Has curl find `home.example.com` at a port of this machine, and believe that authority.
+    pub fn tell_curl(&self, port: u16, authority: &Path) {
+        let told = format!(
+            "connect-to = \"home.example.com:443:127.0.0.1:{port}\"\ncacert = \"{}\"\n",
+            authority.display()
+        );
+        fs::write(self.home().join(".curlrc"), told).expect("the home can be written to");
+    }
+
     /// `sh install.sh`, with the password from whatever stdin is.
     #[track_caller]
     pub fn install(&self, handed: &Handed, arguments: &[&str]) -> Outcome {
