@@ -167,7 +167,7 @@ impl Rendering<'_> {
         template: &str,
         told: Told<'_>,
         context: &PageContext<'_>,
-    ) -> Result<(), Mistake> {
+    ) -> Result<&mut Page, Mistake> {
         let (own, chosen_by, others) = match told {
             Told::InOne(language) => (language.as_str(), ChosenBy::Visitor, &[][..]),
             Told::InAll(by) => (Language::ENGLISH, by, &self.pages.languages[..]),
@@ -177,14 +177,13 @@ impl Rendering<'_> {
             .iter()
             .map(|language| self.translated(language, template, context));
         let translated = translated.collect::<Result<_, Mistake>>()?;
-        self.rendered.push(Page {
+        Ok(self.rendered.push_mut(Page {
             name: name.into(),
             html,
             translated,
             last: Vec::new(),
             chosen_by,
-        });
-        Ok(())
+        }))
     }
 
     fn translated(
@@ -258,9 +257,7 @@ impl Rendering<'_> {
         if landing.settles() {
             let name = "renewal-nothing";
             let last = self.renewal_last(&landing.known)?;
-            self.page(name, name, for_devices, &plain())?;
-            let page = self.rendered.last_mut().expect("it was just added");
-            page.last = last;
+            self.page(name, name, for_devices, &plain())?.last = last;
         }
         for name in landing.waits().then_some(OFFERED).into_iter().flatten() {
             self.page(name, name, for_devices, &plain())?;
