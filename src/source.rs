@@ -12,17 +12,18 @@ pub(crate) type Span = SourceSpan;
 #[derive(Debug, Clone)]
 pub struct Source {
     name: String,
-    text: Arc<str>,
+    /// Not `Arc<str>`, for which a text that was read would be copied.
+    text: Arc<String>,
     /// Where in the text a byte stood that is not UTF-8.
     misread: Option<usize>,
 }
 
 impl Source {
     /// A text under the name that diagnostics show.
-    pub fn new(name: impl Into<String>, text: impl Into<Arc<str>>) -> Source {
+    pub fn new(name: impl Into<String>, text: impl Into<String>) -> Source {
         Source {
             name: name.into(),
-            text: text.into(),
+            text: Arc::new(text.into()),
             misread: None,
         }
     }
@@ -137,6 +138,15 @@ pub(crate) fn normal_form(text: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(lines.flatten().copied().collect())
 }
 
+/// The same of a text that nobody else needs: hardly any has to be copied.
+pub(crate) fn into_normal_form(text: Vec<u8>) -> Vec<u8> {
+    match normal_form(&text) {
+        Cow::Borrowed(normal) if normal.len() == text.len() => {}
+        normal => return normal.into_owned(),
+    }
+    text
+}
+
 /// Whether a character does not show, or changes how its neighbours show.
 pub(crate) fn is_invisible(character: char) -> bool {
     character.is_control()
@@ -169,6 +179,7 @@ mod tests {
         for (written, read) in [
             ("a\nb\n", "a\nb\n"),
             ("\u{feff}a\r\nb\r\n", "a\nb\n"),
+            ("\u{feff}a\n", "a\n"),
             ("a\r\nb\n", "a\nb\n"),
             ("a\rb\r", "a\rb\r"),
             ("a\r\r\n", "a\r\n"),
@@ -181,6 +192,8 @@ mod tests {
                 read.as_bytes(),
                 "{written:?}"
             );
+            let owned = into_normal_form(written.as_bytes().to_vec());
+            assert_eq!(owned, read.as_bytes(), "{written:?}");
         }
     }
 }

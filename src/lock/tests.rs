@@ -100,6 +100,28 @@ fn what_is_written_is_read_back() {
     assert_eq!(lock.to_text(&kept).unwrap(), None);
 }
 
+#[test]
+fn what_was_verified_says_the_same_without_being_verified_again() {
+    let reversed: Vec<&str> = lines().into_iter().rev().collect();
+    let tablet = tablet(Some("2026-09-03T00:00:00Z"));
+    let united = lines().into_iter().chain([tablet.as_str()]);
+    for text in [WRITTEN.to_owned(), of_lines(reversed), of_lines(united)] {
+        let known = read_verified(&Source::new("homelab.lock", text.as_str()));
+        assert_eq!(known.expect("it can be read"), read_text(&text));
+    }
+}
+
+#[test]
+fn a_check_with_escapes_in_it_is_none() {
+    let root = lines()[0];
+    for check in [r#"é\"\"\"\"\"\"\"\"\""#, r"\\", r"\u{202e}é", "", "é"] {
+        let line = format!("crl check=\"{check}\"");
+        assert_eq!(refused(&of_lines([root, &line])), ["lock::damaged"]);
+        let signed = checked(&format!("crl signed=\"{check}\""));
+        assert_eq!(refused(&of_lines([root, &signed])), ["lock::forged"]);
+    }
+}
+
 /// The kind of key that was made stands in the record, and no other kind is known.
 #[test]
 fn the_kind_of_key_is_recorded() {

@@ -1,5 +1,6 @@
 //! The lock as text.
 
+use data_encoding::{BASE64, HEXLOWER};
 use rayon::prelude::*;
 
 use super::reconcile::order;
@@ -100,7 +101,7 @@ fn authority_record(authority: &Authority, root: &RootId) -> RecordWriter {
         .property("key", authority.key)
         .property(
             "certificate",
-            data_encoding::BASE64.encode_display(authority.certificate.der()),
+            BASE64.encode_display(authority.certificate.der()),
         );
     let record = match authority.origin {
         Origin::Derived => record,
@@ -136,10 +137,9 @@ fn certificate_record(issued: &Issued) -> RecordWriter {
         .property("fingerprint", issued.fingerprint)
         .property("profile", profile(issued.made));
     let record = match &issued.own_key {
-        Some(certificate) => record.property(
-            "certificate",
-            data_encoding::BASE64.encode_display(certificate.der()),
-        ),
+        Some(certificate) => {
+            record.property("certificate", BASE64.encode_display(certificate.der()))
+        }
         None => record,
     };
     match issued.state {
@@ -176,5 +176,5 @@ pub(super) fn profile(made: MadeKey) -> &'static str {
 
 /// Sixteen hexadecimal digits of BLAKE3 of a line's text before its check.
 pub(super) fn check(line: &str) -> String {
-    blake3::hash(line.as_bytes()).to_hex()[..16].to_owned()
+    HEXLOWER.encode(&blake3::hash(line.as_bytes()).as_bytes()[..8])
 }

@@ -15,6 +15,22 @@ fn value() -> impl Strategy<Value = String> {
         .prop_map(|chars| chars.into_iter().collect())
 }
 
+/// Bytes that are plain, or just not, or differ from such a byte in one bit.
+fn near_the_bounds() -> impl Strategy<Value = u8> {
+    let bounds = prop::sample::select(b"\0\x1f !\"#[\\]}~\x7f\x80\x81\xa0\xa2\xdc\xff".to_vec());
+    prop_oneof![8 => Just(b'a'), 2 => bounds, 1 => any::<u8>()]
+}
+
+#[test]
+fn each_byte_is_told_in_each_place() {
+    for (place, byte) in (0..17).flat_map(|place| (0..=u8::MAX).map(move |byte| (place, byte))) {
+        let mut bytes = [b'a'; 17];
+        bytes[place] = byte;
+        let plain = if is_plain_ascii(byte) { 17 } else { place };
+        assert_eq!(plain_ascii_at_start(&bytes), plain, "{byte} at {place}");
+    }
+}
+
 fn word() -> impl Strategy<Value = String> {
     "[a-z][a-z0-9-]{0,8}".prop_filter("a reserved word", |word| is_word(word))
 }
@@ -89,6 +105,12 @@ proptest! {
         if let Ok(record) = Record::parse(&line) {
             prop_assert_eq!(written(&record), line);
         }
+    }
+
+    #[test]
+    fn eight_bytes_at_once_are_told_as_one_by_one(bytes in prop::collection::vec(near_the_bounds(), 0..40)) {
+        let one_by_one = bytes.iter().take_while(|byte| is_plain_ascii(**byte)).count();
+        prop_assert_eq!(plain_ascii_at_start(&bytes), one_by_one);
     }
 
     #[test]

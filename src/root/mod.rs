@@ -170,7 +170,7 @@ pub struct RootId([u8; 16]);
 /// What makes one issuance differ from every other: 16 random bytes, written in hexadecimal.
 ///
 /// A device that is removed and declared again gets a new one, and with it a new key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IssuanceId([u8; 16]);
 
 impl IssuanceId {

@@ -14,11 +14,12 @@
 //! that is not ours.
 
 use blake3::Hash;
+use data_encoding::HEXLOWER;
 use rayon::prelude::*;
 use rustix::fs::Mode as FileMode;
 
 use super::path::OutputPath;
-use crate::record::{Record, RecordWriter, before_end_mark, end_mark};
+use crate::record::{Record, RecordWriter, at_end_mark, end_mark};
 use crate::source::normal_form;
 
 /// The manifest's name in homelab's own directory.
@@ -179,7 +180,13 @@ fn header(text: &str) -> Option<Record<'_>> {
 
 /// What the manifest says, if it is as it was written.
 fn whole(text: &str, owner: &str) -> Option<Reading> {
-    let body = before_end_mark(text)?;
+    let (body, end) = at_end_mark(text)?;
+    let (is_whole, reading) = rayon::join(|| end_mark(body) == end, || said(body, owner));
+    reading.filter(|_| is_whole)
+}
+
+/// What it says above the end mark.
+fn said(body: &str, owner: &str) -> Option<Reading> {
     let lines = body.strip_prefix(COMMENT)?.strip_prefix('\n')?;
     let (first, files) = lines.split_once('\n')?;
     let header = header(first)?;
@@ -190,9 +197,36 @@ fn whole(text: &str, owner: &str) -> Option<Reading> {
     if found != owner {
         return Some(Reading::Foreign(found.to_owned()));
     }
-    let entries: Vec<ManifestEntry> = files.par_lines().map(entry).collect::<Option<_>>()?;
-    let ordered = entries.is_sorted_by(|earlier, later| earlier.path < later.path);
-    ordered.then_some(Reading::Whole(entries))
+    entries(files).map(Reading::Whole)
+}
+
+/// So many bytes of lines are read by one thread.
+const PIECE: usize = 128 << 10;
+
+fn entries(lines: &str) -> Option<Vec<ManifestEntry>> {
+    let read = |piece: &str| piece.lines().map(entry).collect::<Option<Vec<_>>>();
+    let read: Vec<_> = pieces(lines).into_par_iter().map(read).collect();
+    let mut entries = Vec::with_capacity(read.iter().flatten().map(Vec::len).sum());
+    for piece in read {
+        entries.extend(piece?);
+    }
+    let is_sorted = entries.is_sorted_by(|one: &ManifestEntry, next| one.path < next.path);
+    is_sorted.then_some(entries)
+}
+
+/// A text in pieces of whole lines.
+fn pieces(lines: &str) -> Vec<&str> {
+    let mut pieces = Vec::with_capacity(lines.len() / PIECE + 1);
+    let mut rest = lines;
+    while let Some(end) = { rest.as_bytes().get(PIECE..) }
+        .and_then(|from| from.iter().position(|byte| *byte == b'\n'))
+    {
+        let (piece, others) = rest.split_at(PIECE + end + 1);
+        pieces.push(piece);
+        rest = others;
+    }
+    pieces.push(rest);
+    pieces
 }
 
 fn entry(line: &str) -> Option<ManifestEntry> {
@@ -204,13 +238,21 @@ fn entry(line: &str) -> Option<ManifestEntry> {
     Some(ManifestEntry {
         path: OutputPath::new(record.argument.as_deref()?).ok()?,
         mode: Mode::from_written(record.value("mode")?)?,
-        content: Hash::from_hex(record.value("content")?).ok()?,
-        input: Hash::from_hex(record.value("input")?).ok()?,
+        content: hash(record.value("content")?)?,
+        input: hash(record.value("input")?)?,
         templates: templates
             .filter(|name| !name.is_empty())
             .map(str::to_owned)
             .collect(),
     })
+}
+
+/// What `Hash::to_hex` writes, and nothing else.
+fn hash(digits: &str) -> Option<Hash> {
+    let mut bytes = [0; blake3::OUT_LEN];
+    (digits.len() == 2 * bytes.len()).then_some(())?;
+    HEXLOWER.decode_mut(digits.as_bytes(), &mut bytes).ok()?;
+    Some(Hash::from_bytes(bytes))
 }
 
 #[cfg(test)]
@@ -254,6 +296,30 @@ mod tests {
     }
 
     #[test]
+    fn many_lines_are_read_as_they_would_be_one_by_one() {
+        let entry = |number| ManifestEntry {
+            path: OutputPath::new(&format!("people/{number:05}.p12")).expect("a path"),
+            ..entries()[1].clone()
+        };
+        let entries: Vec<ManifestEntry> = (0..3 * PIECE / 200).map(entry).collect();
+        let text = rendered(&entries);
+        let (_, lines) = text
+            .split_once("owner=\"lab \\\"one\\\"\"\n")
+            .expect("a header");
+        let pieces = pieces(lines);
+        assert!(pieces.len() > 2, "{}", pieces.len());
+        assert_eq!(pieces.concat(), lines);
+        assert!(pieces.iter().all(|piece| piece.ends_with('\n')));
+        let (first, _) = entries.split_at(entries.len() - 1);
+        let damaged = format!("{}{}", rendered(first), rendered(&entries[..1]));
+        assert_eq!(read(damaged.as_bytes(), "lab \"one\""), Reading::Damaged);
+        assert_eq!(
+            read(text.as_bytes(), "lab \"one\""),
+            Reading::Whole(entries)
+        );
+    }
+
+    #[test]
     fn it_is_kdl() {
         let document: kdl::KdlDocument = rendered(&entries()).parse().expect("KDL 2");
         let names: Vec<_> = document
@@ -293,8 +359,13 @@ mod tests {
     fn a_valid_digest_does_not_make_a_line_valid() {
         let text = rendered(&entries());
         let body = &text[..text.rfind("end ").expect("an end mark")];
+        let input = blake3::hash(b"input").to_hex().to_string();
         for (from, to) in [
             ("mode=\"0600\"", "mode=\"0660\""),
+            (&input, &input.to_uppercase()),
+            (&input, &input[2..]),
+            (&input, &format!("{input}00")),
+            (&input, &format!("é{}", &input[2..])),
             ("edge/Caddyfile", "edge/../x"),
             ("file \"edge", "fill \"edge"),
             ("templates=\"\"", "templates=\"\" more=\"\""),

@@ -103,14 +103,20 @@ pub(super) fn is_below(path: &str, directory: &str) -> bool {
 }
 
 fn fault(path: &str) -> Option<&'static str> {
-    let mut components = path.as_bytes().split(|byte| *byte == b'/');
-    if components.clone().any(<[u8]>::is_empty) {
+    // Once through: there is one of each file.
+    let (mut is_empty, mut is_dots, mut is_allowed) = (false, false, true);
+    for component in path.as_bytes().split(|byte| *byte == b'/') {
+        is_empty |= component.is_empty();
+        is_dots |= matches!(component, b"." | b"..");
+        is_allowed &= component.iter().all(|byte| may_be_in_name(*byte));
+    }
+    if is_empty {
         return Some("it has an empty component");
     }
-    if components.any(|component| matches!(component, b"." | b"..")) {
+    if is_dots {
         return Some("`.` and `..` are not allowed");
     }
-    if !path.bytes().all(is_allowed) {
+    if !is_allowed {
         return Some("only A-Z, a-z, 0-9, `.`, `_` and `-` are allowed");
     }
     let own = path.as_bytes().get(..OWN.len());
@@ -120,8 +126,8 @@ fn fault(path: &str) -> Option<&'static str> {
     None
 }
 
-fn is_allowed(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'/')
+fn may_be_in_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')
 }
 
 #[cfg(test)]

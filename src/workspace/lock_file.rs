@@ -1,7 +1,5 @@
 //! homelab.lock as a file: read and held against the key that is pinned, and written where it says anything else.
 
-use std::borrow::Cow;
-
 use miette::Diagnostic;
 use thiserror::Error;
 
@@ -12,7 +10,7 @@ use crate::build::{self, Written};
 use crate::diagnostic::{Failure, Fault};
 use crate::lock::{self, Lock, Signatures};
 use crate::root::{Keyring, RootKey};
-use crate::source::{Source, normal_form};
+use crate::source::{Source, into_normal_form};
 
 /// Bytes of a lock, at the most: more than 100,000 certificates.
 const LIMIT: u64 = 64 << 20;
@@ -49,8 +47,7 @@ impl Workspace {
         } else {
             lock::read
         };
-        let bytes = normal_form(&bytes);
-        let source = Source::new(path.display().to_string(), text(&bytes));
+        let source = Source::new(path.display().to_string(), text(into_normal_form(bytes)));
         let lock =
             read(&source).map_err(|mistakes| mistaken(&path, Fault::Environment, mistakes))?;
         if lock.key.is_some() {
@@ -89,8 +86,8 @@ impl Workspace {
         keyring: Option<&Keyring>,
     ) -> Result<(Option<String>, Vec<u8>), Failure> {
         let present = self.read(&self.path("homelab.lock"), LIMIT)?;
-        let present = normal_form(&present.unwrap_or_default()).into_owned();
-        let kept = text(&present);
+        let present = into_normal_form(present.unwrap_or_default());
+        let kept = String::from_utf8_lossy(&present);
         let signatures = Signatures::kept_in(&kept);
         let signatures = match keyring {
             Some(keyring) => signatures.and_by(keyring, &lock.root),
@@ -113,9 +110,9 @@ impl Workspace {
 }
 
 /// The text of a lock: what is not UTF-8 is damage, and the lines around it tell where.
-fn text(bytes: &[u8]) -> Cow<'_, str> {
-    // All but damaged ones are, and that is found much faster than what is not.
-    str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
+fn text(bytes: Vec<u8>) -> String {
+    let text = String::from_utf8(bytes);
+    text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 impl Held {

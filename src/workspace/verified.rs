@@ -1,6 +1,6 @@
 //! Which homelab.lock this machine has verified: for every command that goes by one again, as most do, its signatures are most of the work.
 //!
-//! Whether the records of a lock are signed follows from its bytes alone: the key stands in them. So it is enough to remember the hash of bytes that were verified whole;
+//! Whether the records of a lock are signed follows from its bytes alone, as does whether each line has its check: the key stands in them. So it is enough to remember the hash of bytes that were verified whole;
 //! one byte more or less, and they are verified. Which key is pinned, what the lock says and what this machine remembers
 //! of earlier ones is held against it each time. What is remembered lies beside the memory, where git writes nothing, and is of
 //! this very version of the program, for another may know better what a signature is. It may be deleted at any time.

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use data_encoding::BASE64;
 use jiff::Timestamp;
 
+use super::Proof;
 use super::ReadRoot;
 use super::line::Version;
 use crate::lock::authorities::ReadAuthority;
@@ -39,15 +40,28 @@ pub(super) enum Damage {
 use Damage::Unreadable;
 
 /// Takes the check off a record; the text of the line before it, which it has to be the check of.
-pub(super) fn take_check<'a>(line: &'a str, record: &mut Record<'_>) -> Result<&'a str, Damage> {
+pub(super) fn take_check<'a>(
+    line: &'a str,
+    record: &mut Record<'_>,
+    proof: Proof,
+) -> Result<&'a str, Damage> {
     let check_of = record.properties.pop_if(|(key, _)| *key == "check");
-    let (_, written) = check_of.ok_or(Damage::Unchecked)?;
-    let before = &line[..line.len() - format!(" check=\"{written}\"").len()];
-    if check(before) == *written {
+    let (key, written) = check_of.ok_or(Damage::Unchecked)?;
+    let before = before_last(line, key, &written).ok_or(Damage::Changed)?;
+    if proof == Proof::Given || check(before) == *written {
         Ok(before)
     } else {
         Err(Damage::Changed)
     }
+}
+
+/// The text of a line before its last property; none where that is written with escapes.
+pub(super) fn before_last<'a>(line: &'a str, key: &str, value: &str) -> Option<&'a str> {
+    let before = line.strip_suffix('"')?.strip_suffix(value)?;
+    before
+        .strip_suffix("=\"")?
+        .strip_suffix(key)?
+        .strip_suffix(' ')
 }
 
 /// The fields of a line whose check matches; a field that cannot be read is still told.

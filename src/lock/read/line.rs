@@ -1,9 +1,9 @@
 //! A line of the lock, read by itself: what the others say is not asked.
 
-use super::fields::{Damage, Fields, take_check};
-use super::{Fault, ReadRoot};
+use super::fields::{Damage, Fields, before_last, take_check};
+use super::{Fault, Proof, ReadRoot};
 use crate::lock::authorities::ReadAuthority;
-use crate::lock::{Installed, Issued, SignedCrl, signing};
+use crate::lock::{Installed, Issued, SignedCrl};
 use crate::record::Record;
 use crate::root::RecordSignature;
 
@@ -26,7 +26,7 @@ pub(super) struct Line<'a> {
 /// A line whose check matches.
 pub(super) struct ReadLine<'a> {
     pub says: Says,
-    /// The record and its signature, where the version has one.
+    /// The record and its signature, where the version has one that is to be verified.
     pub signed: Option<(&'a str, RecordSignature)>,
     pub number: usize,
 }
@@ -50,7 +50,7 @@ pub(super) fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
 }
 
 impl<'a> Line<'a> {
-    pub(super) fn read(self, version: Version) -> Result<ReadLine<'a>, Fault> {
+    pub(super) fn read(self, version: Version, proof: Proof) -> Result<ReadLine<'a>, Fault> {
         let is_mark = |mark: &str| self.text.starts_with(mark);
         if ["<<<<<<<", "=======", ">>>>>>>", "|||||||"]
             .into_iter()
@@ -59,12 +59,16 @@ impl<'a> Line<'a> {
             return Err(Fault::Conflict);
         }
         let mut record = Record::parse(self.text).map_err(Damage::from)?;
-        let checked = take_check(self.text, &mut record)?;
+        let checked = take_check(self.text, &mut record, proof)?;
         let mut signature = None;
         if version == Version::Signed {
             let signed = record.properties.pop_if(|(key, _)| *key == "signed");
-            let signed = signed.and_then(|_| signing::parted(checked));
-            signature = Some(signed.ok_or(Fault::Unsigned)?);
+            let (key, written) = signed.ok_or(Fault::Unsigned)?;
+            if proof == Proof::Due {
+                let record = before_last(checked, key, &written);
+                let signed = record.and_then(|record| Some((record, written.parse().ok()?)));
+                signature = Some(signed.ok_or(Fault::Unsigned)?);
+            }
         }
         Ok(ReadLine {
             says: says(&record, version)?,

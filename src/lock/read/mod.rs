@@ -5,7 +5,7 @@ mod fields;
 mod line;
 mod unite;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::mem;
 
 use rayon::prelude::*;
@@ -31,7 +31,7 @@ pub fn read(source: &Source) -> Result<Lock, Mistakes> {
     read_as(Proof::Due, source)
 }
 
-/// Reads a lock whose very text was read before: its signatures are not verified again.
+/// Reads a lock whose very text was read before: neither its checks nor its signatures are verified again.
 pub(crate) fn read_verified(source: &Source) -> Result<Lock, Mistakes> {
     read_as(Proof::Given, source)
 }
@@ -40,7 +40,7 @@ fn read_as(proof: Proof, source: &Source) -> Result<Lock, Mistakes> {
     read_lines(proof, source.text()).map_err(|mistakes| Mistakes::new(source, mistakes))
 }
 
-/// Whether it is known of every record that it is signed.
+/// Whether it is known of every line that its check matches and that its record is signed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Proof {
     Due,
@@ -72,7 +72,9 @@ fn read_lines(proof: Proof, text: &str) -> Result<Lock, Vec<Mistake>> {
         )]);
     }
     let mut reading = Reading::of(version, proof);
-    for (line, read) in body.iter().zip(read_each(version, &body)) {
+    // Grown, what is read of a large lock would be copied again and again.
+    reading.certificates.reserve(body.len());
+    for (line, read) in body.iter().zip(read_each(version, proof, &body)) {
         match read {
             Ok(read) => reading.take(read),
             Err(fault) => reading.faults.add(fault, line.number),
@@ -84,8 +86,12 @@ fn read_lines(proof: Proof, text: &str) -> Result<Lock, Vec<Mistake>> {
 /// So many lines are read one after the other: threads would cost more than they save.
 const FEW: usize = 512;
 
-fn read_each<'a>(version: Version, lines: &[Line<'a>]) -> Vec<Result<ReadLine<'a>, Fault>> {
-    let read = |line: &Line<'a>| line.read(version);
+fn read_each<'a>(
+    version: Version,
+    proof: Proof,
+    lines: &[Line<'a>],
+) -> Vec<Result<ReadLine<'a>, Fault>> {
+    let read = |line: &Line<'a>| line.read(version, proof);
     if lines.len() <= FEW {
         lines.iter().map(read).collect()
     } else {
@@ -131,7 +137,7 @@ struct Reading<'a> {
     certificates: Vec<(Issued, usize)>,
     /// By fingerprint: lines about one certificate become one.
     installed: BTreeMap<Fingerprint, Installed>,
-    /// Every record and its signature.
+    /// Every record and its signature, where they are to be verified.
     signed: Vec<(&'a str, RecordSignature)>,
     places: Vec<usize>,
     faults: Faults,
@@ -316,8 +322,8 @@ impl<'a> Reading<'a> {
 
     /// One device has one active certificate, and one id stands in one line.
     fn refuse_duplicates(&mut self) {
-        let mut active = BTreeMap::new();
-        let mut ids = BTreeMap::new();
+        let mut active = HashMap::with_capacity(self.certificates.len());
+        let mut ids = HashMap::with_capacity(self.certificates.len());
         for (issued, line) in &self.certificates {
             let same_device = match issued.state {
                 State::Active => active.insert(&issued.device, *line),

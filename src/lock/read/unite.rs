@@ -1,6 +1,6 @@
 //! What the lines of two branches say, as one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::mem;
 
 use jiff::Timestamp;
@@ -69,7 +69,16 @@ impl Reading<'_> {
     /// near each other, a union keeps those and what is between them in both forms. What one of them
     /// retired is retired; what both did, since the earlier time.
     pub(super) fn unite(&mut self) {
-        let mut places = BTreeMap::new();
+        let mut ids = HashSet::with_capacity(self.certificates.len());
+        let mut certificates = self.certificates.iter();
+        if !certificates.all(|(issued, _)| ids.insert(issued.id)) {
+            self.unite_certificates();
+        }
+        self.bar();
+    }
+
+    fn unite_certificates(&mut self) {
+        let mut places = HashMap::new();
         let mut united: Vec<(Issued, usize)> = Vec::with_capacity(self.certificates.len());
         for (issued, line) in mem::take(&mut self.certificates) {
             let place = *places.entry(issued.id).or_insert(united.len());
@@ -81,7 +90,6 @@ impl Reading<'_> {
             }
         }
         self.certificates = united;
-        self.bar();
     }
 
     /// A device that one branch barred is barred, though the other has renewed it meanwhile.
