@@ -3,117 +3,193 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use jiff::fmt::serde::timestamp::second;
+use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Serialize, Serializer};
 
 use super::pick_up::renewed_at;
 use crate::dates::{self, Shown};
 use crate::lock::{Authority, Issued, Lock};
-use crate::model::{Device, Domain, Email, Homelab, Language, Name, Person};
+use crate::model::{Device, DeviceId, Domain, Email, Homelab, Language, LastDay, Name, Person};
+use crate::root::IssuanceId;
 use crate::status::due_from;
 
+/// The reminders of a homelab's certificates: what they are reminders of. The events follow from it, and are made only where the
+/// calendar is written.
 #[derive(Debug, Serialize)]
 pub(crate) struct Calendar {
     pub domain: Domain,
-    /// The events, sorted by their beginning.
-    pub events: Vec<Event>,
+    /// The certificates of devices, sorted by device.
+    certificates: Vec<Certificate>,
+    /// The authorities that end, the one that signs first.
+    authorities: Vec<AuthorityTerm>,
+}
+
+/// The certificate that a device has.
+#[derive(Debug, Serialize)]
+struct Certificate {
+    device: DeviceId,
+    id: IssuanceId,
+    #[serde(serialize_with = "second::required::serialize")]
+    from: Timestamp,
+    then: Then,
+}
+
+/// What becomes of a certificate.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Then {
+    Renewal {
+        #[serde(serialize_with = "second::required::serialize")]
+        due: Timestamp,
+        #[serde(serialize_with = "second::required::serialize")]
+        until: Timestamp,
+    },
+    /// Its device gets no other.
+    LastDay(LastDay),
+}
+
+/// An authority that ends.
+#[derive(Debug, Serialize)]
+struct AuthorityTerm {
+    name: String,
+    id: IssuanceId,
+    #[serde(serialize_with = "second::required::serialize")]
+    from: Timestamp,
+    #[serde(serialize_with = "second::required::serialize")]
+    until: Timestamp,
 }
 
 /// An event; it takes no time.
-#[derive(Debug, Serialize)]
-pub(crate) struct Event {
-    /// Its identifier, the same in every calendar that tells of it.
-    pub uid: String,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Event<'c> {
+    /// What the certificate, or the authority, is derived under: the same in every calendar that tells of it.
+    pub id: IssuanceId,
     /// When it came to be known.
     pub stamp: Timestamp,
     pub start: Timestamp,
-    pub summary: String,
-    /// What to do.
-    pub description: String,
-    /// How many days before it somebody is to be told.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub alarms: Vec<i64>,
+    pub what: What<'c>,
+}
+
+/// What happens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum What<'c> {
+    /// The renewal of a device's certificate is due.
+    Due(&'c DeviceId),
+    /// A device's certificate ends.
+    End(&'c DeviceId),
+    /// That of a device that gets no other.
+    LastDay(&'c DeviceId, LastDay),
+    /// An authority ends, by its name.
+    AuthorityEnd(&'c str),
 }
 
 /// Days before an end on which a calendar tells of it.
 const BEFORE_AN_END: [i64; 2] = [14, 1];
 
-/// Those of them that are not over when the event comes to be known.
-fn alarms(stamp: Timestamp, end: Timestamp) -> Vec<i64> {
-    let days = BEFORE_AN_END.into_iter();
-    let is_ahead = |days: &i64| end.duration_since(stamp) > SignedDuration::from_hours(24 * days);
-    days.filter(is_ahead).collect()
-}
-
 impl Calendar {
     /// The reminders of a homelab's certificates.
     pub(crate) fn new(homelab: &Homelab, lock: &Lock) -> Calendar {
         let active = lock.active();
-        let devices = homelab
-            .devices()
-            .filter_map(|(_, d)| Some((d, active.get(&d.id)?)));
-        let of_device = |(known, issued): (&Device, &&Issued)| device(known, issued, homelab);
-        let mut events: Vec<Event> = devices.flat_map(of_device).collect();
-        events.extend(lock.trusted().filter_map(|found| authority(found, homelab)));
-        events.sort_by(|a, b| (a.start, &a.uid).cmp(&(b.start, &b.uid)));
+        let certificates = homelab.devices().filter_map(|(_, device)| {
+            let issued: &Issued = active.get(&device.id)?;
+            Some(Certificate::new(device, issued, homelab))
+        });
         Calendar {
             domain: homelab.domain.clone(),
-            events,
+            certificates: certificates.collect(),
+            authorities: lock.trusted().filter_map(AuthorityTerm::new).collect(),
+        }
+    }
+
+    /// The events, sorted by their beginning.
+    pub(crate) fn events(&self) -> Vec<Event<'_>> {
+        let mut events = Vec::with_capacity(2 * self.certificates.len() + self.authorities.len());
+        for certificate in &self.certificates {
+            events.extend(certificate.events());
+        }
+        events.extend(self.authorities.iter().map(AuthorityTerm::end));
+        events.sort_by_key(|event| (event.start, event.id, event.what.word()));
+        events
+    }
+}
+
+impl Certificate {
+    fn new(device: &Device, issued: &Issued, homelab: &Homelab) -> Certificate {
+        let until = issued.validity.not_after();
+        let then = match device.last_day_of(until) {
+            Some(last_day) => Then::LastDay(last_day),
+            None => Then::Renewal {
+                due: due_from(&issued.validity, &homelab.validity.renew),
+                until,
+            },
+        };
+        Certificate {
+            device: device.id.clone(),
+            id: issued.id,
+            from: issued.validity.not_before(),
+            then,
+        }
+    }
+
+    fn events(&self) -> impl Iterator<Item = Event<'_>> {
+        let event = |start, what| Event {
+            id: self.id,
+            stamp: self.from,
+            start,
+            what,
+        };
+        let (due, end) = match self.then {
+            Then::LastDay(day) => (None, event(day.end(), What::LastDay(&self.device, day))),
+            Then::Renewal { due, until } => (
+                Some(event(due, What::Due(&self.device))),
+                event(until, What::End(&self.device)),
+            ),
+        };
+        due.into_iter().chain([end])
+    }
+}
+
+impl AuthorityTerm {
+    /// That of an authority, if it has an end.
+    fn new(authority: &Authority) -> Option<AuthorityTerm> {
+        Some(AuthorityTerm {
+            until: authority.validity.end()?,
+            name: authority.common_name(),
+            id: authority.id,
+            from: authority.validity.not_before(),
+        })
+    }
+
+    fn end(&self) -> Event<'_> {
+        Event {
+            id: self.id,
+            stamp: self.from,
+            start: self.until,
+            what: What::AuthorityEnd(&self.name),
         }
     }
 }
 
-fn device(device: &Device, issued: &Issued, homelab: &Homelab) -> Vec<Event> {
-    let (domain, renew) = (&homelab.domain, &homelab.validity.renew);
-    let (name, validity, id) = (&issued.device, issued.validity, issued.id);
-    let event = |what: &str, start, summary, description| Event {
-        uid: format!("{id}-{what}@{domain}"),
-        stamp: validity.not_before(),
-        start,
-        summary,
-        description,
-        alarms: match what {
-            "end" => alarms(validity.not_before(), start),
-            _ => Vec::new(),
-        },
-    };
-    if let Some(last_day) = device.last_day_of(validity.not_after()) {
-        let description = format!(
-            "Its last day, {last_day}, is over. Delete its line in homelab.kdl, build, and deploy the edge."
-        );
-        let summary = format!("{name}: its certificate ends");
-        return vec![event("end", last_day.end(), summary, description)];
+impl Event<'_> {
+    /// How many days before it somebody is to be told: before an end, on those that are not over when it comes to be known.
+    pub(crate) fn alarms(&self) -> impl Iterator<Item = i64> {
+        let ahead = self.start.duration_since(self.stamp);
+        let days = BEFORE_AN_END.into_iter();
+        let is_an_end = !matches!(self.what, What::Due(_));
+        days.filter(move |days| is_an_end && ahead > SignedDuration::from_hours(24 * days))
     }
-    vec![
-        event(
-            "due",
-            due_from(&validity, renew),
-            format!("{name}: renew its certificate"),
-            format!("Run `homelab renew {name}`, deploy the edge, and hand over the new file."),
-        ),
-        event(
-            "end",
-            validity.not_after(),
-            format!("{name}: its certificate ends"),
-            format!(
-                "From now on it is refused. Run `homelab renew {name}`, if it is still in use."
-            ),
-        ),
-    ]
 }
 
-/// The end of an authority, if it has one.
-fn authority(authority: &Authority, homelab: &Homelab) -> Option<Event> {
-    let (end, domain) = (authority.validity.end()?, &homelab.domain);
-    let name = authority.common_name();
-    Some(Event {
-        uid: format!("{}-end@{domain}", authority.id),
-        stamp: authority.validity.not_before(),
-        start: end,
-        summary: format!("{domain}: the authority of all devices ends"),
-        description: format!("From now on every certificate of `{name}` is refused."),
-        alarms: alarms(authority.validity.not_before(), end),
-    })
+impl What<'_> {
+    /// What tells the events of one certificate apart.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            What::Due(_) => "due",
+            What::End(_) | What::LastDay(..) | What::AuthorityEnd(_) => "end",
+        }
+    }
 }
 
 /// A person's own reminders, which are told in the person's language.
@@ -170,15 +246,31 @@ pub(crate) struct Day(Timestamp);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment(pub Timestamp);
 
+// `strftime`, which reads its format anew each time, takes several times as long as the digits themselves.
+
+/// Three numbers as one, the last two of two digits each.
+fn digits(first: i16, second: i8, third: i8) -> i32 {
+    (i32::from(first) * 100 + i32::from(second)) * 100 + i32::from(third)
+}
+
+impl Display for Day {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let day = Offset::UTC.to_datetime(self.0);
+        write!(f, "{:08}", digits(day.year(), day.month(), day.day()))
+    }
+}
+
 impl Serialize for Day {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0.strftime("%Y%m%d"))
+        serializer.collect_str(self)
     }
 }
 
 impl Display for Moment {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        self.0.strftime("%Y%m%dT%H%M%SZ").fmt(f)
+        let at = Offset::UTC.to_datetime(self.0);
+        let time = digits(at.hour().into(), at.minute(), at.second());
+        write!(f, "{}T{time:06}Z", Day(self.0))
     }
 }
 
@@ -248,4 +340,25 @@ fn told_of(device: &Device, issued: &Issued, homelab: &Homelab) -> Vec<PersonEve
         dates::moment(due)
     };
     vec![event(Tells::Due, due), event(Tells::End, ends_at)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_and_moments_are_written_as_the_standard_has_them() {
+        for second in [
+            0,
+            951_782_399,
+            1_709_164_800,
+            1_830_297_599,
+            253_402_207_200,
+        ] {
+            let at = Timestamp::from_second(second).unwrap();
+            let (day, moment) = (Day(at).to_string(), Moment(at).to_string());
+            assert_eq!(day, at.strftime("%Y%m%d").to_string());
+            assert_eq!(moment, at.strftime("%Y%m%dT%H%M%SZ").to_string());
+        }
+    }
 }

@@ -5,8 +5,9 @@
 use std::fmt::{self, Display, Write};
 
 use super::Artifact;
-use crate::derive::{Calendar, Event, Moment, PersonCalendar};
+use crate::derive::{Calendar, Event, Moment, PersonCalendar, What};
 use crate::diagnostic::Mistake;
+use crate::model::Domain;
 use crate::template::{Templates, calendar_text};
 
 /// Octets of a line before it is folded, at the most (RFC 5545 §3.1).
@@ -18,9 +19,9 @@ pub(super) fn render(calendar: &Calendar) -> String {
     line(&mut text, "VERSION", "2.0");
     line(&mut text, "PRODID", "-//homelab//homelab//EN");
     let name = format_args!("Certificates of {}", calendar.domain);
-    line(&mut text, "X-WR-CALNAME", calendar_text(&name.to_string()));
-    for event in &calendar.events {
-        self::event(&mut text, event);
+    line(&mut text, "X-WR-CALNAME", calendar_text(name));
+    for event in calendar.events() {
+        self::event(&mut text, &event, &calendar.domain);
     }
     line(&mut text, "END", "VCALENDAR");
     text
@@ -45,23 +46,58 @@ pub(super) fn render_own(
 }
 
 /// Without an end or a duration it takes no time (RFC 5545 §3.6.1); free time stays free.
-fn event(text: &mut String, event: &Event) {
+fn event(text: &mut String, event: &Event<'_>, domain: &Domain) {
+    let (id, word) = (event.id, event.what.word());
+    let uid = format_args!("{id}-{word}@{domain}");
+    let summary = calendar_text(summary(event.what, domain));
     line(text, "BEGIN", "VEVENT");
-    line(text, "UID", calendar_text(&event.uid));
+    line(text, "UID", calendar_text(uid));
     line(text, "DTSTAMP", Moment(event.stamp));
     line(text, "DTSTART", Moment(event.start));
-    line(text, "SUMMARY", calendar_text(&event.summary));
-    line(text, "DESCRIPTION", calendar_text(&event.description));
+    line(text, "SUMMARY", &summary);
+    line(text, "DESCRIPTION", calendar_text(description(event.what)));
     line(text, "TRANSP", "TRANSPARENT");
-    for days in &event.alarms {
+    for days in event.alarms() {
         // RFC 5545 §3.6.6.
         line(text, "BEGIN", "VALARM");
         line(text, "ACTION", "DISPLAY");
         line(text, "TRIGGER", format_args!("-P{days}D"));
-        line(text, "DESCRIPTION", calendar_text(&event.summary));
+        line(text, "DESCRIPTION", &summary);
         line(text, "END", "VALARM");
     }
     line(text, "END", "VEVENT");
+}
+
+/// What happens, in a few words.
+fn summary(what: What<'_>, domain: &Domain) -> impl Display {
+    fmt::from_fn(move |f| match what {
+        What::Due(device) => write!(f, "{device}: renew its certificate"),
+        What::End(device) | What::LastDay(device, _) => {
+            write!(f, "{device}: its certificate ends")
+        }
+        What::AuthorityEnd(_) => write!(f, "{domain}: the authority of all devices ends"),
+    })
+}
+
+/// What to do.
+fn description(what: What<'_>) -> impl Display {
+    fmt::from_fn(move |f| match what {
+        What::Due(device) => write!(
+            f,
+            "Run `homelab renew {device}`, deploy the edge, and hand over the new file."
+        ),
+        What::End(device) => write!(
+            f,
+            "From now on it is refused. Run `homelab renew {device}`, if it is still in use."
+        ),
+        What::LastDay(_, day) => write!(
+            f,
+            "Its last day, {day}, is over. Delete its line in homelab.kdl, build, and deploy the edge."
+        ),
+        What::AuthorityEnd(name) => {
+            write!(f, "From now on every certificate of `{name}` is refused.")
+        }
+    })
 }
 
 fn line(text: &mut String, name: &str, value: impl Display) {

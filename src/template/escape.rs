@@ -1,6 +1,7 @@
 //! How each kind of file says what it is given.
 
 use std::borrow::Cow;
+use std::fmt::{self, Display, Formatter, Write};
 
 use minijinja::{AutoEscape, Error, ErrorKind, Output, State, Value};
 
@@ -64,7 +65,7 @@ impl Escape {
             Escape::Caddyfile => quote(text),
             Escape::Shell => shell_word(text),
             Escape::PowerShell => powershell_string(text).map(Cow::Owned),
-            Escape::Calendar => Ok(calendar_text(text)),
+            Escape::Calendar => Ok(calendar_text(text).to_string().into()),
         }
     }
 
@@ -82,23 +83,29 @@ impl Escape {
 }
 
 /// A text in a calendar (RFC 5545 §3.3.11).
-pub(crate) fn calendar_text(text: &str) -> Cow<'_, str> {
-    // Hardly any text has one.
-    if !text
-        .bytes()
-        .any(|byte| matches!(byte, b'\\' | b';' | b',' | b'\n'))
-    {
-        return text.into();
-    }
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '\\' | ';' | ',' => escaped.extend(['\\', character]),
-            '\n' => escaped.push_str("\\n"),
-            other => escaped.push(other),
+pub(crate) fn calendar_text(text: impl Display) -> impl Display {
+    fmt::from_fn(move |f| write!(CalendarText(f), "{text}"))
+}
+
+/// Escapes what is written to it for a calendar.
+struct CalendarText<'f, 'b>(&'f mut Formatter<'b>);
+
+impl Write for CalendarText<'_, '_> {
+    fn write_str(&mut self, mut part: &str) -> fmt::Result {
+        let has_a_meaning = |byte: u8| matches!(byte, b'\\' | b';' | b',' | b'\n');
+        // Hardly any part has one.
+        while let Some(at) = part.bytes().position(has_a_meaning) {
+            self.0.write_str(&part[..at])?;
+            self.0.write_str(match part.as_bytes()[at] {
+                b'\n' => "\\n",
+                b';' => "\\;",
+                b',' => "\\,",
+                _ => "\\\\",
+            })?;
+            part = &part[at + 1..];
         }
+        self.0.write_str(part)
     }
-    escaped.into()
 }
 
 /// Writes a value into a file of the kind that is being rendered: nothing else writes one.
@@ -134,6 +141,7 @@ mod tests {
 
     #[test]
     fn what_has_a_meaning_in_a_calendar_is_escaped() {
-        assert_eq!(calendar_text("a,b;c\\d\ne:f"), "a\\,b\\;c\\\\d\\ne:f");
+        let escaped = calendar_text("a,b;c\\d\ne:f,").to_string();
+        assert_eq!(escaped, "a\\,b\\;c\\\\d\\ne:f\\,");
     }
 }
