@@ -21,13 +21,18 @@ struct Context<'i> {
     timeline: Option<Timeline<'i>>,
 }
 
+/// Devices that have a row, at the most: nobody reads on, and at 10,000 they were half of the page.
+const MOST_DEVICES: usize = 200;
+
 /// Dates as places between 0 and 100. It knows no present: the page is the same on every day.
 #[derive(Serialize)]
 struct Timeline<'i> {
     /// Days to mark, with what to write there.
     ticks: Vec<Tick>,
-    /// A row for each device that has a certificate, the first to be renewed first, then one for each authority.
+    /// A row for each device that has a certificate, the first to be renewed first and [`MOST_DEVICES`] at the most, then one for each authority.
     rows: Vec<Row<'i>>,
+    /// How many devices more there are.
+    more: usize,
 }
 
 #[derive(Serialize)]
@@ -77,26 +82,30 @@ fn timeline(index: &Index) -> Option<Timeline<'_>> {
         from: terms().map(|term| term.from).min()?,
         until: terms().map(|term| term.until).max()?,
     };
-    let mut rows = Vec::new();
+    let mut due = Vec::new();
     for person in &index.people {
         for device in &person.devices {
-            let Some(term) = &device.term else { continue };
-            let older = device.older.iter().map(|older| scale.older_bar(older));
-            let bars = [scale.bar(term)].into_iter().chain(older).collect();
-            let row = Row {
-                name: Cow::Owned(format!("{}/{}", person.name, device.name)),
-                is_authority: false,
-                bars,
-                renew_from: term.renew_from.map(dates::day),
-                is_last_day: term.is_last_day,
-                until: ends(term),
-            };
-            rows.push((term.renew_from.unwrap_or(term.until), row));
+            if let Some(term) = &device.term {
+                due.push((term.renew_from.unwrap_or(term.until), person, device, term));
+            }
         }
     }
     // The first to be due is the first to be read.
-    rows.sort_by_key(|(due, _)| *due);
-    let mut rows: Vec<Row<'_>> = rows.into_iter().map(|(_, row)| row).collect();
+    due.sort_by_key(|(due, ..)| *due);
+    let more = due.len().saturating_sub(MOST_DEVICES);
+    due.truncate(MOST_DEVICES);
+    let rows = due.into_iter().map(|(_, person, device, term)| {
+        let older = device.older.iter().map(|older| scale.older_bar(older));
+        Row {
+            name: Cow::Owned(format!("{}/{}", person.name, device.name)),
+            is_authority: false,
+            bars: [scale.bar(term)].into_iter().chain(older).collect(),
+            renew_from: term.renew_from.map(dates::day),
+            is_last_day: term.is_last_day,
+            until: ends(term),
+        }
+    });
+    let mut rows: Vec<Row<'_>> = rows.collect();
     for authority in &index.authorities {
         rows.push(Row {
             name: Cow::Borrowed(&authority.name),
@@ -110,6 +119,7 @@ fn timeline(index: &Index) -> Option<Timeline<'_>> {
     Some(Timeline {
         ticks: scale.ticks(),
         rows,
+        more,
     })
 }
 
@@ -322,6 +332,37 @@ mod tests {
         assert!(people > few + 100 && services > few + 100);
         // Pairs would be 100 times 100 more.
         assert!((both - people).abs_diff(services - few) < 100);
+    }
+
+    #[test]
+    fn the_timeline_is_bounded_and_says_how_many_devices_more_there_are() {
+        let templates = Templates::new(BTreeMap::new()).unwrap();
+        let page = |people: usize| {
+            let mut index = index(people, 0);
+            let last = index.people.last_mut().unwrap();
+            let term = last.devices[0].term.as_mut().unwrap();
+            term.until = "2026-06-01T00:00:00Z".parse().unwrap();
+            index.authorities = vec![Term {
+                name: String::from("the authority"),
+                ..term.clone()
+            }];
+            let Artifact { bytes, .. } = render(&index, &templates).unwrap();
+            String::from_utf8(bytes).unwrap()
+        };
+        let rows = |page: &str| page.matches("<small>until").count();
+        let (whole, bounded) = (page(MOST_DEVICES), page(MOST_DEVICES + 300));
+        assert_eq!(rows(&whole), MOST_DEVICES + 1);
+        assert_eq!(rows(&bounded), MOST_DEVICES + 1);
+        for page in [&whole, &bounded] {
+            assert!(page.contains("<span class=\"quiet\">authority:</span> the authority"));
+        }
+        assert!(whole.contains("<summary>181 more, later</summary>"));
+        assert!(bounded.contains("<summary>481 more, later</summary>"));
+        let rest = "300 more devices are due later: <code>homelab status</code> lists all";
+        assert!(bounded.contains(rest) && !whole.contains("<code>homelab status</code> lists"));
+        // Who is declared last is due first.
+        let first = bounded.find("<small>until").unwrap();
+        assert!(bounded[..first].ends_with("p499&#x2f;d</a>"));
     }
 
     #[test]
