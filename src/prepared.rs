@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use crate::build::{
-    self, Intent, LockOperation, Mode, Plan, Prepared, Refusal, Stop, TreeForecast, Written, owner,
+    self, Intent, LockOperation, Mode, Plan, Prepared, Refusal, Stop, TreeForecast, Written,
 };
 use crate::diagnostic::Failure;
 use crate::edge_templates;
 use crate::keyring::{self, Wanted};
 use crate::lock::Lock;
 use crate::settled::Kept;
-use crate::tree::View;
+use crate::tree::{Owner, ReadManifest, TreeError, View};
 use crate::workspace::{Inputs, Listener, Workspace};
 
 /// Works out what a build does, and refuses what stops it.
@@ -62,15 +62,33 @@ fn refused(listener: Listener, refusal: Refusal) -> Failure {
     refusal.stops.into()
 }
 
-/// What a look at what a build would do goes by, and the lock, or why there is none to go by.
+/// What a build goes by that takes as long to read as the declaration of a large homelab.
+pub(crate) struct Beside {
+    /// The lock, or why there is none to go by.
+    pub lock: Result<Option<Lock>, Failure>,
+    /// The manifest of the output tree, as it was before the tree was held.
+    pub manifest: Option<ReadManifest>,
+}
+
+impl Beside {
+    pub(crate) fn read(workspace: &Workspace, out: &Path, mode: Mode) -> Beside {
+        let lock = || match mode {
+            Mode::Edge => workspace.known_lock(),
+            Mode::Update | Mode::Locked => keyring::begun(workspace, out),
+        };
+        let (lock, manifest) = rayon::join(lock, || ReadManifest::at(out));
+        Beside { lock, manifest }
+    }
+}
+
+/// What a look at what a build would do goes by.
 pub(crate) fn looked(
     workspace: Workspace,
     out: Option<&Path>,
     mode: Mode,
-) -> Result<(Inputs, Result<Option<Lock>, Failure>), Failure> {
-    Inputs::read_beside(workspace, out, |workspace, out| match mode {
-        Mode::Edge => workspace.known_lock(),
-        Mode::Update | Mode::Locked => keyring::begun(workspace, out),
+) -> Result<(Inputs, Beside), Failure> {
+    Inputs::read_beside(workspace, out, |workspace, out| {
+        Beside::read(workspace, out, mode)
     })
 }
 
@@ -82,20 +100,39 @@ pub(crate) struct Foreseen<'a> {
     tree: TreeForecast,
 }
 
+/// The output tree as it stands, and what is known of it without reading it.
+fn view(
+    inputs: &Inputs,
+    manifest: Option<ReadManifest>,
+    owner: Owner,
+) -> Result<View, TreeError> {
+    let Inputs { workspace, out, .. } = inputs;
+    let mut view = View::glance(manifest, out, owner)?;
+    view.believe_only(workspace.recollection().manifests(out));
+    if let Some(index) = Kept::of(workspace).index() {
+        view.know(&index);
+    }
+    Ok(view)
+}
+
 impl<'a> Foreseen<'a> {
     /// Works it out without the secret, and waits for nobody.
     pub(crate) fn of(
         inputs: &'a Inputs,
-        lock: Option<Lock>,
+        beside: Beside,
         intent: Intent<'a>,
     ) -> Result<Foreseen<'a>, Failure> {
-        let Inputs { workspace, out, .. } = inputs;
+        let workspace = &inputs.workspace;
         let (mode, listener) = (intent.mode, workspace.listener());
-        let mut situation = inputs.situation(lock, intent)?;
+        let mut situation = inputs.situation(beside.lock?, intent)?;
         if mode != Mode::Edge && situation.sealed.is_none() {
             situation.sealed = workspace.pending_hash()?;
         }
-        let prepared = build::prepare(situation, &LockOperation::<Wanted>::Nothing, mode);
+        let owner = situation.owner();
+        let (prepared, view) = rayon::join(
+            || build::prepare(situation, &LockOperation::<Wanted>::Nothing, mode),
+            || view(inputs, beside.manifest, owner),
+        );
         let mut prepared = prepared.map_err(|refusal| refused(listener, refusal))?;
         listener.notes(&prepared.warnings);
         if mode != Mode::Edge {
@@ -105,12 +142,7 @@ impl<'a> Foreseen<'a> {
         let (stops, note) = looked.told(&inputs.templates);
         listener.notes(note);
         prepared.stops.extend(stops);
-        let owner = owner(prepared.before.as_ref().unwrap_or(&prepared.lock));
-        let mut view = View::glance(out, owner).map_err(Failure::environment)?;
-        view.believe_only(workspace.recollection().manifests(out));
-        if let Some(index) = Kept::of(workspace).index() {
-            view.know(&index);
-        }
+        let view = view.map_err(Failure::environment)?;
         let tree = build::forecast(&prepared, &view).map_err(Failure::environment)?;
         Ok(Foreseen {
             inputs,

@@ -7,6 +7,8 @@ use miette::Diagnostic;
 use rayon::prelude::*;
 use thiserror::Error;
 
+use super::consequence::Consequence;
+use super::forecast::consequences;
 use super::resume::Resumption;
 use super::staleness::{Stale, input_hash};
 use crate::derive::Derivation;
@@ -43,6 +45,8 @@ pub(crate) struct Built {
     pub shows_secrets: bool,
     /// What is known of the tree as it stands now.
     pub index: Option<PackedIndex>,
+    /// What it means for people.
+    pub consequences: Vec<Consequence>,
 }
 
 /// What artifacts are rendered with, and who is told how far that has come.
@@ -66,17 +70,21 @@ pub(crate) fn execute(
     let resumption = rendering.secrets;
     let resumption = resumption.and_then(|secrets| Resumption::of(&tree, secrets));
     let to_make: Vec<&Derivation> = stale.iter().map(|(derivation, _)| *derivation).collect();
-    let staged = rendering.each(
-        Work::Making,
-        &to_make,
-        |derivation, bundles| match &resumption {
-            Some(resumption) if derivation.recipe.holds_bundle() => {
-                rendering.stage_secret(derivation, bundles, resumption)
-            }
-            _ => rendering.stage(derivation, bundles, &tree),
-        },
-    );
-    let mut wanted = staged?;
+    let stage = || {
+        rendering.each(
+            Work::Making,
+            &to_make,
+            |derivation, bundles| match &resumption {
+                Some(resumption) if derivation.recipe.holds_bundle() => {
+                    rendering.stage_secret(derivation, bundles, resumption)
+                }
+                _ => rendering.stage(derivation, bundles, &tree),
+            },
+        )
+    };
+    // The tree tells what was built before as long as nothing is moved into it.
+    let (staged, consequences) = rayon::join(stage, || consequences(&tree, derivations, stale));
+    let (mut wanted, consequences) = (staged?, consequences?);
     // Both lists are sorted by path, as the derivations are.
     let mut stale_paths = stale
         .iter()
@@ -102,6 +110,7 @@ pub(crate) fn execute(
         unchanged: outcome.unchanged + outcome.adopted.len(),
         shows_secrets: outcome.shows_secrets,
         index: outcome.index,
+        consequences,
     })
 }
 
@@ -274,10 +283,9 @@ mod tests {
             "people/b/guide.html",
             "people/b/mac/b-mac.p12",
         ]
-        .map(|path| Derivation {
-            path: OutputPath::new(path).unwrap(),
-            mode: Mode::Public,
-            recipe: Recipe::Text { text: "".into() },
+        .map(|path| {
+            let path = OutputPath::new(path).unwrap();
+            Derivation::new(path, Mode::Public, Recipe::Text { text: "".into() })
         });
         let together = derivations.chunk_by(are_made_together);
         let sizes: Vec<usize> = together.map(<[Derivation]>::len).collect();

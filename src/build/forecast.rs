@@ -310,7 +310,7 @@ impl Look<'_> {
         &self,
         stale: &[Stale<'_>],
     ) -> Result<(Vec<Consequence>, Option<&'static str>), TreeError> {
-        if !is_another_edge(self.view, self.derivations, stale) {
+        if !is_another_edge(self.view, self.derivations.iter(), stale) {
             return Ok((Vec::new(), None));
         }
         let after = BuiltEdges::of(self.derivations);
@@ -331,28 +331,33 @@ impl Look<'_> {
 }
 
 /// What a build means for people that makes what is stale of these derivations, where the tree tells what was built before.
-pub(crate) fn consequences(
+pub(super) fn consequences(
     view: &View,
-    derivations: &[Derivation],
+    derivations: &[&Derivation],
     stale: &[Stale<'_>],
 ) -> Result<Vec<Consequence>, TreeError> {
-    if !is_another_edge(view, derivations, stale) {
+    let derivations = || derivations.iter().copied();
+    if !is_another_edge(view, derivations(), stale) {
         return Ok(Vec::new());
     }
     Ok(match PreviousBuild::of(view)? {
         PreviousBuild::Known(before) => between(
             &BuiltEdges::of_states(&before),
-            &BuiltEdges::of(derivations),
+            &BuiltEdges::of(derivations()),
         ),
         PreviousBuild::Unknown(_) => Vec::new(),
     })
 }
 
 /// Whether an edge is to expose something else than it did, or one is to go: what is not stale is as it was.
-fn is_another_edge(view: &View, derivations: &[Derivation], stale: &[Stale<'_>]) -> bool {
+fn is_another_edge<'d>(
+    view: &View,
+    derivations: impl Iterator<Item = &'d Derivation>,
+    stale: &[Stale<'_>],
+) -> bool {
     let is_state = |derivation: &&Derivation| matches!(derivation.recipe, Recipe::EdgeState(_));
     let mut altered = stale.iter().map(|(derivation, _)| *derivation);
-    let states = derivations.iter().filter(is_state).count();
+    let states = derivations.filter(is_state).count();
     altered.any(|derivation| is_state(&derivation)) || PreviousBuild::paths(view).len() != states
 }
 

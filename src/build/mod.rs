@@ -46,7 +46,7 @@ pub(crate) use consequence::{BuiltEdges, Consequence, Kind, between};
 pub(crate) use execute::{
     Built, Difference, ExecuteError, Mismatch, Rendering, differences, execute,
 };
-pub(crate) use forecast::{TreeForecast, consequences, forecast};
+pub(crate) use forecast::{TreeForecast, forecast};
 pub(crate) use history::{Accepted, FoundList, History, Remains};
 pub(crate) use named::{Purpose, is_enrolled};
 pub(crate) use notes::{SIGN, ended, how_to_deploy, of_authority, shown_secrets};

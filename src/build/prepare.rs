@@ -407,6 +407,16 @@ impl<'a> Prepared<'a> {
     }
 }
 
+impl Situation<'_> {
+    /// Whose tree it is: nobody's, where nothing has been made yet.
+    pub(crate) fn owner(&self) -> Owner {
+        match &self.lock {
+            Some(lock) => owner(lock),
+            None => owner(&Lock::new(&nobodys_secret())),
+        }
+    }
+}
+
 /// Whose tree it is: of who has the present root secret, or had one before it.
 pub(crate) fn owner(lock: &Lock) -> Owner {
     let former = lock.authorities.iter().map(|a| a.root.to_string());

@@ -109,15 +109,17 @@ pub(super) fn input_hash(
     used: &[String],
     templates: &Templates,
 ) -> blake3::Hash {
-    let recipe = encoded(&derivation.recipe);
-    let recipe = fields(
-        &RECIPE,
-        [
-            env!("CARGO_PKG_VERSION").as_bytes(),
-            derivation.path.as_str().as_bytes(),
-            &recipe,
-        ],
-    );
+    let recipe = derivation.hash.get_or_init(|| {
+        let recipe = encoded(&derivation.recipe);
+        fields(
+            &RECIPE,
+            [
+                env!("CARGO_PKG_VERSION").as_bytes(),
+                derivation.path.as_str().as_bytes(),
+                &recipe,
+            ],
+        )
+    });
     let digests: Vec<blake3::Hash> = used.iter().map(|name| templates.digest(name)).collect();
     let with = used.iter().zip(&digests);
     let with = with.flat_map(|(name, digest)| [name.as_bytes(), digest.as_bytes().as_slice()]);

@@ -19,7 +19,7 @@ use crate::diagnostic::Failure;
 use crate::keyring::{self, SealedRoot, Updating, Wanted};
 use crate::lock::Lock;
 use crate::model::DeviceId;
-use crate::prepared::prepare;
+use crate::prepared::{Beside, prepare};
 use crate::settled::{Kept, Options, Seen};
 use crate::status::Status;
 use crate::tree::{ReadManifest, View};
@@ -106,11 +106,14 @@ pub(super) fn build(arguments: &Build) -> Result<(), Failure> {
     if make.no_index {
         held.forget_verified();
     }
-    let inputs = Inputs::read(held, make.out.as_deref())?;
+    let threads = threads(make)?;
+    let (inputs, beside) = Inputs::read_beside(held, make.out.as_deref(), |workspace, out| {
+        threads.install(|| Beside::read(workspace, out, mode))
+    })?;
     let building = building?;
-    threads(make)?.install(|| match mode {
-        Mode::Edge => build_edge(&inputs, building),
-        Mode::Update | Mode::Locked => build_all(&inputs, &Operation::Nothing, building),
+    threads.install(|| match mode {
+        Mode::Edge => build_edge(&inputs, beside, building),
+        Mode::Update | Mode::Locked => build_all(&inputs, beside, &Operation::Nothing, building),
     })
 }
 
@@ -131,8 +134,12 @@ pub(super) fn build_accepting(
     accepted: &[DeviceId],
 ) -> Result<(), Failure> {
     let consent = Consent::accepting(accepted);
-    let building = Building::of(&inputs.workspace, make, Mode::Update, consent)?;
-    threads(make)?.install(|| build_all(inputs, order, building))
+    let mode = Mode::Update;
+    let building = Building::of(&inputs.workspace, make, mode, consent)?;
+    threads(make)?.install(|| {
+        let beside = Beside::read(&inputs.workspace, &inputs.out, mode);
+        build_all(inputs, beside, order, building)
+    })
 }
 
 fn threads(make: &Make) -> Result<rayon::ThreadPool, Failure> {
@@ -146,6 +153,7 @@ fn threads(make: &Make) -> Result<rayon::ThreadPool, Failure> {
 /// Brings the lock up to date, where it may change, and makes the whole tree.
 fn build_all(
     inputs: &Inputs<Held>,
+    beside: Beside,
     order: &Operation,
     building: Building<'_>,
 ) -> Result<(), Failure> {
@@ -162,11 +170,11 @@ fn build_all(
         None => SealedRoot::Needed,
     };
     let means = make.secret.means();
-    let standing = keyring::standing(workspace, out, sealed, &means.usual)?;
+    let standing = keyring::standing(workspace, beside.lock?, sealed, &means.usual)?;
     let prepared = prepare(inputs, standing, order, options.intent)?;
     let is_first = prepared.before.as_ref();
     let is_first = is_first.is_none_or(|lock| lock.signing().is_none());
-    let manifest = refuse_hopeless(inputs, &prepared, order)?;
+    let manifest = refuse_hopeless(inputs, beside.manifest, &prepared, order)?;
     let Situation { history, clock, .. } = &prepared.situation;
     let mut updating = Updating::new(inputs, history, &means, *clock);
     let lock = match (&prepared.before, mode) {
@@ -194,6 +202,8 @@ fn build_all(
         derivations: &derivations,
     };
     let made = making.make(|| updating.secrets(&lock))?;
+    // They are freed with the process, which has little left to do.
+    std::mem::forget(derivations);
     if mode == Mode::Update {
         tell_git(workspace, &prepared)?;
         let status = Status::at(clock.now, &inputs.homelab, Some(&lock));
@@ -251,11 +261,13 @@ fn tell_git(workspace: &Held, prepared: &Prepared<'_>) -> Result<(), Failure> {
 /// ordered is done in any case: a revocation does not wait for a template to be mended. What the tree's manifest says.
 fn refuse_hopeless(
     inputs: &Inputs<Held>,
+    manifest: Option<ReadManifest>,
     prepared: &Prepared<'_>,
     order: &Operation,
 ) -> Result<Option<ReadManifest>, Failure> {
     let owner = owner(prepared.before.as_ref().unwrap_or(&prepared.lock));
-    let view = View::open(&inputs.out, owner, PATIENCE).map_err(Failure::environment)?;
+    let view = View::open_after(manifest, &inputs.out, owner, PATIENCE);
+    let view = view.map_err(Failure::environment)?;
     // The built-in templates can be rendered.
     if inputs.templates.are_built_in() || prepared.changes.is_empty() || !order.is_nothing() {
         return Ok(view.into_manifest());
@@ -290,19 +302,27 @@ pub(super) fn build_edge_with(
     make: &Make,
     consent: Consent<'_>,
 ) -> Result<(), Failure> {
-    let building = Building::of(&inputs.workspace, make, Mode::Edge, consent)?;
-    threads(make)?.install(|| build_edge(inputs, building))
+    let mode = Mode::Edge;
+    let building = Building::of(&inputs.workspace, make, mode, consent)?;
+    threads(make)?.install(|| {
+        let beside = Beside::read(&inputs.workspace, &inputs.out, mode);
+        build_edge(inputs, beside, building)
+    })
 }
 
 /// Makes what needs no secret, from what the lock records.
-fn build_edge(inputs: &Inputs<Held>, building: Building<'_>) -> Result<(), Failure> {
+fn build_edge(
+    inputs: &Inputs<Held>,
+    beside: Beside,
+    building: Building<'_>,
+) -> Result<(), Failure> {
     let Building {
         make,
         options,
         kept,
     } = building;
     warn_of_tracked(&inputs.workspace, &inputs.out);
-    let lock = inputs.workspace.known_lock()?;
+    let lock = beside.lock?;
     let was_stale = lock.as_ref().is_some_and(Lock::has_stale_crl);
     let prepared = prepare(inputs, lock, &Operation::Nothing, options.intent)?;
     report::notes(build::notes_of_caddy(&inputs.homelab));
@@ -313,7 +333,7 @@ fn build_edge(inputs: &Inputs<Held>, building: Building<'_>) -> Result<(), Failu
         inputs,
         make,
         kept,
-        manifest: None,
+        manifest: beside.manifest,
         prepared: &prepared,
         lock,
         derivations: &derivations,

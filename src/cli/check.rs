@@ -11,13 +11,13 @@ use crate::status::{State, Status};
 
 /// Says everything that is wrong with the declaration, the templates and the lock, and for what a build would be refused.
 pub(super) fn check(arguments: &Check) -> Result<(), Failure> {
-    let (inputs, lock) = looked(arguments.declaration.workspace(), None, Mode::Update)?;
+    let (inputs, beside) = looked(arguments.declaration.workspace(), None, Mode::Update)?;
     let consent = Consent {
         revocations: arguments.allow_retire,
         ..Consent::accepting(&arguments.accept_return_of)
     };
     let intent = clock::intent(Mode::Update, consent)?;
-    let foreseen = Foreseen::of(&inputs, lock?, intent)?;
+    let foreseen = Foreseen::of(&inputs, beside, intent)?;
     let prepared = &foreseen.prepared;
     if let Some(lock) = &prepared.before {
         report::notes(build::note_of_unsigned(lock));

@@ -64,7 +64,8 @@ pub(super) fn init(arguments: &Init) -> Result<(), Failure> {
         return Err(Failure::environment(InitError::Exists { path }));
     }
     let (out, usual) = (workspace.path("out"), identity_place(None));
-    match keyring::standing(&workspace, &out, SealedRoot::Needed, &usual)? {
+    let begun = keyring::begun(&workspace, &out)?;
+    match keyring::standing(&workspace, begun, SealedRoot::Needed, &usual)? {
         None => {
             Recollection::begin_anew(&workspace);
             let created = created(arguments, &workspace)?;

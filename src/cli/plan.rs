@@ -63,11 +63,11 @@ fn made(arguments: &Arguments) -> Result<Plan, Failure> {
         Mode::Update
     };
     let workspace = arguments.declaration.workspace();
-    let (inputs, lock) = looked(workspace, arguments.out.as_deref(), mode)?;
+    let (inputs, beside) = looked(workspace, arguments.out.as_deref(), mode)?;
     let consent = Consent {
         revocations: arguments.allow_retire,
         ..Consent::accepting(&arguments.accept_return_of)
     };
     let intent = clock::intent(mode, consent)?;
-    Foreseen::of(&inputs, lock?, intent)?.plan()
+    Foreseen::of(&inputs, beside, intent)?.plan()
 }

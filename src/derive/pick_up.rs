@@ -121,16 +121,8 @@ impl<'l> Waiting<'l> {
             issued: newer.clone(),
         };
         [
-            Derivation {
-                path: at(&file.name),
-                mode: Mode::Group,
-                recipe,
-            },
-            Derivation {
-                path: at(PAGE),
-                mode: Mode::Group,
-                recipe: Recipe::PickUpPage(Box::new(page)),
-            },
+            Derivation::new(at(&file.name), Mode::Group, recipe),
+            Derivation::new(at(PAGE), Mode::Group, Recipe::PickUpPage(Box::new(page))),
         ]
     }
 }

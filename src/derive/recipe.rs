@@ -1,7 +1,7 @@
 //! What artifacts are made from, as data.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 
@@ -22,6 +22,8 @@ pub(crate) struct Derivation {
     pub mode: Mode,
     /// What it is made from.
     pub recipe: Recipe,
+    /// The hash of path and recipe, from the first question whether it is stale on: a large home's recipes are megabytes.
+    pub hash: OnceLock<blake3::Hash>,
 }
 
 /// What an artifact is made from. Nothing secret is in it.
@@ -85,10 +87,15 @@ impl Recipe {
 impl Derivation {
     /// Of what everybody may read who reads the tree.
     pub(super) fn public(path: OutputPath, recipe: Recipe) -> Derivation {
+        Derivation::new(path, Mode::Public, recipe)
+    }
+
+    pub(crate) fn new(path: OutputPath, mode: Mode, recipe: Recipe) -> Derivation {
         Derivation {
             path,
-            mode: Mode::Public,
+            mode,
             recipe,
+            hash: OnceLock::new(),
         }
     }
 }

@@ -62,15 +62,15 @@ pub(crate) enum SealedRoot {
     Elsewhere,
 }
 
-/// The lock of a workspace, or none where a root secret may be made, completing what an interrupted command has left. An error
-/// where something is missing that was there: never a new authority by surprise.
+/// The lock that a workspace has [`begun`] with, or none where a root secret may be made, completing what an interrupted command has
+/// left. An error where something is missing that was there: never a new authority by surprise.
 pub(crate) fn standing(
     workspace: &Held,
-    out: &Path,
+    begun: Option<Lock>,
     sealed: SealedRoot,
     usual: &IdentityPlace,
 ) -> Result<Option<Lock>, Failure> {
-    let Some(lock) = begun(workspace, out)? else {
+    let Some(lock) = begun else {
         // Nothing was ever made with a secret that was only pending.
         let _ = std::fs::remove_file(workspace.path(PENDING));
         return Ok(None);

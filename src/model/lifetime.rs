@@ -1,13 +1,15 @@
 //! How long a certificate is valid.
 
 use jiff::tz::Offset;
-use jiff::{Span, SpanRelativeTo, Timestamp, Unit, civil};
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp, Unit, civil};
 
 /// A length of time such as `1y`, `18mo`, `12w`, `30d` or `12h`: at least an hour, at most a century.
 #[derive(Debug, Clone)]
 pub struct Lifetime {
     written: String,
     span: Span,
+    /// Its length, where it is the same whenever it begins: years and months are not.
+    fixed: Option<SignedDuration>,
 }
 
 /// Why a text is no [`Lifetime`].
@@ -44,15 +46,22 @@ impl Lifetime {
         if hours > 100.0 * 366.0 * 24.0 {
             return Err(NotALifetime::TooLong);
         }
+        let is_fixed = span.get_years() == 0 && span.get_months() == 0;
+        let fixed = || span.to_duration(SpanRelativeTo::days_are_24_hours()).ok();
         Ok(Lifetime {
             written: text.to_owned(),
             span,
+            fixed: is_fixed.then(fixed).flatten(),
         })
     }
 
     /// The moment when a lifetime that begins at `start` has passed, by the calendar in UTC.
     /// `None` beyond the year 9999.
     pub fn after(&self, start: Timestamp) -> Option<Timestamp> {
+        // The calendar is slow, and in UTC each day is as long as the next.
+        if let Some(fixed) = self.fixed {
+            return start.checked_add(fixed).ok();
+        }
         let start = Offset::UTC.to_datetime(start);
         Offset::UTC
             .to_timestamp(start.checked_add(self.span).ok()?)
@@ -61,6 +70,9 @@ impl Lifetime {
 
     /// The moment that a lifetime before `end`, by the calendar in UTC.
     pub fn before(&self, end: Timestamp) -> Option<Timestamp> {
+        if let Some(fixed) = self.fixed {
+            return end.checked_sub(fixed).ok();
+        }
         let end = Offset::UTC.to_datetime(end);
         Offset::UTC
             .to_timestamp(end.checked_sub(self.span).ok()?)
@@ -101,6 +113,29 @@ mod tests {
             let lifetime = Lifetime::new(written).unwrap();
             assert_eq!(lifetime.after(start).unwrap().to_string(), end, "{written}");
         }
+    }
+
+    #[test]
+    fn what_is_of_fixed_length_passes_as_by_the_calendar() {
+        let starts = [
+            "2024-02-28T23:30:00Z",
+            "2026-12-31T12:00:00Z",
+            "9999-12-01T00:00:00Z",
+            "-009999-01-02T02:00:00Z",
+        ];
+        for written in ["1h", "36h", "30d", "12w", "5w 3d 7h", "100w"] {
+            let fixed = Lifetime::new(written).unwrap();
+            assert!(fixed.fixed.is_some());
+            let by_calendar = Lifetime {
+                fixed: None,
+                ..fixed.clone()
+            };
+            for start in starts.map(|start| start.parse().unwrap()) {
+                assert_eq!(fixed.after(start), by_calendar.after(start), "{written}");
+                assert_eq!(fixed.before(start), by_calendar.before(start), "{written}");
+            }
+        }
+        assert!(Lifetime::new("1mo 1d").unwrap().fixed.is_none());
     }
 
     #[test]

@@ -166,6 +166,12 @@ pub(super) fn read(bytes: &[u8], owner: &str) -> Reading {
     whole(text, owner).unwrap_or(Reading::Damaged)
 }
 
+/// Whose tree it is, as a manifest says.
+pub(super) fn owner(bytes: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    header(text)?.value("owner").map(str::to_owned)
+}
+
 fn version(text: &str) -> Option<u64> {
     let header = header(text)?;
     header.value("version")?.parse().ok()

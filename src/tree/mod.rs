@@ -265,7 +265,7 @@ impl Tree {
         let change = Change::between(&self.view.entries, wanted, scope);
         let folders = change.folders();
         let survey = survey::survey(root, &self.view.modes, &change, &folders, self.view.state)?;
-        let doubted = self.view.doubted || self.view.was_former;
+        let doubted = self.view.doubted || self.view.was_former();
         let stale = self.damaged() || doubted || survey.manifest_altered;
         if !stale && !change.alters_manifest() && !survey.finds_work() {
             if !self.left.is_empty() {

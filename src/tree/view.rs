@@ -31,8 +31,8 @@ pub(crate) struct View {
     pub(super) root: Option<Directory>,
     directory: PathBuf,
     pub(super) owner: Owner,
-    /// Whether the manifest is of a former owner: the next build writes it anew.
-    pub(super) was_former: bool,
+    /// Whose tree it is, as the manifest says, where there is a sound one.
+    whose: Option<String>,
     pub(super) entries: Vec<ManifestEntry>,
     pub(super) state: ManifestState,
     /// The hash of the manifest's text, where there is one; ends of lines and a byte-order mark are git's affair.
@@ -53,13 +53,29 @@ pub(crate) struct Busy {
     pub holder: Option<Holder>,
 }
 
-/// A manifest that was read: what another of the same bytes says to the same owner, it says too.
+/// A manifest that was read: what another of the same bytes says, it says too.
 #[derive(Debug)]
 pub(crate) struct ReadManifest {
     bytes: Hash,
-    owner: Owner,
-    was_former: bool,
+    whose: String,
     entries: Vec<ManifestEntry>,
+}
+
+impl ReadManifest {
+    /// Reads that of a directory as it is at the moment, whose tree it may be; none where there is none that is sound.
+    pub(crate) fn at(directory: &Path) -> Option<ReadManifest> {
+        let own = Directory::at(directory).ok()??.descend(OWN).ok()??;
+        let Contents { bytes, .. } = read(&own, manifest::FILE).ok()??;
+        let whose = manifest::owner(&bytes)?;
+        let Reading::Whole(entries) = manifest::read(&bytes, &whose) else {
+            return None;
+        };
+        Some(ReadManifest {
+            bytes: blake3::hash(&bytes),
+            whose,
+            entries,
+        })
+    }
 }
 
 /// What the manifest has at a path.
@@ -84,6 +100,12 @@ pub(crate) struct Owner {
     pub present: String,
     /// What it may have said before.
     pub former: Vec<String>,
+}
+
+impl Owner {
+    fn is_or_was(&self, whose: &str) -> bool {
+        whose == self.present || self.former.iter().any(|former| former == whose)
+    }
 }
 
 impl From<&str> for Owner {
@@ -124,19 +146,35 @@ impl View {
         owner: impl Into<Owner>,
         patience: Duration,
     ) -> Result<View, TreeError> {
-        View::open_as(Access::Shared, directory, owner.into(), patience)
+        View::open_after(None, directory, owner, patience)
     }
 
-    /// The same, but it waits for nobody: a tree that somebody else holds is looked at as it is at the moment.
-    pub(crate) fn glance(directory: &Path, owner: impl Into<Owner>) -> Result<View, TreeError> {
+    /// The same, but the manifest is not taken apart again where an earlier look has found the same.
+    pub(crate) fn open_after(
+        earlier: Option<ReadManifest>,
+        directory: &Path,
+        owner: impl Into<Owner>,
+        patience: Duration,
+    ) -> Result<View, TreeError> {
+        let root = hold(Access::Shared, directory, patience)?;
+        View::of(root, directory, owner.into(), earlier)
+    }
+
+    /// The same, after an earlier look or none, but it waits for nobody: a tree that somebody else holds is looked at as it is at the moment.
+    pub(crate) fn glance(
+        earlier: Option<ReadManifest>,
+        directory: &Path,
+        owner: impl Into<Owner>,
+    ) -> Result<View, TreeError> {
         let owner = owner.into();
-        match View::open(directory, owner.clone(), Duration::ZERO) {
+        match hold(Access::Shared, directory, Duration::ZERO) {
             Err(TreeError::Locked { holder, .. }) => {
-                let mut view = View::of(Directory::at(directory)?, directory, owner, None)?;
+                let root = Directory::at(directory)?;
+                let mut view = View::of(root, directory, owner, earlier)?;
                 view.busy = Some(Busy { holder });
                 Ok(view)
             }
-            answer => answer,
+            root => View::of(root?, directory, owner, earlier),
         }
     }
 
@@ -187,15 +225,6 @@ impl View {
         Ok(altered.map(|folder| root.named(folder.path)).collect())
     }
 
-    pub(super) fn open_as(
-        access: Access,
-        directory: &Path,
-        owner: Owner,
-        patience: Duration,
-    ) -> Result<View, TreeError> {
-        View::of(hold(access, directory, patience)?, directory, owner, None)
-    }
-
     pub(super) fn of(
         root: Option<Directory>,
         directory: &Path,
@@ -206,7 +235,7 @@ impl View {
             root,
             directory: directory.to_owned(),
             owner,
-            was_former: false,
+            whose: None,
             entries: Vec::new(),
             state: ManifestState::Sound,
             manifest: None,
@@ -223,12 +252,17 @@ impl View {
     /// What its manifest says, for who opens the tree again: somebody may have built in it meanwhile.
     pub(crate) fn into_manifest(self) -> Option<ReadManifest> {
         let (_, bytes) = self.manifest_sighting?;
-        (self.state == ManifestState::Sound).then_some(ReadManifest {
+        Some(ReadManifest {
             bytes,
-            owner: self.owner,
-            was_former: self.was_former,
+            whose: self.whose?,
             entries: self.entries,
         })
+    }
+
+    /// Whether the manifest is of a former owner: the next build writes it anew.
+    pub(super) fn was_former(&self) -> bool {
+        let whose = self.whose.as_ref();
+        whose.is_some_and(|whose| *whose != self.owner.present)
     }
 
     /// The output directory, as it was given.
@@ -429,21 +463,26 @@ impl View {
             Cow::Borrowed(_) => hash,
             Cow::Owned(normal) => blake3::hash(&normal),
         });
-        let is_same = |earlier: &ReadManifest| earlier.bytes == hash && earlier.owner == self.owner;
+        let is_same =
+            |earlier: &ReadManifest| earlier.bytes == hash && self.owner.is_or_was(&earlier.whose);
         if let Some(earlier) = earlier.filter(is_same) {
-            self.was_former = earlier.was_former;
+            self.whose = Some(earlier.whose);
             self.entries = earlier.entries;
             return Ok(());
         }
-        let mut reading = manifest::read(&contents.bytes, &self.owner.present);
+        let mut whose = self.owner.present.clone();
+        let mut reading = manifest::read(&contents.bytes, &whose);
         if let Reading::Foreign(found) = &reading
-            && self.owner.former.contains(found)
+            && self.owner.is_or_was(found)
         {
-            self.was_former = true;
-            reading = manifest::read(&contents.bytes, found);
+            whose.clone_from(found);
+            reading = manifest::read(&contents.bytes, &whose);
         }
         match reading {
-            Reading::Whole(entries) => self.entries = entries,
+            Reading::Whole(entries) => {
+                self.whose = Some(whose);
+                self.entries = entries;
+            }
             Reading::Damaged => self.state = ManifestState::Damaged,
             Reading::Newer(found) => {
                 let known = manifest::VERSION;

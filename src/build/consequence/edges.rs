@@ -11,8 +11,8 @@ pub(crate) struct BuiltEdges<'e>(Vec<(&'e str, &'e EdgeState)>);
 
 impl<'e> BuiltEdges<'e> {
     /// Those that these derivations make.
-    pub(crate) fn of(derivations: &'e [Derivation]) -> BuiltEdges<'e> {
-        let states = derivations.iter().filter_map(|derivation| {
+    pub(crate) fn of(derivations: impl IntoIterator<Item = &'e Derivation>) -> BuiltEdges<'e> {
+        let states = derivations.into_iter().filter_map(|derivation| {
             let Recipe::EdgeState(state) = &derivation.recipe else {
                 return None;
             };

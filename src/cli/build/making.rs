@@ -87,8 +87,6 @@ impl Making<'_> {
         } else {
             None
         };
-        let meaning =
-            build::consequences(&tree, self.derivations, &stale).map_err(Failure::environment)?;
         let built = build::execute(
             tree,
             &wanted,
@@ -107,9 +105,9 @@ impl Making<'_> {
         if built.shows_secrets && needs_secrets(self.derivations) {
             report::note(build::shown_secrets(out));
         }
-        if !meaning.is_empty() {
+        if !built.consequences.is_empty() {
             report::result(format_args!("\n{MEANS}"));
-            for consequence in &meaning {
+            for consequence in &built.consequences {
                 report::result(format_args!("  {}", consequence.text));
             }
         }

@@ -132,15 +132,13 @@ impl DeviceFiles<'_> {
                 self.installer(kind, Script::Windows, FileKind::WindowsPolicy)
             }
         };
-        Derivation {
-            path: path(&format!("people/{}/{}/{name}", id.person, id.device)),
-            mode: if kind.holds_key() {
-                Mode::Secret
-            } else {
-                Mode::Public
-            },
-            recipe,
-        }
+        let path = path(&format!("people/{}/{}/{name}", id.person, id.device));
+        let mode = if kind.holds_key() {
+            Mode::Secret
+        } else {
+            Mode::Public
+        };
+        Derivation::new(path, mode, recipe)
     }
 
     fn bundle(&self) -> Bundle {
