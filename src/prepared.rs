@@ -101,11 +101,7 @@ pub(crate) struct Foreseen<'a> {
 }
 
 /// The output tree as it stands, and what is known of it without reading it.
-fn view(
-    inputs: &Inputs,
-    manifest: Option<ReadManifest>,
-    owner: Owner,
-) -> Result<View, TreeError> {
+fn view(inputs: &Inputs, manifest: Option<ReadManifest>, owner: Owner) -> Result<View, TreeError> {
     let Inputs { workspace, out, .. } = inputs;
     let mut view = View::glance(manifest, out, owner)?;
     view.believe_only(workspace.recollection().manifests(out));

@@ -72,6 +72,8 @@ pub(crate) fn forecast(prepared: &Prepared<'_>, view: &View) -> Result<TreeForec
         Mode::Update | Mode::Locked if kept.iter().all(is_made) => Vec::new(),
         Mode::Update | Mode::Locked => derive::unsigned_crl_paths(homelab, &prepared.lock),
     };
+    let planned = derivations.iter().map(|derivation| &derivation.path);
+    let is_as_planned = view.entries().map(|entry| &entry.path).eq(planned);
     let look = Look {
         prepared,
         view,
@@ -79,6 +81,7 @@ pub(crate) fn forecast(prepared: &Prepared<'_>, view: &View) -> Result<TreeForec
         unsigned,
         kept,
         scope: prepared.scope(),
+        is_as_planned,
     };
     let stale = stale(&derivations, view, templates)?;
     let forecasts: Result<Vec<Result<Forecast, RenderError>>, TreeError> = { stale.par_iter() }
@@ -100,6 +103,8 @@ struct Look<'a> {
     /// Revocation lists that stay in any case.
     kept: Vec<OutputPath>,
     scope: Scope,
+    /// Whether the manifest has the very paths that are made.
+    is_as_planned: bool,
 }
 
 impl Look<'_> {
@@ -271,7 +276,9 @@ impl Look<'_> {
         let view = self.view;
         let mut known = InOrder::of(view.entries().map(|entry| &entry.path));
         let planned = self.derivations.iter();
-        let new = planned.filter(|planned| known.place_of(planned.path.as_str()).is_none());
+        let new = planned.filter(|planned| {
+            !self.is_as_planned && known.place_of(planned.path.as_str()).is_none()
+        });
         let new = new.map(|planned| (&planned.path, planned.mode));
         let folders = view.foreseen_folders(self.wanted(), new, &self.scope)?;
         Ok(folders.into_iter().map(|folder| {
@@ -288,7 +295,7 @@ impl Look<'_> {
     fn wanted(&self) -> impl FnMut(&OutputPath) -> bool {
         let mut made = InOrder::of(self.derivations.iter().map(|made| &made.path));
         move |path| {
-            let is_made = made.place_of(path.as_str()).is_some();
+            let is_made = self.is_as_planned || made.place_of(path.as_str()).is_some();
             is_made || self.unsigned.contains(path) || self.is_kept(path)
         }
     }

@@ -68,7 +68,11 @@ pub(crate) fn prepare<'a, S>(
     } = begin(&situation, lock, operation, mode)?;
     let keys = situation.requested.keys();
     let now = situation.clock.now;
-    let reconciliation = reconcile(situation.homelab, &before, keys, now);
+    let reconciliation = match &update {
+        // It has been compared with the declaration already.
+        Some(update) if *update.lock() == before => update.reconciliation().clone(),
+        _ => reconcile(situation.homelab, &before, keys, now),
+    };
     let mut stops = stops(&situation, &before, &reconciliation, mode);
     let updated = match update {
         Some(update) => foresee(update, &situation),

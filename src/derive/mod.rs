@@ -108,7 +108,7 @@ fn addresses(service: &Service) -> Vec<String> {
 
 /// The .p12's name. Android proposes it, up to its last dot, as the certificate's name.
 fn bundle_file(id: &DeviceId) -> String {
-    format!("{}.p12", id.common_name())
+    id.common_name() + ".p12"
 }
 
 fn path(text: &str) -> OutputPath {

@@ -13,7 +13,7 @@ use crate::pki::PublicKey;
 pub(crate) type OwnKeys = BTreeMap<DeviceId, PublicKey>;
 
 /// What a build has to do to the lock. Renewing is never among it: that is a command of its own.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Reconciliation {
     /// Devices that are declared and have no certificate, sorted.
     pub issue: Vec<NewDevice>,
@@ -32,7 +32,7 @@ pub(crate) struct Reconciliation {
 }
 
 /// A device that is to be issued its certificate.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct NewDevice {
     pub device: DeviceId,
     pub email: Email,
@@ -43,7 +43,7 @@ pub(crate) struct NewDevice {
 }
 
 /// Whose key a new certificate is of.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum NewKey {
     /// One of that kind, to be derived from the root secret.
     Derived(MadeKey),
@@ -51,7 +51,7 @@ pub(crate) enum NewKey {
 }
 
 /// A device that asks with a key that was shut out, or will be when the declaration is met.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ReusedKey {
     pub device: DeviceId,
     /// The device, the same or another, whose last certificate of that key is the one that is shut out.

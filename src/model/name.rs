@@ -87,7 +87,7 @@ pub struct DeviceId {
 impl DeviceId {
     /// The certificate's common name, `alice-pixel`; resolving sees to it that no other has it.
     pub fn common_name(&self) -> String {
-        format!("{}-{}", self.person, self.device)
+        [self.person.as_str(), "-", self.device.as_str()].concat()
     }
 }
 

@@ -104,7 +104,10 @@ impl<'a> Cursor<'a> {
 
     fn skip_space_or_comment(&mut self) -> Result<bool, Mistake> {
         let rest = self.rest();
-        if let Some(space) = self
+        let plain = run(rest, |b| matches!(b, b' ' | b'\t'));
+        if plain > 0 {
+            self.at += plain;
+        } else if let Some(space) = self
             .peek()
             .filter(|c| c.is_whitespace() && !matches!(c, '\n' | '\r'))
         {

@@ -239,6 +239,10 @@ impl<'a> Scanner<'a> {
     /// KDL 2 forbids these code points in its text ("disallowed literal code points"), escaped or not:
     /// a bidirectional override makes a line read as something else than it says.
     fn refuse_invisible(&mut self) {
+        let shows = |byte: &u8| matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r');
+        if self.cursor.text.as_bytes().iter().all(shows) {
+            return;
+        }
         for (offset, character) in self.cursor.text.char_indices() {
             let marks_the_start = character == '\u{feff}' && offset == 0;
             if is_hidden(character) && !marks_the_start {

@@ -3,7 +3,7 @@
 use std::fmt::{self, Debug, Display, Formatter};
 use std::str::FromStr;
 
-use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE, HEXUPPER};
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
@@ -61,13 +61,16 @@ impl Fingerprint {
 
     /// In pairs of capitals with something between them, as tools show it.
     pub fn in_pairs(&self, between: &str) -> String {
-        let digits = HEXUPPER.encode(&self.0);
+        const DIGITS: [char; 16] = [
+            '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
+        ];
         let mut pairs = String::with_capacity(self.0.len() * (2 + between.len()));
-        for at in (0..digits.len()).step_by(2) {
+        for (at, octet) in self.0.iter().enumerate() {
             if at > 0 {
                 pairs.push_str(between);
             }
-            pairs.push_str(&digits[at..at + 2]);
+            pairs.push(DIGITS[usize::from(octet >> 4)]);
+            pairs.push(DIGITS[usize::from(octet & 15)]);
         }
         pairs
     }

@@ -301,7 +301,8 @@ fn devices(now: Timestamp, homelab: &Homelab, lock: Option<&Lock>) -> Vec<Device
 struct Recorded<'l> {
     lock: Option<&'l Lock>,
     active: BTreeMap<&'l DeviceId, &'l Issued>,
-    admitted: BTreeMap<&'l DeviceId, Vec<&'l Issued>>,
+    /// Until when older certificates are let in beside newer ones.
+    older: BTreeMap<&'l DeviceId, Timestamp>,
     blocked: BTreeSet<&'l DeviceId>,
 }
 
@@ -310,18 +311,13 @@ impl<'l> Recorded<'l> {
         Recorded {
             lock,
             active: lock.map(Lock::active).unwrap_or_default(),
-            admitted: lock.map(Lock::admitted).unwrap_or_default(),
+            older: lock.map(older).unwrap_or_default(),
             blocked: lock.map(Lock::blocked).unwrap_or_default(),
         }
     }
 
     fn older_until(&self, device: &DeviceId) -> Option<Timestamp> {
-        let certificates = self.admitted.get(device).into_iter().flatten();
-        let older = certificates.filter_map(|issued| match issued.state {
-            lock::State::Superseded { until } => Some(until),
-            _ => None,
-        });
-        older.max()
+        self.older.get(device).copied()
     }
 
     /// How a device stands that is declared and has this certificate.
@@ -356,6 +352,18 @@ impl<'l> Recorded<'l> {
             (Some(_), _, _) => State::Unvouched,
         }
     }
+}
+
+/// Until when the last of each device's older certificates is let in.
+fn older(lock: &Lock) -> BTreeMap<&DeviceId, Timestamp> {
+    let mut older: BTreeMap<&DeviceId, Timestamp> = BTreeMap::new();
+    for issued in &lock.certificates {
+        if let lock::State::Superseded { until } = issued.state {
+            let last = older.entry(&issued.device).or_insert(until);
+            *last = until.max(*last);
+        }
+    }
+    older
 }
 
 impl DeviceStatus {

@@ -151,6 +151,21 @@ impl<'m> Change<'m> {
         change
     }
 
+    /// Takes these away, which are in the order of their paths, and leaves the rest.
+    pub(super) fn removing(
+        before: &'m [ManifestEntry],
+        orphans: Vec<&'m ManifestEntry>,
+        scope: &Scope,
+    ) -> Change<'m> {
+        Change {
+            puts: Vec::new(),
+            kept: before.len() - orphans.len(),
+            orphans,
+            before,
+            scope: scope.clone(),
+        }
+    }
+
     fn leave(&mut self, entry: &'m ManifestEntry) {
         if self.scope.contains(&entry.path) {
             self.orphans.push(entry);
@@ -230,9 +245,7 @@ impl<'m> Change<'m> {
                 .is_some();
             (entry.path.as_str(), (!orphan).then_some(entry.mode))
         });
-        let mut folders = folders_of(files);
-        folders.retain(|folder| self.scope.concerns(folder.path));
-        folders
+        folders_in(&self.scope, files)
     }
 
     pub(super) fn has_orphan_at(&self, path: &str) -> bool {
@@ -263,6 +276,16 @@ impl<'m> Change<'m> {
                 .iter()
                 .any(|put| self.has_orphan_below(put.entry.path.as_str()))
     }
+}
+
+/// The directories in scope that hold files in the order of their paths, each with its mode where it is wanted.
+pub(super) fn folders_in<'c>(
+    scope: &Scope,
+    files: impl Iterator<Item = (&'c str, Option<Mode>)>,
+) -> Vec<Folder<'c>> {
+    let mut folders = folders_of(files);
+    folders.retain(|folder| scope.concerns(folder.path));
+    folders
 }
 
 /// The directories that hold `files`, whose paths are in order. One in which all that is wanted is public is public.

@@ -58,17 +58,6 @@ pub(crate) struct ManifestEntry {
 impl ManifestEntry {
     /// The input of a file of which nobody knows what it was made from.
     pub(crate) const UNKNOWN: Hash = Hash::from_bytes([0; blake3::OUT_LEN]);
-
-    /// Of a file that is yet to be made.
-    pub(super) fn planned(path: &OutputPath, mode: Mode) -> ManifestEntry {
-        ManifestEntry {
-            path: path.clone(),
-            mode,
-            content: ManifestEntry::UNKNOWN,
-            input: ManifestEntry::UNKNOWN,
-            templates: Vec::new(),
-        }
-    }
 }
 
 /// What the bytes of a manifest turned out to be.

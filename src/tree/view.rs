@@ -11,7 +11,7 @@ use blake3::Hash;
 use rustix::fs::{FileType, Mode as FileMode};
 use rustix::io::Errno;
 
-use super::change::{Change, Scope, Wanted};
+use super::change::{Change, Scope, folders_in};
 use super::directory::{Directory, LARGEST, Standing, kind};
 use super::error::{TreeError, cannot_read, describe, directory_in_the_way};
 use super::hold::{Access, hold};
@@ -211,16 +211,21 @@ impl View {
         let Some(root) = &self.root else {
             return Ok(Vec::new());
         };
-        let known = self.entries.iter();
-        let known = known.map(|entry| ManifestEntry::planned(&entry.path, entry.mode));
-        let new = new.map(|(path, mode)| ManifestEntry::planned(path, mode));
-        let mut entries: Vec<ManifestEntry> = known.chain(new).collect();
-        entries.sort_by(|one, other| one.path.cmp(&other.path));
-        let paths = entries.iter().map(|entry| &entry.path);
-        let kept = paths.filter(|path| scope.contains(path) && wanted(path));
-        let kept = kept.map(|path| Wanted::Keep(path.clone())).collect();
-        let change = Change::between(&entries, kept, scope);
-        let survey = survey::survey(root, &self.modes, &change, &change.folders(), self.state)?;
+        // Where both have a path, the manifest's comes first.
+        let known = { self.entries.iter() }.map(|entry| (&entry.path, entry.mode, Some(entry)));
+        let new = new.map(|(path, mode)| (path, mode, None));
+        let mut files: Vec<(&OutputPath, Mode, Option<&ManifestEntry>)> =
+            known.chain(new).collect();
+        files.sort_by_key(|(path, ..)| *path);
+        let mut orphans = Vec::new();
+        let files = files.into_iter().map(|(path, mode, known)| {
+            let is_left = !scope.contains(path) || wanted(path);
+            orphans.extend(known.filter(|_| !is_left));
+            (path.as_str(), is_left.then_some(mode))
+        });
+        let folders = folders_in(scope, files);
+        let change = Change::removing(&self.entries, orphans, scope);
+        let survey = survey::survey(root, &self.modes, &change, &folders, self.state)?;
         let altered = survey.altered.iter();
         Ok(altered.map(|folder| root.named(folder.path)).collect())
     }

@@ -132,7 +132,7 @@ impl DeviceFiles<'_> {
                 self.installer(kind, Script::Windows, FileKind::WindowsPolicy)
             }
         };
-        let path = path(&format!("people/{}/{}/{name}", id.person, id.device));
+        let path = path(&["people", id.person.as_str(), id.device.as_str(), name].join("/"));
         let mode = if kind.holds_key() {
             Mode::Secret
         } else {
@@ -224,7 +224,7 @@ pub(crate) fn fetched_file(device: &Device, issued: &Issued) -> DeviceFile {
 }
 
 fn name(device: &Device, kind: FileKind) -> Cow<'static, str> {
-    let of_device = |end| Cow::Owned(format!("{}{end}", device.id.common_name()));
+    let of_device = |end| Cow::Owned(device.id.common_name() + end);
     match kind {
         FileKind::Bundle => Cow::Owned(bundle_file(&device.id)),
         FileKind::Certificate => of_device(".crt"),
