@@ -44,9 +44,34 @@ impl Display for Shown {
     }
 }
 
+/// As it is shown; where it is only hashed, as what that follows from.
 impl Serialize for Shown {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            (self.at.as_second(), self.format).serialize(serializer)
+        }
+    }
+}
+
+/// A moment as text; where it is only hashed, as a number.
+pub(crate) fn serialize<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    if serializer.is_human_readable() {
+        at.serialize(serializer)
+    } else {
+        (at.as_second(), at.subsec_nanosecond()).serialize(serializer)
+    }
+}
+
+/// The same of one that there may be.
+pub(crate) fn serialize_option<S: Serializer>(
+    at: &Option<Timestamp>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => serialize(at, serializer),
+        None => serializer.serialize_none(),
     }
 }
 
@@ -118,6 +143,7 @@ pub(crate) fn relative(at: Timestamp, now: Timestamp) -> impl Display {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::once::encoded;
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -155,6 +181,25 @@ mod tests {
         ] {
             assert_eq!(through(from, at(until)).to_string(), shown);
         }
+    }
+
+    #[test]
+    fn moments_are_written_as_text_and_told_apart_where_they_are_hashed() {
+        #[derive(Serialize)]
+        struct Both(
+            Shown,
+            #[serde(serialize_with = "serialize_option")] Option<Timestamp>,
+        );
+        let both = |shown: Shown| Both(shown, Some(shown.at()));
+        let (noon, later) = (at("2027-05-03T12:00:00Z"), at("2027-05-03T12:00:01Z"));
+        let written = serde_json::to_string(&both(day(noon))).unwrap();
+        assert_eq!(written, r#"["2027-05-03","2027-05-03T12:00:00Z"]"#);
+        let hashed = |shown| encoded(&both(shown));
+        assert_eq!(hashed(day(noon)), hashed(day(noon)));
+        assert_ne!(hashed(day(noon)), hashed(moment(noon)));
+        let Both(shown, moment) = both(day(later));
+        assert_ne!(encoded(&Both(day(noon), moment)), hashed(day(noon)));
+        assert_ne!(encoded(&Both(shown, Some(noon))), hashed(day(noon)));
     }
 
     #[test]

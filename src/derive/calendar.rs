@@ -192,7 +192,7 @@ impl What<'_> {
     }
 }
 
-/// A person's own reminders, which are told in the person's language.
+/// A person's own reminders, which are told in the person's language: what they are reminders of.
 #[derive(Debug, Serialize)]
 pub(crate) struct PersonCalendar {
     pub language: Language,
@@ -201,18 +201,18 @@ pub(crate) struct PersonCalendar {
     pub admin: Option<Email>,
     /// Where newer certificates are fetched, without the scheme; none where they are not.
     pub renewed_at: Option<String>,
-    /// The events, sorted by device and then by their beginning.
-    pub events: Vec<PersonEvent>,
+    /// The certificates of the person's devices, sorted by device.
+    certificates: Vec<Certificate>,
 }
 
 /// Something that a person is told of a device.
 #[derive(Debug, Serialize)]
-pub(crate) struct PersonEvent {
+pub(crate) struct PersonEvent<'c> {
     /// The same for all certificates of the device: who imports the calendar again has the event moved. It is another than the admin's, who may have
     /// both calendars.
     pub uid: String,
     pub stamp: Moment,
-    pub device: Name,
+    pub device: &'c Name,
     pub tells: Tells,
     /// The day; none for what has its minute.
     pub day: Option<Day>,
@@ -290,56 +290,63 @@ impl PersonCalendar {
         person: &Person,
         devices: &[(&Device, &Issued)],
     ) -> PersonCalendar {
-        let events = devices.iter();
+        let certificates = devices.iter();
+        let certificates =
+            certificates.map(|(device, issued)| Certificate::new(device, issued, homelab));
         PersonCalendar {
             language: person.language(),
             domain: homelab.domain.clone(),
             admin: homelab.email().cloned(),
             renewed_at: renewed_at(homelab),
-            events: events
-                .flat_map(|(device, issued)| told_of(device, issued, homelab))
-                .collect(),
+            certificates: certificates.collect(),
         }
+    }
+
+    /// The events, sorted by device and then by their beginning.
+    pub(crate) fn events(&self) -> impl Iterator<Item = PersonEvent<'_>> {
+        let certificates = self.certificates.iter();
+        certificates.flat_map(|certificate| certificate.told_of(&self.domain))
     }
 }
 
-fn told_of(device: &Device, issued: &Issued, homelab: &Homelab) -> Vec<PersonEvent> {
-    let (begins, ends) = (issued.validity.not_before(), issued.validity.not_after());
-    let event = |tells, at: Shown| {
-        let day = at.is_day().then(|| Day(at.at()));
-        let ahead = |(days, _): &(i64, _)| {
-            tells != Tells::Due
-                && at.at().duration_since(begins) > SignedDuration::from_hours(24 * days)
+impl Certificate {
+    /// What its person is told of it.
+    fn told_of(&self, domain: &Domain) -> Vec<PersonEvent<'_>> {
+        let event = |tells, at: Shown| {
+            let day = at.is_day().then(|| Day(at.at()));
+            let ahead = |(days, _): &(i64, _)| {
+                tells != Tells::Due
+                    && at.at().duration_since(self.from) > SignedDuration::from_hours(24 * days)
+            };
+            let alarms = IN_THE_MORNING.into_iter().filter(ahead);
+            let word = match tells {
+                Tells::Due => "due",
+                Tells::End | Tells::LastDay => "end",
+            };
+            PersonEvent {
+                uid: format!("{}-{word}@{domain}", self.device.common_name()),
+                stamp: Moment(self.from),
+                device: &self.device.device,
+                tells,
+                day,
+                moment: day.is_none().then(|| Moment(at.at())),
+                alarms: alarms
+                    .filter(|_| day.is_some())
+                    .map(|(_, before)| before)
+                    .collect(),
+            }
         };
-        let alarms = IN_THE_MORNING.into_iter().filter(ahead);
-        let word = match tells {
-            Tells::Due => "due",
-            Tells::End | Tells::LastDay => "end",
+        let (due, until) = match self.then {
+            Then::LastDay(day) => return vec![event(Tells::LastDay, dates::day(day.end()))],
+            Then::Renewal { due, until } => (due, dates::through(self.from, until)),
         };
-        PersonEvent {
-            uid: format!("{}-{word}@{}", device.id.common_name(), homelab.domain),
-            stamp: Moment(begins),
-            device: device.id.device.clone(),
-            tells,
-            day,
-            moment: day.is_none().then(|| Moment(at.at())),
-            alarms: alarms
-                .filter(|_| day.is_some())
-                .map(|(_, before)| before)
-                .collect(),
-        }
-    };
-    let ends_at = dates::through(begins, ends);
-    if let Some(last_day) = device.last_day_of(ends) {
-        return vec![event(Tells::LastDay, dates::day(last_day.end()))];
+        let due = if until.is_day() {
+            dates::day(due)
+        } else {
+            dates::moment(due)
+        };
+        vec![event(Tells::Due, due), event(Tells::End, until)]
     }
-    let due = due_from(&issued.validity, &homelab.validity.renew);
-    let due = if ends_at.is_day() {
-        dates::day(due)
-    } else {
-        dates::moment(due)
-    };
-    vec![event(Tells::Due, due), event(Tells::End, ends_at)]
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
 use super::alike::Kind;
 use super::device_files::CommonParts;
@@ -17,6 +18,7 @@ use crate::model::{
     Name, Person, Platform, Service,
 };
 use crate::once::Shared;
+use crate::pki::Fingerprint;
 use crate::status::due_from;
 
 #[derive(Debug, Serialize)]
@@ -58,11 +60,21 @@ pub(crate) struct DevicePart {
     pub last_day: Option<LastDay>,
     /// The certificates that it replaces and that go on working for a while, the newest first.
     pub older: Vec<OlderPart>,
-    /// SHA-256 of the certificate, in hexadecimal pairs as certificate viewers show it.
-    pub fingerprint: String,
+    /// SHA-256 of the certificate, said in hexadecimal pairs as certificate viewers show it.
+    #[serde(serialize_with = "in_pairs")]
+    pub fingerprint: Fingerprint,
     /// Whether its key is of RSA and was made here. Left out where it is not, as it was before there was any.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub rsa: bool,
+}
+
+/// Where it is only hashed, as it stands everywhere else.
+fn in_pairs<S: Serializer>(fingerprint: &Fingerprint, serializer: S) -> Result<S::Ok, S::Error> {
+    if serializer.is_human_readable() {
+        serializer.serialize_str(&fingerprint.in_pairs(":"))
+    } else {
+        serializer.collect_str(fingerprint)
+    }
 }
 
 /// A certificate that a device has a newer one of.
@@ -75,11 +87,25 @@ pub(crate) struct OlderPart {
 }
 
 /// A file in a device's folder.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DeviceFile {
     pub name: Cow<'static, str>,
     /// What it is, which names what the guide says of it.
     pub kind: FileKind,
+}
+
+/// There are several for each device, so where they are only hashed the names of the fields are left out.
+impl Serialize for DeviceFile {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let DeviceFile { name, kind } = self;
+        if !serializer.is_human_readable() {
+            return (name, kind).serialize(serializer);
+        }
+        let mut file = serializer.serialize_struct("DeviceFile", 2)?;
+        file.serialize_field("name", name)?;
+        file.serialize_field("kind", kind)?;
+        file.end()
+    }
 }
 
 /// What a file in a device's folder is.
@@ -187,7 +213,7 @@ impl DevicePart {
             renew_from: dates::day(due_from(&issued.validity, renew)),
             last_day: device.last_day_of(issued.validity.not_after()),
             older: older.collect(),
-            fingerprint: issued.fingerprint.in_pairs(":"),
+            fingerprint: issued.fingerprint,
             rsa: issued.made_key() == Some(MadeKey::Rsa),
         }
     }

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{
     CertificateGrant, DeviceFile, DnsNames, Exposure, Guarded, OpenFrom, Opening, UncheckedKind,
 };
 use crate::catalogue::App;
+use crate::dates;
 use crate::lock::{Admitted, Authority, Issued, Lock, State};
 use crate::model::{
     CertificateMode, Device, DeviceId, DisplayName, Domain, EdgePart, Email, Homelab, Language,
@@ -59,8 +60,9 @@ pub(crate) struct IndexPerson {
 pub(crate) struct IndexDevice {
     pub name: Name,
     pub platform: &'static str,
-    /// The folder of its files, from the page, with a slash at its end.
-    pub folder: String,
+    /// The folder of its files, from the page, with a slash at its end: by whose device it is.
+    #[serde(serialize_with = "folder")]
+    pub folder: DeviceId,
     /// What is to be handed over, the one to open first.
     pub files: Arc<[DeviceFile]>,
     /// Its certificate; none where the lock has none.
@@ -69,15 +71,27 @@ pub(crate) struct IndexDevice {
     pub older: Vec<Term>,
 }
 
+/// Where it is only hashed, the names of the person and the device say it already.
+fn folder<S: Serializer>(device: &DeviceId, serializer: S) -> Result<S::Ok, S::Error> {
+    if serializer.is_human_readable() {
+        serializer.collect_str(&format_args!("people/{device}/"))
+    } else {
+        serializer.serialize_unit()
+    }
+}
+
 /// From when until when something is valid.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Term {
     /// What it is: a common name.
     pub name: String,
+    #[serde(serialize_with = "dates::serialize")]
     pub from: Timestamp,
     /// From when on it is to be renewed; none where it is not to be.
+    #[serde(serialize_with = "dates::serialize_option")]
     pub renew_from: Option<Timestamp>,
     /// Until when it is let in.
+    #[serde(serialize_with = "dates::serialize")]
     pub until: Timestamp,
     /// Whether that is its last day, as it is declared.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -320,7 +334,7 @@ fn index_device(
     IndexDevice {
         name: device.id.device.clone(),
         platform: device.platform.title(),
-        folder: format!("people/{}/{}/", device.id.person, device.id.device),
+        folder: device.id.clone(),
         files,
         term: active.map(|issued| {
             let last_day = device.last_day_of(issued.validity.not_after());

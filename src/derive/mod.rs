@@ -26,7 +26,7 @@ use std::borrow::Cow;
 pub(crate) use beside::HandedOut;
 #[cfg(test)]
 pub(crate) use calendar::Tells;
-pub(crate) use calendar::{Calendar, Event, Moment, PersonCalendar, What};
+pub(crate) use calendar::{Calendar, Event, Moment, PersonCalendar, PersonEvent, What};
 pub(crate) use device_files::{
     AppleBrowserPolicy, AppleLabels, AppleProfile, ChromiumPolicy, CommonParts, Installer, Script,
     WindowsPolicy,

@@ -4,10 +4,12 @@
 
 use std::fmt::{self, Display, Write};
 
+use serde::Serialize;
+
 use super::Artifact;
-use crate::derive::{Calendar, Event, Moment, PersonCalendar, What};
+use crate::derive::{Calendar, Event, Moment, PersonCalendar, PersonEvent, What};
 use crate::diagnostic::Mistake;
-use crate::model::Domain;
+use crate::model::{Domain, Email, Language};
 use crate::template::{Templates, calendar_text};
 
 /// Octets of a line before it is folded, at the most (RFC 5545 §3.1).
@@ -27,13 +29,30 @@ pub(super) fn render(calendar: &Calendar) -> String {
     text
 }
 
+/// What the template of a person's own is given.
+#[derive(Serialize)]
+struct Own<'c> {
+    language: &'c Language,
+    domain: &'c Domain,
+    admin: Option<&'c Email>,
+    renewed_at: Option<&'c str>,
+    events: Vec<PersonEvent<'c>>,
+}
+
 /// A person's own, from its template: a property on each line.
 pub(super) fn render_own(
     calendar: &PersonCalendar,
     templates: &Templates,
 ) -> Result<Artifact, Mistake> {
+    let context = Own {
+        language: &calendar.language,
+        domain: &calendar.domain,
+        admin: calendar.admin.as_ref(),
+        renewed_at: calendar.renewed_at.as_deref(),
+        events: calendar.events().collect(),
+    };
     let language = calendar.language.as_str();
-    let rendered = templates.render_in(language, "calendar.ics.j2", calendar)?;
+    let rendered = templates.render_in(language, "calendar.ics.j2", &context)?;
     let mut text = String::new();
     let properties = rendered.text.lines().map(str::trim);
     for property in properties.filter(|property| !property.is_empty()) {
@@ -49,23 +68,22 @@ pub(super) fn render_own(
 fn event(text: &mut String, event: &Event<'_>, domain: &Domain) {
     let (id, word) = (event.id, event.what.word());
     let uid = format_args!("{id}-{word}@{domain}");
-    let summary = calendar_text(summary(event.what, domain));
-    line(text, "BEGIN", "VEVENT");
+    let summary = calendar_text(summary(event.what, domain)).to_string();
+    text.push_str("BEGIN:VEVENT\r\n");
     line(text, "UID", calendar_text(uid));
     line(text, "DTSTAMP", Moment(event.stamp));
     line(text, "DTSTART", Moment(event.start));
     line(text, "SUMMARY", &summary);
     line(text, "DESCRIPTION", calendar_text(description(event.what)));
-    line(text, "TRANSP", "TRANSPARENT");
+    text.push_str("TRANSP:TRANSPARENT\r\n");
     for days in event.alarms() {
         // RFC 5545 §3.6.6.
-        line(text, "BEGIN", "VALARM");
-        line(text, "ACTION", "DISPLAY");
+        text.push_str("BEGIN:VALARM\r\nACTION:DISPLAY\r\n");
         line(text, "TRIGGER", format_args!("-P{days}D"));
         line(text, "DESCRIPTION", &summary);
-        line(text, "END", "VALARM");
+        text.push_str("END:VALARM\r\n");
     }
-    line(text, "END", "VEVENT");
+    text.push_str("END:VEVENT\r\n");
 }
 
 /// What happens, in a few words.

@@ -276,7 +276,7 @@ mod tests {
             devices: vec![IndexDevice {
                 name: Name::new("d").unwrap(),
                 platform: "Android",
-                folder: String::new(),
+                folder: format!("p{number}/d").parse().unwrap(),
                 files: Arc::default(),
                 term: Some(term(format!("p{number}-d"))),
                 older: Vec::new(),
