@@ -27,7 +27,7 @@ impl Templates {
         if Escape::of(name).is_none() || is_ours {
             return Err(overrides_nothing(name));
         }
-        let (environment, _) = self.environment();
+        let (environment, _) = self.environment(name);
         let read = environment.get_template(name);
         read.map_err(|error| broken::by(name, &error))?;
         check_blocks(name, text)

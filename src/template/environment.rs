@@ -12,7 +12,7 @@ use minijinja::{
 use serde::Serialize;
 
 use super::escape::{self, Escape};
-use super::{Templates, caddyfile, script};
+use super::{Templates, caddyfile, script, text};
 
 /// How deep calls of macros, includes and the like may go; the built-in templates take a little more than half of it, for an
 /// include counts as ten calls. Deeper ones would run into the end of a thread's stack, which is the end of the program.
@@ -21,8 +21,8 @@ const DEEPEST: usize = 80;
 /// Steps that each rendering may take, and 64 bytes of memory count as one.
 const FUEL: u64 = 2_000_000;
 /// Steps that it may take besides for each byte that it is given. Of the built-in templates the guide takes most, by each device
-/// with each service of a person: 1.4 million steps for 100 with 500, 2.4 million, six a byte, for 1,000 with 50. What else a build
-/// of a large home renders takes less than one a byte.
+/// with each service of a person: 1.4 million steps for 100 with 500, 2.4 million, less than nine a byte, for 1,000 with 50. What
+/// else a build of a large home renders takes less than two a byte.
 const FUEL_PER_BYTE: u64 = 16;
 
 /// The names that a rendering has asked for.
@@ -43,15 +43,40 @@ impl Used {
 }
 
 impl Templates {
-    /// An environment for one rendering, and the names that it will have asked for.
-    pub(super) fn environment(&self) -> (Environment<'static>, Used) {
+    /// An environment for one rendering of a template, and the names that it will have asked for. What was compiled for
+    /// another rendering is not compiled again.
+    pub(super) fn environment(&self, name: &str) -> (Environment<'static>, Used) {
         let used = Used::default();
-        let mut environment = Environment::new();
-        let (templates, log) = (self.clone(), used.clone());
-        environment.set_loader(move |name| {
+        used.add([name.to_owned()]);
+        let mut environment = {
+            let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+            let compiled = compiled.get_or_insert_with(|| self.nothing_compiled());
+            compiled.clone()
+        };
+        let log = used.clone();
+        // It is asked about each name that a template includes, imports or extends, whether that has been compiled or not.
+        environment.set_path_join_callback(move |name, _| {
             log.add([name.to_owned()]);
-            Ok(templates.text(name).map(str::to_owned))
+            name.into()
         });
+        (environment, used)
+    }
+
+    /// Keeps what has been compiled for a rendering for those after it.
+    pub(super) fn keep(&self, environment: Environment<'static>) {
+        let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = compiled.as_ref();
+        let known = known.map_or(0, |known| known.templates().count());
+        if environment.templates().count() > known {
+            *compiled = Some(environment);
+        }
+    }
+
+    /// An environment in which nothing has been compiled.
+    fn nothing_compiled(&self) -> Environment<'static> {
+        let mut environment = Environment::new();
+        let overrides = Arc::clone(&self.overrides);
+        environment.set_loader(move |name| Ok(text(&overrides, name).map(str::to_owned)));
         environment.set_auto_reload(false);
         environment.set_recursion_limit(DEEPEST);
         // Off in release builds unless said, and without it an error has no place.
@@ -77,7 +102,7 @@ impl Templates {
         environment.add_function("comment", comment);
         environment.add_function("certificates_of", certificates_of);
         environment.add_function("by_first_digit", by_first_digit);
-        (environment, used)
+        environment
     }
 
     /// Adds what templates say messages with.
@@ -169,8 +194,11 @@ fn by_first_digit(certificates: Vec<Value>) -> Result<Vec<Value>, Error> {
 /// How many steps a rendering of this may take.
 pub(super) fn fuel(context: &impl Serialize) -> u64 {
     let mut size = Size(0);
-    // What cannot be told apart in JSON is no less to render.
-    let _ = serde_json::to_writer(&mut size, context);
+    // MessagePack rather than JSON, which looks at each character.
+    let serializer = rmp_serde::Serializer::new(&mut size).with_human_readable();
+    let mut serializer = serializer.with_struct_map();
+    // What cannot be written so is no less to render.
+    let _ = context.serialize(&mut serializer);
     FUEL.saturating_add(FUEL_PER_BYTE.saturating_mul(size.0))
 }
 

@@ -52,6 +52,10 @@ impl Escape {
 
     /// The kind that escapes in this way; none for HTML and for what is no file of ours, which minijinja knows itself.
     pub(super) fn of_mode(mode: &AutoEscape) -> Option<Escape> {
+        // Asked for each value that is written.
+        if matches!(mode, AutoEscape::Html | AutoEscape::None) {
+            return None;
+        }
         use Escape::{Caddyfile, Calendar, Markdown, PowerShell, Shell};
         let own = [Markdown, Caddyfile, Shell, PowerShell, Calendar];
         own.into_iter().find(|escape| escape.mode() == *mode)

@@ -22,6 +22,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use minijinja::Environment;
 use minijinja::value::Serde;
 use serde::Serialize;
 
@@ -47,6 +48,8 @@ pub struct Templates {
     messages: Arc<Mutex<BTreeMap<String, Arc<Messages>>>>,
     /// The digests that have been asked for: as many artifacts are made with a template as there are people.
     digests: Arc<Mutex<BTreeMap<String, blake3::Hash>>>,
+    /// What renderings begin with: the templates that have been rendered are compiled in it.
+    compiled: Arc<Mutex<Option<Environment<'static>>>>,
 }
 
 /// What a rendering gave, and what it used.
@@ -64,6 +67,7 @@ impl Templates {
             overrides: Arc::new(overrides),
             messages: Arc::default(),
             digests: Arc::default(),
+            compiled: Arc::default(),
         };
         for (name, text) in templates.overrides.iter() {
             templates.check(name, text)?;
@@ -100,6 +104,7 @@ impl Templates {
             overrides: Arc::default(),
             messages: Arc::default(),
             digests: Arc::default(),
+            compiled: Arc::default(),
         }
     }
 
@@ -135,13 +140,15 @@ impl Templates {
         name: &str,
         context: &impl Serialize,
     ) -> Result<Rendered, Mistake> {
-        let (mut environment, used) = self.environment();
+        let (mut environment, used) = self.environment(name);
         environment.set_fuel(Some(fuel(context)));
         self.add_messages(&mut environment, language, &used);
         let template = environment.get_template(name);
         let text = template.and_then(|template| template.render(Serde(context)));
+        let text = text.map_err(|error| broken::by(name, &error))?;
+        self.keep(environment);
         Ok(Rendered {
-            text: text.map_err(|error| broken::by(name, &error))?,
+            text,
             used: used.names(),
         })
     }
@@ -149,7 +156,7 @@ impl Templates {
     /// How many steps a rendering takes.
     #[cfg(test)]
     pub(crate) fn steps(&self, name: &str, context: &impl Serialize) -> u64 {
-        let (mut environment, used) = self.environment();
+        let (mut environment, used) = self.environment(name);
         environment.set_fuel(Some(fuel(context)));
         self.add_messages(&mut environment, Language::ENGLISH, &used);
         let template = environment.get_template(name).expect("it can be read");
@@ -188,7 +195,7 @@ impl Templates {
         let layers = files.iter().filter_map(|name| {
             let layer = match self.overrides.get(name) {
                 Some(text) => check::layer(name, text).ok()?,
-                None => Layer::built_in(self.built_in(name)?),
+                None => Layer::built_in(built_in(name)?),
             };
             let is_own = own.contains(name) || language == Language::ENGLISH;
             Some(if is_own { layer } else { layer.into_fallback() })
@@ -199,13 +206,16 @@ impl Templates {
     }
 
     fn text(&self, name: &str) -> Option<&str> {
-        if let Some(text) = self.overrides.get(name) {
-            return Some(text);
-        }
-        self.built_in(name)
+        text(&self.overrides, name)
     }
+}
 
-    fn built_in(&self, name: &str) -> Option<&'static str> {
-        builtin::text(name.strip_prefix(BUILTIN).unwrap_or(name))
-    }
+/// What a name stands for under these overrides.
+fn text<'o>(overrides: &'o BTreeMap<String, String>, name: &str) -> Option<&'o str> {
+    let own = overrides.get(name).map(String::as_str);
+    own.or_else(|| built_in(name))
+}
+
+fn built_in(name: &str) -> Option<&'static str> {
+    builtin::text(name.strip_prefix(BUILTIN).unwrap_or(name))
 }

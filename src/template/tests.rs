@@ -6,6 +6,11 @@ struct Context {
     nothing: Option<u8>,
 }
 
+const CONTEXT: Context = Context {
+    x: "<a b>",
+    nothing: None,
+};
+
 fn templates(overrides: &[(&str, &str)]) -> Result<Templates, Mistake> {
     let owned = overrides
         .iter()
@@ -14,11 +19,7 @@ fn templates(overrides: &[(&str, &str)]) -> Result<Templates, Mistake> {
 }
 
 fn render(overrides: &[(&str, &str)], name: &str) -> Result<Rendered, Mistake> {
-    let context = Context {
-        x: "<a b>",
-        nothing: None,
-    };
-    templates(overrides)?.render(name, &context)
+    templates(overrides)?.render(name, &CONTEXT)
 }
 
 #[test]
@@ -71,9 +72,17 @@ fn the_templates_used_are_known_even_those_that_are_missing() {
         "m.html.j2",
         "{% include \"a.html.j2\" %}{% include \"b.html.j2\" ignore missing %}",
     );
-    let rendered = render(&[main, ("a.html.j2", "A"), ("c.html.j2", "C")], "m.html.j2").unwrap();
-    assert_eq!(rendered.text, "A");
-    assert_eq!(rendered.used, ["a.html.j2", "b.html.j2", "m.html.j2"]);
+    let other = ("o.html.j2", "{% extends \"a.html.j2\" %}");
+    let templates = templates(&[main, other, ("a.html.j2", "A"), ("c.html.j2", "C")]).unwrap();
+    // Those too that another rendering has had compiled, and no others.
+    for _ in 0..2 {
+        let rendered = templates.render("m.html.j2", &CONTEXT).unwrap();
+        assert_eq!(rendered.text, "A");
+        assert_eq!(rendered.used, ["a.html.j2", "b.html.j2", "m.html.j2"]);
+        let rendered = templates.render("o.html.j2", &CONTEXT).unwrap();
+        assert_eq!(rendered.text, "A");
+        assert_eq!(rendered.used, ["a.html.j2", "o.html.j2"]);
+    }
 }
 
 #[test]
