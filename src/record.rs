@@ -12,6 +12,9 @@ use std::fmt::{self, Display, Formatter, Write};
 /// The most properties that one line may have; with more, looking for a duplicate key would cost too much.
 pub(crate) const MOST_PROPERTIES: usize = 32;
 
+/// Bytes that a line which is written by itself has room for from the start: as many as that of a certificate, with its signature.
+const USUAL_LENGTH: usize = 512;
+
 /// Properties that a line has room for from the start: as many as that of a certificate.
 const USUAL_PROPERTIES: usize = 12;
 
@@ -91,18 +94,25 @@ impl<'a> Record<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RecordWriter {
     text: String,
+    /// Where in the text the line begins.
+    begin: usize,
 }
 
 impl RecordWriter {
     /// Starts a line; `name` and the keys that follow are words of the program, never of a user.
     pub(crate) fn new(name: &str) -> Self {
+        RecordWriter::after(String::with_capacity(USUAL_LENGTH), name)
+    }
+
+    /// Starts a line at the end of a text, which many lines are written to one after the other.
+    pub(crate) fn after(mut text: String, name: &str) -> Self {
         debug_assert!(
             is_word(name),
             "`{name}` is not a name that a record can have"
         );
-        RecordWriter {
-            text: name.to_owned(),
-        }
+        let begin = text.len();
+        text.push_str(name);
+        RecordWriter { text, begin }
     }
 
     /// Says what the line is about; before any property.
@@ -125,7 +135,7 @@ impl RecordWriter {
     ) -> Self {
         debug_assert!(is_word(key), "`{key}` is not a key that a record can have");
         debug_assert!(
-            !self.text.contains(&format!(" {key}=\"")),
+            !self.text[self.begin..].contains(&format!(" {key}=\"")),
             "`{key}` is there already"
         );
         self.text.extend([" ", key, "="]);
@@ -133,7 +143,7 @@ impl RecordWriter {
         self
     }
 
-    /// The line, without a newline.
+    /// The text up to the end of the line, without a newline.
     pub(crate) fn into_text(self) -> String {
         self.text
     }
@@ -152,7 +162,7 @@ impl RecordWriter {
 
 impl Display for RecordWriter {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.text[self.begin..])
     }
 }
 

@@ -5,7 +5,7 @@
 //! and no line of another kind counts here. Lines that are left out, or that were true once, no
 //! signature tells of.
 
-use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use rayon::prelude::*;
 
@@ -15,6 +15,9 @@ use crate::root::{Keyring, RecordSignature, RootId, RootKey, RootSigner};
 
 /// So many signatures are verified as one.
 const BATCH: usize = 512;
+
+/// So many lines, at the least, are looked up or signed one after the other.
+const IN_A_ROW: usize = 64;
 
 /// What is signed for a record.
 pub(super) fn statement(root: &RootId, record: &str) -> String {
@@ -55,16 +58,18 @@ pub(super) fn is_signed(
     key.verifies(&statement(root, record), signature)
 }
 
-/// Parts a line, without its check, into the record and its signature.
-pub(super) fn parted(line: &str) -> Option<(&str, RecordSignature)> {
-    let (record, signature) = line.rsplit_once(" signed=\"")?;
-    Some((record, signature.strip_suffix('"')?.parse().ok()?))
+/// The record of a line, and its signature.
+fn parted(line: &str) -> Option<(&str, RecordSignature)> {
+    let (signed, _check) = line.strip_suffix('"')?.rsplit_once('"')?;
+    let (record, signature) = signed.strip_suffix("\" check=")?.rsplit_once('"')?;
+    Some((record.strip_suffix(" signed=")?, signature.parse().ok()?))
 }
 
 /// Where the signatures of a lock's records come from when it is written: from the lock that is there,
 /// for what has not changed, and from the root secret.
 pub struct Signatures<'a> {
-    kept: BTreeMap<&'a str, RecordSignature>,
+    /// Sorted by their records, each of which is there once.
+    kept: Vec<(&'a str, RecordSignature)>,
     /// The root secret whose key has signed them all; none where it may have been several.
     by: Option<RootId>,
     signer: Option<RootSigner>,
@@ -73,11 +78,22 @@ pub struct Signatures<'a> {
 impl<'a> Signatures<'a> {
     /// Those of a lock's text, which has been read before.
     pub fn kept_in(text: &'a str) -> Signatures<'a> {
-        let lines = text.lines().map(str::trim_end);
-        let records = lines.filter_map(|line| parted(line.rsplit_once(" check=\"")?.0));
-        let kept: BTreeMap<&str, RecordSignature> = records.collect();
-        let roots = kept.keys().filter(|record| record.starts_with("root "));
-        let roots: Vec<&&str> = roots.collect();
+        let lines: Vec<&str> = text.lines().collect();
+        let records =
+            { lines.par_iter().with_min_len(IN_A_ROW) }.map(|line| parted(line.trim_end()));
+        let records: Vec<Option<_>> = records.collect();
+        let mut kept: Vec<(&str, RecordSignature)> = records.into_iter().flatten().collect();
+        // Nearly all are in this order already. Of several of one record the last counts.
+        kept.sort_by_key(|(record, _)| *record);
+        kept.dedup_by(|later, one| {
+            let is_same = later.0 == one.0;
+            if is_same {
+                one.1 = later.1;
+            }
+            is_same
+        });
+        let roots = kept.iter().map(|(record, _)| *record);
+        let roots: Vec<&str> = roots.filter(|record| record.starts_with("root ")).collect();
         let by = match roots.as_slice() {
             [root] if !root.contains(" former=\"") => root.split('"').nth(1),
             _ => None,
@@ -95,26 +111,40 @@ impl<'a> Signatures<'a> {
         Signatures { signer, ..self }
     }
 
-    /// A signature for each record; none where one is missing and the secret is not at hand.
-    pub(super) fn of(
+    /// Adds to each record its signature; none where one is missing and the secret is not at hand.
+    pub(super) fn add_to(
         &self,
         root: &RootId,
-        records: &[String],
-    ) -> Result<Option<Vec<RecordSignature>>, Fault> {
+        records: Vec<String>,
+    ) -> Result<Option<Vec<String>>, Fault> {
         let may_keep = self.by == Some(*root) || self.signer.is_none();
-        let sign = |record: &String| {
-            let kept = self.kept.get(record.as_str()).filter(|_| may_keep);
-            match (kept, &self.signer) {
-                (Some(kept), _) => Ok(Some(*kept)),
-                (None, Some(signer)) => signer.sign(&statement(root, record)).map(Some),
-                (None, None) => Ok(None),
-            }
+        let sign = |next: &mut usize, mut record: String| {
+            let kept = self.kept_of(&record, next).filter(|_| may_keep);
+            let signature = match (kept, &self.signer) {
+                (Some(kept), _) => kept,
+                (None, Some(signer)) => signer.sign(&statement(root, &record))?,
+                (None, None) => return Ok(None),
+            };
+            write!(record, " signed=\"{signature}\"").expect("a String takes all");
+            Ok(Some(record))
         };
-        if records.len() <= BATCH {
-            records.iter().map(sign).collect()
-        } else {
-            records.par_iter().map(sign).collect()
+        let signed: Vec<_> = { records.into_par_iter().with_min_len(IN_A_ROW) }
+            .map_init(|| 0, sign)
+            .collect();
+        signed.into_iter().collect()
+    }
+
+    /// The signature that a record has already. Those of records in a row mostly are in a row too, so the `next` place is
+    /// looked at first.
+    fn kept_of(&self, record: &str, next: &mut usize) -> Option<RecordSignature> {
+        let is_next = { self.kept.get(*next) }.is_some_and(|(known, _)| *known == record);
+        if !is_next {
+            let search = self.kept.binary_search_by_key(&record, |(known, _)| known);
+            *next = search.ok()?;
         }
+        let (_, signature) = self.kept[*next];
+        *next += 1;
+        Some(signature)
     }
 }
 

@@ -122,6 +122,41 @@ fn a_check_with_escapes_in_it_is_none() {
     }
 }
 
+#[test]
+fn signatures_are_kept_in_whatever_order_lines_are() {
+    let lock = read_text(WRITTEN);
+    let kept_in = |text: &str| lock.to_text(&Signatures::kept_in(text)).unwrap();
+    let reversed: Vec<&str> = lines().into_iter().rev().collect();
+    let each_twice: Vec<&str> = lines().into_iter().flat_map(|line| [line; 2]).collect();
+    for text in [
+        of_lines(reversed),
+        of_lines(each_twice),
+        WRITTEN.replace('\n', "\r\n"),
+    ] {
+        assert_eq!(kept_in(&text).as_deref(), Some(WRITTEN), "{text}");
+    }
+    for missing in lines() {
+        assert_eq!(
+            kept_in(&of_lines(
+                lines().into_iter().filter(|line| *line != missing)
+            )),
+            None
+        );
+    }
+    // Of several that a record has, the last counts.
+    let ours = lines()[1];
+    let keyring = keyring();
+    let signer = keyring.root(&lock.root).expect("it is there").signer();
+    let signature = signer.sign("something else").unwrap();
+    let another = checked(&format!("{} signed=\"{signature}\"", record(ours)));
+    let others = |line: &str| line == another;
+    let between = lines().into_iter().filter(|line| *line != ours);
+    let first = kept_in(&of_lines(between.clone().chain([another.as_str(), ours])));
+    assert_eq!(first.as_deref(), Some(WRITTEN));
+    let last = kept_in(&of_lines(between.chain([ours, another.as_str()]))).expect("all are signed");
+    assert!(last.lines().any(others) && !WRITTEN.lines().any(others));
+}
+
 /// The kind of key that was made stands in the record, and no other kind is known.
 #[test]
 fn the_kind_of_key_is_recorded() {

@@ -25,23 +25,18 @@ impl Lock {
         let Some(key) = self.key else {
             return Ok(None);
         };
-        let records = self.records(&key);
-        let Some(signatures) = signatures.of(&self.root, &records)? else {
+        let Some(signed) = signatures.add_to(&self.root, self.records(&key))? else {
             return Ok(None);
         };
         let version = RecordWriter::new("homelab-lock").property("version", VERSION);
-        let mut text = format!("{HEADER}\n{version}\n");
-        let lines = records
-            .par_iter()
-            .zip(signatures)
-            .map(|(record, signature)| {
-                let signed = format!("{record} signed=\"{signature}\"");
-                let check = check(&signed);
-                format!("{signed} check=\"{check}\"\n")
-            });
-        text.extend(lines.collect::<Vec<_>>());
-        text += "end\n";
-        Ok(Some(text))
+        let mut lines = vec![format!("{HEADER}\n{version}\n")];
+        lines.par_extend(signed.into_par_iter().map(|mut line| {
+            let check = check(&line);
+            line.extend([" check=\"", &check, "\"\n"]);
+            line
+        }));
+        lines.push("end\n".to_owned());
+        Ok(Some(lines.concat()))
     }
 
     /// Its records in the order of their lines.

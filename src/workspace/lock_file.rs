@@ -84,11 +84,10 @@ impl Workspace {
         &self,
         lock: &Lock,
         keyring: Option<&Keyring>,
-    ) -> Result<(Option<String>, Vec<u8>), Failure> {
+    ) -> Result<(Option<String>, String), Failure> {
         let present = self.read(&self.path("homelab.lock"), LIMIT)?;
-        let present = into_normal_form(present.unwrap_or_default());
-        let kept = String::from_utf8_lossy(&present);
-        let signatures = Signatures::kept_in(&kept);
+        let present = text(into_normal_form(present.unwrap_or_default()));
+        let signatures = Signatures::kept_in(&present);
         let signatures = match keyring {
             Some(keyring) => signatures.and_by(keyring, &lock.root),
             None => signatures,
@@ -103,7 +102,7 @@ impl Workspace {
         let (text, present) = self.rewritten(lock, None)?;
         Ok(match text {
             None => Written::Unsigned,
-            Some(text) if text.as_bytes() == present => Written::Same,
+            Some(text) if text == present => Written::Same,
             Some(_) => Written::Otherwise,
         })
     }
@@ -127,7 +126,7 @@ impl Held {
         let (text, present) = self.rewritten(lock, keyring)?;
         match text {
             None => return Ok(false),
-            Some(text) if text.as_bytes() == present => {}
+            Some(text) if text == present => {}
             Some(text) => self.write("homelab.lock", text.as_bytes())?,
         }
         Ok(true)
