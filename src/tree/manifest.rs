@@ -124,22 +124,34 @@ pub(super) fn render(entries: &[&ManifestEntry], owner: &str) -> String {
     let header = RecordWriter::new("homelab-manifest")
         .property("version", VERSION)
         .property("owner", owner);
-    let mut text = format!("{COMMENT}\n{header}\n");
-    let lines: Vec<String> = entries.par_iter().map(|entry| line(entry)).collect();
-    text.extend(lines);
+    let mut pieces = vec![format!("{COMMENT}\n{header}\n")];
+    pieces.par_extend(entries.par_chunks(AT_ONCE).map(lines));
+    let length: usize = pieces.iter().map(String::len).sum();
+    // With room for the end mark.
+    let mut text = String::with_capacity(length + 128);
+    text.extend(pieces);
     let end = end_mark(&text);
     text.push_str(&end);
     text
 }
 
-fn line(entry: &ManifestEntry) -> String {
-    let record = RecordWriter::new("file")
-        .argument(&entry.path)
-        .property("mode", entry.mode.as_written())
-        .property("content", entry.content.to_hex())
-        .property("input", entry.input.to_hex())
-        .list("templates", &entry.templates);
-    record.into_text() + "\n"
+/// So many entries are written by one thread.
+const AT_ONCE: usize = 512;
+
+fn lines(entries: &[&ManifestEntry]) -> String {
+    // Of each: two hashes, and about as much again.
+    let text = String::with_capacity(entries.len() * 256);
+    entries.iter().fold(text, |text, entry| {
+        let mut text = RecordWriter::after(text, "file")
+            .argument(&entry.path)
+            .property("mode", entry.mode.as_written())
+            .property("content", HEXLOWER.encode_display(entry.content.as_bytes()))
+            .property("input", HEXLOWER.encode_display(entry.input.as_bytes()))
+            .list("templates", &entry.templates)
+            .into_text();
+        text.push('\n');
+        text
+    })
 }
 
 /// Reads the manifest that `owner` should have.
