@@ -14,6 +14,11 @@ pub(crate) struct Packer(Vec<u8>);
 pub(crate) struct Unpacker<'b>(&'b [u8]);
 
 impl Packer {
+    /// With room for so many bytes.
+    pub(crate) fn with_room(bytes: usize) -> Packer {
+        Packer(Vec::with_capacity(bytes))
+    }
+
     pub(crate) fn number(&mut self, number: u64) {
         self.0.extend(number.to_le_bytes());
     }

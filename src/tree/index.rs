@@ -18,15 +18,19 @@ use rustix::fs::{Mode as FileMode, Stat};
 use super::apply::is_unfinished;
 use super::directory::{Directory, Standing};
 use super::hold::{Access, hold};
+use super::manifest::ManifestEntry;
 use super::modes::{TRIAL, trial};
-use super::path::{folders_above, split};
+use super::path::{InOrder, folders_above, split};
 use crate::packed::{Packer, Unpacker};
 
 /// The manifest, from the root.
 pub(super) const MANIFEST: &str = ".homelab/manifest.kdl";
 
 /// How many entries stand in a row, to be looked at by one thread.
-const ROW: usize = 4096;
+const ROW: usize = 1024;
+
+/// Bytes of an entry, at the most in most rows.
+const USUAL_SIZE: usize = 128;
 
 /// Files that are read again though everything stands as it did, at the most. With more, an index is made anew.
 const MOST_UNSETTLED: usize = 64;
@@ -140,6 +144,13 @@ enum Recorded {
     Unsettled(Identity, Hash),
 }
 
+/// What is to be recorded of one path.
+enum Seen<'l> {
+    Folder(&'l FolderIdentity),
+    /// With what it holds.
+    File(&'l Identity, &'l Hash),
+}
+
 const FOLDER: u64 = 0;
 const SETTLED: u64 = 1;
 const UNSETTLED: u64 = 2;
@@ -177,34 +188,21 @@ impl Looked<'_> {
         self.files
             .retain(|(_, file, _)| file.inode.device == device);
         self.is_whole &= (folders, files) == (self.folders.len(), self.files.len());
-        let folders =
-            { self.folders.iter() }.map(|(path, identity)| (*path, Recorded::Folder(*identity)));
-        let files = self.files.iter().map(|(path, identity, content)| {
-            let recorded = if identity.is_settled(self.tick) {
-                Recorded::Settled(*identity)
-            } else {
-                Recorded::Unsettled(*identity, *content)
-            };
-            (*path, recorded)
-        });
-        let mut entries: Vec<(&str, Recorded)> = folders.chain(files).collect();
+        let folders = { self.folders.iter() }.map(|(path, folder)| (*path, Seen::Folder(folder)));
+        let files = self.files.iter();
+        let files = files.map(|(path, file, content)| (*path, Seen::File(file, content)));
+        let mut entries: Vec<(&str, Seen)> = folders.chain(files).collect();
         entries.sort_by_key(|(path, _)| *path);
-        // Each directory comes before what is in it.
-        let mut reached = HashSet::new();
-        entries.retain(|(path, recorded)| {
-            let is_reached = split(path).0.is_none_or(|folder| reached.contains(folder));
-            if is_reached && matches!(recorded, Recorded::Folder(_)) {
-                reached.insert(*path);
-            }
-            is_reached
-        });
-        let mut packer = Packer::default();
+        keep_what_is_reached(&mut entries);
+        let rows = entries.par_chunks(ROW).map(|row| pack_row(row, self.tick));
+        let rows: Vec<Vec<u8>> = rows.collect();
+        let mut packer = Packer::with_room(rows.iter().map(|row| row.len() + 16).sum());
         packer.hash(&self.manifest);
         packer.number(u64::from(self.is_whole));
         packer.number(self.root.inode.device);
         packer.number(self.root.inode.number);
-        for row in entries.chunks(ROW) {
-            packer.bytes(&pack_row(row));
+        for row in &rows {
+            packer.bytes(row);
         }
         PackedIndex {
             bytes: packer.unsealed(),
@@ -213,26 +211,47 @@ impl Looked<'_> {
     }
 }
 
+/// Drops from a sorted list all that lies in a directory which is not in it.
+fn keep_what_is_reached(entries: &mut Vec<(&str, Seen<'_>)>) {
+    let mut reached = HashSet::new();
+    // That of the file before is mostly that of the next one.
+    let mut last = None;
+    // Each directory comes before what is in it.
+    entries.retain(|(path, seen)| {
+        let folder = split(path).0;
+        let is_reached = folder.is_none()
+            || folder == last
+            || folder.is_some_and(|folder| reached.contains(folder));
+        if is_reached {
+            last = folder;
+            if matches!(seen, Seen::Folder(_)) {
+                reached.insert(*path);
+            }
+        }
+        is_reached
+    });
+}
+
 /// Each path is told by how much of it is that of the one before.
-fn pack_row(row: &[(&str, Recorded)]) -> Vec<u8> {
-    let mut packer = Packer::default();
+fn pack_row(row: &[(&str, Seen<'_>)], tick: Tick) -> Vec<u8> {
+    let mut packer = Packer::with_room(row.len() * USUAL_SIZE);
     let mut before = "";
-    for (path, recorded) in row {
+    for (path, seen) in row {
         let shared = { path.bytes().zip(before.bytes()) }.take_while(|(a, b)| a == b);
         let shared = shared.count();
         packer.number(shared as u64);
         packer.bytes(&path.as_bytes()[shared..]);
-        match recorded {
-            Recorded::Folder(folder) => {
+        match seen {
+            Seen::Folder(folder) => {
                 packer.number(FOLDER);
                 packer.number(folder.inode.number);
                 packer.number(u64::from(folder.mode));
             }
-            Recorded::Settled(identity) => {
+            Seen::File(identity, _) if identity.is_settled(tick) => {
                 packer.number(SETTLED);
                 pack_identity(&mut packer, identity);
             }
-            Recorded::Unsettled(identity, content) => {
+            Seen::File(identity, content) => {
                 packer.number(UNSETTLED);
                 pack_identity(&mut packer, identity);
                 packer.hash(content);
@@ -264,8 +283,9 @@ pub(crate) struct Index<'b> {
 
 /// What stands as an index has it.
 #[derive(Default)]
-pub(super) struct Standings {
-    files: Vec<(String, Identity)>,
+struct Standings {
+    /// By their places in the manifest.
+    files: Vec<(usize, Identity)>,
     /// Directories that are others by now, or stand no more.
     altered: Vec<String>,
 }
@@ -342,22 +362,34 @@ impl<'b> Index<'b> {
         manifest == Some(self.manifest) && self.is_root(root)
     }
 
-    /// The files that stand as they did: their directories too, so that no link leads to them.
-    pub(super) fn standing(&self, root: &Directory) -> impl Iterator<Item = (String, Identity)> {
-        let rows = self.rows.par_iter().map(|row| self.standings(row, root));
+    /// The places of those files of the manifest that stand as they did: their directories too, so that no link leads to them.
+    pub(super) fn standing(
+        &self,
+        root: &Directory,
+        manifest: &[ManifestEntry],
+    ) -> impl ParallelIterator<Item = (usize, Identity)> {
+        let rows = { self.rows.par_iter() }.map(|row| self.standings(row, root, manifest));
         let rows: Vec<Standings> = rows.collect();
         let (files, altered): (Vec<_>, Vec<_>) = { rows.into_iter() }
             .map(|row| (row.files, row.altered))
             .unzip();
         let altered: BTreeSet<String> = altered.into_iter().flatten().collect();
-        let is_reached =
-            move |path: &str| !folders_above(path).any(|folder| altered.contains(folder));
-        let files = files.into_iter().flatten();
-        files.filter(move |(path, _)| is_reached(path))
+        let is_reached = move |place: usize| {
+            let path = manifest[place].path.as_str();
+            altered.is_empty() || !folders_above(path).any(|folder| altered.contains(folder))
+        };
+        let files = files.into_par_iter().flatten_iter();
+        files.filter(move |(place, _)| is_reached(*place))
     }
 
-    fn standings(&self, row: &[u8], root: &Directory) -> Standings {
+    fn standings(&self, row: &[u8], root: &Directory, manifest: &[ManifestEntry]) -> Standings {
         let mut standings = Standings::default();
+        let mut entries = self.entries(row);
+        let Some(Some((begin, _))) = entries.next() else {
+            return standings;
+        };
+        let first = manifest.partition_point(|entry| entry.path.as_str() < begin);
+        let mut places = InOrder::of(manifest[first..].iter().map(|entry| &entry.path));
         let mut entries = self.entries(row);
         while let Some(Some((path, recorded))) = entries.next() {
             let status = root.status(path).ok().flatten();
@@ -368,8 +400,10 @@ impl<'b> Index<'b> {
                     }
                 }
                 Recorded::Settled(identity) => {
-                    if status.is_some_and(|status| Identity::of(&status) == identity) {
-                        standings.files.push((path.to_owned(), identity));
+                    if status.is_some_and(|status| Identity::of(&status) == identity)
+                        && let Some(place) = places.place_of(path)
+                    {
+                        standings.files.push((first + place, identity));
                     }
                 }
                 Recorded::Unsettled(..) => {}

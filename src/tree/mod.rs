@@ -279,9 +279,10 @@ impl Tree {
         // Where nothing goes, the one is the other.
         let afterwards = (!change.orphans.is_empty())
             .then(|| manifest::render(&change.entries_afterwards(), owner));
-        let last = afterwards.as_ref().unwrap_or(&meanwhile);
-        let manifests = [&meanwhile, last].map(|text| blake3::hash(text.as_bytes()));
-        tell(&manifests);
+        let hash = |text: &String| blake3::hash(text.as_bytes());
+        let first = hash(&meanwhile);
+        let last = afterwards.as_ref().map_or(first, hash);
+        tell(&[first, last]);
 
         // From here on what is staged stays if this fails: it tells the next build that this one is not complete.
         let staging = self.take_staging()?;
@@ -302,7 +303,7 @@ impl Tree {
         }
         apply::remove_leftovers(root)?;
         drop(underway);
-        let index = self.index_afterwards(&change, &survey, manifests[1], scope);
+        let index = self.index_afterwards(&change, &survey, last, scope);
         Ok(self.outcome(&change, &survey, index))
     }
 
@@ -338,13 +339,9 @@ impl Tree {
         if *scope != Scope::All {
             return None;
         }
-        let is_made = |entry: &&ManifestEntry| {
-            let puts = &change.puts;
-            puts.binary_search_by(|put| put.entry.path.cmp(&entry.path))
-                .is_ok()
-        };
+        let mut made = InOrder::of(change.puts.iter().map(|put| &put.entry.path));
         let mut kept = change.entries_afterwards();
-        kept.retain(|entry| !is_made(entry));
+        kept.retain(|entry| made.place_of(entry.path.as_str()).is_none());
         let kept = self.sighted(kept);
         self.index(manifest, survey, kept, Coverage::Part)
     }

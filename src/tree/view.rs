@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use blake3::Hash;
+use rayon::prelude::*;
 use rustix::fs::{FileType, Mode as FileMode};
 use rustix::io::Errno;
 
@@ -345,18 +346,15 @@ impl View {
             return;
         };
         let sightings: Vec<OnceLock<Sighting>> = self.unseen();
-        let mut places = InOrder::of(self.entries.iter().map(|entry| &entry.path));
-        for (path, identity) in index.standing(root) {
-            let Some(at) = places.place_of(&path) else {
-                continue;
-            };
+        let standing = index.standing(root, &self.entries);
+        standing.for_each(|(at, identity)| {
             // Where the file system keeps no modes, that is to be learned even so.
             let wanted = self.entries[at].mode.of_file();
             if self.modes.is_as_given(root, identity.file_mode(), wanted) {
                 let is_new = false;
                 let _ = sightings[at].set(Sighting { identity, is_new });
             }
-        }
+        });
         self.sightings = sightings;
     }
 

@@ -350,3 +350,49 @@ fn no_bytes_panic() {
         }
     }
 }
+
+#[test]
+fn each_of_many_files_is_known_by_itself() {
+    let name = |number| -> &'static str { format!("people/{number:04}/guide.html").leak() };
+    let names: Vec<&str> = (0..1500).map(name).collect();
+    let files: Vec<super::File> = { names.iter() }
+        .map(|name| (*name, Mode::Public, *name))
+        .collect();
+    let lab = Lab::built(&files);
+    std::thread::sleep(SHORT);
+    let mut tree = lab.open().expect("a tree");
+    tree.know(None);
+    for name in &names {
+        assert_eq!(tree.inspect(&path(name)).expect(name), Found::Intact);
+    }
+    let kept = names.iter().map(|name| Wanted::Keep(path(name)));
+    let outcome = tree.commit(kept.collect(), &Scope::All).expect("a commit");
+    let index = outcome.index.expect("an index");
+    let identities: Vec<Option<Identity>> = { names.iter() }
+        .map(|name| Identity::at(&lab.at(name)))
+        .collect();
+
+    lab.write(names[1200], "something else");
+    fs::rename(lab.at("people/0700"), lab.at("aside")).expect("moved");
+    symlink("../aside", lab.at("people/0700")).expect("a link");
+    let mut view = View::open(&lab.out, OWNER, SHORT).expect("a view");
+    view.know(&Index::of(&index.bytes).expect("an index"));
+    for (number, (name, identity)) in names.iter().zip(identities).enumerate() {
+        let known = identity.filter(|_| ![700, 1200].contains(&number));
+        let sighted = view.sighting(&path(name));
+        assert_eq!(sighted.map(|sighting| sighting.identity), known, "{name}");
+    }
+}
+
+#[test]
+fn what_lies_in_a_directory_that_is_not_as_it_should_be_is_not_known() {
+    let (lab, index) = Lab::indexed();
+    lab.chmod("people", 0o755);
+    let index = lab.index(Some(&index)).expect("an index");
+    let mut view = View::open(&lab.out, OWNER, SHORT).expect("a view");
+    view.know(&Index::of(&index.bytes).expect("an index"));
+    for (name, ..) in FIRST {
+        let is_known = view.sighting(&path(name)).is_some();
+        assert_eq!(is_known, !name.starts_with("people/"), "{name}");
+    }
+}
