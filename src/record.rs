@@ -327,7 +327,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The byte that stands here; of a text, `starts_with` takes ten times as long.
+    /// The byte that stands here; a text's `starts_with` takes much longer.
     fn byte(&self) -> Option<u8> {
         self.line.as_bytes().get(self.at).copied()
     }

@@ -1,6 +1,6 @@
 //! The declaration against the lock: what is to be issued, and what retired.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::slice;
 
 use jiff::Timestamp;
@@ -89,12 +89,14 @@ pub(crate) fn reconcile(
 ) -> Reconciliation {
     let issue = lock.unissued(homelab, own_keys, now);
     let revoke = lock.undeclared(homelab);
-    let admitted = lock.admitted();
-    let loses = |id: &&DeviceId| admitted.contains_key(id);
+    let admitted = { lock.certificates.iter() }.filter(|issued| issued.revoked().is_none());
+    let let_in: HashSet<&DeviceId> = admitted.map(|issued| &issued.device).collect();
     Reconciliation {
         reused_keys: lock.reused_keys(&issue, &revoke),
-        shut_out: revoke.iter().filter(loses).cloned().collect(),
-        let_in: admitted.len(),
+        shut_out: { revoke.iter().filter(|id| let_in.contains(id)) }
+            .cloned()
+            .collect(),
+        let_in: let_in.len(),
         issue,
         revoke,
         record: lock.unrecorded(homelab),
@@ -104,10 +106,14 @@ pub(crate) fn reconcile(
 
 impl Lock {
     fn unissued(&self, homelab: &Homelab, own_keys: &OwnKeys, now: Timestamp) -> Vec<NewDevice> {
-        let (active, blocked) = (self.active(), self.blocked());
-        let is_new = |id: &DeviceId| !active.contains_key(id) && !blocked.contains(id);
+        let has_one = |issued: &&Issued| match issued.state {
+            State::Active | State::Blocked { .. } => true,
+            State::Superseded { .. } | State::Revoked { .. } => false,
+        };
+        let known = self.certificates.iter().filter(has_one);
+        let known: HashSet<&DeviceId> = known.map(|issued| &issued.device).collect();
         let new = homelab.enrolled();
-        let new = new.filter(|(_, device)| is_new(&device.id) && !device.is_over(now));
+        let new = new.filter(|(_, device)| !known.contains(&device.id) && !device.is_over(now));
         new.map(|(person, device)| NewDevice {
             device: device.id.clone(),
             email: person.email.clone(),
@@ -129,11 +135,11 @@ impl Lock {
     /// The devices that have certificates, or are blocked, and are no longer declared to be issued any, sorted.
     pub fn undeclared(&self, homelab: &Homelab) -> Vec<DeviceId> {
         let is_revoked = |issued: &&Issued| matches!(issued.state, State::Revoked { .. });
+        let declared = homelab.enrolled().map(|(_, device)| &device.id);
+        let declared: HashSet<&DeviceId> = declared.collect();
         let known = self.certificates.iter().filter(|c| !is_revoked(c));
-        let mut devices: BTreeSet<&DeviceId> = known.map(|issued| &issued.device).collect();
-        for (_, device) in homelab.enrolled() {
-            devices.remove(&device.id);
-        }
+        let devices = known.map(|issued| &issued.device);
+        let devices: BTreeSet<&DeviceId> = devices.filter(|id| !declared.contains(id)).collect();
         devices.into_iter().cloned().collect()
     }
 

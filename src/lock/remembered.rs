@@ -164,20 +164,18 @@ impl Lock {
         now: Timestamp,
     ) -> BTreeSet<Forgotten> {
         let trusted: BTreeSet<IssuanceId> = self.trusted().map(|a| a.id).collect();
-        let known = self.certificates.iter().map(|issued| issued.fingerprint);
-        let known: BTreeSet<Fingerprint> = known.collect();
-        let mut forgotten = BTreeSet::new();
-        for (fingerprint, out) in &remembered.certificates {
-            let counts = trusted.contains(&out.authority) && !has_ended(out.until, now);
-            if counts && !known.contains(fingerprint) {
-                forgotten.insert(Forgotten::Of(out.device.clone()));
-            }
+        let out = remembered.certificates.iter();
+        let out =
+            out.filter(|(_, out)| trusted.contains(&out.authority) && !has_ended(out.until, now));
+        // Few are shut out, and many certificates there are: each of these is looked up among those.
+        let mut unknown: BTreeMap<&Fingerprint, &ShutOut> = out.collect();
+        for issued in &self.certificates {
+            unknown.remove(&issued.fingerprint);
         }
-        let told = remembered.certificates.values();
-        let told = told.map(|out| (out.authority, out.serial));
-        let own = self.certificates.iter();
-        let own = own.map(|issued| (issued.authority, issued.serial));
-        let known: BTreeSet<(IssuanceId, Serial)> = told.chain(own).collect();
+        let of_devices = unknown
+            .into_values()
+            .map(|out| Forgotten::Of(out.device.clone()));
+        let mut forgotten: BTreeSet<Forgotten> = of_devices.collect();
         for PublishedCrl {
             authority, list, ..
         } in published
@@ -185,12 +183,22 @@ impl Lock {
             if !trusted.contains(authority) {
                 continue;
             }
+            let listed = |serial: &String| Forgotten::Listed(serial.clone(), list.number);
+            let mut unknown: BTreeMap<Serial, &String> = BTreeMap::new();
             for serial in list.revoked.keys() {
-                let of_ours = serial.parse().map(|serial| (*authority, serial));
-                if !of_ours.is_ok_and(|certificate| known.contains(&certificate)) {
-                    forgotten.insert(Forgotten::Listed(serial.clone(), list.number));
+                match serial.parse() {
+                    Ok(ours) => drop(unknown.insert(ours, serial)),
+                    Err(_) => drop(forgotten.insert(listed(serial))),
                 }
             }
+            let told = remembered.certificates.values();
+            let told = told.map(|out| (out.authority, out.serial));
+            let own = self.certificates.iter();
+            let own = own.map(|issued| (issued.authority, issued.serial));
+            for (_, serial) in told.chain(own).filter(|(by, _)| by == authority) {
+                unknown.remove(&serial);
+            }
+            forgotten.extend(unknown.into_values().map(listed));
         }
         forgotten
     }

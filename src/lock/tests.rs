@@ -485,3 +485,40 @@ proptest! {
         prop_assert_eq!(written(&read_text(&text)), WRITTEN);
     }
 }
+
+#[test]
+fn what_was_shut_out_is_forgotten_by_a_lock_that_has_lost_its_line() {
+    let lock = read_text(WRITTEN);
+    let remembered = Remembered::of(&lock);
+    let mut published = vec![lock.published(list(&lock).unwrap().der()).unwrap()];
+    let now = published[0].list.updated;
+    let mut lost = lock.clone();
+    lost.certificates
+        .retain(|issued| issued.revoked().is_none());
+    let out = { lock.certificates.iter() }.find(|issued| issued.revoked().is_some());
+    let out = out.expect("one is shut out");
+    let listed = |serial: &str| Forgotten::Listed(serial.to_owned(), published[0].list.number);
+    let of_device = Forgotten::Of(out.device.clone());
+    let of_list = listed(&out.serial.to_hex());
+    // Of no certificate that homelab makes.
+    let of_others = listed("00ff");
+
+    let nothing = Remembered::default();
+    for (lock, remembered, expected) in [
+        (&lock, &remembered, vec![]),
+        (&lock, &nothing, vec![]),
+        (&lost, &remembered, vec![of_device]),
+        (&lost, &nothing, vec![of_list]),
+    ] {
+        let forgotten = lock.forgotten(remembered, &published, now);
+        assert_eq!(forgotten.into_iter().collect::<Vec<_>>(), expected);
+    }
+    published[0].list.revoked.insert("00ff".to_owned(), now);
+    let forgotten = lock.forgotten(&remembered, &published, now);
+    assert_eq!(forgotten, BTreeSet::from([of_others]));
+    // What has ended, and what is of an authority that is not trusted, counts no more.
+    let end = out.validity.not_after();
+    assert!(lost.forgotten(&remembered, &[], end).is_empty());
+    lost.authorities[0].state = AuthorityState::Retired { since: now };
+    assert!(lost.forgotten(&remembered, &published, now).is_empty());
+}

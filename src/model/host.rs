@@ -146,7 +146,8 @@ pub(super) fn is_host(text: &str) -> Result<(), &'static str> {
     if text.is_empty() || text.len() > 253 {
         return Err("it has no characters, or more than 253");
     }
-    if text.ends_with('.') {
+    // Bytes, here and below: a text's `ends_with` takes much longer, and there is a host for each person and device.
+    if text.as_bytes().ends_with(b".") {
         return Err("it ends with a dot");
     }
     if !text.is_ascii() {
@@ -163,7 +164,7 @@ pub(super) fn is_host(text: &str) -> Result<(), &'static str> {
         if !label.bytes().all(allowed) {
             return Err("it has a character other than `a`–`z`, `0`–`9`, `-` and `.`");
         }
-        if label.starts_with('-') || label.ends_with('-') {
+        if label.as_bytes().starts_with(b"-") || label.as_bytes().ends_with(b"-") {
             return Err("a part between dots begins or ends with a hyphen");
         }
     }

@@ -79,7 +79,7 @@ impl Email {
         if local.is_empty() || !local.bytes().all(is_local) {
             return Err("what stands before the `@` is not plain");
         }
-        if local.starts_with('.') || local.ends_with('.') || local.contains("..") {
+        if local.split('.').any(str::is_empty) {
             return Err("a dot stands at an edge or beside another before the `@`");
         }
         if text.len() > 254 {
