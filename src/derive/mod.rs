@@ -47,9 +47,9 @@ pub(crate) use exposure::{
 #[cfg(test)]
 pub(crate) use guide::FileKind;
 pub(crate) use guide::{DeviceFile, DevicePart, Guide, ServiceLink};
-pub(crate) use index::{Index, Term};
 #[cfg(test)]
-pub(crate) use index::{IndexDevice, IndexOpening, IndexPerson, IndexService};
+pub(crate) use index::IndexDevice;
+pub(crate) use index::{Index, IndexOpening, IndexPerson, IndexService, Term};
 pub(crate) use pick_up::{PickUpPage, RENEW, Waiting, renewed_at};
 pub(crate) use recipe::{Bundle, Derivation, Recipe};
 

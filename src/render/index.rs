@@ -1,6 +1,7 @@
 //! The admin's page, and the timeline in it.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::Offset;
 use jiff::{Span, Timestamp};
@@ -8,16 +9,26 @@ use serde::Serialize;
 
 use super::Artifact;
 use crate::dates::{self, Shown};
-use crate::derive::{Index, Term};
+use crate::derive::{DnsNames, Index, IndexOpening, IndexPerson, IndexService, Term};
 use crate::diagnostic::Mistake;
+use crate::model::Domain;
 use crate::pki::Validity;
 use crate::template::Templates;
 
-/// What the template is given: the data, and where things stand on the timeline.
+/// What the template is given: the fields of [`Index`], and where things stand on the timeline. They are not flattened in, for what has
+/// an unknown number of fields is copied once more where it is written.
 #[derive(Serialize)]
 struct Context<'i> {
-    #[serde(flatten)]
-    index: &'i Index,
+    domain: &'i Domain,
+    edges: &'i [String],
+    people: &'i [IndexPerson],
+    services: &'i [IndexService],
+    audiences: &'i BTreeMap<String, Vec<String>>,
+    openings: &'i [IndexOpening],
+    unchecked: &'i BTreeSet<String>,
+    authorities: &'i [Term],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    names: Option<&'i DnsNames>,
     timeline: Option<Timeline<'i>>,
 }
 
@@ -69,8 +80,27 @@ pub(super) fn render(index: &Index, templates: &Templates) -> Result<Artifact, M
 }
 
 fn context(index: &Index) -> Context<'_> {
+    let Index {
+        domain,
+        edges,
+        people,
+        services,
+        audiences,
+        openings,
+        unchecked,
+        authorities,
+        names,
+    } = index;
     Context {
-        index,
+        domain,
+        edges,
+        people,
+        services,
+        audiences,
+        openings,
+        unchecked,
+        authorities,
+        names: names.as_ref(),
         timeline: timeline(index),
     }
 }
@@ -220,9 +250,8 @@ impl Scale {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::derive::{IndexDevice, IndexOpening, IndexPerson, IndexService};
-    use crate::model::{DisplayName, Domain, Email, Language, Name};
-    use std::collections::BTreeMap;
+    use crate::derive::IndexDevice;
+    use crate::model::{DisplayName, Email, Language, Name};
     use std::sync::Arc;
 
     fn labels(from: &str, until: &str) -> Vec<String> {

@@ -9,11 +9,12 @@ use crate::model::sayable;
 /// Bare where no character has a meaning, otherwise in double quotes with only `"` escaped: Caddy's
 /// lexer knows no other escape there. Backticks would say more, but `caddy fmt` of 2.6 breaks them.
 pub(crate) fn quote(text: &str) -> Result<Cow<'_, str>, &'static str> {
-    sayable(text)?;
     let bare = |b: u8| b.is_ascii_alphanumeric() || b"._/:@%+=,~*-".contains(&b);
     if !text.is_empty() && text.bytes().all(bare) {
+        // It has nothing that cannot be said either.
         return Ok(Cow::Borrowed(text));
     }
+    sayable(text)?;
     Ok(Cow::Owned(in_quotes(text)))
 }
 
