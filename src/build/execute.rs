@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::consequence::Consequence;
 use super::forecast::consequences;
 use super::resume::Resumption;
-use super::staleness::{Stale, input_hash};
+use super::staleness::{Means, Stale};
 use crate::derive::Derivation;
 use crate::progress::{Progress, Underway, Work};
 use crate::render::{Artifact, Bundles, RenderError, Secrets, render};
@@ -149,7 +149,7 @@ impl<'a> Rendering<'a> {
         let artifact = render(&derivation.recipe, self.templates, bundles)?;
         Ok(Wanted::Put {
             staged: tree.stage(&derivation.path, derivation.mode, &artifact.bytes)?,
-            input: input_hash(derivation, &artifact.templates, self.templates),
+            input: Means::of(self.templates).input_hash(derivation, &artifact.templates),
             templates: artifact.templates,
         })
     }
@@ -161,7 +161,7 @@ impl<'a> Rendering<'a> {
         bundles: &mut Bundles<'d>,
         resumption: &Resumption<'_>,
     ) -> Result<Wanted, ExecuteError> {
-        let input = input_hash(derivation, &[], self.templates);
+        let input = Means::of(self.templates).input_hash(derivation, &[]);
         let staged = match resumption.take_up(derivation, &input)? {
             Some(staged) => staged,
             None => {

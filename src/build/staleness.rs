@@ -1,6 +1,7 @@
 //! Which artifacts are not up to date, and why.
 
-use std::sync::LazyLock;
+use std::collections::BTreeMap;
+use std::sync::{LazyLock, PoisonError, RwLock};
 
 use blake3::Hasher;
 use blake3::hazmat::{ContextKey, HasherExt, hash_derive_key_context};
@@ -55,9 +56,10 @@ pub(crate) fn stale<'d>(
 ) -> Result<Vec<Stale<'d>>, TreeError> {
     let listed = view.listed(derivations.iter().map(|derivation| &derivation.path));
     let listed: Vec<Option<Listed<'_>>> = listed.collect();
+    let means = Means::of(templates);
     let checked = derivations.par_iter().zip(listed);
     let checked = checked.map(|(derivation, listed)| {
-        let staleness = staleness(derivation, listed, view, templates)?;
+        let staleness = staleness(derivation, listed, view, &means)?;
         Ok(staleness.map(|staleness| (derivation, staleness)))
     });
     let checked: Result<Vec<_>, TreeError> = checked.collect();
@@ -68,7 +70,7 @@ fn staleness(
     derivation: &Derivation,
     listed: Option<Listed<'_>>,
     view: &View,
-    templates: &Templates,
+    means: &Means<'_>,
 ) -> Result<Option<Staleness>, TreeError> {
     let Some(Listed { entry, .. }) = listed else {
         return Ok(Some(Staleness::New));
@@ -76,7 +78,7 @@ fn staleness(
     if entry.input == ManifestEntry::UNKNOWN {
         return Ok(Some(Staleness::Unproven));
     }
-    let input = input_hash(derivation, &entry.templates, templates);
+    let input = means.input_hash(derivation, &entry.templates);
     let (found, recorded) = (input.as_bytes(), entry.input.as_bytes());
     if found[..HALF] != recorded[..HALF] {
         return Ok(Some(Staleness::Recipe));
@@ -100,36 +102,65 @@ fn staleness(
 /// How many bytes of an input hash are of the recipe; the others are of what it is made with.
 const HALF: usize = blake3::OUT_LEN / 2;
 
-/// The hash of all that an artifact is made from, the program's version and the recipe, and of what it
-/// is made with, the templates and the sealed secret: half and half, so that the two can be told apart.
-///
-/// The root secret is not in it: a bundle's certificate is, and no other root could have signed it.
-pub(super) fn input_hash(
-    derivation: &Derivation,
-    used: &[String],
-    templates: &Templates,
-) -> blake3::Hash {
-    let recipe = derivation.hash.get_or_init(|| {
-        let recipe = encoded(&derivation.recipe);
-        fields(
-            &RECIPE,
-            [
-                env!("CARGO_PKG_VERSION").as_bytes(),
-                derivation.path.as_str().as_bytes(),
-                &recipe,
-            ],
-        )
-    });
-    let digests: Vec<blake3::Hash> = used.iter().map(|name| templates.digest(name)).collect();
-    let with = used.iter().zip(&digests);
-    let with = with.flat_map(|(name, digest)| [name.as_bytes(), digest.as_bytes().as_slice()]);
-    let sealed = derivation.recipe.sealed_root().map(|hash| hash.to_hex());
-    let sealed = sealed.as_ref().map(|hash| hash.as_bytes());
-    let means = fields(&MEANS, with.chain(sealed));
-    let mut whole = [0; blake3::OUT_LEN];
-    whole[..HALF].copy_from_slice(&recipe.as_bytes()[..HALF]);
-    whole[HALF..].copy_from_slice(&means.as_bytes()[..HALF]);
-    blake3::Hash::from_bytes(whole)
+/// Templates, and the hashes of what artifacts are made with: many are made with the same.
+pub(super) struct Means<'t> {
+    templates: &'t Templates,
+    /// By the sealed secret, where it is of use, and by the names of the templates.
+    known: RwLock<BTreeMap<Option<[u8; blake3::OUT_LEN]>, ByTemplates>>,
+}
+
+type ByTemplates = BTreeMap<Vec<String>, blake3::Hash>;
+
+impl<'t> Means<'t> {
+    pub(super) fn of(templates: &'t Templates) -> Means<'t> {
+        Means {
+            templates,
+            known: RwLock::default(),
+        }
+    }
+
+    /// The hash of all that an artifact is made from, the program's version and the recipe, and of what it
+    /// is made with, the templates that are `used` and the sealed secret: half and half, so that the two can be told apart.
+    ///
+    /// The root secret is not in it: a bundle's certificate is, and no other root could have signed it.
+    pub(super) fn input_hash(&self, derivation: &Derivation, used: &[String]) -> blake3::Hash {
+        let recipe = derivation.hash.get_or_init(|| {
+            let recipe = encoded(&derivation.recipe);
+            fields(
+                &RECIPE,
+                [
+                    env!("CARGO_PKG_VERSION").as_bytes(),
+                    derivation.path.as_str().as_bytes(),
+                    &recipe,
+                ],
+            )
+        });
+        let means = self.hash(used, derivation.recipe.sealed_root());
+        let mut whole = [0; blake3::OUT_LEN];
+        whole[..HALF].copy_from_slice(&recipe.as_bytes()[..HALF]);
+        whole[HALF..].copy_from_slice(&means.as_bytes()[..HALF]);
+        blake3::Hash::from_bytes(whole)
+    }
+
+    fn hash(&self, used: &[String], sealed: Option<blake3::Hash>) -> blake3::Hash {
+        let by = sealed.map(|hash| *hash.as_bytes());
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(hash) = known.get(&by).and_then(|known| known.get(used)) {
+            return *hash;
+        }
+        drop(known);
+        let digests: Vec<blake3::Hash> = { used.iter() }
+            .map(|name| self.templates.digest(name))
+            .collect();
+        let with = used.iter().zip(&digests);
+        let with = with.flat_map(|(name, digest)| [name.as_bytes(), digest.as_bytes().as_slice()]);
+        let hex = sealed.map(|hash| hash.to_hex());
+        let hex = hex.as_ref().map(|hash| hash.as_bytes());
+        let hash = fields(&MEANS, with.chain(hex));
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.entry(by).or_default().insert(used.to_vec(), hash);
+        hash
+    }
 }
 
 /// What the two halves are hashed under, gone through once and not for each artifact.
