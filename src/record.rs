@@ -9,6 +9,8 @@
 use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter, Write};
 
+use data_encoding::HEXLOWER;
+
 /// The most properties that one line may have; with more, looking for a duplicate key would cost too much.
 pub(crate) const MOST_PROPERTIES: usize = 32;
 
@@ -287,6 +289,14 @@ macro_rules! serde_as_text {
     };
 }
 pub(crate) use serde_as_text;
+
+/// The bytes that these digits stand for, exactly as many and in lower case, as they are written here.
+pub(crate) fn from_hex<const N: usize>(digits: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    (digits.len() == 2 * N).then_some(())?;
+    HEXLOWER.decode_mut(digits.as_bytes(), &mut bytes).ok()?;
+    Some(bytes)
+}
 
 /// The last line of a file that begins with `body`: what was cut off or changed is noticed.
 pub(crate) fn end_mark(body: &str) -> String {

@@ -7,7 +7,7 @@ use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::record::serde_as_text;
+use crate::record::{from_hex, serde_as_text};
 
 /// SHA-256 of a certificate in DER.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -113,10 +113,7 @@ macro_rules! as_hexadecimal {
 
             /// Reads what is written by `Display`, and nothing else.
             fn from_str(text: &str) -> Result<$type, NoFingerprint> {
-                let bytes = HEXLOWER
-                    .decode(text.as_bytes())
-                    .map_err(|_| NoFingerprint)?;
-                bytes.try_into().map($type).map_err(|_| NoFingerprint)
+                from_hex(text).map($type).ok_or(NoFingerprint)
             }
         }
     };

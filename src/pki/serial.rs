@@ -6,7 +6,7 @@ use std::str::FromStr;
 use data_encoding::HEXLOWER;
 use thiserror::Error;
 
-use crate::record::serde_as_text;
+use crate::record::{from_hex, serde_as_text};
 
 /// A certificate's serial number: positive, and 20 octets long in DER without a padding octet.
 ///
@@ -53,10 +53,7 @@ impl FromStr for Serial {
     type Err = SerialFormat;
 
     fn from_str(digits: &str) -> Result<Serial, SerialFormat> {
-        let bytes = HEXLOWER
-            .decode(digits.as_bytes())
-            .map_err(|_| SerialFormat)?;
-        let bytes: [u8; 20] = bytes.try_into().map_err(|_| SerialFormat)?;
+        let bytes = from_hex(digits).ok_or(SerialFormat)?;
         let serial = Serial::from_bytes(bytes);
         if serial.0 == bytes {
             Ok(serial)

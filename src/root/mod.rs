@@ -28,7 +28,7 @@ pub(crate) use signer::{RecordSignature, RootKey};
 
 use crate::model::{DeviceId, MadeKey};
 use crate::pki::{Fault, PrivateKey, Serial};
-use crate::record::serde_as_text;
+use crate::record::{from_hex, serde_as_text};
 
 /// The version of the derivation; part of every label.
 const VERSION: &str = "homelab derivation v1";
@@ -215,9 +215,7 @@ macro_rules! hexadecimal {
             type Err = NotAnId;
 
             fn from_str(text: &str) -> Result<$type, NotAnId> {
-                let bytes = data_encoding::HEXLOWER.decode(text.as_bytes());
-                let bytes = bytes.ok().and_then(|bytes| bytes.try_into().ok());
-                bytes.map($type).ok_or(NotAnId)
+                from_hex(text).map($type).ok_or(NotAnId)
             }
         }
     };

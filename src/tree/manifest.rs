@@ -19,8 +19,7 @@ use rayon::prelude::*;
 use rustix::fs::Mode as FileMode;
 
 use super::path::OutputPath;
-use crate::record::{Record, RecordWriter, at_end_mark, end_mark};
-use crate::source::normal_form;
+use crate::record::{Record, RecordWriter, at_end_mark, end_mark, from_hex};
 
 /// The manifest's name in homelab's own directory.
 pub(super) const FILE: &str = "manifest.kdl";
@@ -154,10 +153,9 @@ fn lines(entries: &[&ManifestEntry]) -> String {
     })
 }
 
-/// Reads the manifest that `owner` should have.
+/// Reads the manifest that `owner` should have, from its normal form.
 pub(super) fn read(bytes: &[u8], owner: &str) -> Reading {
-    let bytes = normal_form(bytes);
-    let Ok(text) = std::str::from_utf8(&bytes) else {
+    let Ok(text) = std::str::from_utf8(bytes) else {
         return Reading::Damaged;
     };
     // The version is looked at before all else: what a newer homelab writes around it is not known here.
@@ -245,21 +243,13 @@ fn entry(line: &str) -> Option<ManifestEntry> {
     Some(ManifestEntry {
         path: OutputPath::new(record.argument.as_deref()?).ok()?,
         mode: Mode::from_written(record.value("mode")?)?,
-        content: hash(record.value("content")?)?,
-        input: hash(record.value("input")?)?,
+        content: from_hex(record.value("content")?)?.into(),
+        input: from_hex(record.value("input")?)?.into(),
         templates: templates
             .filter(|name| !name.is_empty())
             .map(str::to_owned)
             .collect(),
     })
-}
-
-/// What `Hash::to_hex` writes, and nothing else.
-fn hash(digits: &str) -> Option<Hash> {
-    let mut bytes = [0; blake3::OUT_LEN];
-    (digits.len() == 2 * bytes.len()).then_some(())?;
-    HEXLOWER.decode_mut(digits.as_bytes(), &mut bytes).ok()?;
-    Some(Hash::from_bytes(bytes))
 }
 
 #[cfg(test)]

@@ -462,9 +462,10 @@ impl View {
             read(&own, manifest::FILE)?.ok_or_else(|| cannot_read(&path, Errno::FBIG))?;
         let hash = blake3::hash(&contents.bytes);
         self.manifest_sighting = Some((Identity::of(&status), hash));
-        self.manifest = Some(match normal_form(&contents.bytes) {
-            Cow::Borrowed(_) => hash,
-            Cow::Owned(normal) => blake3::hash(&normal),
+        let normal = normal_form(&contents.bytes);
+        self.manifest = Some(match &normal {
+            Cow::Borrowed(same) if same.len() == contents.bytes.len() => hash,
+            other => blake3::hash(other),
         });
         let is_same =
             |earlier: &ReadManifest| earlier.bytes == hash && self.owner.is_or_was(&earlier.whose);
@@ -474,12 +475,12 @@ impl View {
             return Ok(());
         }
         let mut whose = self.owner.present.clone();
-        let mut reading = manifest::read(&contents.bytes, &whose);
+        let mut reading = manifest::read(&normal, &whose);
         if let Reading::Foreign(found) = &reading
             && self.owner.is_or_was(found)
         {
             whose.clone_from(found);
-            reading = manifest::read(&contents.bytes, &whose);
+            reading = manifest::read(&normal, &whose);
         }
         match reading {
             Reading::Whole(entries) => {

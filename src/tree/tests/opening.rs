@@ -127,3 +127,24 @@ fn looking_changes_nothing() {
     assert_eq!(view.read(&path("people")).expect("read"), None);
     assert_eq!(lab.traces(), before);
 }
+
+#[test]
+fn a_manifest_that_git_has_rewritten_is_the_one_that_was_written() {
+    let lab = Lab::built(&FIRST);
+    let text = lab.text(".homelab/manifest.kdl");
+    let written = [blake3::hash(text.as_bytes())];
+    let with_returns = text.replace('\n', "\r\n");
+    for rewritten in [
+        format!("\u{feff}{text}"),
+        with_returns.clone(),
+        format!("\u{feff}{with_returns}"),
+    ] {
+        lab.write(".homelab/manifest.kdl", &rewritten);
+        let mut view = View::open(&lab.out, OWNER, SHORT).expect("a view");
+        assert!(!view.believe_only(&written), "{rewritten:?}");
+        assert_eq!(view.entries().count(), FIRST.len());
+    }
+    lab.write(".homelab/manifest.kdl", &text.replace('\n', "\r"));
+    let view = View::open(&lab.out, OWNER, SHORT).expect("a view");
+    assert!(view.damaged());
+}
