@@ -103,6 +103,41 @@ fn a_former_owner_s_tree_becomes_the_present_one_s() {
 }
 
 #[test]
+fn a_manifest_that_was_read_before_the_tree_was_held_counts_where_the_tree_has_the_same() {
+    let lab = Lab::built(&FIRST);
+    let read = || ReadManifest::at(&lab.out).expect("a manifest");
+    let open = |earlier, owner: &str| View::open_after(Some(earlier), &lab.out, owner, SHORT);
+    let view = open(read(), OWNER).expect("it is that one");
+    assert_eq!(view.entries().count(), FIRST.len());
+    drop(view);
+    let error = open(read(), "other").expect_err("whoever has read it");
+    assert_eq!(code(&error), "tree::another-homelab");
+    // Somebody builds in between.
+    let earlier = read();
+    lab.build(&[("a", Mode::Public, "a")])
+        .expect("the others go");
+    let view = open(earlier, OWNER).expect("it is read anew");
+    let entries: Vec<&OutputPath> = view.entries().map(|entry| &entry.path).collect();
+    assert_eq!(entries, [&path("a")]);
+    drop(view);
+    // The present one's was read, and is a former one's for who opens it.
+    let owner = Owner {
+        former: vec![String::from(OWNER)],
+        ..Owner::from("new")
+    };
+    let tree = Tree::open_after(Some(read()), &lab.out, owner, SHORT).expect("a tree");
+    tree.commit(vec![Wanted::Keep(path("a"))], &Scope::All)
+        .expect("nothing is in the way");
+    assert!(lab.text(".homelab/manifest.kdl").contains("\"new\""));
+    let text = lab.text(".homelab/manifest.kdl").replace("0644", "0645");
+    lab.write(".homelab/manifest.kdl", &text);
+    assert!(ReadManifest::at(&lab.out).is_none(), "it is damaged");
+    assert!(ReadManifest::at(&lab.at("a")).is_none(), "it is a file");
+    fs::remove_dir_all(&lab.out).expect("removed");
+    assert!(ReadManifest::at(&lab.out).is_none());
+}
+
+#[test]
 fn looking_changes_nothing() {
     let lab = Lab::new();
     let view = View::open(&lab.out, OWNER, SHORT).expect("an empty view");
