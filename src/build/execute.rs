@@ -11,7 +11,7 @@ use super::consequence::Consequence;
 use super::forecast::consequences;
 use super::resume::Resumption;
 use super::staleness::{Means, Stale};
-use crate::derive::Derivation;
+use crate::derive::{Derivation, Recipe};
 use crate::progress::{Progress, Underway, Work};
 use crate::render::{Artifact, Bundles, RenderError, Secrets, render};
 use crate::template::Templates;
@@ -115,7 +115,8 @@ pub(crate) fn execute(
 }
 
 impl<'a> Rendering<'a> {
-    /// Does the same with many derivations, in parallel but for those of one folder, and tells how far that has come.
+    /// Does the same with many derivations, in parallel but for those of one folder, and tells how far that has come. What
+    /// comes of them is in no order.
     fn each<'d, R: Send>(
         &self,
         work: Work,
@@ -126,8 +127,15 @@ impl<'a> Rendering<'a> {
         'a: 'd,
     {
         let underway = Underway::begin(self.progress, work, derivations.len());
-        let folders = derivations.par_chunk_by(|one, other| are_made_together(one, other));
-        let done = folders.map(|folder| {
+        let folders = derivations.chunk_by(|one, other| are_made_together(one, other));
+        let mut folders: Vec<&[&Derivation]> = folders.collect();
+        // What tells of all devices takes longest: last, all others would wait for it.
+        folders.sort_by_key(|folder| match folder[0].recipe {
+            Recipe::Index(_) => 0,
+            Recipe::Sites(_) => 1,
+            _ => 2,
+        });
+        let done = folders.par_iter().with_max_len(1).map(|folder| {
             let mut bundles = Bundles::new(self.secrets);
             let done = folder.iter().map(|derivation| {
                 let done = piece(derivation, &mut bundles)?;
@@ -267,7 +275,6 @@ fn difference(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::derive::Recipe;
     use crate::tree::Mode;
 
     #[test]
