@@ -201,12 +201,19 @@ fn build_all(
         lock: &lock,
         derivations: &derivations,
     };
-    let made = making.make(|| updating.secrets(&lock))?;
+    let mut status = None;
+    let made = rayon::in_place_scope(|beside| {
+        if mode == Mode::Update {
+            let (status, lock) = (&mut status, &lock);
+            let at = || Status::at(clock.now, &inputs.homelab, Some(lock));
+            beside.spawn(move |_| *status = Some(at()));
+        }
+        making.make(|| updating.secrets(&lock))
+    })?;
     // They are freed with the process, which has little left to do.
     std::mem::forget(derivations);
-    if mode == Mode::Update {
+    if let Some(status) = status {
         tell_git(workspace, &prepared)?;
-        let status = Status::at(clock.now, &inputs.homelab, Some(&lock));
         report::notes(build::ended(&status, &lock, clock));
     }
     if is_first {

@@ -31,15 +31,16 @@ impl<'h> People<'h> {
             people.iter().copied().map(folder).collect::<Vec<_>>()
         });
         let folders: Vec<Folder<'h>> = folders.collect();
-        let mut people = People {
-            derivations: Vec::new(),
-            files: BTreeMap::new(),
-        };
+        let (mut derivations, mut files) = (Vec::new(), Vec::new());
         for folder in folders {
-            people.derivations.extend(folder.derivations);
-            people.files.extend(folder.files);
+            derivations.extend(folder.derivations);
+            files.extend(folder.files);
         }
-        people
+        People {
+            derivations,
+            // All at once: in their order, as they are, none has to be looked up.
+            files: files.into_iter().collect(),
+        }
     }
 }
 

@@ -1,12 +1,12 @@
 //! The declaration against the lock: what is to be issued, and what retired.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::slice;
+use std::collections::BTreeMap;
+use std::{iter, slice};
 
 use jiff::Timestamp;
 
 use super::{Issued, Lock, State};
-use crate::model::{DeviceId, Email, Homelab, LastDay, Lifetime, MadeKey};
+use crate::model::{Device, DeviceId, Email, Homelab, LastDay, Lifetime, MadeKey, Person};
 use crate::pki::PublicKey;
 
 /// The keys that devices have made, by device.
@@ -87,34 +87,36 @@ pub(crate) fn reconcile(
     own_keys: &OwnKeys,
     now: Timestamp,
 ) -> Reconciliation {
-    let issue = lock.unissued(homelab, own_keys, now);
-    let revoke = lock.undeclared(homelab);
-    let admitted = { lock.certificates.iter() }.filter(|issued| issued.revoked().is_none());
-    let let_in: HashSet<&DeviceId> = admitted.map(|issued| &issued.device).collect();
-    Reconciliation {
-        reused_keys: lock.reused_keys(&issue, &revoke),
-        shut_out: { revoke.iter().filter(|id| let_in.contains(id)) }
-            .cloned()
-            .collect(),
-        let_in: let_in.len(),
-        issue,
-        revoke,
+    let mut found = Reconciliation {
         record: lock.unrecorded(homelab),
         remove: lock.gone(homelab),
+        ..Reconciliation::default()
+    };
+    for (declared, certificates) in lock.beside(homelab) {
+        let is_let_in = certificates.iter().any(|c| c.revoked().is_none());
+        found.let_in += usize::from(is_let_in);
+        let has = |state: fn(&State) -> bool| certificates.iter().any(|c| state(&c.state));
+        let is_to_have_none = has(|state| matches!(state, State::Active | State::Blocked { .. }));
+        match (declared, certificates.first()) {
+            (Some((person, device)), _) if !is_to_have_none && !device.is_over(now) => {
+                found.issue.push(NewDevice::of(person, device, own_keys));
+            }
+            (None, Some(first)) if has(|state| !matches!(state, State::Revoked { .. })) => {
+                found.revoke.push(first.device.clone());
+                found
+                    .shut_out
+                    .extend(is_let_in.then(|| first.device.clone()));
+            }
+            _ => {}
+        }
     }
+    found.reused_keys = lock.reused_keys(&found.issue, &found.revoke);
+    found
 }
 
-impl Lock {
-    fn unissued(&self, homelab: &Homelab, own_keys: &OwnKeys, now: Timestamp) -> Vec<NewDevice> {
-        let has_one = |issued: &&Issued| match issued.state {
-            State::Active | State::Blocked { .. } => true,
-            State::Superseded { .. } | State::Revoked { .. } => false,
-        };
-        let known = self.certificates.iter().filter(has_one);
-        let known: HashSet<&DeviceId> = known.map(|issued| &issued.device).collect();
-        let new = homelab.enrolled();
-        let new = new.filter(|(_, device)| !known.contains(&device.id) && !device.is_over(now));
-        new.map(|(person, device)| NewDevice {
+impl NewDevice {
+    fn of(person: &Person, device: &Device, own_keys: &OwnKeys) -> NewDevice {
+        NewDevice {
             device: device.id.clone(),
             email: person.email.clone(),
             validity: device.validity.clone(),
@@ -128,19 +130,42 @@ impl Lock {
                         .clone(),
                 ),
             },
+        }
+    }
+}
+
+/// A device that is declared to be issued certificates, if it is, and what it was issued.
+type Beside<'l> = (Option<(&'l Person, &'l Device)>, Vec<&'l Issued>);
+
+impl Lock {
+    /// Every device that is declared to be issued certificates, or was issued one, sorted.
+    fn beside<'l>(&'l self, homelab: &'l Homelab) -> impl Iterator<Item = Beside<'l>> {
+        let mut issued: Vec<&Issued> = self.certificates.iter().collect();
+        // As a rule they are sorted, and that is seen at once.
+        issued.sort_by_key(|issued| &issued.device);
+        let mut issued = issued.into_iter().peekable();
+        let mut declared = homelab.enrolled().peekable();
+        iter::from_fn(move || {
+            let of_declared = declared.peek().map(|(_, device)| &device.id);
+            let of_issued = issued.peek().map(|issued| &issued.device);
+            let next = of_declared.into_iter().chain(of_issued).min()?;
+            let of_next = iter::from_fn(|| issued.next_if(|issued| issued.device == *next));
+            let certificates = of_next.collect();
+            Some((
+                declared.next_if(|(_, device)| device.id == *next),
+                certificates,
+            ))
         })
-        .collect()
     }
 
     /// The devices that have certificates, or are blocked, and are no longer declared to be issued any, sorted.
     pub fn undeclared(&self, homelab: &Homelab) -> Vec<DeviceId> {
-        let is_revoked = |issued: &&Issued| matches!(issued.state, State::Revoked { .. });
-        let declared = homelab.enrolled().map(|(_, device)| &device.id);
-        let declared: HashSet<&DeviceId> = declared.collect();
-        let known = self.certificates.iter().filter(|c| !is_revoked(c));
-        let devices = known.map(|issued| &issued.device);
-        let devices: BTreeSet<&DeviceId> = devices.filter(|id| !declared.contains(id)).collect();
-        devices.into_iter().cloned().collect()
+        let is_revoked = |issued: &Issued| matches!(issued.state, State::Revoked { .. });
+        let gone = self.beside(homelab).filter_map(|(declared, certificates)| {
+            let known = certificates.into_iter().find(|issued| !is_revoked(issued));
+            declared.is_none().then_some(known).flatten()
+        });
+        gone.map(|issued| issued.device.clone()).collect()
     }
 
     fn reused_keys(&self, issue: &[NewDevice], revoke: &[DeviceId]) -> Vec<ReusedKey> {
