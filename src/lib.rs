@@ -30,6 +30,7 @@ mod deploy;
 mod derive;
 mod diagnostic;
 mod edge_templates;
+mod in_order;
 mod issue;
 mod keyring;
 mod lint;

@@ -69,6 +69,7 @@ pub(crate) fn execute(
 ) -> Result<Built, ExecuteError> {
     let resumption = rendering.secrets;
     let resumption = resumption.and_then(|secrets| Resumption::of(&tree, secrets));
+    let means = Means::of(rendering.templates);
     let to_make: Vec<&Derivation> = stale.iter().map(|(derivation, _)| *derivation).collect();
     let stage = || {
         rendering.each(
@@ -76,9 +77,9 @@ pub(crate) fn execute(
             &to_make,
             |derivation, bundles| match &resumption {
                 Some(resumption) if derivation.recipe.holds_bundle() => {
-                    rendering.stage_secret(derivation, bundles, resumption)
+                    rendering.stage_secret(derivation, bundles, resumption, &means)
                 }
-                _ => rendering.stage(derivation, bundles, &tree),
+                _ => rendering.stage(derivation, bundles, &tree, &means),
             },
         )
     };
@@ -153,11 +154,12 @@ impl<'a> Rendering<'a> {
         derivation: &'d Derivation,
         bundles: &mut Bundles<'d>,
         tree: &Tree,
+        means: &Means<'_>,
     ) -> Result<Wanted, ExecuteError> {
         let artifact = render(&derivation.recipe, self.templates, bundles)?;
         Ok(Wanted::Put {
             staged: tree.stage(&derivation.path, derivation.mode, &artifact.bytes)?,
-            input: Means::of(self.templates).input_hash(derivation, &artifact.templates),
+            input: means.input_hash(derivation, &artifact.templates),
             templates: artifact.templates,
         })
     }
@@ -168,8 +170,9 @@ impl<'a> Rendering<'a> {
         derivation: &'d Derivation,
         bundles: &mut Bundles<'d>,
         resumption: &Resumption<'_>,
+        means: &Means<'_>,
     ) -> Result<Wanted, ExecuteError> {
-        let input = Means::of(self.templates).input_hash(derivation, &[]);
+        let input = means.input_hash(derivation, &[]);
         let staged = match resumption.take_up(derivation, &input)? {
             Some(staged) => staged,
             None => {

@@ -16,7 +16,7 @@ use crate::derive::{self, Derivation, DeviceAccess, Recipe};
 use crate::model::DeviceId;
 use crate::render::{Bundles, RenderError, render};
 use crate::template::Templates;
-use crate::tree::{Found, InOrder, ManifestEntry, OutputPath, Scope, TreeError, View};
+use crate::tree::{Found, ManifestEntry, OutputPath, Scope, TreeError, View, places};
 
 /// What would come of an artifact that is stale, as far as can be told without the secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -274,11 +274,10 @@ impl Look<'_> {
     /// Directories whose mode somebody has changed.
     fn folders(&self) -> Result<impl Iterator<Item = Step>, TreeError> {
         let view = self.view;
-        let mut known = InOrder::of(view.entries().map(|entry| &entry.path));
+        let mut known = places(view.entries().map(|entry| &entry.path));
         let planned = self.derivations.iter();
-        let new = planned.filter(|planned| {
-            !self.is_as_planned && known.place_of(planned.path.as_str()).is_none()
-        });
+        let new = planned
+            .filter(|planned| !self.is_as_planned && known.get(planned.path.as_str()).is_none());
         let new = new.map(|planned| (&planned.path, planned.mode));
         let folders = view.foreseen_folders(self.wanted(), new, &self.scope)?;
         Ok(folders.into_iter().map(|folder| {
@@ -293,9 +292,9 @@ impl Look<'_> {
 
     /// Whether a path is to be there, of paths that are asked for in their order.
     fn wanted(&self) -> impl FnMut(&OutputPath) -> bool {
-        let mut made = InOrder::of(self.derivations.iter().map(|made| &made.path));
+        let mut made = places(self.derivations.iter().map(|made| &made.path));
         move |path| {
-            let is_made = self.is_as_planned || made.place_of(path.as_str()).is_some();
+            let is_made = self.is_as_planned || made.get(path.as_str()).is_some();
             is_made || self.unsigned.contains(path) || self.is_kept(path)
         }
     }

@@ -202,11 +202,11 @@ fn build_all(
         derivations: &derivations,
     };
     let mut status = None;
-    let made = rayon::in_place_scope(|beside| {
+    let made = rayon::in_place_scope(|scope| {
         if mode == Mode::Update {
             let (status, lock) = (&mut status, &lock);
             let at = || Status::at(clock.now, &inputs.homelab, Some(lock));
-            beside.spawn(move |_| *status = Some(at()));
+            scope.spawn(move |_| *status = Some(at()));
         }
         making.make(|| updating.secrets(&lock))
     })?;

@@ -3,7 +3,6 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use jiff::fmt::serde::timestamp::second;
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Serialize, Serializer};
@@ -31,7 +30,7 @@ pub(crate) struct Calendar {
 struct Certificate {
     device: DeviceId,
     id: IssuanceId,
-    #[serde(serialize_with = "second::required::serialize")]
+    #[serde(serialize_with = "dates::serialize")]
     from: Timestamp,
     then: Then,
 }
@@ -41,9 +40,9 @@ struct Certificate {
 #[serde(rename_all = "kebab-case")]
 enum Then {
     Renewal {
-        #[serde(serialize_with = "second::required::serialize")]
+        #[serde(serialize_with = "dates::serialize")]
         due: Timestamp,
-        #[serde(serialize_with = "second::required::serialize")]
+        #[serde(serialize_with = "dates::serialize")]
         until: Timestamp,
     },
     /// Its device gets no other.
@@ -55,9 +54,9 @@ enum Then {
 struct AuthorityTerm {
     name: String,
     id: IssuanceId,
-    #[serde(serialize_with = "second::required::serialize")]
+    #[serde(serialize_with = "dates::serialize")]
     from: Timestamp,
-    #[serde(serialize_with = "second::required::serialize")]
+    #[serde(serialize_with = "dates::serialize")]
     until: Timestamp,
 }
 

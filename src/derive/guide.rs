@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use super::alike::Kind;
@@ -68,13 +67,8 @@ pub(crate) struct DevicePart {
     pub rsa: bool,
 }
 
-/// Where it is only hashed, as it stands everywhere else.
 fn in_pairs<S: Serializer>(fingerprint: &Fingerprint, serializer: S) -> Result<S::Ok, S::Error> {
-    if serializer.is_human_readable() {
-        serializer.serialize_str(&fingerprint.in_pairs(":"))
-    } else {
-        serializer.collect_str(fingerprint)
-    }
+    serializer.serialize_str(&fingerprint.in_pairs(":"))
 }
 
 /// A certificate that a device has a newer one of.
@@ -87,25 +81,11 @@ pub(crate) struct OlderPart {
 }
 
 /// A file in a device's folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct DeviceFile {
     pub name: Cow<'static, str>,
     /// What it is, which names what the guide says of it.
     pub kind: FileKind,
-}
-
-/// There are several for each device, so where they are only hashed the names of the fields are left out.
-impl Serialize for DeviceFile {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let DeviceFile { name, kind } = self;
-        if !serializer.is_human_readable() {
-            return (name, kind).serialize(serializer);
-        }
-        let mut file = serializer.serialize_struct("DeviceFile", 2)?;
-        file.serialize_field("name", name)?;
-        file.serialize_field("kind", kind)?;
-        file.end()
-    }
 }
 
 /// What a file in a device's folder is.

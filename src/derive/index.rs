@@ -1,8 +1,7 @@
 //! What the admin's page says, as data: who has which devices, what to hand to whom, when it ends, and
 //! who may reach what. What it says of access is read off the [`Exposure`].
 
-use std::collections::{BTreeMap, BTreeSet, btree_map};
-use std::iter::Peekable;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -13,6 +12,7 @@ use super::{
 };
 use crate::catalogue::App;
 use crate::dates;
+use crate::in_order::InOrder;
 use crate::lock::{Admitted, Authority, Issued, Lock, State};
 use crate::model::{
     CertificateMode, Device, DeviceId, DisplayName, Domain, EdgePart, Email, Homelab, Language,
@@ -72,13 +72,8 @@ pub(crate) struct IndexDevice {
     pub older: Vec<Term>,
 }
 
-/// Where it is only hashed, the names of the person and the device say it already.
 fn folder<S: Serializer>(device: &DeviceId, serializer: S) -> Result<S::Ok, S::Error> {
-    if serializer.is_human_readable() {
-        serializer.collect_str(&format_args!("people/{device}/"))
-    } else {
-        serializer.serialize_unit()
-    }
+    serializer.collect_str(&format_args!("people/{device}/"))
 }
 
 /// From when until when something is valid.
@@ -171,9 +166,9 @@ impl Index {
         let (mut admitted, mut files) = (InOrder::of(admitted), InOrder::of(files));
         let people = homelab.people.values().map(|person| {
             let devices = person.devices.values().map(|device| {
-                let certificates = admitted.value_of(&&device.id);
+                let certificates = admitted.get(&&device.id);
                 let certificates = certificates.map_or(&[][..], Vec::as_slice);
-                let files = files.value_of(&&device.id).cloned().unwrap_or_default();
+                let files = files.get(&&device.id).cloned().unwrap_or_default();
                 index_device(homelab, device, certificates, files)
             });
             let devices: Vec<IndexDevice> = devices.collect();
@@ -215,23 +210,6 @@ impl Index {
             authorities: lock.trusted().map(authority).collect(),
             names: DnsNames::of(homelab),
         }
-    }
-}
-
-/// A map in whose order its keys are looked up: each is a step or two from the one before, where a search would go all over the
-/// memory of a large map for each.
-struct InOrder<'m, K, V>(Peekable<btree_map::Iter<'m, K, V>>);
-
-impl<'m, K: Ord, V> InOrder<'m, K, V> {
-    fn of(map: &'m BTreeMap<K, V>) -> InOrder<'m, K, V> {
-        InOrder(map.iter().peekable())
-    }
-
-    /// What the map has for a key, which comes after all that were looked up.
-    fn value_of(&mut self, key: &K) -> Option<&'m V> {
-        while self.0.next_if(|(known, _)| *known < key).is_some() {}
-        let found = self.0.next_if(|(known, _)| *known == key);
-        found.map(|(_, value)| value)
     }
 }
 
@@ -379,18 +357,5 @@ fn authority(authority: &Authority) -> Term {
         renew_from: None,
         until: authority.validity.not_after(),
         is_last_day: false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_are_found_in_their_order_and_others_are_passed() {
-        let map = BTreeMap::from([(1, "a"), (3, "c"), (4, "d"), (7, "g")]);
-        let mut map = InOrder::of(&map);
-        let found = [0, 1, 2, 4, 7, 8].map(|key| map.value_of(&key).copied());
-        assert_eq!(found, [None, Some("a"), None, Some("d"), Some("g"), None]);
     }
 }

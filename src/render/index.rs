@@ -80,27 +80,16 @@ pub(super) fn render(index: &Index, templates: &Templates) -> Result<Artifact, M
 }
 
 fn context(index: &Index) -> Context<'_> {
-    let Index {
-        domain,
-        edges,
-        people,
-        services,
-        audiences,
-        openings,
-        unchecked,
-        authorities,
-        names,
-    } = index;
     Context {
-        domain,
-        edges,
-        people,
-        services,
-        audiences,
-        openings,
-        unchecked,
-        authorities,
-        names: names.as_ref(),
+        domain: &index.domain,
+        edges: &index.edges,
+        people: &index.people,
+        services: &index.services,
+        audiences: &index.audiences,
+        openings: &index.openings,
+        unchecked: &index.unchecked,
+        authorities: &index.authorities,
+        names: index.names.as_ref(),
         timeline: timeline(index),
     }
 }

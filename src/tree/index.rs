@@ -20,7 +20,7 @@ use super::directory::{Directory, Standing};
 use super::hold::{Access, hold};
 use super::manifest::ManifestEntry;
 use super::modes::{TRIAL, trial};
-use super::path::{InOrder, folders_above, split};
+use super::path::{folders_above, places, split};
 use crate::packed::{Packer, Unpacker};
 
 /// The manifest, from the root.
@@ -389,7 +389,7 @@ impl<'b> Index<'b> {
             return standings;
         };
         let first = manifest.partition_point(|entry| entry.path.as_str() < begin);
-        let mut places = InOrder::of(manifest[first..].iter().map(|entry| &entry.path));
+        let mut places = places(manifest[first..].iter().map(|entry| &entry.path));
         let mut entries = self.entries(row);
         while let Some(Some((path, recorded))) = entries.next() {
             let status = root.status(path).ok().flatten();
@@ -401,7 +401,7 @@ impl<'b> Index<'b> {
                 }
                 Recorded::Settled(identity) => {
                     if status.is_some_and(|status| Identity::of(&status) == identity)
-                        && let Some(place) = places.place_of(path)
+                        && let Some(place) = places.get(path)
                     {
                         standings.files.push((first + place, identity));
                     }

@@ -52,7 +52,7 @@ pub(crate) use index::{Identity, Index, PackedIndex};
 pub(crate) use label::Label;
 pub(crate) use links::linked_file;
 pub(crate) use manifest::{ManifestEntry, Mode};
-pub(crate) use path::{InOrder, OutputPath};
+pub(crate) use path::{OutputPath, places};
 pub(crate) use view::{Found, Listed, Owner, ReadManifest, View};
 
 use change::{Change, Put};
@@ -339,9 +339,9 @@ impl Tree {
         if *scope != Scope::All {
             return None;
         }
-        let mut made = InOrder::of(change.puts.iter().map(|put| &put.entry.path));
+        let mut made = places(change.puts.iter().map(|put| &put.entry.path));
         let mut kept = change.entries_afterwards();
-        kept.retain(|entry| made.place_of(entry.path.as_str()).is_none());
+        kept.retain(|entry| made.get(entry.path.as_str()).is_none());
         let kept = self.sighted(kept);
         self.index(manifest, survey, kept, Coverage::Part)
     }

@@ -1,9 +1,10 @@
 //! Paths in the output tree, relative and harmless by construction.
 
 use std::fmt::{self, Display, Formatter};
-use std::iter::{Enumerate, Peekable};
 use std::str::FromStr;
 use std::sync::Arc;
+
+use crate::in_order::InOrder;
 
 /// The directory at the root of the tree in which this room keeps its own files.
 pub(super) const OWN: &str = ".homelab";
@@ -52,21 +53,11 @@ impl OutputPath {
     }
 }
 
-/// A list of paths in their order, in which others are looked up in that order too: each is a step or two from the one before,
-/// where a search would go all over the memory of a large tree for each.
-pub(crate) struct InOrder<I: Iterator>(Peekable<Enumerate<I>>);
-
-impl<'p, I: Iterator<Item = &'p OutputPath>> InOrder<I> {
-    pub(crate) fn of(paths: I) -> InOrder<I> {
-        InOrder(paths.enumerate().peekable())
-    }
-
-    /// The place of a path in the list, if it has it; the path comes before none that was looked up.
-    pub(crate) fn place_of(&mut self, path: &str) -> Option<usize> {
-        while self.0.next_if(|(_, known)| known.as_str() < path).is_some() {}
-        let found = self.0.peek().filter(|(_, known)| known.as_str() == path);
-        found.map(|(place, _)| *place)
-    }
+/// The places of paths in a list that has them in their order.
+pub(crate) fn places<'p>(
+    paths: impl Iterator<Item = &'p OutputPath>,
+) -> InOrder<impl Iterator<Item = (&'p str, usize)>> {
+    InOrder::of(paths.enumerate().map(|(at, path)| (path.as_str(), at)))
 }
 
 impl FromStr for OutputPath {

@@ -20,7 +20,7 @@ use super::holder::Holder;
 use super::index::{Identity, Index, Sighting};
 use super::manifest::{self, ManifestEntry, ManifestState, Mode, Reading};
 use super::modes::Modes;
-use super::path::{InOrder, OWN, OutputPath};
+use super::path::{OWN, OutputPath, places};
 use super::survey;
 use crate::source::normal_form;
 
@@ -63,7 +63,7 @@ pub(crate) struct ReadManifest {
 }
 
 impl ReadManifest {
-    /// Reads that of a directory as it is at the moment, whose tree it may be; none where there is none that is sound.
+    /// Reads that of a directory as it is at the moment, whoever's tree it is; none where there is none that is sound.
     pub(crate) fn at(directory: &Path) -> Option<ReadManifest> {
         let own = Directory::at(directory).ok()??.descend(OWN).ok()??;
         let Contents { bytes, .. } = read(&own, manifest::FILE).ok()??;
@@ -319,8 +319,8 @@ impl View {
         &self,
         paths: impl Iterator<Item = &'p OutputPath>,
     ) -> impl Iterator<Item = Option<Listed<'_>>> {
-        let mut places = InOrder::of(self.entries.iter().map(|entry| &entry.path));
-        paths.map(move |path| places.place_of(path.as_str()).map(|at| self.listed_at(at)))
+        let mut places = places(self.entries.iter().map(|entry| &entry.path));
+        paths.map(move |path| places.get(path.as_str()).map(|at| self.listed_at(at)))
     }
 
     fn listed_at(&self, at: usize) -> Listed<'_> {
