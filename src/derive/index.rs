@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
+use super::guide::FileKind;
 use super::{
     CertificateGrant, DeviceFile, DnsNames, Exposure, Guarded, OpenFrom, Opening, UncheckedKind,
 };
@@ -64,12 +65,53 @@ pub(crate) struct IndexDevice {
     /// The folder of its files, from the page, with a slash at its end: by whose device it is.
     #[serde(serialize_with = "folder")]
     pub folder: DeviceId,
-    /// What is to be handed over, the one to open first.
-    pub files: Arc<[DeviceFile]>,
+    /// What is to be handed over.
+    pub files: Handed,
     /// Its certificate; none where the lock has none.
     pub term: Option<Term>,
     /// Older certificates that are let in still, the newest first.
     pub older: Vec<Term>,
+}
+
+/// What is to be handed over of a device.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Handed {
+    /// Each file, the one to open first.
+    Each(Arc<[DeviceFile]>),
+    /// The kind of the one to open first alone, in a home of more than [`Index::MOST_DEVICES`]: its page names no file.
+    First(Option<FileKind>),
+}
+
+impl From<Arc<[DeviceFile]>> for Handed {
+    fn from(files: Arc<[DeviceFile]>) -> Handed {
+        Handed::Each(files)
+    }
+}
+
+impl Handed {
+    /// The same as a page says it that names no file.
+    pub(crate) fn in_short(&self) -> Handed {
+        Handed::First(self.first())
+    }
+
+    /// The kind of the file to open first; none where there is nothing to hand over.
+    fn first(&self) -> Option<FileKind> {
+        match self {
+            Handed::Each(files) => files.first().map(|file| file.kind),
+            Handed::First(first) => *first,
+        }
+    }
+
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.first().is_none()
+    }
+
+    /// Whether it has a password: not where it is a certificate alone, of a key that the device has made.
+    pub(crate) fn has_password(&self) -> bool {
+        self.first()
+            .is_some_and(|kind| kind != FileKind::Certificate)
+    }
 }
 
 fn folder<S: Serializer>(device: &DeviceId, serializer: S) -> Result<S::Ok, S::Error> {
@@ -155,6 +197,16 @@ pub(crate) struct IndexOpening {
 }
 
 impl Index {
+    /// Devices that the page tells of at length, at the most, and that have a row in its timeline: nobody reads on, and of 10,000 each
+    /// of the two was megabytes.
+    pub(crate) const MOST_DEVICES: usize = 200;
+
+    /// Whether there are more, and each is told of in short.
+    pub(crate) fn is_in_short(&self) -> bool {
+        let mut devices = self.people.iter().flat_map(|person| &person.devices);
+        devices.any(|device| matches!(device.files, Handed::First(_)))
+    }
+
     /// The admin's page; `files` are what the devices are to be given.
     pub(crate) fn new(
         homelab: &Homelab,
@@ -164,15 +216,20 @@ impl Index {
     ) -> Index {
         // People are sorted by name, and so are their devices.
         let (mut admitted, mut files) = (InOrder::of(admitted), InOrder::of(files));
+        let is_in_short = homelab.devices().count() > Self::MOST_DEVICES;
         let people = homelab.people.values().map(|person| {
             let devices = person.devices.values().map(|device| {
                 let certificates = admitted.get(&&device.id);
                 let certificates = certificates.map_or(&[][..], Vec::as_slice);
                 let files = files.get(&&device.id).cloned().unwrap_or_default();
+                let mut files = Handed::from(files);
+                if is_in_short {
+                    files = files.in_short();
+                }
                 index_device(homelab, device, certificates, files)
             });
             let devices: Vec<IndexDevice> = devices.collect();
-            let has_guide = devices.iter().any(|device| !device.files.is_empty());
+            let has_guide = devices.iter().any(|device| !device.files.is_nothing());
             IndexPerson {
                 name: person.name.clone(),
                 display_name: person.display_name.clone(),
@@ -316,7 +373,7 @@ fn index_device(
     homelab: &Homelab,
     device: &Device,
     certificates: &[&Issued],
-    files: Arc<[DeviceFile]>,
+    files: Handed,
 ) -> IndexDevice {
     let newest = certificates.first();
     let active = newest.filter(|newest| newest.state == State::Active);

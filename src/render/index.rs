@@ -11,7 +11,7 @@ use super::Artifact;
 use crate::dates::{self, Shown};
 use crate::derive::{DnsNames, Index, IndexOpening, IndexPerson, IndexService, Term};
 use crate::diagnostic::Mistake;
-use crate::model::Domain;
+use crate::model::{DeviceId, DisplayName, Domain, Email, Language, Name};
 use crate::pki::Validity;
 use crate::template::Templates;
 
@@ -21,7 +21,10 @@ use crate::template::Templates;
 struct Context<'i> {
     domain: &'i Domain,
     edges: &'i [String],
-    people: &'i [IndexPerson],
+    people: People<'i>,
+    /// The device that commands are shown with, said once, where each is told of in short.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    example: Option<&'i DeviceId>,
     services: &'i [IndexService],
     audiences: &'i BTreeMap<String, Vec<String>>,
     openings: &'i [IndexOpening],
@@ -32,15 +35,50 @@ struct Context<'i> {
     timeline: Option<Timeline<'i>>,
 }
 
-/// Devices that have a row, at the most: nobody reads on, and at 10,000 they were half of the page.
-const MOST_DEVICES: usize = 200;
+/// The people: with all that is known of their devices, or where there are many with what a line says of each.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum People<'i> {
+    AtLength(&'i [IndexPerson]),
+    InShort(Vec<PersonInShort<'i>>),
+}
+
+#[derive(Serialize)]
+struct PersonInShort<'i> {
+    name: &'i Name,
+    display_name: &'i DisplayName,
+    email: &'i Email,
+    guide: Option<&'i str>,
+    language: &'i Language,
+    devices: Vec<DeviceInShort<'i>>,
+}
+
+#[derive(Serialize)]
+struct DeviceInShort<'i> {
+    name: &'i Name,
+    platform: &'static str,
+    /// The end of its certificate, where that has one.
+    until: Option<Shown>,
+    /// What there is to say where it is not like most: it has an end, a password and no older certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    besides: Option<Besides>,
+}
+
+#[derive(Serialize)]
+struct Besides {
+    has_no_end: bool,
+    is_nothing_handed_over: bool,
+    is_certificate_only: bool,
+    /// Until when its older certificates work.
+    older: Vec<Shown>,
+}
 
 /// Dates as places between 0 and 100. It knows no present: the page is the same on every day.
 #[derive(Serialize)]
 struct Timeline<'i> {
     /// Days to mark, with what to write there.
     ticks: Vec<Tick>,
-    /// A row for each device that has a certificate, the first to be renewed first and [`MOST_DEVICES`] at the most, then one for each authority.
+    /// A row for each device that has a certificate, the first to be renewed first and [`Index::MOST_DEVICES`] at the most, then one for each authority.
     rows: Vec<Row<'i>>,
     /// How many devices more there are.
     more: usize,
@@ -83,7 +121,8 @@ fn context(index: &Index) -> Context<'_> {
     Context {
         domain: &index.domain,
         edges: &index.edges,
-        people: &index.people,
+        people: People::of(index),
+        example: { index.is_in_short() }.then(|| example(index)).flatten(),
         services: &index.services,
         audiences: &index.audiences,
         openings: &index.openings,
@@ -92,6 +131,58 @@ fn context(index: &Index) -> Context<'_> {
         names: index.names.as_ref(),
         timeline: timeline(index),
     }
+}
+
+impl People<'_> {
+    fn of(index: &Index) -> People<'_> {
+        if index.is_in_short() {
+            People::InShort(index.people.iter().map(PersonInShort::of).collect())
+        } else {
+            People::AtLength(&index.people)
+        }
+    }
+}
+
+impl PersonInShort<'_> {
+    fn of(person: &IndexPerson) -> PersonInShort<'_> {
+        let devices = person.devices.iter().map(|device| {
+            let until = device.term.as_ref().map(ends);
+            let has_no_end = matches!(until, Some(End::Never(_)));
+            let until = until.and_then(End::day);
+            let has_password = device.files.has_password();
+            let is_like_most = until.is_some() && has_password && device.older.is_empty();
+            let besides = || Besides {
+                has_no_end,
+                is_nothing_handed_over: device.files.is_nothing(),
+                is_certificate_only: !device.files.is_nothing() && !has_password,
+                older: { device.older.iter() }
+                    .map(|older| dates::day(older.until))
+                    .collect(),
+            };
+            DeviceInShort {
+                name: &device.name,
+                platform: device.platform,
+                until,
+                besides: (!is_like_most).then(besides),
+            }
+        });
+        PersonInShort {
+            name: &person.name,
+            display_name: &person.display_name,
+            email: &person.email,
+            guide: person.guide.as_deref(),
+            language: &person.language,
+            devices: devices.collect(),
+        }
+    }
+}
+
+/// A device whose files have a password, where there is one.
+fn example(index: &Index) -> Option<&DeviceId> {
+    let mut devices = index.people.iter().flat_map(|person| &person.devices);
+    let first = devices.clone().next();
+    let example = devices.find(|device| device.files.has_password()).or(first);
+    example.map(|device| &device.folder)
 }
 
 fn timeline(index: &Index) -> Option<Timeline<'_>> {
@@ -111,8 +202,8 @@ fn timeline(index: &Index) -> Option<Timeline<'_>> {
     }
     // The first to be due is the first to be read.
     due.sort_by_key(|(due, ..)| *due);
-    let more = due.len().saturating_sub(MOST_DEVICES);
-    due.truncate(MOST_DEVICES);
+    let more = due.len().saturating_sub(Index::MOST_DEVICES);
+    due.truncate(Index::MOST_DEVICES);
     let rows = due.into_iter().map(|(_, person, device, term)| {
         let older = device.older.iter().map(|older| scale.older_bar(older));
         Row {
@@ -147,6 +238,15 @@ fn timeline(index: &Index) -> Option<Timeline<'_>> {
 enum End {
     At(Shown),
     Never(&'static str),
+}
+
+impl End {
+    fn day(self) -> Option<Shown> {
+        match self {
+            End::At(day) => Some(day),
+            End::Never(_) => None,
+        }
+    }
 }
 
 fn ends(term: &Term) -> End {
@@ -239,8 +339,7 @@ impl Scale {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::derive::IndexDevice;
-    use crate::model::{DisplayName, Email, Language, Name};
+    use crate::derive::{DeviceFile, FileKind, IndexDevice};
     use std::sync::Arc;
 
     fn labels(from: &str, until: &str) -> Vec<String> {
@@ -285,6 +384,11 @@ mod tests {
             renew_from: None,
             until: "2027-01-01T00:00:00Z".parse().unwrap(),
         };
+        let files = [DeviceFile {
+            name: "d.p12".into(),
+            kind: FileKind::Bundle,
+        }];
+        let files: Arc<[DeviceFile]> = files.into();
         let person = |number: usize| IndexPerson {
             name: Name::new(&format!("p{number}")).unwrap(),
             display_name: DisplayName::new(&format!("Person {number}")).unwrap(),
@@ -295,7 +399,7 @@ mod tests {
                 name: Name::new("d").unwrap(),
                 platform: "Android",
                 folder: format!("p{number}/d").parse().unwrap(),
-                files: Arc::default(),
+                files: Arc::clone(&files).into(),
                 term: Some(term(format!("p{number}-d"))),
                 older: Vec::new(),
             }],
@@ -352,6 +456,102 @@ mod tests {
         assert!((both - people).abs_diff(services - few) < 100);
     }
 
+    /// A large home: one person with so many devices, the second with a certificate alone, the third with nothing, the fourth renewed.
+    fn in_short(devices: usize) -> Index {
+        let mut index = index(devices, 0);
+        let mut people = index.people.drain(..);
+        let mut person = people.next().unwrap();
+        person
+            .devices
+            .extend(people.flat_map(|person| person.devices));
+        for (number, device) in person.devices.iter_mut().enumerate() {
+            let name = format!("d{number}");
+            device.folder = format!("p0/{name}").parse().unwrap();
+            device.name = Name::new(&name).unwrap();
+            let files: Arc<[DeviceFile]> = match number {
+                1 => Arc::from([DeviceFile {
+                    name: "d.pem".into(),
+                    kind: FileKind::Certificate,
+                }]),
+                2 => Arc::default(),
+                _ => continue,
+            };
+            device.files = files.into();
+        }
+        person.devices[3].older = { person.devices[4].term.iter().cloned() }
+            .map(|term| Term {
+                until: "2026-02-03T04:05:06Z".parse().unwrap(),
+                ..term
+            })
+            .collect();
+        person.devices[5].term.as_mut().unwrap().until = Validity::NO_END;
+        for device in &mut person.devices {
+            device.files = device.files.in_short();
+        }
+        index.people = vec![person];
+        index
+    }
+
+    #[test]
+    fn each_device_of_a_large_home_has_a_line_and_the_commands_are_said_once() {
+        let templates = Templates::new(BTreeMap::new()).unwrap();
+        let Artifact { bytes, .. } = render(&in_short(300), &templates).unwrap();
+        let page = String::from_utf8(bytes).unwrap();
+        for number in 0..300 {
+            let link = format!("<li><a href=\"people/p0/d{number}/\">d{number}</a> Android");
+            // A folder in which nothing is to be handed over is not there.
+            let times = usize::from(number != 2);
+            assert_eq!(page.matches(&link).count(), times, "{link}");
+        }
+        let line = |device: &str| {
+            let (_, line) = page.split_once(&format!("/{device}/\">")).unwrap();
+            line.lines().next().unwrap().split_once("</a> ").unwrap().1
+        };
+        assert_eq!(line("d0"), "Android, until 2027-01-01");
+        let only = "Android, until 2027-01-01 (certificate only, no password)";
+        assert_eq!(line("d1"), only);
+        let nothing = "\n<li>d2 Android, until 2027-01-01, nothing to hand over\n<li>";
+        assert!(page.contains(nothing));
+        let renewed =
+            "Android, until 2027-01-01; renewed: the older certificate works until 2026-02-03";
+        assert_eq!(line("d3"), renewed);
+        assert_eq!(line("d5"), "Android, no end");
+        for command in ["share", "password"] {
+            let said = format!("<code>homelab {command} PERSON/DEVICE</code>");
+            assert_eq!(page.matches(&said).count(), 1, "{said}");
+            let example = format!("<code class=\"copy\">homelab {command} p0&#x2f;d0</code>");
+            let copied = format!("<code class=\"copy\">homelab {command} ");
+            assert_eq!(page.matches(&copied).count(), 1, "{copied}");
+            assert!(page.contains(&example), "{example}");
+        }
+        assert!(!page.contains("d.p12"));
+    }
+
+    #[test]
+    fn the_commands_are_shown_with_a_device_that_has_a_password() {
+        let mut index = in_short(300);
+        index.people[0].devices.drain(..1);
+        assert_eq!(example(&index).unwrap().to_string(), "p0/d3");
+        index.people[0].devices.truncate(2);
+        assert_eq!(example(&index).unwrap().to_string(), "p0/d1");
+    }
+
+    /// Without a clock: a device more is one short line, in few steps.
+    #[test]
+    fn a_device_more_is_a_short_line_in_a_large_home() {
+        let templates = Templates::new(BTreeMap::new()).unwrap();
+        let taken = |devices: usize| {
+            let index = in_short(devices);
+            let Artifact { bytes, .. } = render(&index, &templates).unwrap();
+            let steps = templates.steps("index.html.j2", &context(&index));
+            (bytes.len(), steps)
+        };
+        let ((few, few_steps), (more, more_steps)) = (taken(300), taken(400));
+        let (bytes, steps) = ((more - few) / 100, (more_steps - few_steps) / 100);
+        assert!(bytes < 80, "{bytes} bytes");
+        assert!(steps < 40, "{steps} steps");
+    }
+
     #[test]
     fn the_timeline_is_bounded_and_says_how_many_devices_more_there_are() {
         let templates = Templates::new(BTreeMap::new()).unwrap();
@@ -368,9 +568,9 @@ mod tests {
             String::from_utf8(bytes).unwrap()
         };
         let rows = |page: &str| page.matches("<small>until").count();
-        let (whole, bounded) = (page(MOST_DEVICES), page(MOST_DEVICES + 300));
-        assert_eq!(rows(&whole), MOST_DEVICES + 1);
-        assert_eq!(rows(&bounded), MOST_DEVICES + 1);
+        let (whole, bounded) = (page(Index::MOST_DEVICES), page(Index::MOST_DEVICES + 300));
+        assert_eq!(rows(&whole), Index::MOST_DEVICES + 1);
+        assert_eq!(rows(&bounded), Index::MOST_DEVICES + 1);
         for page in [&whole, &bounded] {
             assert!(page.contains("<span class=\"quiet\">authority:</span> the authority"));
         }

@@ -188,6 +188,52 @@ fn the_page_of_a_large_home_can_be_used() {
     assert_eq!(judge(&[index], "large").faults, [""; 0]);
 }
 
+/// Of 200 devices the page says each file and the commands for each; of more, a line for each and the commands once.
+#[test]
+fn more_devices_than_are_told_of_at_length_have_a_line_each() {
+    let person = |person: u32| {
+        let device = |number: u32| format!("device \"d{number}\" platform=\"android\"; ");
+        let devices: String = (0..20).map(device).collect();
+        format!("person \"p{person}\" {{ {devices} }}\n")
+    };
+    let people: String = (0..10).map(person).collect();
+    let declared = format!("domain \"home.example.com\"\n{people}");
+    let lab = Lab::new().declare(&declared);
+    lab.command(["build"]).at(FIRST).run().succeeds();
+    let page = lab.read("out/index.html");
+    for said in [
+        "<code class=\"copy\">homelab share ",
+        "<code class=\"copy\">homelab password ",
+        ".p12</a>",
+    ] {
+        assert_eq!(page.matches(said).count(), 200, "{said}");
+    }
+    assert!(!page.contains("PERSON/DEVICE"));
+
+    let more = r#"person "more" { device "one" platform="linux"; }"#;
+    lab.write("homelab.kdl", format!("{declared}{more}\n"));
+    lab.command(["build"]).at(FIRST).run().succeeds();
+    let page = lab.read("out/index.html");
+    for said in [
+        "<code class=\"copy\">homelab share ",
+        "<code class=\"copy\">homelab password ",
+        "<code>homelab share PERSON/DEVICE</code>",
+        "<code>homelab password PERSON/DEVICE</code>",
+    ] {
+        assert_eq!(page.matches(said).count(), 1, "{said}");
+    }
+    let folder = |person: u32, device: u32| format!("\"people/p{person}/d{device}/\"");
+    let folders = (0..10).flat_map(|person| (0..20).map(move |device| folder(person, device)));
+    for folder in folders.chain(["\"people/more/one/\"".to_owned()]) {
+        assert_eq!(page.matches(&folder).count(), 1, "{folder}");
+        let folder = folder.trim_matches('"');
+        assert!(lab.path().join("out").join(folder).is_dir(), "{folder}");
+    }
+    assert!(!page.contains(".p12"));
+    let index = lab.path().join("out/index.html");
+    assert_eq!(judge(&[index], "in-short").faults, [""; 0]);
+}
+
 /// Without a browser that a fault shows in, nothing above would mean anything.
 #[test]
 fn what_would_be_wrong_is_noticed() {
