@@ -268,8 +268,9 @@ impl Serialize for Day {
 impl Display for Moment {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let at = Offset::UTC.to_datetime(self.0);
+        let day = digits(at.year(), at.month(), at.day());
         let time = digits(at.hour().into(), at.minute(), at.second());
-        write!(f, "{}T{time:06}Z", Day(self.0))
+        write!(f, "{day:08}T{time:06}Z")
     }
 }
 

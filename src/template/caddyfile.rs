@@ -122,8 +122,10 @@ pub(crate) fn tidy(text: &str) -> String {
 /// A word that goes on in the next line.
 #[derive(Clone)]
 enum Unfinished {
-    /// Between quotes of this kind.
-    Quoted(char),
+    /// Between double quotes.
+    DoubleQuoted,
+    /// Between backticks.
+    BackQuoted,
     /// In a heredoc, until this marker.
     Heredoc(String),
 }
@@ -133,21 +135,21 @@ fn unfinished(line: &str, mut open: Option<Unfinished>) -> Option<Unfinished> {
     if let Some(Unfinished::Heredoc(marker)) = &open {
         return (!line.trim_start().starts_with(marker.as_str())).then(|| open.clone())?;
     }
-    let mut previous = ' ';
-    for (at, character) in line.char_indices() {
+    for (at, sign) in line.match_indices(['"', '`', '#', '<']) {
+        let previous = line[..at].chars().next_back().unwrap_or(' ');
         let begins = previous.is_whitespace();
-        match (&open, character) {
-            (Some(Unfinished::Quoted('"')), '"') if previous != '\\' => open = None,
-            (Some(Unfinished::Quoted('`')), '`') => open = None,
-            (None, '"' | '`') if begins => open = Some(Unfinished::Quoted(character)),
-            (None, '#') if begins => return None,
-            (None, '<') if begins && line[at..].starts_with("<<") => {
+        match (&open, sign) {
+            (Some(Unfinished::DoubleQuoted), "\"") if previous != '\\' => open = None,
+            (Some(Unfinished::BackQuoted), "`") => open = None,
+            (None, "\"") if begins => open = Some(Unfinished::DoubleQuoted),
+            (None, "`") if begins => open = Some(Unfinished::BackQuoted),
+            (None, "#") if begins => return None,
+            (None, "<") if begins && line[at..].starts_with("<<") => {
                 let marker = line[at + 2..].split_whitespace().next()?;
                 return Some(Unfinished::Heredoc(marker.to_owned()));
             }
             _ => {}
         }
-        previous = character;
     }
     open
 }
