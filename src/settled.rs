@@ -84,7 +84,7 @@ impl Kept {
     }
 
     /// Keeps what is known of a tree, and, of a build that has written nothing, what it has seen. Nothing fails for want of it.
-    pub(crate) fn keep(self, workspace: &Held, index: PackedIndex, seen: Option<Seen<'_>>) {
+    pub(crate) fn keep(&self, workspace: &Held, index: PackedIndex, seen: Option<Seen<'_>>) {
         let Some(place) = Recollection::place_of_index(workspace) else {
             return;
         };

@@ -22,7 +22,7 @@ use crate::model::DeviceId;
 use crate::prepared::{Beside, prepare};
 use crate::settled::{Kept, Options, Seen};
 use crate::status::Status;
-use crate::tree::{ReadManifest, View};
+use crate::tree::{Index, ReadManifest, View};
 use crate::workspace::{Held, Inputs, PATIENCE, Workspace, git, git_files};
 use comparing::check_tree;
 use making::{Made, Making};
@@ -150,12 +150,29 @@ fn threads(make: &Make) -> Result<rayon::ThreadPool, Failure> {
     })
 }
 
-/// Brings the lock up to date, where it may change, and makes the whole tree.
+/// Brings the lock up to date, where it may change, and makes the whole tree, which is looked at beside that.
 fn build_all(
     inputs: &Inputs<Held>,
     beside: Beside,
     order: &Operation,
     building: Building<'_>,
+) -> Result<(), Failure> {
+    let index = building.kept.index();
+    rayon::in_place_scope(|scope| {
+        if let Some(index) = &index {
+            index.look_ahead(scope, &inputs.out);
+        }
+        build_known(inputs, beside, order, &building, index.as_ref())
+    })
+}
+
+/// The same, where this is known of the tree.
+fn build_known(
+    inputs: &Inputs<Held>,
+    beside: Beside,
+    order: &Operation,
+    building: &Building<'_>,
+    index: Option<&Index<'_>>,
 ) -> Result<(), Failure> {
     let Inputs { workspace, out, .. } = inputs;
     let Building {
@@ -174,7 +191,7 @@ fn build_all(
     let prepared = prepare(inputs, standing, order, options.intent)?;
     let is_first = prepared.before.as_ref();
     let is_first = is_first.is_none_or(|lock| lock.signing().is_none());
-    let manifest = refuse_hopeless(inputs, beside.manifest, &prepared, order)?;
+    let manifest = refuse_hopeless(inputs, beside.manifest, index, &prepared, order)?;
     let Situation { history, clock, .. } = &prepared.situation;
     let mut updating = Updating::new(inputs, history, &means, *clock);
     let lock = match (&prepared.before, mode) {
@@ -195,7 +212,7 @@ fn build_all(
     let making = Making {
         inputs,
         make,
-        kept,
+        index,
         manifest,
         prepared: &prepared,
         lock: &lock,
@@ -222,8 +239,8 @@ fn build_all(
             out.join("index.html").display()
         ));
     }
-    let seen = seen(inputs, &options, &prepared, &made).filter(|_| order.is_nothing());
-    made.keep(workspace, seen);
+    let seen = seen(inputs, options, &prepared, &made).filter(|_| order.is_nothing());
+    made.keep(kept, workspace, seen);
     workspace.remember_verified();
     Ok(())
 }
@@ -269,15 +286,19 @@ fn tell_git(workspace: &Held, prepared: &Prepared<'_>) -> Result<(), Failure> {
 fn refuse_hopeless(
     inputs: &Inputs<Held>,
     manifest: Option<ReadManifest>,
+    index: Option<&Index<'_>>,
     prepared: &Prepared<'_>,
     order: &Operation,
 ) -> Result<Option<ReadManifest>, Failure> {
     let owner = owner(prepared.before.as_ref().unwrap_or(&prepared.lock));
     let view = View::open_after(manifest, &inputs.out, owner, PATIENCE);
-    let view = view.map_err(Failure::environment)?;
+    let mut view = view.map_err(Failure::environment)?;
     // The built-in templates can be rendered.
     if inputs.templates.are_built_in() || prepared.changes.is_empty() || !order.is_nothing() {
         return Ok(view.into_manifest());
+    }
+    if let Some(index) = index {
+        view.know(index);
     }
     let forecast = build::forecast(prepared, &view).map_err(Failure::environment)?;
     if forecast.stops.is_empty() {
@@ -336,10 +357,11 @@ fn build_edge(
     let lock = &prepared.lock;
     // Who is no longer declared is left out of the Caddyfile at once; the lock learns of it later.
     let derivations = prepared.derivations();
+    let index = kept.index();
     let making = Making {
         inputs,
         make,
-        kept,
+        index: index.as_ref(),
         manifest: beside.manifest,
         prepared: &prepared,
         lock,

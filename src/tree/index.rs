@@ -9,9 +9,11 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use blake3::Hash;
+use rayon::Scope;
 use rayon::prelude::*;
 use rustix::fs::{Mode as FileMode, Stat};
 
@@ -279,6 +281,8 @@ pub(crate) struct Index<'b> {
     is_whole: bool,
     root: Inode,
     rows: Vec<&'b [u8]>,
+    /// Of each row, once it was looked at, which of its entries stand as it has them.
+    looked: Vec<OnceLock<Vec<bool>>>,
 }
 
 /// What stands as an index has it.
@@ -302,9 +306,11 @@ impl<'b> Index<'b> {
                 number: unpacker.number()?,
             },
             rows: Vec::new(),
+            looked: Vec::new(),
         };
         while !unpacker.is_at_its_end() {
             index.rows.push(unpacker.bytes()?);
+            index.looked.push(OnceLock::new());
         }
         Some(index)
     }
@@ -362,13 +368,61 @@ impl<'b> Index<'b> {
         manifest == Some(self.manifest) && self.is_root(root)
     }
 
+    /// Has other threads look already what stands in `directory` as it has it, while somebody works out what to do there. A row is looked
+    /// at once: what nobody has come to by the time that the tree is held is looked at then.
+    ///
+    /// Nobody has to hold the tree for that. What counts is that it, once it is held, is this very directory with this very manifest
+    /// ([`Index::is_of`]). A file that was found as this has it had the bytes that the manifest says, and was older than this: whatever is
+    /// done to it later gives it another time of change. It is recorded again as it was then, so the next build sees that. So it is with
+    /// what somebody changes by hand between the look and the hold: it is as if it were changed right after. Another build that held
+    /// the tree in between has left another manifest, or has made the same of every file, of which the next build reads those that it
+    /// has made.
+    pub(crate) fn look_ahead<'s>(&'s self, scope: &Scope<'s>, directory: &Path) {
+        let Ok(Some(root)) = Directory::at(directory) else {
+            return;
+        };
+        if !self.is_root(&root) {
+            return;
+        }
+        let root = Arc::new(root);
+        for row in 0..self.rows.len() {
+            let root = Arc::clone(&root);
+            scope.spawn(move |_| {
+                self.look(row, &root);
+            });
+        }
+    }
+
+    /// Which entries of a row stand as it has them, or stood when they were looked at.
+    fn look(&self, row: usize, root: &Directory) -> &[bool] {
+        self.looked[row].get_or_init(|| {
+            let mut standing = Vec::with_capacity(ROW);
+            let mut entries = self.entries(self.rows[row]);
+            while let Some(Some((path, recorded))) = entries.next() {
+                let status = || root.status(path).ok().flatten();
+                standing.push(match recorded {
+                    Recorded::Folder(folder) => {
+                        status().is_some_and(|status| FolderIdentity::of(&status) == folder)
+                    }
+                    Recorded::Settled(identity) => {
+                        status().is_some_and(|status| Identity::of(&status) == identity)
+                    }
+                    // It is read.
+                    Recorded::Unsettled(..) => false,
+                });
+            }
+            standing
+        })
+    }
+
     /// The places of those files of the manifest that stand as they did: their directories too, so that no link leads to them.
     pub(super) fn standing(
         &self,
         root: &Directory,
         manifest: &[ManifestEntry],
     ) -> impl ParallelIterator<Item = (usize, Identity)> {
-        let rows = { self.rows.par_iter() }.map(|row| self.standings(row, root, manifest));
+        let rows = (0..self.rows.len()).into_par_iter();
+        let rows = rows.map(|row| self.standings(row, self.look(row, root), manifest));
         let rows: Vec<Standings> = rows.collect();
         let (files, altered): (Vec<_>, Vec<_>) = { rows.into_iter() }
             .map(|row| (row.files, row.altered))
@@ -382,7 +436,8 @@ impl<'b> Index<'b> {
         files.filter(move |(place, _)| is_reached(*place))
     }
 
-    fn standings(&self, row: &[u8], root: &Directory, manifest: &[ManifestEntry]) -> Standings {
+    fn standings(&self, row: usize, stands: &[bool], manifest: &[ManifestEntry]) -> Standings {
+        let row = self.rows[row];
         let mut standings = Standings::default();
         let mut entries = self.entries(row);
         let Some(Some((begin, _))) = entries.next() else {
@@ -391,22 +446,18 @@ impl<'b> Index<'b> {
         let first = manifest.partition_point(|entry| entry.path.as_str() < begin);
         let mut places = places(manifest[first..].iter().map(|entry| &entry.path));
         let mut entries = self.entries(row);
-        while let Some(Some((path, recorded))) = entries.next() {
-            let status = root.status(path).ok().flatten();
+        for stands in stands {
+            let Some(Some((path, recorded))) = entries.next() else {
+                break;
+            };
             match recorded {
-                Recorded::Folder(folder) => {
-                    if status.is_none_or(|status| FolderIdentity::of(&status) != folder) {
-                        standings.altered.push(path.to_owned());
-                    }
-                }
-                Recorded::Settled(identity) => {
-                    if status.is_some_and(|status| Identity::of(&status) == identity)
-                        && let Some(place) = places.get(path)
-                    {
+                Recorded::Folder(_) if !stands => standings.altered.push(path.to_owned()),
+                Recorded::Settled(identity) if *stands => {
+                    if let Some(place) = places.get(path) {
                         standings.files.push((first + place, identity));
                     }
                 }
-                Recorded::Unsettled(..) => {}
+                Recorded::Folder(_) | Recorded::Settled(_) | Recorded::Unsettled(..) => {}
             }
         }
         standings

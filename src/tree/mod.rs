@@ -77,7 +77,7 @@ pub(crate) struct Tree {
     staged: AtomicUsize,
     /// What a killed build staged under labels.
     left: Vec<Label>,
-    /// Before anything in it was looked at.
+    /// Before anything in it was looked at, but for what an index had as settled already.
     tick: Option<Tick>,
 }
 

@@ -16,14 +16,15 @@ use crate::lock::Lock;
 use crate::render::Secrets;
 use crate::settled::{Kept, Seen};
 use crate::tree::summed::{self, Listing};
-use crate::tree::{PackedIndex, ReadManifest, Tree, sync_name};
+use crate::tree::{Index, PackedIndex, ReadManifest, Tree, sync_name};
 use crate::workspace::{Held, Inputs, PATIENCE, Recollection};
 
 /// A tree that is about to be made.
 pub(super) struct Making<'a> {
     pub inputs: &'a Inputs<Held>,
     pub make: &'a Make,
-    pub kept: Kept,
+    /// What is known of the tree, unless every byte is to be read.
+    pub index: Option<&'a Index<'a>>,
     /// That of the tree, where it was read already.
     pub manifest: Option<ReadManifest>,
     pub prepared: &'a Prepared<'a>,
@@ -34,7 +35,6 @@ pub(super) struct Making<'a> {
 
 /// What there is to know of a tree that was made.
 pub(super) struct Made {
-    kept: Kept,
     index: Option<PackedIndex>,
     /// The hash of what this machine remembers by now.
     pub memory: Option<Hash>,
@@ -42,9 +42,9 @@ pub(super) struct Made {
 
 impl Made {
     /// Keeps it for the next build: last of all, when everything that it tells of is on the disk.
-    pub(super) fn keep(self, workspace: &Held, seen: Option<Seen<'_>>) {
+    pub(super) fn keep(self, kept: &Kept, workspace: &Held, seen: Option<Seen<'_>>) {
         if let Some(index) = self.index {
-            self.kept.keep(workspace, index, seen);
+            kept.keep(workspace, index, seen);
         }
     }
 }
@@ -65,7 +65,7 @@ impl Making<'_> {
         let mut recollection = self.recollection();
         let mut tree = self.open(&recollection)?;
         if !self.make.no_index {
-            tree.know(self.kept.index().as_ref());
+            tree.know(self.index);
         }
         let stale = build::stale(self.derivations, &tree, templates);
         let mut stale = stale.map_err(Failure::environment)?;
@@ -112,7 +112,6 @@ impl Making<'_> {
             }
         }
         Ok(Made {
-            kept: self.kept,
             index: built.index,
             memory: recollection.hash(),
         })

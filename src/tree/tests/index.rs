@@ -44,6 +44,26 @@ impl Lab {
         outcome.index
     }
 
+    /// The same by a build that has looked ahead, where something happens before it holds the tree; none where it finds something to do.
+    fn index_after(&self, known: &PackedIndex, between: impl FnOnce()) -> Option<PackedIndex> {
+        let index = Index::of(&known.bytes).expect("an index");
+        look_ahead(&index, &self.out);
+        between();
+        let mut tree = self.open().ok()?;
+        tree.know(Some(&index));
+        let is_intact =
+            |name: &str| { tree.inspect(&path(name)) }.is_ok_and(|found| found == Found::Intact);
+        if !FIRST
+            .iter()
+            .all(|(name, ..)| tree.entry(&path(name)).is_some() && is_intact(name))
+        {
+            return None;
+        }
+        let kept = FIRST.map(|(name, ..)| Wanted::Keep(path(name)));
+        let outcome = tree.commit(kept.into(), &Scope::All).ok()?;
+        outcome.index
+    }
+
     /// A first build, and what is known of the tree after the second.
     fn indexed() -> (Lab, PackedIndex) {
         let lab = Lab::built(&FIRST);
@@ -83,6 +103,11 @@ impl Lab {
                 .is_ok_and(|own| own.is_file() && own.mode() & 0o7777 == 0o600)
             && !is_unfinished
     }
+}
+
+/// Looks ahead, and waits until all was looked at.
+fn look_ahead(index: &Index<'_>, directory: &Path) {
+    rayon::in_place_scope(|scope| index.look_ahead(scope, directory));
 }
 
 /// Numbers that look random and are the same in every run.
@@ -194,9 +219,20 @@ fn edits_are_noticed(around: &Path, number: usize) {
         compare(&lab, index, &format!("{at}: {log:?}"));
         known = match dice.below(8) {
             0..4 if !is_as_built => None,
-            4..8 if is_as_built && lab.open().is_ok() => lab.index(known.as_ref()),
+            4..6 if is_as_built && lab.open().is_ok() => lab.index(known.as_ref()),
+            6..8 if is_as_built => {
+                lab.index_after(index, || log.push(edit(&lab, &mut dice, &manifest)))
+            }
             _ => known,
         };
+        // What was edited just now is noticed as what is edited after a build.
+        if let Some(index) = &known {
+            assert!(
+                !lab.holds(index) || lab.is_as_built(&manifest),
+                "{at}: {log:?}"
+            );
+            compare(&lab, index, &format!("{at}: {log:?}"));
+        }
     }
     // An index that never held would be right, too.
     assert!(held > number / 20, "held {held} times of {number}");
@@ -291,6 +327,93 @@ fn an_index_of_another_manifest_is_no_use() {
     let mut view = View::open(&lab.out, OWNER, SHORT).expect("a view");
     view.know(&Index::of(&index.bytes).expect("an index"));
     assert!(view.sighting(&path("index.html")).is_none());
+}
+
+#[test]
+fn what_changes_between_a_look_ahead_and_the_hold_is_found_by_the_next_build() {
+    let (lab, known) = Lab::indexed();
+    let index = lab.index_after(&known, || {
+        let file = lab.at("index.html");
+        let time = fs::metadata(&file)
+            .and_then(|m| m.modified())
+            .expect("a time");
+        fs::write(&file, "INDEX").expect("written");
+        let opened = File::options().append(true).open(&file).expect("a file");
+        let times = FileTimes::new().set_modified(time);
+        opened.set_times(times).expect("a time");
+        lab.chmod("edge/Caddyfile", 0o640);
+        fs::remove_file(lab.at("people/alice/guide.html")).expect("removed");
+        lab.write("people/alice/pixel/alice-pixel.p12", "BUNDLE");
+    });
+    let index = index.expect("it has seen them before");
+    assert!(!lab.holds(&index));
+    let mut view = View::open(&lab.out, OWNER, SHORT).expect("a view");
+    view.know(&Index::of(&index.bytes).expect("an index"));
+    for (name, ..) in FIRST {
+        assert!(view.sighting(&path(name)).is_none(), "{name}");
+        assert_ne!(view.inspect(&path(name)).expect(name), Found::Intact);
+    }
+}
+
+#[test]
+fn a_look_ahead_is_of_no_use_once_somebody_else_has_built() {
+    let (lab, known) = Lab::indexed();
+    let index = Index::of(&known.bytes).expect("an index");
+    look_ahead(&index, &lab.out);
+    let mut more = FIRST.to_vec();
+    more[1].2 = "another";
+    lab.build(&more).expect("a build");
+    let mut tree = lab.open().expect("a tree");
+    tree.know(Some(&index));
+    for (name, ..) in FIRST {
+        assert!(tree.sighting(&path(name)).is_none(), "{name}");
+    }
+}
+
+#[test]
+fn what_somebody_else_has_mended_after_a_look_ahead_is_read_by_the_next_build() {
+    let (lab, known) = Lab::indexed();
+    let index = lab.index_after(&known, || {
+        lab.write("index.html", "INDEX");
+        lab.build(&FIRST).expect("a build that mends it");
+    });
+    let index = index.expect("the manifest is the same");
+    assert!(!lab.holds(&index));
+    let mut view = View::open(&lab.out, OWNER, SHORT).expect("a view");
+    view.know(&Index::of(&index.bytes).expect("an index"));
+    assert!(view.sighting(&path("index.html")).is_none());
+    assert!(view.sighting(&path("edge/Caddyfile")).is_some());
+    assert_eq!(
+        view.inspect(&path("index.html")).expect("read"),
+        Found::Intact
+    );
+}
+
+#[test]
+fn a_look_ahead_is_of_one_tree() {
+    let (lab, known) = Lab::indexed();
+    let index = Index::of(&known.bytes).expect("an index");
+    look_ahead(&index, &lab.out.with_file_name("nowhere"));
+    look_ahead(&index, &lab.out);
+    let copy = lab.out.with_file_name("copy");
+    let copied = std::process::Command::new("cp")
+        .arg("-a")
+        .args([&lab.out, &copy])
+        .status();
+    assert!(copied.expect("cp").success());
+    fs::rename(&lab.out, lab.out.with_file_name("before")).expect("moved");
+    fs::rename(&copy, &lab.out).expect("moved");
+    let mut tree = lab.open().expect("a tree");
+    tree.know(Some(&index));
+    assert!(tree.sighting(&path("index.html")).is_none());
+    // Nor is anything seen ahead in a tree that it is not of.
+    let index = Index::of(&known.bytes).expect("an index");
+    look_ahead(&index, &lab.out);
+    fs::remove_dir_all(&lab.out).expect("removed");
+    fs::rename(lab.out.with_file_name("before"), &lab.out).expect("moved back");
+    let mut view = View::open(&lab.out, OWNER, SHORT).expect("a view");
+    view.know(&index);
+    assert!(view.sighting(&path("index.html")).is_some());
 }
 
 #[test]
