@@ -286,24 +286,28 @@ impl Tree {
 
         // From here on what is staged stays if this fails: it tells the next build that this one is not complete.
         let staging = self.take_staging()?;
-        let underway = Underway::begin(progress, Work::Writing, survey.moves.len());
-        apply::make_staged_durable(&staging, &survey.moves)?;
-        if stale || change.adds_to_manifest() {
-            apply::write_manifest(root, &meanwhile)?;
-        }
-        if change.has_orphans_in_the_way(&folders) {
+        let write = || -> Result<(), TreeError> {
+            let underway = Underway::begin(progress, Work::Writing, survey.moves.len());
+            apply::make_staged_durable(&staging, &survey.moves)?;
+            if stale || change.adds_to_manifest() {
+                apply::write_manifest(root, &meanwhile)?;
+            }
+            if change.has_orphans_in_the_way(&folders) {
+                apply::remove_orphans(root, &change, &folders)?;
+            }
+            apply::make_folders(root, &survey)?;
+            apply::move_into_place(&staging, root, &survey.moves, &underway)?;
             apply::remove_orphans(root, &change, &folders)?;
-        }
-        apply::make_folders(root, &survey)?;
-        apply::move_into_place(&staging, root, &survey.moves, &underway)?;
-        apply::remove_orphans(root, &change, &folders)?;
-        apply::make_names_durable(root, &change, &survey, &folders)?;
-        if let Some(afterwards) = &afterwards {
-            apply::write_manifest(root, afterwards)?;
-        }
-        apply::remove_leftovers(root)?;
-        drop(underway);
-        let index = self.index_afterwards(&change, &survey, last, scope);
+            apply::make_names_durable(root, &change, &survey, &folders)?;
+            if let Some(afterwards) = &afterwards {
+                apply::write_manifest(root, afterwards)?;
+            }
+            apply::remove_leftovers(root)
+        };
+        // The index tells only of what stays as it is. Writing is mostly waiting for the disk.
+        let index = || self.index_afterwards(&change, &survey, last, scope);
+        let (written, index) = rayon::join(write, index);
+        written?;
         Ok(self.outcome(&change, &survey, index))
     }
 
@@ -355,7 +359,7 @@ impl Tree {
         sighted.collect()
     }
 
-    /// Makes an index, once all that it tells of is on the disk: a loss of power must not undo what it vouches for.
+    /// Makes an index, with all that it tells of on the disk: a loss of power must not undo what it vouches for.
     fn index<'e>(
         &self,
         manifest: Hash,
