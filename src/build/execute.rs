@@ -85,18 +85,15 @@ pub(crate) fn execute(
     };
     // The tree tells what was built before as long as nothing is moved into it.
     let (staged, consequences) = rayon::join(stage, || consequences(&tree, derivations, stale));
-    let (mut wanted, consequences) = (staged?, consequences?);
-    // Both lists are sorted by path, as the derivations are.
-    let mut stale_paths = stale
-        .iter()
-        .map(|(derivation, _)| &derivation.path)
-        .peekable();
-    for derivation in derivations {
-        match stale_paths.next_if_eq(&&derivation.path) {
-            Some(_) => {}
-            None => wanted.push(Wanted::Keep(derivation.path.clone())),
-        }
-    }
+    let (mut staged, consequences) = (staged?, consequences?);
+    staged.sort_by(|one, other| one.path().cmp(other.path()));
+    // The derivations are sorted by path, too.
+    let mut staged = staged.into_iter().peekable();
+    let wanted = derivations.iter().map(|derivation| {
+        let put = staged.next_if(|put| *put.path() == derivation.path);
+        put.unwrap_or_else(|| Wanted::Keep(derivation.path.clone()))
+    });
+    let wanted = wanted.collect();
     let outcome = tree.commit_telling(wanted, scope, rendering.progress, tell)?;
     let altered = |path: &OutputPath| {
         let place = stale.binary_search_by(|(derivation, _)| derivation.path.cmp(path));
