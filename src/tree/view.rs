@@ -1,6 +1,5 @@
 //! The output tree as it stands, to be looked at.
 
-use std::borrow::Cow;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -58,6 +57,8 @@ pub(crate) struct Busy {
 #[derive(Debug)]
 pub(crate) struct ReadManifest {
     bytes: Hash,
+    /// The hash of its text.
+    text: Hash,
     whose: String,
     entries: Vec<ManifestEntry>,
 }
@@ -71,8 +72,10 @@ impl ReadManifest {
         let Reading::Whole(entries) = manifest::read(&bytes, &whose) else {
             return None;
         };
+        let hash = blake3::hash(&bytes);
         Some(ReadManifest {
-            bytes: blake3::hash(&bytes),
+            bytes: hash,
+            text: hash_of_text(&bytes, &normal_form(&bytes), hash),
             whose,
             entries,
         })
@@ -260,6 +263,7 @@ impl View {
         let (_, bytes) = self.manifest_sighting?;
         Some(ReadManifest {
             bytes,
+            text: self.manifest?,
             whose: self.whose?,
             entries: self.entries,
         })
@@ -458,22 +462,23 @@ impl View {
                 });
             }
         }
+        let earlier = earlier.filter(|earlier| self.owner.is_or_was(&earlier.whose));
+        if let Some(earlier) = earlier
+            && let Standing::File { content, identity } = own.examine(manifest::FILE)?
+            && content == earlier.bytes
+        {
+            self.manifest_sighting = Some((identity, content));
+            self.manifest = Some(earlier.text);
+            self.whose = Some(earlier.whose);
+            self.entries = earlier.entries;
+            return Ok(());
+        }
         let contents =
             read(&own, manifest::FILE)?.ok_or_else(|| cannot_read(&path, Errno::FBIG))?;
         let hash = blake3::hash(&contents.bytes);
         self.manifest_sighting = Some((Identity::of(&status), hash));
         let normal = normal_form(&contents.bytes);
-        self.manifest = Some(match &normal {
-            Cow::Borrowed(same) if same.len() == contents.bytes.len() => hash,
-            other => blake3::hash(other),
-        });
-        let is_same =
-            |earlier: &ReadManifest| earlier.bytes == hash && self.owner.is_or_was(&earlier.whose);
-        if let Some(earlier) = earlier.filter(is_same) {
-            self.whose = Some(earlier.whose);
-            self.entries = earlier.entries;
-            return Ok(());
-        }
+        self.manifest = Some(hash_of_text(&contents.bytes, &normal, hash));
         let mut whose = self.owner.present.clone();
         let mut reading = manifest::read(&normal, &whose);
         if let Reading::Foreign(found) = &reading
@@ -501,6 +506,15 @@ impl View {
             }
         }
         Ok(())
+    }
+}
+
+/// The hash of the text of bytes that have this `hash`: it is shorter, where it is another.
+fn hash_of_text(bytes: &[u8], text: &[u8], hash: Hash) -> Hash {
+    if text.len() == bytes.len() {
+        hash
+    } else {
+        blake3::hash(text)
     }
 }
 
