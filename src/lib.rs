@@ -33,6 +33,7 @@ mod edge_templates;
 mod in_order;
 mod issue;
 mod keyring;
+mod lasting;
 mod lint;
 mod lock;
 mod memory;

@@ -1,5 +1,6 @@
 //! What a build is about to do, worked out from the files as they are: for who goes on to do it, and for who only asks.
 
+use std::mem;
 use std::path::Path;
 
 use crate::build::{
@@ -8,6 +9,7 @@ use crate::build::{
 use crate::diagnostic::Failure;
 use crate::edge_templates;
 use crate::keyring::{self, Wanted};
+use crate::lasting::Lasting;
 use crate::lock::Lock;
 use crate::settled::Kept;
 use crate::tree::{Owner, ReadManifest, TreeError, View};
@@ -95,7 +97,7 @@ pub(crate) fn looked(
 /// What a build would do, and what it would make of the tree.
 pub(crate) struct Foreseen<'a> {
     inputs: &'a Inputs,
-    pub prepared: Prepared<'a>,
+    pub prepared: Lasting<Prepared<'a>>,
     view: View,
     tree: TreeForecast,
 }
@@ -142,7 +144,7 @@ impl<'a> Foreseen<'a> {
         let tree = build::forecast(&prepared, &view).map_err(Failure::environment)?;
         Ok(Foreseen {
             inputs,
-            prepared,
+            prepared: Lasting::new(prepared),
             view,
             tree,
         })
@@ -155,11 +157,11 @@ impl<'a> Foreseen<'a> {
 
     /// The same, to end with.
     pub(crate) fn into_stops(self) -> Vec<Stop> {
-        self.prepared
-            .stops
-            .into_iter()
-            .chain(self.tree.stops)
-            .collect()
+        let Foreseen {
+            mut prepared, tree, ..
+        } = self;
+        let stops = mem::take(&mut prepared.stops).into_iter();
+        stops.chain(tree.stops).collect()
     }
 
     pub(crate) fn plan(self) -> Result<Plan, Failure> {
@@ -169,6 +171,7 @@ impl<'a> Foreseen<'a> {
             view,
             tree,
         } = self;
+        let prepared = prepared.into_inner();
         let written = match (&prepared.before, prepared.mode) {
             (Some(lock), Mode::Update) => {
                 let listener = inputs.workspace.listener();

@@ -13,6 +13,7 @@ use super::staleness::{Stale, Staleness, stale};
 use super::step::{Reason, Step, Verb};
 use super::stop::Stop;
 use crate::derive::{self, Derivation, DeviceAccess, Recipe};
+use crate::lasting::Lasting;
 use crate::model::DeviceId;
 use crate::render::{Bundles, RenderError, render};
 use crate::template::Templates;
@@ -58,7 +59,7 @@ struct NotOurs {
 
 /// Holds what a build would make against the tree that is there.
 pub(crate) fn forecast(prepared: &Prepared<'_>, view: &View) -> Result<TreeForecast, TreeError> {
-    let derivations = prepared.derivations();
+    let derivations = Lasting::new(prepared.derivations());
     let templates = prepared.situation.templates;
     let homelab = prepared.situation.homelab;
     let kept = derive::crl_paths(homelab, &prepared.lock);
@@ -87,10 +88,7 @@ pub(crate) fn forecast(prepared: &Prepared<'_>, view: &View) -> Result<TreeForec
     let forecasts: Result<Vec<Result<Forecast, RenderError>>, TreeError> = { stale.par_iter() }
         .map(|stale| look.of_artifact(*stale, templates))
         .collect();
-    let forecast = look.forecast(&stale, forecasts?);
-    // They are freed with the process, which has little left to do.
-    std::mem::forget(derivations);
-    forecast
+    look.forecast(&stale, forecasts?)
 }
 
 /// What is held against a tree.

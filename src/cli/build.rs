@@ -17,6 +17,7 @@ use crate::build::{
 use crate::derive::Derivation;
 use crate::diagnostic::Failure;
 use crate::keyring::{self, SealedRoot, Updating, Wanted};
+use crate::lasting::Lasting;
 use crate::lock::Lock;
 use crate::model::DeviceId;
 use crate::prepared::{Beside, prepare};
@@ -189,6 +190,7 @@ fn build_known(
     let means = make.secret.means();
     let standing = keyring::standing(workspace, beside.lock?, sealed, &means.usual)?;
     let prepared = prepare(inputs, standing, order, options.intent)?;
+    let prepared = Lasting::new(prepared);
     let is_first = prepared.before.as_ref();
     let is_first = is_first.is_none_or(|lock| lock.signing().is_none());
     let manifest = refuse_hopeless(inputs, beside.manifest, index, &prepared, order)?;
@@ -199,10 +201,12 @@ fn build_known(
         (Some(lock), Mode::Update) => updating.go_on(lock.clone(), order)?,
         (Some(lock), Mode::Locked | Mode::Edge) => lock.clone(),
     };
+    let lock = Lasting::new(lock);
     report::notes(prepared.warnings_of(&lock));
     report::notes(build::notes_of_caddy(&inputs.homelab));
     // homelab.age may be another one by now.
     let derivations = prepared.derivations_for(&lock, workspace.sealed_hash()?);
+    let derivations = Lasting::new(derivations);
     let is_bare = out.symlink_metadata().is_err() && needs_secrets(&derivations);
     let is_unknown = mode == Mode::Update && prepared.situation.history.root_key.is_none();
     if is_bare || is_unknown {
@@ -227,8 +231,6 @@ fn build_known(
         }
         making.make(|| updating.secrets(&lock))
     })?;
-    // They are freed with the process, which has little left to do.
-    std::mem::forget(derivations);
     if let Some(status) = status {
         tell_git(workspace, &prepared)?;
         report::notes(build::ended(&status, &lock, clock));

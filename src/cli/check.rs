@@ -33,8 +33,6 @@ pub(super) fn check(arguments: &Check) -> Result<(), Failure> {
     ));
     tell_changes(prepared);
     tell_what_ends(prepared);
-    // It is freed with the process, which has nothing left to do.
-    std::mem::forget(foreseen);
     Ok(())
 }
 

@@ -16,6 +16,7 @@ use crate::deploy::{
     Attempt, Declared, First, Release, Session, Standing, Target, targets, unkept,
 };
 use crate::diagnostic::Failure;
+use crate::lasting::Lasting;
 use crate::lint::allowed_in;
 use crate::lock::Lock;
 use crate::model::{Deploy, Homelab};
@@ -30,7 +31,7 @@ use told::Telling;
 struct Subject<'a> {
     arguments: &'a Arguments,
     workspace: Workspace,
-    homelab: Homelab,
+    homelab: Lasting<Homelab>,
     templates: Templates,
     lock: Lock,
 }

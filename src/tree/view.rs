@@ -21,6 +21,7 @@ use super::manifest::{self, ManifestEntry, ManifestState, Mode, Reading};
 use super::modes::Modes;
 use super::path::{OWN, OutputPath, places};
 use super::survey;
+use crate::lasting::Lasting;
 use crate::source::normal_form;
 
 /// An output directory that is open for reading, and what its manifest says.
@@ -33,7 +34,7 @@ pub(crate) struct View {
     pub(super) owner: Owner,
     /// Whose tree it is, as the manifest says, where there is a sound one.
     whose: Option<String>,
-    pub(super) entries: Vec<ManifestEntry>,
+    pub(super) entries: Lasting<Vec<ManifestEntry>>,
     pub(super) state: ManifestState,
     /// The hash of the manifest's text, where there is one; ends of lines and a byte-order mark are git's affair.
     pub(super) manifest: Option<Hash>,
@@ -60,7 +61,7 @@ pub(crate) struct ReadManifest {
     /// The hash of its text.
     text: Hash,
     whose: String,
-    entries: Vec<ManifestEntry>,
+    entries: Lasting<Vec<ManifestEntry>>,
 }
 
 impl ReadManifest {
@@ -77,7 +78,7 @@ impl ReadManifest {
             bytes: hash,
             text: hash_of_text(&bytes, &normal_form(&bytes), hash),
             whose,
-            entries,
+            entries: Lasting::new(entries),
         })
     }
 }
@@ -245,7 +246,7 @@ impl View {
             directory: directory.to_owned(),
             owner,
             whose: None,
-            entries: Vec::new(),
+            entries: Lasting::new(Vec::new()),
             state: ManifestState::Sound,
             manifest: None,
             doubted: false,
@@ -490,7 +491,7 @@ impl View {
         match reading {
             Reading::Whole(entries) => {
                 self.whose = Some(whose);
-                self.entries = entries;
+                self.entries = Lasting::new(entries);
             }
             Reading::Damaged => self.state = ManifestState::Damaged,
             Reading::Newer(found) => {

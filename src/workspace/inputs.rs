@@ -7,6 +7,7 @@ use std::thread;
 use super::Workspace;
 use crate::build::{History, Intent, RequestFile, Requested, Situation};
 use crate::diagnostic::Failure;
+use crate::lasting::Lasting;
 use crate::lock::Lock;
 use crate::model::{Enrolment, Homelab};
 use crate::template::Templates;
@@ -22,7 +23,7 @@ pub(crate) struct Inputs<W = Workspace> {
     /// The output tree.
     pub out: PathBuf,
     /// What is declared.
-    pub homelab: Homelab,
+    pub homelab: Lasting<Homelab>,
     /// The keys that devices have made.
     pub requested: Requested,
     /// The templates, the user's own over the built-in ones.
@@ -62,7 +63,7 @@ impl<W: AsRef<Workspace>> Inputs<W> {
         Ok(Inputs {
             out,
             requested: requests(files, &homelab)?,
-            homelab,
+            homelab: Lasting::new(homelab),
             templates: files.templates()?,
             workspace,
         })
