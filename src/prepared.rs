@@ -4,14 +4,15 @@ use std::mem;
 use std::path::Path;
 
 use crate::build::{
-    self, Intent, LockOperation, Mode, Plan, Prepared, Refusal, Stop, TreeForecast, Written,
+    self, Intent, KnownTree, LockOperation, Mode, Plan, Prepared, Refusal, Stop, TreeForecast,
+    Written,
 };
 use crate::diagnostic::Failure;
 use crate::edge_templates;
 use crate::keyring::{self, Wanted};
 use crate::lasting::Lasting;
 use crate::lock::Lock;
-use crate::settled::Kept;
+use crate::settled::{self, Kept};
 use crate::tree::{Owner, ReadManifest, TreeError, View};
 use crate::workspace::{Inputs, Listener, Workspace};
 
@@ -102,15 +103,20 @@ pub(crate) struct Foreseen<'a> {
     tree: TreeForecast,
 }
 
-/// The output tree as it stands, and what is known of it without reading it.
-fn view(inputs: &Inputs, manifest: Option<ReadManifest>, owner: Owner) -> Result<View, TreeError> {
+/// The output tree as it stands, and what was kept of it, by which it is known without being read.
+fn view(
+    inputs: &Inputs,
+    manifest: Option<ReadManifest>,
+    owner: Owner,
+) -> Result<(View, Kept), TreeError> {
     let Inputs { workspace, out, .. } = inputs;
     let mut view = View::glance(manifest, out, owner)?;
     view.believe_only(workspace.recollection().manifests(out));
-    if let Some(index) = Kept::of(workspace).index() {
+    let kept = Kept::of(workspace);
+    if let Some(index) = kept.index() {
         view.know(&index);
     }
-    Ok(view)
+    Ok((view, kept))
 }
 
 impl<'a> Foreseen<'a> {
@@ -140,8 +146,14 @@ impl<'a> Foreseen<'a> {
         let (stops, note) = looked.told(&inputs.templates);
         listener.notes(note);
         prepared.stops.extend(stops);
-        let view = view.map_err(Failure::environment)?;
-        let tree = build::forecast(&prepared, &view).map_err(Failure::environment)?;
+        let (view, kept) = view.map_err(Failure::environment)?;
+        let known = settled::means(&inputs.templates).map(|means| KnownTree {
+            view: &view,
+            premises: kept.premises(),
+            means,
+        });
+        let tree = build::forecast(&prepared, &view, known.as_ref());
+        let tree = tree.map_err(Failure::environment)?;
         Ok(Foreseen {
             inputs,
             prepared: Lasting::new(prepared),

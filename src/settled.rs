@@ -3,18 +3,22 @@
 //! What it went by is looked at again: small files are read, the tree is not (`tree/index.rs`). Whatever is otherwise, or cannot be
 //! looked at, is a reason to build as if nothing were known, and to say there what the matter is.
 
+use std::env;
 use std::path::{Path, PathBuf};
 
 use blake3::{Hash, Hasher};
 
 use crate::build::{Intent, Settled, Span, Stream};
+use crate::derive::Premises;
 use crate::keyring::TRIED;
+use crate::model::Name;
 use crate::packed::{Packer, Unpacker};
+use crate::template::Templates;
 use crate::tree::{Existing, Identity, Index, Mode as FileMode, PackedIndex, write_durably};
 use crate::workspace::{Held, PENDING, Recollection, Workspace, git, whole};
 
 /// The kind of file that this is kept in, and its version.
-const CONTEXT: &str = "homelab index v1";
+const CONTEXT: &str = "homelab index v2";
 
 /// Bytes of it, at the most: more than a million files.
 const LIMIT: u64 = 256 << 20;
@@ -54,20 +58,38 @@ impl Kept {
         Kept(bytes.unwrap_or_default())
     }
 
-    fn unpacked(&self) -> Option<(Unpacker<'_>, Index<'_>)> {
+    /// The index, what the folders of people were made from, and what is left.
+    fn unpacked(&self) -> Option<(Index<'_>, Unpacker<'_>, Unpacker<'_>)> {
         let mut unpacker = Unpacker::of(&self.0, CONTEXT)?;
-        let index = unpacker.bytes()?;
-        Some((unpacker, Index::of(index)?))
+        let index = Index::of(unpacker.bytes()?)?;
+        let premises = Unpacker::inside(unpacker.bytes()?);
+        Some((index, premises, unpacker))
     }
 
     /// What is known of the tree that was built last.
     pub(crate) fn index(&self) -> Option<Index<'_>> {
-        self.unpacked().map(|(_, index)| index)
+        self.unpacked().map(|(index, ..)| index)
+    }
+
+    /// What the folders of people were made from in the tree that the index tells of.
+    pub(crate) fn premises(&self) -> Premises {
+        let mut known = Premises::new();
+        let Some((_, mut premises, _)) = self.unpacked() else {
+            return known;
+        };
+        let mut next = || {
+            let person = Name::new(premises.text()?).ok()?;
+            Some((person, premises.hash()?))
+        };
+        while let Some((person, premises)) = next() {
+            known.insert(person, premises);
+        }
+        known
     }
 
     /// What a build would say that has nothing to do, if that is certain.
     pub(crate) fn answer(&self, workspace: &Held, options: &Options<'_>) -> Option<Settled> {
-        let (mut unpacker, index) = self.unpacked()?;
+        let (index, _, mut unpacker) = self.unpacked()?;
         let settled = Settled::unpack(unpacker.bytes()?)?;
         if !settled.span.contains(options.intent.clock.now) || is_unfinished(workspace) {
             return None;
@@ -83,8 +105,15 @@ impl Kept {
         is_same.then_some(settled)
     }
 
-    /// Keeps what is known of a tree, and, of a build that has written nothing, what it has seen. Nothing fails for want of it.
-    pub(crate) fn keep(&self, workspace: &Held, index: PackedIndex, seen: Option<Seen<'_>>) {
+    /// Keeps what is known of a tree, what the folders of people in it were made from, and, of a build that has written nothing, what it has
+    /// seen. Nothing fails for want of it.
+    pub(crate) fn keep(
+        &self,
+        workspace: &Held,
+        index: PackedIndex,
+        premises: &Premises,
+        seen: Option<Seen<'_>>,
+    ) {
         let Some(place) = Recollection::place_of_index(workspace) else {
             return;
         };
@@ -92,6 +121,7 @@ impl Kept {
         let settled = settled.and_then(|seen| seen.settled(workspace));
         let mut packer = Packer::default();
         packer.bytes(&index.bytes);
+        packer.bytes(&packed(premises));
         if let Some(settled) = settled {
             packer.bytes(&settled.pack());
         }
@@ -117,6 +147,24 @@ impl Seen<'_> {
         let circumstances = circumstances(workspace, options, out, memory, lists)?;
         Settled::of(circumstances, span, &journal, said)
     }
+}
+
+fn packed(premises: &Premises) -> Vec<u8> {
+    let mut packer = Packer::default();
+    for (person, premises) in premises {
+        packer.bytes(person.as_str().as_bytes());
+        packer.hash(premises);
+    }
+    packer.unsealed()
+}
+
+/// The hash of this program and of the user's templates; none where it cannot be told which program it is.
+pub(crate) fn means(templates: &Templates) -> Option<Hash> {
+    let program = Identity::at(&env::current_exe().ok()?)?;
+    let own = templates.digest_of_own();
+    let version = env!("CARGO_PKG_VERSION");
+    let all = format!("{version} {program:?} {own}");
+    Some(blake3::hash(all.as_bytes()))
 }
 
 /// What an interrupted command has left beside the declaration is completed by a build.

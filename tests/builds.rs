@@ -5,6 +5,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `apps` | apps of one's own beside the declaration |
+//! | `folders` | folders of people that are not put together again, held against builds that know nothing |
 //! | `home` | the small homelab that the tests start from |
 //! | `incrementality` | what changes when something is declared, edited, deleted, and what is said of it |
 //! | `index` | a build that knows at once that it has nothing to do, held against one that reads everything |
@@ -24,6 +25,8 @@ mod apps;
 mod crashes;
 #[path = "builds/disks.rs"]
 mod disks;
+#[path = "builds/folders.rs"]
+mod folders;
 #[path = "builds/home.rs"]
 mod home;
 #[path = "builds/incrementality.rs"]

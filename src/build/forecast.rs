@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use thiserror::Error;
 
 use super::consequence::{BuiltEdges, Consequence, PreviousBuild, between, of_devices};
+use super::known::KnownTree;
 use super::prepare::Prepared;
 use super::situation::Mode;
 use super::staleness::{Stale, Staleness, stale};
@@ -57,9 +58,13 @@ struct NotOurs {
     path: String,
 }
 
-/// Holds what a build would make against the tree that is there.
-pub(crate) fn forecast(prepared: &Prepared<'_>, view: &View) -> Result<TreeForecast, TreeError> {
-    let derivations = Lasting::new(prepared.derivations());
+/// Holds what a build would make against the tree that is there, whose folders of people may be `known`.
+pub(crate) fn forecast(
+    prepared: &Prepared<'_>,
+    view: &View,
+    known: Option<&KnownTree<'_>>,
+) -> Result<TreeForecast, TreeError> {
+    let derivations = Lasting::new(prepared.derivations_beside(known));
     let templates = prepared.situation.templates;
     let homelab = prepared.situation.homelab;
     let kept = derive::crl_paths(homelab, &prepared.lock);

@@ -15,6 +15,7 @@ mod consequence;
 mod execute;
 mod forecast;
 mod history;
+mod known;
 mod left_behind;
 mod named;
 mod notes;
@@ -48,6 +49,7 @@ pub(crate) use execute::{
 };
 pub(crate) use forecast::{TreeForecast, forecast};
 pub(crate) use history::{Accepted, FoundList, History, Remains};
+pub(crate) use known::KnownTree;
 pub(crate) use named::{Purpose, is_enrolled};
 pub(crate) use notes::{SIGN, ended, how_to_deploy, of_authority, shown_secrets};
 pub(crate) use operation::{Adoption, LockOperation, Reissue, Rotation, Taken};

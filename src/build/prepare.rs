@@ -1,17 +1,18 @@
 //! What a build is about to do, worked out once: `check`, `plan`, `status`, `build` and every command that builds go by this.
 
 use super::believed::{hold_against_history, refuse_unsigned};
+use super::known::KnownTree;
 use super::notes::{self, SIGN};
 use super::operation::{LockOperation, Taken};
 use super::requests::reused_keys;
 use super::situation::{Mode, Situation};
 use super::stop::{LockStop, Stop, nothing_issued, revokes_many, would_change};
 use super::update::{Keys, LockChanges, Update, Updated};
-use crate::derive::{self, Derivation};
+use crate::derive::{self, Derivation, Derived, KnownFolders, Premises};
 use crate::diagnostic::Fault;
 use crate::issue::nobodys_secret;
 use crate::lock::{Lock, Reconciliation, issued_here, reconcile};
-use crate::model::Homelab;
+use crate::model::{Homelab, Name};
 use crate::tree::{OutputPath, Owner, Scope};
 
 /// What a build would do.
@@ -312,22 +313,39 @@ impl<'a> Prepared<'a> {
 
     /// Every artifact that the build is about, for the lock as it would be, sorted by path.
     pub(crate) fn derivations(&self) -> Vec<Derivation> {
-        self.derivations_for(&self.lock, self.situation.sealed)
+        self.derivations_beside(None)
+    }
+
+    /// The same, where folders of people are known.
+    pub(crate) fn derivations_beside(&self, known: Option<&KnownTree<'_>>) -> Vec<Derivation> {
+        let derived = self.derived_for(&self.lock, self.situation.sealed, known);
+        derived.derivations
     }
 
     /// The same for a lock that was brought up to date for good, beside a homelab.age that may be another one by now.
-    pub(crate) fn derivations_for(
+    pub(crate) fn derived_for(
         &self,
         lock: &Lock,
         sealed: Option<blake3::Hash>,
-    ) -> Vec<Derivation> {
+        known: Option<&KnownTree<'_>>,
+    ) -> Derived {
         let Situation {
             homelab, templates, ..
         } = self.situation;
         let templates = templates.of_the_edge();
+        let standing = |person: &Name, premises: &blake3::Hash| known?.folder(person, premises);
+        let known = known.map(|known| KnownFolders {
+            means: known.means,
+            standing: &standing,
+        });
         match self.mode {
-            Mode::Edge => derive::edges(homelab, lock, &templates, sealed).derivations,
-            Mode::Update | Mode::Locked => derive::derive(homelab, lock, &templates, sealed),
+            Mode::Edge => Derived {
+                derivations: derive::edges(homelab, lock, &templates, sealed).derivations,
+                premises: Premises::new(),
+            },
+            Mode::Update | Mode::Locked => {
+                derive::derive_beside(homelab, lock, &templates, sealed, known)
+            }
         }
     }
 

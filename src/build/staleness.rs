@@ -7,7 +7,7 @@ use blake3::Hasher;
 use blake3::hazmat::{ContextKey, HasherExt, hash_derive_key_context};
 use rayon::prelude::*;
 
-use crate::derive::Derivation;
+use crate::derive::{Derivation, Recipe};
 use crate::once::encoded;
 use crate::template::Templates;
 use crate::tree::{Found, Listed, ManifestEntry, TreeError, View};
@@ -72,6 +72,9 @@ fn staleness(
     view: &View,
     means: &Means<'_>,
 ) -> Result<Option<Staleness>, TreeError> {
+    if let Recipe::Standing = derivation.recipe {
+        return Ok(None);
+    }
     let Some(Listed { entry, .. }) = listed else {
         return Ok(Some(Staleness::New));
     };

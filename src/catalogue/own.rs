@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use blake3::Hash;
+
 use super::app::App;
 
 /// The user's own apps over the built-in ones. One of the user's takes the place of a built-in one of its name, whole: nothing
@@ -9,13 +11,23 @@ use super::app::App;
 #[derive(Debug, Default)]
 pub struct Catalogue {
     own: BTreeMap<String, App>,
+    /// The hash of what declares them; none where nothing does.
+    declared: Option<Hash>,
 }
 
 impl Catalogue {
-    /// The user's own apps, whose names, paths and sizes `resolve` has read.
-    pub(crate) fn new(own: Vec<App>) -> Catalogue {
+    /// The user's own apps, which this text declares, and whose names, paths and sizes `resolve` has read.
+    pub(crate) fn new(own: Vec<App>, text: &str) -> Catalogue {
         let own = own.into_iter().map(|app| (app.name.value.clone(), app));
-        Catalogue { own: own.collect() }
+        Catalogue {
+            own: own.collect(),
+            declared: Some(blake3::hash(text.as_bytes())),
+        }
+    }
+
+    /// The hash of the text that declares the user's own apps.
+    pub(crate) fn declared(&self) -> Hash {
+        self.declared.unwrap_or_else(|| blake3::hash(b""))
     }
 
     pub(crate) fn app(&self, name: &str) -> Option<&App> {
@@ -41,7 +53,7 @@ mod tests {
     fn an_app_of_one_s_own_takes_the_place_of_a_built_in_one() {
         let text = "app \"immich\" { port 80; }\napp \"mine\" title=\"Mine\"";
         let own = read(&Source::new("apps.kdl", text)).unwrap();
-        let catalogue = Catalogue::new(own);
+        let catalogue = Catalogue::new(own, text);
         let immich = catalogue.app("immich").unwrap();
         assert_eq!(immich.title.value, "immich");
         assert!(immich.share.is_empty() && immich.tell.is_empty());

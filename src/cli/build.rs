@@ -14,7 +14,7 @@ use super::{clock, report};
 use crate::build::{
     self, Consent, ExecuteError, LockOperation, Mode, Prepared, SIGN, Situation, Span, Stop, owner,
 };
-use crate::derive::Derivation;
+use crate::derive::Premises;
 use crate::diagnostic::Failure;
 use crate::keyring::{self, SealedRoot, Updating, Wanted};
 use crate::lasting::Lasting;
@@ -205,9 +205,12 @@ fn build_known(
     report::notes(prepared.warnings_of(&lock));
     report::notes(build::notes_of_caddy(&inputs.homelab));
     // homelab.age may be another one by now.
-    let derivations = prepared.derivations_for(&lock, workspace.sealed_hash()?);
-    let derivations = Lasting::new(derivations);
-    let is_bare = out.symlink_metadata().is_err() && needs_secrets(&derivations);
+    let sealed = workspace.sealed_hash()?;
+    let needs_secrets = || {
+        let derived = prepared.derived_for(&lock, sealed, None);
+        { derived.derivations.iter() }.any(|derivation| derivation.recipe.needs_secrets())
+    };
+    let is_bare = out.symlink_metadata().is_err() && needs_secrets();
     let is_unknown = mode == Mode::Update && prepared.situation.history.root_key.is_none();
     if is_bare || is_unknown {
         // Everything is to be made: what cannot be opened is told before a directory is there.
@@ -217,10 +220,11 @@ fn build_known(
         inputs,
         make,
         index,
+        known: kept.premises(),
         manifest,
         prepared: &prepared,
         lock: &lock,
-        derivations: &derivations,
+        sealed,
     };
     let mut status = None;
     let made = rayon::in_place_scope(|scope| {
@@ -302,16 +306,12 @@ fn refuse_hopeless(
     if let Some(index) = index {
         view.know(index);
     }
-    let forecast = build::forecast(prepared, &view).map_err(Failure::environment)?;
+    let forecast = build::forecast(prepared, &view, None).map_err(Failure::environment)?;
     if forecast.stops.is_empty() {
         Ok(view.into_manifest())
     } else {
         Err(forecast.stops.into())
     }
-}
-
-fn needs_secrets(derivations: &[Derivation]) -> bool {
-    { derivations.iter() }.any(|derivation| derivation.recipe.needs_secrets())
 }
 
 /// Tells where git writes what lies in the output. A build believes nothing of it, and makes it anew.
@@ -358,16 +358,16 @@ fn build_edge(
     report::notes(build::notes_of_caddy(&inputs.homelab));
     let lock = &prepared.lock;
     // Who is no longer declared is left out of the Caddyfile at once; the lock learns of it later.
-    let derivations = prepared.derivations();
     let index = kept.index();
     let making = Making {
         inputs,
         make,
         index: index.as_ref(),
+        known: Premises::new(),
         manifest: beside.manifest,
         prepared: &prepared,
         lock,
-        derivations: &derivations,
+        sealed: prepared.situation.sealed,
     };
     making.make(|| unreachable!("what needs a secret is set aside"))?;
     if lock.has_stale_crl() {

@@ -20,6 +20,7 @@ mod lines;
 mod people;
 mod pick_up;
 mod recipe;
+mod standing;
 
 use std::borrow::Cow;
 
@@ -52,12 +53,21 @@ pub(crate) use index::IndexDevice;
 pub(crate) use index::{Index, IndexOpening, IndexPerson, IndexService, Term};
 pub(crate) use pick_up::{PickUpPage, RENEW, Waiting, renewed_at};
 pub(crate) use recipe::{Bundle, Derivation, Recipe};
+pub(crate) use standing::{KnownFolders, Premises};
 
 use crate::lock::Lock;
 use crate::model::{DeviceId, Homelab, Service};
 use crate::tree::OutputPath;
 use people::People;
 use recipe::as_recorded;
+
+/// What is to be made.
+pub(crate) struct Derived {
+    /// Every artifact, sorted by path.
+    pub derivations: Vec<Derivation>,
+    /// What the folders of people follow from; empty where that was not asked for.
+    pub premises: Premises,
+}
 
 /// Every artifact of the homelab, sorted by path.
 ///
@@ -71,11 +81,22 @@ pub(crate) fn derive(
     templates: &[String],
     sealed_root: Option<blake3::Hash>,
 ) -> Vec<Derivation> {
+    derive_beside(homelab, lock, templates, sealed_root, None).derivations
+}
+
+/// The same, where folders of people stand that need not be derived anew: what is in them is [`Recipe::Standing`].
+pub(crate) fn derive_beside(
+    homelab: &Homelab,
+    lock: &Lock,
+    templates: &[String],
+    sealed_root: Option<blake3::Hash>,
+    known: Option<KnownFolders<'_>>,
+) -> Derived {
     let common = CommonParts::new(homelab, lock, sealed_root);
     let admitted = lock.admitted();
     let (edges, people) = rayon::join(
         || edge_files::edges_with(&common, lock, templates),
-        || People::derive(&common, &admitted),
+        || People::derive(&common, &admitted, known),
     );
     let EdgeArtifacts {
         mut derivations,
@@ -95,7 +116,10 @@ pub(crate) fn derive(
     ]);
     derivations.extend(people.derivations);
     derivations.sort_by(|a, b| a.path.cmp(&b.path));
-    derivations
+    Derived {
+        derivations,
+        premises: people.premises,
+    }
 }
 
 /// Where a service is to be opened: at least one address.

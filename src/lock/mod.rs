@@ -159,7 +159,7 @@ pub(crate) fn authority_common_name(domain: &Domain, id: &IssuanceId) -> String 
 }
 
 /// A certificate that has been issued to a device.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Issued {
     pub device: DeviceId,
     /// What its key, serial and password are derived under.
@@ -179,7 +179,7 @@ pub struct Issued {
 }
 
 /// Whether a certificate is let in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
     Active,
     /// Its device has a newer one; until that is installed, this one is let in too.

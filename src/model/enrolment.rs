@@ -14,7 +14,7 @@ pub enum Enrolment {
 }
 
 /// The kind of a key that is made here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MadeKey {
     /// ECDSA of P-256.
     P256,

@@ -88,6 +88,8 @@ pub struct Homelab {
     pub services: BTreeMap<Name, Service>,
     /// The apps that services name, the user's own among them.
     pub catalogue: Arc<Catalogue>,
+    /// The hash of all that is declared but for the statements of people: whatever else is in here follows from these and from that.
+    pub declared: blake3::Hash,
 }
 
 impl Homelab {

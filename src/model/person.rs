@@ -23,6 +23,8 @@ pub struct Person {
     pub groups: BTreeSet<Name>,
     /// The person's devices, by name.
     pub devices: BTreeMap<Name, Device>,
+    /// The hash of the statement that declares the person, with the devices.
+    pub declared: blake3::Hash,
 }
 
 impl Person {

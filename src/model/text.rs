@@ -60,7 +60,7 @@ pub(crate) fn sayable(text: &str) -> Result<(), &'static str> {
 }
 
 /// An e-mail address, of the plain kind that certificates and Caddyfiles take as it is.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Email(String);
 

@@ -180,6 +180,8 @@ pub(crate) struct PersonBlock {
     /// The language of the person's guide.
     pub language: Option<Text>,
     pub devices: Vec<DeviceLine>,
+    /// Where it begins, and where the last statement in it ends.
+    pub reach: (usize, usize),
 }
 
 /// `device "pixel" platform="android" version=15 validity="1y"`.
@@ -512,6 +514,7 @@ impl Reader {
             email,
             language,
             devices,
+            reach: reach(node),
         })
     }
 

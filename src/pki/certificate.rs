@@ -33,7 +33,7 @@ pub struct SubjectAttribute {
 }
 
 /// An X.509 certificate in DER.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Certificate {
     der: Vec<u8>,
 }

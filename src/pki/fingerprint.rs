@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::record::{from_hex, serde_as_text};
 
 /// SHA-256 of a certificate in DER.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint([u8; 32]);
 
 /// SHA-256 of a `SubjectPublicKeyInfo` in DER.

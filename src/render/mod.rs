@@ -200,6 +200,7 @@ pub(crate) fn render<'r>(
             bytes: published.to_json().into_bytes(),
             templates: Vec::new(),
         }),
+        Recipe::Standing => unreachable!("what stands as it was made is not made again"),
         Recipe::Index(recipe) => Ok(index::render(recipe, templates)?),
     }
 }

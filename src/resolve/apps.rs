@@ -14,6 +14,7 @@ use crate::source::Source;
 /// The catalogue of a homelab with these apps of its own, which were read from `source`; or everything that is wrong with them.
 pub(crate) fn apps(source: &Source, own: Vec<App>) -> Result<Catalogue, Mistakes> {
     let mut resolver = Resolver {
+        source,
         languages: &[],
         unread: &Unread::default(),
         catalogue: &Arc::default(),
@@ -26,7 +27,7 @@ pub(crate) fn apps(source: &Source, own: Vec<App>) -> Result<Catalogue, Mistakes
         resolver.own_app(app);
     }
     if resolver.mistakes.is_empty() {
-        Ok(Catalogue::new(own))
+        Ok(Catalogue::new(own, source.text()))
     } else {
         Err(Mistakes::new(source, resolver.mistakes))
     }

@@ -9,6 +9,7 @@ mod apps;
 mod audiences;
 mod backend;
 mod certificates;
+mod declared;
 mod deploy;
 mod devices;
 mod edges;
@@ -49,6 +50,7 @@ pub(crate) fn resolve(
     let mut resolver = Resolver {
         languages,
         catalogue: &catalogue,
+        source,
         unread: &declaration.unread,
         mistakes: Vec::new(),
         first: First::default(),
@@ -66,6 +68,7 @@ pub(crate) fn resolve(
 struct Resolver<'l> {
     languages: &'l [Language],
     catalogue: &'l Arc<Catalogue>,
+    source: &'l Source,
     unread: &'l Unread,
     mistakes: Vec<Mistake>,
     first: First,
@@ -149,6 +152,7 @@ impl Resolver<'_> {
             networks,
             services,
             catalogue: Arc::clone(self.catalogue),
+            declared: self.declared_beside_people(declaration),
         })
     }
 }

@@ -116,6 +116,7 @@ impl Resolver<'_> {
             language: language?,
             groups: BTreeSet::new(),
             devices,
+            declared: self.declared(block),
         })
     }
 
@@ -324,6 +325,7 @@ mod tests {
         let source = Source::new("homelab.kdl", text);
         let (declaration, _) = crate::parse::parse(&source).unwrap();
         let mut resolver = super::Resolver {
+            source: &source,
             catalogue: &std::sync::Arc::default(),
             languages: &[],
             unread: &declaration.unread,

@@ -122,6 +122,16 @@ impl Templates {
         digest
     }
 
+    /// The hash of all that the user has of their own.
+    pub(crate) fn digest_of_own(&self) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new();
+        for text in { self.overrides.iter() }.flat_map(|(name, text)| [name, text]) {
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text.as_bytes());
+        }
+        hasher.finalize()
+    }
+
     /// Renders a template with the fields of `context`; what it says by messages is in English.
     pub fn render(&self, name: &str, context: &impl Serialize) -> Result<Rendered, Mistake> {
         self.render_in(Language::ENGLISH, name, context)

@@ -1,6 +1,7 @@
 //! The output tree as it stands, to be looked at.
 
 use std::io::Read;
+use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -305,13 +306,30 @@ impl View {
     }
 
     /// What the manifest has below a directory, in the order of the paths.
-    pub(crate) fn entries_below(&self, directory: &str) -> impl Iterator<Item = &ManifestEntry> {
+    pub(crate) fn entries_below(&self, directory: &str) -> &[ManifestEntry] {
+        &self.entries[self.places_below(directory)]
+    }
+
+    /// The same, where all of it is known by an index, and so to stand as it was made, and its manifest is believed.
+    pub(crate) fn standing_below(&self, directory: &str) -> Option<&[ManifestEntry]> {
+        let places = self.places_below(directory);
+        let (entries, sightings) = (&self.entries[places.clone()], self.sightings.get(places)?);
+        let stands = |(entry, sighting): (&ManifestEntry, &OnceLock<Sighting>)| {
+            entry.input != ManifestEntry::UNKNOWN && sighting.get().is_some()
+        };
+        let all_stand = !self.doubted && entries.iter().zip(sightings).all(stands);
+        all_stand.then_some(entries)
+    }
+
+    fn places_below(&self, directory: &str) -> Range<usize> {
         let begin = format!("{directory}/");
         let first = self
             .entries
             .partition_point(|entry| entry.path.as_str() < begin.as_str());
-        let from = self.entries[first..].iter();
-        from.take_while(move |entry| entry.path.as_str().starts_with(&begin))
+        let count = { self.entries[first..].iter() }
+            .take_while(|entry| entry.path.as_str().starts_with(&begin))
+            .count();
+        first..first + count
     }
 
     /// What the manifest has at `path`.

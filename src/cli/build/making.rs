@@ -1,6 +1,7 @@
 //! Making a tree, and telling what was made.
 
 use std::collections::BTreeSet;
+use std::mem;
 use std::path::Path;
 
 use blake3::Hash;
@@ -8,15 +9,18 @@ use blake3::Hash;
 use super::super::arguments::Make;
 use super::super::progress::BAR;
 use super::super::report;
-use super::{MEANS, execute_failure, needs_secrets};
-use crate::build::{self, Accepted, Built, Mode, Prepared, Rendering, Situation, owner};
-use crate::derive::Derivation;
+use super::{MEANS, execute_failure};
+use crate::build::{
+    self, Accepted, Built, KnownTree, Mode as BuildMode, Prepared, Rendering, Situation, owner,
+};
+use crate::derive::{Derivation, Derived, Premises};
 use crate::diagnostic::Failure;
+use crate::lasting::Lasting;
 use crate::lock::Lock;
 use crate::render::Secrets;
-use crate::settled::{Kept, Seen};
+use crate::settled::{self, Kept, Seen};
 use crate::tree::summed::{self, Listing};
-use crate::tree::{Index, PackedIndex, ReadManifest, Tree, sync_name};
+use crate::tree::{Index, Mode, PackedIndex, ReadManifest, Tree, sync_name};
 use crate::workspace::{Held, Inputs, PATIENCE, Recollection};
 
 /// A tree that is about to be made.
@@ -25,17 +29,22 @@ pub(super) struct Making<'a> {
     pub make: &'a Make,
     /// What is known of the tree, unless every byte is to be read.
     pub index: Option<&'a Index<'a>>,
+    /// What the folders of people were made from in the tree that the index tells of.
+    pub known: Premises,
     /// That of the tree, where it was read already.
     pub manifest: Option<ReadManifest>,
     pub prepared: &'a Prepared<'a>,
     /// Brought up to date.
     pub lock: &'a Lock,
-    pub derivations: &'a [Derivation],
+    /// The hash of homelab.age, which may be another one by now.
+    pub sealed: Option<Hash>,
 }
 
 /// What there is to know of a tree that was made.
 pub(super) struct Made {
     index: Option<PackedIndex>,
+    /// What the folders of people were made from.
+    premises: Premises,
     /// The hash of what this machine remembers by now.
     pub memory: Option<Hash>,
 }
@@ -44,7 +53,7 @@ impl Made {
     /// Keeps it for the next build: last of all, when everything that it tells of is on the disk.
     pub(super) fn keep(self, kept: &Kept, workspace: &Held, seen: Option<Seen<'_>>) {
         if let Some(index) = self.index {
-            kept.keep(workspace, index, seen);
+            kept.keep(workspace, index, &self.premises, seen);
         }
     }
 }
@@ -67,14 +76,26 @@ impl Making<'_> {
         if !self.make.no_index {
             tree.know(self.index);
         }
-        let stale = build::stale(self.derivations, &tree, templates);
+        let known = settled::means(templates).map(|means| KnownTree {
+            view: &tree,
+            premises: mem::take(&mut self.known),
+            means,
+        });
+        let Derived {
+            derivations,
+            premises,
+        } = self
+            .prepared
+            .derived_for(self.lock, self.sealed, known.as_ref());
+        let derivations = Lasting::new(derivations);
+        let stale = build::stale(&derivations, &tree, templates);
         let mut stale = stale.map_err(Failure::environment)?;
         let mut missing = BTreeSet::new();
-        if self.prepared.mode == Mode::Edge {
+        if self.prepared.mode == BuildMode::Edge {
             missing = build::set_aside(&mut stale, &tree).map_err(Failure::environment)?;
-            report::notes(build::note_of_missing(self.derivations, &missing));
+            report::notes(build::note_of_missing(&derivations, &missing));
         }
-        let wanted = self.derivations.iter();
+        let wanted = derivations.iter();
         let wanted = wanted.filter(|derivation| !missing.contains(&derivation.path));
         let wanted: Vec<&Derivation> = wanted.collect();
         if !stale.is_empty() {
@@ -102,7 +123,7 @@ impl Making<'_> {
         recollection.keep();
         let built = built.map_err(execute_failure)?;
         tell(out, &built, self.make.verbosity.listing());
-        if built.shows_secrets && needs_secrets(self.derivations) {
+        if built.shows_secrets && derivations.iter().any(is_secret) {
             report::note(build::shown_secrets(out));
         }
         if !built.consequences.is_empty() {
@@ -113,6 +134,7 @@ impl Making<'_> {
         }
         Ok(Made {
             index: built.index,
+            premises,
             memory: recollection.hash(),
         })
     }
@@ -157,6 +179,11 @@ impl Making<'_> {
         }
         Ok(tree)
     }
+}
+
+/// Whether an artifact is meant for its owner alone.
+fn is_secret(derivation: &Derivation) -> bool {
+    derivation.mode == Mode::Secret || derivation.recipe.needs_secrets()
 }
 
 /// Says what a build did: each path that changed, or how many of each kind, and the sum.

@@ -47,18 +47,18 @@ pub(crate) struct DeviceFiles<'p> {
 }
 
 impl DeviceFiles<'_> {
-    /// What stands in the folder, the one to open first, each file with its derivation.
-    pub(crate) fn derive(&self) -> impl Iterator<Item = (DeviceFile, Derivation)> {
-        self.kinds().into_iter().map(|kind| {
-            let name = name(self.device, kind);
-            let derivation = self.derivation(kind, &name);
-            (DeviceFile { name, kind }, derivation)
-        })
+    /// What stands in the folder, the one to open first.
+    pub(crate) fn files(&self) -> Arc<[DeviceFile]> {
+        let files = self.kinds().into_iter().map(|kind| DeviceFile {
+            name: name(self.device, kind),
+            kind,
+        });
+        files.collect()
     }
 
     /// What the one file is made from with which a newer certificate is installed.
     pub(crate) fn fetched(&self, file: &DeviceFile) -> Recipe {
-        self.derivation(file.kind, &file.name).recipe
+        self.derivation(file).recipe
     }
 
     fn kinds(&self) -> Vec<FileKind> {
@@ -91,7 +91,9 @@ impl DeviceFiles<'_> {
         kinds
     }
 
-    fn derivation(&self, kind: FileKind, name: &str) -> Derivation {
+    /// One of those files.
+    pub(crate) fn derivation(&self, DeviceFile { name, kind }: &DeviceFile) -> Derivation {
+        let kind = *kind;
         let id = &self.device.id;
         let recipe = match kind {
             FileKind::Bundle => Recipe::Bundle(Box::new(self.bundle())),

@@ -17,16 +17,16 @@ use crate::pki::SubjectAttribute;
 use crate::root::IssuanceId;
 
 /// What tells an authority's certificates from others in a policy: the name of an attribute, and its value.
-pub(super) type IssuerFilter = BTreeMap<&'static str, String>;
+pub(in crate::derive) type IssuerFilter = BTreeMap<&'static str, String>;
 
 /// What the files of all devices are made from, and what many of them say alike, held once.
 pub(crate) struct CommonParts<'p> {
-    pub(super) homelab: &'p Homelab,
+    pub(in crate::derive) homelab: &'p Homelab,
     /// How each authority that is trusted is told in a policy.
-    pub(super) issuers: BTreeMap<IssuanceId, IssuerFilter>,
-    pub(super) sealed_root: Option<blake3::Hash>,
+    pub(in crate::derive) issuers: BTreeMap<IssuanceId, IssuerFilter>,
+    pub(in crate::derive) sealed_root: Option<blake3::Hash>,
     /// The authorities that are trusted, DER in base64.
-    pub(super) authorities: Arc<[String]>,
+    pub(in crate::derive) authorities: Arc<[String]>,
     /// The hosts of each service behind certificates.
     hosts: Vec<(&'p Service, Vec<Arc<str>>)>,
     kinds: Kinds<'p>,
