@@ -44,6 +44,8 @@ pub(crate) struct View {
     pub(super) manifest_sighting: Option<(Identity, Hash)>,
     /// How files stood that were found as the manifest has them, one for each entry.
     pub(super) sightings: Vec<OnceLock<Sighting>>,
+    /// Whether an index of this very tree and manifest has told how they stand.
+    is_known: bool,
     busy: Option<Busy>,
     pub(super) modes: Modes,
 }
@@ -253,6 +255,7 @@ impl View {
             doubted: false,
             manifest_sighting: None,
             sightings: Vec::new(),
+            is_known: false,
             busy: None,
             modes: Modes::default(),
         };
@@ -317,7 +320,8 @@ impl View {
         let stands = |(entry, sighting): (&ManifestEntry, &OnceLock<Sighting>)| {
             entry.input != ManifestEntry::UNKNOWN && sighting.get().is_some()
         };
-        let all_stand = !self.doubted && entries.iter().zip(sightings).all(stands);
+        let is_told = self.is_known && !self.doubted;
+        let all_stand = is_told && entries.iter().zip(sightings).all(stands);
         all_stand.then_some(entries)
     }
 
@@ -379,6 +383,7 @@ impl View {
             }
         });
         self.sightings = sightings;
+        self.is_known = true;
     }
 
     #[cfg(test)]

@@ -330,6 +330,23 @@ fn an_index_of_another_manifest_is_no_use() {
 }
 
 #[test]
+fn that_nothing_is_in_a_directory_is_known_by_an_index_of_this_tree_alone() {
+    let (lab, index) = Lab::indexed();
+    let below = |directory: &str| {
+        let mut view = View::open(&lab.out, OWNER, SHORT).expect("a view");
+        let unknown = view.standing_below(directory).is_none();
+        assert!(unknown, "it was not asked");
+        view.know(&Index::of(&index.bytes).expect("an index"));
+        view.standing_below(directory).map(<[_]>::len)
+    };
+    assert_eq!(below("people/nobody"), Some(0));
+    let mut more = FIRST.to_vec();
+    more.push(("renewals.ics", Mode::Public, "calendar"));
+    lab.build(&more).expect("a build");
+    assert_eq!(below("people/nobody"), None);
+}
+
+#[test]
 fn what_changes_between_a_look_ahead_and_the_hold_is_found_by_the_next_build() {
     let (lab, known) = Lab::indexed();
     let index = lab.index_after(&known, || {
