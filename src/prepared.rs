@@ -147,7 +147,7 @@ impl<'a> Foreseen<'a> {
         listener.notes(note);
         prepared.stops.extend(stops);
         let (view, kept) = view.map_err(Failure::environment)?;
-        let known = settled::means(&inputs.templates).map(|means| KnownTree {
+        let known = settled::means(workspace, &inputs.templates).map(|means| KnownTree {
             view: &view,
             premises: kept.premises(),
             means,

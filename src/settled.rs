@@ -3,7 +3,6 @@
 //! What it went by is looked at again: small files are read, the tree is not (`tree/index.rs`). Whatever is otherwise, or cannot be
 //! looked at, is a reason to build as if nothing were known, and to say there what the matter is.
 
-use std::env;
 use std::path::{Path, PathBuf};
 
 use blake3::{Hash, Hasher};
@@ -159,8 +158,8 @@ fn packed(premises: &Premises) -> Vec<u8> {
 }
 
 /// The hash of this program and of the user's templates; none where it cannot be told which program it is.
-pub(crate) fn means(templates: &Templates) -> Option<Hash> {
-    let program = Identity::at(&env::current_exe().ok()?)?;
+pub(crate) fn means(workspace: &Workspace, templates: &Templates) -> Option<Hash> {
+    let program = Identity::at(workspace.program()?)?;
     let own = templates.digest_of_own();
     let version = env!("CARGO_PKG_VERSION");
     let all = format!("{version} {program:?} {own}");

@@ -46,6 +46,7 @@ fn surroundings(root_key: Option<RootKey>, accept_epoch: Option<u64>) -> Surroun
         root_key_variable: variable("HOMELAB_ROOT_KEY"),
         accept_epoch,
         state: base_directory("XDG_STATE_HOME", ".local/state").filter(|path| path.is_absolute()),
+        program: env::current_exe().ok(),
         listener: Listener {
             result: |line| report::result(line),
             note: |line| report::note(line),

@@ -74,6 +74,11 @@ impl Workspace {
         }
     }
 
+    /// The running program, where that can be told.
+    pub(crate) fn program(&self) -> Option<&Path> {
+        self.surroundings.program.as_deref()
+    }
+
     /// Whom to tell what happens.
     pub(crate) fn listener(&self) -> Listener {
         self.surroundings.listener

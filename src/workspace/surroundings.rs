@@ -17,6 +17,8 @@ pub(crate) struct Surroundings {
     pub accept_epoch: Option<u64>,
     /// The directory in which programs of this user keep their state.
     pub state: Option<PathBuf>,
+    /// The running program; none where that cannot be told.
+    pub program: Option<PathBuf>,
     pub listener: Listener,
 }
 

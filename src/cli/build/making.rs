@@ -76,7 +76,7 @@ impl Making<'_> {
         if !self.make.no_index {
             tree.know(self.index);
         }
-        let known = settled::means(templates).map(|means| KnownTree {
+        let known = settled::means(workspace, templates).map(|means| KnownTree {
             view: &tree,
             premises: mem::take(&mut self.known),
             means,
