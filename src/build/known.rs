@@ -39,13 +39,13 @@ mod tests {
     use proptest::prelude::*;
 
     use crate::build::{Keys, Requested, Taken, Update};
-    use crate::derive::{Derived, KnownFolders, Recipe, derive_beside};
+    use crate::derive::{Derived, KnownFolders, Recipe, Standing, derive_beside};
     use crate::lock::{Lock, State};
     use crate::model::{Homelab, Name};
     use crate::once::encoded;
     use crate::root::RootSecret;
     use crate::source::Source;
-    use crate::tree::{Mode, OutputPath};
+    use crate::tree::Mode;
 
     const PLATFORMS: [&str; 6] = ["ios", "macos", "windows", "linux", "android", "firefox"];
 
@@ -54,8 +54,7 @@ mod tests {
     struct Home {
         people: BTreeMap<u8, Person>,
         family: BTreeSet<u8>,
-        /// Of each service, whether the family may, a person, and a device of a person.
-        services: [(bool, Option<u8>, Option<(u8, u8)>); 3],
+        services: [Allowed; 3],
         pick_up: bool,
         admin: u8,
         renew: u8,
@@ -64,6 +63,9 @@ mod tests {
         /// Renewals and revocations: of which certificate, and what becomes of it.
         happened: Vec<(u8, bool)>,
     }
+
+    /// Who may use a service: the family, a person, a device of a person.
+    type Allowed = (bool, Option<u8>, Option<(u8, u8)>);
 
     #[derive(Clone, Default)]
     struct Person {
@@ -246,10 +248,7 @@ mod tests {
     }
 
     impl Made {
-        fn derived(
-            &self,
-            standing: &(dyn Fn(&Name, &Hash) -> Option<Vec<(OutputPath, Mode)>> + Sync),
-        ) -> Derived {
+        fn derived(&self, standing: &Standing<'_>) -> Derived {
             let known = KnownFolders {
                 means: self.means,
                 standing,

@@ -53,6 +53,8 @@ pub(crate) use index::IndexDevice;
 pub(crate) use index::{Index, IndexOpening, IndexPerson, IndexService, Term};
 pub(crate) use pick_up::{PickUpPage, RENEW, Waiting, renewed_at};
 pub(crate) use recipe::{Bundle, Derivation, Recipe};
+#[cfg(test)]
+pub(crate) use standing::Standing;
 pub(crate) use standing::{KnownFolders, Premises};
 
 use crate::lock::Lock;
