@@ -4,15 +4,15 @@ use std::mem;
 use std::path::Path;
 
 use crate::build::{
-    self, Intent, KnownTree, LockOperation, Mode, Plan, Prepared, Refusal, Stop, TreeForecast,
-    Written,
+    self, Intent, LockOperation, Mode, Plan, Prepared, Refusal, Stop, TreeForecast, Written,
 };
+use crate::derive::Premises;
 use crate::diagnostic::Failure;
 use crate::edge_templates;
 use crate::keyring::{self, Wanted};
 use crate::lasting::Lasting;
 use crate::lock::Lock;
-use crate::settled::{self, Kept};
+use crate::settled::{Kept, known_tree};
 use crate::tree::{Owner, ReadManifest, TreeError, View};
 use crate::workspace::{Inputs, Listener, Workspace};
 
@@ -103,20 +103,21 @@ pub(crate) struct Foreseen<'a> {
     tree: TreeForecast,
 }
 
-/// The output tree as it stands, and what was kept of it, by which it is known without being read.
+/// The output tree as it stands, what is known of it without reading it, and what the folders of people in it were made from.
 fn view(
     inputs: &Inputs,
     manifest: Option<ReadManifest>,
     owner: Owner,
-) -> Result<(View, Kept), TreeError> {
+) -> Result<(View, Option<Premises>), TreeError> {
     let Inputs { workspace, out, .. } = inputs;
     let mut view = View::glance(manifest, out, owner)?;
     view.believe_only(workspace.recollection().manifests(out));
     let kept = Kept::of(workspace);
-    if let Some(index) = kept.index() {
-        view.know(&index);
-    }
-    Ok((view, kept))
+    let known = kept.tree().map(|tree| {
+        view.know(&tree.index);
+        tree.premises
+    });
+    Ok((view, known))
 }
 
 impl<'a> Foreseen<'a> {
@@ -146,12 +147,8 @@ impl<'a> Foreseen<'a> {
         let (stops, note) = looked.told(&inputs.templates);
         listener.notes(note);
         prepared.stops.extend(stops);
-        let (view, kept) = view.map_err(Failure::environment)?;
-        let known = settled::means(workspace, &inputs.templates).map(|means| KnownTree {
-            view: &view,
-            premises: kept.premises(),
-            means,
-        });
+        let (view, premises) = view.map_err(Failure::environment)?;
+        let known = known_tree(&view, premises.as_ref(), workspace, &inputs.templates);
         let tree = build::forecast(&prepared, &view, known.as_ref());
         let tree = tree.map_err(Failure::environment)?;
         Ok(Foreseen {

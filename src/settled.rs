@@ -3,17 +3,18 @@
 //! What it went by is looked at again: small files are read, the tree is not (`tree/index.rs`). Whatever is otherwise, or cannot be
 //! looked at, is a reason to build as if nothing were known, and to say there what the matter is.
 
-use std::path::{Path, PathBuf};
+use std::iter;
+use std::path::Path;
 
 use blake3::{Hash, Hasher};
 
-use crate::build::{Intent, Settled, Span, Stream};
+use crate::build::{Intent, KnownTree, Settled, Span, Stream};
 use crate::derive::Premises;
 use crate::keyring::TRIED;
 use crate::model::Name;
 use crate::packed::{Packer, Unpacker};
 use crate::template::Templates;
-use crate::tree::{Existing, Identity, Index, Mode as FileMode, PackedIndex, write_durably};
+use crate::tree::{Existing, Identity, Index, Mode as FileMode, PackedIndex, View, write_durably};
 use crate::workspace::{Held, PENDING, Recollection, Workspace, git, whole};
 
 /// The kind of file that this is kept in, and its version.
@@ -26,6 +27,13 @@ const LIMIT: u64 = 256 << 20;
 #[derive(Default)]
 pub(crate) struct Kept(Vec<u8>);
 
+/// What is known of a tree.
+pub(crate) struct KeptTree<'k> {
+    pub index: Index<'k>,
+    /// What the folders of people in it were made from.
+    pub premises: Premises,
+}
+
 /// What there is to know beside files, for the question whether a build would do the same.
 pub(crate) struct Options<'a> {
     pub intent: Intent<'a>,
@@ -33,8 +41,6 @@ pub(crate) struct Options<'a> {
     pub out: Option<&'a Path>,
     /// All that was said in the command line.
     pub words: String,
-    /// The running program.
-    pub program: PathBuf,
 }
 
 /// What a build has seen that has written nothing.
@@ -66,24 +72,13 @@ impl Kept {
     }
 
     /// What is known of the tree that was built last.
-    pub(crate) fn index(&self) -> Option<Index<'_>> {
-        self.unpacked().map(|(index, ..)| index)
-    }
-
-    /// What the folders of people were made from in the tree that the index tells of.
-    pub(crate) fn premises(&self) -> Premises {
-        let mut known = Premises::new();
-        let Some((_, mut premises, _)) = self.unpacked() else {
-            return known;
-        };
-        let mut next = || {
-            let person = Name::new(premises.text()?).ok()?;
-            Some((person, premises.hash()?))
-        };
-        while let Some((person, premises)) = next() {
-            known.insert(person, premises);
-        }
-        known
+    pub(crate) fn tree(&self) -> Option<KeptTree<'_>> {
+        let (index, mut packed, _) = self.unpacked()?;
+        let next = || Some((Name::new(packed.text()?).ok()?, packed.hash()?));
+        Some(KeptTree {
+            index,
+            premises: iter::from_fn(next).collect(),
+        })
     }
 
     /// What a build would say that has nothing to do, if that is certain.
@@ -157,13 +152,23 @@ fn packed(premises: &Premises) -> Vec<u8> {
     packer.unsealed()
 }
 
-/// The hash of this program and of the user's templates; none where it cannot be told which program it is.
-pub(crate) fn means(workspace: &Workspace, templates: &Templates) -> Option<Hash> {
+/// What is known of the folders of people in a tree, where it was kept what they were made from; nothing where it cannot be told which
+/// program this is.
+pub(crate) fn known_tree<'v>(
+    view: &'v View,
+    premises: Option<&'v Premises>,
+    workspace: &Workspace,
+    templates: &Templates,
+) -> Option<KnownTree<'v>> {
     let program = Identity::at(workspace.program()?)?;
     let own = templates.digest_of_own();
     let version = env!("CARGO_PKG_VERSION");
-    let all = format!("{version} {program:?} {own}");
-    Some(blake3::hash(all.as_bytes()))
+    let means = format!("{version} {program:?} {own}");
+    Some(KnownTree {
+        view,
+        premises,
+        means: blake3::hash(means.as_bytes()),
+    })
 }
 
 /// What an interrupted command has left beside the declaration is completed by a build.
@@ -180,18 +185,13 @@ fn circumstances(
     memory: Hash,
     lists: impl IntoIterator<Item = (&'static str, Hash)>,
 ) -> Option<Hash> {
-    let Options {
-        intent,
-        words,
-        program,
-        ..
-    } = options;
+    let Options { intent, words, .. } = options;
     let Intent {
         mode,
         consent,
         clock,
     } = intent;
-    let program = Identity::at(program)?;
+    let program = Identity::at(workspace.program()?)?;
     let user = rustix::process::geteuid().as_raw();
     let lists: Vec<_> = lists.into_iter().collect();
     let all = format!(

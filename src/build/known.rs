@@ -10,7 +10,7 @@ use crate::tree::{Mode, OutputPath, View};
 pub(crate) struct KnownTree<'v> {
     pub view: &'v View,
     /// What the folders were made from in the tree that the view's index tells of.
-    pub premises: Premises,
+    pub premises: Option<&'v Premises>,
     /// The hash of the program and of the user's templates.
     pub means: Hash,
 }
@@ -18,9 +18,7 @@ pub(crate) struct KnownTree<'v> {
 impl KnownTree<'_> {
     /// What stands in a person's folder, where it was made from these premises, all of it, and nobody has touched it since.
     pub(crate) fn folder(&self, person: &Name, premises: &Hash) -> Option<Vec<(OutputPath, Mode)>> {
-        if self.premises.get(person) != Some(premises) {
-            return None;
-        }
+        (self.premises?.get(person)? == premises).then_some(())?;
         let standing = self.view.standing_below(&format!("people/{person}"))?;
         let standing = standing
             .iter()

@@ -3,7 +3,6 @@
 mod comparing;
 mod making;
 
-use std::env;
 use std::path::Path;
 
 use miette::Diagnostic;
@@ -14,16 +13,15 @@ use super::{clock, report};
 use crate::build::{
     self, Consent, ExecuteError, LockOperation, Mode, Prepared, SIGN, Situation, Span, Stop, owner,
 };
-use crate::derive::Premises;
 use crate::diagnostic::Failure;
 use crate::keyring::{self, SealedRoot, Updating, Wanted};
 use crate::lasting::Lasting;
 use crate::lock::Lock;
 use crate::model::DeviceId;
 use crate::prepared::{Beside, prepare};
-use crate::settled::{Kept, Options, Seen};
+use crate::settled::{Kept, KeptTree, Options, Seen};
 use crate::status::Status;
-use crate::tree::{Index, ReadManifest, View};
+use crate::tree::{ReadManifest, View};
 use crate::workspace::{Held, Inputs, PATIENCE, Workspace, git, git_files};
 use comparing::check_tree;
 use making::{Made, Making};
@@ -56,8 +54,6 @@ impl<'a> Building<'a> {
             intent: clock::intent(mode, consent)?,
             out: make.out.as_deref(),
             words: format!("{make:?}"),
-            // Where it cannot be told, nothing is settled.
-            program: env::current_exe().unwrap_or_default(),
         };
         let kept = if make.no_index {
             Kept::default()
@@ -158,12 +154,12 @@ fn build_all(
     order: &Operation,
     building: Building<'_>,
 ) -> Result<(), Failure> {
-    let index = building.kept.index();
+    let known = building.kept.tree();
     rayon::in_place_scope(|scope| {
-        if let Some(index) = &index {
+        if let Some(KeptTree { index, .. }) = &known {
             index.look_ahead(scope, &inputs.out);
         }
-        build_known(inputs, beside, order, &building, index.as_ref())
+        build_known(inputs, beside, order, &building, known.as_ref())
     })
 }
 
@@ -173,7 +169,7 @@ fn build_known(
     beside: Beside,
     order: &Operation,
     building: &Building<'_>,
-    index: Option<&Index<'_>>,
+    known: Option<&KeptTree<'_>>,
 ) -> Result<(), Failure> {
     let Inputs { workspace, out, .. } = inputs;
     let Building {
@@ -193,7 +189,7 @@ fn build_known(
     let prepared = Lasting::new(prepared);
     let is_first = prepared.before.as_ref();
     let is_first = is_first.is_none_or(|lock| lock.signing().is_none());
-    let manifest = refuse_hopeless(inputs, beside.manifest, index, &prepared, order)?;
+    let manifest = refuse_hopeless(inputs, beside.manifest, known, &prepared, order)?;
     let Situation { history, clock, .. } = &prepared.situation;
     let mut updating = Updating::new(inputs, history, &means, *clock);
     let lock = match (&prepared.before, mode) {
@@ -219,8 +215,7 @@ fn build_known(
     let making = Making {
         inputs,
         make,
-        index,
-        known: kept.premises(),
+        known,
         manifest,
         prepared: &prepared,
         lock: &lock,
@@ -292,7 +287,7 @@ fn tell_git(workspace: &Held, prepared: &Prepared<'_>) -> Result<(), Failure> {
 fn refuse_hopeless(
     inputs: &Inputs<Held>,
     manifest: Option<ReadManifest>,
-    index: Option<&Index<'_>>,
+    known: Option<&KeptTree<'_>>,
     prepared: &Prepared<'_>,
     order: &Operation,
 ) -> Result<Option<ReadManifest>, Failure> {
@@ -303,7 +298,7 @@ fn refuse_hopeless(
     if inputs.templates.are_built_in() || prepared.changes.is_empty() || !order.is_nothing() {
         return Ok(view.into_manifest());
     }
-    if let Some(index) = index {
+    if let Some(KeptTree { index, .. }) = known {
         view.know(index);
     }
     let forecast = build::forecast(prepared, &view, None).map_err(Failure::environment)?;
@@ -358,12 +353,11 @@ fn build_edge(
     report::notes(build::notes_of_caddy(&inputs.homelab));
     let lock = &prepared.lock;
     // Who is no longer declared is left out of the Caddyfile at once; the lock learns of it later.
-    let index = kept.index();
+    let known = kept.tree();
     let making = Making {
         inputs,
         make,
-        index: index.as_ref(),
-        known: Premises::new(),
+        known: known.as_ref(),
         manifest: beside.manifest,
         prepared: &prepared,
         lock,

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::device_files::{CommonParts, DeviceFiles, Hosts};
+use super::device_files::{CommonParts, DeviceFiles};
 use super::guide::{DeviceFile, DevicePart, Guides};
-use super::standing::{CommonPremises, KnownFolders, Premises};
+use super::standing::{KnownFolders, Premises, Recognized};
 use super::{Derivation, PersonCalendar, Recipe, path};
-use crate::lock::{Admitted, Issued, State};
-use crate::model::{Device, DeviceId, Person};
+use crate::lock::{Admitted, State};
+use crate::model::{DeviceId, Person};
 
 /// The folders of people who have a certificate.
 pub(super) struct People<'h> {
@@ -23,13 +23,12 @@ pub(super) struct People<'h> {
 
 impl<'h> People<'h> {
     pub(super) fn derive(
-        common: &CommonParts<'h>,
-        admitted: &Admitted<'_>,
+        common: &'h CommonParts<'h>,
+        admitted: &'h Admitted<'_>,
         known: Option<KnownFolders<'_>>,
     ) -> People<'h> {
-        let homelab = common.homelab();
-        let known = known.map(|known| (CommonPremises::of(common, &known.means), known));
-        let people: Vec<&Person> = homelab.people.values().collect();
+        let known = known.map(|known| Recognized::by(known, common));
+        let people: Vec<&Person> = common.homelab().people.values().collect();
         let shares = 4 * rayon::current_num_threads();
         let folders = people.par_chunks(people.len().div_ceil(shares).max(1));
         // What guides say of services is held once in each share.
@@ -37,12 +36,9 @@ impl<'h> People<'h> {
             let mut guides = Guides::new(common);
             let folder = |person| {
                 let folder = Folder::of(person, common, admitted);
-                let premises = known
-                    .as_ref()
-                    .map(|(common, _)| common.of_person(person, admitted));
-                let standing = known.as_ref().zip(premises);
-                let standing =
-                    standing.and_then(|((_, known), premises)| known.of(person, &premises));
+                let look = |known: &Recognized<'_>| known.look(person, admitted);
+                let (premises, standing) = known.as_ref().map(look).unzip();
+                let standing = standing.flatten();
                 let derivations = standing.unwrap_or_else(|| folder.derive(&mut guides));
                 (folder, derivations, premises)
             };
@@ -53,7 +49,7 @@ impl<'h> People<'h> {
         for (folder, derivations, premises) in folders {
             all.extend(derivations);
             let devices = folder.devices.into_iter();
-            files.extend(devices.map(|certified| (&certified.device.id, certified.files)));
+            files.extend(devices.map(|(device, files)| (&device.device.id, files)));
             by_person.extend(premises.map(|premises| (folder.person.name.clone(), premises)));
         }
         People {
@@ -66,30 +62,19 @@ impl<'h> People<'h> {
 }
 
 /// The folder of a person; nothing is in it where no device has a certificate.
-struct Folder<'h, 'c> {
+struct Folder<'h> {
     person: &'h Person,
-    common: &'c CommonParts<'h>,
-    /// The hosts that ask the person for a certificate.
-    hosts: Hosts,
-    /// The devices that have one, sorted by name.
-    devices: Vec<Certified<'h, 'c>>,
+    common: &'h CommonParts<'h>,
+    /// The devices that have one, sorted by name, each with what stands in its folder.
+    devices: Vec<(DeviceFiles<'h>, Arc<[DeviceFile]>)>,
 }
 
-/// A device with its certificates.
-struct Certified<'h, 'c> {
-    device: &'h Device,
-    issued: &'c Issued,
-    /// The older ones that are let in still.
-    older: &'c [&'c Issued],
-    files: Arc<[DeviceFile]>,
-}
-
-impl<'h, 'c> Folder<'h, 'c> {
+impl<'h> Folder<'h> {
     fn of(
         person: &'h Person,
-        common: &'c CommonParts<'h>,
-        admitted: &'c Admitted<'_>,
-    ) -> Folder<'h, 'c> {
+        common: &'h CommonParts<'h>,
+        admitted: &'h Admitted<'_>,
+    ) -> Folder<'h> {
         let hosts = common.asking(person);
         let devices = person.devices.values().filter_map(|device| {
             let (issued, older) = admitted.get(&device.id)?.split_first()?;
@@ -99,20 +84,17 @@ impl<'h, 'c> Folder<'h, 'c> {
                 device,
                 issued,
                 older,
-                hosts: &hosts,
+                hosts: hosts.clone(),
             };
-            (issued.state == State::Active).then(|| Certified {
-                device,
-                issued,
-                older,
-                files: of_device.files(),
+            (issued.state == State::Active).then(|| {
+                let files = of_device.files();
+                (of_device, files)
             })
         });
         Folder {
-            devices: devices.collect(),
             person,
             common,
-            hosts,
+            devices: devices.collect(),
         }
     }
 
@@ -121,39 +103,30 @@ impl<'h, 'c> Folder<'h, 'c> {
         let Folder {
             person,
             common,
-            ref hosts,
             ref devices,
         } = *self;
         if devices.is_empty() {
             return Vec::new();
         }
         let homelab = common.homelab();
-        let of_devices = devices.iter().flat_map(|certified| {
-            let of_device = DeviceFiles {
-                common,
-                person,
-                device: certified.device,
-                issued: certified.issued,
-                older: certified.older,
-                hosts,
-            };
-            let files = certified.files.iter();
-            files.map(move |file| of_device.derivation(file))
+        let of_devices = devices.iter().flat_map(|(device, files)| {
+            let files = files.iter();
+            files.map(|file| device.derivation(file))
         });
         let mut derivations: Vec<Derivation> = of_devices.collect();
-        let parts = devices.iter().map(|certified| {
-            let Certified {
+        let renew = &homelab.validity.renew;
+        let parts = devices.iter().map(|(of_device, files)| {
+            let DeviceFiles {
                 device,
                 issued,
                 older,
-                files,
-            } = certified;
-            let renew = &homelab.validity.renew;
+                ..
+            } = *of_device;
             DevicePart::new(device, issued, older, Arc::clone(files), renew)
         });
         let guide = Recipe::Guide(Box::new(guides.guide(person, parts.collect())));
         let certified: Vec<_> = { devices.iter() }
-            .map(|certified| (certified.device, certified.issued))
+            .map(|(of_device, _)| (of_device.device, of_device.issued))
             .collect();
         let calendar = Box::new(PersonCalendar::new(homelab, person, &certified));
         let at = |name: &str| path(&format!("people/{}/{name}", person.name));

@@ -93,14 +93,13 @@ impl<'l> Waiting<'l> {
             newer,
             ..
         } = *self;
-        let hosts = common.asking(person);
         let files = DeviceFiles {
             common,
             person,
             device,
             issued: newer,
             older: &self.older,
-            hosts: &hosts,
+            hosts: common.asking(person),
         };
         let file = self.file();
         let recipe = files.fetched(&file);

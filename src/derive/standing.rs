@@ -29,46 +29,48 @@ pub(crate) struct KnownFolders<'s> {
     pub standing: &'s Standing<'s>,
 }
 
-impl KnownFolders<'_> {
-    /// The artifacts in a person's folder, where they stand as they would be derived; sorted by path.
-    pub(super) fn of(&self, person: &Person, premises: &Hash) -> Option<Vec<Derivation>> {
-        let standing = (self.standing)(&person.name, premises)?.into_iter();
-        let derivations =
-            standing.map(|(path, mode)| Derivation::new(path, mode, Recipe::Standing));
-        Some(derivations.collect())
-    }
-}
-
 static CONTEXT: LazyLock<ContextKey> =
     LazyLock::new(|| hash_derive_key_context("homelab premises of a person's folder v1"));
 
-/// What the folders of all people follow from, each in its own way.
-pub(super) struct CommonPremises(Hash);
+/// What is known, held against what the folders of one homelab follow from.
+pub(super) struct Recognized<'s> {
+    standing: &'s Standing<'s>,
+    /// What all folders follow from, each in its own way.
+    common: Hash,
+}
 
-impl CommonPremises {
-    pub(super) fn of(common: &CommonParts<'_>, means: &Hash) -> CommonPremises {
+impl<'s> Recognized<'s> {
+    pub(super) fn by(known: KnownFolders<'s>, common: &CommonParts<'_>) -> Recognized<'s> {
+        let KnownFolders { means, standing } = known;
         let CommonParts {
-            homelab,
             issuers,
             sealed_root,
             authorities,
             ..
         } = common;
-        let declared = &homelab.declared;
-        CommonPremises(premise(&(
-            means,
-            declared,
-            issuers,
-            sealed_root,
-            authorities,
-        )))
+        let declared = common.homelab().declared;
+        Recognized {
+            standing,
+            common: premise(&(means, declared, issuers, sealed_root, authorities)),
+        }
     }
 
-    /// The premises of a person's folder.
-    pub(super) fn of_person(&self, person: &Person, admitted: &Admitted<'_>) -> Hash {
+    /// What a person's folder follows from, and the artifacts in it, sorted by path, where they stand as they would be derived.
+    pub(super) fn look(
+        &self,
+        person: &Person,
+        admitted: &Admitted<'_>,
+    ) -> (Hash, Option<Vec<Derivation>>) {
         let devices = person.devices.values();
         let certificates: Vec<_> = devices.map(|device| admitted.get(&device.id)).collect();
-        premise(&(&self.0, &person.declared, certificates))
+        let premises = premise(&(self.common, person.declared, certificates));
+        let standing = (self.standing)(&person.name, &premises).map(|artifacts| {
+            let artifacts = artifacts.into_iter();
+            let standing =
+                artifacts.map(|(path, mode)| Derivation::new(path, mode, Recipe::Standing));
+            standing.collect()
+        });
+        (premises, standing)
     }
 }
 

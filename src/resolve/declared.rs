@@ -1,8 +1,9 @@
 //! The hashes of what declares each person and of all else that is declared: what of it is as it was need not be derived anew.
 
-use blake3::{Hash, Hasher};
+use blake3::Hash;
 
 use super::Resolver;
+use crate::once::encoded;
 use crate::parse::Declaration;
 use crate::parse::declaration::PersonBlock;
 
@@ -15,25 +16,20 @@ impl Resolver<'_> {
 
     /// The hash of all else that is declared, the user's own apps too.
     pub(super) fn declared_beside_people(&self, declaration: &Declaration) -> Hash {
-        let mut hasher = Hasher::new();
-        let mut add = |text: &str| {
-            // What ends the statement of a person, and what is between two of them, says nothing of anything else.
-            let is_end = |c: char| c.is_whitespace() || c == ';' || c == '}';
-            let text = text.trim_start_matches(is_end).trim_end();
-            if !text.is_empty() {
-                hasher.update(&(text.len() as u64).to_le_bytes());
-                hasher.update(text.as_bytes());
-            }
-        };
         let mut from = 0;
+        let mut pieces = Vec::new();
         for block in &declaration.people {
             let (begin, end) = block.reach;
-            add(self.written(from, begin));
+            pieces.push(self.written(from, begin));
             from = end;
         }
-        add(self.written(from, self.source.text().len()));
-        hasher.update(self.catalogue.declared().as_bytes());
-        hasher.finalize()
+        pieces.push(self.written(from, self.source.text().len()));
+        // What ends the statement of a person, and what is between two of them, says nothing of anything else.
+        let is_end = |c: char| c.is_whitespace() || c == ';' || c == '}';
+        let pieces = pieces.into_iter();
+        let pieces = pieces.map(|piece| piece.trim_start_matches(is_end).trim_end());
+        let pieces: Vec<&str> = pieces.filter(|piece| !piece.is_empty()).collect();
+        blake3::hash(&encoded(&(pieces, self.catalogue.declared().as_bytes())))
     }
 
     /// What is written between two places; the whole text, where they are none of it.

@@ -35,6 +35,7 @@ pub(crate) use messages::language_of;
 
 use crate::diagnostic::Mistake;
 use crate::model::Language;
+use crate::once::encoded;
 use builtin::BUILTIN;
 use environment::fuel;
 use escape::Escape;
@@ -124,12 +125,7 @@ impl Templates {
 
     /// The hash of all that the user has of their own.
     pub(crate) fn digest_of_own(&self) -> blake3::Hash {
-        let mut hasher = blake3::Hasher::new();
-        for text in { self.overrides.iter() }.flat_map(|(name, text)| [name, text]) {
-            hasher.update(&(text.len() as u64).to_le_bytes());
-            hasher.update(text.as_bytes());
-        }
-        hasher.finalize()
+        blake3::hash(&encoded(&*self.overrides))
     }
 
     /// Renders a template with the fields of `context`; what it says by messages is in English.

@@ -124,12 +124,9 @@ impl<'m> Change<'m> {
         mut wanted: Vec<Wanted>,
         scope: &Scope,
     ) -> Change<'m> {
-        let is_in_order =
-            |wanted: &[Wanted]| wanted.is_sorted_by(|one, other| one.path() < other.path());
-        if !is_in_order(&wanted) {
-            wanted.sort_by(|one, other| one.path().cmp(other.path()));
-            assert!(is_in_order(&wanted), "each path is wanted once");
-        }
+        wanted.sort_by(|one, other| one.path().cmp(other.path()));
+        let once = wanted.is_sorted_by(|one, other| one.path() < other.path());
+        assert!(once, "each path is wanted once");
         let mut change = Change {
             puts: Vec::new(),
             orphans: Vec::new(),

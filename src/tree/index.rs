@@ -146,6 +146,18 @@ enum Recorded {
     Unsettled(Identity, Hash),
 }
 
+impl Recorded {
+    /// Whether that is what stands there; of a file, not what it holds.
+    fn is_met_by(&self, status: &Stat) -> bool {
+        match self {
+            Recorded::Folder(folder) => FolderIdentity::of(status) == *folder,
+            Recorded::Settled(identity) | Recorded::Unsettled(identity, _) => {
+                Identity::of(status) == *identity
+            }
+        }
+    }
+}
+
 /// What is to be recorded of one path.
 enum Seen<'l> {
     Folder(&'l FolderIdentity),
@@ -280,9 +292,15 @@ pub(crate) struct Index<'b> {
     manifest: Hash,
     is_whole: bool,
     root: Inode,
-    rows: Vec<&'b [u8]>,
-    /// Of each row, once it was looked at, which of its entries stand as it has them.
-    looked: Vec<OnceLock<Vec<bool>>>,
+    rows: Vec<Row<'b>>,
+}
+
+/// Entries that one thread looks at.
+#[derive(Debug)]
+struct Row<'b> {
+    packed: &'b [u8],
+    /// Once it was looked at, which of them stand as the index has them.
+    looked: OnceLock<Vec<bool>>,
 }
 
 /// What stands as an index has it.
@@ -306,11 +324,12 @@ impl<'b> Index<'b> {
                 number: unpacker.number()?,
             },
             rows: Vec::new(),
-            looked: Vec::new(),
         };
         while !unpacker.is_at_its_end() {
-            index.rows.push(unpacker.bytes()?);
-            index.looked.push(OnceLock::new());
+            index.rows.push(Row {
+                packed: unpacker.bytes()?,
+                looked: OnceLock::new(),
+            });
         }
         Some(index)
     }
@@ -333,24 +352,18 @@ impl<'b> Index<'b> {
     }
 
     fn stands(&self, root: &Directory) -> bool {
-        let look = |row: &&[u8]| -> Option<usize> {
+        let look = |row: &Row<'_>| -> Option<usize> {
             let mut entries = self.entries(row);
             let mut unsettled = 0;
             while let Some((path, recorded)) = entries.next()? {
                 let status = root.status(path).ok()??;
-                match recorded {
-                    Recorded::Folder(folder) => {
-                        (FolderIdentity::of(&status) == folder).then_some(())?;
-                    }
-                    Recorded::Settled(identity) => {
-                        (Identity::of(&status) == identity).then_some(())?;
-                    }
-                    Recorded::Unsettled(identity, content) => {
-                        unsettled += 1;
-                        let is_same = unsettled <= MOST_UNSETTLED
-                            && holds_still(root, path, &identity, &content);
-                        is_same.then_some(())?;
-                    }
+                if let Recorded::Unsettled(identity, content) = recorded {
+                    unsettled += 1;
+                    let is_same =
+                        unsettled <= MOST_UNSETTLED && holds_still(root, path, &identity, &content);
+                    is_same.then_some(())?;
+                } else {
+                    recorded.is_met_by(&status).then_some(())?;
                 }
             }
             Some(unsettled)
@@ -385,7 +398,7 @@ impl<'b> Index<'b> {
             return;
         }
         let root = Arc::new(root);
-        for row in 0..self.rows.len() {
+        for row in &self.rows {
             let root = Arc::clone(&root);
             scope.spawn(move |_| {
                 self.look(row, &root);
@@ -394,22 +407,16 @@ impl<'b> Index<'b> {
     }
 
     /// Which entries of a row stand as it has them, or stood when they were looked at.
-    fn look(&self, row: usize, root: &Directory) -> &[bool] {
-        self.looked[row].get_or_init(|| {
+    fn look<'r>(&self, row: &'r Row<'_>, root: &Directory) -> &'r [bool] {
+        row.looked.get_or_init(|| {
             let mut standing = Vec::with_capacity(ROW);
-            let mut entries = self.entries(self.rows[row]);
+            let mut entries = self.entries(row);
             while let Some(Some((path, recorded))) = entries.next() {
+                // What is not settled is read.
+                let is_settled = !matches!(recorded, Recorded::Unsettled(..));
                 let status = || root.status(path).ok().flatten();
-                standing.push(match recorded {
-                    Recorded::Folder(folder) => {
-                        status().is_some_and(|status| FolderIdentity::of(&status) == folder)
-                    }
-                    Recorded::Settled(identity) => {
-                        status().is_some_and(|status| Identity::of(&status) == identity)
-                    }
-                    // It is read.
-                    Recorded::Unsettled(..) => false,
-                });
+                standing
+                    .push(is_settled && status().is_some_and(|status| recorded.is_met_by(&status)));
             }
             standing
         })
@@ -421,8 +428,8 @@ impl<'b> Index<'b> {
         root: &Directory,
         manifest: &[ManifestEntry],
     ) -> impl ParallelIterator<Item = (usize, Identity)> {
-        let rows = (0..self.rows.len()).into_par_iter();
-        let rows = rows.map(|row| self.standings(row, self.look(row, root), manifest));
+        let rows =
+            { self.rows.par_iter() }.map(|row| self.standings(row, self.look(row, root), manifest));
         let rows: Vec<Standings> = rows.collect();
         let (files, altered): (Vec<_>, Vec<_>) = { rows.into_iter() }
             .map(|row| (row.files, row.altered))
@@ -436,8 +443,7 @@ impl<'b> Index<'b> {
         files.filter(move |(place, _)| is_reached(*place))
     }
 
-    fn standings(&self, row: usize, stands: &[bool], manifest: &[ManifestEntry]) -> Standings {
-        let row = self.rows[row];
+    fn standings(&self, row: &Row<'_>, stands: &[bool], manifest: &[ManifestEntry]) -> Standings {
         let mut standings = Standings::default();
         let mut entries = self.entries(row);
         let Some(Some((begin, _))) = entries.next() else {
@@ -463,10 +469,10 @@ impl<'b> Index<'b> {
         standings
     }
 
-    fn entries<'i>(&self, row: &'i [u8]) -> Entries<'i> {
+    fn entries<'i>(&self, row: &Row<'i>) -> Entries<'i> {
         Entries {
             device: self.root.device,
-            unpacker: Unpacker::inside(row),
+            unpacker: Unpacker::inside(row.packed),
             path: String::new(),
         }
     }

@@ -1,7 +1,6 @@
 //! Making a tree, and telling what was made.
 
 use std::collections::BTreeSet;
-use std::mem;
 use std::path::Path;
 
 use blake3::Hash;
@@ -11,16 +10,16 @@ use super::super::progress::BAR;
 use super::super::report;
 use super::{MEANS, execute_failure};
 use crate::build::{
-    self, Accepted, Built, KnownTree, Mode as BuildMode, Prepared, Rendering, Situation, owner,
+    self, Accepted, Built, Mode as BuildMode, Prepared, Rendering, Situation, owner,
 };
 use crate::derive::{Derivation, Derived, Premises};
 use crate::diagnostic::Failure;
 use crate::lasting::Lasting;
 use crate::lock::Lock;
 use crate::render::Secrets;
-use crate::settled::{self, Kept, Seen};
+use crate::settled::{Kept, KeptTree, Seen, known_tree};
 use crate::tree::summed::{self, Listing};
-use crate::tree::{Index, Mode, PackedIndex, ReadManifest, Tree, sync_name};
+use crate::tree::{Mode, PackedIndex, ReadManifest, Tree, sync_name};
 use crate::workspace::{Held, Inputs, PATIENCE, Recollection};
 
 /// A tree that is about to be made.
@@ -28,9 +27,7 @@ pub(super) struct Making<'a> {
     pub inputs: &'a Inputs<Held>,
     pub make: &'a Make,
     /// What is known of the tree, unless every byte is to be read.
-    pub index: Option<&'a Index<'a>>,
-    /// What the folders of people were made from in the tree that the index tells of.
-    pub known: Premises,
+    pub known: Option<&'a KeptTree<'a>>,
     /// That of the tree, where it was read already.
     pub manifest: Option<ReadManifest>,
     pub prepared: &'a Prepared<'a>,
@@ -74,13 +71,10 @@ impl Making<'_> {
         let mut recollection = self.recollection();
         let mut tree = self.open(&recollection)?;
         if !self.make.no_index {
-            tree.know(self.index);
+            tree.know(self.known.map(|known| &known.index));
         }
-        let known = settled::means(workspace, templates).map(|means| KnownTree {
-            view: &tree,
-            premises: mem::take(&mut self.known),
-            means,
-        });
+        let premises = self.known.map(|known| &known.premises);
+        let known = known_tree(&tree, premises, workspace, templates);
         let Derived {
             derivations,
             premises,

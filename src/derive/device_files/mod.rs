@@ -43,7 +43,7 @@ pub(crate) struct DeviceFiles<'p> {
     /// The older ones that are let in still.
     pub older: &'p [&'p Issued],
     /// The hosts that ask the person for a certificate.
-    pub hosts: &'p Hosts,
+    pub hosts: Hosts,
 }
 
 impl DeviceFiles<'_> {
@@ -210,7 +210,7 @@ impl DeviceFiles<'_> {
             issuers.extend(issuer.filter(|issuer| !issuers.contains(issuer)));
         }
         let issuers = issuers.into_iter().cloned();
-        self.common.policy(self.hosts, issuers.collect())
+        self.common.policy(&self.hosts, issuers.collect())
     }
 }
 

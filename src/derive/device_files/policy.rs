@@ -17,11 +17,11 @@ use crate::pki::SubjectAttribute;
 use crate::root::IssuanceId;
 
 /// What tells an authority's certificates from others in a policy: the name of an attribute, and its value.
-pub(in crate::derive) type IssuerFilter = BTreeMap<&'static str, String>;
+pub(super) type IssuerFilter = BTreeMap<&'static str, String>;
 
 /// What the files of all devices are made from, and what many of them say alike, held once.
 pub(crate) struct CommonParts<'p> {
-    pub(in crate::derive) homelab: &'p Homelab,
+    pub(super) homelab: &'p Homelab,
     /// How each authority that is trusted is told in a policy.
     pub(in crate::derive) issuers: BTreeMap<IssuanceId, IssuerFilter>,
     pub(in crate::derive) sealed_root: Option<blake3::Hash>,

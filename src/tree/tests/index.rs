@@ -74,6 +74,18 @@ impl Lab {
         (lab, index)
     }
 
+    /// Puts a copy of the tree, with its times, in its place: what git or rsync would write. The tree itself is `before`.
+    fn give_way_to_a_copy(&self) {
+        let copy = self.out.with_file_name("copy");
+        let copied = std::process::Command::new("cp")
+            .arg("-a")
+            .args([&self.out, &copy])
+            .status();
+        assert!(copied.expect("cp").success());
+        fs::rename(&self.out, self.out.with_file_name("before")).expect("moved");
+        fs::rename(&copy, &self.out).expect("moved");
+    }
+
     fn holds(&self, index: &PackedIndex) -> bool {
         Index::of(&index.bytes).expect("an index").holds(&self.out)
     }
@@ -307,15 +319,7 @@ fn an_index_is_of_one_tree() {
     assert!(lab.holds(&index));
     let (other, its) = Lab::indexed();
     assert!(!other.holds(&index) && !lab.holds(&its));
-    // A copy of the tree, with its times, in its place: what git or rsync would write.
-    let copy = lab.out.with_file_name("copy");
-    let copied = std::process::Command::new("cp")
-        .arg("-a")
-        .args([&lab.out, &copy])
-        .status();
-    assert!(copied.expect("cp").success());
-    fs::rename(&lab.out, lab.out.with_file_name("before")).expect("moved");
-    fs::rename(&copy, &lab.out).expect("moved");
+    lab.give_way_to_a_copy();
     assert!(!lab.holds(&index));
 }
 
@@ -414,14 +418,7 @@ fn a_look_ahead_is_of_one_tree() {
     let index = Index::of(&known.bytes).expect("an index");
     look_ahead(&index, &lab.out.with_file_name("nowhere"));
     look_ahead(&index, &lab.out);
-    let copy = lab.out.with_file_name("copy");
-    let copied = std::process::Command::new("cp")
-        .arg("-a")
-        .args([&lab.out, &copy])
-        .status();
-    assert!(copied.expect("cp").success());
-    fs::rename(&lab.out, lab.out.with_file_name("before")).expect("moved");
-    fs::rename(&copy, &lab.out).expect("moved");
+    lab.give_way_to_a_copy();
     let mut tree = lab.open().expect("a tree");
     tree.know(Some(&index));
     assert!(tree.sighting(&path("index.html")).is_none());
