@@ -322,7 +322,8 @@ impl<'a> Prepared<'a> {
         derived.derivations
     }
 
-    /// The same for a lock that was brought up to date for good, beside a homelab.age that may be another one by now.
+    /// The same for a lock that was brought up to date for good, beside a homelab.age that may be another one by now, with what folders of
+    /// people follow from.
     pub(crate) fn derived_for(
         &self,
         lock: &Lock,
