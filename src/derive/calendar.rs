@@ -1,12 +1,15 @@
 //! Reminders of what is to be renewed, as data: an event when a device's renewal is due, one when its
-//! certificate ends, and one when the authority does.
+//! certificate ends, and one when the authority does. Of many devices, those of a day are one event.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
+use std::ops::Not;
 
 use jiff::tz::Offset;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, civil};
 use serde::{Serialize, Serializer};
 
+use super::Index;
 use super::pick_up::renewed_at;
 use crate::dates::{self, Shown};
 use crate::lock::{Authority, Issued, Lock};
@@ -23,6 +26,10 @@ pub(crate) struct Calendar {
     certificates: Vec<Certificate>,
     /// The authorities that end, the one that signs first.
     authorities: Vec<AuthorityTerm>,
+    /// Whether what happens to several devices on a day is one event: in a home of more than [`Index::MOST_DEVICES`], where one for
+    /// each would be as many alarms.
+    #[serde(skip_serializing_if = "Not::not")]
+    by_day: bool,
 }
 
 /// The certificate that a device has.
@@ -61,25 +68,36 @@ struct AuthorityTerm {
 }
 
 /// An event; it takes no time.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Event<'c> {
-    /// What the certificate, or the authority, is derived under: the same in every calendar that tells of it.
-    pub id: IssuanceId,
-    /// When it came to be known.
+    pub identifier: Identifier,
+    /// When it came to be known, the last of it where it is of several devices.
     pub stamp: Timestamp,
+    /// Where it is of several devices, the first of that day.
     pub start: Timestamp,
     pub what: What<'c>,
+    /// The devices, sorted; none for an authority.
+    pub devices: Vec<&'c DeviceId>,
+}
+
+/// What tells events of one kind apart: the same in every calendar that tells of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Identifier {
+    /// What the certificate, or the authority, is derived under.
+    Issuance(IssuanceId),
+    /// The day on which it happens to whatever devices.
+    Day(Day),
 }
 
 /// What happens.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum What<'c> {
     /// The renewal of a device's certificate is due.
-    Due(&'c DeviceId),
+    Due,
     /// A device's certificate ends.
-    End(&'c DeviceId),
+    End,
     /// That of a device that gets no other.
-    LastDay(&'c DeviceId, LastDay),
+    LastDay(LastDay),
     /// An authority ends, by its name.
     AuthorityEnd(&'c str),
 }
@@ -99,18 +117,42 @@ impl Calendar {
             domain: homelab.domain.clone(),
             certificates: certificates.collect(),
             authorities: lock.trusted().filter_map(AuthorityTerm::new).collect(),
+            by_day: homelab.devices().count() > Index::MOST_DEVICES,
         }
     }
 
     /// The events, sorted by their beginning.
     pub(crate) fn events(&self) -> Vec<Event<'_>> {
-        let mut events = Vec::with_capacity(2 * self.certificates.len() + self.authorities.len());
-        for certificate in &self.certificates {
-            events.extend(certificate.events());
-        }
+        let mut events = if self.by_day {
+            self.days()
+        } else {
+            let certificates = self.certificates.iter();
+            certificates.flat_map(Certificate::events).collect()
+        };
         events.extend(self.authorities.iter().map(AuthorityTerm::end));
-        events.sort_by_key(|event| (event.start, event.id, event.what.word()));
+        events.sort_by_key(|event| (event.start, event.identifier, event.word()));
         events
+    }
+
+    /// One event for all devices to which the same happens on a day.
+    fn days(&self) -> Vec<Event<'_>> {
+        let mut events: BTreeMap<(civil::Date, What), Event> = BTreeMap::new();
+        for certificate in &self.certificates {
+            for (start, what) in certificate.happenings() {
+                let day = Offset::UTC.to_datetime(start).date();
+                let event = { events.entry((day, what)) }.or_insert_with(|| Event {
+                    identifier: Identifier::Day(Day(start)),
+                    stamp: certificate.from,
+                    start,
+                    what,
+                    devices: Vec::new(),
+                });
+                event.stamp = event.stamp.max(certificate.from);
+                event.start = event.start.min(start);
+                event.devices.push(&certificate.device);
+            }
+        }
+        events.into_values().collect()
     }
 }
 
@@ -132,21 +174,23 @@ impl Certificate {
         }
     }
 
+    /// What happens to it, and when.
+    fn happenings(&self) -> impl Iterator<Item = (Timestamp, What<'static>)> {
+        let (due, end) = match self.then {
+            Then::LastDay(day) => (None, (day.end(), What::LastDay(day))),
+            Then::Renewal { due, until } => (Some((due, What::Due)), (until, What::End)),
+        };
+        due.into_iter().chain([end])
+    }
+
     fn events(&self) -> impl Iterator<Item = Event<'_>> {
-        let event = |start, what| Event {
-            id: self.id,
+        self.happenings().map(|(start, what)| Event {
+            identifier: Identifier::Issuance(self.id),
             stamp: self.from,
             start,
             what,
-        };
-        let (due, end) = match self.then {
-            Then::LastDay(day) => (None, event(day.end(), What::LastDay(&self.device, day))),
-            Then::Renewal { due, until } => (
-                Some(event(due, What::Due(&self.device))),
-                event(until, What::End(&self.device)),
-            ),
-        };
-        due.into_iter().chain([end])
+            devices: vec![&self.device],
+        })
     }
 }
 
@@ -163,10 +207,11 @@ impl AuthorityTerm {
 
     fn end(&self) -> Event<'_> {
         Event {
-            id: self.id,
+            identifier: Identifier::Issuance(self.id),
             stamp: self.from,
             start: self.until,
             what: What::AuthorityEnd(&self.name),
+            devices: Vec::new(),
         }
     }
 }
@@ -176,17 +221,25 @@ impl Event<'_> {
     pub(crate) fn alarms(&self) -> impl Iterator<Item = i64> {
         let ahead = self.start.duration_since(self.stamp);
         let days = BEFORE_AN_END.into_iter();
-        let is_an_end = !matches!(self.what, What::Due(_));
+        let is_an_end = self.what != What::Due;
         days.filter(move |days| is_an_end && ahead > SignedDuration::from_hours(24 * days))
+    }
+
+    /// What tells the events of one identifier apart.
+    pub(crate) fn word(&self) -> &'static str {
+        match (self.what, self.identifier) {
+            (What::Due, _) => "due",
+            (What::LastDay(_), Identifier::Day(_)) => "last-day",
+            (What::End | What::LastDay(_) | What::AuthorityEnd(_), _) => "end",
+        }
     }
 }
 
-impl What<'_> {
-    /// What tells the events of one certificate apart.
-    pub(crate) fn word(self) -> &'static str {
+impl Display for Identifier {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            What::Due(_) => "due",
-            What::End(_) | What::LastDay(..) | What::AuthorityEnd(_) => "end",
+            Identifier::Issuance(id) => id.fmt(f),
+            Identifier::Day(day) => day.fmt(f),
         }
     }
 }
@@ -238,7 +291,7 @@ impl Tells {
 }
 
 /// RFC 5545 §3.3.4.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Day(Timestamp);
 
 /// RFC 5545 §3.3.5, form 2: in UTC.

@@ -2,14 +2,14 @@
 //!
 //! A library would serve, but those that are well kept stamp what they write with the clock.
 
-use std::fmt::{self, Display, Write};
+use std::fmt::{self, Display, Formatter, Write};
 
 use serde::Serialize;
 
 use super::Artifact;
 use crate::derive::{Calendar, Event, Moment, PersonCalendar, PersonEvent, What};
 use crate::diagnostic::Mistake;
-use crate::model::{Domain, Email, Language};
+use crate::model::{DeviceId, Domain, Email, Language};
 use crate::template::{Templates, calendar_text};
 
 /// Octets of a line before it is folded, at the most (RFC 5545 §3.1).
@@ -21,7 +21,7 @@ pub(super) fn render(calendar: &Calendar) -> String {
     line(&mut text, "VERSION", "2.0");
     line(&mut text, "PRODID", "-//homelab//homelab//EN");
     let name = format_args!("Certificates of {}", calendar.domain);
-    line(&mut text, "X-WR-CALNAME", calendar_text(name));
+    text_line(&mut text, "X-WR-CALNAME", name);
     for event in calendar.events() {
         self::event(&mut text, &event, &calendar.domain);
     }
@@ -66,56 +66,104 @@ pub(super) fn render_own(
 
 /// Without an end or a duration it takes no time (RFC 5545 §3.6.1); free time stays free.
 fn event(text: &mut String, event: &Event<'_>, domain: &Domain) {
-    let (id, word) = (event.id, event.what.word());
-    let uid = format_args!("{id}-{word}@{domain}");
-    let summary = calendar_text(summary(event.what, domain)).to_string();
+    let (id, word) = (event.identifier, event.word());
+    let summary = summary(event, domain).to_string();
     text.push_str("BEGIN:VEVENT\r\n");
-    line(text, "UID", calendar_text(uid));
+    text_line(text, "UID", format_args!("{id}-{word}@{domain}"));
     line(text, "DTSTAMP", Moment(event.stamp));
     line(text, "DTSTART", Moment(event.start));
-    line(text, "SUMMARY", &summary);
-    line(text, "DESCRIPTION", calendar_text(description(event.what)));
+    text_line(text, "SUMMARY", &summary);
+    text_line(text, "DESCRIPTION", description(event));
     text.push_str("TRANSP:TRANSPARENT\r\n");
+    let mut reminder = String::new();
+    text_line(&mut reminder, "DESCRIPTION", &summary);
     for days in event.alarms() {
         // RFC 5545 §3.6.6.
         text.push_str("BEGIN:VALARM\r\nACTION:DISPLAY\r\n");
         line(text, "TRIGGER", format_args!("-P{days}D"));
-        line(text, "DESCRIPTION", &summary);
+        text.push_str(&reminder);
         text.push_str("END:VALARM\r\n");
     }
     text.push_str("END:VEVENT\r\n");
 }
 
 /// What happens, in a few words.
-fn summary(what: What<'_>, domain: &Domain) -> impl Display {
-    fmt::from_fn(move |f| match what {
-        What::Due(device) => write!(f, "{device}: renew its certificate"),
-        What::End(device) | What::LastDay(device, _) => {
-            write!(f, "{device}: its certificate ends")
+fn summary(event: &Event<'_>, domain: &Domain) -> impl Display {
+    fmt::from_fn(move |f| match (event.what, event.devices.as_slice()) {
+        (What::AuthorityEnd(_), _) => write!(f, "{domain}: the authority of all devices ends"),
+        (What::Due, [device]) => write!(f, "{device}: renew its certificate"),
+        (What::End | What::LastDay(_), [device]) => write!(f, "{device}: its certificate ends"),
+        (What::Due, devices) => write!(f, "{} devices: renew their certificates", devices.len()),
+        (What::End | What::LastDay(_), devices) => {
+            write!(f, "{} devices: their certificates end", devices.len())
         }
-        What::AuthorityEnd(_) => write!(f, "{domain}: the authority of all devices ends"),
     })
 }
 
 /// What to do.
-fn description(what: What<'_>) -> impl Display {
-    fmt::from_fn(move |f| match what {
-        What::Due(device) => write!(
+fn description(event: &Event<'_>) -> impl Display {
+    fmt::from_fn(move |f| match (event.what, event.devices.as_slice()) {
+        (What::AuthorityEnd(name), _) => {
+            write!(f, "From now on every certificate of `{name}` is refused.")
+        }
+        (What::Due, [device]) => write!(
             f,
             "Run `homelab renew {device}`, deploy the edge, and hand over the new file."
         ),
-        What::End(device) => write!(
+        (What::End, [device]) => write!(
             f,
             "From now on it is refused. Run `homelab renew {device}`, if it is still in use."
         ),
-        What::LastDay(_, day) => write!(
+        (What::LastDay(day), [_]) => write!(
             f,
             "Its last day, {day}, is over. Delete its line in homelab.kdl, build, and deploy the edge."
         ),
-        What::AuthorityEnd(name) => {
-            write!(f, "From now on every certificate of `{name}` is refused.")
-        }
+        (What::Due, devices) => write!(
+            f,
+            "Run `homelab renew --due`, deploy the edge, and hand over the new files. {}",
+            Named(devices)
+        ),
+        (What::End, devices) => write!(
+            f,
+            "From now on they are refused. Run `homelab renew` with those that are still in use. {}",
+            Named(devices)
+        ),
+        (What::LastDay(day), devices) => write!(
+            f,
+            "Their last day, {day}, is over. Delete their lines in homelab.kdl, build, and deploy the edge. {}",
+            Named(devices)
+        ),
     })
+}
+
+/// Devices that an event names, at the most: calendars cut long texts.
+const MOST_NAMED: usize = 50;
+
+/// Several devices by their names, as far as they fit.
+struct Named<'d>(&'d [&'d DeviceId]);
+
+impl Display for Named<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (named, more) = self.0.split_at(self.0.len().min(MOST_NAMED));
+        f.write_str("These are ")?;
+        for (at, device) in named.iter().enumerate() {
+            let before = match at {
+                0 => "",
+                _ if at + 1 == self.0.len() => " and ",
+                _ => ", ",
+            };
+            write!(f, "{before}{device}")?;
+        }
+        match more.len() {
+            0 => f.write_str("."),
+            more => write!(f, " and {more} more: `homelab status` has all of them."),
+        }
+    }
+}
+
+/// A line with a text. It is put together before it is escaped and folded: both go over a whole faster than over its parts.
+fn text_line(text: &mut String, name: &str, value: impl Display) {
+    line(text, name, calendar_text(value.to_string()));
 }
 
 fn line(text: &mut String, name: &str, value: impl Display) {

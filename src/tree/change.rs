@@ -1,9 +1,11 @@
 //! What has to change for the tree to be as wanted: found by comparing lists, without a look at the disk.
 
+use std::collections::HashSet;
+
 use blake3::Hash;
 
 use super::manifest::{ManifestEntry, Mode};
-use super::path::{OutputPath, is_below, split};
+use super::path::{OutputPath, folders_above, is_below, split};
 
 /// A file whose bytes lie in the staging directory.
 #[derive(Debug)]
@@ -246,6 +248,16 @@ impl<'m> Change<'m> {
             (entry.path.as_str(), (!orphan).then_some(entry.mode))
         });
         folders_in(&self.scope, files)
+    }
+
+    /// The directories in which something comes or goes, however far below.
+    pub(super) fn changing_folders(&self) -> HashSet<&str> {
+        let puts = self.puts.iter().map(|put| &put.entry.path);
+        let orphans = self.orphans.iter().map(|orphan| &orphan.path);
+        let paths = puts.chain(orphans);
+        paths
+            .flat_map(|path| folders_above(path.as_str()))
+            .collect()
     }
 
     pub(super) fn has_orphan_at(&self, path: &str) -> bool {

@@ -116,6 +116,11 @@ impl Identity {
 }
 
 impl FolderIdentity {
+    /// Its permissions.
+    pub(super) fn directory_mode(&self) -> FileMode {
+        FileMode::from_raw_mode(self.mode as _)
+    }
+
     #[allow(clippy::unnecessary_cast)]
     pub(super) fn of(status: &Stat) -> FolderIdentity {
         FolderIdentity {
@@ -303,11 +308,15 @@ struct Row<'b> {
     looked: OnceLock<Vec<bool>>,
 }
 
+/// A directory that stands as an index has it.
+pub(super) type KnownFolder = (String, FolderIdentity);
+
 /// What stands as an index has it.
 #[derive(Default)]
 struct Standings {
     /// By their places in the manifest.
     files: Vec<(usize, Identity)>,
+    folders: Vec<KnownFolder>,
     /// Directories that are others by now, or stand no more.
     altered: Vec<String>,
 }
@@ -422,25 +431,32 @@ impl<'b> Index<'b> {
         })
     }
 
-    /// The places of those files of the manifest that stand as they did: their directories too, so that no link leads to them.
+    /// The places of those files of the manifest that stand as they did: their directories too, so that no link leads to them. And
+    /// each directory that stands as it did, whatever those above it do, in the order of their paths.
     pub(super) fn standing(
         &self,
         root: &Directory,
         manifest: &[ManifestEntry],
-    ) -> impl ParallelIterator<Item = (usize, Identity)> {
+    ) -> (
+        impl ParallelIterator<Item = (usize, Identity)>,
+        Vec<KnownFolder>,
+    ) {
         let rows =
             { self.rows.par_iter() }.map(|row| self.standings(row, self.look(row, root), manifest));
         let rows: Vec<Standings> = rows.collect();
-        let (files, altered): (Vec<_>, Vec<_>) = { rows.into_iter() }
-            .map(|row| (row.files, row.altered))
-            .unzip();
-        let altered: BTreeSet<String> = altered.into_iter().flatten().collect();
+        let (mut files, mut folders, mut altered) = (Vec::new(), Vec::new(), BTreeSet::new());
+        for row in rows {
+            files.push(row.files);
+            folders.extend(row.folders);
+            altered.extend(row.altered);
+        }
         let is_reached = move |place: usize| {
             let path = manifest[place].path.as_str();
             altered.is_empty() || !folders_above(path).any(|folder| altered.contains(folder))
         };
         let files = files.into_par_iter().flatten_iter();
-        files.filter(move |(place, _)| is_reached(*place))
+        let files = files.filter(move |(place, _)| is_reached(*place));
+        (files, folders)
     }
 
     fn standings(&self, row: &Row<'_>, stands: &[bool], manifest: &[ManifestEntry]) -> Standings {
@@ -457,13 +473,16 @@ impl<'b> Index<'b> {
                 break;
             };
             match recorded {
-                Recorded::Folder(_) if !stands => standings.altered.push(path.to_owned()),
+                Recorded::Folder(folder) if *stands => {
+                    standings.folders.push((path.to_owned(), folder));
+                }
+                Recorded::Folder(_) => standings.altered.push(path.to_owned()),
                 Recorded::Settled(identity) if *stands => {
                     if let Some(place) = places.get(path) {
                         standings.files.push((first + place, identity));
                     }
                 }
-                Recorded::Folder(_) | Recorded::Settled(_) | Recorded::Unsettled(..) => {}
+                Recorded::Settled(_) | Recorded::Unsettled(..) => {}
             }
         }
         standings

@@ -264,7 +264,7 @@ impl Tree {
         let (root, owner) = (self.root(), &self.view.owner.present);
         let change = Change::between(&self.view.entries, wanted, scope);
         let folders = change.folders();
-        let survey = survey::survey(root, &self.view.modes, &change, &folders, self.view.state)?;
+        let survey = survey::survey(&self.view, root, &change, &folders)?;
         let doubted = self.view.doubted || self.view.was_former();
         let stale = self.damaged() || doubted || survey.manifest_altered;
         if !stale && !change.alters_manifest() && !survey.finds_work() {

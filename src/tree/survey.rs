@@ -1,5 +1,6 @@
 //! The look at the disk before anything is changed: what is there already, what is in the way.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use rayon::prelude::*;
@@ -9,10 +10,11 @@ use rustix::io::Errno;
 use super::change::{Change, Folder, Put, folder_of};
 use super::directory::{Directory, Standing, kind};
 use super::error::{TreeError, cannot_read, directory_in_the_way, in_the_way};
-use super::index::FolderIdentity;
-use super::manifest::{self, ManifestState, Mode};
+use super::index::{FolderIdentity, KnownFolder};
+use super::manifest::{self, Mode};
 use super::modes::Modes;
 use super::path::OWN;
+use super::view::View;
 
 /// How many directories are looked at in a row, at least: for so few it is not worth it to share the work.
 const FEW: usize = 256;
@@ -35,14 +37,21 @@ pub(super) struct Survey<'c> {
     foreign: Vec<PathBuf>,
 }
 
-/// Compares `change` with what is below `root`; an error if anything that is not ours is in the way.
+/// Compares `change` with what is below `root`, that of `view`; an error if anything that is not ours is in the way.
+///
+/// A directory that an index has told of, and in which nothing changes, is not looked at again: it counts as its files do.
 pub(super) fn survey<'c>(
+    view: &View,
     root: &Directory,
-    modes: &Modes,
     change: &'c Change<'_>,
     folders: &[Folder<'c>],
-    manifest: ManifestState,
 ) -> Result<Survey<'c>, TreeError> {
+    let modes = &view.modes;
+    let known = Known {
+        folders: &view.known_folders,
+        changing: change.changing_folders(),
+        modes,
+    };
     let mut survey = Survey::default();
     let whole = root
         .status(".")?
@@ -62,7 +71,10 @@ pub(super) fn survey<'c>(
     let conditions: Vec<_> = folders
         .par_iter()
         .with_min_len(FEW)
-        .map(|folder| condition(root, modes, &whole, change, folder))
+        .map(|folder| match known.condition(root, folder) {
+            Some(condition) => Ok(condition),
+            None => condition(root, modes, &whole, change, folder),
+        })
         .collect();
     for (folder, condition) in folders.iter().zip(conditions) {
         match condition? {
@@ -79,7 +91,7 @@ pub(super) fn survey<'c>(
         return Err(TreeError::NotOurs {
             directory: root.named("."),
             paths: survey.foreign,
-            manifest,
+            manifest: view.state,
         });
     }
     let status = root.status(&format!("{OWN}/{}", manifest::FILE))?;
@@ -95,6 +107,32 @@ enum Condition {
     /// Its mode is another than it should be.
     Altered,
     Fine(FolderIdentity),
+}
+
+/// What need not be looked at.
+struct Known<'k> {
+    /// In the order of their paths.
+    folders: &'k [KnownFolder],
+    /// Those in which something comes or goes.
+    changing: HashSet<&'k str>,
+    modes: &'k Modes,
+}
+
+impl Known<'_> {
+    /// How a directory stands, if that is known, and it is as it should be.
+    fn condition(&self, root: &Directory, folder: &Folder<'_>) -> Option<Condition> {
+        let wanted = folder.mode?.of_directory();
+        if self.changing.contains(folder.path) {
+            return None;
+        }
+        let by_path = |known: &KnownFolder| known.0.as_str().cmp(folder.path);
+        let place = self.folders.binary_search_by(by_path).ok()?;
+        let (_, identity) = self.folders[place];
+        let is_fine = self
+            .modes
+            .is_as_given(root, identity.directory_mode(), wanted);
+        is_fine.then_some(Condition::Fine(identity))
+    }
 }
 
 fn condition(

@@ -17,7 +17,7 @@ use super::directory::{Directory, LARGEST, Standing, kind};
 use super::error::{TreeError, cannot_read, describe, directory_in_the_way};
 use super::hold::{Access, hold};
 use super::holder::Holder;
-use super::index::{Identity, Index, Sighting};
+use super::index::{Identity, Index, KnownFolder, Sighting};
 use super::manifest::{self, ManifestEntry, ManifestState, Mode, Reading};
 use super::modes::Modes;
 use super::path::{OWN, OutputPath, places};
@@ -44,6 +44,8 @@ pub(crate) struct View {
     pub(super) manifest_sighting: Option<(Identity, Hash)>,
     /// How files stood that were found as the manifest has them, one for each entry.
     pub(super) sightings: Vec<OnceLock<Sighting>>,
+    /// Directories that stood as an index has them, in the order of their paths.
+    pub(super) known_folders: Lasting<Vec<KnownFolder>>,
     /// Whether an index of this very tree and manifest has told how they stand.
     is_known: bool,
     busy: Option<Busy>,
@@ -233,7 +235,7 @@ impl View {
         });
         let folders = folders_in(scope, files);
         let change = Change::removing(&self.entries, orphans, scope);
-        let survey = survey::survey(root, &self.modes, &change, &folders, self.state)?;
+        let survey = survey::survey(self, root, &change, &folders)?;
         let altered = survey.altered.iter();
         Ok(altered.map(|folder| root.named(folder.path)).collect())
     }
@@ -255,6 +257,7 @@ impl View {
             doubted: false,
             manifest_sighting: None,
             sightings: Vec::new(),
+            known_folders: Lasting::new(Vec::new()),
             is_known: false,
             busy: None,
             modes: Modes::default(),
@@ -373,7 +376,7 @@ impl View {
             return;
         };
         let sightings: Vec<OnceLock<Sighting>> = self.unseen();
-        let standing = index.standing(root, &self.entries);
+        let (standing, folders) = index.standing(root, &self.entries);
         standing.for_each(|(at, identity)| {
             // Where the file system keeps no modes, that is to be learned even so.
             let wanted = self.entries[at].mode.of_file();
@@ -383,6 +386,7 @@ impl View {
             }
         });
         self.sightings = sightings;
+        self.known_folders = Lasting::new(folders);
         self.is_known = true;
     }
 

@@ -76,6 +76,86 @@ fn reminders_are_read_as_they_are_meant() {
     assert_eq!(kept.count(), 3);
 }
 
+/// Of more than 200 devices those of a day have one event, as few alarms, and identifiers that stay when another joins them.
+#[test]
+fn what_happens_to_many_devices_on_a_day_is_one_event() {
+    let declaration = |devices: usize| {
+        let device = |number| format!("device \"d{number}\" platform=\"other\"\n");
+        let devices: String = (0..devices).map(device).collect();
+        format!(
+            r#"
+            domain "home.example.com"
+            validity {{ renew "30d"; }}
+            person "alice" {{ {devices} }}
+            person "bob" {{ device "loan" platform="other" validity="12h"; }}
+            person "guest" {{
+                device "phone" platform="other" until="2027-12-01"
+                device "watch" platform="other" until="2027-12-01"
+            }}
+            "#
+        )
+    };
+    let lab = Lab::new().declare(&declaration(197));
+    let at = |days: i64| {
+        let command = lab.command(["build"]);
+        command.on(days).run().succeeds();
+        lab.read("out/renewals.ics")
+    };
+    // Two of each device, but for the guests, and the authority's.
+    assert_eq!(at(0).matches("BEGIN:VEVENT").count(), 2 * 200 - 2 + 1);
+    let read = |text: &str| {
+        let print = "print(event.uid.value, event.dtstamp.value, event.dtstart.value, event.summary.value, event.description.value, [-alarm.trigger.value.days for alarm in alarms], sep=' | ')";
+        let script = format!("{READ}\nfor event, alarms in events:\n    {print}\n");
+        let mut python = tools::command("venv-python");
+        let read = outcome::run(python.args(["-c", &script]), text.as_bytes());
+        read.succeeds().stdout().to_owned()
+    };
+    lab.write("homelab.kdl", declaration(198));
+    let events = read(&at(1));
+    let events: Vec<&str> = events.lines().collect();
+    assert_eq!(events.len(), 8, "{events:#?}");
+    // By their names, of which the first fifty are told: d0, d1, d10, d100, ...
+    let mut names: Vec<String> = (0..198).map(|number| format!("alice/d{number}")).collect();
+    names.sort();
+    let named = |more| {
+        format!(
+            "These are {} and {more} more: `homelab status` has all of them.",
+            names[..50].join(", ")
+        )
+    };
+    let one = "alice/d197";
+    assert!(names[50..].iter().any(|name| name == one));
+    let stamp = "2026-12-31 23:00:00+00:00";
+    let renew = "Run `homelab renew --due`, deploy the edge, and hand over the new files.";
+    let expected = [
+        format!(
+            "20270101-due@home.example.com | {stamp} | 2027-01-01 07:40:00+00:00 | bob/loan: renew its certificate | Run `homelab renew bob/loan`, deploy the edge, and hand over the new file. | []"
+        ),
+        format!(
+            "20270101-end@home.example.com | {stamp} | 2027-01-01 12:00:00+00:00 | bob/loan: its certificate ends | From now on it is refused. Run `homelab renew bob/loan`, if it is still in use. | []"
+        ),
+        format!(
+            "20271201-last-day@home.example.com | {stamp} | 2027-12-01 23:59:59+00:00 | 2 devices: their certificates end | Their last day, 2027-12-01, is over. Delete their lines in homelab.kdl, build, and deploy the edge. These are guest/phone and guest/watch. | [14, 1]"
+        ),
+        format!(
+            "20271202-due@home.example.com | {stamp} | 2027-12-02 00:00:00+00:00 | 197 devices: renew their certificates | {renew} {} | []",
+            named(147)
+        ),
+        format!(
+            "20271203-due@home.example.com | 2027-01-01 23:00:00+00:00 | 2027-12-03 00:00:00+00:00 | {one}: renew its certificate | Run `homelab renew {one}`, deploy the edge, and hand over the new file. | []"
+        ),
+        format!(
+            "20280101-end@home.example.com | {stamp} | 2028-01-01 00:00:00+00:00 | 197 devices: their certificates end | From now on they are refused. Run `homelab renew` with those that are still in use. {} | [14, 1]",
+            named(147)
+        ),
+        format!(
+            "20280102-end@home.example.com | 2027-01-01 23:00:00+00:00 | 2028-01-02 00:00:00+00:00 | {one}: its certificate ends | From now on it is refused. Run `homelab renew {one}`, if it is still in use. | [14, 1]"
+        ),
+    ];
+    assert_eq!(events[..7], expected);
+    assert!(events[7].contains("home.example.com: the authority of all devices ends"));
+}
+
 /// Prints the calendar's name, and each event on a line.
 const OWN_READER: &str = r#"
 print(calendar.x_wr_calname.value)

@@ -379,6 +379,49 @@ fn what_changes_between_a_look_ahead_and_the_hold_is_found_by_the_next_build() {
 }
 
 #[test]
+fn a_directory_that_changes_after_a_look_ahead_is_set_right_by_the_next_build() {
+    let (lab, known) = Lab::indexed();
+    let index = lab.index_after(&known, || lab.chmod("people/alice/pixel", 0o755));
+    assert!(!lab.holds(&index.expect("it has seen it before")));
+    let outcome = lab.build(&FIRST).expect("a build");
+    assert_eq!(outcome.modes_restored, [lab.at("people/alice/pixel")]);
+}
+
+#[test]
+fn a_directory_in_which_something_comes_is_looked_at_whatever_an_index_says() {
+    let bundle = "people/alice/pixel/alice-pixel.p12";
+    let build = |change: fn(&Lab)| -> (Lab, Result<Outcome, TreeError>) {
+        let (lab, known) = Lab::indexed();
+        let index = Index::of(&known.bytes).expect("an index");
+        look_ahead(&index, &lab.out);
+        change(&lab);
+        let mut tree = lab.open().expect("a tree");
+        tree.know(Some(&index));
+        let staged = tree
+            .stage(&path(bundle), Mode::Secret, b"another")
+            .expect("staged");
+        let put = Wanted::Put {
+            staged,
+            input: blake3::hash(b"another"),
+            templates: Vec::new(),
+        };
+        let kept = FIRST.iter().filter(|(name, ..)| *name != bundle);
+        let kept = kept.map(|(name, ..)| Wanted::Keep(path(name)));
+        let wanted = kept.chain([put]).collect();
+        let outcome = tree.commit(wanted, &Scope::All);
+        (lab, outcome)
+    };
+    let (lab, outcome) = build(|lab| lab.chmod("people/alice", 0o755));
+    let restored = outcome.expect("a build").modes_restored;
+    assert_eq!(restored, [lab.at("people/alice")]);
+    let (_, outcome) = build(|lab| {
+        fs::rename(lab.at("people/alice"), lab.at("elsewhere")).expect("moved");
+        std::os::unix::fs::symlink(lab.at("elsewhere"), lab.at("people/alice")).expect("a link");
+    });
+    assert!(matches!(outcome, Err(TreeError::LinkInTheWay { .. })));
+}
+
+#[test]
 fn a_look_ahead_is_of_no_use_once_somebody_else_has_built() {
     let (lab, known) = Lab::indexed();
     let index = Index::of(&known.bytes).expect("an index");
