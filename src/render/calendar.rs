@@ -125,7 +125,7 @@ fn description(event: &Event<'_>) -> impl Display {
         ),
         (What::End, devices) => write!(
             f,
-            "From now on they are refused. Run `homelab renew` with those that are still in use. {}",
+            "On this day they end, and are refused from then on. Run `homelab renew` with those that are still in use. {}",
             Named(devices)
         ),
         (What::LastDay(day), devices) => write!(

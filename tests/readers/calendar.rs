@@ -145,7 +145,7 @@ fn what_happens_to_many_devices_on_a_day_is_one_event() {
             "20271203-due@home.example.com | 2027-01-01 23:00:00+00:00 | 2027-12-03 00:00:00+00:00 | {one}: renew its certificate | Run `homelab renew {one}`, deploy the edge, and hand over the new file. | []"
         ),
         format!(
-            "20280101-end@home.example.com | {stamp} | 2028-01-01 00:00:00+00:00 | 197 devices: their certificates end | From now on they are refused. Run `homelab renew` with those that are still in use. {} | [14, 1]",
+            "20280101-end@home.example.com | {stamp} | 2028-01-01 00:00:00+00:00 | 197 devices: their certificates end | On this day they end, and are refused from then on. Run `homelab renew` with those that are still in use. {} | [14, 1]",
             named(147)
         ),
         format!(
