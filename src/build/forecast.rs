@@ -158,7 +158,7 @@ impl Look<'_> {
         forecasts: Vec<Result<Forecast, RenderError>>,
     ) -> Result<TreeForecast, TreeError> {
         let (mut stops, mut broken) = (Vec::new(), BTreeSet::new());
-        let forecasts: Vec<Forecast> = { forecasts.into_iter() }
+        let mut forecasts: Vec<Forecast> = { forecasts.into_iter() }
             .map(|forecast| {
                 forecast.unwrap_or_else(|error| {
                     // One template may be of every person's page.
@@ -169,6 +169,7 @@ impl Look<'_> {
                 })
             })
             .collect();
+        self.leave_to_others(stale, &mut forecasts);
         let foreseen = || stale.iter().zip(forecasts.iter().copied());
         let mut steps: Vec<Step> = foreseen()
             .filter(|(_, forecast)| matches!(forecast, Forecast::Made | Forecast::InTheWay))
@@ -207,6 +208,21 @@ impl Look<'_> {
             consequences,
             unknown_before,
         })
+    }
+
+    /// What seems to be in the way of a build, and is of another one that is under way, is not.
+    fn leave_to_others(&self, stale: &[Stale<'_>], forecasts: &mut [Forecast]) {
+        if !forecasts.contains(&Forecast::InTheWay) {
+            return;
+        }
+        let Some(meanwhile) = self.view.meanwhile() else {
+            return;
+        };
+        for ((derivation, _), forecast) in stale.iter().zip(forecasts) {
+            if *forecast == Forecast::InTheWay && meanwhile.has(&derivation.path) {
+                *forecast = Forecast::Made;
+            }
+        }
     }
 
     fn made(&self, (derivation, staleness): &Stale<'_>, forecast: Forecast) -> Step {

@@ -86,6 +86,13 @@ impl ReadManifest {
             entries: Lasting::new(entries),
         })
     }
+
+    /// Whether it has a file.
+    pub(crate) fn has(&self, path: &OutputPath) -> bool {
+        self.entries
+            .binary_search_by(|entry| entry.path.cmp(path))
+            .is_ok()
+    }
 }
 
 /// What the manifest has at a path.
@@ -186,6 +193,13 @@ impl View {
             }
             root => View::of(root?, directory, owner, earlier),
         }
+    }
+
+    /// Where somebody else held the tree when it was opened at a glance, what its manifest says by now: it has what they make before
+    /// they make it.
+    pub(crate) fn meanwhile(&self) -> Option<ReadManifest> {
+        self.busy.as_ref()?;
+        ReadManifest::at(&self.directory)
     }
 
     /// Whether a file has the mode that it was given, as far as the file system keeps modes.

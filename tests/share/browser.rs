@@ -107,7 +107,9 @@ fn chromium_downloads_the_file() {
         .expect("Chromium starts");
     let downloaded = downloads.join("alice-pixel.p12");
     let until = Instant::now() + Duration::from_secs(60);
-    while !downloaded.exists() && Instant::now() < until {
+    // Chromium makes it empty, to have its name, and then moves the file there.
+    let is_there = || fs::metadata(&downloaded).is_ok_and(|file| file.len() > 0);
+    while !is_there() && Instant::now() < until {
         thread::sleep(Duration::from_millis(50));
     }
     let bytes = fs::read(&downloaded);

@@ -67,6 +67,29 @@ fn one_build_at_a_time() {
 }
 
 #[test]
+fn what_another_build_makes_after_a_glance_is_known_to_be_ours() {
+    let lab = Lab::built(&FIRST);
+    let guide = path("people/bob/guide.html");
+    let tree = lab.open().expect("a tree");
+    let view = View::glance(None, &lab.out, OWNER).expect("a view");
+    assert!(!view.meanwhile().expect("somebody builds").has(&guide));
+    let staged = tree.stage(&guide, Mode::Secret, b"guide").expect("staged");
+    let put = Wanted::Put {
+        staged,
+        input: blake3::hash(b"guide"),
+        templates: Vec::new(),
+    };
+    let kept = FIRST.iter().map(|(name, ..)| Wanted::Keep(path(name)));
+    let wanted = kept.chain([put]).collect();
+    tree.commit(wanted, &Scope::All).expect("a commit");
+    assert_eq!(view.inspect(&guide).expect("read"), Found::Unowned);
+    assert!(view.meanwhile().expect("somebody builds").has(&guide));
+    // Nothing comes to a tree that one holds oneself.
+    let view = View::glance(None, &lab.out, OWNER).expect("a view");
+    assert!(view.meanwhile().is_none());
+}
+
+#[test]
 fn a_directory_that_was_moved_away_while_waiting_is_made_anew() {
     let lab = Lab::built(&FIRST);
     let tree = lab.open().expect("a tree");
