@@ -117,7 +117,7 @@ impl Calendar {
             domain: homelab.domain.clone(),
             certificates: certificates.collect(),
             authorities: lock.trusted().filter_map(AuthorityTerm::new).collect(),
-            by_day: homelab.devices().count() > Index::MOST_DEVICES,
+            by_day: Index::would_be_long(homelab),
         }
     }
 

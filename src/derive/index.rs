@@ -201,7 +201,12 @@ impl Index {
     /// of the two was megabytes.
     pub(crate) const MOST_DEVICES: usize = 200;
 
-    /// Whether there are more, and each is told of in short.
+    /// Whether a homelab has more devices than [`Index::MOST_DEVICES`].
+    pub(super) fn would_be_long(homelab: &Homelab) -> bool {
+        homelab.devices().count() > Self::MOST_DEVICES
+    }
+
+    /// Whether each device is told of in short, for there are more.
     pub(crate) fn is_in_short(&self) -> bool {
         let mut devices = self.people.iter().flat_map(|person| &person.devices);
         devices.any(|device| matches!(device.files, Handed::First(_)))
@@ -216,7 +221,7 @@ impl Index {
     ) -> Index {
         // People are sorted by name, and so are their devices.
         let (mut admitted, mut files) = (InOrder::of(admitted), InOrder::of(files));
-        let is_in_short = homelab.devices().count() > Self::MOST_DEVICES;
+        let is_in_short = Self::would_be_long(homelab);
         let people = homelab.people.values().map(|person| {
             let devices = person.devices.values().map(|device| {
                 let certificates = admitted.get(&&device.id);

@@ -21,7 +21,7 @@ pub(super) fn render(calendar: &Calendar) -> String {
     line(&mut text, "VERSION", "2.0");
     line(&mut text, "PRODID", "-//homelab//homelab//EN");
     let name = format_args!("Certificates of {}", calendar.domain);
-    text_line(&mut text, "X-WR-CALNAME", name);
+    line(&mut text, "X-WR-CALNAME", calendar_text(name));
     for event in calendar.events() {
         self::event(&mut text, &event, &calendar.domain);
     }
@@ -67,21 +67,20 @@ pub(super) fn render_own(
 /// Without an end or a duration it takes no time (RFC 5545 §3.6.1); free time stays free.
 fn event(text: &mut String, event: &Event<'_>, domain: &Domain) {
     let (id, word) = (event.identifier, event.word());
-    let summary = summary(event, domain).to_string();
+    let uid = format_args!("{id}-{word}@{domain}");
+    let summary = calendar_text(summary(event, domain)).to_string();
     text.push_str("BEGIN:VEVENT\r\n");
-    text_line(text, "UID", format_args!("{id}-{word}@{domain}"));
+    line(text, "UID", calendar_text(uid));
     line(text, "DTSTAMP", Moment(event.stamp));
     line(text, "DTSTART", Moment(event.start));
-    text_line(text, "SUMMARY", &summary);
-    text_line(text, "DESCRIPTION", description(event));
+    line(text, "SUMMARY", &summary);
+    line(text, "DESCRIPTION", calendar_text(description(event)));
     text.push_str("TRANSP:TRANSPARENT\r\n");
-    let mut reminder = String::new();
-    text_line(&mut reminder, "DESCRIPTION", &summary);
     for days in event.alarms() {
         // RFC 5545 §3.6.6.
         text.push_str("BEGIN:VALARM\r\nACTION:DISPLAY\r\n");
         line(text, "TRIGGER", format_args!("-P{days}D"));
-        text.push_str(&reminder);
+        line(text, "DESCRIPTION", &summary);
         text.push_str("END:VALARM\r\n");
     }
     text.push_str("END:VEVENT\r\n");
@@ -159,11 +158,6 @@ impl Display for Named<'_> {
             more => write!(f, " and {more} more: `homelab status` has all of them."),
         }
     }
-}
-
-/// A line with a text. It is put together before it is escaped and folded: both go over a whole faster than over its parts.
-fn text_line(text: &mut String, name: &str, value: impl Display) {
-    line(text, name, calendar_text(value.to_string()));
 }
 
 fn line(text: &mut String, name: &str, value: impl Display) {

@@ -89,9 +89,7 @@ impl ReadManifest {
 
     /// Whether it has a file.
     pub(crate) fn has(&self, path: &OutputPath) -> bool {
-        self.entries
-            .binary_search_by(|entry| entry.path.cmp(path))
-            .is_ok()
+        place_among(&self.entries, path.as_str()).is_some()
     }
 }
 
@@ -376,10 +374,7 @@ impl View {
 
     /// The place of an entry in the manifest.
     fn place_of(&self, path: &str) -> Option<usize> {
-        let place = self
-            .entries
-            .binary_search_by(|entry| entry.path.as_str().cmp(path));
-        place.ok()
+        place_among(&self.entries, path)
     }
 
     /// Takes files for what the manifest has that stand as they did when this index was made, without reading them. One that is of
@@ -549,6 +544,12 @@ impl View {
         }
         Ok(())
     }
+}
+
+/// The place of a path among entries that are in their order.
+fn place_among(entries: &[ManifestEntry], path: &str) -> Option<usize> {
+    let place = entries.binary_search_by(|entry| entry.path.as_str().cmp(path));
+    place.ok()
 }
 
 /// The hash of the text of bytes that have this `hash`: it is shorter, where it is another.
