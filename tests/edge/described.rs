@@ -365,7 +365,7 @@ fn conditions(route: &Value, devices: &BTreeMap<String, String>) -> Option<Strin
         }
         // The old Caddy gives the text alone.
         "expression" => expression(value["expr"].as_str().unwrap_or_else(|| string(value))),
-        "header" if *value == json!({ "Sec-Fetch-Mode": ["navigate"] }) => {
+        "header" if *value == json!({ "Sec-Fetch-Dest": ["document"], "Sec-Purpose": null }) => {
             "a navigation".to_owned()
         }
         "header_regexp" if value["Upgrade"]["pattern"] == "^(?i:websocket)$" => {

@@ -178,10 +178,14 @@ const PLAIN_THEN: &str = "([A-Za-z0-9_~-][A-Za-z0-9._~-]*/?)*";
 const PLAIN_NOW: &str = "([^./?][^/?]*/?)*";
 
 /// A configuration of now, in the words of then where they are meant to be others: public paths are read strictly, and take what all upstreams
-/// read alike.
+/// read alike; and a frame or a prefetch is no reason to close a connection.
 fn in_words_of_then(now: &mut Value) {
+    let window = serde_json::json!({ "Sec-Fetch-Dest": ["document"], "Sec-Purpose": null });
     match now {
         Value::Object(fields) => {
+            if let Some(header) = fields.get_mut("header").filter(|header| **header == window) {
+                *header = serde_json::json!({ "Sec-Fetch-Mode": ["navigate"] });
+            }
             if fields
                 .get("vars")
                 .is_some_and(|vars| *vars == serde_json::json!({ "path": ["plain"] }))
