@@ -133,7 +133,8 @@ impl<'a> Rendering<'a> {
             Recipe::Sites(_) => 1,
             _ => 2,
         });
-        let done = folders.par_iter().with_max_len(1).map(|folder| {
+        // Whoever is free takes the next one; otherwise they were shared out, and the second could wait behind the first.
+        let done = folders.into_iter().par_bridge().map(|folder| {
             let mut bundles = Bundles::new(self.secrets);
             let done = folder.iter().map(|derivation| {
                 let done = piece(derivation, &mut bundles)?;

@@ -149,7 +149,7 @@ impl Look<'_> {
 
     fn is_to_be_issued(&self, derivation: &Derivation) -> bool {
         let (_, device) = owner_of(&derivation.path);
-        device.is_some_and(|device| self.prepared.changes.issued.contains(&device))
+        device.is_some_and(|device| self.prepared.changes.issue_to(&device))
     }
 
     fn forecast(
@@ -241,17 +241,14 @@ impl Look<'_> {
     }
 
     fn reason(&self, derivation: &Derivation, staleness: Staleness) -> Reason {
-        let issued = &self.prepared.changes.issued;
+        let changes = &self.prepared.changes;
         let (person, device) = owner_of(&derivation.path);
-        let of_device = issued
-            .iter()
-            .find(|issued| device.as_ref() == Some(*issued));
+        if let Some(device) = device.filter(|device| changes.issue_to(device)) {
+            return Reason::ToBeIssued(device);
+        }
         let is_made_of_more = matches!(staleness, Staleness::New | Staleness::Recipe);
-        let of_person = || {
-            let mut issued = issued.iter().filter(|_| is_made_of_more);
-            issued.find(|issued| Some(issued.person.as_str()) == person)
-        };
-        if let Some(device) = of_device.or_else(of_person) {
+        let person = person.filter(|_| is_made_of_more);
+        if let Some(device) = person.and_then(|person| changes.first_issued_of(person)) {
             return Reason::ToBeIssued(device.clone());
         }
         match staleness {
@@ -279,13 +276,13 @@ impl Look<'_> {
     }
 
     fn removed(&self, entry: &ManifestEntry) -> Step {
-        let revoked = &self.prepared.changes.revoked;
+        let changes = &self.prepared.changes;
         let (_, device) = owner_of(&entry.path);
         Step {
             path: entry.path.to_string(),
             verb: Verb::Remove,
             reason: device
-                .filter(|device| revoked.contains(device))
+                .filter(|device| changes.revoke(device))
                 .map_or(Reason::NobodyMakesIt, Reason::ToBeRetired),
         }
     }

@@ -77,6 +77,23 @@ impl LockChanges {
         *self == LockChanges::default()
     }
 
+    /// Whether a device is issued a certificate.
+    pub(crate) fn issue_to(&self, device: &DeviceId) -> bool {
+        self.issued.binary_search(device).is_ok()
+    }
+
+    /// The first of a person's devices that is issued one.
+    pub(crate) fn first_issued_of(&self, person: &str) -> Option<&DeviceId> {
+        let before = |issued: &DeviceId| issued.person.as_str() < person;
+        let first = self.issued.get(self.issued.partition_point(before))?;
+        (first.person.as_str() == person).then_some(first)
+    }
+
+    /// Whether a device is shut out, for it is no longer declared.
+    pub(crate) fn revoke(&self, device: &DeviceId) -> bool {
+        self.revoked.binary_search(device).is_ok()
+    }
+
     /// Whether it takes the root secret to do them.
     pub(crate) fn need_the_secret(&self) -> bool {
         let records = !self.recorded.is_empty() || !self.removed.is_empty();
@@ -169,6 +186,7 @@ impl Update {
         let sign = keys.sign_lists(&mut lock, handed_out, now)?;
         let mut revoked = reconciliation.revoke;
         revoked.extend(taken.revoked);
+        revoked.sort();
         Ok(Updated {
             lock,
             changes: LockChanges {

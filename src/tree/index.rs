@@ -29,7 +29,10 @@ use crate::packed::{Packer, Unpacker};
 pub(super) const MANIFEST: &str = ".homelab/manifest.kdl";
 
 /// How many entries stand in a row, to be looked at by one thread.
-const ROW: usize = 1024;
+const ROW: usize = 256;
+
+/// Rows that one thread looks at, at the most: more threads would cost more than they save.
+const ALONE: usize = 2;
 
 /// Bytes of an entry, at the most in most rows.
 const USUAL_SIZE: usize = 128;
@@ -377,10 +380,10 @@ impl<'b> Index<'b> {
             }
             Some(unsettled)
         };
-        let unsettled = match self.rows.as_slice() {
-            // Threads would cost more than they save.
-            [row] => look(row),
-            rows => { rows.par_iter().map(look) }.try_reduce(|| 0, |a, b| Some(a + b)),
+        let unsettled: Option<usize> = if self.rows.len() <= ALONE {
+            self.rows.iter().map(look).sum()
+        } else {
+            { self.rows.par_iter().map(look) }.try_reduce(|| 0, |a, b| Some(a + b))
         };
         unsettled.is_some_and(|unsettled| unsettled <= MOST_UNSETTLED)
     }

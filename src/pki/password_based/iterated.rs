@@ -146,7 +146,7 @@ fn padded(hash: &[u8], before: usize) -> Block {
 }
 
 fn write(state: &[u32], block: &mut [u8; BLOCK]) {
-    for (word, octets) in state.iter().zip(block.chunks_exact_mut(4)) {
-        octets.copy_from_slice(&word.to_be_bytes());
+    for (word, octets) in state.iter().zip(block.as_chunks_mut().0) {
+        *octets = word.to_be_bytes();
     }
 }
