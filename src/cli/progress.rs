@@ -24,8 +24,7 @@ pub(super) struct Bar {
 #[derive(Debug)]
 struct Drawn {
     bar: ProgressBar,
-    since: Instant,
-    is_hidden: bool,
+    _shown: Shown,
 }
 
 /// The only one: there is one terminal.
@@ -48,26 +47,60 @@ impl Progress for Bar {
         let target = ProgressDrawTarget::hidden();
         let bar =
             ProgressBar::with_draw_target(Some(pieces as u64), target).with_style(style(work));
+        let shown = bar.clone();
+        let show = move || {
+            shown.set_draw_target(ProgressDrawTarget::stderr());
+            shown
+        };
         *self.drawn() = Some(Drawn {
             bar,
-            since: Instant::now(),
-            is_hidden: true,
+            _shown: Shown::after(LONG, show),
         });
     }
 
     fn advance(&self) {
-        if let Some(drawn) = &mut *self.drawn() {
-            if drawn.is_hidden && drawn.since.elapsed() >= LONG {
-                drawn.bar.set_draw_target(ProgressDrawTarget::stderr());
-                drawn.is_hidden = false;
-            }
+        if let Some(drawn) = &*self.drawn() {
             drawn.bar.inc(1);
         }
     }
 
     fn end(&self) {
-        if let Some(drawn) = self.drawn().take() {
-            drawn.bar.finish_and_clear();
+        let drawn = self.drawn().take();
+        drop(drawn);
+    }
+}
+
+/// What comes to be seen once it takes long, though nothing of it is done meanwhile; and is gone before anything else is printed.
+#[derive(Debug)]
+struct Shown {
+    end: Option<Sender<()>>,
+    shows: Option<JoinHandle<()>>,
+}
+
+impl Shown {
+    fn after(time: Duration, show: impl FnOnce() -> ProgressBar + Send + 'static) -> Shown {
+        let (end, ended) = channel::<()>();
+        let shows = thread::spawn(move || {
+            if ended.recv_timeout(time) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
+            let bar = show();
+            bar.enable_steady_tick(LONG / 10);
+            let _ = ended.recv();
+            bar.finish_and_clear();
+        });
+        Shown {
+            end: Some(end),
+            shows: Some(shows),
+        }
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        drop(self.end.take());
+        if let Some(shows) = self.shows.take() {
+            let _ = shows.join();
         }
     }
 }
@@ -75,48 +108,23 @@ impl Progress for Bar {
 /// A line on stderr that says what is waited for, while this is held; where that is a terminal, and it takes long.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    end: Option<Sender<()>>,
-    shows: Option<JoinHandle<()>>,
+    _shown: Option<Shown>,
 }
 
 impl Waiting {
     /// It takes long once it has taken a second since then.
     pub(super) fn since(begun: Instant, what: String) -> Waiting {
-        if !std::io::stderr().is_terminal() {
-            return Waiting {
-                end: None,
-                shows: None,
-            };
-        }
-        let (end, ended) = channel::<()>();
-        let shows = move || {
-            if ended.recv_timeout(LONG.saturating_sub(begun.elapsed()))
-                != Err(RecvTimeoutError::Timeout)
-            {
-                return;
-            }
+        let show = move || {
             let line = ProgressBar::new_spinner().with_style(
                 ProgressStyle::with_template("{spinner} {msg}, {elapsed}")
                     .expect("the template is a constant"),
             );
-            let line = line.with_message(what).with_elapsed(begun.elapsed());
-            line.enable_steady_tick(LONG / 10);
-            let _ = ended.recv();
-            line.finish_and_clear();
+            line.with_message(what).with_elapsed(begun.elapsed())
         };
+        let is_seen = std::io::stderr().is_terminal();
+        let left = LONG.saturating_sub(begun.elapsed());
         Waiting {
-            end: Some(end),
-            shows: Some(thread::spawn(shows)),
-        }
-    }
-}
-
-impl Drop for Waiting {
-    /// It is gone before anything else is printed.
-    fn drop(&mut self) {
-        drop(self.end.take());
-        if let Some(shows) = self.shows.take() {
-            let _ = shows.join();
+            _shown: is_seen.then(|| Shown::after(left, show)),
         }
     }
 }

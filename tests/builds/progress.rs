@@ -1,5 +1,7 @@
 //! What a long build shows of itself, and what it says where it has much to say.
 
+use std::net::TcpListener;
+
 use super::home::devices;
 use super::support::lab::Lab;
 
@@ -80,4 +82,19 @@ fn more_than_fifty_paths_are_summed_up_unless_each_is_asked_for() {
     built
         .succeeds()
         .stdout_contains("restored out/people/**/*.p12 (30 files)\n");
+}
+
+#[test]
+fn a_host_that_does_not_answer_is_waited_for_in_sight() {
+    let lab = Lab::new().declare(&devices(1, &["linux"]));
+    lab.command(["build"]).run().succeeds();
+    // The system takes connections, and nobody ever reads from them.
+    let dead = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let port = dead.local_addr().expect("it is bound").port().to_string();
+    let resolve = format!("*:{port}:127.0.0.1");
+    let words = ["verify", "--live", "--port", &port, "--resolve", &resolve];
+    let command = lab.command(words).env("TERM", "xterm");
+    let for_a_while = ["timeout", "--signal=KILL", "4"];
+    let shown = command.through(for_a_while).through(TERMINAL).run();
+    shown.stdout_contains("asking [");
 }
