@@ -18,7 +18,7 @@ use crate::source::{Span, is_invisible};
 
 /// Bytes of a whole declaration: 10,000 people, each with two devices and all that can be said of both, take half of it.
 pub const SIZE_LIMIT: usize = 4 << 20;
-/// Statements of a declaration, and ends of blocks: 10,000 people with two devices each take a third of it.
+/// Statements of a declaration, and ends of blocks: 10,000 people with two devices each take a fifth of it.
 const STATEMENTS_LIMIT: usize = 200_000;
 
 /// One step through the text, in its order.
@@ -173,7 +173,7 @@ impl<'a> Scanner<'a> {
                     "parse::too-many-statements",
                     "the declaration has more than {STATEMENTS_LIMIT} statements",
                     help(
-                        "see what fills it: 10,000 people with two devices each take a third of that"
+                        "see what fills it: 10,000 people with two devices each take a fifth of that"
                     ),
                 ));
             }

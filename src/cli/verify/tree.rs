@@ -14,7 +14,7 @@ use crate::tree::View;
 use crate::verify::{Against, Finding, TreeCheck, TreeFault, TreeReport};
 use crate::workspace::PATIENCE;
 
-const HELP: &str = "`homelab build` makes the tree anew; where nobody has changed homelab.kdl since, find out who changed the tree before you hand anything over";
+const HELP: &str = "`homelab build` makes the tree anew, and `homelab renew --due` what has ended; where nobody has changed homelab.kdl since, find out who changed the tree before you hand anything over";
 
 pub(super) fn verify(arguments: &Verify, named: Option<&Path>) -> Result<(), Failure> {
     let workspace = arguments.declaration.still()?;

@@ -56,7 +56,7 @@ fn read_lines(proof: Proof, text: &str) -> Result<Lock, Vec<Mistake>> {
         _ => {
             return Err(vec![mistake!(
                 "lock::cut-off",
-                "homelab.lock is cut off: its last line is not `end`",
+                "homelab.lock is cut off: it does not end with a line that says `end`",
                 help("{BRING_BACK}"),
             )]);
         }
