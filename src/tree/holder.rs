@@ -58,11 +58,16 @@ mod linux {
     use super::Holder;
     use crate::source::visible;
 
+    /// Readings of `/proc/locks`, at the most: where other locks come and go meanwhile, one may leave out a lock that is held.
+    const READINGS: usize = 8;
+
     pub(super) fn holder(open: impl AsFd) -> Option<Holder> {
         let status = rustix::fs::fstat(open).ok()?;
         let device = (major(status.st_dev), minor(status.st_dev));
-        let locks = fs::read_to_string("/proc/locks").ok()?;
-        let process = process_in(&locks, device, status.st_ino)?;
+        let process = (0..READINGS).find_map(|_| {
+            let locks = fs::read_to_string("/proc/locks").ok()?;
+            process_in(&locks, device, status.st_ino)
+        })?;
         let of = fs::metadata(format!("/proc/{process}")).ok();
         let others = of.filter(|of| of.uid() != rustix::process::getuid().as_raw());
         let command = fs::read(format!("/proc/{process}/comm")).ok();
@@ -111,6 +116,8 @@ mod linux {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::fs::File;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
 
     use super::*;
 
@@ -148,5 +155,35 @@ mod tests {
         let found = holder(&directory).expect("it is held");
         assert_eq!((found.process, found.user), (std::process::id(), None));
         assert!(found.command.is_some());
+    }
+
+    #[test]
+    fn who_holds_is_found_while_others_take_and_leave_locks() {
+        let place = tempfile::TempDir::new().expect("a temporary directory");
+        let directory = File::open(place.path()).expect("it is there");
+        directory.lock().expect("nobody else has it");
+        let ended = AtomicBool::new(false);
+        let missed = thread::scope(|scope| {
+            for other in 0..6 {
+                let (place, ended) = (place.path(), &ended);
+                scope.spawn(move || {
+                    let files =
+                        (0..20).map(|file| File::create(place.join(format!("{other}-{file}"))));
+                    let files: Vec<File> = files.collect::<Result<_, _>>().expect("files");
+                    while !ended.load(Ordering::Relaxed) {
+                        files
+                            .iter()
+                            .for_each(|file| file.lock().expect("nobody else has it"));
+                        files
+                            .iter()
+                            .for_each(|file| file.unlock().expect("it is locked"));
+                    }
+                });
+            }
+            let missed = (0..4_000).filter(|_| holder(&directory).is_none()).count();
+            ended.store(true, Ordering::Relaxed);
+            missed
+        });
+        assert_eq!(missed, 0);
     }
 }

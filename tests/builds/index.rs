@@ -459,8 +459,7 @@ fn what_was_said_of_the_moment_is_not_said_again() {
     must(directory.lock());
     let mut waiting = homelab(&lab, ["build"]).start();
     let told = first_line(waiting.stderr.as_mut().expect("it is piped"));
-    // Who it is the system does not always tell, where others take and leave locks meanwhile.
-    assert!(told.starts_with("Waiting for "), "{told}");
+    assert!(told.starts_with("Waiting for `"), "{told}");
     must(directory.unlock());
     assert!(must(waiting.wait_with_output()).status.success());
     build(&lab).succeeds().stderr_is("");
