@@ -65,8 +65,7 @@ impl Progress for Bar {
     }
 
     fn end(&self) {
-        let drawn = self.drawn().take();
-        drop(drawn);
+        *self.drawn() = None;
     }
 }
 

@@ -383,7 +383,8 @@ impl<'b> Index<'b> {
         let unsettled: Option<usize> = if self.rows.len() <= ALONE {
             self.rows.iter().map(look).sum()
         } else {
-            { self.rows.par_iter().map(look) }.try_reduce(|| 0, |a, b| Some(a + b))
+            let unsettled = self.rows.par_iter().map(look);
+            unsettled.try_reduce(|| 0, |a, b| Some(a + b))
         };
         unsettled.is_some_and(|unsettled| unsettled <= MOST_UNSETTLED)
     }

@@ -146,31 +146,32 @@ fn each_is_told(version: Version) {
     assert_eq!(head.body, b"", "{head}");
     // Who has none is to come back on another connection, in which a browser may show one; the others are not. Nor is what a page
     // asks for beside itself, a frame or what it foresees among it, or a program that says nothing of what it asks for.
-    let window = "document";
-    for (service, bundle, asks_for, closes) in [
+    let window = ("navigate", "document");
+    for (service, bundle, (mode, destination), closes) in [
         ("asked", None, window, true),
         ("both", None, window, true),
-        ("asked", None, "iframe", false),
-        ("both", None, "frame", false),
-        ("asked", None, "object", false),
-        ("asked", None, "embed", false),
-        ("asked", None, "empty", false),
-        ("asked", None, "image", false),
-        ("both", None, "websocket", false),
-        ("asked", None, "", false),
+        ("asked", None, ("navigate", "iframe"), false),
+        ("both", None, ("navigate", "frame"), false),
+        ("asked", None, ("navigate", "object"), false),
+        ("asked", None, ("navigate", "embed"), false),
+        ("asked", None, ("cors", "empty"), false),
+        ("asked", None, ("no-cors", "image"), false),
+        ("both", None, ("websocket", "websocket"), false),
+        ("asked", None, ("", ""), false),
         ("asked", Some(lost), window, false),
         ("asked", Some(bob), window, false),
         ("home", None, window, false),
         ("asked", Some(alice), window, false),
     ] {
-        let curl = visit(&caddy, service, bundle).http1();
-        let curl = curl.header("Sec-Fetch-Mode", "navigate");
-        let answer = curl.header("Sec-Fetch-Dest", asks_for).run();
+        let ask = || {
+            let curl = visit(&caddy, service, bundle).http1();
+            let curl = curl.header("Sec-Fetch-Mode", mode);
+            curl.header("Sec-Fetch-Dest", destination)
+        };
+        let answer = ask().run();
         assert_eq!(answer.header("Connection") == ["close"], closes, "{answer}");
-        let foreseen = visit(&caddy, service, bundle).http1();
-        let foreseen = foreseen.header("Sec-Fetch-Dest", asks_for);
-        let answer = foreseen.header("Sec-Purpose", "prefetch").run();
-        assert_ne!(answer.header("Connection"), ["close"], "{answer}");
+        let foreseen = ask().header("Sec-Purpose", "prefetch").run();
+        assert_ne!(foreseen.header("Connection"), ["close"], "{foreseen}");
     }
     // Whoever is let in gets the upstream's own answer, told once to come back over TLS.
     let answer = visit(&caddy, "asked", Some(alice)).run();
