@@ -445,6 +445,13 @@ fn what_is_no_authority_is_refused_and_nothing_changes() {
     assert_eq!(changed(&before, &lab.snapshot()), [""; 0]);
 }
 
+/// Whether the year that stands for no end is told of; serial numbers, fingerprints and identifiers may have its digits in them.
+fn tells_of_no_year(text: &str) -> bool {
+    let is_random = |word: &&str| word.len() >= 32;
+    let mut words = text.split(|character: char| !character.is_ascii_hexdigit());
+    !words.any(|word| !is_random(&word) && word.contains("9999"))
+}
+
 /// RFC 5280 §4.1.2.5: the last second of the year 9999 stands for no end.
 #[test]
 fn an_authority_without_an_end_is_shown_as_such() {
@@ -465,13 +472,13 @@ fn an_authority_without_an_end_is_shown_as_such() {
         .succeeds()
         .stdout_contains("\"common_name\": \"Home CA\"")
         .stdout_contains("\"not_after\": null");
-    run(&lab, ["plan"]).succeeds().stdout_lacks("9999");
-    run(&lab, ["renew", "--all"])
-        .succeeds()
-        .stdout_lacks("9999");
+    let says_nothing =
+        |told: &Outcome| assert!(tells_of_no_year(told.succeeds().stdout()), "{told}");
+    says_nothing(&run(&lab, ["plan"]));
+    says_nothing(&run(&lab, ["renew", "--all"]));
     run(&lab, ["rotate", "--finish", "--force"]).succeeds();
     let calendar = lab.read("out/renewals.ics");
-    assert!(!calendar.contains("9999") && !calendar.contains("the authority of all devices ends"));
+    assert!(tells_of_no_year(&calendar) && !calendar.contains("the authority of all devices ends"));
     assert!(calendar.contains("its certificate ends"), "{calendar}");
     let index = lab.read("out/index.html");
     assert!(
@@ -480,13 +487,14 @@ fn an_authority_without_an_end_is_shown_as_such() {
     );
     run(&lab, ["build", "--check"]).succeeds();
     run(&lab, ["check"]).succeeds().stderr_lacks("9999");
-    run(&lab, ["verify"]).succeeds().stdout_lacks("9999");
+    says_nothing(&run(&lab, ["verify"]));
     // Such a certificate in a file of somebody's, too.
     recipe.bundle("ca", &recipe.path("ca.pem"));
     let bundle = recipe.path("ca.p12").display().to_string();
     lab.write("pw", PASSWORD);
     let told = run(&lab, ["verify", &bundle, "--password-file", "pw"]);
-    told.stdout_contains("without an end").stdout_lacks("9999");
+    told.stdout_contains("valid        from 2025-01-01 00:00 UTC on, without an end\n");
+    assert!(tells_of_no_year(told.stdout()), "{told}");
 }
 
 /// A root and what it has signed, in one file.
