@@ -70,6 +70,8 @@ mod lives;
 mod matrix;
 #[path = "edge/mutants.rs"]
 mod mutants;
+#[path = "edge/namesakes.rs"]
+mod namesakes;
 #[path = "edge/networks.rs"]
 mod networks;
 #[path = "edge/nginx.rs"]
