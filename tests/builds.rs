@@ -16,6 +16,7 @@
 //! | `progress` | the bar on a terminal, and many paths in few lines |
 //! | `resuming` | what a build that was killed had made |
 //! | `revoking` | the revocation list: when it is signed anew, by whom, and what is done where nobody can |
+//! | `reach` | which files one change of a device or a name opens and writes, and that as much is synced in a large homelab as in a small one |
 //! | `surroundings` | what stands around a homelab: pipes, other programs' files, outputs that take nothing |
 //! | `twins` | a homelab that is built by what is known of its tree, and one of which everything is read |
 
@@ -41,6 +42,8 @@ mod index;
 mod merging;
 #[path = "builds/progress.rs"]
 mod progress;
+#[path = "builds/reach.rs"]
+mod reach;
 #[path = "builds/resuming.rs"]
 mod resuming;
 #[path = "builds/revoking.rs"]
