@@ -1,93 +1,15 @@
 //! A build that knows at once that it has nothing to do, by the index of the last one: it does and says what one does that reads
 //! everything, whatever was edited.
 
-use std::fs::{self, File, FileTimes, Permissions};
+use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::home::{FILES, NOW, SMALL, build, built, homelab, small};
-use super::support::files::changed;
+use super::home::{FILES, NOW, build, built, homelab, small};
 use super::support::lab::Lab;
-use super::support::outcome::{Outcome, first_line};
-use super::support::random::Random;
-
-/// A homelab that is built by what is known of it, and its twin, of which everything is read each time.
-struct Twins {
-    knowing: Lab,
-    reading: Lab,
-}
-
-impl Twins {
-    /// Of a homelab that was built, and has nothing to do.
-    #[track_caller]
-    fn of(lab: &Lab) -> Twins {
-        let twins = Twins {
-            knowing: lab.copy(),
-            reading: lab.copy(),
-        };
-        twins.agree("nothing");
-        twins.agree("nothing");
-        assert!(index_of(&twins.knowing).is_file());
-        assert!(!index_of(&twins.reading).exists());
-        twins
-    }
-
-    fn both(&self) -> [&Lab; 2] {
-        [&self.knowing, &self.reading]
-    }
-
-    /// Builds both, which do and say the same.
-    #[track_caller]
-    fn agree(&self, after: &str) {
-        drop(self.agree_at(after, NOW, &[]));
-    }
-
-    #[track_caller]
-    fn agree_at(&self, after: &str, now: &str, arguments: &[&str]) -> Outcome {
-        let command = |lab: &Lab| lab.command(["build"]).at(now).arguments(arguments.to_vec());
-        let knowing = command(&self.knowing).run();
-        let reading = command(&self.reading).arguments(["--no-index"]).run();
-        let told = |outcome: &Outcome, lab: &Lab| {
-            // Git says where the whole is.
-            let place = lab.path().display().to_string();
-            let said =
-                [outcome.stdout(), outcome.stderr()].map(|said| said.replace(&place, "HERE"));
-            (outcome.status.code(), said)
-        };
-        let [one, other] = self.both();
-        assert_eq!(told(&knowing, one), told(&reading, other), "after {after}");
-        let trees = self.both().map(|lab| {
-            let mut tree = lab.snapshot();
-            // Git's own index has inodes and times, too.
-            tree.retain(|name, _| !name.starts_with(".git/"));
-            tree
-        });
-        assert_eq!(changed(&trees[1], &trees[0]), [""; 0], "after {after}");
-        knowing
-    }
-}
-
-/// Where the machine keeps the index of that homelab's tree.
-fn index_of(lab: &Lab) -> PathBuf {
-    lab.memory().with_extension("index")
-}
-
-/// Which files a command opens.
-#[track_caller]
-fn opened(lab: &Lab, command: &[&str]) -> Vec<String> {
-    let trace = lab.home().join("trace");
-    let to = trace.to_str().expect("a plain path");
-    let calls = "trace=open,openat,openat2";
-    lab.command(command.iter().copied())
-        .at(NOW)
-        .through(["strace", "-f", "-qq", "-o", to, "-e", calls])
-        .run()
-        .succeeds();
-    let text = fs::read_to_string(&trace).expect("strace writes its trace");
-    let named = text.lines().filter_map(|line| line.split('"').nth(1));
-    named.map(str::to_owned).collect()
-}
+use super::support::outcome::first_line;
+use super::twins::{self, Twins, index_of, must, opened};
 
 #[test]
 fn a_build_with_nothing_to_do_reads_no_file_of_the_tree_that_is_no_input() {
@@ -133,34 +55,16 @@ fn at(lab: &Lab, path: &str) -> PathBuf {
     lab.path().join(path)
 }
 
-fn must<T>(done: std::io::Result<T>) -> T {
-    done.expect("the file system does as it is told")
-}
-
 fn set_time(path: &Path, time: SystemTime) {
-    let file = must(File::options().append(true).open(path));
-    must(file.set_times(FileTimes::new().set_modified(time)));
+    must(twins::set_time(path, time));
 }
 
-/// Other bytes of the same length, and the time that it had.
 fn forge(lab: &Lab, path: &str) {
-    let path = at(lab, path);
-    let time = must(must(fs::metadata(&path)).modified());
-    let mut bytes = must(fs::read(&path));
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    must(fs::write(&path, bytes));
-    set_time(&path, time);
+    must(twins::forge(&at(lab, path)));
 }
 
-/// Another inode with the same bytes, mode and time.
 fn replace(lab: &Lab, path: &str) {
-    let path = at(lab, path);
-    let aside = path.with_extension("aside");
-    let status = must(fs::metadata(&path));
-    must(fs::copy(&path, &aside));
-    set_time(&aside, must(status.modified()));
-    must(fs::rename(&aside, &path));
+    must(twins::replace(&at(lab, path)));
 }
 
 fn chmod(lab: &Lab, path: &str, mode: u32) {
@@ -507,60 +411,5 @@ fn time_that_goes_on_is_noticed() {
             said.iter().any(|said| said.contains(words)),
             "{words}\n{said:#?}"
         );
-    }
-}
-
-/// Edits that can be made at any time, and leave something to be built.
-fn random_edit(lab: &Lab, number: usize, file: usize) {
-    let file = FILES[file];
-    let path = at(lab, &format!("out/{file}"));
-    let _ = match number {
-        0 => fs::write(&path, "other"),
-        1 => fs::remove_file(&path),
-        2 => fs::set_permissions(&path, Permissions::from_mode(0o640)),
-        3 => fs::copy(&path, at(lab, "aside")).and_then(|_| fs::rename(at(lab, "aside"), &path)),
-        4 => File::options()
-            .append(true)
-            .open(&path)
-            .and_then(|file| file.set_modified(SystemTime::now())),
-        5 => fs::set_permissions(at(lab, "out/people/alice"), Permissions::from_mode(0o755)),
-        6 => fs::write(at(lab, "out/extra"), "extra"),
-        7 => fs::write(at(lab, "homelab.kdl"), SMALL),
-        8 => fs::write(
-            at(lab, "homelab.kdl"),
-            SMALL.replace("\"Alice\"", "\"Alicia\""),
-        ),
-        9 => fs::write(at(lab, "homelab.kdl"), format!("{SMALL}// more\n")),
-        10 => fs::create_dir_all(at(lab, "templates"))
-            .and_then(|()| fs::write(at(lab, "templates/guide.html.j2"), "only this\n")),
-        11 => fs::remove_file(at(lab, "templates/guide.html.j2")),
-        _ => fs::read(&path).and_then(|bytes| fs::write(&path, bytes)),
-    };
-}
-
-/// 10,000 edits: mostly one at a time, now and then many.
-#[test]
-fn ten_thousand_edits_are_noticed() {
-    let twins = Twins::of(&built());
-    let mut random = Random(0x2545_f491_4f6c_dd1d);
-    let (mut edits, mut round) = (0, 0);
-    while edits < 10_000 {
-        round += 1;
-        let many = match round % 8 {
-            0 => 2_000,
-            _ => 1 + random.below(2),
-        };
-        let mut log = Vec::new();
-        for _ in 0..many {
-            let (number, file) = (random.below(14), random.below(FILES.len()));
-            for lab in twins.both() {
-                random_edit(lab, number, file);
-            }
-            log.push((number, file));
-        }
-        edits += many;
-        log.truncate(20);
-        twins.agree(&format!("round {round}: {log:?}"));
-        twins.agree(&format!("round {round}, again: {log:?}"));
     }
 }

@@ -35,16 +35,22 @@ pub struct Lab {
 
 impl Lab {
     pub fn new() -> Self {
-        let lab = Self::nowhere();
+        Self::within(&env::temp_dir())
+    }
+
+    /// One that lies in this directory, and its copies too: on another file system, say.
+    pub fn within(around: &Path) -> Self {
+        let lab = Self::nowhere(around);
         for directory in [lab.path(), lab.home()] {
             fs::create_dir(directory).expect("a new directory is empty");
         }
         lab
     }
 
-    fn nowhere() -> Self {
+    fn nowhere(around: &Path) -> Self {
         // No dot in its name: a Caddy that works below one lists no files.
-        let place = tempfile::Builder::new().prefix("homelab-").tempdir();
+        let mut builder = tempfile::Builder::new();
+        let place = builder.prefix("homelab-").tempdir_in(around);
         let place = place.expect("a temporary directory can be made");
         Self { place }
     }
@@ -161,7 +167,8 @@ impl Lab {
     /// A second homelab, elsewhere, with the same files and the same home.
     #[track_caller]
     pub fn copy(&self) -> Self {
-        let copy = Self::nowhere();
+        let around = self.place.path().parent();
+        let copy = Self::nowhere(around.expect("a place lies in a directory"));
         files::copy(&self.path(), &copy.path());
         files::copy(&self.home(), &copy.home());
         // What the machine remembers of the one, it remembers of the other.

@@ -6,7 +6,8 @@ use std::time::SystemTime;
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-use super::super::index::{Index, PackedIndex};
+use super::super::directory::Directory;
+use super::super::index::{FolderIdentity, Index, Looked, MANIFEST, PackedIndex, Tick};
 use super::*;
 
 /// Where edits are made: files and directories of ours.
@@ -292,6 +293,53 @@ fn what_was_written_in_the_tick_in_which_it_was_seen_is_read_again() {
         fs::write(&file, "INDEX").expect("written");
         assert!(!lab.holds(&index));
     }
+}
+
+/// As where the clock of the file system went back, and whoever looks is told an earlier time than whoever wrote.
+#[test]
+fn what_is_not_older_than_the_look_by_the_file_system_s_clock_is_read_again() {
+    let lab = Lab::built(&FIRST);
+    let root = Directory::at(&lab.out).expect("it can be opened");
+    let root = root.expect("it is there");
+    // Until the file system's clock has gone on.
+    let tick = || {
+        std::thread::sleep(Duration::from_millis(50));
+        Tick::of(&root).expect("it can be written to")
+    };
+    let file = lab.at("index.html");
+    let is_known = |tick: Tick| {
+        let manifest = fs::read(lab.at(MANIFEST)).expect("a manifest");
+        let looked = Looked {
+            manifest: blake3::hash(&manifest),
+            root: FolderIdentity::of(&rustix::fs::stat(&lab.out).expect("it is there")),
+            tick,
+            folders: Vec::new(),
+            files: vec![(
+                "index.html",
+                Identity::at(&file).expect("it is there"),
+                blake3::hash(b"index"),
+            )],
+            is_whole: true,
+        };
+        let index = looked.pack();
+        // Read again, it is as it was.
+        assert!(lab.holds(&index));
+        let mut view = View::open(&lab.out, OWNER, SHORT).expect("a view");
+        view.know(&Index::of(&index.bytes).expect("an index"));
+        view.sighting(&path("index.html")).is_some()
+    };
+    let before = tick();
+    std::thread::sleep(Duration::from_millis(50));
+    lab.write("index.html", "index");
+    let after = tick();
+    assert!(is_known(after));
+    assert!(!is_known(before));
+    // So it is with the time of what it holds, where a file system keeps no other.
+    let opened = File::options().append(true).open(&file).expect("a file");
+    let future = SystemTime::now() + Duration::from_secs(1 << 24);
+    let times = FileTimes::new().set_modified(future);
+    opened.set_times(times).expect("a time");
+    assert!(!is_known(tick()));
 }
 
 #[test]
