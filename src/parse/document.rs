@@ -162,7 +162,7 @@ impl Reader {
 
     /// One statement, without its block.
     fn statement(&mut self, text: &str, start: usize) -> Node {
-        plain::statement(text, start).unwrap_or_else(|| self.statement_not_plain(text, start))
+        plain::statement(text, start).unwrap_or_else(|_| self.statement_not_plain(text, start))
     }
 
     /// The same where it is not plain. A broken one is reported and stands in as an empty node, so
@@ -186,12 +186,9 @@ impl Reader {
             };
             let habits = meant.habits.into_iter().filter(|habit| !is_of_lines(habit));
             for (habit, span) in habits {
-                let written = text
-                    .get(span.offset() - start..)
-                    .and_then(|rest| rest.get(..span.len()));
+                let written = written(text, start, span);
                 let corrected = || meant.node.well_written();
-                self.habits
-                    .note(habit, span, written.unwrap_or_default(), corrected);
+                self.habits.note(habit, span, written, corrected);
             }
             return meant.node;
         }
@@ -222,13 +219,21 @@ impl Reader {
         node
     }
 
+    /// Of a long one only what stands near the first odd word is read, to see whether it is a habit.
     fn refuse_long(&mut self, text: &str, start: usize) {
+        let odd = plain::statement(text, start).err().unwrap_or_default();
+        if let Some((habit, span, corrected)) = habit::near(text, start, odd, STATEMENT_LIMIT) {
+            let written = written(text, start, span);
+            return self.habits.note(habit, span, written, || corrected);
+        }
         let size = text.len();
         let name = text.split_whitespace().next().unwrap_or(text);
+        let odd_one = text[odd..].chars().next().map_or(0, char::len_utf8);
         self.refuse(mistake!(
             "parse::statement-too-long",
             "a statement of {size} bytes that is not plain; {STATEMENT_LIMIT} are read at the most",
             at(Span::from((start, name.len())), "begins here"),
+            at(Span::from((start + odd, odd_one)), "not plain from here on"),
             help("write it plainly: a statement of names, whole numbers, texts in quotes and up to {KEYS_LIMIT} properties, each of {WORD_LIMIT} bytes at the most, may have any length; no `/* */`, `/-`, `#\"` or `\"\"\"` in it, and no `\\` but at ends of lines and before quotes"),
         ));
     }
@@ -317,6 +322,12 @@ const UNREADABLE: &str = "this cannot be read";
 /// The help where there is no better one.
 const FORM: &str = "a statement is a name, then values and `key=value` pairs with spaces between; text with other \
      characters than letters, digits and hyphens stands in quotes";
+
+/// What is written at a place of the source, where this text begins at `start` of it.
+fn written(text: &str, start: usize, span: Span) -> &str {
+    let begins = span.offset() - start;
+    text.get(begins..begins + span.len()).unwrap_or_default()
+}
 
 fn shifted(span: Span, by: usize) -> Span {
     Span::from((span.offset() + by, span.len()))
@@ -450,8 +461,8 @@ mod tests {
                 let (start, length) = (node.span.offset(), node.span.len());
                 let written = &text[start..start + length];
                 match plain::statement(written, start) {
-                    Some(_) => plain += 1,
-                    None => others.push(written.to_owned()),
+                    Ok(_) => plain += 1,
+                    Err(_) => others.push(written.to_owned()),
                 }
                 open.extend(node.children());
             }

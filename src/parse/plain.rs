@@ -16,11 +16,12 @@ pub(super) const WORD_LIMIT: usize = 4 << 10;
 /// Properties of one statement that is read here.
 pub(super) const KEYS_LIMIT: usize = 64;
 
-/// Reads a statement without its block, which stands at `start` of its source; none where it is not plain.
-pub(super) fn statement(text: &str, start: usize) -> Option<Node> {
+/// Reads a statement without its block, which stands at `start` of its source. Where it is not plain, the error is the place in `text`
+/// from which on it is not.
+pub(super) fn statement(text: &str, start: usize) -> Result<Node, usize> {
     let mut words = Words { text, at: 0, start };
     let mut node = Node {
-        name: words.name()?,
+        name: words.name().ok_or(0usize)?,
         arguments: Vec::new(),
         properties: Vec::new(),
         block: None,
@@ -28,10 +29,11 @@ pub(super) fn statement(text: &str, start: usize) -> Option<Node> {
         is_unread: false,
     };
     while words.at < text.len() {
-        words.space()?;
-        words.entry(&mut node)?;
+        words.space().ok_or(words.at)?;
+        let begin = words.at;
+        words.entry(&mut node).ok_or(begin)?;
     }
-    Some(node)
+    Ok(node)
 }
 
 /// Steps through a statement, word by word.
@@ -271,7 +273,7 @@ mod tests {
 
     #[track_caller]
     fn holds_together(text: &str) {
-        if let Some(node) = statement(text, 0) {
+        if let Ok(node) = statement(text, 0) {
             let told = told_by_us(text, &node);
             assert_eq!(Some(told), told_by_the_crate(text), "{text:?}");
         }
@@ -394,7 +396,7 @@ mod tests {
             "name \"Jürgen \\\"Jü\\\" \\\\ Müller\"",
             "a -9223372036854775808 #null",
         ] {
-            assert!(statement(text, 0).is_some(), "{text:?}");
+            assert!(statement(text, 0).is_ok(), "{text:?}");
             holds_together(text);
         }
     }

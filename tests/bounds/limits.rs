@@ -299,6 +299,94 @@ fn a_group_of_ten_thousand_people_is_written_on_one_line_or_on_several() {
     }
 }
 
+/// Whoever writes such a group as in another language, or forgets a quote or a `\` in the midst of it, is told just that.
+#[test]
+fn what_is_wrong_with_a_group_of_ten_thousand_people_is_told_by_its_habit() {
+    let on_one = crowd(" ");
+    let on_lines = crowd(" \\\n    ");
+    let group = |text: String, from: &str, to: &str| {
+        let (before, group) = text.split_once("\ngroup").expect("there is one");
+        let (group, service) = group.split_once("\nservice").expect("it ends");
+        let group = group.replace(from, to);
+        format!("{before}\ngroup{group}\nservice{service}")
+    };
+    let eight = "\"person-08000\"";
+    for (text, code, help) in [
+        (
+            crowd(", "),
+            "parse::comma",
+            "write `group \"all\" \"person-00000\" \"person-00001\"",
+        ),
+        (
+            crowd(", \\\n"),
+            "parse::comma",
+            "write `group \"all\" \"person-00000\" \"person-00001\"",
+        ),
+        (
+            group(on_one.clone(), eight, &format!("{eight},")),
+            "parse::comma",
+            "write `… person-08000 \"person-08001\"",
+        ),
+        (
+            group(on_one.clone(), "\"", "'"),
+            "parse::other-quotes",
+            "write `group \"all\" \"person-00000\"",
+        ),
+        (
+            group(on_one.clone(), eight, "“person-08000”"),
+            "parse::other-quotes",
+            "write `… person-08000 \"person-08001\"",
+        ),
+        (
+            group(on_one.clone(), eight, "\"person-08000"),
+            "parse::unclosed-text",
+            "… person-08000 \"person-08001\"",
+        ),
+        (
+            group(on_one.clone(), "\"person-09999\"", "\"person-09999"),
+            "parse::unclosed-text",
+            "`… person-09999`",
+        ),
+        (
+            group(on_lines.clone(), &format!("{eight} \\"), eight),
+            "parse::line-end",
+            "end the line before it with ` \\`",
+        ),
+        (
+            crowd("\n    "),
+            "parse::line-end",
+            "the same on lines 10004,",
+        ),
+        (
+            group(crowd("\n"), "\"all\" ", "\"all\" {\n").replace("\nservice", "\n}\nservice"),
+            "parse::names-in-braces",
+            "write `group \"all\" \"person-00000\" \"person-00001\"",
+        ),
+        (
+            group(on_one.clone(), "\"all\" ", "\"all\" [").replace("\nservice", "]\nservice"),
+            "parse::brackets",
+            "write `group \"all\" \"person-00000\" \"person-00001\"",
+        ),
+        // What is no habit is told with the place where it stands.
+        (
+            group(on_one.clone(), eight, "/* them */"),
+            "parse::statement-too-long",
+            "not plain from here on",
+        ),
+        (
+            group(on_one.clone(), eight, &format!("{eight}{eight}")),
+            "parse::statement-too-long",
+            "not plain from here on",
+        ),
+    ] {
+        let refused = read(text).expect_err(code);
+        assert_eq!(refused.codes(), [code]);
+        let told = told(refused).concat();
+        assert!(told.contains(help), "{code}: {told}");
+        assert!(told.len() < 1024, "{code}: {told}");
+    }
+}
+
 /// Of a line that is as long as a file, what is shown is what stands beside the mistake.
 #[test]
 fn a_mistake_in_a_very_long_line_is_shown_shortly() {

@@ -12,7 +12,7 @@ mod words;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-pub(super) use statement::statement;
+pub(super) use statement::{near, statement};
 pub(super) use tree::{mend, split};
 pub(super) use word::{begins_comment, swallowing, unclosed, word_length};
 pub(super) use words::{help_for_node, help_for_property};
@@ -50,6 +50,10 @@ pub(super) enum Habit {
     TwoStatements,
     /// `allow "family`.
     UnclosedText,
+    /// `"alice"` on a line of its own below `group "all"`.
+    LineEnd,
+    /// `group "all" { "alice"; }`.
+    Braces,
     /// `email null`.
     Null,
 }
@@ -158,6 +162,7 @@ fn remedy(habit: Habit, corrected: &str) -> String {
             String::from("leave the line out, or this of it: what is not said has its default")
         }
         Habit::UnclosedText => format!("add the closing `\"`: `{corrected}`"),
+        Habit::LineEnd => String::from("end the line before it with ` \\`"),
         _ => format!("write `{corrected}`"),
     }
 }
@@ -232,6 +237,16 @@ fn what_is_wrong(habit: Habit, span: Span, written: &str) -> Mistake {
             "parse::unclosed-text",
             "a text is never closed",
             at(span, "opens here"),
+        ),
+        Habit::LineEnd => mistake!(
+            "parse::line-end",
+            "a statement ends with its line, unless `\\` stands at its end",
+            at(span, "belongs to the line before"),
+        ),
+        Habit::Braces => mistake!(
+            "parse::names-in-braces",
+            "names stand behind `{written}`, not in braces",
+            at(span, "has them in braces"),
         ),
     }
 }

@@ -34,6 +34,32 @@ pub(in crate::parse) fn statement(text: &str, start: usize) -> Option<Meant> {
     (!habits.is_empty() || keys.len() < all).then_some(Meant { node, habits })
 }
 
+/// The first habit of a statement that is too long to be read as a whole, and how it is written well there: read are so many bytes of it
+/// at the most, its beginning where the odd word at `odd` stands there, and what follows that word where it does not.
+pub(in crate::parse) fn near(
+    text: &str,
+    start: usize,
+    odd: usize,
+    limit: usize,
+) -> Option<(Habit, Span, String)> {
+    let from = if odd < limit / 2 { 0 } else { odd };
+    let to = text.floor_char_boundary(from.saturating_add(limit));
+    let meant = statement(&text[from..to], start + from)?;
+    let (habit, span) = { meant.habits.into_iter() }.min_by_key(|(_, span)| span.offset())?;
+    // What is cut off is no habit of whoever wrote it.
+    let is_cut = to < text.len() && span.offset() + span.len() >= start + to;
+    if is_cut || is_of_lines(habit) {
+        return None;
+    }
+    let more = if from > 0 { "… " } else { "" };
+    Some((habit, span, format!("{more}{}", meant.node.well_written())))
+}
+
+/// Whether several lines together show what was meant.
+fn is_of_lines(habit: Habit) -> bool {
+    matches!(habit, Habit::ListItem | Habit::Colon | Habit::Section)
+}
+
 /// A word, and whether it is one without quotes.
 struct Word {
     value: Value,
@@ -292,8 +318,15 @@ impl Words<'_> {
             match characters.next() {
                 Some((at, '"')) => {
                     let after = inside[at + 1..].chars().next();
-                    if after.is_some_and(|c| !ends_value(c)) && swallows(&inside[..at]) {
+                    let goes_on = after.is_some_and(|c| !ends_value(c));
+                    if goes_on && swallows(&inside[..at]) {
                         break;
+                    }
+                    // `"alice "bob"`: the quote opens the next one.
+                    let said = inside[..at].trim_end();
+                    if goes_on && !said.is_empty() && said.len() < at {
+                        self.take(Habit::UnclosedText, 1 + said.len());
+                        return Some(said.to_owned());
                     }
                     let is_of_lines = at == 0 && after == Some('"');
                     self.at += at + 2;

@@ -12,12 +12,14 @@ use crate::source::{Span, Spanned};
 
 /// Puts nodes where they were meant to stand, in this block and in those below it.
 pub(in crate::parse) fn mend(reader: &mut Reader, text: &str, nodes: &mut Vec<Node>) {
-    for node in nodes.iter_mut() {
+    for node in nodes.iter_mut().filter(|node| !has_list(node)) {
         if let Some(block) = &mut node.block {
             mend(reader, text, block);
         }
     }
-    let is_odd = |node: &Node| is_item(node) || is_section(text, node) || is_indenting(text, node);
+    let is_odd = |node: &Node| {
+        is_item(node) || has_list(node) || is_section(text, node) || is_indenting(text, node)
+    };
     if nodes.iter().any(is_odd) {
         let flat = mem::take(nodes);
         *nodes = nested(text, flat, 0);
@@ -44,6 +46,12 @@ fn colons(reader: &mut Reader, text: &str, nodes: &[Node]) {
 /// `- alice`.
 fn is_item(node: &Node) -> bool {
     node.name.value == "-"
+}
+
+/// Whether nothing but items of a list stands in its block.
+fn has_list(node: &Node) -> bool {
+    let block = node.block.as_deref().unwrap_or_default();
+    !block.is_empty() && block.iter().all(is_item)
 }
 
 /// `[edge]`.
@@ -107,8 +115,8 @@ fn items(reader: &mut Reader, nodes: &mut Vec<Node>) {
     let mut noted = Vec::new();
     for mut node in mem::take(nodes) {
         let is_one = is_item(&node) && !kept.is_empty();
+        let is_list = has_list(&node);
         if let Some(block) = &mut node.block {
-            let is_list = !block.is_empty() && block.iter().all(is_item);
             if is_list {
                 // Where it is an item itself, it becomes part of the one before.
                 let of = kept.len() - usize::from(is_one);
@@ -180,6 +188,25 @@ pub(in crate::parse) fn split(
     };
     let mut apart = Vec::with_capacity(nodes.len());
     for mut node in mem::take(nodes) {
+        if let Some(list) = apart.last_mut()
+            && goes_on(text, list, &node)
+            && !words.contains(&node.name.value.as_str())
+            && (is_quoted(text, &node) || is_declared(&node.name.value))
+        {
+            let (begin, end) = (node.name.span, node.span);
+            reader.habits.note(Habit::LineEnd, begin, "", String::new);
+            let length = end.offset() + end.len() - list.span.offset();
+            list.span = Span::from((list.span.offset(), length));
+            list.arguments.extend(all_words(node));
+            continue;
+        }
+        if has_names_in_braces(&node) {
+            let names = node.block.take().into_iter().flatten();
+            node.arguments.extend(names.flat_map(all_words));
+            let (name, span) = (&node.name.value, node.name.span);
+            let corrected = || node.well_written();
+            reader.habits.note(Habit::Braces, span, name, corrected);
+        }
         reader.read_misspelt(known, &mut node);
         let seconds = seconds(text, &node, &words, &may_begin);
         let first = apart.len();
@@ -207,6 +234,43 @@ pub(in crate::parse) fn split(
         }
     }
     *nodes = apart;
+}
+
+/// Statements that take as many names as one likes.
+const TAKES_NAMES: [&str; 2] = ["allow", "group"];
+
+/// Whether this is nothing but words, on a line below a statement that takes names.
+fn goes_on(text: &str, list: &Node, below: &Node) -> bool {
+    let is_list = TAKES_NAMES.contains(&list.name.value.as_str()) && list.block.is_none();
+    let end = list.span.offset() + list.span.len();
+    let between = text.get(end..below.span.offset());
+    is_list && is_words(below) && between.is_some_and(|between| between.trim().is_empty())
+}
+
+/// Whether a node has nothing in it but texts.
+fn is_words(node: &Node) -> bool {
+    let mut values = node.arguments.iter().map(|argument| &argument.value);
+    !node.is_unread
+        && node.properties.is_empty()
+        && node.block.is_none()
+        && values.all(|value| matches!(value, Value::String(_)))
+}
+
+fn is_quoted(text: &str, node: &Node) -> bool {
+    text[node.span.offset()..].starts_with('"')
+}
+
+fn has_names_in_braces(node: &Node) -> bool {
+    let block = node.block.as_deref().unwrap_or_default();
+    let takes_names = TAKES_NAMES.contains(&node.name.value.as_str());
+    takes_names && !block.is_empty() && { block.iter() }
+        .all(|node| is_words(node) && !is_item(node))
+}
+
+/// A node's name and its values, as values.
+fn all_words(node: Node) -> impl Iterator<Item = Spanned<Value>> {
+    let name = Spanned::new(Value::String(node.name.value), node.name.span);
+    std::iter::once(name).chain(node.arguments)
 }
 
 /// Statements that have no value.
