@@ -22,7 +22,7 @@ pub(super) fn exposure(arguments: &Arguments) -> Result<(), Failure> {
     }
     let exposures = homelab.edges().map(|part| {
         let edge = Edge::new(part, &part.visitors(), lock.as_ref());
-        Arc::new(Exposure::of(&edge, &templates.of_the_edge()))
+        Arc::new(Exposure::of(part, &edge, &templates.of_the_edge()))
     });
     let exposures: Vec<Arc<Exposure>> = exposures.collect();
     let active = lock.as_ref().map(Lock::active).unwrap_or_default();

@@ -110,7 +110,7 @@ fn edge(
 ) -> (Vec<Derivation>, Arc<Exposure>) {
     let visitors = part.visitors();
     let edge = Edge::new(part, &visitors, Some(lock));
-    let exposure = Arc::new(Exposure::of(&edge, templates));
+    let exposure = Arc::new(Exposure::of(part, &edge, templates));
     let published = EdgeState::of(Arc::clone(&exposure), (part, &visitors), lock);
     let directory = part.directory();
     let at = |file: &str| path(&format!("{directory}/{file}"));

@@ -1,6 +1,7 @@
 //! What an edge exposes, read off the data that its Caddyfile is rendered from.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use super::beside::Beside;
 use super::edge::{
@@ -12,7 +13,7 @@ use super::exposure::{
     LANDING, OpenFrom, Opening, PathExposure, PathOpening, Unchecked, UncheckedKind, VERSION,
     WHOLE,
 };
-use crate::model::{Behind, Gateway, Origin, SignIn};
+use crate::model::{Behind, EdgePart, Gateway, Origin, Service, SignIn};
 
 pub(super) fn with_port(host: impl std::fmt::Display, extras: &Extras) -> String {
     match extras.port {
@@ -23,7 +24,7 @@ pub(super) fn with_port(host: impl std::fmt::Display, extras: &Extras) -> String
 
 impl Exposure {
     /// What this edge exposes, where its files are made with these templates of the user's own.
-    pub(crate) fn of(edge: &Edge, templates: &[String]) -> Exposure {
+    pub(crate) fn of(part: EdgePart<'_>, edge: &Edge, templates: &[String]) -> Exposure {
         let Edge { sites, holes, .. } = edge;
         let audiences = sites.audiences.iter();
         let mut exposure = Exposure {
@@ -34,6 +35,7 @@ impl Exposure {
             networks: sites.networks.clone(),
             behind: sites.behind.as_ref().map(believed),
             without_certificate: Vec::new(),
+            share_links: BTreeMap::new(),
             gateway: sites.gateway.as_ref().map(gateway),
             by_sign_in: Vec::new(),
             people: sites.people.iter().map(admitted).collect(),
@@ -50,7 +52,21 @@ impl Exposure {
         for site in &sites.sites {
             exposure.site(site, &sites.audiences);
         }
+        exposure.share_links = part
+            .services()
+            .filter_map(|s| exposure.links_of(part, s))
+            .collect();
         exposure
+    }
+
+    /// What the catalogue says of a service's share links, where they are open.
+    fn links_of(&self, part: EdgePart<'_>, service: &Service) -> Option<(String, String)> {
+        let app = part.homelab.catalogue.app(service.app.as_ref()?.as_str())?;
+        let said = app.links.as_ref()?.value.clone();
+        let name = service.name.as_str();
+        let mut open = self.without_certificate.iter();
+        open.any(|opening| opening.share_link && opening.service == name)
+            .then(|| (name.to_owned(), said))
     }
 
     fn landing(&mut self, edge: &Sites) {

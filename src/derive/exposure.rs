@@ -28,6 +28,9 @@ pub(crate) struct Exposure {
     pub behind: Option<Believed>,
     /// What is reachable without a certificate, sorted by service.
     pub without_certificate: Vec<Opening>,
+    /// By service, what its share links that are open do and do not, where that is not all.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub share_links: BTreeMap<String, String>,
     /// Where visitors sign in, where they can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<GatewayExposure>,

@@ -294,10 +294,6 @@ fn services(homelab: &Homelab, exposures: &[Arc<Exposure>]) -> Vec<IndexService>
     let open: BTreeSet<(&str, &OpenFrom)> = { open.iter() }
         .map(|opening| (&*opening.service, &opening.from))
         .collect();
-    let links: BTreeSet<&str> = without()
-        .filter(|opening| opening.share_link)
-        .map(|opening| &*opening.service)
-        .collect();
     let in_part: BTreeSet<&str> = in_part.iter().map(|opening| &*opening.service).collect();
     let services = homelab.services.values().map(|service| {
         let name = service.name.as_str();
@@ -306,8 +302,6 @@ fn services(homelab: &Homelab, exposures: &[Arc<Exposure>]) -> Vec<IndexService>
         let everywhere = guards.iter().find(|guarded| guarded.from.is_empty());
         let app = service.app.as_ref();
         let app = app.and_then(|name| homelab.catalogue.app(name.as_str()));
-        let said = app.and_then(|app| app.links.as_ref());
-        let said = said.filter(|_| links.contains(name));
         IndexService {
             name: service.name.clone(),
             title: service.title.clone(),
@@ -331,7 +325,7 @@ fn services(homelab: &Homelab, exposures: &[Arc<Exposure>]) -> Vec<IndexService>
                 .filter_map(|guarded| confined(guarded))
                 .collect(),
             tell: app.map(|app| told(app, service)).unwrap_or_default(),
-            links: said.map(|links| links.value.clone()),
+            links: { exposures.iter() }.find_map(|edge| edge.share_links.get(name).cloned()),
         }
     });
     services.collect()

@@ -205,3 +205,35 @@ fn the_admin_endpoint_is_where_it_is_reported() {
         assert!(json[field].is_null(), "{json}");
     }
 }
+
+/// Of an app whose links are more than their paths.
+#[test]
+fn what_of_share_links_works_is_said_where_they_are_open() {
+    let declared = |cloud: &str| {
+        format!(
+            "domain \"home.example.com\"
+            person \"alice\" {{ device \"laptop\" platform=\"linux\"; }}
+            service \"cloud\" {{ app \"nextcloud\"; upstream \"http://127.0.0.1:1\"; allow \"alice\"; {cloud} }}
+            service \"photos\" {{ app \"immich\"; upstream \"http://127.0.0.1:1\"; allow \"alice\"; share-links; }}"
+        )
+    };
+    let lab = Lab::built(&declared("share-links;"));
+    let (json, text) = report(&lab);
+    let said = json["share_links"]["cloud"].as_str().expect("a text");
+    assert!(said.starts_with("Only downloading works: "), "{said}");
+    assert_eq!(
+        json["share_links"].as_object().map(serde_json::Map::len),
+        Some(1)
+    );
+    assert!(
+        text.contains(&format!("\nShare links of cloud: {said}\n")),
+        "{text}"
+    );
+    assert!(!text.contains("Share links of photos"), "{text}");
+
+    lab.write("homelab.kdl", declared("public \"/s/*\";"));
+    lab.command(["build"]).run().succeeds();
+    let (json, text) = report(&lab);
+    assert_eq!(json.get("share_links"), None);
+    assert!(!text.contains("Share links of"), "{text}");
+}
