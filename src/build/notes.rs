@@ -52,16 +52,20 @@ fn named(devices: &[&DeviceId]) -> impl Display {
 }
 
 /// The devices by fingerprint that no authority vouches for.
-pub(super) fn unvouched(homelab: &Homelab, lock: &Lock) -> Vec<String> {
+pub(super) fn unvouched(homelab: &Homelab, lock: &Lock) -> Option<String> {
     if lock.vouches_for_installed() {
-        return Vec::new();
+        return None;
     }
-    let unvouched = homelab.installed().map(|(device, _)| {
-        format!(
-            "{device} is not let in: no authority is trusted that could have signed its certificate. `homelab adopt` trusts one."
-        )
-    });
-    unvouched.collect()
+    let unvouched: Vec<&DeviceId> = homelab.installed().map(|(device, _)| device).collect();
+    let (are, of) = match unvouched.as_slice() {
+        [] => return None,
+        [_] => ("is", "its certificate"),
+        _ => ("are", "their certificates"),
+    };
+    Some(format!(
+        "{} {are} not let in: no authority is trusted that could have signed {of}. `homelab adopt` trusts one.",
+        named(&unvouched)
+    ))
 }
 
 /// What counts as home and is one address only, though it ends as a network does.

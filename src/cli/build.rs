@@ -223,15 +223,15 @@ fn build_known(
     };
     let mut status = None;
     let made = rayon::in_place_scope(|scope| {
-        if mode == Mode::Update {
-            let (status, lock) = (&mut status, &lock);
-            let at = || Status::at(clock.now, &inputs.homelab, Some(lock));
-            scope.spawn(move |_| *status = Some(at()));
-        }
-        making.make(|| updating.secrets(&lock))
+        let (status, lock) = (&mut status, &lock);
+        let at = || Status::at(clock.now, &inputs.homelab, Some(lock));
+        scope.spawn(move |_| *status = Some(at()));
+        making.make(|| updating.secrets(lock))
     })?;
-    if let Some(status) = status {
+    if mode == Mode::Update {
         tell_git(workspace, &prepared)?;
+    }
+    if let Some(status) = status {
         report::notes(build::ended(&status, &lock, clock));
     }
     if is_first {
@@ -373,6 +373,9 @@ fn build_edge(
         report::note(format_args!("ca.crl is left as it is, for {why}: {SIGN}"));
     }
     report::notes(prepared.lagging());
+    let Situation { homelab, clock, .. } = &prepared.situation;
+    let status = Status::at(clock.now, homelab, Some(lock));
+    report::notes(build::ended(&status, lock, clock));
     inputs.workspace.remember_verified();
     Ok(())
 }

@@ -134,21 +134,32 @@ fn what_has_ended_is_said_where_all_else_is_right() {
     let quiet = at(&lab, MAY_2027, "build");
     is_unchanged(&quiet);
     quiet.stderr_is("");
-    for words in ["build", "check"] {
+    let all = ["build", "check", "build --locked", "build --edge"];
+    for words in all {
         at(&lab, MAY_2035, words)
             .succeeds()
             .stderr_contains("alice/pixel, bob/iphone")
             .stderr_contains("homelab renew --due");
     }
-    for words in ["build", "check"] {
+    at(&lab, MAY_2035, "plan")
+        .succeeds()
+        .stdout_contains("alice/pixel, bob/iphone");
+    for words in all {
         at(&lab, MAY_2047, words)
             .succeeds()
             .stderr_contains("The authority ended on 2037-")
             .stderr_contains("homelab rotate --authority");
     }
+    for words in ["plan", "plan --edge"] {
+        at(&lab, MAY_2047, words)
+            .succeeds()
+            .stdout_contains("The authority ended on 2037-");
+    }
     // Each remedy is one.
     at(&lab, MAY_2035, "renew --due").succeeds();
     at(&lab, MAY_2035, "build").succeeds().stderr_is("");
+    at(&lab, MAY_2035, "build --edge").succeeds().stderr_is("");
+    at(&lab, MAY_2035, "plan").succeeds().stdout_lacks("nded");
     at(&lab, MAY_2047, "renew --all")
         .fails_with(3)
         .stderr_contains("homelab rotate --authority");
