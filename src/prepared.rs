@@ -12,6 +12,7 @@ use crate::edge_templates;
 use crate::keyring::{self, Wanted};
 use crate::lasting::Lasting;
 use crate::lock::Lock;
+use crate::progress::{Underway, Work};
 use crate::settled::{Kept, known_tree};
 use crate::tree::{Owner, ReadManifest, TreeError, View};
 use crate::workspace::{Inputs, Listener, Workspace};
@@ -129,6 +130,7 @@ impl<'a> Foreseen<'a> {
     ) -> Result<Foreseen<'a>, Failure> {
         let workspace = &inputs.workspace;
         let (mode, listener) = (intent.mode, workspace.listener());
+        let _foreseeing = Underway::begin(listener.progress, Work::Foreseeing, 0);
         let mut situation = inputs.situation(beside.lock?, intent)?;
         if mode != Mode::Edge && situation.sealed.is_none() {
             situation.sealed = workspace.pending_hash()?;

@@ -2,9 +2,11 @@
 
 use std::fmt;
 
-/// What is being done, piece by piece.
+/// What is being done, most of it piece by piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work {
+    /// What a build has to do, before any of it is done. Its pieces are not counted.
+    Foreseeing,
     /// Certificates, for the lock.
     Issuing,
     /// Files, in memory and beside their places.
@@ -20,13 +22,14 @@ pub(crate) enum Work {
 }
 
 impl Work {
-    /// What a piece of it is, of which there are many.
-    pub(crate) fn unit(self) -> &'static str {
+    /// What a piece of it is, of which there are many; none where they are not counted.
+    pub(crate) fn unit(self) -> Option<&'static str> {
         match self {
-            Work::Issuing => "certificates",
-            Work::Making | Work::Writing | Work::Comparing => "files",
-            Work::Opening => "bundles",
-            Work::Asking => "hosts",
+            Work::Foreseeing => None,
+            Work::Issuing => Some("certificates"),
+            Work::Making | Work::Writing | Work::Comparing => Some("files"),
+            Work::Opening => Some("bundles"),
+            Work::Asking => Some("hosts"),
         }
     }
 }
@@ -34,6 +37,7 @@ impl Work {
 impl fmt::Display for Work {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Work::Foreseeing => "working out what is to be done",
             Work::Issuing => "issuing",
             Work::Making => "making",
             Work::Writing => "writing",
@@ -106,7 +110,8 @@ mod tests {
 
     impl Progress for Told {
         fn begin(&self, work: Work, pieces: usize) {
-            self.tell(format!("{work} {pieces} {}", work.unit()));
+            let unit = work.unit().expect("it is of pieces");
+            self.tell(format!("{work} {pieces} {unit}"));
         }
 
         fn advance(&self) {

@@ -33,6 +33,14 @@ pub(super) static BAR: Bar = Bar {
 };
 
 impl Bar {
+    /// Prints something, and shows the bar again behind it.
+    pub(super) fn beside<T>(&self, print: impl FnOnce() -> T) -> T {
+        match &*self.drawn() {
+            Some(drawn) => drawn.bar.suspend(print),
+            None => print(),
+        }
+    }
+
     fn drawn(&self) -> MutexGuard<'_, Option<Drawn>> {
         self.drawn.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -129,10 +137,12 @@ impl Waiting {
 }
 
 fn style(work: Work) -> ProgressStyle {
-    let template = format!(
-        "{work:>9} [{{bar:30}}] {{human_pos}} of {{human_len}} {}, {{eta}} left",
-        work.unit()
-    );
+    let template = match work.unit() {
+        Some(unit) => {
+            format!("{work} [{{bar:30}}] {{human_pos}} of {{human_len}} {unit}, {{eta}} left")
+        }
+        None => format!("{{spinner}} {work}, {{elapsed}}"),
+    };
     let style =
         ProgressStyle::with_template(&template).expect("the template is a constant but for words");
     style.progress_chars("=> ")

@@ -9,6 +9,7 @@ use anstyle::{Ansi256Color, Color, Style};
 use miette::{MietteHandlerOpts, Report};
 use serde::Serialize;
 
+use super::progress::BAR;
 use crate::build::Stream;
 use crate::diagnostic::{Failure, Shown};
 use crate::share::Qr;
@@ -45,10 +46,10 @@ pub(super) fn forget_said() {
 
 /// Says a line, and takes note of it.
 pub(super) fn say(stream: Stream, line: String) {
-    let _ = match stream {
+    let _ = BAR.beside(|| match stream {
         Stream::Result => writeln!(std::io::stdout(), "{line}"),
         Stream::Note => writeln!(std::io::stderr(), "{line}"),
-    };
+    });
     all_said().push((stream, line));
 }
 

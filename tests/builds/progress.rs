@@ -44,6 +44,74 @@ fn a_long_build_shows_a_bar_on_a_terminal_alone() {
         .stdout_lacks("making [");
 }
 
+/// Of one command: its homelab, its words, the system calls that take so many microseconds longer, and what is to be seen.
+type Row<'a> = (&'a Lab, &'a [&'a str], &'a str, u32, &'a str);
+
+/// Whatever of it takes long: each command by itself, with what is done most often in it made slow.
+#[test]
+fn each_kind_of_long_work_is_shown_on_a_terminal_alone() {
+    let built = Lab::new().declare(&devices(25, &["linux"]));
+    built.command(["build"]).run().succeeds();
+    let other = built.copy();
+    other.edit(
+        "upstream \"http://127.0.0.1:1\"",
+        "upstream \"http://127.0.0.1:2\"",
+    );
+    let bare = built.copy();
+    std::fs::remove_dir_all(bare.path().join("out")).expect("it is there");
+    // Finding primes takes long by itself.
+    let rsa = devices(25, &["linux\" key=\"rsa"]);
+    let rsa = Lab::new().declare(&rsa);
+    let working_out = "working out what is to be done, ";
+    let rows: [Row<'_>; 6] = [
+        (&other, &["check"][..], "newfstatat", 60_000, working_out),
+        (&other, &["plan"], "newfstatat", 60_000, working_out),
+        (
+            &rsa,
+            &["build", "--jobs", "1"],
+            "fchmod",
+            1_000,
+            "issuing [=",
+        ),
+        (
+            &bare,
+            &["build"],
+            "rename,renameat,renameat2",
+            25_000,
+            "writing [=",
+        ),
+        (
+            &built,
+            &["build", "--check"],
+            "openat2",
+            30_000,
+            "comparing [=",
+        ),
+        (&built, &["verify"], "openat2", 60_000, "opening [="),
+    ];
+    let is_shown = |(lab, words, calls, delay, shown): Row<'_>| {
+        let slow = format!("inject={calls}:delay_enter={delay}");
+        let command = |lab: &Lab| {
+            let command = lab.command(words.iter().copied());
+            let command = command.env("TERM", "xterm").env("RAYON_NUM_THREADS", "1");
+            command.tampered(&slow)
+        };
+        let piped = command(&lab.copy()).run();
+        let on_a_terminal = command(lab).through(TERMINAL).run();
+        on_a_terminal.succeeds().stdout_contains(shown);
+        piped.succeeds().stdout_lacks(shown).stderr_lacks(shown);
+        // What is said is the same.
+        let last = piped.stdout().lines().last().expect("it says something");
+        on_a_terminal.stdout_contains(last);
+    };
+    // They wait, nearly all of the time.
+    std::thread::scope(|scope| {
+        for row in rows {
+            scope.spawn(move || is_shown(row));
+        }
+    });
+}
+
 #[test]
 fn more_than_fifty_paths_are_summed_up_unless_each_is_asked_for() {
     let lab = Lab::new().declare(&devices(30, &["linux"]));

@@ -16,6 +16,7 @@ use crate::derive::{Derivation, Derived, Premises};
 use crate::diagnostic::Failure;
 use crate::lasting::Lasting;
 use crate::lock::Lock;
+use crate::progress::{Underway, Work};
 use crate::render::Secrets;
 use crate::settled::{Kept, KeptTree, Seen, known_tree};
 use crate::tree::summed::{self, Listing};
@@ -75,6 +76,7 @@ impl Making<'_> {
         }
         let premises = self.known.map(|known| &known.premises);
         let known = known_tree(&tree, premises, workspace, templates);
+        let foreseeing = Underway::begin(&BAR, Work::Foreseeing, 0);
         let Derived {
             derivations,
             premises,
@@ -84,6 +86,7 @@ impl Making<'_> {
         let derivations = Lasting::new(derivations);
         let stale = build::stale(&derivations, &tree, templates);
         let mut stale = stale.map_err(Failure::environment)?;
+        drop(foreseeing);
         let mut missing = BTreeSet::new();
         if self.prepared.mode == BuildMode::Edge {
             missing = build::set_aside(&mut stale, &tree).map_err(Failure::environment)?;
