@@ -1,7 +1,7 @@
 //! What an edge exposes, read off the data that its Caddyfile is rendered from.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::beside::Beside;
 use super::edge::{
@@ -13,7 +13,7 @@ use super::exposure::{
     LANDING, OpenFrom, Opening, PathExposure, PathOpening, Unchecked, UncheckedKind, VERSION,
     WHOLE,
 };
-use crate::model::{Behind, EdgePart, Gateway, Origin, Service, SignIn};
+use crate::model::{Behind, EdgePart, Gateway, Origin, SignIn};
 
 pub(super) fn with_port(host: impl std::fmt::Display, extras: &Extras) -> String {
     match extras.port {
@@ -52,21 +52,22 @@ impl Exposure {
         for site in &sites.sites {
             exposure.site(site, &sites.audiences);
         }
-        exposure.share_links = part
-            .services()
-            .filter_map(|s| exposure.links_of(part, s))
-            .collect();
+        exposure.share_links = exposure.share_links(part);
         exposure
     }
 
-    /// What the catalogue says of a service's share links, where they are open.
-    fn links_of(&self, part: EdgePart<'_>, service: &Service) -> Option<(String, String)> {
-        let app = part.homelab.catalogue.app(service.app.as_ref()?.as_str())?;
-        let said = app.links.as_ref()?.value.clone();
-        let name = service.name.as_str();
-        let mut open = self.without_certificate.iter();
-        open.any(|opening| opening.share_link && opening.service == name)
-            .then(|| (name.to_owned(), said))
+    /// What the catalogue says of share links, where they are open.
+    fn share_links(&self, part: EdgePart<'_>) -> BTreeMap<String, String> {
+        let open = self.without_certificate.iter();
+        let open = open.filter(|opening| opening.share_link);
+        let open: BTreeSet<&str> = open.map(|opening| &*opening.service).collect();
+        let said = part.services().filter_map(|service| {
+            let name = service.name.as_str();
+            let app = part.homelab.catalogue.app(service.app.as_ref()?.as_str())?;
+            let said = app.links.as_ref().filter(|_| open.contains(name))?;
+            Some((name.to_owned(), said.value.clone()))
+        });
+        said.collect()
     }
 
     fn landing(&mut self, edge: &Sites) {

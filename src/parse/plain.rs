@@ -180,8 +180,9 @@ impl Words<'_> {
         let line = line.strip_suffix('\r').unwrap_or(line);
         let said = line.trim_start_matches([' ', '\t']);
         let is_comment = said.starts_with("//") && !said.contains(is_invisible);
+        (said.is_empty() || is_comment).then_some(())?;
         self.at = self.text.len() - next.len();
-        (said.is_empty() || is_comment).then_some(())
+        Some(())
     }
 
     /// Whether a word that begins there ends here, and is not too long.
@@ -383,6 +384,22 @@ mod tests {
                 _ => drop(characters.remove(at)),
             }
             holds_together(&characters.into_iter().collect::<String>());
+        }
+    }
+
+    #[test]
+    fn what_is_not_plain_has_a_place() {
+        for (text, odd) in [
+            ("'a' b", "'a'"),
+            ("a \"b\" 'c'", "'c'"),
+            ("a b, c", "b,"),
+            ("a \"b\" \\ x\n c", "\\ x"),
+            ("a \\\n b \"c", "\"c"),
+            ("a b /* c */ d", "/*"),
+            ("a k=1 k=2", "k=2"),
+            ("a \"b\"\"c\"", "\"b\""),
+        ] {
+            assert_eq!(statement(text, 0).err(), text.find(odd), "{text:?}");
         }
     }
 

@@ -367,6 +367,15 @@ fn what_is_wrong_with_a_group_of_ten_thousand_people_is_told_by_its_habit() {
             "parse::brackets",
             "write `group \"all\" \"person-00000\" \"person-00001\"",
         ),
+        (
+            group(
+                on_one.clone(),
+                &format!("{eight} "),
+                &format!("{eight} \\ "),
+            ),
+            "parse::syntax",
+            "a `\\` that is not at the end of its line",
+        ),
         // What is no habit is told with the place where it stands.
         (
             group(on_one.clone(), eight, "/* them */"),
