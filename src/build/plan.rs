@@ -6,11 +6,10 @@ use super::consequence::Consequence;
 use super::forecast::TreeForecast;
 use super::notes::shown_secrets;
 use super::prepare::Prepared;
-use super::situation::{Mode, Situation};
+use super::situation::Mode;
 use super::step::Step;
 use super::stop::Stop;
 use super::update::LockChanges;
-use crate::status::Status;
 use crate::tree::{View, named_holder};
 
 /// What a build would change.
@@ -133,9 +132,7 @@ fn notes(prepared: &Prepared<'_>, tree: &TreeForecast, view: &View) -> Vec<Strin
     }
     notes.extend(prepared.notes.iter().cloned());
     if let Some(lock) = before {
-        let Situation { homelab, clock, .. } = &situation;
-        let status = Status::at(clock.now, homelab, Some(lock));
-        notes.extend(super::ended(&status, lock, clock));
+        notes.extend(prepared.ended(lock));
     }
     notes
 }

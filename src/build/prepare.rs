@@ -13,6 +13,7 @@ use crate::diagnostic::Fault;
 use crate::issue::nobodys_secret;
 use crate::lock::{Lock, Reconciliation, issued_here, reconcile};
 use crate::model::{Homelab, Name};
+use crate::status::Status;
 use crate::tree::{OutputPath, Owner, Scope};
 
 /// What a build would do.
@@ -400,6 +401,13 @@ impl<'a> Prepared<'a> {
             warnings.extend(self.guests_let_in(lock));
         }
         warnings
+    }
+
+    /// What has ended by this lock.
+    pub(crate) fn ended(&self, lock: &Lock) -> Vec<String> {
+        let Situation { homelab, clock, .. } = &self.situation;
+        let status = Status::at(clock.now, homelab, Some(lock));
+        notes::ended(&status, lock, clock)
     }
 
     /// What was left as it is, once the edge alone has been built.

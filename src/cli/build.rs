@@ -373,9 +373,7 @@ fn build_edge(
         report::note(format_args!("ca.crl is left as it is, for {why}: {SIGN}"));
     }
     report::notes(prepared.lagging());
-    let Situation { homelab, clock, .. } = &prepared.situation;
-    let status = Status::at(clock.now, homelab, Some(lock));
-    report::notes(build::ended(&status, lock, clock));
+    report::notes(prepared.ended(lock));
     inputs.workspace.remember_verified();
     Ok(())
 }

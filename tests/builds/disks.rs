@@ -1,6 +1,9 @@
 //! A disk that is full or read-only: the tree that was there stays usable, and the next build with room completes it.
 
-use super::home::{FILES, built, differences_from_undisturbed, everything, homelab, leftovers};
+use super::home::{
+    FILES, built, differences_from_undisturbed, everything, homelab, in_mounts_of_its_own,
+    leftovers,
+};
 use super::support::files::{Entry, changed};
 use super::support::lab::Lab;
 use super::support::outcome::Outcome;
@@ -28,15 +31,7 @@ fn build_on(lab: &Lab, before: &str, after: &str) -> (Outcome, i32, i32) {
         echo "codes $first $second" >&2"#
     );
     let outcome = homelab(lab, ["build"])
-        .through([
-            "unshare",
-            "--map-root-user",
-            "--mount",
-            "sh",
-            "-c",
-            &script,
-            "sh",
-        ])
+        .through(in_mounts_of_its_own(&script))
         .run();
     outcome.succeeds();
     let codes = outcome.stderr().lines().last().expect("the codes");
@@ -118,15 +113,7 @@ fn an_edge_is_built_from_a_read_only_homelab() {
     let elsewhere = lab.home().join("elsewhere");
     let out = elsewhere.to_str().expect("plain");
     let outcome = homelab(&lab, ["build", "--edge", "--out", out])
-        .through([
-            "unshare",
-            "--map-root-user",
-            "--mount",
-            "sh",
-            "-c",
-            script,
-            "sh",
-        ])
+        .through(in_mounts_of_its_own(script))
         .run();
     outcome.succeeds();
     let edge = |out: &std::path::Path| super::support::files::snapshot(&out.join("edge"));

@@ -9,7 +9,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::home::{NOW, build, homelab};
+use super::home::{NOW, build, homelab, in_mounts_of_its_own};
 use super::support::files::{Entry, Kind};
 use super::support::lab::Lab;
 use super::support::random::Random;
@@ -414,16 +414,8 @@ fn what_is_written_in_the_tick_in_which_a_build_looks_is_noticed() {
         rm -r out
         mv kept out"#;
     let lab = home(&disk());
-    let words = [
-        "unshare",
-        "--map-root-user",
-        "--mount",
-        "sh",
-        "-c",
-        script,
-        "sh",
-    ];
-    homelab(&lab, ["build"]).through(words).run().succeeds();
+    let build = homelab(&lab, ["build"]).through(in_mounts_of_its_own(script));
+    build.run().succeeds();
 }
 
 type Edit = fn(&Lab) -> io::Result<()>;

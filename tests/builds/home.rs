@@ -106,6 +106,19 @@ pub fn remove(lab: &Lab, path: &str) {
     removed.unwrap_or_else(|error| panic!("cannot remove {}: {error}", path.display()));
 }
 
+/// Has a shell run this with the command as its arguments, where what it mounts is seen by itself alone.
+pub fn in_mounts_of_its_own(script: &str) -> [&str; 7] {
+    [
+        "unshare",
+        "--map-root-user",
+        "--mount",
+        "sh",
+        "-c",
+        script,
+        "sh",
+    ]
+}
+
 /// Takes away the identity that `homelab.age` is encrypted to.
 #[track_caller]
 pub fn remove_identity(lab: &Lab) {

@@ -238,24 +238,10 @@ impl Home {
         let visits: Vec<(&'static str, &Place)> = { names.iter() }
             .flat_map(|name| places.iter().map(move |place| (*name, place)))
             .collect();
-        let part = visits.len().div_ceil(4);
-        thread::scope(|scope| {
-            let parts = visits.chunks(part).enumerate().map(|(begin, part)| {
-                scope.spawn(move || {
-                    let numbered = part.iter().zip(begin..);
-                    let wrong = numbered.filter_map(|((name, place), number)| {
-                        let wrong = self.confusion(caddy, name, place, number)?;
-                        let Place { service, path, .. } = place;
-                        Some(format!("{name} at {service}{path}: {wrong}"))
-                    });
-                    wrong.collect::<Vec<String>>()
-                })
-            });
-            let parts: Vec<_> = parts.collect();
-            let ended = parts.into_iter().map(|part| part.join());
-            ended
-                .flat_map(|wrong| wrong.expect("no visit panics"))
-                .collect()
+        four_at_once(&visits, |number, (name, place)| {
+            let wrong = self.confusion(caddy, name, place, number)?;
+            let Place { service, path, .. } = place;
+            Some(format!("{name} at {service}{path}: {wrong}"))
         })
     }
 
@@ -279,6 +265,26 @@ impl Home {
         let found = said_of_who_came(&answer.arrival());
         (found != expected).then(|| format!("told of as {found:?}, should be {expected:?}"))
     }
+}
+
+/// What is wrong with each of these, by its number and itself.
+fn four_at_once<T: Sync>(
+    all: &[T],
+    wrong: impl Fn(usize, &T) -> Option<String> + Sync,
+) -> Vec<String> {
+    let wrong = &wrong;
+    let numbered: Vec<(usize, &T)> = all.iter().enumerate().collect();
+    thread::scope(|scope| {
+        let parts = numbered.chunks(numbered.len().div_ceil(4)).map(|part| {
+            let each = part.iter().filter_map(|(number, one)| wrong(*number, one));
+            scope.spawn(move || each.collect::<Vec<String>>())
+        });
+        let parts: Vec<_> = parts.collect();
+        let ended = parts.into_iter().map(|part| part.join());
+        ended
+            .flat_map(|wrong| wrong.expect("no visit panics"))
+            .collect()
+    })
 }
 
 /// A name to show that is another's.
@@ -498,21 +504,10 @@ impl Home {
             !["true", "class-1", "audience-1", "0", "default"].contains(&place.service)
         });
         let before = self.upstream.arrived();
-        let mut wrong: Vec<String> = thread::scope(|scope| {
-            let parts = strangers.chunks(strangers.len().div_ceil(4)).map(|part| {
-                let places = &places;
-                scope.spawn(move || {
-                    let each = { part.iter() }
-                        .flat_map(|stranger| places.iter().map(move |place| (stranger, place)));
-                    each.filter_map(|(stranger, place)| not_refused(caddy, stranger, place))
-                        .collect::<Vec<String>>()
-                })
-            });
-            let parts: Vec<_> = parts.collect();
-            let ended = parts.into_iter().map(|part| part.join());
-            ended
-                .flat_map(|wrong| wrong.expect("no visit panics"))
-                .collect()
+        let mut wrong = four_at_once(strangers, |_, stranger| {
+            let each = { places.iter() }.filter_map(|place| not_refused(caddy, stranger, place));
+            let wrong: Vec<String> = each.collect();
+            (!wrong.is_empty()).then(|| wrong.join("\n"))
         });
         let arrived = self.upstream.arrivals_after(before);
         wrong.extend(arrived.iter().take(3).map(|arrival| format!("{arrival:?}")));
