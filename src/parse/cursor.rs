@@ -1,6 +1,6 @@
 //! Steps through a KDL 2 text: white space, comments, strings.
 
-use super::habit::word_length;
+use super::habit::{is_unopened, word_length};
 use crate::diagnostic::{Mistake, mistake};
 use crate::source::Span;
 
@@ -23,24 +23,12 @@ impl<'a> Cursor<'a> {
     /// One string, raw string, run of plain characters, or one of any other.
     pub(super) fn word(&mut self) -> Result<(), Mistake> {
         let start = self.at;
-        if let Some(length) = word_length(self.rest()) {
-            self.at += length;
+        if !self.opens_text() {
+            self.bare_word();
+            self.at += usize::from(is_unopened(&self.text[start..self.at], self.rest()));
             return Ok(());
         }
-        self.at += run(self.rest(), |b| {
-            b.is_ascii_alphanumeric() || b"-_.".contains(&b)
-        });
-        if self.at > start {
-            return Ok(());
-        }
-        let hashes = self.rest().bytes().take_while(|byte| *byte == b'#').count();
-        if !self.rest()[hashes..].starts_with('"') {
-            self.at += match hashes {
-                0 => self.peek().map_or(0, char::len_utf8),
-                some => some,
-            };
-            return Ok(());
-        }
+        let hashes = self.hashes();
         let is_multi_line = self.rest()[hashes..].starts_with("\"\"\"");
         let quotes = if is_multi_line { "\"\"\"" } else { "\"" };
         let closing = format!("{quotes}{}", "#".repeat(hashes));
@@ -67,6 +55,25 @@ impl<'a> Cursor<'a> {
         }
         self.at += closing.len();
         Ok(())
+    }
+
+    /// Whether a string begins here, raw or not.
+    fn opens_text(&self) -> bool {
+        self.rest()[self.hashes()..].starts_with('"')
+    }
+
+    fn hashes(&self) -> usize {
+        run(self.rest(), |byte| byte == b'#')
+    }
+
+    fn bare_word(&mut self) {
+        let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+        let length = word_length(self.rest()).unwrap_or_else(|| run(self.rest(), is_plain));
+        self.at += match (length, self.hashes()) {
+            (0, 0) => self.peek().map_or(0, char::len_utf8),
+            (0, hashes) => hashes,
+            (length, _) => length,
+        };
     }
 
     /// A backslash in a string swallows all the white space behind it, line ends included.
@@ -113,13 +120,19 @@ impl<'a> Cursor<'a> {
         {
             self.at += space.len_utf8();
         } else if rest.starts_with("//") {
-            self.at += rest.find(['\n', '\r']).unwrap_or(rest.len());
+            self.skip_line();
         } else if rest.starts_with("/*") {
             self.block_comment()?;
         } else {
             return Ok(false);
         }
         Ok(true)
+    }
+
+    /// What is left of this line.
+    pub(super) fn skip_line(&mut self) {
+        let rest = self.rest();
+        self.at += rest.find(['\n', '\r']).unwrap_or(rest.len());
     }
 
     fn block_comment(&mut self) -> Result<(), Mistake> {

@@ -188,11 +188,10 @@ impl<'a> Scanner<'a> {
 
     /// What shells take for a comment.
     fn skip_comment(&mut self) {
-        let rest = self.cursor.rest();
-        let length = rest.find(['\n', '\r']).unwrap_or(rest.len());
-        let span = Span::from((self.cursor.at, length));
+        let begin = self.cursor.at;
+        self.cursor.skip_line();
+        let span = Span::from((begin, self.cursor.at - begin));
         self.scanned.habits.push((Habit::HashComment, span));
-        self.cursor.at += length;
     }
 
     /// A statement at the start of a line that is indented no further than the one that opened its block, and begins with

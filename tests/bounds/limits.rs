@@ -348,6 +348,25 @@ fn what_is_wrong_with_a_group_of_ten_thousand_people_is_told_by_its_habit() {
             "`… person-09999`",
         ),
         (
+            group(on_one.clone(), eight, "person-08000\""),
+            "parse::unopened-text",
+            "`… person-08000 \"person-08001\"",
+        ),
+        (
+            group(on_one.clone(), eight, &format!("{eight};")),
+            "parse::semicolon",
+            "write a space in its place",
+        ),
+        (
+            group(
+                on_lines.clone(),
+                &format!("{eight} \\"),
+                &format!("{eight} // half of them"),
+            ),
+            "parse::line-end",
+            "end the line before it with ` \\`",
+        ),
+        (
             group(on_lines.clone(), &format!("{eight} \\"), eight),
             "parse::line-end",
             "end the line before it with ` \\`",

@@ -14,7 +14,7 @@ use std::fmt::Write;
 
 pub(super) use statement::{near, statement};
 pub(super) use tree::{mend, split};
-pub(super) use word::{begins_comment, swallowing, unclosed, word_length};
+pub(super) use word::{begins_comment, is_unopened, swallowing, unclosed, word_length};
 pub(super) use words::{help_for_node, help_for_property};
 
 use super::document::{Node, Value};
@@ -50,6 +50,10 @@ pub(super) enum Habit {
     TwoStatements,
     /// `allow "family`.
     UnclosedText,
+    /// `allow family"`.
+    UnopenedText,
+    /// `"alice"; "bob"`.
+    Semicolon,
     /// `"alice"` on a line of its own below `group "all"`.
     LineEnd,
     /// `group "all" { "alice"; }`.
@@ -162,6 +166,8 @@ fn remedy(habit: Habit, corrected: &str) -> String {
             String::from("leave the line out, or this of it: what is not said has its default")
         }
         Habit::UnclosedText => format!("add the closing `\"`: `{corrected}`"),
+        Habit::UnopenedText => format!("add the opening `\"`: `{corrected}`"),
+        Habit::Semicolon => String::from("write a space in its place"),
         Habit::LineEnd => String::from("end the line before it with ` \\`"),
         _ => format!("write `{corrected}`"),
     }
@@ -237,6 +243,16 @@ fn what_is_wrong(habit: Habit, span: Span, written: &str) -> Mistake {
             "parse::unclosed-text",
             "a text is never closed",
             at(span, "opens here"),
+        ),
+        Habit::UnopenedText => mistake!(
+            "parse::unopened-text",
+            "a text is never opened",
+            at(span, "its first `\"` is missing"),
+        ),
+        Habit::Semicolon => mistake!(
+            "parse::semicolon",
+            "`;` ends a statement: values have spaces between them",
+            at(span, "belongs to the statement before"),
         ),
         Habit::LineEnd => mistake!(
             "parse::line-end",

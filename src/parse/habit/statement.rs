@@ -2,7 +2,7 @@
 
 use super::super::document::{Node, Value};
 use super::Habit;
-use super::word::{Unclosed, quoted, swallows, unclosed, word_length};
+use super::word::{Unclosed, is_unopened, quoted, swallows, unclosed, word_length};
 use crate::source::{Span, Spanned, is_invisible};
 
 /// What a statement was meant to say, and the habits by which it does not.
@@ -212,8 +212,35 @@ impl Words<'_> {
             };
             return self.property(node, key);
         }
+        if let Some(text) = self.begun(node) {
+            self.habits.pop();
+            let begin = text.span.offset() - self.start;
+            let inside = self.text[begin..self.at].trim_end_matches('"');
+            *text = Spanned::new(Value::String(inside.to_owned()), self.span(begin));
+            self.habits.push((Habit::UnopenedText, self.span(begin)));
+            let begin = text.span.offset();
+            node.arguments.retain(|word| word.span.offset() <= begin);
+            return Some(());
+        }
         node.arguments.push(Spanned::new(word.value, word.span));
         Some(())
+    }
+
+    /// The value that the last word ends, where no quote opens that: `title My Photos"`, `version=14 beta"`.
+    fn begun<'a>(&self, node: &'a mut Node) -> Option<&'a mut Spanned<Value>> {
+        let (_, word) =
+            { self.habits.last() }.filter(|(habit, _)| *habit == Habit::UnopenedText)?;
+        let argument = match node.name.value.as_str() {
+            "name" | "title" => node.arguments.first_mut(),
+            _ => None,
+        };
+        let property = node.properties.last_mut().map(|(_, value)| value);
+        let begun =
+            { argument.into_iter().chain(property) }.max_by_key(|text| text.span.offset())?;
+        let (from, to) = (begun.span.offset(), word.offset());
+        let words = self.text.get(from - self.start..to - self.start)?;
+        let is_bare = !words.contains(['"', '#', '=', '\n']);
+        is_bare.then_some(begun)
     }
 
     fn property(&mut self, node: &mut Node, key: Word) -> Option<()> {
@@ -259,6 +286,9 @@ impl Words<'_> {
                 if let Some((length, inside)) = quoted(rest) {
                     self.take(Habit::OtherQuotes, length);
                     (Value::String(inside.to_owned()), false)
+                } else if let Some(length) = unopened_length(rest) {
+                    self.take(Habit::UnopenedText, length + 1);
+                    (Value::String(rest[..length].to_owned()), false)
                 } else if let Some(length) = word_length(rest) {
                     self.take(Habit::Unquoted, length);
                     (Value::String(rest[..length].to_owned()), false)
@@ -420,6 +450,12 @@ impl Words<'_> {
     fn span(&self, begin: usize) -> Span {
         Span::from((self.start + begin, self.at - begin))
     }
+}
+
+/// The bytes of the word at the start of `rest`, where a quote closes it and none opens it.
+fn unopened_length(rest: &str) -> Option<usize> {
+    let length = word_length(rest).or_else(|| rest.find(ends_word))?;
+    is_unopened(&rest[..length], &rest[length..]).then_some(length)
 }
 
 fn ends_value(c: char) -> bool {

@@ -1,8 +1,9 @@
 //! Statements that only together say what was meant: indented ones, items of a list, sections, two on one line.
 
+use std::collections::BTreeSet;
 use std::mem;
 
-use super::super::cursor::DEPTH_LIMIT;
+use super::super::cursor::{Cursor, DEPTH_LIMIT};
 use super::super::document::{Node, Value};
 use super::super::known::Known;
 use super::super::reader::Reader;
@@ -189,12 +190,14 @@ pub(in crate::parse) fn split(
     let mut apart = Vec::with_capacity(nodes.len());
     for mut node in mem::take(nodes) {
         if let Some(list) = apart.last_mut()
-            && goes_on(text, list, &node)
+            && let Some(ends) = goes_on(text, list, &node)
             && !words.contains(&node.name.value.as_str())
             && (is_quoted(text, &node) || is_declared(&node.name.value))
         {
             let (begin, end) = (node.name.span, node.span);
-            reader.habits.note(Habit::LineEnd, begin, "", String::new);
+            for habit in ends {
+                reader.habits.note(habit, begin, "", String::new);
+            }
             let length = end.offset() + end.len() - list.span.offset();
             list.span = Span::from((list.span.offset(), length));
             list.arguments.extend(all_words(node));
@@ -239,12 +242,32 @@ pub(in crate::parse) fn split(
 /// Statements that take as many names as one likes.
 const TAKES_NAMES: [&str; 2] = ["allow", "group"];
 
-/// Whether this is nothing but words, on a line below a statement that takes names.
-fn goes_on(text: &str, list: &Node, below: &Node) -> bool {
+/// What ends a statement that takes names before one that is nothing but names, so that these were to be among them.
+fn goes_on(text: &str, list: &Node, below: &Node) -> Option<BTreeSet<Habit>> {
     let is_list = TAKES_NAMES.contains(&list.name.value.as_str()) && list.block.is_none();
-    let end = list.span.offset() + list.span.len();
-    let between = text.get(end..below.span.offset());
-    is_list && is_words(below) && between.is_some_and(|between| between.trim().is_empty())
+    if !is_list || !is_words(below) {
+        return None;
+    }
+    let at = list.span.offset() + list.span.len();
+    let mut between = Cursor { text, at };
+    let mut ends = BTreeSet::new();
+    loop {
+        between.skip_within().ok()?;
+        if between.at >= below.span.offset() {
+            return Some(ends);
+        }
+        let end = match between.peek()? {
+            ';' => Habit::Semicolon,
+            '\n' | '\r' => Habit::LineEnd,
+            '#' => {
+                between.skip_line();
+                continue;
+            }
+            _ => return None,
+        };
+        ends.insert(end);
+        between.at += 1;
+    }
 }
 
 /// Whether a node has nothing in it but texts.

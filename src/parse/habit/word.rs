@@ -110,6 +110,14 @@ pub(in crate::parse) fn unclosed(text: &str) -> Unclosed<'_> {
     }
 }
 
+/// Whether a `"` at the start of `rest` closes the word before it, which no quote opens. Nothing in KDL has a quote right behind a word
+/// but a raw text of KDL 1, and that goes on behind it.
+pub(in crate::parse) fn is_unopened(word: &str, rest: &str) -> bool {
+    let behind = rest.strip_prefix('"').map(|rest| rest.chars().next());
+    let ends = behind.is_some_and(|c| c.is_none_or(|c| c.is_whitespace() || ",;{}]".contains(c)));
+    ends && word != "r" && !word.ends_with(|c| "\"=:,[]()#\\;{}".contains(c))
+}
+
 /// Where the white space stands before the key that a text ends with.
 fn before_key(text: &str) -> Option<usize> {
     let is_key = |c: char| c.is_ascii_alphanumeric() || c == '-';
@@ -201,6 +209,27 @@ mod tests {
             "x",
         ] {
             assert_eq!(word_length(rest), None, "{rest}");
+        }
+    }
+
+    #[test]
+    fn quotes_that_close_what_none_opens_are_seen() {
+        for (word, rest) in [
+            ("alice", "\""),
+            ("ios", "\"; }"),
+            ("é", "\" \"bob\""),
+            ("bob", "\", x"),
+        ] {
+            assert!(is_unopened(word, rest), "{word}{rest}");
+        }
+        for (word, rest) in [
+            ("device", "\"pixel\""),
+            ("platform=", "\""),
+            ("r", "\" b\""),
+            ("alice", " \"bob\""),
+            ("alice", ""),
+        ] {
+            assert!(!is_unopened(word, rest), "{word}{rest}");
         }
     }
 
