@@ -64,15 +64,28 @@ fn five_wrong_paths_end_it() {
 fn after_the_fifth_wrong_try_not_even_the_right_path_is_answered() {
     let lab = Lab::built(DECLARATION);
     let sharing = Sharing::start(&lab);
-    let wrong = "GET /x HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
-    // All are on their way before one is answered.
-    let streams: Vec<TcpStream> = (0..20).map(|_| sharing.connect()).collect();
-    for mut stream in &streams {
-        stream.write_all(wrong.as_bytes()).expect("it listens");
-    }
+    let asked = |path: &str| {
+        let mut stream = sharing.connect();
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n\r\n",
+            sharing.port
+        );
+        stream.write_all(head.as_bytes()).expect("it listens");
+        stream
+    };
+    // All are there before one is answered.
+    let (wrong, mut right) = sharing.while_it_stands_still(|| {
+        let wrong: Vec<TcpStream> = (0..20).map(|_| asked("/x")).collect();
+        (wrong, asked(&sharing.page))
+    });
     let ended = sharing.ends_within(10);
     assert_eq!(ended.code, Some(3), "{ended:?}");
     assert_eq!(ended.stderr.matches(" of 5)").count(), 5);
+    let mut answer = Vec::new();
+    // Where nobody has heard it, the connection is reset.
+    _ = right.read_to_end(&mut answer);
+    assert!(!answer.starts_with(b"HTTP/1.1 200"), "{answer:?}");
+    drop(wrong);
 }
 
 #[test]

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::support::curl::Curl;
 use crate::support::lab::Lab;
 
@@ -140,8 +142,19 @@ impl Sharing {
 
     /// Presses Ctrl-C.
     pub fn interrupt(&self) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it is running");
+        self.signal(Signal::INT);
+    }
+
+    /// Does something while it stands still: whoever connects then waits with what was sent.
+    pub fn while_it_stands_still<T>(&self, act: impl FnOnce() -> T) -> T {
+        self.signal(Signal::STOP);
+        let done = act();
+        self.signal(Signal::CONT);
+        done
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it is running");
     }
 
     /// Waits for its end.
