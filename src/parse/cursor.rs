@@ -23,12 +23,12 @@ impl<'a> Cursor<'a> {
     /// One string, raw string, run of plain characters, or one of any other.
     pub(super) fn word(&mut self) -> Result<(), Mistake> {
         let start = self.at;
-        if !self.opens_text() {
-            self.bare_word();
+        let hashes = run(self.rest(), |byte| byte == b'#');
+        if !self.rest()[hashes..].starts_with('"') {
+            self.bare_word(hashes);
             self.at += usize::from(is_unopened(&self.text[start..self.at], self.rest()));
             return Ok(());
         }
-        let hashes = self.hashes();
         let is_multi_line = self.rest()[hashes..].starts_with("\"\"\"");
         let quotes = if is_multi_line { "\"\"\"" } else { "\"" };
         let closing = format!("{quotes}{}", "#".repeat(hashes));
@@ -57,19 +57,11 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// Whether a string begins here, raw or not.
-    fn opens_text(&self) -> bool {
-        self.rest()[self.hashes()..].starts_with('"')
-    }
-
-    fn hashes(&self) -> usize {
-        run(self.rest(), |byte| byte == b'#')
-    }
-
-    fn bare_word(&mut self) {
+    /// A run of plain characters, or one of any other; or so many `#`.
+    fn bare_word(&mut self, hashes: usize) {
         let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
         let length = word_length(self.rest()).unwrap_or_else(|| run(self.rest(), is_plain));
-        self.at += match (length, self.hashes()) {
+        self.at += match (length, hashes) {
             (0, 0) => self.peek().map_or(0, char::len_utf8),
             (0, hashes) => hashes,
             (length, _) => length,
