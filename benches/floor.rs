@@ -22,6 +22,7 @@ use std::time::Instant;
 use ed25519_dalek::Signer as _;
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
+use iterated::{pbkdf2_sha256, pkcs12};
 use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{Signature, SigningKey};
 use rayon::prelude::*;
@@ -99,34 +100,18 @@ fn scalar(seed: &[u8; 32]) -> p256::SecretKey {
 }
 
 /// Two keys and the MAC's.
-fn modern(secrets: &[[u8; 32]; 4]) {
-    let [_, _, password, salts] = secrets;
-    let mut key = [0; 32];
-    for part in 0..2 {
-        iterated::pbkdf2_sha256(
-            &password[..23],
-            &salts[part..part + 16],
-            ITERATIONS,
-            &mut key,
-        );
-        black_box(key);
-    }
-    iterated::pkcs12::<Sha256>(3, &password[..], &salts[8..24], ITERATIONS, &mut key);
-    black_box(key);
+fn modern([_, _, password, salts]: &[[u8; 32]; 4]) {
+    let (parts, mac) = ([&salts[..16], &salts[1..17]], [&salts[8..24]]);
+    black_box(pbkdf2_sha256(&password[..23], parts, ITERATIONS, 32));
+    black_box(pkcs12::<Sha256, 1>(3, password, mac, ITERATIONS, 32));
 }
 
 /// Two keys with their vectors and the MAC's.
-fn compat(secrets: &[[u8; 32]; 4]) {
-    let [_, _, password, salts] = secrets;
-    let (mut key, mut vector, mut mac) = ([0; 24], [0; 8], [0; 20]);
-    for part in 0..2 {
-        let salt = &salts[part..part + 8];
-        iterated::pkcs12::<Sha1>(1, &password[..], salt, ITERATIONS, &mut key);
-        iterated::pkcs12::<Sha1>(2, &password[..], salt, ITERATIONS, &mut vector);
-        black_box((key, vector));
-    }
-    iterated::pkcs12::<Sha1>(3, &password[..], &salts[16..24], ITERATIONS, &mut mac);
-    black_box(mac);
+fn compat([_, _, password, salts]: &[[u8; 32]; 4]) {
+    let (parts, mac) = ([&salts[..8], &salts[1..9]], [&salts[16..24]]);
+    black_box(pkcs12::<Sha1, 2>(1, password, parts, ITERATIONS, 24));
+    black_box(pkcs12::<Sha1, 2>(2, password, parts, ITERATIONS, 8));
+    black_box(pkcs12::<Sha1, 1>(3, password, mac, ITERATIONS, 20));
 }
 
 /// How many files are below a directory, each looked at.

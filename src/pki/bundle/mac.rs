@@ -27,7 +27,8 @@ pub(super) fn mac_data(
     let (oid, salt, digest) = match encryption.profile {
         BundleProfile::Compat => {
             let salt: [u8; 8] = encryption.nonce("mac", nonce::Purpose::Salt, auth_safe);
-            let key = encryption.key(Function::Pkcs12(Hash::Sha1, Purpose::Mac), &salt, 20);
+            let function = Function::Pkcs12(Hash::Sha1, Purpose::Mac);
+            let [key] = encryption.derived(function, &[salt], 20);
             let mac = Hmac::<Sha1>::new_from_slice(&key).expect("HMAC takes keys of any length");
             (
                 SHA1,
@@ -37,7 +38,8 @@ pub(super) fn mac_data(
         }
         BundleProfile::Modern => {
             let salt: [u8; 16] = encryption.nonce("mac", nonce::Purpose::Salt, auth_safe);
-            let key = encryption.key(Function::Pkcs12(Hash::Sha256, Purpose::Mac), &salt, 32);
+            let function = Function::Pkcs12(Hash::Sha256, Purpose::Mac);
+            let [key] = encryption.derived(function, &[salt], 32);
             let mac = Hmac::<Sha256>::new_from_slice(&key).expect("HMAC takes keys of any length");
             (
                 SHA256,

@@ -31,8 +31,8 @@ use pkcs12::safe_bag::SafeBag;
 use pkcs12::{CertBag, PKCS_12_CERT_BAG_OID, PKCS_12_PKCS8_KEY_BAG_OID, PKCS_12_X509_CERT_OID};
 use thiserror::Error;
 
-use self::encryption::Encryption;
 pub(super) use self::encryption::{AES256_CBC, HMAC_WITH_SHA256, PBES2, PBKDF2};
+use self::encryption::{Encryption, PartKey};
 pub(crate) use self::open::{BundledCertificate, KeyBag, OpenError, OpenedBundle, SealedBundle};
 pub(crate) use self::profile::BundleProfile;
 use super::password_based::DerivedKeys;
@@ -46,6 +46,10 @@ const ENCRYPTED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.1
 const FRIENDLY_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.20");
 /// pkcs-9-at-localKeyId (RFC 2985 §5.5.2).
 const LOCAL_KEY_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.21");
+
+/// What the parts that are encrypted are called where their salts are derived.
+const CERTIFICATE: &str = "certificate";
+const KEY: &str = "key";
 
 /// pkcs-9-ub-friendlyName (RFC 2985 appendix A): 255 characters.
 const LONGEST_FRIENDLY_NAME: usize = 255;
@@ -112,9 +116,13 @@ fn write<'p>(
         keys: DerivedKeys::of(password),
         nonce_key,
     };
+    let certificate = certificate_bags(content.certificate, &attributes)?;
+    let key = content.key.to_pkcs8_der();
+    let [of_certificate, of_key] =
+        encryption.part_keys([(CERTIFICATE, &certificate[..]), (KEY, &key[..])]);
     let safes = vec![
-        certificate_safe(content.certificate, &attributes, &mut encryption)?,
-        key_safe(content.key, &attributes, &mut encryption)?,
+        certificate_safe(&certificate, of_certificate)?,
+        key_safe(&key, &attributes, of_key)?,
     ];
     let auth_safe = safes.to_der()?;
     let pfx = Pfx {
@@ -149,12 +157,11 @@ fn attribute(oid: ObjectIdentifier, value: AttributeValue) -> Result<Attribute, 
     })
 }
 
-/// The certificate in a bag, encrypted together with the bag's attributes.
-fn certificate_safe(
+/// The certificate in a bag, with the bag's attributes.
+fn certificate_bags(
     certificate: &Certificate,
     attributes: &Attributes,
-    encryption: &mut Encryption<'_>,
-) -> Result<ContentInfo, der::Error> {
+) -> Result<Vec<u8>, der::Error> {
     let bag = SafeBag {
         bag_id: PKCS_12_CERT_BAG_OID,
         bag_value: CertBag {
@@ -164,7 +171,12 @@ fn certificate_safe(
         .to_der()?,
         bag_attributes: Some(attributes.clone()),
     };
-    let (content_enc_alg, ciphertext) = encryption.encrypt("certificate", &vec![bag].to_der()?)?;
+    vec![bag].to_der()
+}
+
+/// Those bags, encrypted.
+fn certificate_safe(bags: &[u8], part_key: PartKey) -> Result<ContentInfo, der::Error> {
+    let (content_enc_alg, ciphertext) = part_key.encrypt(bags)?;
     let encrypted = EncryptedData {
         // RFC 5652 §8: version 0 without unprotected attributes.
         version: CmsVersion::V0,
@@ -181,13 +193,13 @@ fn certificate_safe(
     })
 }
 
-/// The key in a shrouded bag: importers ignore one that only an outer EncryptedData protects.
+/// The key, in PKCS#8, in a shrouded bag: importers ignore one that only an outer EncryptedData protects.
 fn key_safe(
-    key: &PrivateKey,
+    key: &[u8],
     attributes: &Attributes,
-    encryption: &mut Encryption<'_>,
+    part_key: PartKey,
 ) -> Result<ContentInfo, der::Error> {
-    let (encryption_algorithm, ciphertext) = encryption.encrypt("key", &key.to_pkcs8_der())?;
+    let (encryption_algorithm, ciphertext) = part_key.encrypt(key)?;
     let shrouded = EncryptedPrivateKeyInfo {
         encryption_algorithm,
         encrypted_data: OctetString::new(ciphertext)?,

@@ -61,62 +61,84 @@ impl<'p> DerivedKeys<'p> {
         if let Some((_, key)) = self.known.iter().find(|(known, _)| *known == wanted) {
             return key.clone();
         }
-        let key = wanted.derive(self.password);
+        let Derivation {
+            function,
+            ref salt,
+            iterations,
+            octets,
+        } = wanted;
+        let [key] = function.derive(self.password, [salt], iterations, octets);
         self.known.push((wanted, key.clone()));
         key
     }
+
+    /// A key for each salt, derived side by side: two take little longer than one.
+    pub(in crate::pki) fn keys<const N: usize>(
+        &mut self,
+        function: Function,
+        salts: [&[u8]; N],
+        iterations: u32,
+        octets: usize,
+    ) -> [Zeroizing<Vec<u8>>; N] {
+        let keys = function.derive(self.password, salts, iterations, octets);
+        let derivations = salts.map(|salt| Derivation {
+            function,
+            salt: salt.to_vec(),
+            iterations,
+            octets,
+        });
+        self.known.extend(derivations.into_iter().zip(keys.clone()));
+        keys
+    }
 }
 
-impl Derivation {
-    fn derive(&self, password: &str) -> Zeroizing<Vec<u8>> {
-        let (salt, iterations) = (&self.salt[..], self.iterations);
-        let mut key = Zeroizing::new(vec![0; self.octets]);
-        match self.function {
+impl Function {
+    fn derive<const N: usize>(
+        self,
+        password: &str,
+        salts: [&[u8]; N],
+        iterations: u32,
+        octets: usize,
+    ) -> [Zeroizing<Vec<u8>>; N] {
+        match self {
             Function::Pkcs12(hash, purpose) => {
                 let (id, password) = (purpose as u8, bmp(password));
+                let by_the_crate = |derive: CrateDerivation| {
+                    let rounds = i32::try_from(iterations).expect("more are too much work");
+                    salts.map(|salt| {
+                        Zeroizing::new(derive(&password, salt, purpose.into(), rounds, octets))
+                    })
+                };
                 match hash {
                     Hash::Sha1 => {
-                        iterated::pkcs12::<Sha1>(id, &password, salt, iterations, &mut key);
+                        iterated::pkcs12::<Sha1, N>(id, &password, salts, iterations, octets)
                     }
                     Hash::Sha256 => {
-                        iterated::pkcs12::<Sha256>(id, &password, salt, iterations, &mut key);
+                        iterated::pkcs12::<Sha256, N>(id, &password, salts, iterations, octets)
                     }
-                    Hash::Sha384 => {
-                        return self.by_the_crate(derive_key::<Sha384>, purpose, &password);
-                    }
-                    Hash::Sha512 => {
-                        return self.by_the_crate(derive_key::<Sha512>, purpose, &password);
-                    }
+                    // Nothing is written with these here.
+                    Hash::Sha384 => by_the_crate(derive_key::<Sha384>),
+                    Hash::Sha512 => by_the_crate(derive_key::<Sha512>),
                 }
             }
             // RFC 8018 takes the password's octets as they are: no BMPString here.
             Function::Pbkdf2(hash) => {
                 let password = password.as_bytes();
+                let by_the_crate = |derive: fn(&[u8], &[u8], u32, &mut [u8])| {
+                    salts.map(|salt| {
+                        let mut key = Zeroizing::new(vec![0; octets]);
+                        derive(password, salt, iterations, &mut key);
+                        key
+                    })
+                };
                 match hash {
-                    Hash::Sha256 => iterated::pbkdf2_sha256(password, salt, iterations, &mut key),
-                    Hash::Sha1 => pbkdf2::pbkdf2_hmac::<Sha1>(password, salt, iterations, &mut key),
-                    Hash::Sha384 => {
-                        pbkdf2::pbkdf2_hmac::<Sha384>(password, salt, iterations, &mut key);
-                    }
-                    Hash::Sha512 => {
-                        pbkdf2::pbkdf2_hmac::<Sha512>(password, salt, iterations, &mut key);
-                    }
+                    Hash::Sha256 => iterated::pbkdf2_sha256(password, salts, iterations, octets),
+                    Hash::Sha1 => by_the_crate(pbkdf2::pbkdf2_hmac::<Sha1>),
+                    Hash::Sha384 => by_the_crate(pbkdf2::pbkdf2_hmac::<Sha384>),
+                    Hash::Sha512 => by_the_crate(pbkdf2::pbkdf2_hmac::<Sha512>),
                 }
             }
         }
-        key
-    }
-
-    /// RFC 7292 §B.2 with the hashes that nothing is written with here.
-    fn by_the_crate(
-        &self,
-        derive: CrateDerivation,
-        purpose: Purpose,
-        password: &[u8],
-    ) -> Zeroizing<Vec<u8>> {
-        let rounds = i32::try_from(self.iterations).expect("more are too much work");
-        let key = derive(password, &self.salt, purpose.into(), rounds, self.octets);
-        Zeroizing::new(key)
     }
 }
 
@@ -193,6 +215,34 @@ mod tests {
             let mut theirs = vec![0; octets];
             pbkdf2::pbkdf2_hmac::<Sha256>(password.as_bytes(), &salt, iterations, &mut theirs);
             prop_assert_eq!(ours, theirs);
+        }
+
+        /// As if each were derived alone, and each is known from then on.
+        #[test]
+        fn keys_side_by_side_are_those_of_each_alone(
+            password in "\\PC{0,80}",
+            one in prop::collection::vec(any::<u8>(), 1..150),
+            other in prop::collection::vec(any::<u8>(), 1..150),
+            iterations in 1_u32..5,
+            octets in 1_usize..100,
+        ) {
+            for function in [
+                Function::Pkcs12(Hash::Sha1, Purpose::Encryption),
+                Function::Pkcs12(Hash::Sha256, Purpose::Mac),
+                Function::Pkcs12(Hash::Sha512, Purpose::Vector),
+                Function::Pbkdf2(Hash::Sha256),
+                Function::Pbkdf2(Hash::Sha1),
+            ] {
+                let mut keys = DerivedKeys::of(&password);
+                let both = keys.keys(function, [&one, &other], iterations, octets);
+                for (salt, key) in [&one, &other].into_iter().zip(&both) {
+                    let alone = derived(function, &password, salt, iterations, octets);
+                    prop_assert_eq!(&**key, &alone);
+                    let wanted = Derivation { function, salt: salt.clone(), iterations, octets };
+                    prop_assert_eq!(&*keys.key(wanted), &alone);
+                }
+                prop_assert_eq!(keys.known.len(), 2);
+            }
         }
     }
 

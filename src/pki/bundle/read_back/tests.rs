@@ -9,12 +9,34 @@ use rayon::prelude::*;
 
 use super::super::encryption::Encryption;
 use super::super::{
-    FRIENDLY_NAME, LOCAL_KEY_ID, Version, attributes, certificate_safe, data, key_safe, mac, write,
+    CERTIFICATE, FRIENDLY_NAME, KEY, LOCAL_KEY_ID, Version, attributes, certificate_bags, data,
+    mac, write,
 };
 use super::*;
 use crate::pki::golden::{self, NONCE_KEY, PASSWORD};
+use crate::pki::{Certificate, PrivateKey};
 
 const PROFILES: [BundleProfile; 2] = [BundleProfile::Compat, BundleProfile::Modern];
+
+fn certificate_safe(
+    certificate: &Certificate,
+    attributes: &Attributes,
+    encryption: &mut Encryption<'_>,
+) -> Result<ContentInfo, der::Error> {
+    let bags = certificate_bags(certificate, attributes)?;
+    let [key] = encryption.part_keys([(CERTIFICATE, &bags)]);
+    super::super::certificate_safe(&bags, key)
+}
+
+fn key_safe(
+    key: &PrivateKey,
+    attributes: &Attributes,
+    encryption: &mut Encryption<'_>,
+) -> Result<ContentInfo, der::Error> {
+    let key = key.to_pkcs8_der();
+    let [part_key] = encryption.part_keys([(KEY, &key)]);
+    super::super::key_safe(&key, attributes, part_key)
+}
 
 /// A bundle that is being written.
 struct Writing {
