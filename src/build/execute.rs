@@ -65,7 +65,7 @@ pub(crate) fn execute(
     stale: &[Stale<'_>],
     scope: &Scope,
     rendering: Rendering<'_>,
-    tell: impl FnOnce(&[blake3::Hash]),
+    tell: impl FnOnce(&[blake3::Hash]) + Send,
 ) -> Result<Built, ExecuteError> {
     let resumption = rendering.secrets;
     let resumption = resumption.and_then(|secrets| Resumption::of(&tree, secrets));

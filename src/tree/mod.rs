@@ -252,7 +252,7 @@ impl Tree {
         wanted: Vec<Wanted>,
         scope: &Scope,
         progress: &dyn Progress,
-        tell: impl FnOnce(&[Hash]),
+        tell: impl FnOnce(&[Hash]) + Send,
     ) -> Result<Outcome, TreeError> {
         if self.view.doubted {
             // Whoever reads the next manifest believes it, and nobody has looked at these.
@@ -282,20 +282,31 @@ impl Tree {
         let hash = |text: &String| blake3::hash(text.as_bytes());
         let first = hash(&meanwhile);
         let last = afterwards.as_ref().map_or(first, hash);
-        tell(&[first, last]);
 
         // From here on what is staged stays if this fails: it tells the next build that this one is not complete.
         let staging = self.take_staging()?;
+        let in_the_way = change.has_orphans_in_the_way(&folders);
         let write = || -> Result<(), TreeError> {
             let underway = Underway::begin(progress, Work::Writing, survey.moves.len());
-            apply::make_staged_durable(&staging, &survey.moves)?;
-            if stale || change.adds_to_manifest() {
-                apply::write_manifest(root, &meanwhile)?;
-            }
-            if change.has_orphans_in_the_way(&folders) {
+            // Only what is moved has to be on the disk before. The rest is done while the disk writes that.
+            let announce = || -> Result<(), TreeError> {
+                tell(&[first, last]);
+                if stale || change.adds_to_manifest() {
+                    apply::write_manifest(root, &meanwhile)?;
+                }
+                if in_the_way {
+                    return Ok(());
+                }
+                apply::make_folders(root, &survey)
+            };
+            let make_durable = || apply::make_staged_durable(&staging, &survey.moves);
+            let (durable, announced) = rayon::join(make_durable, announce);
+            durable?;
+            announced?;
+            if in_the_way {
                 apply::remove_orphans(root, &change, &folders)?;
+                apply::make_folders(root, &survey)?;
             }
-            apply::make_folders(root, &survey)?;
             apply::move_into_place(&staging, root, &survey.moves, &underway)?;
             apply::remove_orphans(root, &change, &folders)?;
             apply::make_names_durable(root, &change, &survey, &folders)?;

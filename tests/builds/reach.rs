@@ -1,6 +1,6 @@
 //! What one change of a large home has opened, written and made durable: no more than in a small one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use super::home::{NOW, build};
@@ -57,9 +57,8 @@ fn traced(lab: &Lab, from: &str, to: &str) -> Trace {
     let around = lab.path().with_file_name("");
     let around = around.to_str().expect("a plain path");
     let mut trace = Trace::default();
-    for line in text.lines() {
-        let (_, call) = line.split_once(' ').expect("a process and its call");
-        let name = call.trim_start().split('(').next().expect("a first part");
+    for call in &calls(&text) {
+        let name = call.split('(').next().expect("a first part");
         // A place is told as the descriptor of a directory, `5</directory>`, and a name from there.
         let places: Vec<String> = {
             let descriptors = call.split('<').skip(1);
@@ -83,7 +82,6 @@ fn traced(lab: &Lab, from: &str, to: &str) -> Trace {
             "fsync" | "fdatasync" | "syncfs" | "sync" | "sync_file_range" | "msync" => {
                 trace.waits += 1;
             }
-            // What was opened is told at the end, of a call that others interrupted too.
             _ => {
                 let opened = call.rsplit_once(" = ").and_then(|(_, result)| {
                     let (_, path) = result.split_once('<')?;
@@ -97,6 +95,26 @@ fn traced(lab: &Lab, from: &str, to: &str) -> Trace {
         .opened
         .retain(|path| !lab.path().with_file_name(path).is_dir());
     trace
+}
+
+/// The calls of a trace, each whole: one that another thread's came between is told in two lines.
+fn calls(trace: &str) -> Vec<String> {
+    let mut begun = BTreeMap::new();
+    let mut calls = Vec::new();
+    for line in trace.lines() {
+        let (thread, call) = line.split_once(' ').expect("a thread and its call");
+        let call = call.trim_start();
+        if let Some(first) = call.strip_suffix(" <unfinished ...>") {
+            begun.insert(thread, first);
+        } else if let Some(rest) = call.strip_prefix("<... ") {
+            let (_, rest) = rest.split_once(" resumed>").expect("the end of a call");
+            let first = begun.remove(thread).expect("the call was begun");
+            calls.push(format!("{first}{rest}"));
+        } else {
+            calls.push(call.to_owned());
+        }
+    }
+    calls
 }
 
 /// Changes, one made after the other.
