@@ -56,7 +56,7 @@ pub(super) struct PartKey {
 }
 
 impl Encryption<'_> {
-    /// What each of these parts is encrypted with; the keys of two are derived in little more time than those of one.
+    /// What each of these parts is encrypted with. The keys of two are derived side by side, which is faster than one after the other.
     pub(super) fn part_keys<const N: usize>(&mut self, parts: [Part<'_>; N]) -> [PartKey; N] {
         match self.profile {
             // RFC 7292 appendix C.

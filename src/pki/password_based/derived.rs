@@ -72,7 +72,7 @@ impl<'p> DerivedKeys<'p> {
         key
     }
 
-    /// A key for each salt, derived side by side: two take little longer than one.
+    /// A key for each salt, derived side by side, which is faster than one after the other.
     pub(in crate::pki) fn keys<const N: usize>(
         &mut self,
         function: Function,
