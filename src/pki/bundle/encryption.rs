@@ -45,7 +45,7 @@ pub(super) struct Encryption<'a> {
 }
 
 /// A part of a bundle that is to be encrypted: its name, and its content.
-pub(super) type Part<'a> = (&'a str, &'a [u8]);
+type Part<'a> = (&'a str, &'a [u8]);
 
 /// What one part of a bundle is encrypted with.
 pub(super) struct PartKey {

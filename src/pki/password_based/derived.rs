@@ -61,14 +61,8 @@ impl<'p> DerivedKeys<'p> {
         if let Some((_, key)) = self.known.iter().find(|(known, _)| *known == wanted) {
             return key.clone();
         }
-        let Derivation {
-            function,
-            ref salt,
-            iterations,
-            octets,
-        } = wanted;
-        let [key] = function.derive(self.password, [salt], iterations, octets);
-        self.known.push((wanted, key.clone()));
+        let salt = [&wanted.salt[..]];
+        let [key] = self.keys(wanted.function, salt, wanted.iterations, wanted.octets);
         key
     }
 

@@ -72,8 +72,8 @@ pub(super) fn pkcs12<H: Iterated, const N: usize>(
     let mut keys = salts.map(|_| Zeroizing::new(vec![0; octets]));
     // Steps 2 to 4. Grown, it would leave copies behind.
     let mut inputs = salts.map(|salt| {
-        let octets = whole_blocks(salt) + whole_blocks(password);
-        let mut input = Zeroizing::new(Vec::with_capacity(octets));
+        let length = whole_blocks(salt) + whole_blocks(password);
+        let mut input = Zeroizing::new(Vec::with_capacity(length));
         for part in [salt, password] {
             input.extend(part.iter().cycle().take(whole_blocks(part)));
         }
