@@ -1,5 +1,6 @@
 //! Two real Caddys, asked whether they load an authority and whether they let in whom it has signed.
 
+use std::cell::RefCell;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -26,7 +27,8 @@ pub struct Asked {
     process: Child,
     place: TempDir,
     admin: Port,
-    https: Port,
+    /// That of the latest configuration: each has another, for at one of the same the server before may take a last visit.
+    https: RefCell<Port>,
 }
 
 impl Asked {
@@ -54,7 +56,7 @@ impl Asked {
             process,
             place,
             admin,
-            https,
+            https: RefCell::new(https),
         };
         let deadline = Instant::now() + PATIENCE;
         while TcpStream::connect((Ipv4Addr::LOCALHOST, asked.admin.number())).is_err() {
@@ -82,6 +84,7 @@ impl Asked {
                 })
             })
             .collect();
+        *self.https.borrow_mut() = Port::reserve();
         let file = |name: &str| self.place.path().join(name).display().to_string();
         let config = json!({
             "admin": {"listen": format!("127.0.0.1:{}", self.admin.number())},
@@ -90,7 +93,7 @@ impl Asked {
                     {"certificate": file("site.pem"), "key": file("site.key"), "format": "pem"},
                 ]}},
                 "http": {"grace_period": 1, "servers": {"only": {
-                    "listen": [format!("127.0.0.1:{}", self.https.number())],
+                    "listen": [format!("127.0.0.1:{}", self.https.borrow().number())],
                     "protocols": ["h1"],
                     "automatic_https": {"disable": true},
                     "tls_connection_policies": policies,
@@ -138,7 +141,7 @@ impl Asked {
             .expect("the key belongs to the certificate");
         let name = ServerName::try_from(host(number)).expect("it is one");
         let mut connection = ClientConnection::new(Arc::new(config), name).expect("it can begin");
-        let address = (Ipv4Addr::LOCALHOST, self.https.number());
+        let address = (Ipv4Addr::LOCALHOST, self.https.borrow().number());
         let mut socket = TcpStream::connect(address).expect("it listens");
         socket
             .set_read_timeout(Some(PATIENCE))
