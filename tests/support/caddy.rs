@@ -411,7 +411,7 @@ impl Caddy {
         self.wait("a certificate for each site", |caddy| {
             silent.retain(|(host, port)| {
                 let port = port.unwrap_or(caddy.https);
-                !Curl::https(host, port, "/").presents_certificate()
+                !Curl::https(&host.replace('*', "any"), port, "/").presents_certificate()
             });
             silent.is_empty()
         });
@@ -484,7 +484,8 @@ impl State {
     /// that are empty: now and then one that it has just made for a certificate, which it then tries to get again after a minute.
     fn keep_from_the_cleaner(&self, hosts: &[(String, Option<u16>)]) {
         for (host, _) in hosts {
-            let place = format!("data/caddy/certificates/local/{host}");
+            let name = host.replace('*', "wildcard_");
+            let place = format!("data/caddy/certificates/local/{name}");
             let place = self.path().join(place);
             fs::create_dir_all(&place)
                 .and_then(|()| fs::write(place.join("kept"), ""))
@@ -513,7 +514,7 @@ fn option<'a>(files: &'a str, name: &str) -> &'a str {
         .unwrap_or_else(|| panic!("the files are not rewritten: no {name}\n{files}"))
 }
 
-/// The names of the sites, each with the port where it serves TLS, if that is said.
+/// The names of the sites, as they are written, each with the port where it serves TLS, if that is said.
 fn sites(files: &str) -> Vec<(String, Option<u16>)> {
     part(files, "sites.caddyfile")
         .lines()
@@ -528,7 +529,7 @@ fn sites(files: &str) -> Vec<(String, Option<u16>)> {
                 Some((host, port)) => (host, Some(port.parse().expect("a port"))),
                 None => (name, None),
             };
-            (host.replace('*', "any"), port)
+            (host.to_owned(), port)
         })
         .collect()
 }
