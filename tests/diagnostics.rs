@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use homelab::internals::AuthorityRefusal;
 use homelab::internals::Mistakes;
@@ -15,6 +16,9 @@ use homelab::internals::{
     SIZE_LIMIT, certificates_in, compile, compile_apps, parse_source, read_authority, read_lock,
 };
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
 
 #[test]
 fn parsing_tells_what_is_wrong() {
@@ -34,6 +38,76 @@ fn habits_of_other_languages_are_known() {
         let name = path.file_name().and_then(|name| name.to_str());
         let shown = mistakes(declaration(name.expect("fixtures have plain names"), bytes));
         snapshot(&path, shown.text);
+    }
+}
+
+/// The texts of all fixtures that are declarations.
+static DECLARATIONS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let fixtures = ["habits", "parse", "resolve"]
+        .into_iter()
+        .flat_map(fixtures);
+    let texts = fixtures.map(|path| fs::read(path).expect("a fixture can be read"));
+    let texts = texts.filter_map(|bytes| String::from_utf8(bytes).ok());
+    texts.filter(|text| !text.is_empty()).collect()
+});
+
+/// What a hurry puts where it does not belong.
+const ODD: [&str; 24] = [
+    "{", "}", ";", "\n", "\"", "=", ",", "-", "\n - ", ":", "[", "]", "#", "#true", "//", "/*",
+    "*/", "\\", "/-", "'a'", " allow ", " public ", " device ", " group ",
+];
+
+/// One change to a text of many pieces.
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    LeaveOut,
+    /// Another piece of the text, once more.
+    Repeat,
+    Exchange,
+    Insert(&'static str),
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 8192,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    /// Whatever somebody leaves out, repeats or puts in a wrong place, it is told where it is wrong, and nothing panics.
+    #[test]
+    fn a_declaration_that_somebody_has_garbled_is_told(
+        which in any::<Index>(),
+        changes in vec(
+            (
+                any::<Index>(),
+                any::<Index>(),
+                prop_oneof![
+                    Just(Change::LeaveOut),
+                    Just(Change::Repeat),
+                    Just(Change::Exchange),
+                    select(&ODD[..]).prop_map(Change::Insert),
+                ],
+            ),
+            1..6,
+        ),
+    ) {
+        let text = which.get(&DECLARATIONS);
+        let mut pieces: Vec<&str> = text.split_inclusive(|c: char| !c.is_alphanumeric()).collect();
+        for (at, other, change) in changes {
+            let (at, other) = (at.index(pieces.len()), other.index(pieces.len()));
+            match change {
+                Change::LeaveOut if pieces.len() > 1 => _ = pieces.remove(at),
+                Change::LeaveOut => {}
+                Change::Repeat => pieces.insert(at, pieces[other]),
+                Change::Exchange => pieces.swap(at, other),
+                Change::Insert(odd) => pieces.insert(at, odd),
+            }
+        }
+        let garbled = declaration("homelab.kdl", pieces.concat().into_bytes());
+        if garbled.is_err() {
+            prop_assert!(!mistakes(garbled).codes.is_empty());
+        }
     }
 }
 

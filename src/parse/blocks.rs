@@ -23,20 +23,33 @@ pub(super) fn block(name: &str) -> Option<&'static Known> {
     }
 }
 
+/// The blocks of the language as they are written, and nothing for the outside of all blocks.
+const BLOCKS: [(&str, &Known); 6] = [
+    ("", &DECLARATION),
+    ("`edge { … }`", &EDGE),
+    ("`certificates \"dns\" { … }`", &CERTIFICATES),
+    ("`person \"…\" { … }`", &PERSON),
+    ("`service \"…\" { … }`", &SERVICE),
+    ("`validity { … }`", &VALIDITY),
+];
+
+/// The blocks that know a node of this name.
+fn homes_of(word: &str) -> impl Iterator<Item = &'static str> {
+    let knows = move |known: &Known| known.once.contains(&word) || known.many.contains(&word);
+    let homes = BLOCKS.into_iter().filter(move |(_, known)| knows(known));
+    homes.map(|(home, _)| home)
+}
+
 /// Where a node stands that is known: the block, and nothing for the outside of all blocks; none where no block knows it, or several do.
 pub(super) fn home_of(word: &str) -> Option<&'static str> {
-    let knows = |known: &Known| known.once.contains(&word) || known.many.contains(&word);
-    let blocks = [
-        ("", &DECLARATION),
-        ("`edge { … }`", &EDGE),
-        ("`certificates \"dns\" { … }`", &CERTIFICATES),
-        ("`person \"…\" { … }`", &PERSON),
-        ("`service \"…\" { … }`", &SERVICE),
-        ("`validity { … }`", &VALIDITY),
-    ];
-    let mut homes = blocks.into_iter().filter(|(_, known)| knows(known));
-    let (home, _) = homes.next()?;
+    let mut homes = homes_of(word);
+    let home = homes.next()?;
     homes.next().is_none().then_some(home)
+}
+
+/// Whether a statement is called so in some block.
+pub(super) fn is_statement(word: &str) -> bool {
+    homes_of(word).next().is_some()
 }
 
 impl Reader {

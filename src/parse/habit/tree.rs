@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::mem;
 
+use super::super::blocks::is_statement;
 use super::super::cursor::{Cursor, DEPTH_LIMIT};
 use super::super::document::{Node, Value};
 use super::super::known::Known;
@@ -13,9 +14,41 @@ use crate::source::{Span, Spanned};
 
 /// Puts nodes where they were meant to stand, in this block and in those below it.
 pub(in crate::parse) fn mend(reader: &mut Reader, text: &str, nodes: &mut Vec<Node>) {
+    statements(reader, text, nodes);
+    arrange(reader, text, nodes);
+}
+
+/// Takes the dash off items that are statements: `- device "pixel" platform="android"`.
+fn statements(reader: &mut Reader, text: &str, nodes: &mut [Node]) {
+    for node in nodes {
+        if is_item(node) && is_statement_in_item(text, node) {
+            let dash = node.name.span;
+            let name = node.arguments.remove(0);
+            let (begin, end) = (name.span.offset(), end_of(node.span));
+            node.span = Span::from((begin, end - begin));
+            node.name = Spanned::new(text[begin..end_of(name.span)].to_owned(), name.span);
+            let block = if node.block.is_some() { " { … }" } else { "" };
+            let corrected = || node.well_written() + block;
+            reader.habits.note(Habit::ListItem, dash, "-", corrected);
+        }
+        if let Some(block) = &mut node.block {
+            statements(reader, text, block);
+        }
+    }
+}
+
+fn is_statement_in_item(text: &str, item: &Node) -> bool {
+    let says_more = item.arguments.len() > 1 || !item.properties.is_empty() || item.block.is_some();
+    let first = item.arguments.first().map(|word| word.span);
+    let first = first.and_then(|span| text.get(span.offset()..end_of(span)));
+    // One that ends in a colon has what it says below it.
+    says_more && first.is_some_and(is_statement) && !text[..end_of(item.span)].ends_with(':')
+}
+
+fn arrange(reader: &mut Reader, text: &str, nodes: &mut Vec<Node>) {
     for node in nodes.iter_mut().filter(|node| !has_list(node)) {
         if let Some(block) = &mut node.block {
-            mend(reader, text, block);
+            arrange(reader, text, block);
         }
     }
     let is_odd = |node: &Node| {
@@ -32,7 +65,7 @@ pub(in crate::parse) fn mend(reader: &mut Reader, text: &str, nodes: &mut Vec<No
 /// Notes the colons at the ends of statements, now that it is known what was to stand behind them.
 fn colons(reader: &mut Reader, text: &str, nodes: &[Node]) {
     for node in nodes.iter().filter(|node| ends_in_colon(text, node)) {
-        let colon = node.span.offset() + node.span.len() - 1;
+        let colon = end_of(node.span) - 1;
         let corrected = || match node.block {
             Some(_) => format!("{} {{ … }}", node.well_written()),
             None => node.well_written(),
@@ -66,7 +99,7 @@ fn is_indenting(text: &str, node: &Node) -> bool {
 }
 
 fn ends_in_colon(text: &str, node: &Node) -> bool {
-    let end = node.span.offset() + node.span.len();
+    let end = end_of(node.span);
     // The reading of the statement has taken the colon off, where it knew it for one.
     let mut spans = node
         .arguments
@@ -76,7 +109,7 @@ fn ends_in_colon(text: &str, node: &Node) -> bool {
     text[..end].ends_with(':')
         && !node.is_unread
         && node.properties.is_empty()
-        && spans.all(|span| span.offset() + span.len() < end)
+        && spans.all(|span| end_of(span) < end)
 }
 
 fn column(text: &str, node: &Node) -> usize {
@@ -194,18 +227,16 @@ pub(in crate::parse) fn split(
             && !words.contains(&node.name.value.as_str())
             && (is_quoted(text, &node) || is_declared(&node.name.value))
         {
-            let (begin, end) = (node.name.span, node.span);
             for habit in ends {
-                reader.habits.note(habit, begin, "", String::new);
+                reader.habits.note(habit, node.name.span, "", String::new);
             }
-            let length = end.offset() + end.len() - list.span.offset();
-            list.span = Span::from((list.span.offset(), length));
-            list.arguments.extend(all_words(node));
+            take_words(list, node);
             continue;
         }
-        if has_names_in_braces(&node) {
-            let names = node.block.take().into_iter().flatten();
-            node.arguments.extend(names.flat_map(all_words));
+        if has_names_in_braces(text, &node, &words) {
+            for names in node.block.take().into_iter().flatten() {
+                take_words(&mut node, names);
+            }
             let (name, span) = (&node.name.value, node.name.span);
             let corrected = || node.well_written();
             reader.habits.note(Habit::Braces, span, name, corrected);
@@ -248,7 +279,7 @@ fn goes_on(text: &str, list: &Node, below: &Node) -> Option<BTreeSet<Habit>> {
     if !is_list || !is_words(below) {
         return None;
     }
-    let at = list.span.offset() + list.span.len();
+    let at = end_of(list.span);
     let mut between = Cursor { text, at };
     let mut ends = BTreeSet::new();
     loop {
@@ -283,17 +314,24 @@ fn is_quoted(text: &str, node: &Node) -> bool {
     text[node.span.offset()..].starts_with('"')
 }
 
-fn has_names_in_braces(node: &Node) -> bool {
+/// Whether a statement that takes names has nothing else in its block: neither items of a list nor another statement, which begins with
+/// one of these words.
+fn has_names_in_braces(text: &str, node: &Node, words: &[&str]) -> bool {
     let block = node.block.as_deref().unwrap_or_default();
     let takes_names = TAKES_NAMES.contains(&node.name.value.as_str());
+    let is_statement =
+        |below: &Node| !is_quoted(text, below) && words.contains(&below.name.value.as_str());
     takes_names && !block.is_empty() && { block.iter() }
-        .all(|node| is_words(node) && !is_item(node))
+        .all(|below| is_words(below) && !is_item(below) && !is_statement(below))
 }
 
-/// A node's name and its values, as values.
-fn all_words(node: Node) -> impl Iterator<Item = Spanned<Value>> {
+/// Puts the name and the values of a node among the values of the one before it, which then reaches to its end.
+fn take_words(before: &mut Node, node: Node) {
+    let begin = before.span.offset();
+    before.span = Span::from((begin, end_of(node.span) - begin));
     let name = Spanned::new(Value::String(node.name.value), node.name.span);
-    std::iter::once(name).chain(node.arguments)
+    before.arguments.push(name);
+    before.arguments.extend(node.arguments);
 }
 
 /// Statements that have no value.
@@ -328,7 +366,7 @@ fn seconds(
             continue;
         };
         let span = argument.span;
-        let is_bare = text.get(span.offset()..span.offset() + span.len()) == Some(word);
+        let is_bare = text.get(span.offset()..end_of(span)) == Some(word);
         if is_bare && words.contains(&word.as_str()) && may_begin(name, at - begin, word) {
             found.push((at, span));
             (name, begin) = (word, at + 1);
@@ -349,14 +387,21 @@ fn cut(node: &mut Node, at: usize, span: Span) -> Node {
         .into_iter()
         .partition(is_before);
     node.properties = before;
-    let end = node.span.offset() + node.span.len();
+    let arguments: Vec<_> = arguments.collect();
+    // Items of a list stand behind the statement that they were given to.
+    let last = arguments.last().map_or(span, |argument| argument.span);
+    let end = end_of(node.span).max(end_of(last));
     node.span = Span::from((node.span.offset(), span.offset() - node.span.offset()));
     Node {
         name: Spanned::new(name, span),
-        arguments: arguments.collect(),
+        arguments,
         properties: behind,
         block: node.block.take(),
         span: Span::from((span.offset(), end - span.offset())),
         is_unread: false,
     }
+}
+
+fn end_of(span: Span) -> usize {
+    span.offset() + span.len()
 }
