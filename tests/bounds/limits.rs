@@ -353,6 +353,16 @@ fn what_is_wrong_with_a_group_of_ten_thousand_people_is_told_by_its_habit() {
             "`… person-08000 \"person-08001\"",
         ),
         (
+            group(on_one.clone(), &format!("{eight} "), eight),
+            "parse::missing-space",
+            "write `… person-08000 \"person-08001\"",
+        ),
+        (
+            crowd(""),
+            "parse::missing-space",
+            "write `group \"all\" \"person-00000\" \"person-00001\"",
+        ),
+        (
             group(on_one.clone(), eight, &format!("{eight};")),
             "parse::semicolon",
             "write a space in its place",
@@ -398,11 +408,6 @@ fn what_is_wrong_with_a_group_of_ten_thousand_people_is_told_by_its_habit() {
         // What is no habit is told with the place where it stands.
         (
             group(on_one.clone(), eight, "/* them */"),
-            "parse::statement-too-long",
-            "not plain from here on",
-        ),
-        (
-            group(on_one.clone(), eight, &format!("{eight}{eight}")),
             "parse::statement-too-long",
             "not plain from here on",
         ),

@@ -60,6 +60,8 @@ pub(super) enum Habit {
     Braces,
     /// `email null`.
     Null,
+    /// `allow"alice"`.
+    MissingSpace,
 }
 
 /// Where a habit was seen first, and what should stand there.
@@ -238,6 +240,11 @@ fn what_is_wrong(habit: Habit, span: Span, written: &str) -> Mistake {
             "parse::nothing",
             "`{written}` says nothing",
             at(span, "no value"),
+        ),
+        Habit::MissingSpace => mistake!(
+            "parse::missing-space",
+            "a space is missing between two words",
+            at(span, "begins without one"),
         ),
         Habit::UnclosedText => mistake!(
             "parse::unclosed-text",

@@ -13,14 +13,28 @@ pub(in crate::parse) struct Meant {
 
 /// Reads a statement without its block, which stands at `start` of its source; none where no habit is in it, or more is wrong.
 pub(in crate::parse) fn statement(text: &str, start: usize) -> Option<Meant> {
+    read(text, start, false)
+}
+
+/// The same of a text that may be cut off at its end.
+fn read(text: &str, start: usize, is_cut: bool) -> Option<Meant> {
     let mut reader = Words {
         text,
         at: 0,
         start,
         habits: Vec::new(),
+        touching: Vec::new(),
     };
     let mut node = reader.section().or_else(|| reader.statement())?;
-    let habits = reader.habits;
+    let mut habits = reader.habits;
+    // What is cut off is no habit of whoever wrote it.
+    let end = start + text.len();
+    habits.retain(|(_, span)| !is_cut || span.offset() + span.len() < end);
+    // Where there is another habit, that is why: a quote too many, or too few.
+    if habits.is_empty() {
+        let touching = reader.touching.into_iter();
+        habits.extend(touching.map(|span| (Habit::MissingSpace, span)));
+    }
     node.is_unread = { habits.iter() }.any(|(habit, _)| *habit == Habit::Null);
     let mut keys: Vec<&str> = node
         .properties
@@ -44,11 +58,9 @@ pub(in crate::parse) fn near(
 ) -> Option<(Habit, Span, String)> {
     let from = if odd < limit / 2 { 0 } else { odd };
     let to = text.floor_char_boundary(from.saturating_add(limit));
-    let meant = statement(&text[from..to], start + from)?;
+    let meant = read(&text[from..to], start + from, to < text.len())?;
     let (habit, span) = { meant.habits.into_iter() }.min_by_key(|(_, span)| span.offset())?;
-    // What is cut off is no habit of whoever wrote it.
-    let is_cut = to < text.len() && span.offset() + span.len() >= start + to;
-    if is_cut || is_of_lines(habit) {
+    if is_of_lines(habit) {
         return None;
     }
     let more = if from > 0 { "… " } else { "" };
@@ -73,6 +85,8 @@ struct Words<'a> {
     /// Where the statement begins in its source.
     start: usize,
     habits: Vec<(Habit, Span)>,
+    /// Where a word begins right behind another.
+    touching: Vec<Span>,
 }
 
 impl Words<'_> {
@@ -117,9 +131,20 @@ impl Words<'_> {
                 None => return Some(node),
                 Some(',') => self.take(Habit::Comma, 1),
                 Some('[' | ']') => self.take(Habit::Brackets, 1),
-                Some(_) => self.entry(&mut node)?,
+                Some(first) => {
+                    if self.is_right_behind_a_word() {
+                        let place = (self.start + self.at, first.len_utf8());
+                        self.touching.push(Span::from(place));
+                    }
+                    self.entry(&mut node)?;
+                }
             }
         }
+    }
+
+    fn is_right_behind_a_word(&self) -> bool {
+        let before = self.text[..self.at].chars().next_back();
+        before.is_some_and(|c| !c.is_whitespace() && !",[]=:".contains(c))
     }
 
     fn empty(&self, name: Spanned<String>) -> Node {
