@@ -1,4 +1,4 @@
-//! The blocks of a template, as far as its text tells.
+//! The blocks and imports of a template, as far as its text tells.
 
 /// A block that stands in no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,32 @@ pub(super) fn outermost(text: &str) -> Vec<Block<'_>> {
     found
 }
 
+/// The first import that is not called by a name: minijinja takes any expression behind `as` for one, and panics at it.
+pub(super) fn import_without_name(text: &str) -> Option<&str> {
+    let mut imports = tags(text).filter(|tag| {
+        let behind = tag.strip_prefix("import");
+        behind.is_some_and(|behind| !behind.starts_with(is_of_name))
+    });
+    imports.find(|tag| !ends_with_name(tag))
+}
+
+/// Whether a tag ends with `as` and a name.
+fn ends_with_name(tag: &str) -> bool {
+    let marked = tag.strip_suffix("context").map(str::trim_end);
+    let unmarked = marked.and_then(|tag| tag.strip_suffix("without").or(tag.strip_suffix("with")));
+    let tag = unmarked.unwrap_or(tag);
+    let before = tag.trim_end();
+    let before = before.trim_end_matches(is_of_name);
+    let name = tag[before.len()..].trim_end();
+    let is_name = name.starts_with(|c: char| is_of_name(c) && !c.is_numeric())
+        && !["true", "false", "none", "not"].contains(&name.to_lowercase().as_str());
+    is_name && before.trim_end().ends_with("as")
+}
+
+fn is_of_name(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
 fn name_of(tag: &str) -> Option<&str> {
     tag.strip_prefix("block ")?.split_whitespace().next()
 }
@@ -75,6 +101,38 @@ fn behind<'t>(text: &'t str, end: &str) -> Option<&'t str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn imports_are_called_by_a_name() {
+        for import in [
+            "import \"x\" as y",
+            "import 'x'as y_1",
+            "import file as\ny",
+            "import \"x\" as y with context",
+            "import \"x\" as context",
+            "import \"x\" as y without  context",
+            "from \"x\" import y as z",
+            "imported",
+        ] {
+            let text = format!("{{%- {import} -%}}");
+            assert_eq!(import_without_name(&text), None, "{import}");
+        }
+        for import in [
+            "import \"x\" as y -1",
+            "import\"x\"as y-1",
+            "import \"x\" as y|upper",
+            "import \"x\" as y if z",
+            "import \"x\" as \"y\"",
+            "import \"x\" as y[0]",
+            "import \"x\" as 1",
+            "import \"x\" as not y",
+            "import \"x\" as True",
+            "import \"x\" as y - with context",
+        ] {
+            let text = format!("{{% import 'x' as y %}}{{% {import} %}}");
+            assert_eq!(import_without_name(&text), Some(import));
+        }
+    }
 
     #[test]
     fn blocks_are_found_where_they_mean_something() {

@@ -47,6 +47,14 @@ pub(super) fn file(name: &str, text: &str, first: &Mistake) -> Mistake {
     here(wrong, first.place()).within(&check::source(name, text))
 }
 
+/// An import, a part of the text, that is not called by a name.
+pub(super) fn import(name: &str, text: &str, import: &str) -> Mistake {
+    let help = "write `{% import \"…\" as name %}`";
+    let wrong = cannot_be_used(name, "an import is called by a name", Some(help.into()));
+    let offset = import.as_ptr() as usize - text.as_ptr() as usize;
+    here(wrong, Some(Span::from((offset, import.len())))).within(&check::source(name, text))
+}
+
 fn here(wrong: Mistake, place: Option<Span>) -> Mistake {
     match place {
         Some(place) => wrong.at(place, "here".into()),

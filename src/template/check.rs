@@ -27,6 +27,9 @@ impl Templates {
         if Escape::of(name).is_none() || is_ours {
             return Err(overrides_nothing(name));
         }
+        if let Some(import) = blocks::import_without_name(text) {
+            return Err(broken::import(name, text, import));
+        }
         let (environment, _) = self.environment(name);
         let read = environment.get_template(name);
         read.map_err(|error| broken::by(name, &error))?;

@@ -127,6 +127,7 @@ fn what_has_no_end_is_an_error_that_names_the_template() {
         &format!("{{{{ {}1 }}}}", "-".repeat(3000)),
         &format!("{{{{ {}true }}}}", "not ".repeat(3000)),
         &format!("{{{{ 1{} }}}}", " if true else 2".repeat(3000)),
+        "{% import \"m.html.j2\" as m -1 %}",
         &deep("{% if true %}", "", "{% endif %}"),
         &deep("{% for i in [1] %}", "", "{% endfor %}"),
     ] {
