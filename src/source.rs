@@ -8,6 +8,11 @@ use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanConten
 /// Bytes of a [`Source`]: an offset and a length.
 pub(crate) type Span = SourceSpan;
 
+/// The offset behind a span.
+pub(crate) fn end_of(span: Span) -> usize {
+    span.offset() + span.len()
+}
+
 /// A named text, such as `homelab.kdl`.
 #[derive(Debug, Clone)]
 pub struct Source {
@@ -77,7 +82,7 @@ impl SourceCode for Source {
             if span.len() > DRAWN {
                 return Err(MietteError::OutOfBounds);
             }
-            let (start, end) = (span.offset(), span.offset() + span.len());
+            let (start, end) = (span.offset(), end_of(*span));
             if start - from > BESIDE {
                 let cut = text.floor_char_boundary(start - OF_A_LONG_LINE);
                 let skipped = &text[from..cut];

@@ -35,7 +35,7 @@ const BLOCKS: [(&str, &Known); 6] = [
 
 /// The blocks that know a node of this name.
 fn homes_of(word: &str) -> impl Iterator<Item = &'static str> {
-    let knows = move |known: &Known| known.once.contains(&word) || known.many.contains(&word);
+    let knows = move |known: &Known| known.words().any(|known| known == word);
     let homes = BLOCKS.into_iter().filter(move |(_, known)| knows(known));
     homes.map(|(home, _)| home)
 }

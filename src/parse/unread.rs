@@ -2,7 +2,7 @@
 
 use super::document::Node;
 use super::reader::Words;
-use crate::source::Span;
+use crate::source::{Span, end_of};
 
 /// What could not be read of a declaration: nobody may be told that it is missing.
 #[derive(Debug, Default)]
@@ -37,6 +37,6 @@ pub(super) fn has_unread(node: &Node) -> bool {
 /// Where a node begins, and where the last statement in it ends.
 pub(super) fn reach(node: &Node) -> (usize, usize) {
     let last = node.children().last().map(reach);
-    let end = last.map_or(node.span.offset() + node.span.len(), |(_, end)| end);
+    let end = last.map_or(end_of(node.span), |(_, end)| end);
     (node.span.offset(), end)
 }

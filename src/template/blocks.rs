@@ -1,5 +1,7 @@
 //! The blocks and imports of a template, as far as its text tells.
 
+use crate::source::Span;
+
 /// A block that stands in no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Block<'t> {
@@ -30,7 +32,7 @@ pub(super) fn outermost(text: &str) -> Vec<Block<'_>> {
     for tag in tags(text) {
         if let Some(name) = name_of(tag) {
             if depth == 0 {
-                let offset = name.as_ptr() as usize - text.as_ptr() as usize;
+                let offset = place_of(name, text).offset();
                 found.push(Block { name, offset });
             }
             depth += 1;
@@ -41,13 +43,20 @@ pub(super) fn outermost(text: &str) -> Vec<Block<'_>> {
     found
 }
 
-/// The first import that is not called by a name: minijinja takes any expression behind `as` for one, and panics at it.
-pub(super) fn import_without_name(text: &str) -> Option<&str> {
+/// Where the first import stands that is not called by a name: minijinja takes any expression behind `as` for one, and panics at it.
+pub(super) fn import_without_name(text: &str) -> Option<Span> {
     let mut imports = tags(text).filter(|tag| {
         let behind = tag.strip_prefix("import");
         behind.is_some_and(|behind| !behind.starts_with(is_of_name))
     });
-    imports.find(|tag| !ends_with_name(tag))
+    let odd = imports.find(|tag| !ends_with_name(tag))?;
+    Some(place_of(odd, text))
+}
+
+/// Where a part of a text stands in it.
+fn place_of(part: &str, text: &str) -> Span {
+    let offset = part.as_ptr() as usize - text.as_ptr() as usize;
+    Span::from((offset, part.len()))
 }
 
 /// Whether a tag ends with `as` and a name.
@@ -101,6 +110,7 @@ fn behind<'t>(text: &'t str, end: &str) -> Option<&'t str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::end_of;
 
     #[test]
     fn imports_are_called_by_a_name() {
@@ -130,7 +140,8 @@ mod tests {
             "import \"x\" as y - with context",
         ] {
             let text = format!("{{% import 'x' as y %}}{{% {import} %}}");
-            assert_eq!(import_without_name(&text), Some(import));
+            let place = import_without_name(&text).expect(import);
+            assert_eq!(&text[place.offset()..end_of(place)], import);
         }
     }
 

@@ -47,12 +47,11 @@ pub(super) fn file(name: &str, text: &str, first: &Mistake) -> Mistake {
     here(wrong, first.place()).within(&check::source(name, text))
 }
 
-/// An import, a part of the text, that is not called by a name.
-pub(super) fn import(name: &str, text: &str, import: &str) -> Mistake {
+/// An import at that place that is not called by a name.
+pub(super) fn import(name: &str, text: &str, place: Span) -> Mistake {
     let help = "write `{% import \"…\" as name %}`";
     let wrong = cannot_be_used(name, "an import is called by a name", Some(help.into()));
-    let offset = import.as_ptr() as usize - text.as_ptr() as usize;
-    here(wrong, Some(Span::from((offset, import.len())))).within(&check::source(name, text))
+    here(wrong, Some(place)).within(&check::source(name, text))
 }
 
 fn here(wrong: Mistake, place: Option<Span>) -> Mistake {

@@ -27,8 +27,8 @@ impl Templates {
         if Escape::of(name).is_none() || is_ours {
             return Err(overrides_nothing(name));
         }
-        if let Some(import) = blocks::import_without_name(text) {
-            return Err(broken::import(name, text, import));
+        if let Some(place) = blocks::import_without_name(text) {
+            return Err(broken::import(name, text, place));
         }
         let (environment, _) = self.environment(name);
         let read = environment.get_template(name);

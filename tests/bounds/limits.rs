@@ -358,6 +358,11 @@ fn what_is_wrong_with_a_group_of_ten_thousand_people_is_told_by_its_habit() {
             "write `… person-08000 \"person-08001\"",
         ),
         (
+            group(on_one.clone(), eight, &format!("{eight}{eight}")),
+            "parse::missing-space",
+            "write `… person-08000 \"person-08000\"",
+        ),
+        (
             crowd(""),
             "parse::missing-space",
             "write `group \"all\" \"person-00000\" \"person-00001\"",

@@ -10,7 +10,7 @@ use super::super::known::Known;
 use super::super::reader::Reader;
 use super::super::scan::line_start;
 use super::Habit;
-use crate::source::{Span, Spanned};
+use crate::source::{Span, Spanned, end_of};
 
 /// Puts nodes where they were meant to stand, in this block and in those below it.
 pub(in crate::parse) fn mend(reader: &mut Reader, text: &str, nodes: &mut Vec<Node>) {
@@ -319,10 +319,10 @@ fn is_quoted(text: &str, node: &Node) -> bool {
 fn has_names_in_braces(text: &str, node: &Node, words: &[&str]) -> bool {
     let block = node.block.as_deref().unwrap_or_default();
     let takes_names = TAKES_NAMES.contains(&node.name.value.as_str());
-    let is_statement =
+    let begins_statement =
         |below: &Node| !is_quoted(text, below) && words.contains(&below.name.value.as_str());
     takes_names && !block.is_empty() && { block.iter() }
-        .all(|below| is_words(below) && !is_item(below) && !is_statement(below))
+        .all(|below| is_words(below) && !is_item(below) && !begins_statement(below))
 }
 
 /// Puts the name and the values of a node among the values of the one before it, which then reaches to its end.
@@ -400,8 +400,4 @@ fn cut(node: &mut Node, at: usize, span: Span) -> Node {
         span: Span::from((span.offset(), end - span.offset())),
         is_unread: false,
     }
-}
-
-fn end_of(span: Span) -> usize {
-    span.offset() + span.len()
 }
