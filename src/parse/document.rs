@@ -8,7 +8,7 @@ use super::plain::{self, KEYS_LIMIT, WORD_LIMIT};
 use super::reader::Reader;
 use super::scan::{Event, invisible, is_hidden, scan};
 use crate::diagnostic::{Mistake, Mistakes, mistake};
-use crate::source::{Source, Span, Spanned, is_invisible};
+use crate::source::{Source, Span, Spanned, end_of, is_invisible};
 
 /// Syntax mistakes after which reading stops: more are rarely more than echoes.
 pub(super) const MISTAKES_SHOWN: usize = 20;
@@ -181,7 +181,7 @@ impl Reader {
             let end = start + text.len();
             let is_of_lines = |(habit, span): &(Habit, Span)| match habit {
                 Habit::ListItem => true,
-                Habit::Colon => span.offset() + span.len() == end,
+                Habit::Colon => end_of(*span) == end,
                 _ => false,
             };
             let habits = meant.habits.into_iter().filter(|habit| !is_of_lines(habit));
@@ -273,7 +273,7 @@ impl Reader {
             (Some(_), Some(format)) => format.value_repr.len().min(whole.len()),
             _ => whole.len(),
         };
-        let span = Span::from((whole.offset() + whole.len() - length, length));
+        let span = Span::from((end_of(whole) - length, length));
         let value = match entry.value() {
             KdlValue::String(text) => {
                 // Several lines show as such only where they are written so.
@@ -406,6 +406,20 @@ mod tests {
         #[test]
         fn no_text_panics(text in "[ab{}/*\\\\\"#;=\n -]{0,64}") {
             let _ = document(&Source::new("test", text.as_str()));
+        }
+    }
+
+    #[test]
+    fn a_comment_between_two_words_is_enough() {
+        for text in [
+            "a/* c */\"x\"",
+            "a/*c*/\"x\" \"y\"",
+            "a/* \"c\" */\"x\"",
+            "a/*\"c\"*/ \"x\"",
+        ] {
+            let read = document(&Source::new("test", text));
+            let nodes = read.unwrap_or_else(|told| panic!("{text}: {told:?}"));
+            assert_eq!(outline(&nodes), outline_of(&text.parse().expect(text)));
         }
     }
 

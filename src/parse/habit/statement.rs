@@ -1,9 +1,11 @@
 //! A statement with habits in it, read as it was meant.
 
+use kdl::KdlNode;
+
 use super::super::document::{Node, Value};
 use super::Habit;
 use super::word::{Unclosed, is_unopened, quoted, swallows, unclosed, word_length};
-use crate::source::{Span, Spanned, is_invisible};
+use crate::source::{Span, Spanned, end_of, is_invisible};
 
 /// What a statement was meant to say, and the habits by which it does not.
 pub(in crate::parse) struct Meant {
@@ -27,13 +29,15 @@ fn read(text: &str, start: usize, is_cut: bool) -> Option<Meant> {
     };
     let mut node = reader.section().or_else(|| reader.statement())?;
     let mut habits = reader.habits;
-    // What is cut off is no habit of whoever wrote it.
-    let end = start + text.len();
-    habits.retain(|(_, span)| !is_cut || span.offset() + span.len() < end);
-    // Where there is another habit, that is why: a quote too many, or too few.
-    if habits.is_empty() {
-        let touching = reader.touching.into_iter();
-        habits.extend(touching.map(|span| (Habit::MissingSpace, span)));
+    if is_cut {
+        // What is cut off is no habit of whoever wrote it.
+        let end = start + text.len();
+        habits.retain(|(_, span)| end_of(*span) < end);
+    }
+    // Where there is another habit, that is why: a quote too many, or too few. Where KDL reads it, a comment stands between.
+    let touching = reader.touching;
+    if habits.is_empty() && !touching.is_empty() && text.parse::<KdlNode>().is_err() {
+        habits.extend(touching.into_iter().map(|span| (Habit::MissingSpace, span)));
     }
     node.is_unread = { habits.iter() }.any(|(habit, _)| *habit == Habit::Null);
     let mut keys: Vec<&str> = node
